@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ALBERT in TensorFlow/Keras.
+
+The names below are loaded when they are first used, so that
+``import albert`` (and with it ``--help`` and the data workers) does not wait
+for TensorFlow.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_HOME_OF_NAME = {
+    "AlbertConfig": "albert.config",
+    "AlbertEncoder": "albert.modeling.encoder",
+    "AlbertPretrainer": "albert.modeling.pretrainer",
+    "Tokenizer": "albert.text.tokenizer",
+    "UserError": "albert.errors",
+    "load_weights": "albert.interchange.weights",
+    "save_weights": "albert.interchange.weights",
+}
+
+__all__ = sorted(_HOME_OF_NAME)
+
+
+def __getattr__(name):
+    if name not in _HOME_OF_NAME:
+        raise AttributeError(f"module 'albert' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME_OF_NAME[name]), name)
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

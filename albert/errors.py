@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one exception that a user of the command line is meant to read."""
+
+
+class UserError(Exception):
+    """Input that cannot be worked with.
+
+    The message is one line that names the thing (file, line or record, flag)
+    and the remedy. Entry points print it without a traceback and exit with
+    status 2; library callers catch it like any exception.
+    """

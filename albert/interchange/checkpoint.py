@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checkpoints as the original writes them: tensors by name in two files.
+
+``PREFIX.index`` and ``PREFIX.data-00000-of-00001``, readable with
+``tf.train.load_checkpoint`` by anything that reads Google's release.
+"""
+
+import glob
+import os
+import re
+
+import tensorflow as tf
+
+from albert.errors import UserError
+
+BEST = "model.ckpt-best"
+_STEP = re.compile(r"model\.ckpt-(\d+)\.index$")
+
+
+def write(prefix, tensors):
+    """Writes a checkpoint so that it is there wholly or not at all.
+
+    The index is renamed into place last, and a prefix without its index is
+    no checkpoint to any reader.
+
+    Args:
+      prefix: path without suffix, e.g. "out/model.ckpt-500".
+      tensors: dict of name to array or tensor.
+    """
+    directory, name = os.path.split(str(prefix))
+    temporary = os.path.join(directory, f".{name}.{os.getpid()}.tmp")
+    names = list(tensors)
+    try:
+        tf.raw_ops.SaveV2(
+            prefix=temporary,
+            tensor_names=names,
+            shape_and_slices=[""] * len(names),
+            tensors=[tf.convert_to_tensor(tensors[name]) for name in names],
+        )
+        # A new index must never describe old data.
+        if os.path.exists(f"{prefix}.index"):
+            os.remove(f"{prefix}.index")
+        for path in _data_files(temporary):
+            os.replace(path, str(prefix) + path[len(temporary) :])
+        os.replace(f"{temporary}.index", f"{prefix}.index")
+    finally:
+        for path in glob.glob(glob.escape(temporary) + "*"):
+            os.remove(path)
+
+
+def read(prefix):
+    """Reads all tensors of a checkpoint.
+
+    Args:
+      prefix: path without suffix.
+
+    Returns:
+      dict of name to ``np.ndarray``.
+
+    Raises:
+      UserError: no checkpoint there, or a damaged one.
+    """
+    try:
+        reader = tf.train.load_checkpoint(str(prefix))
+        return {
+            name: reader.get_tensor(name)
+            for name in reader.get_variable_to_shape_map()
+        }
+    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"{prefix}: not a readable checkpoint ({reason}): give another "
+            "one, or remove its files so that the previous one is used"
+        ) from None
+
+
+def remove(prefix):
+    """Removes a checkpoint; without its index first, it is none."""
+    for path in (f"{prefix}.index", *_data_files(prefix)):
+        if os.path.exists(path):
+            os.remove(path)
+
+
+def steps(directory):
+    """Returns the steps of ``model.ckpt-STEP`` in a directory, ascending."""
+    found = (
+        _STEP.search(path)
+        for path in glob.glob(
+            os.path.join(glob.escape(str(directory)), "model.ckpt-*.index")
+        )
+    )
+    return sorted(int(match.group(1)) for match in found if match)
+
+
+def step_prefix(directory, step):
+    """Returns the prefix of the checkpoint of a step."""
+    return os.path.join(str(directory), f"model.ckpt-{step}")
+
+
+def resolve(path):
+    """Returns the checkpoint prefix that ``path`` stands for.
+
+    Args:
+      path: a prefix, the path of an ``.index`` file, or a directory: its
+        ``model.ckpt-best`` if it has one, else its latest step.
+
+    Raises:
+      UserError: there is no checkpoint.
+    """
+    path = str(path)
+    if os.path.isdir(path):
+        best = os.path.join(path, BEST)
+        if os.path.exists(f"{best}.index"):
+            return best
+        found = steps(path)
+        if found:
+            return step_prefix(path, found[-1])
+        raise UserError(
+            f"{path}: this directory holds no checkpoint (no model.ckpt-best "
+            "and no model.ckpt-STEP): give a model directory or a checkpoint "
+            "prefix"
+        )
+    prefix = path.removesuffix(".index")
+    if not os.path.exists(f"{prefix}.index"):
+        raise UserError(
+            f"{path}: no such checkpoint (there is no {prefix}.index): give a "
+            "model directory or a checkpoint prefix"
+        )
+    return prefix
+
+
+def _data_files(prefix):
+    return glob.glob(glob.escape(str(prefix)) + ".data-*-of-*")

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Multi-head self-attention with its residual and normalisation.
+
+Letters: B sequences, S positions, N heads, D = H / N width of a head.
+"""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from albert.modeling.dense import Dense
+from albert.modeling.normalization import LayerNormalization
+
+# Added to the score of a padded key (original modeling.py:824). Finite, so
+# that a row that is all padding stays a number.
+MASKED_SCORE = -10000.0
+
+
+class SelfAttention(keras.layers.Layer):
+    """LayerNorm(x + dropout(output(softmax(q·kᵀ/√D + mask) · v))).
+
+    Source: ``attention_layer`` and ``attention_ffn_block`` of the original's
+    modeling.py. Query, key and value are separate variables, as there
+    (LAMB's trust ratio is per variable), and one matrix product.
+
+    Args:
+      config: ``AlbertConfig``.
+
+    Call arguments:
+      hidden: [B·S, H] of the compute dtype.
+      mask_scores: float32 [B, 1, 1, S]: 0 for a key that may be attended to,
+        ``MASKED_SCORE`` for padding.
+      training: bool, whether dropout is active.
+      weights: result of ``step_weights``; None reads them.
+
+    Returns: [B·S, H] of the compute dtype.
+    """
+
+    def __init__(self, config, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.config = config
+        size = config.hidden_size
+        options = {"dtype": self.dtype_policy}
+        self.query = Dense(config, size, size, name="query", **options)
+        self.key = Dense(config, size, size, name="key", **options)
+        self.value = Dense(config, size, size, name="value", **options)
+        self.output_projection = Dense(
+            config, size, size, name="output", **options
+        )
+        self.layer_norm = LayerNormalization(size, name="layer_norm", **options)
+        self.probabilities_dropout = keras.layers.Dropout(
+            config.attention_probs_dropout_prob,
+            name="probabilities_dropout",
+            **options,
+        )
+        self.output_dropout = keras.layers.Dropout(
+            config.hidden_dropout_prob, name="output_dropout", **options
+        )
+
+    def build(self, input_shape=None):
+        for layer in (
+            self.query,
+            self.key,
+            self.value,
+            self.output_projection,
+            self.layer_norm,
+        ):
+            layer.build()
+        self.built = True
+
+    def step_weights(self):
+        """Returns the weights, fused and cast, for one forward pass.
+
+        The scale 1/√D is folded into the query's weights: H² products once
+        instead of B·N·S² in every layer.
+        """
+        scale = 1.0 / math.sqrt(
+            self.config.hidden_size // self.config.num_attention_heads
+        )
+        kernels = (
+            self.query.kernel.value * scale,
+            self.key.kernel.value,
+            self.value.kernel.value,
+        )
+        biases = (
+            self.query.bias.value * scale,
+            self.key.bias.value,
+            self.value.bias.value,
+        )
+        return {
+            "kernel": tf.cast(tf.concat(kernels, 1), self.compute_dtype),
+            "bias": tf.cast(tf.concat(biases, 0), self.compute_dtype),
+            "output": self.output_projection.step_weights(),
+        }
+
+    def call(self, hidden, mask_scores, training=False, weights=None):
+        weights = self.step_weights() if weights is None else weights
+        heads = self.config.num_attention_heads
+        head_size = self.config.hidden_size // heads
+        length = tf.shape(mask_scores)[3]
+
+        fused = tf.nn.bias_add(
+            tf.matmul(hidden, weights["kernel"]), weights["bias"]
+        )  # [B·S, 3·H]
+        query, key, value = (
+            tf.transpose(
+                tf.reshape(part, (-1, length, heads, head_size)), (0, 2, 1, 3)
+            )  # [B, N, S, D]
+            for part in tf.split(fused, 3, axis=1)
+        )
+        scores = tf.matmul(query, key, transpose_b=True)  # [B, N, S, S]
+        probabilities = tf.nn.softmax(tf.cast(scores, tf.float32) + mask_scores)
+        probabilities = self.probabilities_dropout(
+            tf.cast(probabilities, self.compute_dtype), training=training
+        )
+        context = tf.matmul(probabilities, value)  # [B, N, S, D]
+        context = tf.reshape(
+            tf.transpose(context, (0, 2, 1, 3)), (-1, heads * head_size)
+        )  # [B·S, H]
+        update = self.output_projection(context, weights=weights["output"])
+        update = self.output_dropout(update, training=training)
+        return self.layer_norm(hidden + update)

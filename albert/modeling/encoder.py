@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ALBERT encoder.
+
+Letters: B sequences, S positions, E embedding width, H hidden width,
+L layers, J inner layers of each.
+"""
+
+import keras
+import tensorflow as tf
+
+from albert.config import AlbertConfig
+from albert.modeling.attention import MASKED_SCORE
+from albert.modeling.attention import SelfAttention
+from albert.modeling.dense import Dense
+from albert.modeling.embeddings import Embeddings
+from albert.modeling.feed_forward import FeedForward
+
+
+@keras.saving.register_keras_serializable(package="albert")
+class AlbertEncoder(keras.Model):
+    """Ids to one vector for each position and one for the sequence.
+
+    Source: ``AlbertModel`` and ``transformer_model`` of the original's
+    modeling.py; sharing strategies: paper, section 4.4. The weights exist as
+    soon as the object does.
+
+    Args:
+      config: ``AlbertConfig``, or its dict.
+
+    Call arguments:
+      inputs: dict of
+        input_ids: int32 [B, S];
+        input_mask: int32 [B, S], 1 for pieces and 0 for padding (optional:
+          all ones);
+        segment_ids: int32 [B, S] (optional: all zeros).
+      training: bool, whether dropout is active.
+
+    Returns:
+      dict of
+        embedding_output: [B, S, E];
+        layer_outputs: list of L·J tensors [B, S, H];
+        sequence_output: [B, S, H], the last of them;
+        pooled_output: [B, H], tanh(dense(first position)).
+    """
+
+    def __init__(self, config, **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(config, AlbertConfig):
+            config = AlbertConfig.from_dict(config)
+        self.config = config
+        options = {"dtype": self.dtype_policy}
+        hidden_size = config.hidden_size
+
+        self.embeddings = Embeddings(config, name="embeddings", **options)
+        self.embedding_projection = None
+        if config.embedding_size != hidden_size:
+            self.embedding_projection = Dense(
+                config,
+                config.embedding_size,
+                hidden_size,
+                name="embedding_projection",
+                **options,
+            )
+        self.attentions = [
+            [
+                SelfAttention(config, name=f"attention_{g}_{j}", **options)
+                for j in range(config.inner_group_num)
+            ]
+            for g in range(config.num_attention_groups)
+        ]
+        self.feed_forwards = [
+            [
+                FeedForward(config, name=f"feed_forward_{g}_{j}", **options)
+                for j in range(config.inner_group_num)
+            ]
+            for g in range(config.num_ffn_groups)
+        ]
+        self.pooler = Dense(
+            config, hidden_size, hidden_size, name="pooler", **options
+        )
+        self.build()
+
+    def build(self, input_shape=None):
+        self.embeddings.build()
+        if self.embedding_projection is not None:
+            self.embedding_projection.build()
+        for group in (*self.attentions, *self.feed_forwards):
+            for layer in group:
+                layer.build()
+        self.pooler.build()
+        self.built = True
+
+    def call(self, inputs, training=False):
+        config = self.config
+        input_ids = inputs["input_ids"]
+        input_mask = inputs.get("input_mask")
+        segment_ids = inputs.get("segment_ids")
+        if input_mask is None:
+            input_mask = tf.ones_like(input_ids)
+        if segment_ids is None:
+            segment_ids = tf.zeros_like(input_ids)
+        batch, length = tf.unstack(tf.shape(input_ids))
+
+        embedding_output = self.embeddings(
+            input_ids, segment_ids, training=training
+        )
+        # Positions are rows of one matrix from here on: a product of two
+        # matrices is quicker than one of a batch of them.
+        hidden = tf.reshape(embedding_output, (-1, config.embedding_size))
+        if self.embedding_projection is not None:
+            hidden = self.embedding_projection(hidden)  # [B·S, H]
+        mask_scores = (
+            1.0 - tf.cast(input_mask, tf.float32)[:, tf.newaxis, tf.newaxis, :]
+        ) * MASKED_SCORE  # [B, 1, 1, S]
+
+        attention_weights = _step_weights(self.attentions)
+        ffn_weights = _step_weights(self.feed_forwards)
+        layer_outputs = []
+        for layer in range(config.num_hidden_layers):
+            a = layer * config.num_attention_groups // config.num_hidden_layers
+            f = layer * config.num_ffn_groups // config.num_hidden_layers
+            for j in range(config.inner_group_num):
+                hidden = self.attentions[a][j](
+                    hidden,
+                    mask_scores,
+                    training=training,
+                    weights=attention_weights[a][j],
+                )
+                hidden = self.feed_forwards[f][j](
+                    hidden, training=training, weights=ffn_weights[f][j]
+                )
+                layer_outputs.append(
+                    tf.reshape(hidden, (batch, length, config.hidden_size))
+                )
+        sequence_output = layer_outputs[-1]
+        return {
+            "embedding_output": embedding_output,
+            "layer_outputs": layer_outputs,
+            "sequence_output": sequence_output,
+            "pooled_output": tf.tanh(self.pooler(sequence_output[:, 0])),
+        }
+
+    def get_config(self):
+        return {**super().get_config(), "config": self.config.to_dict()}
+
+
+def _step_weights(groups):
+    return [[layer.step_weights() for layer in group] for group in groups]

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one training loop: steps on the device, decisions on the host."""
+
+import tensorflow as tf
+
+from albert.training.optimizers import clip_by_global_norm
+from albert.training.optimizers import densify
+
+
+class TrainingLoop:
+    """Runs a model's steps under a distribution strategy.
+
+    In each replica, and in this order: the denominators of the loss are
+    summed over the global batch; the gradients of every micro-batch are
+    added up; the sums are reduced over the replicas; their global norm is
+    clipped; the optimizer updates. So the update is that of the global batch
+    whatever the number of replicas and micro-batches.
+
+    Args:
+      model: ``keras.Model`` made under ``strategy.scope()``.
+      optimizer: of ``albert.training.optimizers``, likewise.
+      objective: with ``denominators``, ``numerators``, ``loss`` and
+        ``metrics`` as ``PretrainingObjective`` has them.
+      strategy: ``tf.distribute.Strategy``.
+      clip_norm: float, largest global norm of the gradients.
+      accumulation_steps: int, micro-batches per update and replica.
+      jit_compile: bool, compile forward and backward pass with XLA.
+    """
+
+    def __init__(
+        self,
+        model,
+        optimizer,
+        objective,
+        strategy,
+        *,
+        clip_norm=1.0,
+        accumulation_steps=1,
+        jit_compile=False,
+    ):
+        self.model = model
+        self.optimizer = optimizer
+        self.objective = objective
+        self.strategy = strategy
+        self.clip_norm = clip_norm
+        self.accumulation_steps = accumulation_steps
+        self.history_names = [
+            *objective.metric_names,
+            "gradient_norm",
+            "learning_rate",
+            "tokens",
+        ]
+        self._micro_step = tf.function(
+            self._gradients_and_numerators, jit_compile=jit_compile
+        )
+        self._forward = tf.function(
+            self._evaluate_replica, jit_compile=jit_compile
+        )
+        self._train = tf.function(self._train_steps)
+        self._evaluate = tf.function(self._evaluate_batch)
+
+    def distribute(self, dataset):
+        """Cuts the global batches of a dataset over the replicas."""
+        return self.strategy.experimental_distribute_dataset(dataset)
+
+    def train(self, iterator, steps):
+        """Runs ``steps`` updates without returning to Python in between.
+
+        Args:
+          iterator: iterator of a distributed dataset of global batches.
+          steps: int.
+
+        Returns:
+          dict of metric name to ``np.ndarray`` float32 [steps]; also
+          ``gradient_norm`` (before clipping), ``learning_rate`` and
+          ``tokens`` (pieces that are not padding).
+        """
+        history = self._train(iterator, tf.constant(steps, tf.int32)).numpy()
+        return dict(zip(self.history_names, history.T, strict=True))
+
+    def evaluate(self, batches):
+        """Evaluates a distributed dataset, each example counted once.
+
+        Args:
+          batches: iterable of global batches; rows with example_weights 0
+            count nothing.
+
+        Returns:
+          dict of metric name to float, or None where there was no batch.
+        """
+        totals = None
+        for batch in batches:
+            sums = self._evaluate(batch)
+            totals = (
+                sums
+                if totals is None
+                else tf.nest.map_structure(tf.add, totals, sums)
+            )
+        if totals is None:
+            return None
+        return {
+            name: float(value)
+            for name, value in self.objective.metrics(*totals).items()
+        }
+
+    def _train_steps(self, iterator, steps):
+        history = tf.TensorArray(
+            tf.float32, size=steps, element_shape=(len(self.history_names),)
+        )
+        for step in tf.range(steps):
+            results = self.strategy.run(self._update, args=(next(iterator),))
+            # The same in every replica: everything in it has been reduced.
+            results = self.strategy.experimental_local_results(results)[0]
+            history = history.write(step, results)
+        return history.stack()
+
+    def _update(self, batch):
+        replica = tf.distribute.get_replica_context()
+        denominators = replica.all_reduce(
+            "SUM", self.objective.denominators(batch)
+        )
+        gradients, numerators = self._accumulate(batch, denominators)
+        gradients = replica.all_reduce("SUM", gradients)
+        numerators = replica.all_reduce("SUM", numerators)
+        tokens = tf.cast(tf.reduce_sum(batch["input_mask"]), tf.float32)
+        gradients, norm = clip_by_global_norm(gradients, self.clip_norm)
+        learning_rate = tf.convert_to_tensor(self.optimizer.learning_rate)
+        self.optimizer.apply(gradients, self.model.trainable_variables)
+        results = {
+            **self.objective.metrics(numerators, denominators),
+            "gradient_norm": norm,
+            "learning_rate": learning_rate,
+            "tokens": replica.all_reduce("SUM", tokens),
+        }
+        return tf.stack([results[name] for name in self.history_names])
+
+    def _accumulate(self, batch, denominators):
+        if self.accumulation_steps == 1:
+            return self._micro_step(batch, denominators)
+        micro_batches = tf.nest.map_structure(
+            lambda x: tf.reshape(
+                x,
+                tf.concat(
+                    [[self.accumulation_steps, -1], tf.shape(x)[1:]], axis=0
+                ),
+            ),
+            batch,
+        )
+
+        def micro_batch(index):
+            return tf.nest.map_structure(
+                lambda whole, parts: tf.ensure_shape(
+                    parts[index], [None, *whole.shape[1:]]
+                ),
+                batch,
+                micro_batches,
+            )
+
+        sums = self._micro_step(micro_batch(0), denominators)
+        for index in tf.range(1, self.accumulation_steps):
+            more = self._micro_step(micro_batch(index), denominators)
+            sums = tf.nest.map_structure(tf.add, sums, more)
+        return sums
+
+    def _gradients_and_numerators(self, batch, denominators):
+        variables = [v.value for v in self.model.trainable_variables]
+        with tf.GradientTape() as tape:
+            outputs = self.model(batch, training=True)
+            numerators = self.objective.numerators(outputs, batch)
+            loss = self.objective.loss(numerators, denominators)
+        gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
+        return densify(gradients), numerators
+
+    def _evaluate_batch(self, batch):
+        return self.strategy.run(self._sum_evaluation, args=(batch,))
+
+    def _evaluate_replica(self, batch):
+        outputs = self.model(batch, training=False)
+        return (
+            self.objective.numerators(outputs, batch),
+            self.objective.denominators(batch),
+        )
+
+    def _sum_evaluation(self, batch):
+        replica = tf.distribute.get_replica_context()
+        return replica.all_reduce("SUM", self._forward(batch))
