@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The learning rate: its size for a batch, and its course over the steps."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="albert")
+class PolynomialDecayWithWarmup(
+    keras.optimizers.schedules.LearningRateSchedule
+):
+    """Linear warm-up, then polynomial decay to zero.
+
+    With ``s`` the number of updates already made::
+
+        w = s - start_warmup_step
+        rate = initial * w / num_warmup_steps              while w < warm-up
+        rate = initial * (1 - s / num_train_steps)**power  afterwards
+
+    The decay counts the steps of the warm-up, so the rate jumps down where
+    the warm-up ends: the original's behaviour (optimization.py,
+    create_optimizer), kept because its published settings were tuned with it.
+    From ``num_train_steps`` on the rate is 0. A warm-up longer than the
+    training is allowed, as in the original, and then never ends.
+
+    One deviation: before ``start_warmup_step`` the rate is 0, where the
+    original's formula becomes negative and climbs the loss.
+
+    Args:
+        initial_learning_rate: the peak of the formula, positive.
+        num_train_steps: step from which the rate is 0, positive.
+        num_warmup_steps: length of the warm-up in steps, 0 for none.
+        start_warmup_step: step at which the warm-up starts.
+        power: exponent of the decay, positive; 1 is linear.
+
+    Raises:
+        ValueError: an argument outside the range named above.
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate,
+        num_train_steps,
+        num_warmup_steps=0,
+        start_warmup_step=0,
+        power=1.0,
+    ):
+        super().__init__()
+        _require_positive("initial_learning_rate", initial_learning_rate)
+        _require_whole("num_train_steps", num_train_steps, minimum=1)
+        _require_whole("num_warmup_steps", num_warmup_steps, minimum=0)
+        _require_whole("start_warmup_step", start_warmup_step, minimum=0)
+        _require_positive("power", power)
+        self.initial_learning_rate = float(initial_learning_rate)
+        self.num_train_steps = int(num_train_steps)
+        self.num_warmup_steps = int(num_warmup_steps)
+        self.start_warmup_step = int(start_warmup_step)
+        self.power = float(power)
+
+    def __call__(self, step):
+        """Returns the rate of the update after ``step`` updates.
+
+        Args:
+            step: whole number, scalar tensor or variable.
+
+        Returns:
+            A float32 scalar tensor.
+        """
+        # Whole numbers until here: float32 does not hold every step past 2^24.
+        step = tf.cast(step, tf.int64)
+        progress = tf.cast(
+            tf.minimum(step, self.num_train_steps), tf.float32
+        ) / float(self.num_train_steps)
+        rate = self.initial_learning_rate * tf.pow(1.0 - progress, self.power)
+        if self.num_warmup_steps:
+            warm = step - self.start_warmup_step
+            fraction = tf.cast(tf.maximum(warm, 0), tf.float32) / float(
+                self.num_warmup_steps
+            )
+            rate = tf.where(
+                warm < self.num_warmup_steps,
+                self.initial_learning_rate * fraction,
+                rate,
+            )
+        return rate
+
+    def get_config(self):
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "num_train_steps": self.num_train_steps,
+            "num_warmup_steps": self.num_warmup_steps,
+            "start_warmup_step": self.start_warmup_step,
+            "power": self.power,
+        }
+
+
+def scaled_learning_rate(
+    batch_size, reference_rate=0.00176, reference_batch=4096
+):
+    """Square-root scaling of a learning rate known for another batch size.
+
+    You et al. 2020, "Large Batch Optimization for Deep Learning" (LAMB),
+    section 4; the reference is the released ALBERT's setting
+    (run_pretraining.py: --learning_rate, --train_batch_size).
+
+    Args:
+        batch_size: global batch size, in sequences.
+        reference_rate: rate that is known to work.
+        reference_batch: batch size at which it works.
+
+    Raises:
+        ValueError: an argument that is not positive.
+    """
+    _require_positive("batch_size", batch_size)
+    _require_positive("reference_rate", reference_rate)
+    _require_positive("reference_batch", reference_batch)
+    return reference_rate * math.sqrt(batch_size / reference_batch)
+
+
+def _require_positive(name, value):
+    if not (value > 0 and math.isfinite(value)):
+        raise ValueError(f"{name} must be positive. Received: {name}={value}")
+
+
+def _require_whole(name, value, minimum):
+    if int(value) != value or value < minimum:
+        raise ValueError(
+            f"{name} must be a whole number of at least {minimum}. "
+            f"Received: {name}={value}"
+        )
