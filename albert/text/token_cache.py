@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A tokenised corpus on disk.
+
+The text is encoded once, and each pass over it (``dupe_factor``) reads ids
+from here; memory holds the block at hand and a few numbers for each block.
+
+Three flat files in a folder: ``tokens`` (ids), ``sentences`` (uint32, tokens
+of each sentence) and ``documents`` (int64 triples: first token, first
+sentence, number of sentences). A block is a run of whole documents; blocks
+are the pieces in which the corpus is shuffled.
+"""
+
+import contextlib
+import dataclasses
+import itertools
+import os
+
+import numpy as np
+
+from albert.text.instances import TokenizedDocuments
+
+# About 120 instances of 512 tokens: small enough that a unit of work draws
+# on many places of the corpus.
+BLOCK_CHARACTERS = 1 << 18
+# A unit of work: a few thousand instances of 128 tokens, enough to make
+# array operations cheap, and some tens of megabytes at work.
+UNIT_TOKENS = 1 << 19
+
+_SENTENCE_DTYPE = np.dtype("<u4")
+_DOCUMENT_DTYPE = np.dtype("<i8")
+_DOCUMENT_COLUMNS = 3
+
+
+def group_documents(documents, block_characters=BLOCK_CHARACTERS):
+    """Gathers documents into blocks; where they end depends on the text alone.
+
+    Args:
+      documents: iterable of lists of str.
+      block_characters: a block ends with the document that fills it.
+
+    Yields:
+      list of documents.
+    """
+    block = []
+    characters = 0
+    for document in documents:
+        block.append(document)
+        characters += sum(map(len, document))
+        if characters >= block_characters:
+            yield block
+            block = []
+            characters = 0
+    if block:
+        yield block
+
+
+def encode_documents(tokenizer, documents):
+    """Encodes documents: list of lists of str → ``TokenizedDocuments``.
+
+    Sentences without a token and documents without a sentence are left out.
+    """
+    rows = iter(
+        tokenizer.encode_batch(list(itertools.chain.from_iterable(documents)))
+    )
+    kept = []
+    document_lengths = []
+    for document in documents:
+        sentences = [
+            row for row in itertools.islice(rows, len(document)) if row
+        ]
+        if sentences:
+            kept += sentences
+            document_lengths.append(len(sentences))
+    return TokenizedDocuments(
+        ids=np.fromiter(
+            itertools.chain.from_iterable(kept),
+            _token_dtype(tokenizer.vocabulary_size),
+        ),
+        sentence_lengths=np.array([len(row) for row in kept], _SENTENCE_DTYPE),
+        document_lengths=np.array(document_lengths, np.int64),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenCache:
+    """A finished cache; cheap to send to another process.
+
+    Attributes:
+      folder: where the files are.
+      vocabulary_size: V, which decides the type of the ids.
+      num_documents: documents in all.
+    """
+
+    folder: str
+    vocabulary_size: int
+    num_documents: int
+
+    @contextlib.contextmanager
+    def open(self):
+        """Context manager that gives a ``TokenCacheReader``."""
+        with contextlib.ExitStack() as stack:
+            streams = [
+                stack.enter_context(open(os.path.join(self.folder, name), "rb"))
+                for name in ("tokens", "sentences", "documents")
+            ]
+            yield TokenCacheReader(self, *streams)
+
+
+class TokenCacheWriter:
+    """Appends blocks to a new cache. Use as a context manager."""
+
+    def __init__(self, folder, vocabulary_size):
+        self._folder = folder
+        self._vocabulary_size = vocabulary_size
+        self._block_ends = []
+        self._block_tokens = []
+        self.num_documents = 0
+        self.num_sentences = 0
+        self.num_tokens = 0
+
+    def __enter__(self):
+        with contextlib.ExitStack() as stack:
+            self._streams = {
+                name: stack.enter_context(
+                    open(os.path.join(self._folder, name), "wb")
+                )
+                for name in ("tokens", "sentences", "documents")
+            }
+            self._close = stack.pop_all().close
+        return self
+
+    def __exit__(self, *exception):
+        self._close()
+
+    def append(self, documents):
+        """Appends ``TokenizedDocuments`` as one block."""
+        number = len(documents.document_lengths)
+        if not number:
+            return
+        sentence_ends = np.cumsum(documents.document_lengths)
+        first_sentences = sentence_ends - documents.document_lengths
+        token_starts = (
+            np.cumsum(documents.sentence_lengths, dtype=np.int64)
+            - documents.sentence_lengths
+        )
+        table = np.stack(
+            [
+                self.num_tokens + token_starts[first_sentences],
+                self.num_sentences + first_sentences,
+                documents.document_lengths,
+            ],
+            axis=1,
+        )
+        for name, values, dtype in (
+            ("tokens", documents.ids, _token_dtype(self._vocabulary_size)),
+            ("sentences", documents.sentence_lengths, _SENTENCE_DTYPE),
+            ("documents", table, _DOCUMENT_DTYPE),
+        ):
+            self._streams[name].write(values.astype(dtype).tobytes())
+        self.num_documents += number
+        self.num_sentences += len(documents.sentence_lengths)
+        self.num_tokens += len(documents.ids)
+        self._block_ends.append(self.num_documents)
+        self._block_tokens.append(len(documents.ids))
+
+    def finish(self):
+        """Writes everything out and returns the ``TokenCache``."""
+        for stream in self._streams.values():
+            stream.flush()
+        return TokenCache(
+            self._folder, self._vocabulary_size, self.num_documents
+        )
+
+    def shuffled_units(self, generator, unit_tokens=UNIT_TOKENS):
+        """Blocks in a random order, grouped into units of work.
+
+        Args:
+          generator: ``np.random.Generator``.
+          unit_tokens: a unit ends with the block that fills it.
+
+        Yields:
+          (number of the unit, list of (first, end) document numbers with one
+          pair for each block, tokens of the unit).
+        """
+        number = 0
+        unit = []
+        tokens = 0
+        for block in generator.permutation(len(self._block_ends)).tolist():
+            first = self._block_ends[block - 1] if block else 0
+            unit.append((first, self._block_ends[block]))
+            tokens += self._block_tokens[block]
+            if tokens >= unit_tokens:
+                yield number, unit, tokens
+                number += 1
+                unit = []
+                tokens = 0
+        if unit:
+            yield number, unit, tokens
+
+
+class TokenCacheReader:
+    """Reads documents of an open cache."""
+
+    def __init__(self, cache, tokens, sentences, documents):
+        self.num_documents = cache.num_documents
+        self._token_dtype = _token_dtype(cache.vocabulary_size)
+        self._tokens = tokens
+        self._sentences = sentences
+        self._documents = documents
+
+    def read_documents(self, ranges):
+        """Reads ranges of documents.
+
+        Args:
+          ranges: list of (first, end) document numbers.
+
+        Returns:
+          (``TokenizedDocuments``, int64 array): the documents, and the
+          number of each in the corpus.
+        """
+        parts = [self._read_range(first, end) for first, end in ranges]
+        columns = [
+            np.concatenate(column) for column in zip(*parts, strict=True)
+        ]
+        numbers = np.concatenate([np.arange(*pair) for pair in ranges])
+        return TokenizedDocuments(*columns), numbers
+
+    def read_random_slice(self, other_than, wanted_tokens, generator):
+        """Text from a random place of a random document.
+
+        As the original draws the second segment of a negative
+        next-sentence pair: from the start of a random sentence, sentence
+        after sentence until there are enough tokens or the document ends.
+
+        Args:
+          other_than: number of the document that is not drawn.
+          wanted_tokens: where to stop; at least one sentence is taken.
+          generator: ``np.random.Generator``.
+
+        Returns:
+          integer array of ids.
+        """
+        number = int(generator.integers(self.num_documents - 1))
+        number += number >= other_than
+        token_start, sentence_start, sentences = _read(
+            self._documents, _DOCUMENT_DTYPE, number * 3, 3
+        ).tolist()
+        lengths = _read(
+            self._sentences, _SENTENCE_DTYPE, sentence_start, sentences
+        )
+        ends = np.cumsum(lengths, dtype=np.int64)
+        first = int(generator.integers(sentences))
+        begin = int(ends[first - 1]) if first else 0
+        last = np.searchsorted(ends, begin + wanted_tokens)
+        last = min(max(int(last), first), sentences - 1)
+        return _read(
+            self._tokens,
+            self._token_dtype,
+            token_start + begin,
+            int(ends[last]) - begin,
+        )
+
+    def _read_range(self, first, end):
+        table = _read(
+            self._documents,
+            _DOCUMENT_DTYPE,
+            first * _DOCUMENT_COLUMNS,
+            (end - first) * _DOCUMENT_COLUMNS,
+        ).reshape(-1, _DOCUMENT_COLUMNS)
+        sentence_lengths = _read(
+            self._sentences,
+            _SENTENCE_DTYPE,
+            int(table[0, 1]),
+            int(table[:, 2].sum()),
+        )
+        ids = _read(
+            self._tokens,
+            self._token_dtype,
+            int(table[0, 0]),
+            int(sentence_lengths.sum()),
+        )
+        return ids, sentence_lengths, table[:, 2]
+
+
+def _read(stream, dtype, first, number):
+    # pread and not a memory map: mapped pages would count as memory in use.
+    content = os.pread(
+        stream.fileno(), number * dtype.itemsize, first * dtype.itemsize
+    )
+    return np.frombuffer(content, dtype)
+
+
+def _token_dtype(vocabulary_size):
+    return np.dtype("<u2" if vocabulary_size <= 1 << 16 else "<u4")

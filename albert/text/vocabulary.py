@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains a SentencePiece vocabulary with the settings of the original.
+
+The settings are those of the ``spm_train`` command in the original's README.
+The text goes through the tokenizer's own normalisation first, so that the
+vocabulary is made of what the tokenizer will look up.
+"""
+
+import dataclasses
+import io
+import os
+import random
+import re
+
+import sentencepiece
+from absl import logging
+
+from albert.errors import UserError
+from albert.progress import show_progress
+from albert.text import documents
+from albert.text import normalization
+from albert.text.tokenizer import CONTROL_PIECES
+from albert.text.tokenizer import Tokenizer
+
+USER_DEFINED_PIECES = ("(", ")", '"', "-", ".", "–", "£", "€")
+DEFAULT_CHARACTER_COVERAGE = 0.99995
+DEFAULT_INPUT_SENTENCE_SIZE = 10_000_000
+# SentencePiece's own default. It is fixed rather than the number of cores:
+# sums are made per thread, so another number could change a score's last bit.
+DEFAULT_NUM_THREADS = 16
+
+# SentencePiece leaves out longer sentences when it trains (bytes of UTF-8).
+_MAX_SENTENCE_BYTES = 4192
+_SAMPLE_SENTENCES = 2000
+
+
+@dataclasses.dataclass(frozen=True)
+class VocabularyReport:
+    """What ``train_vocabulary`` read and made.
+
+    Attributes:
+      model_file, vocab_file: str, the files written.
+      vocabulary_size: int, pieces in the model, special ones included.
+      sentences_read: int, sentences in the text.
+      sentences: int, sentences trained on (fewer where they were drawn).
+      characters: int, characters in these after normalisation.
+      sentences_too_long: int, sentences that SentencePiece left out.
+      characters_per_piece: float, mean over a random sample of sentences.
+      unknown_share: float, share of unknown pieces in that sample.
+      first_pieces: list of str, the most frequent pieces, best first.
+      fingerprint: str, the fingerprint of the new tokenizer.
+    """
+
+    model_file: str
+    vocab_file: str
+    vocabulary_size: int
+    sentences_read: int
+    sentences: int
+    characters: int
+    sentences_too_long: int
+    characters_per_piece: float
+    unknown_share: float
+    first_pieces: list
+    fingerprint: str
+
+
+def train_vocabulary(
+    files,
+    output_prefix,
+    vocabulary_size=30000,
+    lower_case=True,
+    sentence_splitting="auto",
+    character_coverage=DEFAULT_CHARACTER_COVERAGE,
+    input_sentence_size=DEFAULT_INPUT_SENTENCE_SIZE,
+    seed=12345,
+    num_threads=DEFAULT_NUM_THREADS,
+    overwrite=False,
+):
+    """Trains a unigram model and writes PREFIX.model and PREFIX.vocab.
+
+    Ids 0 to 4 are <pad>, <unk>, [CLS], [SEP], [MASK], then come ( ) " - . –
+    £ €, then the pieces learnt. The same text and arguments give the same
+    files.
+
+    Args:
+      files: list of paths, read by ``documents.read_documents``.
+      output_prefix: path without suffix. Its directory is made when missing.
+      vocabulary_size: int, all pieces counted.
+      lower_case: lower-case the text, as the tokenizer will.
+      sentence_splitting: see ``documents.read_documents``.
+      character_coverage: share of the characters of the text, between 0.98
+        and 1, that get a piece of their own; the rest become <unk>.
+      input_sentence_size: at most so many sentences, drawn at random, are
+        kept in memory and trained on; 0 takes all.
+      seed: int, for that draw and for the sample that is reported on.
+      num_threads: threads of SentencePiece.
+      overwrite: replace files that are there.
+
+    Returns:
+      VocabularyReport.
+
+    Raises:
+      UserError: bad input text (see ``read_documents``), a vocabulary too
+        large or too small for it (saying what is possible), output files
+        that exist, or an argument out of range. Nothing is written then.
+    """
+    _check_arguments(vocabulary_size, character_coverage, input_sentence_size)
+    model_file = f"{output_prefix}.model"
+    vocab_file = f"{output_prefix}.vocab"
+    for path in (model_file, vocab_file):
+        if os.path.exists(path) and not overwrite:
+            raise UserError(
+                f"{path}: exists already; choose another --output_prefix or "
+                "give --overwrite"
+            )
+    sentences = _SentenceSource(
+        files, sentence_splitting, lower_case, input_sentence_size, seed
+    )
+    sentences.count()
+    proto = _train(
+        sentences,
+        vocabulary_size=vocabulary_size,
+        character_coverage=character_coverage,
+        num_threads=num_threads,
+    )
+    processor = sentencepiece.SentencePieceProcessor()
+    processor.load_from_serialized_proto(proto)
+    vocab = "".join(
+        f"{processor.id_to_piece(id_)}\t{processor.get_score(id_):g}\n"
+        for id_ in range(processor.get_piece_size())
+    )
+    _write_files({model_file: proto, vocab_file: vocab.encode()})
+    return _report(model_file, vocab_file, lower_case, sentences)
+
+
+def _check_arguments(vocabulary_size, character_coverage, input_sentence_size):
+    if vocabulary_size < 1:
+        raise UserError(
+            f"vocab_size {vocabulary_size} is not possible; give a positive "
+            "number such as 30000"
+        )
+    if not 0.98 <= character_coverage <= 1:
+        raise UserError(
+            f"character_coverage {character_coverage} is not possible; give "
+            "a share between 0.98 and 1, such as "
+            f"{DEFAULT_CHARACTER_COVERAGE}"
+        )
+    if input_sentence_size < 0:
+        raise UserError(
+            f"input_sentence_size {input_sentence_size} is not possible; "
+            "give a positive number, or 0 for all sentences"
+        )
+
+
+class _SentenceSource:
+    """Normalised sentences for SentencePiece; draws, counts and samples.
+
+    Where the text has more than ``limit`` sentences it draws ``limit`` of
+    them. SentencePiece's own draw cannot be repeated: it takes its seed from
+    the machine and not from ``set_random_generator_seed``.
+
+    An exception that passes through SentencePiece's C++ arrives as text
+    within a RuntimeError. It is kept in ``error`` to be raised as it was.
+    """
+
+    def __init__(self, files, sentence_splitting, lower_case, limit, seed):
+        self._files = files
+        self._sentence_splitting = sentence_splitting
+        self._lower_case = lower_case
+        self._limit = limit
+        self._draw_random = random.Random(f"draw {seed}")
+        self._sample_random = random.Random(f"sample {seed}")
+        self.sentences_read = 0
+        self.sentences = 0
+        self.characters = 0
+        self.too_long = 0
+        self.sample = []
+        self.error = None
+
+    def count(self):
+        """Reads the text once to know how many sentences it has."""
+        with show_progress(
+            "reading", unit="sentences", unit_scale=True
+        ) as advance:
+            for document in self._read():
+                self.sentences_read += len(document)
+                advance(len(document))
+
+    def __iter__(self):
+        wanted = left = self.sentences_read
+        if self._limit:
+            wanted = min(wanted, self._limit)
+        try:
+            for document in self._read():
+                # Selection sampling (Knuth, 3.4.2, algorithm S): exactly
+                # ``wanted`` sentences, each set of them as likely, in order,
+                # without keeping any.
+                drawn = []
+                for sentence in document:
+                    if wanted == left or (
+                        self._draw_random.random() * left < wanted
+                    ):
+                        drawn.append(sentence)
+                        wanted -= 1
+                    left -= 1
+                for sentence in normalization.normalize_batch(
+                    drawn, self._lower_case
+                ):
+                    self._count(sentence)
+                    yield sentence
+        except UserError as error:
+            self.error = error
+            raise
+        logging.info(
+            "training on %s sentences, %s characters (minutes for a large "
+            "text)",
+            f"{self.sentences:,}",
+            f"{self.characters:,}",
+        )
+
+    def _read(self):
+        return documents.read_documents(self._files, self._sentence_splitting)
+
+    def _count(self, sentence):
+        self.sentences += 1
+        self.characters += len(sentence)
+        # UTF-8 takes at most 4 bytes a character: most need not be encoded.
+        if (
+            len(sentence) * 4 > _MAX_SENTENCE_BYTES
+            and len(sentence.encode()) > _MAX_SENTENCE_BYTES
+        ):
+            self.too_long += 1
+        if len(self.sample) < _SAMPLE_SENTENCES:
+            self.sample.append(sentence)
+        else:  # reservoir sampling: every sentence has the same chance
+            place = self._sample_random.randrange(self.sentences)
+            if place < _SAMPLE_SENTENCES:
+                self.sample[place] = sentence
+
+
+def _train(sentences, vocabulary_size, **settings):
+    """Returns the bytes of the model."""
+    model = io.BytesIO()
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(sentences),
+            model_writer=model,
+            model_type="unigram",
+            vocab_size=vocabulary_size,
+            pad_id=0,
+            unk_id=1,
+            bos_id=-1,
+            eos_id=-1,
+            control_symbols=list(CONTROL_PIECES),
+            user_defined_symbols=list(USER_DEFINED_PIECES),
+            # In the order of the text: like its draw, SentencePiece's
+            # shuffle cannot be repeated, and order decides ties.
+            shuffle_input_sentence=False,
+            minloglevel=2,
+            **settings,
+        )
+    except RuntimeError as error:
+        if sentences.error is not None:
+            raise sentences.error from None
+        raise _explain(str(error), vocabulary_size) from error
+    return model.getvalue()
+
+
+def _explain(message, vocabulary_size):
+    """Returns a UserError for a message of SentencePiece's trainer."""
+    largest = re.search(r"set it to a value <= (\d+)", message)
+    if largest:
+        return UserError(
+            f"vocab_size {vocabulary_size} is too large for this text: the "
+            f"largest possible is {largest[1]}; give --vocab_size="
+            f"{largest[1]} or less, or more text"
+        )
+    smallest = re.search(r"required_chars\. \d+ vs (\d+)", message)
+    if smallest:
+        return UserError(
+            f"vocab_size {vocabulary_size} is too small for this text: its "
+            f"characters and the special pieces alone need {smallest[1]}; "
+            "give a larger --vocab_size or a lower --character_coverage"
+        )
+    return UserError(
+        f"SentencePiece could not train on this text: {message}; check the "
+        "text and the settings"
+    )
+
+
+def _write_files(contents):
+    """Writes files under temporary names, then renames all of them."""
+    temporary = {path: f"{path}.{os.getpid()}.tmp" for path in contents}
+    try:
+        for path, content in contents.items():
+            os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+            with open(temporary[path], "wb") as stream:
+                stream.write(content)
+        for path in contents:
+            os.replace(temporary[path], path)
+    except OSError as error:
+        raise UserError(
+            f"{error.filename}: cannot be written ({error.strerror}); choose "
+            "another --output_prefix"
+        ) from error
+    finally:
+        for path in temporary.values():
+            if os.path.exists(path):
+                os.remove(path)
+
+
+def _report(model_file, vocab_file, lower_case, sentences):
+    tokenizer = Tokenizer(model_file, lower_case)
+    rows = tokenizer.encode_batch(sentences.sample)
+    pieces = max(sum(map(len, rows)), 1)
+    unknown = sum(row.count(tokenizer.unknown_id) for row in rows)
+    special = 2 + len(CONTROL_PIECES) + len(USER_DEFINED_PIECES)
+    return VocabularyReport(
+        model_file=model_file,
+        vocab_file=vocab_file,
+        vocabulary_size=tokenizer.vocabulary_size,
+        sentences_read=sentences.sentences_read,
+        sentences=sentences.sentences,
+        characters=sentences.characters,
+        sentences_too_long=sentences.too_long,
+        characters_per_piece=sum(map(len, sentences.sample)) / pieces,
+        unknown_share=unknown / pieces,
+        first_pieces=tokenizer.pieces[special : special + 20],
+        fingerprint=tokenizer.fingerprint,
+    )

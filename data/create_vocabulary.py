@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes a SentencePiece vocabulary from text, with ALBERT's settings.
+
+A small uncased one from the sample text:
+
+    python data/create_vocabulary.py \\
+        --input_file='data/sample/train/*.txt' \\
+        --output_prefix=vocabulary/sample --vocab_size=2000
+
+ALBERT's own size and a cased one, from many files, some of them compressed:
+
+    python data/create_vocabulary.py \\
+        --input_file='corpus/*.txt,more/*.txt.gz' \\
+        --output_prefix=vocabulary/cased-30k --do_lower_case=false
+
+It writes PREFIX.model, which every other program takes, and PREFIX.vocab,
+the same pieces as text for reading.
+"""
+
+from absl import flags
+
+from albert import command_line
+from albert.text import documents
+from albert.text import vocabulary
+
+
+def define_flags(flag_values):
+    """Defines this recipe's flags on ``flag_values``."""
+    flags.DEFINE_string(
+        "input_file",
+        None,
+        "Text: comma-separated files or globs, .gz understood.",
+        required=True,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "output_prefix",
+        None,
+        "Where to write: PREFIX.model and PREFIX.vocab.",
+        required=True,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "vocab_size",
+        30000,
+        "Number of pieces, the special ones included.",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_bool(
+        "do_lower_case",
+        True,
+        "Lower-case the text. Use the same value with this vocabulary ever "
+        "after.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_enum(
+        "sentence_splitting",
+        "auto",
+        documents.SENTENCE_SPLITTINGS,
+        "lines: one sentence a line; prose: running text; auto: decided for "
+        "each file.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_float(
+        "character_coverage",
+        vocabulary.DEFAULT_CHARACTER_COVERAGE,
+        "Share of the text's characters that get a piece; the rest are <unk>.",
+        lower_bound=0.98,
+        upper_bound=1.0,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "input_sentence_size",
+        vocabulary.DEFAULT_INPUT_SENTENCE_SIZE,
+        "Train on at most so many sentences, drawn at random; they are kept "
+        "in memory. 0: all.",
+        lower_bound=0,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "random_seed",
+        12345,
+        "Seed for that draw.",
+        lower_bound=0,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_integer(
+        "num_threads",
+        vocabulary.DEFAULT_NUM_THREADS,
+        "Threads. Another number may change the last digits of the scores.",
+        lower_bound=1,
+        flag_values=flag_values,
+    )
+    flags.DEFINE_bool(
+        "overwrite",
+        False,
+        "Replace files that are there already.",
+        flag_values=flag_values,
+    )
+
+
+def main(flag_values):
+    """Trains the vocabulary and prints what it is like."""
+    report = vocabulary.train_vocabulary(
+        documents.expand_files(flag_values.input_file),
+        flag_values.output_prefix.removesuffix(".model"),
+        vocabulary_size=flag_values.vocab_size,
+        lower_case=flag_values.do_lower_case,
+        sentence_splitting=flag_values.sentence_splitting,
+        character_coverage=flag_values.character_coverage,
+        input_sentence_size=flag_values.input_sentence_size,
+        seed=flag_values.random_seed,
+        num_threads=flag_values.num_threads,
+        overwrite=flag_values.overwrite,
+    )
+    print(
+        f"wrote      {report.model_file}, {report.vocab_file}\n"
+        f"vocabulary {report.vocabulary_size:,} pieces\n"
+        f"text       {report.sentences:,} of {report.sentences_read:,} "
+        f"sentences, {report.characters:,} characters\n"
+        f"pieces     {report.characters_per_piece:.2f} characters each on a "
+        f"sample of the text, {report.unknown_share:.3%} unknown\n"
+        f"frequent   {' '.join(report.first_pieces)}"
+    )
+    if report.sentences_too_long:
+        print(
+            f"left out   {report.sentences_too_long:,} sentences of more than "
+            "4,192 bytes"
+        )
+    print(
+        "next:\n  python data/create_pretraining_data.py "
+        f"--input_file='{flag_values.input_file}' "
+        f"--spm_model_file={report.model_file}"
+        f"{'' if flag_values.do_lower_case else ' --do_lower_case=false'} "
+        "--output_file=records/train.tfrecord"
+    )
+
+
+if __name__ == "__main__":
+    command_line.run(main, define_flags)

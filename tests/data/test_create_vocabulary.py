@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of data/create_vocabulary.py and albert/text/vocabulary.py."""
+
+import gzip
+import importlib.util
+import os
+import pathlib
+import random
+import re
+import subprocess
+import sys
+
+import pytest
+from absl import flags
+
+from albert.errors import UserError
+from albert.text.tokenizer import Tokenizer
+from albert.text.vocabulary import train_vocabulary
+
+ROOT = pathlib.Path(__file__).parents[2]
+RECIPE = ROOT / "data" / "create_vocabulary.py"
+SPECIAL_PIECES = [
+    *("<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"),
+    *("(", ")", '"', "-", ".", "–", "£", "€"),
+]
+
+
+def run_recipe(*arguments):
+    """Runs the recipe's main in this process."""
+    specification = importlib.util.spec_from_file_location("recipe", RECIPE)
+    recipe = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(recipe)
+    flag_values = flags.FlagValues()
+    recipe.define_flags(flag_values)
+    flag_values(["create_vocabulary", *arguments])
+    recipe.main(flag_values)
+
+
+def sample_text(number_of_sentences, seed=7):
+    """Made-up sentences of words that share syllables, some accented."""
+    generator = random.Random(seed)
+    syllables = [a + b for a in "bdfgklmnprst" for b in ("a", "e", "i", "ou")]
+
+    def word():
+        return "".join(generator.choices(syllables, k=generator.randint(1, 3)))
+
+    words = [word() for _ in range(1201)] + ["Café", "1999", "(Ünder)"]
+    return "".join(
+        " ".join(generator.choices(words, k=11)).capitalize() + ".\n"
+        for _ in range(number_of_sentences)
+    )
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Two files, one compressed: 1,013 sentences."""
+    folder = tmp_path_factory.mktemp("corpus")
+    (folder / "a.txt").write_text(sample_text(606), "utf-8")
+    (folder / "b.txt.gz").write_bytes(
+        gzip.compress(sample_text(407, seed=8).encode())
+    )
+    return [str(folder / "a.txt"), str(folder / "b.txt.gz")]
+
+
+def train(corpus, prefix, **settings):
+    settings = {"vocabulary_size": 307, **settings}
+    return train_vocabulary(corpus, str(prefix), **settings)
+
+
+def piece_list(prefix):
+    lines = pathlib.Path(f"{prefix}.vocab").read_text("utf-8").split("\n")
+    assert lines.pop() == ""
+    return [line.split("\t")[0] for line in lines]
+
+
+class TestModel:
+    def test_pieces_and_report(self, corpus, tmp_path):
+        report = train(corpus, tmp_path / "new" / "v")
+        tokenizer = Tokenizer(report.model_file)
+        assert report.model_file == str(tmp_path / "new" / "v.model")
+        assert tokenizer.vocabulary_size == report.vocabulary_size == 307
+        assert tokenizer.pieces[:13] == SPECIAL_PIECES
+        assert piece_list(tmp_path / "new" / "v") == tokenizer.pieces
+        assert report.sentences == report.sentences_read == 1013
+        assert report.sentences_too_long == 0
+        assert report.first_pieces == tokenizer.pieces[13:33]
+        assert report.fingerprint == tokenizer.fingerprint
+        assert 1.5 < report.characters_per_piece < 5
+        assert report.unknown_share == 0
+        assert sorted(os.listdir(tmp_path / "new")) == ["v.model", "v.vocab"]
+
+    def test_text_is_normalised_first(self, corpus, tmp_path):
+        train(corpus, tmp_path / "v")
+        characters = set("".join(piece_list(tmp_path / "v")[13:]))
+        assert characters.isdisjoint("éÉüÜ")
+        assert not any(char.isupper() for char in characters)
+
+    def test_case_is_kept_when_asked(self, corpus, tmp_path):
+        report = train(corpus, tmp_path / "v", lower_case=False)
+        characters = set("".join(piece_list(tmp_path / "v")[13:]))
+        assert any(char.isupper() for char in characters)
+        tokenizer = Tokenizer(report.model_file, lower_case=False)
+        assert tokenizer.decode(tokenizer.encode("Bada.")) == "Bada."
+
+    def test_scores_in_the_vocab_file(self, corpus, tmp_path):
+        train(corpus, tmp_path / "v")
+        lines = (tmp_path / "v.vocab").read_text("utf-8").splitlines()
+        scores = [float(line.split("\t")[1]) for line in lines]
+        assert scores[:13] == [0.0] * 13
+        assert scores[13:] == sorted(scores[13:], reverse=True)
+        assert all(score < 0 for score in scores[13:])
+
+
+class TestDraw:
+    @pytest.mark.parametrize("limit", [0, 503, 10_000])
+    def test_same_settings_same_files(self, corpus, tmp_path, limit):
+        for name in ("a", "b"):
+            report = train(
+                corpus, tmp_path / name, input_sentence_size=limit, seed=3
+            )
+            assert report.sentences == (503 if limit == 503 else 1013)
+            assert report.sentences_read == 1013
+        for suffix in ("model", "vocab"):
+            assert (tmp_path / f"a.{suffix}").read_bytes() == (
+                tmp_path / f"b.{suffix}"
+            ).read_bytes()
+
+    def test_another_seed_draws_others(self, corpus, tmp_path):
+        characters = {
+            train(
+                corpus,
+                tmp_path / f"v{seed}",
+                input_sentence_size=503,
+                seed=seed,
+            ).characters
+            for seed in (3, 4, 5)
+        }
+        assert len(characters) == 3
+
+    def test_long_sentences_are_reported(self, corpus, tmp_path):
+        path = tmp_path / "long.txt"
+        # 4,194 and 2,097 bytes: only the first is beyond SentencePiece.
+        path.write_text("я" * 2097 + "\n" + "я" * 1000 + "\n", "utf-8")
+        report = train([*corpus, str(path)], tmp_path / "v")
+        assert report.sentences_too_long == 1
+
+
+class TestRefusals:
+    def test_too_large_names_the_largest(self, corpus, tmp_path):
+        with pytest.raises(UserError, match="too large") as error:
+            train(corpus, tmp_path / "v", vocabulary_size=30000)
+        assert "\n" not in str(error.value)
+        assert os.listdir(tmp_path) == []
+        largest = int(re.search(r"possible is (\d+)", str(error.value))[1])
+        report = train(corpus, tmp_path / "v", vocabulary_size=largest)
+        assert report.vocabulary_size == largest
+        with pytest.raises(UserError, match=f"largest possible is {largest};"):
+            train(corpus, tmp_path / "w", vocabulary_size=largest + 1)
+
+    def test_too_small_names_the_smallest(self, corpus, tmp_path):
+        with pytest.raises(UserError, match="too small") as error:
+            train(corpus, tmp_path / "v", vocabulary_size=17)
+        smallest = int(re.search(r"alone need (\d+)", str(error.value))[1])
+        with pytest.raises(UserError, match=f"alone need {smallest};"):
+            train(corpus, tmp_path / "v", vocabulary_size=smallest - 1)
+        assert os.listdir(tmp_path) == []
+        train(corpus, tmp_path / "v", vocabulary_size=smallest + 1)
+
+    def test_nothing_is_overwritten(self, corpus, tmp_path):
+        kept = tmp_path / "v.vocab"
+        kept.write_text("mine")
+        with pytest.raises(UserError, match=r"v\.vocab: exists already"):
+            train(corpus, tmp_path / "v")
+        assert kept.read_text() == "mine"
+        assert os.listdir(tmp_path) == ["v.vocab"]
+        with pytest.raises(UserError, match="too large"):
+            train(corpus, tmp_path / "v", vocabulary_size=30000, overwrite=True)
+        assert kept.read_text() == "mine"
+        train(corpus, tmp_path / "v", overwrite=True)
+        assert piece_list(tmp_path / "v")[:5] == SPECIAL_PIECES[:5]
+
+    def test_bad_text_is_named(self, corpus, tmp_path):
+        path = tmp_path / "latin.txt"
+        path.write_bytes(b"One.\nTw\xf6.\n")
+        with pytest.raises(UserError, match=r"latin\.txt: line 2 is not UTF"):
+            train([*corpus, str(path)], tmp_path / "v")
+        assert os.listdir(tmp_path) == ["latin.txt"]
+
+    def test_text_that_turns_bad_while_training(
+        self, corpus, tmp_path, monkeypatch
+    ):
+        # The second reading happens inside SentencePiece's C++.
+        readings = []
+
+        def read(files, sentence_splitting):
+            readings.append(files)
+            yield ["One.", "Two."]
+            if len(readings) == 2:
+                raise UserError("b.txt: line 7 is not UTF-8")
+
+        monkeypatch.setattr(
+            "albert.text.vocabulary.documents.read_documents", read
+        )
+        with pytest.raises(UserError, match=r"^b\.txt: line 7 is not UTF-8$"):
+            train(corpus, tmp_path / "v")
+        assert os.listdir(tmp_path) == []
+
+    def test_empty_corpus(self, tmp_path):
+        (tmp_path / "empty.txt").write_text("\n\n")
+        with pytest.raises(UserError, match="no text found"):
+            train([str(tmp_path / "empty.txt")], tmp_path / "v")
+
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            ({"vocabulary_size": 0}, "vocab_size 0"),
+            ({"character_coverage": 0.5}, r"character_coverage 0\.5"),
+            ({"character_coverage": 1.5}, r"character_coverage 1\.5"),
+            ({"input_sentence_size": -1}, "input_sentence_size -1"),
+        ],
+    )
+    def test_settings_out_of_range(self, corpus, tmp_path, settings, message):
+        with pytest.raises(UserError, match=message):
+            train(corpus, tmp_path / "v", **settings)
+
+    def test_directory_that_cannot_be_made(self, corpus, tmp_path):
+        (tmp_path / "file").write_text("")
+        with pytest.raises(UserError, match="cannot be written"):
+            train(corpus, tmp_path / "file" / "v")
+
+
+class TestRecipe:
+    def test_summary_and_next_command(self, corpus, tmp_path, capsys):
+        run_recipe(
+            f"--input_file={','.join(corpus)}",
+            f"--output_prefix={tmp_path}/v.model",
+            "--vocab_size=211",
+            "--do_lower_case=false",
+        )
+        printed = capsys.readouterr().out
+        assert "211 pieces" in printed
+        assert "1,013 of 1,013 sentences" in printed
+        assert f"--spm_model_file={tmp_path}/v.model" in printed
+        assert "--do_lower_case=false" in printed
+        assert sorted(os.listdir(tmp_path)) == ["v.model", "v.vocab"]
+
+    def test_defaults_are_the_originals(self):
+        specification = importlib.util.spec_from_file_location("r", RECIPE)
+        recipe = importlib.util.module_from_spec(specification)
+        specification.loader.exec_module(recipe)
+        flag_values = flags.FlagValues()
+        recipe.define_flags(flag_values)
+        flag_values(["x", "--input_file=a", "--output_prefix=b"])
+        assert flag_values.vocab_size == 30000
+        assert flag_values.character_coverage == 0.99995
+        assert flag_values.input_sentence_size == 10_000_000
+        assert flag_values.do_lower_case is True
+
+    def test_command_line_error_is_one_line(self, corpus, tmp_path):
+        result = subprocess.run(
+            [
+                sys.executable,
+                RECIPE,
+                f"--input_file={corpus[0]}",
+                f"--output_prefix={tmp_path}/v",
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 2
+        last = result.stderr.splitlines()[-1]
+        assert last.startswith("error: vocab_size 30000 is too large")
+        assert "Traceback" not in result.stderr
+        assert os.listdir(tmp_path) == []
