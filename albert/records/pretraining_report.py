@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a person, and the JSON beside the records, is told about a run."""
+
+import dataclasses
+import os
+
+import numpy as np
+
+from albert.records.schema import PretrainingSchema
+
+
+def build_metadata(settings, tokenizer, corpus, statistics, directory):
+    """The JSON beside the records, without the list of files.
+
+    Args:
+      settings: ``albert.records.pretraining.PretrainingDataSettings``.
+      tokenizer: ``albert.text.tokenizer.Tokenizer``.
+      corpus: dict of counts over the text.
+      statistics: ``albert.records.pretraining.Statistics``.
+      directory: where the JSON will be; the path of the SentencePiece model
+        is relative to it.
+
+    Returns:
+      dict. It holds nothing of the run itself (times, processes), so that
+      the same command writes the same JSON.
+    """
+    return {
+        "kind": PretrainingSchema.kind,
+        "max_seq_length": settings.pairs.max_seq_length,
+        "max_predictions_per_seq": settings.masking.max_predictions_per_seq,
+        "compression": settings.compression,
+        "vocabulary": {
+            "size": tokenizer.vocabulary_size,
+            "fingerprint": tokenizer.fingerprint,
+            "model_file": os.path.relpath(
+                settings.spm_model_file, directory or "."
+            ),
+        },
+        "settings": {
+            "objective": settings.pairs.objective,
+            "do_lower_case": settings.do_lower_case,
+            "do_whole_word_mask": settings.masking.whole_word,
+            "favor_shorter_ngram": settings.masking.favor_shorter_ngram,
+            "ngram": settings.masking.ngram,
+            "masked_lm_prob": settings.masking.masked_lm_prob,
+            "short_seq_prob": settings.pairs.short_seq_prob,
+            "dupe_factor": settings.dupe_factor,
+            "random_seed": settings.random_seed,
+        },
+        "corpus": corpus,
+        "statistics": statistics.as_dict(settings.pairs.max_seq_length),
+    }
+
+
+def summarize(metadata, output_bytes, seconds):
+    """A summary that a person can judge the records by.
+
+    Args:
+      metadata: dict from ``build_metadata``.
+      output_bytes: size of the record files.
+      seconds: wall time.
+
+    Returns:
+      str of several lines.
+    """
+    figures = metadata["statistics"]
+    corpus = metadata["corpus"]
+    settings = metadata["settings"]
+    passes = settings["dupe_factor"]
+    megabytes = corpus["bytes"] / 1e6
+    spans = "  ".join(
+        f"{number}: {share:.1%}"
+        for number, share in enumerate(figures["span_shares"], 1)
+    )
+    replaced = figures["replacement_shares"]
+    meaning = {
+        "sop": "swapped",
+        "nsp": "second segment from another document",
+        "none": "always 0, one segment",
+    }[settings["objective"]]
+    rows = [
+        (
+            "text",
+            f"{megabytes:.2f} MB, {corpus['documents']:,} documents, "
+            f"{corpus['sentences']:,} sentences, {corpus['tokens']:,} tokens",
+        ),
+        (
+            "instances",
+            f"{figures['instances']:,} = {passes} passes x about "
+            f"{figures['instances'] / passes:,.0f} (other pairs and masks "
+            "in each)",
+        ),
+        (
+            "length",
+            f"{figures['mean_length']:.1f} of {metadata['max_seq_length']} "
+            f"on average, {figures['padding_share']:.1%} padding, "
+            f"{figures['full_length_share']:.1%} full",
+        ),
+        (
+            "masked",
+            f"{figures['masked_per_instance']:.2f} an instance "
+            f"({figures['masked_share']:.1%} of the tokens) of at most "
+            f"{metadata['max_predictions_per_seq']}",
+        ),
+        ("span words", spans),
+        (
+            "replaced by",
+            f"[MASK] {replaced['mask']:.1%}, random piece "
+            f"{replaced['random']:.1%}, unchanged {replaced['kept']:.1%}",
+        ),
+        ("label 1", f"{figures['label_1_share']:.1%} ({meaning})"),
+        (
+            "dropped",
+            f"{figures['dropped_documents'] / passes:,.0f} documents a pass, "
+            "too short for two segments",
+        ),
+        (
+            "output",
+            f"{output_bytes / 1e6:.1f} MB, "
+            f"{output_bytes / figures['instances']:.0f} bytes an instance",
+        ),
+        (
+            "speed",
+            f"{seconds:.1f} s, {megabytes * passes / seconds:.2f} MB of "
+            f"text x passes a second, "
+            f"{figures['instances'] / seconds:,.0f} instances a second",
+        ),
+    ]
+    return "\n".join(f"  {name:<12} {text}" for name, text in rows)
+
+
+def show_example(example, tokenizer):
+    """One instance in words, with what its masks hide.
+
+    Args:
+      example: dict of the arrays of one instance, by field.
+      tokenizer: ``albert.text.tokenizer.Tokenizer``.
+
+    Returns:
+      str. Each run of masked positions reads ``{true text > what the model
+      sees}``.
+    """
+    length = int(np.sum(example["input_mask"]))
+    seen = example["input_ids"][:length].tolist()
+    number = int(np.sum(example["masked_lm_weights"]))
+    hidden = dict(
+        zip(
+            example["masked_lm_positions"][:number].tolist(),
+            example["masked_lm_ids"][:number].tolist(),
+            strict=True,
+        )
+    )
+    text = []
+    position = 0
+    while position < length:
+        end = position
+        while (end in hidden) == (position in hidden) and end < length:
+            end += 1
+        words = tokenizer.decode(seen[position:end])
+        if position in hidden:
+            truth = tokenizer.decode([hidden[p] for p in range(position, end)])
+            words = f"{{{truth} > {words}}}"
+        text.append(words)
+        position = end
+    label = int(example["next_sentence_labels"][0])
+    return f"{' '.join(text)}  (label {label})"
+
+
+def next_command(settings, files, output_file):
+    """The command that trains on the records."""
+    pattern = output_file
+    if len(files) > 1 and "," not in output_file:
+        # train-00000-of-00008.tfrecord → train-*-of-00008.tfrecord
+        pattern = f"'{files[0].replace('-00000-of-', '-*-of-')}'"
+    fields = dataclasses.asdict(settings.schema)
+    lengths = " ".join(f"--{name}={value}" for name, value in fields.items())
+    return (
+        f"python run_pretraining.py --input_file={pattern} {lengths} "
+        "--model_size=tiny --output_dir=DIRECTORY"
+    )

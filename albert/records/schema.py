@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fields of each kind of record, once, for the writer and the reader.
+
+Field names, order and types are those of the original's records
+(google-research/albert create_pretraining_data.py,
+``write_instance_to_example_files``), so records of either side are read by
+the other.
+"""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """One feature of a ``tf.train.Example``.
+
+    Attributes:
+      name: key of the feature in the record.
+      dtype: type on disk, "int64" or "float32".
+      length: number of values.
+      model_dtype: type of the tensor handed to the model, or None for a
+        field that is written but that no model reads.
+    """
+
+    name: str
+    dtype: str
+    length: int
+    model_dtype: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class PretrainingSchema:
+    """Records for masked-LM and sentence-order pretraining.
+
+    Attributes:
+      max_seq_length: S, tokens in a sequence, padding included.
+      max_predictions_per_seq: P, slots for masked tokens.
+    """
+
+    kind = "albert_pretraining"
+
+    max_seq_length: int
+    max_predictions_per_seq: int
+
+    @property
+    def fields(self):
+        """The fields in the order in which they are written."""
+        seq_length = self.max_seq_length
+        predictions = self.max_predictions_per_seq
+        return (
+            Field("input_ids", "int64", seq_length, "int32"),
+            Field("input_mask", "int64", seq_length, "int32"),
+            Field("segment_ids", "int64", seq_length, "int32"),
+            Field("token_boundary", "int64", seq_length, None),
+            Field("masked_lm_positions", "int64", predictions, "int32"),
+            Field("masked_lm_ids", "int64", predictions, "int32"),
+            Field("masked_lm_weights", "float32", predictions, "float32"),
+            Field("next_sentence_labels", "int64", 1, "int32"),
+        )
+
+    @property
+    def model_fields(self):
+        """The fields that a model reads."""
+        return tuple(f for f in self.fields if f.model_dtype is not None)

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes pretraining records (TFRecords) from plain text.
+
+  python data/create_pretraining_data.py \
+      --input_file='books/*.txt' --output_file=records/train.tfrecord \
+      --spm_model_file=vocabulary.model --num_shards=8 \
+      --max_seq_length=128 --max_predictions_per_seq=20 --dupe_factor=10
+
+The text is one sentence a line with blank lines between documents, or prose
+that is split into sentences (--sentence_splitting). Flags that also exist in
+google-research/albert create_pretraining_data.py mean the same here. The same
+flags and text give the same bytes, whatever --num_workers is.
+"""
+
+import functools
+import os
+import tempfile
+import time
+
+from absl import flags as absl_flags
+
+from albert import command_line
+from albert import processes
+from albert.errors import UserError
+from albert.progress import show_progress
+from albert.records import pretraining
+from albert.records import pretraining_report
+from albert.records.writing import RecordSetWriter
+from albert.records.writing import shard_names
+from albert.text import documents as documents_lib
+from albert.text import token_cache
+from albert.text.instances import OBJECTIVES
+from albert.text.instances import PairSettings
+from albert.text.masking import MaskingSettings
+from albert.text.tokenizer import Tokenizer
+
+
+def define_flags(flag_values):
+    """Defines the flags of this recipe on an ``absl.flags.FlagValues``."""
+    string, integer, real, boolean, choice = (
+        functools.partial(define, flag_values=flag_values)
+        for define in (
+            absl_flags.DEFINE_string,
+            absl_flags.DEFINE_integer,
+            absl_flags.DEFINE_float,
+            absl_flags.DEFINE_bool,
+            absl_flags.DEFINE_enum,
+        )
+    )
+    # Text
+    string("input_file", None, "Text files: comma-separated names or globs.")
+    choice("input_file_mode", "r", ["r", "rb"], "Accepted, no effect.")
+    choice(
+        "sentence_splitting",
+        "auto",
+        list(documents_lib.SENTENCE_SPLITTINGS),
+        "lines: one sentence a line, blank lines between documents; prose: "
+        "paragraphs, hard-wrapped or not; auto: judged for each file.",
+    )
+    # Vocabulary
+    string("spm_model_file", None, "SentencePiece model.")
+    string("vocab_file", None, "Accepted, no effect: the model has it all.")
+    boolean("do_lower_case", True, "Lower-case the text.")
+    # Instances
+    choice(
+        "objective",
+        "sop",
+        list(OBJECTIVES),
+        "sop: label 1 when two consecutive segments are swapped; nsp: when "
+        "the second is from another document; none: one segment, label 0.",
+    )
+    boolean("random_next_sentence", False, "The same as --objective=nsp.")
+    integer("max_seq_length", 512, "Tokens in a sequence.")
+    real("short_seq_prob", 0.1, "Share of instances of a shorter length.")
+    integer("dupe_factor", 40, "Passes over the text.")
+    integer("random_seed", 12345, "Seed of everything that is drawn.")
+    # Masks
+    integer("max_predictions_per_seq", 20, "Most masked tokens a sequence.")
+    real("masked_lm_prob", 0.15, "Share of the tokens that is masked.")
+    integer("ngram", 3, "Longest masked n-gram, in words.")
+    boolean("favor_shorter_ngram", True, "n-grams of n words have p(n) ~ 1/n.")
+    boolean("do_whole_word_mask", True, "Mask whole words.")
+    boolean("do_permutation", False, "Refused: see the error message.")
+    # Output
+    string("output_file", None, "TFRecord file, or a comma-separated list.")
+    integer("num_shards", 1, "Files that one --output_file is split into.")
+    choice(
+        "compression", "", list(pretraining.COMPRESSIONS), "GZIP or nothing."
+    )
+    boolean("overwrite", False, "Replace existing records.")
+    integer("num_workers", 0, "Processes; 0 takes every core.")
+
+
+def main(flags):
+    started = time.monotonic()
+    settings = read_settings(flags)
+    inputs = documents_lib.expand_files(flags.input_file)
+    tokenizer = Tokenizer(settings.spm_model_file, settings.do_lower_case)
+    with (
+        processes.termination_as_interrupt(),
+        RecordSetWriter(
+            flags.output_file,
+            flags.num_shards,
+            flags.overwrite,
+            inputs=[*inputs, settings.spm_model_file],
+        ) as writer,
+        tempfile.TemporaryDirectory(
+            prefix=".tokens-", dir=os.path.dirname(writer.files[0]) or "."
+        ) as folder,
+        processes.ProcessPool(
+            flags.num_workers or processes.available_cores(),
+            functools.partial(pretraining.RecordMaker, settings),
+        ) as pool,
+        token_cache.TokenCacheWriter(
+            folder, tokenizer.vocabulary_size
+        ) as cache_writer,
+    ):
+        # ------------------------------------------------------ text → ids
+        corpus = {"bytes": 0, "documents": 0, "sentences": 0, "tokens": 0}
+        with show_progress(
+            "encoding", sum_of_sizes(inputs), "B", unit_scale=True
+        ) as advance:
+
+            def read_blocks():
+                documents = documents_lib.read_documents(
+                    inputs, flags.sentence_splitting
+                )
+                for block in token_cache.group_documents(documents):
+                    size = sum(len(s.encode()) + 1 for d in block for s in d)
+                    corpus["bytes"] += size
+                    advance(size)
+                    yield block
+
+            for encoded in pool.map(
+                pretraining.RecordMaker.encode, read_blocks()
+            ):
+                cache_writer.append(encoded)
+        cache = cache_writer.finish()
+        corpus["documents"] = cache.num_documents
+        corpus["sentences"] = cache_writer.num_sentences
+        corpus["tokens"] = cache_writer.num_tokens
+        if settings.pairs.objective == "nsp" and cache.num_documents < 2:
+            raise UserError(
+                f"{flags.input_file}: --objective=nsp needs two documents, "
+                f"found {cache.num_documents}: put blank lines between "
+                "documents, or use --objective=sop"
+            )
+
+        # --------------------------------------------------- ids → records
+        statistics = pretraining.Statistics()
+        example = None
+        with show_progress(
+            "masking and writing",
+            settings.dupe_factor * corpus["tokens"],
+            "tokens",
+            unit_scale=True,
+        ) as advance:
+
+            def list_units():
+                for number in range(settings.dupe_factor):
+                    for index, ranges, tokens in cache_writer.shuffled_units(
+                        settings.generator(number)
+                    ):
+                        yield pretraining.Unit(cache, number, index, ranges)
+                        advance(tokens)
+
+            for records in pool.map(
+                pretraining.RecordMaker.make_records, list_units()
+            ):
+                first = statistics.instances % len(writer.files)
+                for hand, (content, number) in enumerate(records.hands):
+                    writer.write(
+                        (first + hand) % len(writer.files), content, number
+                    )
+                statistics += records.statistics
+                example = example or records.example
+        if not statistics.instances:
+            raise UserError(
+                f"{flags.input_file}: no document has the two words that a "
+                "pair of segments needs: give more text, or --objective=none"
+            )
+        metadata = pretraining_report.build_metadata(
+            settings,
+            tokenizer,
+            corpus,
+            statistics,
+            directory=os.path.dirname(writer.files[0]),
+        )
+        json_files = writer.commit(metadata)
+
+    # ------------------------------------------------------------- summary
+    print(f"Wrote {len(writer.files)} record files and {json_files[0]}")
+    print(
+        pretraining_report.summarize(
+            metadata, sum(writer.sizes), time.monotonic() - started
+        )
+    )
+    print("An instance, {what is hidden > what the model sees}:")
+    print(f"  {pretraining_report.show_example(example, tokenizer)}")
+    print("Next:")
+    print(
+        "  "
+        + pretraining_report.next_command(
+            settings, writer.files, flags.output_file
+        )
+    )
+
+
+def read_settings(flags):
+    """Flags → ``PretrainingDataSettings``."""
+    for name in ("input_file", "output_file", "spm_model_file"):
+        if not flags[name].value:
+            raise UserError(f"--{name} is required; see --help")
+    if flags.do_permutation:
+        raise UserError(
+            "--do_permutation is not supported (the released models were "
+            "trained without it): leave it out"
+        )
+    objective = flags.objective
+    if flags.random_next_sentence:
+        if flags["objective"].present and objective != "nsp":
+            raise UserError(
+                "--random_next_sentence means --objective=nsp, but "
+                f"--objective={objective} is given: leave one of them out"
+            )
+        objective = "nsp"
+    if flags.num_workers < 0:
+        raise UserError(
+            f"--num_workers must be at least 0, not {flags.num_workers}"
+        )
+    return pretraining.PretrainingDataSettings(
+        spm_model_file=flags.spm_model_file,
+        do_lower_case=flags.do_lower_case,
+        pairs=PairSettings(
+            flags.max_seq_length, flags.short_seq_prob, objective
+        ),
+        masking=MaskingSettings(
+            flags.max_predictions_per_seq,
+            flags.masked_lm_prob,
+            flags.ngram,
+            flags.favor_shorter_ngram,
+            flags.do_whole_word_mask,
+        ),
+        dupe_factor=flags.dupe_factor,
+        random_seed=flags.random_seed,
+        num_shards=len(shard_names(flags.output_file, flags.num_shards)),
+        compression=flags.compression,
+    )
+
+
+def sum_of_sizes(files):
+    """Bytes of text in the files, or None where some are compressed."""
+    if any(file.endswith(".gz") for file in files):
+        return None
+    return sum(os.path.getsize(file) for file in files)
+
+
+if __name__ == "__main__":
+    command_line.run(main, define_flags)

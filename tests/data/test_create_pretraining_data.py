@@ -1,0 +1,328 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The recipe that makes pretraining records, from flags to files."""
+
+import gzip
+import importlib.util
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from absl import flags
+
+from albert.errors import UserError
+from albert.records import framing
+from albert.records import pretraining
+from albert.records import reading
+
+ROOT = pathlib.Path(__file__).parents[2]
+RECIPE = ROOT / "data" / "create_pretraining_data.py"
+GOLDEN = ROOT / "tests" / "golden"
+INPUT = GOLDEN / "pretraining_data" / "input.txt"
+MODEL = GOLDEN / "tokenization" / "spm2000.model"
+
+
+def run_recipe(output, *arguments, text=INPUT):
+    """Runs the recipe's main in this process."""
+    specification = importlib.util.spec_from_file_location("recipe", RECIPE)
+    recipe = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(recipe)
+    flag_values = flags.FlagValues()
+    recipe.define_flags(flag_values)
+    flag_values(
+        [
+            "create_pretraining_data",
+            f"--input_file={text}",
+            f"--output_file={output}",
+            f"--spm_model_file={MODEL}",
+            "--max_seq_length=61",
+            "--dupe_factor=2",
+            "--num_workers=1",
+            *arguments,
+        ]
+    )
+    recipe.main(flag_values)
+
+
+def contents(directory):
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def test_records_json_and_summary(tmp_path, capsys):
+    run_recipe(tmp_path / "train.tfrecord", "--num_shards=3")
+    assert sorted(contents(tmp_path)) == [
+        *(f"train-0000{n}-of-00003.tfrecord" for n in range(3)),
+        "train.json",
+    ]
+    record_set = reading.RecordSet.open(str(tmp_path / "train*"))
+    value = record_set.metadata
+    instances = value["statistics"]["instances"]
+    assert sum(record_set.counts) == instances
+    # Dealt in turn over units and passes.
+    assert max(record_set.counts) - min(record_set.counts) <= 1
+    assert list(record_set.counts) == [
+        framing.count_records(file) for file in record_set.files
+    ]
+    record_set.check(61, 20, 2000, value["vocabulary"]["fingerprint"])
+    assert record_set.locate_damage() is None
+    assert value["settings"]["dupe_factor"] == 2
+    assert value["corpus"]["documents"] == 60
+    assert value["corpus"]["sentences"] == 1924
+    printed = capsys.readouterr().out
+    for words in (
+        f"{instances:,} = 2 passes",
+        "padding",
+        "[MASK]",
+        "label 1",
+        "[CLS]",
+        " > ",
+        "python run_pretraining.py",
+        "train-*-of-00003.tfrecord",
+    ):
+        assert words in printed
+
+
+def test_records_know_their_tokenizer(tmp_path, monkeypatch):
+    for name in ("model", "records", "elsewhere"):
+        (tmp_path / name).mkdir()
+    model = tmp_path / "model" / "spm.model"
+    model.write_bytes(MODEL.read_bytes())
+    monkeypatch.chdir(tmp_path / "records")
+    run_recipe("a.tfrecord", "--spm_model_file=../model/spm.model")
+    monkeypatch.chdir(tmp_path)
+
+    def found():
+        record_set = reading.RecordSet.open("records/a.tfrecord")
+        return record_set.tokenizer_file()
+
+    assert found() == os.path.join("model", "spm.model")
+    moved = model.rename(tmp_path / "records" / "spm.model")
+    assert found() == os.path.join("records", "spm.model")
+    moved.unlink()
+    assert found() is None
+
+
+def test_same_bytes_whatever_the_number_of_processes(tmp_path):
+    # Long enough for several blocks, and so several units, in each pass.
+    text = tmp_path / "long.txt"
+    text.write_text(INPUT.read_text() * 8)
+    found = []
+    for name, arguments in (
+        ("one", ["--num_workers=1"]),
+        ("two", ["--num_workers=2"]),
+        ("other", ["--num_workers=1", "--random_seed=4"]),
+    ):
+        (tmp_path / name).mkdir()
+        run_recipe(
+            tmp_path / name / "a.tfrecord",
+            "--num_shards=2",
+            *arguments,
+            text=text,
+        )
+        found.append(contents(tmp_path / name))
+    one, two, other = found
+    assert one == two
+    assert one.keys() == other.keys()
+    assert all(one[name] != other[name] for name in one)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--random_next_sentence"], ["--objective=nsp"]]
+)
+def test_random_next_sentence_is_the_objective_nsp(tmp_path, arguments):
+    run_recipe(tmp_path / "a.tfrecord", *arguments)
+    value = json.loads((tmp_path / "a.json").read_text())
+    assert value["settings"]["objective"] == "nsp"
+    assert abs(value["statistics"]["label_1_share"] - 0.5) < 0.05
+
+
+def test_command_of_the_original(tmp_path):
+    run_recipe(
+        f"{tmp_path}/a.tfrecord,{tmp_path}/b.tfrecord",
+        "--vocab_file=30k-clean.vocab",
+        "--input_file_mode=r",
+        "--do_lower_case=True",
+        "--do_whole_word_mask=True",
+        "--do_permutation=False",
+        "--favor_shorter_ngram=True",
+        "--random_next_sentence=False",
+        "--max_predictions_per_seq=20",
+        "--ngram=3",
+        "--random_seed=12345",
+        "--masked_lm_prob=0.15",
+        "--short_seq_prob=0.1",
+    )
+    assert sorted(contents(tmp_path)) == ["a.json", "a.tfrecord", "b.tfrecord"]
+    record_set = reading.RecordSet.open(f"{tmp_path}/*.tfrecord")
+    assert abs(record_set.counts[0] - record_set.counts[1]) <= 1
+
+
+def test_gzip_in_and_out(tmp_path):
+    zipped = tmp_path / "text.txt.gz"
+    zipped.write_bytes(gzip.compress(INPUT.read_bytes()))
+    run_recipe(tmp_path / "a.tfrecord")
+    run_recipe(tmp_path / "b.tfrecord", "--compression=GZIP", text=zipped)
+    plain, packed = tmp_path / "a.tfrecord", tmp_path / "b.tfrecord"
+    assert packed.stat().st_size < plain.stat().st_size / 2
+    assert list(framing.iterate_records(plain)) == list(
+        framing.iterate_records(packed)
+    )
+
+
+def write_bad_inputs(directory):
+    (directory / "empty.txt").write_text("\n \n")
+    (directory / "latin.txt").write_bytes(b"fine\ncaf\xe9\n")
+    (directory / "word.txt").write_text("the\n")
+    (directory / "one.txt").write_text("one document.\nof two lines.\n")
+    (directory / "broken.model").write_text("not a model")
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--input_file=nowhere.txt"], ["nowhere.txt"]),
+        (["--input_file="], ["--input_file is required"]),
+        (["--output_file="], ["--output_file is required"]),
+        (["--spm_model_file="], ["--spm_model_file is required"]),
+        (["--input_file=empty.txt"], ["empty.txt"]),
+        (["--input_file=latin.txt"], ["latin.txt", "line 2", "UTF-8"]),
+        (["--input_file=word.txt"], ["word.txt", "two words"]),
+        (["--input_file=one.txt", "--objective=nsp"], ["two documents"]),
+        (["--spm_model_file=none.model"], ["none.model"]),
+        (["--spm_model_file=broken.model"], ["broken.model"]),
+        (["--max_predictions_per_seq=0"], ["--max_predictions_per_seq"]),
+        (["--max_predictions_per_seq=62"], ["--max_predictions_per_seq"]),
+        (["--max_seq_length=4"], ["--max_seq_length"]),
+        (["--dupe_factor=0"], ["--dupe_factor"]),
+        (["--masked_lm_prob=0"], ["--masked_lm_prob"]),
+        (["--short_seq_prob=1.5"], ["--short_seq_prob"]),
+        (["--num_workers=-1"], ["--num_workers"]),
+        (["--num_shards=0"], ["--num_shards"]),
+        (["--do_permutation"], ["--do_permutation"]),
+        (
+            ["--objective=sop", "--random_next_sentence"],
+            ["--random_next_sentence", "--objective=sop"],
+        ),
+        (["--output_file=folder/a.tfrecord"], ["folder", "mkdir"]),
+        (["--output_file=one.txt", "--overwrite"], ["one.txt"]),
+        (["--output_file=exists.tfrecord"], ["exists", "--overwrite"]),
+    ],
+)
+def test_bad_input_writes_nothing(tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    write_bad_inputs(tmp_path)
+    (tmp_path / "exists.tfrecord").write_text("mine")
+    if "--output_file=one.txt" in arguments:
+        arguments = [*arguments, "--input_file=one.txt"]
+    before = contents(tmp_path)
+    with pytest.raises(UserError) as caught:
+        run_recipe("a.tfrecord", *arguments)
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+    assert contents(tmp_path) == before
+
+
+def test_fault_is_an_error_and_leaves_nothing(tmp_path):
+    def fail(self, unit):
+        raise RuntimeError("a fault")
+
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        pytest.raises(RuntimeError, match="a fault"),
+    ):
+        patch.setattr(pretraining.RecordMaker, "make_records", fail)
+        run_recipe(tmp_path / "a.tfrecord")
+    assert contents(tmp_path) == {}
+
+
+def start_process(tmp_path, *arguments):
+    text = tmp_path / "text" / "long.txt"
+    text.parent.mkdir()
+    text.write_text(INPUT.read_text() * 40)
+    (tmp_path / "out").mkdir()
+    return subprocess.Popen(
+        [
+            sys.executable,
+            str(RECIPE),
+            f"--input_file={text}",
+            f"--output_file={tmp_path}/out/a.tfrecord",
+            f"--spm_model_file={MODEL}",
+            "--max_seq_length=61",
+            *arguments,
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL]
+)
+def test_stopped_run_leaves_no_final_name(tmp_path, number):
+    process = start_process(tmp_path, "--dupe_factor=400", "--num_workers=2")
+    deadline = time.monotonic() + 60
+    # Until records are being written.
+    while not any(
+        path.name.endswith(".incomplete") and path.stat().st_size
+        for path in (tmp_path / "out").iterdir()
+    ):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.05)
+    workers = children(process.pid)
+    assert workers
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    if number == signal.SIGKILL:
+        assert all(name.startswith(".") for name in names)
+    else:
+        assert names == []
+        assert process.returncode == 130
+    while any(os.path.exists(f"/proc/{worker}") for worker in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def children(pid):
+    tasks = pathlib.Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for path in tasks for child in path.read_text().split()]
+
+
+def test_killed_worker_is_one_line(tmp_path):
+    process = start_process(tmp_path, "--dupe_factor=400", "--num_workers=2")
+    deadline = time.monotonic() + 60
+    while len(workers := children(process.pid)) < 3:  # two and the tracker
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.05)
+    time.sleep(0.5)
+    for worker in workers:
+        command = pathlib.Path(f"/proc/{worker}/cmdline").read_bytes()
+        if b"spawn_main" in command:
+            os.kill(worker, signal.SIGKILL)
+            break
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "a worker process was killed" in errors.splitlines()[-1]
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_help_does_not_load_tensorflow():
+    completed = subprocess.run(
+        [sys.executable, "-X", "importtime", str(RECIPE), "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert completed.returncode == 0
+    for name in ("max_seq_length", "masked_lm_prob", "num_workers"):
+        assert name in completed.stdout
+    assert "tensorflow" not in completed.stderr
