@@ -14,6 +14,8 @@ import tensorflow as tf
 from albert.errors import UserError
 
 BEST = "model.ckpt-best"
+# What the reader's C++ errors become in Python, besides TensorFlow's own.
+_READER_ERRORS = (ValueError, RuntimeError, IndexError)
 _STEP = re.compile(r"model\.ckpt-(\d+)\.index$")
 
 
@@ -66,7 +68,7 @@ def read(prefix):
             name: reader.get_tensor(name)
             for name in reader.get_variable_to_shape_map()
         }
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+    except (tf.errors.OpError, *_READER_ERRORS) as error:
         reason = str(error).splitlines()[0]
         raise UserError(
             f"{prefix}: not a readable checkpoint ({reason}): give another "

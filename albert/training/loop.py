@@ -172,7 +172,11 @@ class TrainingLoop:
         return densify(gradients), numerators
 
     def _evaluate_batch(self, batch):
-        return self.strategy.run(self._sum_evaluation, args=(batch,))
+        sums = self.strategy.run(self._sum_evaluation, args=(batch,))
+        return tf.nest.map_structure(
+            lambda value: self.strategy.experimental_local_results(value)[0],
+            sums,
+        )
 
     def _evaluate_replica(self, batch):
         outputs = self.model(batch, training=False)

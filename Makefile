@@ -1,0 +1,55 @@
+# Two commands: `make demo` and `make test`. Each sets up what it needs.
+PYTHON ?= python3.11
+DEMO := demo
+BIN := .venv/bin
+
+.PHONY: demo test test-slow lint format setup clean-demo
+
+setup: .venv/.installed
+
+.venv/.installed: requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# The main job: plain text to a pretrained ALBERT, in minutes.
+demo: setup
+	$(BIN)/python data/create_vocabulary.py --overwrite \
+	    --input_file='data/sample/train/*.txt' \
+	    --output_prefix=$(DEMO)/vocabulary --vocab_size=4000
+	$(BIN)/python data/create_pretraining_data.py --overwrite \
+	    --input_file='data/sample/train/*.txt' \
+	    --output_file=$(DEMO)/train.tfrecord --num_shards=4 \
+	    --spm_model_file=$(DEMO)/vocabulary.model --num_workers=2 \
+	    --max_seq_length=64 --max_predictions_per_seq=10 --dupe_factor=10
+	$(BIN)/python data/create_pretraining_data.py --overwrite \
+	    --input_file='data/sample/eval/*.txt' \
+	    --output_file=$(DEMO)/eval.tfrecord \
+	    --spm_model_file=$(DEMO)/vocabulary.model \
+	    --max_seq_length=64 --max_predictions_per_seq=10 --dupe_factor=1
+	$(BIN)/python run_pretraining.py --model_size=tiny --dtype=bfloat16 \
+	    --input_file='$(DEMO)/train.tfrecord*' \
+	    --eval_input_file=$(DEMO)/eval.tfrecord \
+	    --output_dir=$(DEMO)/model --train_batch_size=64 \
+	    --num_train_steps=1500 --save_checkpoints_steps=500
+	$(BIN)/python -m albert.fill_mask $(DEMO)/model \
+	    --text_file='data/sample/eval/*.txt' --num_sentences=6
+
+clean-demo:
+	rm -rf $(DEMO)
+
+test: setup
+	$(BIN)/python -m pytest
+
+test-slow: setup
+	$(BIN)/python -m pytest -m slow
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fills masked words, to look at what a model has learned.
+
+    python -m albert.fill_mask MODEL_DIR "The capital of [MASK] is far away."
+
+Words of real sentences, hidden one at a time and compared with the truth:
+
+    python -m albert.fill_mask MODEL_DIR --text_file=book.txt --num_sentences=8
+"""
+
+import dataclasses
+import os
+
+import numpy as np
+from absl import flags
+
+from albert import command_line
+from albert.errors import UserError
+
+MASK = "[MASK]"
+_WORDS_OF_A_SENTENCE = range(8, 26)
+
+
+@dataclasses.dataclass(frozen=True)
+class Filling:
+    """What the model expects at one mask: pieces and their probabilities."""
+
+    pieces: list
+    probabilities: list
+
+    def __str__(self):
+        return ", ".join(
+            f"{piece.replace(chr(0x2581), '') or '_'} {probability:.0%}"
+            for piece, probability in zip(
+                self.pieces, self.probabilities, strict=True
+            )
+        )
+
+
+def encode_masked(tokenizer, text):
+    """Returns the ids of ``text``, with each "[MASK]" as the mask's id.
+
+    Args:
+      tokenizer: ``Tokenizer``.
+      text: str.
+
+    Returns:
+      list of int: [CLS] text [SEP].
+    """
+    ids = [tokenizer.cls_id]
+    for index, part in enumerate(text.split(MASK)):
+        if index:
+            ids.append(tokenizer.mask_id)
+        pieces = tokenizer.encode(part)
+        # SentencePiece begins each part as a new word; after a mask that is
+        # only so where there is a space.
+        continues = index and part and not part[0].isspace()
+        if continues and pieces and tokenizer.pieces[pieces[0]] == "\u2581":
+            pieces = pieces[1:]
+        ids += pieces
+    return [*ids, tokenizer.sep_id]
+
+
+def fill_masks(model, tokenizer, rows, top=5):
+    """Predicts the pieces at the masks of some sequences.
+
+    Args:
+      model: ``AlbertPretrainer``.
+      tokenizer: ``Tokenizer``.
+      rows: list of lists of ids as ``encode_masked`` returns them.
+      top: int, predictions per mask.
+
+    Returns:
+      list, for each row a list of a ``Filling`` for each mask.
+
+    Raises:
+      UserError: a row is longer than the model's positions.
+    """
+    limit = model.config.max_position_embeddings
+    length = max(map(len, rows))
+    if length > limit:
+        raise UserError(
+            f"a text of {length} pieces, but the model reads {limit}: shorten "
+            "it"
+        )
+    positions = [
+        [i for i, id_ in enumerate(row) if id_ == tokenizer.mask_id]
+        for row in rows
+    ]
+    most = max(1, *map(len, positions))
+
+    def padded(values, width):
+        return np.array(
+            [[*row, *[0] * (width - len(row))] for row in values], np.int32
+        )
+
+    outputs = model(
+        {
+            "input_ids": padded(rows, length),
+            "input_mask": padded([[1] * len(row) for row in rows], length),
+            "masked_lm_positions": padded(positions, most),
+        }
+    )
+    logits = np.asarray(outputs["masked_lm_logits"])
+    probabilities = np.exp(logits - logits.max(-1, keepdims=True))
+    probabilities /= probabilities.sum(-1, keepdims=True)
+    best = np.argsort(-probabilities, axis=-1)[:, :, :top]
+    return [
+        [
+            Filling(
+                [tokenizer.pieces[id_] for id_ in best[row, slot]],
+                [float(probabilities[row, slot, i]) for i in best[row, slot]],
+            )
+            for slot in range(len(positions[row]))
+        ]
+        for row in range(len(rows))
+    ]
+
+
+def hide_words(tokenizer, sentences, number, seed):
+    """Hides one word in each of some sentences.
+
+    Args:
+      tokenizer: ``Tokenizer``.
+      sentences: iterable of str.
+      number: int, sentences wanted.
+      seed: int.
+
+    Returns:
+      list of (text with "[MASK]", hidden word); only words of one piece.
+    """
+    rng = np.random.default_rng(seed)
+    candidates = [
+        sentence.split()
+        for sentence in sentences
+        if len(sentence.split()) in _WORDS_OF_A_SENTENCE
+    ]
+    hidden = []
+    for index in rng.permutation(len(candidates)):
+        words = candidates[index]
+        single = [
+            position
+            for position, word in enumerate(words)
+            if word.isalpha()
+            and len(word) > 2
+            and len(tokenizer.encode(word)) == 1
+        ]
+        if not single:
+            continue
+        position = rng.choice(single)
+        text = " ".join([*words[:position], MASK, *words[position + 1 :]])
+        hidden.append((text, words[position]))
+        if len(hidden) == number:
+            break
+    return hidden
+
+
+def load(directory):
+    """Returns (model, tokenizer) of a model directory."""
+    from albert import model_directory
+    from albert.interchange.weights import load_weights
+    from albert.modeling.pretrainer import AlbertPretrainer
+
+    config = model_directory.read_config(directory)
+    tokenizer = model_directory.read_tokenizer(directory)
+    model = AlbertPretrainer(config)
+    load_weights(model, directory)
+    return model, tokenizer
+
+
+def define_flags(fv):
+    """Defines the command's flags."""
+    flags.DEFINE_integer(
+        "top",
+        5,
+        "Predictions shown for each mask.",
+        lower_bound=1,
+        flag_values=fv,
+    )
+    flags.DEFINE_string(
+        "text_file",
+        None,
+        "Text whose sentences get a word hidden: paths or globs.",
+        flag_values=fv,
+    )
+    flags.DEFINE_integer(
+        "num_sentences",
+        8,
+        "Sentences taken from --text_file.",
+        lower_bound=1,
+        flag_values=fv,
+    )
+    flags.DEFINE_integer(
+        "seed", 0, "Seed of the choice of sentences.", flag_values=fv
+    )
+
+
+def main(fv, directory, texts):
+    """Prints the most likely pieces of every mask."""
+    if not texts and not fv.text_file:
+        raise UserError(
+            'nothing to fill: give a text with "[MASK]" in it, or --text_file'
+        )
+    for text in texts:
+        if MASK not in text:
+            raise UserError(f"no {MASK} in {text!r}: write it for a word")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    model, tokenizer = load(directory)
+    rows = [(text, None) for text in texts]
+    if fv.text_file:
+        from albert.text.documents import expand_files
+        from albert.text.documents import read_documents
+
+        sentences = (
+            sentence
+            for document in read_documents(expand_files(fv.text_file))
+            for sentence in document
+        )
+        rows += hide_words(tokenizer, sentences, fv.num_sentences, fv.seed)
+    fillings = fill_masks(
+        model,
+        tokenizer,
+        [encode_masked(tokenizer, text) for text, _ in rows],
+        fv.top,
+    )
+    for (text, truth), row in zip(rows, fillings, strict=True):
+        print(text)
+        for filling in row:
+            print(f"    {filling}")
+        if truth is not None:
+            found = truth.lower() in str(row[0]).lower().split()
+            print(f"    the author wrote: {truth}{'  *' if found else ''}")
+
+
+if __name__ == "__main__":
+    command_line.run(main, define_flags, positional=("MODEL_DIR", "TEXT..."))

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every flag that recipes share, defined once.
+
+Each function defines its flags on the ``FlagValues`` it is given. Names,
+meanings and defaults are those of the original's runners where it has them.
+"""
+
+from absl import flags
+
+from albert.config import NAMED_SIZES
+
+
+def define_model_flags(fv):
+    """What the model is and where its first weights come from."""
+    flags.DEFINE_string(
+        "albert_config_file",
+        None,
+        "JSON file with the model's configuration. Or use --model_size.",
+        flag_values=fv,
+    )
+    flags.DEFINE_enum(
+        "model_size",
+        None,
+        list(NAMED_SIZES),
+        "A named size instead of --albert_config_file; its vocabulary size "
+        "becomes that of the data.",
+        flag_values=fv,
+    )
+    flags.DEFINE_string(
+        "spm_model_file",
+        None,
+        "SentencePiece model that made the records; copied into the model "
+        "directory. Default: the one that the JSON beside the records names.",
+        flag_values=fv,
+    )
+    flags.DEFINE_string(
+        "init_checkpoint",
+        None,
+        "Weights to start from: a model directory or a checkpoint prefix, "
+        "ours or Google's. A checkpoint already in --output_dir wins.",
+        flag_values=fv,
+    )
+    flags.DEFINE_string(
+        "output_dir",
+        None,
+        "Where the model directory is written.",
+        flag_values=fv,
+    )
+
+
+def define_training_flags(fv, *, batch_size, eval_batch_size, optimizer):
+    """How a model is trained; the keyword arguments are the defaults."""
+    flags.DEFINE_integer(
+        "train_batch_size",
+        batch_size,
+        "Sequences per update, over all devices and accumulation steps.",
+        lower_bound=1,
+        flag_values=fv,
+    )
+    flags.DEFINE_integer(
+        "eval_batch_size",
+        eval_batch_size,
+        "Sequences per batch of evaluation, over all devices.",
+        lower_bound=1,
+        flag_values=fv,
+    )
+    flags.DEFINE_enum(
+        "optimizer",
+        optimizer,
+        ["lamb", "adamw"],
+        "The optimizer, as the original has it.",
+        flag_values=fv,
+    )
+    flags.DEFINE_float(
+        "learning_rate",
+        None,
+        "Peak of the learning rate. Default: derived from the model's size "
+        "and the batch size, and printed.",
+        lower_bound=0.0,
+        flag_values=fv,
+    )
+    flags.DEFINE_float(
+        "poly_power",
+        1.0,
+        "Power of the polynomial decay of the learning rate.",
+        lower_bound=1e-6,
+        flag_values=fv,
+    )
+    flags.DEFINE_integer(
+        "num_warmup_steps",
+        None,
+        "Steps of linear warm-up. Default: 6% of the training steps, at most "
+        "the original's 3125.",
+        lower_bound=0,
+        flag_values=fv,
+    )
+    flags.DEFINE_integer(
+        "start_warmup_step",
+        0,
+        "Step at which the warm-up starts.",
+        lower_bound=0,
+        flag_values=fv,
+    )
+    flags.DEFINE_float(
+        "layer_decay_rate",
+        1.0,
+        "Factor of the learning rate from each depth of the model to the one "
+        "below; 1 is off.",
+        lower_bound=1e-6,
+        upper_bound=1.0,
+        flag_values=fv,
+    )
+    flags.DEFINE_bool(
+        "bias_correction",
+        False,
+        "Divide the moments by 1 - beta^t, which the original does not.",
+        flag_values=fv,
+    )
+    flags.DEFINE_integer(
+        "save_checkpoints_steps",
+        5000,
+        "Steps between checkpoints, and between evaluations.",
+        lower_bound=1,
+        flag_values=fv,
+    )
+    flags.DEFINE_integer(
+        "keep_checkpoint_max",
+        5,
+        "Training checkpoints kept; the best one by evaluation is kept apart.",
+        lower_bound=1,
+        flag_values=fv,
+    )
+    flags.DEFINE_integer(
+        "seed",
+        12345,
+        "Seed of the initial weights, the order of the data and dropout.",
+        lower_bound=0,
+        flag_values=fv,
+    )
+
+
+def define_device_flags(fv):
+    """What the training runs on, and how."""
+    flags.DEFINE_enum(
+        "distribution_strategy",
+        "one_device",
+        ["one_device", "mirrored"],
+        "one_device: the first GPU, else the CPU. mirrored: all local GPUs.",
+        flag_values=fv,
+    )
+    flags.DEFINE_enum(
+        "dtype",
+        "float32",
+        ["float32", "bfloat16"],
+        "bfloat16 computes in mixed precision: weights, softmax, layer "
+        "normalisation and losses stay float32.",
+        flag_values=fv,
+    )
+    flags.DEFINE_bool(
+        "jit_compile",
+        False,
+        "Compile the step with XLA (for GPUs; slower on most CPUs).",
+        flag_values=fv,
+    )
+    flags.DEFINE_integer(
+        "steps_per_loop",
+        20,
+        "Steps run on the device before metrics are looked at.",
+        lower_bound=1,
+        flag_values=fv,
+    )
+    flags.DEFINE_alias("iterations_per_loop", "steps_per_loop", flag_values=fv)
+    flags.DEFINE_integer(
+        "gradient_accumulation_steps",
+        1,
+        "Parts that a device's share of the batch is computed in, one after "
+        "another, so that a large batch fits its memory.",
+        lower_bound=1,
+        flag_values=fv,
+    )

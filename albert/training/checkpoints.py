@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training checkpoints: everything that the next step depends on.
+
+They are Google's format and names: weights, ``NAME/adam_m``, ``NAME/adam_v``
+and ``global_step`` are as the original writes them. What it does not have is
+under ``training_state/``: the state of dropout's generators and the best
+evaluation so far. The position in the input needs no room: it is the step
+times the batch size.
+"""
+
+import os
+
+import numpy as np
+from absl import logging
+
+from albert.errors import UserError
+from albert.interchange import checkpoint
+from albert.interchange.names import google_name
+from albert.interchange.names import named_variables
+from albert.interchange.weights import google_tensors
+
+_STATE = "training_state/"
+
+
+class TrainingCheckpoints:
+    """Saves and restores a model with its optimizer in one directory.
+
+    Args:
+      directory: where ``model.ckpt-STEP`` go.
+      model: the model that is trained.
+      optimizer: of ``albert.training.optimizers``, built.
+      keep: int, how many training checkpoints are kept.
+    """
+
+    def __init__(self, directory, model, optimizer, keep):
+        self.directory = str(directory)
+        self.model = model
+        self.optimizer = optimizer
+        self.keep = keep
+
+    @property
+    def step(self):
+        """Number of updates made so far."""
+        return int(self.optimizer.iterations.numpy())
+
+    def save(self, best):
+        """Writes ``model.ckpt-STEP`` and removes those beyond ``keep``.
+
+        Args:
+          best: float, the best evaluation so far, or None.
+        """
+        tensors = {
+            name: variable.numpy()
+            for name, variable in self._variables().items()
+        }
+        if best is not None:
+            tensors[f"{_STATE}best"] = np.float64(best)
+        checkpoint.write(
+            checkpoint.step_prefix(self.directory, self.step), tensors
+        )
+        for step in checkpoint.steps(self.directory)[: -self.keep]:
+            checkpoint.remove(checkpoint.step_prefix(self.directory, step))
+
+    def save_best(self):
+        """Writes the weights alone to ``model.ckpt-best``."""
+        checkpoint.write(
+            os.path.join(self.directory, checkpoint.BEST),
+            {
+                **google_tensors(self.model),
+                "global_step": np.int64(self.step),
+            },
+        )
+
+    def restore(self):
+        """Restores the latest readable checkpoint, if there is one.
+
+        Returns:
+          (restored, best): bool, and the best evaluation so far or None.
+
+        Raises:
+          UserError: there are checkpoints and none of them is readable, or
+            one holds something else than this run.
+        """
+        steps = checkpoint.steps(self.directory)
+        for step in reversed(steps):
+            prefix = checkpoint.step_prefix(self.directory, step)
+            try:
+                tensors = checkpoint.read(prefix)
+            except UserError as error:
+                logging.warning("%s. Trying the one before it.", error)
+                continue
+            self._assign(prefix, tensors)
+            best = tensors.get(f"{_STATE}best")
+            return True, None if best is None else float(best)
+        if steps:
+            raise UserError(
+                f"{self.directory}: none of its {len(steps)} checkpoints is "
+                "readable: restore one from a backup, or use another "
+                "--output_dir"
+            )
+        return False, None
+
+    def _assign(self, prefix, tensors):
+        variables = self._variables()
+        missing = sorted(set(variables) - set(tensors))
+        if missing:
+            raise UserError(
+                f"{prefix}: not a checkpoint of this run, it lacks "
+                f"{', '.join(missing)}: use another --output_dir"
+            )
+        for name, variable in variables.items():
+            variable.assign(tensors[name])
+
+    def _variables(self):
+        """Everything that is saved, by its name in the checkpoint."""
+        named = {
+            google_name(name): variable
+            for name, variable in named_variables(self.model).items()
+        }
+        index = {
+            id(variable): position
+            for position, variable in enumerate(self.model.trainable_variables)
+        }
+        variables = {"global_step": self.optimizer.iterations}
+        for name, variable in named.items():
+            position = index[id(variable)]
+            variables[name] = variable
+            variables[f"{name}/adam_m"] = self.optimizer.adam_m[position]
+            variables[f"{name}/adam_v"] = self.optimizer.adam_v[position]
+        # Numbered: the paths of Keras's generators differ between processes.
+        for number, variable in enumerate(self.model.non_trainable_variables):
+            variables[f"{_STATE}dropout_{number}"] = variable
+        return variables

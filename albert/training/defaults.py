@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Learning rates that are known to work, and how far they may be stretched.
+
+Square-root scaling by batch size from a reference. For base and larger the
+reference is the paper's (LAMB .00176 at 4096); smaller models stand and want
+far more, and theirs are tried values.
+"""
+
+from albert.errors import UserError
+from albert.training.schedules import scaled_learning_rate
+
+_SMALLEST_PUBLISHED_WIDTH = 768
+_ORIGINAL_WARMUP_STEPS = 3125
+_WARMUP_SHARE = 0.06
+
+# (optimizer, is the model smaller than base) to (rate, batch size).
+_REFERENCES = {
+    ("lamb", False): (0.00176, 4096),
+    ("adamw", False): (1e-4, 256),
+    ("lamb", True): (5e-3, 64),
+    ("adamw", True): (5e-4, 64),
+}
+
+# A published run at 2.8 times the scaled rate diverged after 220,000 steps.
+_STRETCH = 2.0
+
+
+def pretraining_learning_rate(config, optimizer, batch_size):
+    """Returns the learning rate for a model, optimizer and batch size."""
+    smaller = config.hidden_size < _SMALLEST_PUBLISHED_WIDTH
+    rate, batch = _REFERENCES[optimizer, smaller]
+    return scaled_learning_rate(batch_size, rate, batch)
+
+
+def learning_rate_warning(config, optimizer, batch_size, rate):
+    """Returns a warning where ``rate`` is far above what is known, or None."""
+    if rate <= 0.0:
+        raise UserError(f"--learning_rate is {rate}: it must be positive")
+    known = pretraining_learning_rate(config, optimizer, batch_size)
+    if rate <= _STRETCH * known:
+        return None
+    return (
+        f"--learning_rate {rate:.3g} is {rate / known:.1f} times the "
+        f"{known:.3g} that is known to work for this size, {optimizer} and "
+        f"batch size {batch_size}: it may diverge, late and without warning"
+    )
+
+
+def warmup_steps(num_train_steps):
+    """Returns 6% of the steps, at most the original's 3125."""
+    return min(_ORIGINAL_WARMUP_STEPS, int(_WARMUP_SHARE * num_train_steps))

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the first step, or where the last process stopped, to the last."""
+
+import time
+
+import tensorflow as tf
+from absl import logging
+
+from albert.errors import UserError
+from albert.training.monitoring import check_finite
+
+
+def fit(
+    loop,
+    checkpoints,
+    reporter,
+    *,
+    make_dataset,
+    num_steps,
+    batch_size,
+    steps_per_loop,
+    save_steps,
+    best,
+    evaluate=None,
+    best_metric=None,
+    watch=None,
+    explain_data_error=None,
+):
+    """Trains up to ``num_steps``, evaluating and saving on the way.
+
+    A kill at any moment loses the steps since the last checkpoint and
+    nothing else: the same call continues from it, with the same records.
+
+    Args:
+      loop: ``TrainingLoop``.
+      checkpoints: ``TrainingCheckpoints``, restored.
+      reporter: ``Reporter``.
+      make_dataset: function of the number of records already consumed, to a
+        dataset of global batches that continues there.
+      num_steps: int, updates at the end.
+      batch_size: int, records per update.
+      steps_per_loop: int, updates between looks at the metrics.
+      save_steps: int, updates between checkpoints and evaluations.
+      best: float, best value of ``best_metric`` so far, or None.
+      evaluate: function without arguments to a dict of metrics, or None.
+      best_metric: str, the metric whose maximum is kept as best.
+      watch: function of (step, history) to a warning or None.
+      explain_data_error: function without arguments to a line that names the
+        damaged file, or None; called when reading the data fails.
+
+    Returns:
+      dict, the last evaluation's metrics, or None.
+
+    Raises:
+      UserError: a loss that is not finite, or damaged records.
+    """
+    step = checkpoints.step
+    metrics = None
+    if step < num_steps:
+        iterator = iter(loop.distribute(make_dataset(step * batch_size)))
+    while step < num_steps:
+        until_save = save_steps - step % save_steps
+        count = min(steps_per_loop, until_save, num_steps - step)
+        start = time.monotonic()
+        try:
+            history = loop.train(iterator, count)
+        except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as e:
+            damage = explain_data_error and explain_data_error()
+            if not damage:
+                raise
+            raise UserError(
+                f"{damage}: copy the file again or make the records again"
+            ) from e
+        check_finite(step, history)
+        step += count
+        reporter.training(step, history, time.monotonic() - start)
+        warning = watch and watch(step, history)
+        if warning:
+            reporter.warning(warning)
+        if step % save_steps and step != num_steps:
+            continue
+        if evaluate is not None:
+            start = time.monotonic()
+            metrics = evaluate()
+            reporter.evaluation(step, metrics, time.monotonic() - start)
+            if best is None or metrics[best_metric] > best:
+                best = metrics[best_metric]
+                checkpoints.save_best()
+        checkpoints.save(best)
+        logging.info(
+            "saved checkpoint %s at step %d", checkpoints.directory, step
+        )
+    return metrics

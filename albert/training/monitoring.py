@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Telling learning from not learning."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from albert.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class WordFrequencyBaseline:
+    """What predicting masked pieces by their frequency alone achieves.
+
+    Attributes:
+      loss: float, entropy in nats of the masked pieces' distribution.
+      accuracy: float, share of the most frequent piece.
+    """
+
+    loss: float
+    accuracy: float
+
+    @classmethod
+    def of(cls, batches, vocab_size):
+        """Measures it on the masked pieces of some batches.
+
+        Args:
+          batches: iterable of dicts with input_ids, masked_lm_ids and
+            masked_lm_weights.
+          vocab_size: int.
+
+        Raises:
+          UserError: an id outside the vocabulary.
+        """
+        counts = np.zeros(vocab_size)
+        for batch in batches:
+            largest = int(np.max(batch["input_ids"]))
+            ids = np.asarray(batch["masked_lm_ids"])
+            ids = ids[np.asarray(batch["masked_lm_weights"]) > 0]
+            largest = max(largest, int(ids.max(initial=0)))
+            if largest >= vocab_size:
+                raise UserError(
+                    f"the records hold the id {largest}, but vocab_size is "
+                    f"{vocab_size}: use the configuration of the vocabulary "
+                    "that made them"
+                )
+            counts += np.bincount(ids, minlength=vocab_size)
+        if not counts.sum():
+            raise UserError(
+                "the records hold no masked piece: make them again with "
+                "data/create_pretraining_data.py"
+            )
+        shares = counts[counts > 0] / counts.sum()
+        return cls(
+            loss=float(-(shares * np.log(shares)).sum()),
+            accuracy=float(shares.max()),
+        )
+
+
+class CollapseDetector:
+    """Notices that a model predicts nothing but word frequencies.
+
+    Pretraining is known to stay at, or to fall back to, the loss of the
+    word-frequency baseline and never to leave it again.
+
+    Args:
+      baseline_loss: float, ``WordFrequencyBaseline.loss``.
+      patience: int, steps in a row at the baseline before it is reported.
+    """
+
+    # Relative distance below the baseline that counts as having left it.
+    MARGIN = 0.03
+
+    def __init__(self, baseline_loss, patience):
+        self.threshold = (1.0 - self.MARGIN) * baseline_loss
+        self.baseline_loss = baseline_loss
+        self.patience = patience
+        self.learnt = False
+        self.steps_at_baseline = 0
+
+    def update(self, step, losses):
+        """Takes the masked-LM losses of the steps that end at ``step``.
+
+        Returns:
+          str, what to tell the user, or None. Told again after each
+          ``patience`` further steps.
+        """
+        loss = float(np.mean(losses))
+        if loss < self.threshold:
+            self.learnt = True
+            self.steps_at_baseline = 0
+            return None
+        before = self.steps_at_baseline // self.patience
+        self.steps_at_baseline += len(losses)
+        if self.steps_at_baseline // self.patience == before:
+            return None
+        what = "has fallen back to" if self.learnt else "has not left"
+        return (
+            f"step {step}: for {self.steps_at_baseline} steps the masked-LM "
+            f"loss ({loss:.3f}) {what} that of predicting by word frequency "
+            f"({self.baseline_loss:.3f}). "
+            + (
+                "The training has collapsed: go back to an earlier "
+                "checkpoint with a lower --learning_rate or a longer "
+                "--num_warmup_steps."
+                if self.learnt
+                else "Small models can stay there for hundreds of steps; if "
+                "this goes on, change --learning_rate, use a larger "
+                "--train_batch_size or start with shorter sequences."
+            )
+        )
+
+
+def check_finite(first_step, history):
+    """Stops at the first step whose loss or gradient is not finite.
+
+    Args:
+      first_step: int, number of updates before the first of ``history``.
+      history: dict of metric name to array [steps].
+
+    Raises:
+      UserError: naming the step, the metric and the remedy.
+    """
+    for index in range(len(history["gradient_norm"])):
+        for name, values in history.items():
+            if not math.isfinite(values[index]):
+                raise UserError(
+                    f"step {first_step + index + 1}: {name} is "
+                    f"{values[index]}. Nothing was saved since the last "
+                    "checkpoint: continue in another --output_dir with "
+                    "--init_checkpoint and a lower --learning_rate"
+                )

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import albert
+from albert.interchange import checkpoint
+from albert.interchange.names import google_name
+from albert.interchange.names import named_variables
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "encoder_tiny_a"
+
+
+def golden_config(**changes):
+    config = albert.AlbertConfig.from_json(GOLDEN / "albert_config.json")
+    return albert.AlbertConfig.from_dict({**config.to_dict(), **changes})
+
+
+def small_config(**changes):
+    return albert.AlbertConfig.named(
+        "tiny",
+        **{
+            "vocab_size": 53,
+            "hidden_size": 26,
+            "embedding_size": 11,
+            "num_attention_heads": 2,
+            "intermediate_size": 37,
+            "max_position_embeddings": 19,
+            **changes,
+        },
+    )
+
+
+def perturb(model):
+    rng = np.random.default_rng(5)
+    for variable in model.trainable_variables:
+        variable.assign(rng.normal(size=variable.shape))
+
+
+def weights(model):
+    return {k: v.numpy() for k, v in named_variables(model).items()}
+
+
+@pytest.mark.parametrize("path", [GOLDEN, GOLDEN / "model.ckpt-best"])
+def test_a_directory_and_a_prefix_are_the_same(path):
+    model = albert.AlbertPretrainer(golden_config())
+    report = albert.load_weights(model, path)
+    assert len(report.loaded) == 32
+    assert report.unused == []
+    assert report.source == str(GOLDEN / "model.ckpt-best")
+
+
+def test_an_encoder_names_the_heads_it_leaves_out():
+    report = albert.load_weights(albert.AlbertEncoder(golden_config()), GOLDEN)
+    assert len(report.loaded) == 25
+    assert len(report.unused) == 7
+    assert all(name.startswith("cls/") for name in report.unused)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"num_hidden_groups": 2, "inner_group_num": 3},
+        {"sharing": "attention"},
+        {"sharing": "ffn"},
+        {"sharing": "none", "embedding_size": 26},
+    ],
+)
+def test_round_trip_is_exact(tmp_path, changes):
+    model = albert.AlbertPretrainer(small_config(**changes))
+    perturb(model)
+    albert.save_weights(model, tmp_path / "model.ckpt-best")
+    again = albert.AlbertPretrainer(small_config(**changes), name="renamed")
+    albert.load_weights(again, tmp_path)
+    for name, value in weights(model).items():
+        assert np.array_equal(weights(again)[name], value), name
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "model.ckpt-best.data-00000-of-00001",
+        "model.ckpt-best.index",
+    ]
+
+
+def test_what_is_written_has_the_original_s_names(tmp_path):
+    model = albert.AlbertPretrainer(golden_config())
+    albert.save_weights(model, tmp_path / "x")
+    ours = tf.train.load_checkpoint(str(tmp_path / "x"))
+    original = tf.train.load_checkpoint(str(GOLDEN / "model.ckpt-best"))
+    shapes = dict(original.get_variable_to_shape_map())
+    del shapes["global_step"]
+    assert ours.get_variable_to_shape_map() == shapes
+
+
+def test_names_are_one_to_one():
+    model = albert.AlbertPretrainer(
+        small_config(num_hidden_groups=2, inner_group_num=2)
+    )
+    names = [google_name(name) for name in named_variables(model)]
+    assert len(set(names)) == len(names) == len(model.trainable_variables)
+    assert (
+        "bert/encoder/transformer/group_1/inner_group_0/LayerNorm_1/gamma"
+        in names
+    )
+    with pytest.raises(KeyError, match="classifier/kernel"):
+        google_name("classifier/kernel")
+
+
+def test_all_misfits_are_listed_and_nothing_is_changed(tmp_path):
+    model = albert.AlbertPretrainer(small_config())
+    perturb(model)
+    tensors = {
+        google_name(name): value for name, value in weights(model).items()
+    }
+    del tensors["bert/pooler/dense/bias"]
+    tensors["bert/embeddings/word_embeddings"] = np.zeros((54, 11), "float32")
+    tensors["bert/encoder/mystery/kernel"] = np.zeros(3, "float32")
+    checkpoint.write(tmp_path / "x", tensors)
+    target = albert.AlbertPretrainer(small_config())
+    before = weights(target)
+    with pytest.raises(albert.UserError) as error:
+        albert.load_weights(target, tmp_path / "x")
+    message = str(error.value)
+    assert "3 differences" in message
+    assert "missing bert/pooler/dense/bias" in message
+    assert "word_embeddings has shape [54, 11] instead of [53, 11]" in message
+    assert "no place for bert/encoder/mystery/kernel" in message
+    for name, value in weights(target).items():
+        assert np.array_equal(before[name], value), name
+
+
+def test_groups_that_the_model_does_not_have_are_no_detail(tmp_path):
+    grouped = albert.AlbertPretrainer(small_config(num_hidden_groups=2))
+    albert.save_weights(grouped, tmp_path / "x")
+    model = albert.AlbertPretrainer(small_config())
+    with pytest.raises(albert.UserError, match="no place for .*group_1"):
+        albert.load_weights(model, tmp_path / "x")
+
+
+def test_best_wins_over_the_latest_step(tmp_path):
+    for name in ("model.ckpt-90", "model.ckpt-700"):
+        checkpoint.write(tmp_path / name, {"a": np.float32(1)})
+    assert checkpoint.resolve(tmp_path) == str(tmp_path / "model.ckpt-700")
+    checkpoint.write(tmp_path / "model.ckpt-best", {"a": np.float32(1)})
+    assert checkpoint.resolve(tmp_path) == str(tmp_path / "model.ckpt-best")
+    assert checkpoint.steps(tmp_path) == [90, 700]
+    prefix = str(tmp_path / "model.ckpt-90")
+    assert checkpoint.resolve(prefix + ".index") == prefix
+
+
+@pytest.mark.parametrize("damage", ["empty", "half", "flipped", "no data"])
+def test_a_damaged_checkpoint_is_one_line(tmp_path, damage):
+    prefix = tmp_path / "model.ckpt-3"
+    checkpoint.write(prefix, {"a": np.arange(1000, dtype="float32")})
+    data = tmp_path / "model.ckpt-3.data-00000-of-00001"
+    content = data.read_bytes()
+    if damage == "empty":
+        data.write_bytes(b"")
+    elif damage == "half":
+        data.write_bytes(content[: len(content) // 2])
+    elif damage == "flipped":
+        data.write_bytes(content[:9] + b"!" + content[10:])
+    else:
+        data.unlink()
+    with pytest.raises(albert.UserError, match="ckpt-3: not a readable"):
+        checkpoint.read(prefix)
+
+
+def test_nothing_there(tmp_path):
+    with pytest.raises(albert.UserError, match="holds no checkpoint"):
+        checkpoint.resolve(tmp_path)
+    with pytest.raises(albert.UserError, match="no such checkpoint"):
+        checkpoint.resolve(tmp_path / "model.ckpt-3")
+
+
+def test_a_failed_write_leaves_the_old_checkpoint(tmp_path):
+    prefix = tmp_path / "model.ckpt-best"
+    checkpoint.write(prefix, {"a": np.float32(1)})
+    with pytest.raises(ValueError):
+        checkpoint.write(prefix, {"a": object()})
+    assert checkpoint.read(prefix)["a"] == 1.0
+    assert len(list(tmp_path.iterdir())) == 2

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One update is that of the global batch, however it is cut up."""
+
+import subprocess
+import sys
+import textwrap
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import albert
+from albert.training import distribution
+from albert.training import optimizers
+from albert.training.loop import TrainingLoop
+from albert.training.losses import PretrainingObjective
+
+BATCH, LENGTH, PREDICTIONS = 12, 13, 5
+
+
+def make_config(**changes):
+    values = {
+        "vocab_size": 89,
+        "embedding_size": 7,
+        "hidden_size": 22,
+        "num_attention_heads": 2,
+        "intermediate_size": 31,
+        "num_hidden_layers": 3,
+        "max_position_embeddings": 17,
+        "initializer_range": 0.3,
+    }
+    return albert.AlbertConfig(**{**values, **changes})
+
+
+def make_batch(seed, batch=BATCH):
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(6, LENGTH + 1, batch)
+    # Rows with different numbers of masked tokens: a mean of the replicas'
+    # means would differ from the mean of the global batch.
+    predictions = rng.integers(1, PREDICTIONS + 1, batch)
+    mask = np.arange(LENGTH) < lengths[:, None]
+    weights = np.arange(PREDICTIONS) < predictions[:, None]
+    return {
+        "input_ids": rng.integers(0, 89, (batch, LENGTH)).astype("int32"),
+        "input_mask": mask.astype("int32"),
+        "segment_ids": rng.integers(0, 2, (batch, LENGTH)).astype("int32"),
+        "masked_lm_positions": rng.integers(0, 6, (batch, PREDICTIONS)).astype(
+            "int32"
+        ),
+        "masked_lm_ids": rng.integers(0, 89, (batch, PREDICTIONS)).astype(
+            "int32"
+        ),
+        "masked_lm_weights": weights.astype("float32"),
+        "next_sentence_labels": rng.integers(0, 2, (batch, 1)).astype("int32"),
+        "example_weights": np.ones(batch, "float32"),
+    }
+
+
+def make_loop(strategy_name="one_device", **options):
+    keras.utils.set_random_seed(7)
+    strategy = distribution.get_strategy(strategy_name)
+    with strategy.scope():
+        model = albert.AlbertPretrainer(make_config())
+        optimizer = optimizers.Lamb(0.005)
+        optimizer.build(model.trainable_variables)
+    return TrainingLoop(
+        model, optimizer, PretrainingObjective(), strategy, **options
+    )
+
+
+def dataset(steps=5):
+    batches = [make_batch(seed) for seed in range(steps)]
+    return tf.data.Dataset.from_tensor_slices(
+        {name: np.stack([b[name] for b in batches]) for name in batches[0]}
+    )
+
+
+def train(loop, steps=5):
+    iterator = iter(loop.distribute(dataset(steps)))
+    history = loop.train(iterator, steps)
+    return [v.numpy() for v in loop.model.trainable_variables], history
+
+
+def difference(a, b):
+    return max(np.max(np.abs(x - y)) for x, y in zip(a, b, strict=True))
+
+
+def test_accumulation_gives_the_update_of_the_whole_batch():
+    whole, history = train(make_loop())
+    assert (history["gradient_norm"][:4] > 1.0).all()  # clipping is active
+    for steps in (2, 4):
+        parts, other = train(make_loop(accumulation_steps=steps))
+        assert difference(whole, parts) < 1e-5
+        for name in history:
+            assert np.max(np.abs(history[name] - other[name])) < 1e-4, name
+
+
+def test_xla_gives_the_same_update():
+    whole, _ = train(make_loop())
+    compiled, _ = train(make_loop(jit_compile=True))
+    assert difference(whole, compiled) < 1e-5
+
+
+def test_steps_per_loop_do_not_matter():
+    whole, history = train(make_loop())
+    loop = make_loop()
+    iterator = iter(loop.distribute(dataset()))
+    parts = [loop.train(iterator, count) for count in (2, 1, 2)]
+    weights = [v.numpy() for v in loop.model.trainable_variables]
+    assert difference(whole, weights) == 0.0
+    for name in history:
+        joined = np.concatenate([part[name] for part in parts])
+        assert np.array_equal(joined, history[name]), name
+
+
+def test_two_replicas_give_the_update_of_one_device(tmp_path):
+    """In a process of its own: logical devices are fixed at start-up."""
+    script = textwrap.dedent(
+        f"""
+        import importlib.util, sys
+        import numpy as np
+        import tensorflow as tf
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(
+            cpu, [tf.config.LogicalDeviceConfiguration()] * 2
+        )
+        spec = importlib.util.spec_from_file_location("t", {__file__!r})
+        t = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(t)
+        one, history = t.train(t.make_loop())
+        loop = t.make_loop("mirrored", accumulation_steps=3)
+        assert loop.strategy.num_replicas_in_sync == 2
+        two, other = t.train(loop)
+        assert (history["gradient_norm"][:4] > 1.0).all()
+        print("weights", t.difference(one, two))
+        print("metrics", max(
+            np.max(np.abs(history[n] - other[n])) for n in history))
+        batches = t.dataset(3)
+        a = loop.evaluate(loop.distribute(batches))
+        single = t.make_loop()
+        for to, source in zip(single.model.weights, two):
+            to.assign(source)
+        b = single.evaluate(single.distribute(batches))
+        print("evaluation", max(abs(a[n] - b[n]) for n in b))
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = dict(line.split() for line in done.stdout.splitlines())
+    assert float(found["weights"]) < 1e-5
+    assert float(found["metrics"]) < 1e-4
+    assert float(found["evaluation"]) < 1e-5
+
+
+def test_evaluation_counts_real_examples_only():
+    loop = make_loop()
+    real = make_batch(3, batch=7)
+    padded = {
+        name: np.pad(value, [(0, 5)] + [(0, 0)] * (value.ndim - 1))
+        for name, value in real.items()
+    }
+    a = loop.evaluate(loop.distribute(tf.data.Dataset.from_tensors(real)))
+    b = loop.evaluate(loop.distribute(tf.data.Dataset.from_tensors(padded)))
+    for name in a:
+        assert abs(a[name] - b[name]) < 1e-6, name
+
+
+def test_evaluation_is_that_of_one_large_batch():
+    loop = make_loop()
+    pieces = dataset(3)
+    joined = pieces.unbatch().batch(3 * BATCH)
+    a = loop.evaluate(loop.distribute(pieces))
+    b = loop.evaluate(loop.distribute(joined))
+    for name in a:
+        assert abs(a[name] - b[name]) < 1e-5, name
+    assert loop.evaluate(loop.distribute(pieces.take(0))) is None
+
+
+def test_losses_by_hand():
+    objective = PretrainingObjective()
+    outputs = {
+        "masked_lm_logits": tf.math.log([[[0.5, 0.25, 0.25], [0.1, 0.8, 0.1]]]),
+        "sentence_order_logits": tf.math.log([[0.25, 0.75]]),
+    }
+    batch = {
+        "masked_lm_ids": tf.constant([[1, 1]]),
+        "masked_lm_weights": tf.constant([[1.0, 1.0]]),
+        "next_sentence_labels": tf.constant([[1]]),
+        "example_weights": tf.constant([1.0]),
+    }
+    numerators = objective.numerators(outputs, batch)
+    denominators = objective.denominators(batch)
+    metrics = objective.metrics(numerators, denominators)
+    masked = (-np.log(0.25) - np.log(0.8)) / 2.00001
+    assert abs(metrics["masked_lm_loss"] - masked) < 1e-6
+    assert abs(metrics["masked_lm_accuracy"] - 1 / 2.00001) < 1e-6
+    assert abs(metrics["sentence_order_loss"] + np.log(0.75)) < 1e-6
+    assert metrics["sentence_order_accuracy"] == 1.0
+    total = objective.loss(numerators, denominators)
+    assert abs(total - (masked - np.log(0.75))) < 1e-6
+
+
+def test_without_sentence_order_its_head_is_left_alone():
+    keras.utils.set_random_seed(7)
+    strategy = distribution.get_strategy("one_device")
+    with strategy.scope():
+        model = albert.AlbertPretrainer(make_config())
+        optimizer = optimizers.AdamW(0.01, weight_decay_rate=0.0)
+        optimizer.build(model.trainable_variables)
+    objective = PretrainingObjective(sentence_order=False)
+    loop = TrainingLoop(model, optimizer, objective, strategy)
+    before = [v.numpy() for v in model.sentence_order.weights]
+    history = loop.train(iter(loop.distribute(dataset())), 5)
+    assert "sentence_order_loss" not in history
+    after = [v.numpy() for v in model.sentence_order.weights]
+    assert difference(before, after) == 0.0
+
+
+def test_a_batch_that_cannot_be_cut_evenly():
+    assert distribution.check_batch_size("train_batch_size", 24, 2, 3) == 4
+    with pytest.raises(albert.UserError, match="train_batch_size 25.* of 6"):
+        distribution.check_batch_size("train_batch_size", 25, 2, 3)

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+
+import albert
+from albert.training import defaults
+from albert.training.monitoring import CollapseDetector
+from albert.training.monitoring import WordFrequencyBaseline
+from albert.training.monitoring import check_finite
+
+
+def batch(ids, weights, inputs=(1,)):
+    return {
+        "input_ids": np.array([inputs]),
+        "masked_lm_ids": np.array([ids]),
+        "masked_lm_weights": np.array([weights], "float32"),
+    }
+
+
+def test_baseline_by_hand():
+    baseline = WordFrequencyBaseline.of(
+        [batch([3, 3, 7], [1, 1, 0]), batch([5, 3, 0], [1, 1, 0])], 8
+    )
+    assert baseline.accuracy == 0.75
+    expected = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
+    assert abs(baseline.loss - expected) < 1e-12
+
+
+def test_baseline_refuses_what_is_not_in_the_vocabulary():
+    with pytest.raises(
+        albert.UserError, match="hold the id 8.*vocab_size is 8"
+    ):
+        WordFrequencyBaseline.of([batch([8], [1])], 8)
+    with pytest.raises(albert.UserError, match="hold the id 9"):
+        WordFrequencyBaseline.of([batch([3], [1], inputs=(2, 9))], 8)
+    with pytest.raises(albert.UserError, match="no masked piece"):
+        WordFrequencyBaseline.of([batch([3], [0])], 8)
+
+
+def test_collapse_is_told_once_per_patience():
+    detector = CollapseDetector(6.0, patience=10)
+    told = [detector.update(5 * i, np.full(5, 5.99)) for i in range(1, 6)]
+    assert [bool(line) for line in told] == [False, True, False, True, False]
+    assert told[1].startswith("step 10: for 10 steps")
+    assert "has not left" in told[1]
+
+
+def test_learning_is_not_told():
+    detector = CollapseDetector(6.0, patience=4)
+    losses = np.linspace(8.0, 4.0, 60).reshape(20, 3)
+    told = [detector.update(3 * i, row) for i, row in enumerate(losses)]
+    assert not any(told[12:])
+    assert detector.learnt
+
+
+def test_falling_back_is_told_as_collapse():
+    detector = CollapseDetector(6.0, patience=4)
+    assert detector.update(4, np.full(4, 4.0)) is None
+    line = detector.update(8, np.full(4, 6.01))
+    assert "has fallen back to" in line
+    assert "collapsed" in line
+
+
+def test_the_first_step_that_is_not_finite_is_named():
+    history = {
+        "masked_lm_loss": np.array([3.0, 2.0, np.inf]),
+        "gradient_norm": np.array([1.0, np.nan, np.nan]),
+    }
+    with pytest.raises(albert.UserError, match="step 42: gradient_norm is nan"):
+        check_finite(40, history)
+    check_finite(40, {"gradient_norm": np.array([1.0])})
+
+
+def test_learning_rates_scale_with_the_root_of_the_batch():
+    base = albert.AlbertConfig.named("base")
+    rate = defaults.pretraining_learning_rate
+    assert rate(base, "lamb", 4096) == 0.00176
+    assert abs(rate(base, "lamb", 960) - 8.52e-4) < 1e-6
+    tiny = albert.AlbertConfig.named("tiny")
+    assert rate(tiny, "lamb", 256) == 2 * rate(tiny, "lamb", 64)
+    assert rate(tiny, "lamb", 64) > rate(base, "lamb", 64)
+
+
+def test_a_rate_that_is_known_to_diverge_is_warned_of():
+    xxlarge = albert.AlbertConfig.named("xxlarge")
+    warning = defaults.learning_rate_warning
+    assert warning(xxlarge, "lamb", 4096, 0.00176) is None
+    assert "2.8 times" in warning(xxlarge, "lamb", 512, 0.00176)
+    with pytest.raises(albert.UserError, match="must be positive"):
+        warning(xxlarge, "lamb", 512, 0.0)
+
+
+def test_warm_up_is_the_original_s_for_the_original_s_steps():
+    assert defaults.warmup_steps(125000) == 3125
+    assert defaults.warmup_steps(1000) == 60
