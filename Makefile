@@ -29,11 +29,11 @@ demo: setup
 	    --output_file=$(DEMO)/eval.tfrecord \
 	    --spm_model_file=$(DEMO)/vocabulary.model \
 	    --max_seq_length=64 --max_predictions_per_seq=10 --dupe_factor=1
-	$(BIN)/python run_pretraining.py --model_size=tiny --dtype=bfloat16 \
-	    --input_file='$(DEMO)/train.tfrecord*' \
+	$(BIN)/python run_pretraining.py --model_size=tiny \
+	    --input_file='$(DEMO)/train-*.tfrecord' \
 	    --eval_input_file=$(DEMO)/eval.tfrecord \
-	    --output_dir=$(DEMO)/model --train_batch_size=64 \
-	    --num_train_steps=1500 --save_checkpoints_steps=500
+	    --output_dir=$(DEMO)/model --train_batch_size=32 \
+	    --num_train_steps=2500 --save_checkpoints_steps=500
 	$(BIN)/python -m albert.fill_mask $(DEMO)/model \
 	    --text_file='data/sample/eval/*.txt' --num_sentences=6
 

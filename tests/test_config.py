@@ -79,8 +79,8 @@ def test_versions_and_languages_differ_where_the_released_ones_do():
     ("changes", "message"),
     [
         ({"hiden_size": 5}, "did you mean 'hidden_size'"),
-        ({"hidden_size": 130}, "130 is not a multiple of .* 4"),
-        ({"num_hidden_groups": 3}, "4 is not a multiple of .* 3"),
+        ({"hidden_size": 129}, "129 is not a multiple of .* 2"),
+        ({"num_hidden_groups": 2}, "3 is not a multiple of .* 2"),
         ({"num_hidden_layers": 0}, "num_hidden_layers is 0.*at least 1"),
         ({"hidden_size": "128"}, "hidden_size is '128'.*type int"),
         ({"hidden_size": True}, "hidden_size is True.*type int"),
@@ -90,7 +90,14 @@ def test_versions_and_languages_differ_where_the_released_ones_do():
         ({"initializer_range": 0.0}, "initializer_range is 0.0"),
         ({"net_structure_type": 1}, "net_structure_type is 1.*remove"),
         ({"layers_to_keep": [3]}, "layers_to_keep"),
-        ({"sharing": "none", "num_hidden_groups": 2}, "contradict"),
+        (
+            {
+                "sharing": "none",
+                "num_hidden_layers": 4,
+                "num_hidden_groups": 2,
+            },
+            "contradict",
+        ),
         (
             {"num_hidden_layers": 22, "num_hidden_groups": 22},
             'rounding mixes up groups.*sharing "none"',

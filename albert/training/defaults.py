@@ -17,9 +17,13 @@ _WARMUP_SHARE = 0.06
 _REFERENCES = {
     ("lamb", False): (0.00176, 4096),
     ("adamw", False): (1e-4, 256),
-    ("lamb", True): (5e-3, 64),
+    ("lamb", True): (4e-3, 64),
     ("adamw", True): (5e-4, 64),
 }
+
+# Small models were tried at batch sizes up to 64; the rule is trusted for
+# four times that, and their rate is not raised beyond.
+_LARGEST_BATCH_FOR_SMALL_SIZES = 256
 
 # A published run at 2.8 times the scaled rate diverged after 220,000 steps.
 _STRETCH = 2.0
@@ -29,6 +33,8 @@ def pretraining_learning_rate(config, optimizer, batch_size):
     """Returns the learning rate for a model, optimizer and batch size."""
     smaller = config.hidden_size < _SMALLEST_PUBLISHED_WIDTH
     rate, batch = _REFERENCES[optimizer, smaller]
+    if smaller:
+        batch_size = min(batch_size, _LARGEST_BATCH_FOR_SMALL_SIZES)
     return scaled_learning_rate(batch_size, rate, batch)
 
 

@@ -26,6 +26,7 @@ def small_config(**changes):
             "hidden_size": 26,
             "embedding_size": 11,
             "num_attention_heads": 2,
+            "num_hidden_layers": 4,
             "intermediate_size": 37,
             "max_position_embeddings": 19,
             **changes,

@@ -78,6 +78,7 @@ def test_learning_rates_scale_with_the_root_of_the_batch():
     assert abs(rate(base, "lamb", 960) - 8.52e-4) < 1e-6
     tiny = albert.AlbertConfig.named("tiny")
     assert rate(tiny, "lamb", 256) == 2 * rate(tiny, "lamb", 64)
+    assert rate(tiny, "lamb", 4096) == rate(tiny, "lamb", 256)
     assert rate(tiny, "lamb", 64) > rate(base, "lamb", 64)
 
 
