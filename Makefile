@@ -36,6 +36,12 @@ demo: setup
 	    --num_train_steps=2500 --save_checkpoints_steps=500
 	$(BIN)/python -m albert.fill_mask $(DEMO)/model \
 	    --text_file='data/sample/eval/*.txt' --num_sentences=6
+	@echo
+	@echo "The model directory is $(DEMO)/model. Next:"
+	@echo '  . .venv/bin/activate'
+	@echo '  python -m albert.fill_mask $(DEMO)/model "She [MASK] at the sea."'
+	@echo '  python -m albert.training.curves $(DEMO)/curves.png $(DEMO)/model'
+	@echo '  tensorboard --logdir=$(DEMO)/model/tensorboard'
 
 clean-demo:
 	rm -rf $(DEMO)

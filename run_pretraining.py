@@ -6,9 +6,10 @@ A small model on the sample text, a few minutes on two cores (`make demo`
 runs this and the steps before it):
 
     python run_pretraining.py \\
-        --input_file=demo/train.tfrecord --eval_input_file=demo/eval.tfrecord \\
+        --input_file='demo/train-*.tfrecord' \\
+        --eval_input_file=demo/eval.tfrecord \\
         --model_size=tiny --output_dir=demo/model \\
-        --train_batch_size=64 --num_train_steps=1000
+        --train_batch_size=32 --num_train_steps=2500
 
 The released base model's recipe (TPU pod, or gradient accumulation):
 
@@ -28,8 +29,10 @@ from absl import logging
 
 from albert import command_line
 from albert import flags as shared_flags
+from albert import model_directory
 from albert.config import AlbertConfig
 from albert.errors import UserError
+from albert.text.documents import expand_files
 
 
 def define_flags(fv):
@@ -55,12 +58,14 @@ def define_flags(fv):
         "max_seq_length",
         None,
         "Length of the records. Default: what they have.",
+        lower_bound=1,
         flag_values=fv,
     )
     flags.DEFINE_integer(
         "max_predictions_per_seq",
         None,
         "Masked-token slots of the records. Default: what they have.",
+        lower_bound=1,
         flag_values=fv,
     )
     flags.DEFINE_bool("do_train", True, "Train.", flag_values=fv)
@@ -94,13 +99,16 @@ def main(fv):
       fv: ``absl.flags.FlagValues`` with the flags of ``define_flags``.
     """
     do_eval = check_flags(fv)
+    config = None
+    if fv.albert_config_file:
+        config = AlbertConfig.from_json(fv.albert_config_file)
+    model_directory.check_writable(fv.output_dir)
 
-    # TensorFlow is loaded from here on, so that --help and a wrong flag
-    # answer at once.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # TensorFlow is loaded from here on, so that --help and what is wrong
+    # with the flags answer at once.
+    command_line.load_tensorflow()
     import keras
 
-    from albert import model_directory
     from albert.interchange import checkpoint
     from albert.interchange.weights import load_weights
     from albert.modeling.pretrainer import AlbertPretrainer
@@ -109,36 +117,41 @@ def main(fv):
     from albert.training import defaults
     from albert.training import distribution
     from albert.training import optimizers
+    from albert.training import pretraining_inputs
+    from albert.training import reporting
     from albert.training import schedules
     from albert.training.checkpoints import TrainingCheckpoints
+    from albert.training.fitting import explained_damage
     from albert.training.fitting import fit
     from albert.training.loop import TrainingLoop
     from albert.training.losses import PretrainingObjective
     from albert.training.monitoring import CollapseDetector
     from albert.training.monitoring import WordFrequencyBaseline
-    from albert.training.reporting import Reporter
-    from albert.training.reporting import format_metrics
 
     # ------------------------------------------------------------- records
-    train_records = RecordSet.open(fv.input_file)
+    train_records = RecordSet.open(fv.input_file) if fv.do_train else None
     eval_records = RecordSet.open(fv.eval_input_file) if do_eval else None
-    tokenizer = find_tokenizer(fv.spm_model_file, train_records)
-    config = find_configuration(fv, train_records, tokenizer)
-    max_seq_length = fv.max_seq_length or train_records.schema.max_seq_length
-    max_predictions = (
-        fv.max_predictions_per_seq
-        or train_records.schema.max_predictions_per_seq
+    record_sets = list(filter(None, (train_records, eval_records)))
+    records = record_sets[0]
+    objective_name = pretraining_inputs.find_objective(record_sets)
+    tokenizer = pretraining_inputs.find_tokenizer(fv.spm_model_file, records)
+    config = pretraining_inputs.find_configuration(
+        config, fv.model_size, tokenizer
     )
-    for records in filter(None, (train_records, eval_records)):
-        records.check(
+    max_seq_length = fv.max_seq_length or records.schema.max_seq_length
+    max_predictions_per_seq = (
+        fv.max_predictions_per_seq or records.schema.max_predictions_per_seq
+    )
+    for record_set in record_sets:
+        record_set.check(
             max_seq_length,
-            max_predictions,
+            max_predictions_per_seq,
             config.vocab_size,
             tokenizer and tokenizer.fingerprint,
         )
     if max_seq_length > config.max_position_embeddings:
         raise UserError(
-            f"{train_records.files[0]} holds sequences of {max_seq_length} "
+            f"{records.files[0]} holds sequences of {max_seq_length} "
             "pieces, the model has max_position_embeddings "
             f"{config.max_position_embeddings}: use shorter records or "
             "another configuration"
@@ -147,62 +160,55 @@ def main(fv):
     # ------------------------------------------- settings that define a run
     strategy = distribution.get_strategy(fv.distribution_strategy)
     replicas = strategy.num_replicas_in_sync
-    per_step = distribution.check_batch_size(
-        "train_batch_size",
-        fv.train_batch_size,
-        replicas,
-        fv.gradient_accumulation_steps,
-    )
     distribution.check_batch_size(
         "eval_batch_size", fv.eval_batch_size, replicas
     )
-    learning_rate = fv.learning_rate
-    if learning_rate is None:
-        learning_rate = defaults.pretraining_learning_rate(
-            config, fv.optimizer, fv.train_batch_size
-        )
-        logging.info(
-            "learning rate %.3g: derived for %s, width %d, batch size %d",
-            learning_rate,
-            fv.optimizer,
-            config.hidden_size,
+    if fv.do_train:
+        per_step = distribution.check_batch_size(
+            "train_batch_size",
             fv.train_batch_size,
+            replicas,
+            fv.gradient_accumulation_steps,
         )
-    warning = defaults.learning_rate_warning(
-        config, fv.optimizer, fv.train_batch_size, learning_rate
-    )
-    if warning:
-        logging.warning(warning)
-    warmup_steps = fv.num_warmup_steps
-    if warmup_steps is None:
-        warmup_steps = defaults.warmup_steps(fv.num_train_steps)
-        logging.info("warm-up over %d steps", warmup_steps)
-    settings = {
-        "max_seq_length": max_seq_length,
-        "records": train_records.count(),
-        "learning_rate": learning_rate,
-        "num_warmup_steps": warmup_steps,
-        **{name: fv[name].value for name in _SETTINGS_OF_A_RUN},
-    }
-    model_directory.check_run(fv.output_dir, config, settings)
+        learning_rate = pretraining_inputs.find_learning_rate(
+            fv.learning_rate, config, fv.optimizer, fv.train_batch_size
+        )
+        warmup_steps = fv.num_warmup_steps
+        if warmup_steps is None:
+            warmup_steps = defaults.warmup_steps(fv.num_train_steps)
+            logging.info("warm-up over %d steps", warmup_steps)
+        settings = {
+            "max_seq_length": max_seq_length,
+            "max_predictions_per_seq": max_predictions_per_seq,
+            "records": train_records.count(),
+            "learning_rate": learning_rate,
+            "num_warmup_steps": warmup_steps,
+            **{name: fv[name].value for name in _SETTINGS_OF_A_RUN},
+        }
+        model_directory.check_run(fv.output_dir, config, settings)
 
     # ------------------------------------- what word frequencies alone reach
-    def dataset(records, training, start_record=0):
+    def dataset(record_set, training, start_record=0):
         return pretraining_dataset(
-            records,
+            record_set,
             fv.train_batch_size if training else fv.eval_batch_size,
             training=training,
             seed=fv.seed,
             start_record=start_record,
         )
 
+    def locate_damage():
+        found = (record_set.locate_damage() for record_set in record_sets)
+        return next(filter(None, found), None)
+
     eval_dataset = do_eval and dataset(eval_records, False).take(
         fv.max_eval_steps
     )
     sample = eval_dataset or dataset(train_records, False).take(200)
-    baseline = WordFrequencyBaseline.of(
-        sample.as_numpy_iterator(), config.vocab_size
-    )
+    with explained_damage(locate_damage):
+        baseline = WordFrequencyBaseline.of(
+            sample.as_numpy_iterator(), config.vocab_size
+        )
     logging.info(
         "predicting by word frequency: masked_lm_loss %.4f, "
         "masked_lm_accuracy %.4f",
@@ -210,17 +216,35 @@ def main(fv):
         baseline.accuracy,
     )
 
-    # ----------------------------------------------- model, loss, optimizer
+    # ------------------------------------------------------- model and loss
     keras.utils.set_random_seed(fv.seed)
     with strategy.scope():
         model = AlbertPretrainer(
             config,
             dtype="mixed_bfloat16" if fv.dtype == "bfloat16" else "float32",
         )
-        optimizer_class = {
-            "lamb": optimizers.Lamb,
-            "adamw": optimizers.AdamW,
-        }[fv.optimizer]
+    objective = PretrainingObjective(sentence_order=objective_name != "none")
+
+    # ---------------------------------------------------- evaluation alone
+    if not fv.do_train:
+        source = load_weights(model, fv.init_checkpoint or fv.output_dir).source
+        loop = TrainingLoop(
+            model, None, objective, strategy, jit_compile=fv.jit_compile
+        )
+        metrics = loop.evaluate(loop.distribute(eval_dataset))
+        model_directory.write_evaluation(
+            fv.output_dir, source, metrics, baseline
+        )
+        print(f"\nWeights: {source}")
+        reporting.print_evaluation(metrics, baseline)
+        return
+
+    # ----------------------------------------------------- optimizer, steps
+    optimizer_class = {
+        "lamb": optimizers.Lamb,
+        "adamw": optimizers.AdamW,
+    }[fv.optimizer]
+    with strategy.scope():
         optimizer = optimizer_class(
             schedules.PolynomialDecayWithWarmup(
                 learning_rate,
@@ -234,9 +258,6 @@ def main(fv):
             model_config=config,
         )
         optimizer.build(model.trainable_variables)
-    objective = PretrainingObjective(
-        sentence_order=objective_of(train_records) != "none"
-    )
     loop = TrainingLoop(
         model,
         optimizer,
@@ -246,84 +267,89 @@ def main(fv):
         jit_compile=fv.jit_compile,
     )
 
+    def evaluate():
+        return loop.evaluate(loop.distribute(eval_dataset))
+
     # ------------- weights: own checkpoint > --init_checkpoint > from scratch
     checkpoints = TrainingCheckpoints(
         fv.output_dir, model, optimizer, fv.keep_checkpoint_max
     )
-    best = None
-    if fv.do_train:
-        restored, best = checkpoints.restore()
-        if restored:
-            logging.info("continuing at step %d", checkpoints.step)
-        elif fv.init_checkpoint:
-            report = load_weights(model, fv.init_checkpoint)
-            logging.info(
-                "%d weights loaded from %s", len(report.loaded), report.source
-            )
-        else:
-            logging.info("starting from random weights")
+    restored, best = checkpoints.restore()
+    if restored:
+        logging.info(
+            "continuing at step %d of %d",
+            checkpoints.step,
+            fv.num_train_steps,
+        )
+    elif fv.init_checkpoint:
+        report = load_weights(model, fv.init_checkpoint)
+        logging.info(
+            "%d weights loaded from %s", len(report.loaded), report.source
+        )
     else:
-        source = checkpoint.resolve(fv.init_checkpoint or fv.output_dir)
-        load_weights(model, source)
+        logging.info("starting from random weights")
 
-    def evaluate():
-        return loop.evaluate(loop.distribute(eval_dataset))
-
-    # -------------------------------------------------- train and evaluate
-    if not fv.do_train:
-        metrics = evaluate()
-        logging.info("evaluation of %s: %s", source, format_metrics(metrics))
-        model_directory.write_evaluation(fv.output_dir, metrics, baseline)
-        return
-    model_directory.write_description(fv.output_dir, config, tokenizer)
-    model_directory.write_run(fv.output_dir, settings)
+    # ---------------------------------------------- train, evaluate and save
     logging.info(
         "global batch %d = %d replica(s) x %d accumulation step(s) x %d "
-        "sequences of %d pieces; %s parameters; %s records",
+        "sequences of %d pieces on %s; %s parameters; %s records",
         fv.train_batch_size,
         replicas,
         fv.gradient_accumulation_steps,
         per_step,
         max_seq_length,
+        strategy.extended.worker_devices[0].rpartition("device:")[-1],
         f"{model.count_params():,}",
         f"{train_records.count():,}",
-    )
-    reporter = Reporter(
-        os.path.join(fv.output_dir, "tensorboard"),
-        fv.num_train_steps,
-        checkpoints.step,
-        fv.train_batch_size,
     )
     detector = CollapseDetector(
         baseline.loss, patience=max(500, fv.num_train_steps // 10)
     )
-    metrics = fit(
-        loop,
-        checkpoints,
-        reporter,
-        make_dataset=lambda start: dataset(train_records, True, start),
-        num_steps=fv.num_train_steps,
-        batch_size=fv.train_batch_size,
-        steps_per_loop=fv.steps_per_loop,
-        save_steps=fv.save_checkpoints_steps,
-        best=best,
-        evaluate=evaluate if do_eval else None,
-        best_metric="masked_lm_accuracy",
-        watch=lambda step, history: detector.update(
-            step, history["masked_lm_loss"]
-        ),
-        explain_data_error=train_records.locate_damage,
-    )
-    reporter.close()
+    with (
+        model_directory.start_run(fv.output_dir, config, tokenizer, settings),
+        reporting.Reporter(
+            os.path.join(fv.output_dir, "tensorboard"),
+            fv.num_train_steps,
+            checkpoints.step,
+            fv.train_batch_size,
+        ) as reporter,
+    ):
+        metrics = fit(
+            loop,
+            checkpoints,
+            reporter,
+            make_dataset=lambda start: dataset(train_records, True, start),
+            num_steps=fv.num_train_steps,
+            batch_size=fv.train_batch_size,
+            steps_per_loop=fv.steps_per_loop,
+            save_steps=fv.save_checkpoints_steps,
+            best=best,
+            evaluate=evaluate if do_eval else None,
+            best_metric="masked_lm_accuracy",
+            watch=lambda step, history: detector.update(
+                step, history["masked_lm_loss"]
+            ),
+            explain_data_error=locate_damage,
+        )
+        if metrics is None and do_eval:  # all steps were made before
+            metrics = evaluate()
+        if metrics is not None:
+            weights = checkpoint.step_prefix(fv.output_dir, checkpoints.step)
+            model_directory.write_evaluation(
+                fv.output_dir, weights, metrics, baseline
+            )
+
+    # ------------------------------------------------------------- summary
+    print(f"\nModel directory: {fv.output_dir}")
+    print(reporter.summary())
     if metrics is not None:
-        model_directory.write_evaluation(fv.output_dir, metrics, baseline)
-    print_summary(fv.output_dir, reporter.summary(), metrics, baseline)
+        reporting.print_evaluation(metrics, baseline)
+    reporting.print_next_commands(fv.output_dir)
 
 
 # What must stay the same for a run to be continued in its directory.
 _SETTINGS_OF_A_RUN = (
     "input_file",
-    "max_predictions_per_seq",
     "train_batch_size",
     "num_train_steps",
     "optimizer",
@@ -338,10 +364,11 @@ _SETTINGS_OF_A_RUN = (
 
 
 def check_flags(fv):
-    """Refuses flags that contradict each other; returns whether to evaluate."""
-    for name in ("input_file", "output_dir"):
-        if not fv[name].value:
-            raise UserError(f"--{name} is required; see --help")
+    """Refuses flags that cannot work; returns whether to evaluate."""
+    if not fv.output_dir:
+        raise UserError("--output_dir is required; see --help")
+    if fv.do_train and not fv.input_file:
+        raise UserError("--input_file is required; see --help")
     if fv.albert_config_file and fv.model_size:
         raise UserError(
             "--albert_config_file and --model_size say the same thing: give "
@@ -360,75 +387,10 @@ def check_flags(fv):
         )
     if not fv.do_train and not do_eval:
         raise UserError("--nodo_train without --do_eval leaves nothing to do")
+    for patterns in (fv.input_file, fv.eval_input_file):
+        if patterns:
+            expand_files(patterns)
     return do_eval
-
-
-def find_tokenizer(spm_model_file, records):
-    """Returns the tokenizer of the records, or None with a warning."""
-    from albert.text.tokenizer import Tokenizer
-
-    if spm_model_file is None:
-        spm_model_file = records.tokenizer_file()
-    if spm_model_file is None:
-        logging.warning(
-            "the model directory will have no tokenizer: give the one that "
-            "made %s with --spm_model_file",
-            records.files[0],
-        )
-        return None
-    settings = (records.metadata or {}).get("settings", {})
-    return Tokenizer(
-        spm_model_file, lower_case=settings.get("do_lower_case", True)
-    )
-
-
-def find_configuration(fv, records, tokenizer):
-    """Returns the ``AlbertConfig`` that the flags name."""
-    if fv.albert_config_file:
-        config = AlbertConfig.from_json(fv.albert_config_file)
-    elif tokenizer is None:
-        config = AlbertConfig.named(fv.model_size)
-    else:
-        config = AlbertConfig.named(
-            fv.model_size, vocab_size=tokenizer.vocabulary_size
-        )
-    if tokenizer and tokenizer.vocabulary_size != config.vocab_size:
-        raise UserError(
-            f"{fv.albert_config_file}: vocab_size is {config.vocab_size}, "
-            f"but {tokenizer.model_file} has {tokenizer.vocabulary_size} "
-            f"pieces: set vocab_size to {tokenizer.vocabulary_size}"
-        )
-    return config
-
-
-def objective_of(records):
-    """Returns "sop", "nsp" or "none"; the original's records are "sop"."""
-    if records.metadata is None:
-        return "sop"
-    return records.metadata["settings"]["objective"]
-
-
-def print_summary(directory, speed, metrics, baseline):
-    """Prints what came out, and what can be done with it."""
-    print(f"\nModel directory: {directory}")
-    print(
-        f"Training: {speed['training_seconds']} s, "
-        f"{speed['sequences_per_second']} sequences/s"
-    )
-    if metrics is not None:
-        print(f"{'evaluation':28}{'model':>10}{'word frequency':>16}")
-        for name, value in metrics.items():
-            alone = {
-                "masked_lm_loss": f"{baseline.loss:16.4f}",
-                "masked_lm_accuracy": f"{baseline.accuracy:16.4f}",
-            }.get(name, "")
-            print(f"{name:28}{value:10.4f}{alone}")
-    print(
-        "Next:\n"
-        f"  python -m albert.fill_mask {directory} "
-        '"The [MASK] of the house was open."\n'
-        f"  tensorboard --logdir={os.path.join(directory, 'tensorboard')}"
-    )
 
 
 if __name__ == "__main__":

@@ -5,13 +5,32 @@ Exit status 0 is success, 2 is bad input (one line on standard error, no
 traceback), 1 is a fault of ours (with the traceback).
 """
 
+import errno
+import logging
+import os
+import subprocess
 import sys
 import textwrap
 
+import tqdm
 from absl import flags
-from absl import logging
+from absl import logging as absl_logging
 
 from albert.errors import UserError
+
+# What the machine lacks or forbids, and no fault of the program.
+_MACHINE_ERRORS = (
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.ENOSPC,
+    errno.EPERM,
+    errno.EROFS,
+)
+
+# TensorFlow's lines about itself: before absl::InitializeLog() they are
+# written whatever TF_CPP_MIN_LOG_LEVEL says.
+_START_NOISE = "WARNING: All log messages before absl::InitializeLog|I[0-9]{4} "
+_NO_GPU_NOISE = "E[0-9]{4} .*failed call to cuInit"
 
 
 def run(main, define_flags, positional=()):
@@ -31,9 +50,8 @@ def run(main, define_flags, positional=()):
     before = set(fv)
     define_flags(fv)
     own = sorted(set(fv) - before)
-    logging.use_absl_handler()
-    logging.set_verbosity(logging.INFO)
-    logging.get_absl_handler().setFormatter(None)
+    logging.getLogger().addHandler(_LineHandler(sys.stderr))
+    absl_logging.set_verbosity(absl_logging.INFO)
     if any(argument in ("--help", "-h") for argument in sys.argv[1:]):
         print(_help(fv, own))
         sys.exit(0)
@@ -42,6 +60,10 @@ def run(main, define_flags, positional=()):
         main(fv, *arguments)
     except (UserError, flags.Error) as error:
         fail(error)
+    except OSError as error:
+        if error.errno not in _MACHINE_ERRORS:
+            raise
+        fail(f"{error.filename or 'output'}: {error.strerror}")
     except KeyboardInterrupt:
         fail("interrupted", status=130)
 
@@ -53,17 +75,62 @@ def fail(message, status=2):
     sys.exit(status)
 
 
+def load_tensorflow():
+    """Imports TensorFlow and finds the devices, without their noise.
+
+    Lines that are not known to be noise are passed on. A process of its own
+    does so, because it goes on when TensorFlow ends this one, as it does on
+    a processor that it was not built for.
+    """
+    if "tensorflow" in sys.modules:
+        return
+    # What its C++ says later, unless it is an error.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    noise = [_START_NOISE]
+    if not os.path.exists("/dev/nvidiactl"):
+        noise.append(_NO_GPU_NOISE)
+    with subprocess.Popen(
+        ["grep", "-vE", f"^({'|'.join(noise)})"],
+        stdin=subprocess.PIPE,
+        stdout=sys.stderr.fileno(),
+    ) as grep:
+        standard_error = os.dup(2)
+        os.dup2(grep.stdin.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
+        finally:
+            os.dup2(standard_error, 2)
+            os.close(standard_error)
+
+
+class _LineHandler(logging.StreamHandler):
+    """Log lines; a progress bar on the terminal is drawn again below them."""
+
+    def emit(self, record):
+        with tqdm.tqdm.external_write_mode(file=self.stream):
+            super().emit(record)
+
+    def format(self, record):
+        line = super().format(record)
+        if record.levelno < logging.WARNING:
+            return line
+        return f"{record.levelname.lower()}: {line}"
+
+
 def _positional(arguments, names):
-    if names and names[-1].endswith("..."):
-        fixed = len(names) - 1
-        arguments = [*arguments[:fixed], arguments[fixed:]]
-    if len(arguments) > len(names):
-        raise UserError(
-            f"unexpected argument {arguments[len(names)]!r}: every setting "
-            "is a flag of the form --name=value; see --help"
-        )
-    if len(arguments) < len(names):
+    rest = bool(names) and names[-1].endswith("...")
+    fixed = len(names) - rest
+    if len(arguments) < fixed:
         raise UserError(f"{names[len(arguments)]} is missing; see --help")
+    if rest:
+        return [*arguments[:fixed], arguments[fixed:]]
+    if len(arguments) > fixed:
+        raise UserError(
+            f"unexpected argument {arguments[fixed]!r}: every setting is a "
+            "flag of the form --name=value; see --help"
+        )
     return arguments
 
 

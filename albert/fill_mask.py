@@ -9,13 +9,15 @@ Words of real sentences, hidden one at a time and compared with the truth:
 """
 
 import dataclasses
-import os
 
 import numpy as np
 from absl import flags
 
 from albert import command_line
+from albert import model_directory
 from albert.errors import UserError
+from albert.text.documents import expand_files
+from albert.text.documents import read_documents
 
 MASK = "[MASK]"
 _WORDS_OF_A_SENTENCE = range(8, 26)
@@ -157,12 +159,18 @@ def hide_words(tokenizer, sentences, number, seed):
 
 def load(directory):
     """Returns (model, tokenizer) of a model directory."""
-    from albert import model_directory
+    config = model_directory.read_config(directory)
+    tokenizer = model_directory.read_tokenizer(directory)
+    if tokenizer.vocabulary_size != config.vocab_size:
+        raise UserError(
+            f"{directory}: vocab_size is {config.vocab_size}, but the "
+            f"tokenizer has {tokenizer.vocabulary_size} pieces: put the files "
+            "of one model there"
+        )
+    command_line.load_tensorflow()
     from albert.interchange.weights import load_weights
     from albert.modeling.pretrainer import AlbertPretrainer
 
-    config = model_directory.read_config(directory)
-    tokenizer = model_directory.read_tokenizer(directory)
     model = AlbertPretrainer(config)
     load_weights(model, directory)
     return model, tokenizer
@@ -204,19 +212,23 @@ def main(fv, directory, texts):
     for text in texts:
         if MASK not in text:
             raise UserError(f"no {MASK} in {text!r}: write it for a word")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    files = expand_files(fv.text_file) if fv.text_file else []
     model, tokenizer = load(directory)
     rows = [(text, None) for text in texts]
-    if fv.text_file:
-        from albert.text.documents import expand_files
-        from albert.text.documents import read_documents
-
+    if files:
         sentences = (
             sentence
-            for document in read_documents(expand_files(fv.text_file))
+            for document in read_documents(files)
             for sentence in document
         )
-        rows += hide_words(tokenizer, sentences, fv.num_sentences, fv.seed)
+        hidden = hide_words(tokenizer, sentences, fv.num_sentences, fv.seed)
+        if not hidden:
+            raise UserError(
+                f"{fv.text_file}: no sentence of {_WORDS_OF_A_SENTENCE[0]} to "
+                f"{_WORDS_OF_A_SENTENCE[-1]} words with one that is a single "
+                "piece: give more text"
+            )
+        rows += hidden
     fillings = fill_masks(
         model,
         tokenizer,

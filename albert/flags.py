@@ -135,6 +135,7 @@ def define_training_flags(fv, *, batch_size, eval_batch_size, optimizer):
         12345,
         "Seed of the initial weights, the order of the data and dropout.",
         lower_bound=0,
+        upper_bound=2**32 - 1,
         flag_values=fv,
     )
 

@@ -10,8 +10,11 @@ model.ckpt-best.*    the best weights by evaluation (if there was one)
 model.ckpt-STEP.*    training checkpoints
 """
 
+import contextlib
+import fcntl
 import json
 import os
+import re
 
 from albert.config import AlbertConfig
 from albert.errors import UserError
@@ -22,6 +25,9 @@ TOKENIZER_FILE = "spiece.model"
 TOKENIZER_SETTINGS_FILE = "spiece.json"
 RUN_FILE = "run.json"
 EVALUATION_FILE = "eval_results.json"
+
+# The number is a process's; checkpoints have more suffixes behind it.
+_TEMPORARY = re.compile(r"\.\d+\.tmp(\.|$)")
 
 
 def read_config(directory):
@@ -70,6 +76,27 @@ def write_description(directory, config, tokenizer):
     write_json(os.path.join(directory, TOKENIZER_SETTINGS_FILE), settings)
 
 
+def check_writable(directory):
+    """Refuses a place where a model directory cannot be written.
+
+    Raises:
+      UserError: a file is there or on the way, or permissions forbid it.
+    """
+    existing = os.path.abspath(directory)
+    while not os.path.lexists(existing):
+        existing = os.path.dirname(existing)
+    if not os.path.isdir(existing):
+        raise UserError(
+            f"--output_dir {directory}: {existing} is not a directory: choose "
+            "another --output_dir"
+        )
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise UserError(
+            f"--output_dir {directory}: {existing} cannot be written: choose "
+            "another --output_dir or change its permissions"
+        )
+
+
 def check_run(directory, config, settings):
     """Refuses a directory that holds another run.
 
@@ -81,13 +108,18 @@ def check_run(directory, config, settings):
     Raises:
       UserError: naming what differs.
     """
-    if not os.path.exists(os.path.join(directory, CONFIG_FILE)):
-        return
-    there = read_config(directory).to_dict()
+    there = {}
     path = os.path.join(directory, RUN_FILE)
     if os.path.exists(path):
-        with open(path, encoding="utf-8") as file:
-            there |= json.load(file)
+        there = _read_run(path)
+    elif os.path.exists(os.path.join(directory, CONFIG_FILE)):
+        raise UserError(
+            f"{directory} holds a model that was not trained there (it has "
+            f"no {RUN_FILE}): use another --output_dir; --init_checkpoint "
+            "starts from that model"
+        )
+    if os.path.exists(os.path.join(directory, CONFIG_FILE)):
+        there |= read_config(directory).to_dict()
     here = {**config.to_dict(), **settings}
     differences = [
         f"{name} {there[name]!r} there, {here[name]!r} here"
@@ -101,16 +133,81 @@ def check_run(directory, config, settings):
         )
 
 
-def write_run(directory, settings):
-    """Writes the settings that ``check_run`` compares."""
-    write_json(os.path.join(directory, RUN_FILE), settings)
+def _read_run(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            settings = json.load(file)
+    except ValueError as error:
+        raise UserError(
+            f"{path}: not valid JSON ({error}): restore it, or use another "
+            "--output_dir"
+        ) from None
+    if not isinstance(settings, dict):
+        raise UserError(
+            f"{path}: not the settings of a run: restore it, or use another "
+            "--output_dir"
+        )
+    return settings
 
 
-def write_evaluation(directory, metrics, baseline):
-    """Writes the last evaluation and what word frequencies alone reach."""
+@contextlib.contextmanager
+def start_run(directory, config, tokenizer, settings):
+    """Describes a run in its directory, which is its own while it lasts.
+
+    Args:
+      directory: created where it does not exist.
+      config: ``AlbertConfig``.
+      tokenizer: ``Tokenizer``, or None where it is not known.
+      settings: dict, what ``check_run`` compares.
+
+    Raises:
+      UserError: another process is training in the directory.
+    """
+    os.makedirs(directory, exist_ok=True)
+    # The lock is on the directory itself and ends with the process.
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        _lock(descriptor, directory)
+        _remove_leftovers(directory)
+        # First, because a configuration without it is another's model.
+        write_json(os.path.join(directory, RUN_FILE), settings)
+        write_description(directory, config, tokenizer)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor, directory):
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UserError(
+            f"{directory}: another process is training there: wait for it or "
+            "use another --output_dir"
+        ) from None
+
+
+def _remove_leftovers(directory):
+    """Removes what a killed run had not yet given its final name."""
+    for name in os.listdir(directory):
+        if _TEMPORARY.search(name):
+            os.remove(os.path.join(directory, name))
+
+
+def write_evaluation(directory, weights, metrics, baseline):
+    """Writes the last evaluation and what word frequencies alone reach.
+
+    Args:
+      directory: created where it does not exist.
+      weights: str, the checkpoint that was evaluated.
+      metrics: dict of float.
+      baseline: ``WordFrequencyBaseline``.
+    """
+    os.makedirs(directory, exist_ok=True)
     write_json(
         os.path.join(directory, EVALUATION_FILE),
         {
+            "checkpoint": weights,
             **metrics,
             "word_frequency_loss": baseline.loss,
             "word_frequency_accuracy": baseline.accuracy,
@@ -124,8 +221,20 @@ def write_json(path, value):
 
 
 def write_file(path, content):
-    """Writes bytes to a temporary file and renames it into place."""
+    """Writes bytes to a temporary file and renames it into place.
+
+    Raises:
+      UserError: it cannot be written; nothing is left behind.
+    """
     temporary = f"{path}.{os.getpid()}.tmp"
-    with open(temporary, "wb") as file:
-        file.write(content)
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+        os.replace(temporary, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.remove(temporary)
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror}): make room there "
+            "or choose another --output_dir"
+        ) from error

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes pretraining records (TFRecords) from plain text.
 
-  python data/create_pretraining_data.py \
-      --input_file='books/*.txt' --output_file=records/train.tfrecord \
-      --spm_model_file=vocabulary.model --num_shards=8 \
+  python data/create_pretraining_data.py \\
+      --input_file='books/*.txt' --output_file=records/train.tfrecord \\
+      --spm_model_file=vocabulary.model --num_shards=8 \\
       --max_seq_length=128 --max_predictions_per_seq=20 --dupe_factor=10
 
 The text is one sentence a line with blank lines between documents, or prose
@@ -12,6 +12,7 @@ google-research/albert create_pretraining_data.py mean the same here. The same
 flags and text give the same bytes, whatever --num_workers is.
 """
 
+import contextlib
 import functools
 import os
 import tempfile
@@ -98,6 +99,7 @@ def main(flags):
     tokenizer = Tokenizer(settings.spm_model_file, settings.do_lower_case)
     with (
         processes.termination_as_interrupt(),
+        output_directories(flags.output_file),
         RecordSetWriter(
             flags.output_file,
             flags.num_shards,
@@ -246,6 +248,32 @@ def read_settings(flags):
         num_shards=len(shard_names(flags.output_file, flags.num_shards)),
         compression=flags.compression,
     )
+
+
+@contextlib.contextmanager
+def output_directories(output_file):
+    """Makes the directories of the outputs; removes them if left empty."""
+    made = []
+    try:
+        for file in shard_names(output_file, num_shards=1):
+            absent = os.path.dirname(os.path.abspath(file))
+            chain = []
+            while not os.path.lexists(absent):
+                chain.append(absent)
+                absent = os.path.dirname(absent)
+            for directory in reversed(chain):
+                os.mkdir(directory)
+                made.append(directory)
+        yield
+    except NotADirectoryError as error:
+        raise UserError(
+            f"{error.filename}: a file is in the way: choose another "
+            "--output_file"
+        ) from None
+    finally:
+        for directory in reversed(made):
+            with contextlib.suppress(OSError):
+                os.rmdir(directory)
 
 
 def sum_of_sizes(files):

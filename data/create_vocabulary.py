@@ -133,7 +133,8 @@ def main(flag_values):
         f"--input_file='{flag_values.input_file}' "
         f"--spm_model_file={report.model_file}"
         f"{'' if flag_values.do_lower_case else ' --do_lower_case=false'} "
-        "--output_file=records/train.tfrecord"
+        "--output_file=records/train.tfrecord --max_seq_length=128 "
+        "--max_predictions_per_seq=20 --dupe_factor=10"
     )
 
 

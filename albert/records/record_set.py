@@ -66,6 +66,17 @@ class RecordSet:
         return cls(files)
 
     @functools.cached_property
+    def objectives(self):
+        """dict from objective to a file that was made for it.
+
+        Files without a JSON are the original's, whose objective is "sop".
+        """
+        return {
+            found[1]["settings"]["objective"] if found else "sop": file
+            for file, found in zip(self.files, self._found, strict=True)
+        }
+
+    @functools.cached_property
     def schema(self):
         """The ``PretrainingSchema`` of the first file."""
         return self._schema_of(0)

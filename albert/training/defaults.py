@@ -6,7 +6,6 @@ reference is the paper's (LAMB .00176 at 4096); smaller models stand and want
 far more, and theirs are tried values.
 """
 
-from albert.errors import UserError
 from albert.training.schedules import scaled_learning_rate
 
 _SMALLEST_PUBLISHED_WIDTH = 768
@@ -40,8 +39,6 @@ def pretraining_learning_rate(config, optimizer, batch_size):
 
 def learning_rate_warning(config, optimizer, batch_size, rate):
     """Returns a warning where ``rate`` is far above what is known, or None."""
-    if rate <= 0.0:
-        raise UserError(f"--learning_rate is {rate}: it must be positive")
     known = pretraining_learning_rate(config, optimizer, batch_size)
     if rate <= _STRETCH * known:
         return None

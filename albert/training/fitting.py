@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the first step, or where the last process stopped, to the last."""
 
+import contextlib
+import re
 import time
 
 import tensorflow as tf
@@ -8,6 +10,44 @@ from absl import logging
 
 from albert.errors import UserError
 from albert.training.monitoring import check_finite
+
+# How TensorFlow's messages name the operation that failed.
+_OPERATION = re.compile(r"\{\{.*?\}\} | \[Op:\w+\]")
+
+
+@contextlib.contextmanager
+def explained_damage(locate_damage):
+    """Turns TensorFlow's error about damaged records into a ``UserError``.
+
+    Args:
+      locate_damage: function without arguments to a line that names the
+        damaged file and record, or None where none is damaged; or None.
+
+    Raises:
+      UserError: with that line and the remedy.
+    """
+    try:
+        yield
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+        damage = locate_damage and locate_damage()
+        if not damage:
+            raise
+        raise UserError(
+            f"{damage}: copy the file again or make the records again"
+        ) from error
+
+
+@contextlib.contextmanager
+def _explained_write(directory, step):
+    """Turns TensorFlow's error about a full disk into a ``UserError``."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        reason = _OPERATION.sub("", error.message.splitlines()[0])
+        raise UserError(
+            f"{directory}: step {step} cannot be saved ({reason}): make room "
+            "there; the same command continues from the last checkpoint"
+        ) from error
 
 
 def fit(
@@ -52,7 +92,8 @@ def fit(
       dict, the last evaluation's metrics, or None.
 
     Raises:
-      UserError: a loss that is not finite, or damaged records.
+      UserError: a loss that is not finite, damaged records, or a
+        checkpoint that cannot be written.
     """
     step = checkpoints.step
     metrics = None
@@ -62,15 +103,8 @@ def fit(
         until_save = save_steps - step % save_steps
         count = min(steps_per_loop, until_save, num_steps - step)
         start = time.monotonic()
-        try:
+        with explained_damage(explain_data_error):
             history = loop.train(iterator, count)
-        except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as e:
-            damage = explain_data_error and explain_data_error()
-            if not damage:
-                raise
-            raise UserError(
-                f"{damage}: copy the file again or make the records again"
-            ) from e
         check_finite(step, history)
         step += count
         reporter.training(step, history, time.monotonic() - start)
@@ -81,12 +115,15 @@ def fit(
             continue
         if evaluate is not None:
             start = time.monotonic()
-            metrics = evaluate()
+            with explained_damage(explain_data_error):
+                metrics = evaluate()
             reporter.evaluation(step, metrics, time.monotonic() - start)
             if best is None or metrics[best_metric] > best:
                 best = metrics[best_metric]
-                checkpoints.save_best()
-        checkpoints.save(best)
+                with _explained_write(checkpoints.directory, step):
+                    checkpoints.save_best()
+        with _explained_write(checkpoints.directory, step):
+            checkpoints.save(best)
         logging.info(
             "saved checkpoint %s at step %d", checkpoints.directory, step
         )

@@ -2,6 +2,7 @@
 """What a run tells: log lines, a progress bar, TensorBoard."""
 
 import os
+import shlex
 import sys
 import time
 
@@ -27,10 +28,9 @@ class Reporter:
     def __init__(self, directory, num_steps, step, batch_size):
         self.num_steps = num_steps
         self.batch_size = batch_size
-        self.first_step = step
-        self._start = time.monotonic()
+        self._steps_made = 0
+        self._seconds = 0.0
         self._last_line = -np.inf
-        self._evaluation_seconds = 0.0
         self._train = tf.summary.create_file_writer(
             os.path.join(directory, "train")
         )
@@ -65,53 +65,56 @@ class Reporter:
             for name, value in speed.items():
                 tf.summary.scalar(name, value, step)
         self._bar.update(count)
+        self._steps_made += count
+        self._seconds += seconds
         last = step == self.num_steps
         if last or time.monotonic() - self._last_line > self.LINE_INTERVAL:
             self._last_line = time.monotonic()
             means = {k: float(np.mean(v)) for k, v in history.items()}
             means.pop("tokens")
-            self._line(
-                f"step {step} of {self.num_steps}: {format_metrics(means)}, "
-                f"{speed['sequences_per_second']:.1f} sequences/s"
+            logging.info(
+                "step %d of %d: %s, %.1f sequences/s",
+                step,
+                self.num_steps,
+                format_metrics(means),
+                speed["sequences_per_second"],
             )
 
     def evaluation(self, step, metrics, seconds):
         """Reports an evaluation."""
-        self._evaluation_seconds += seconds
         with self._eval.as_default():
             for name, value in metrics.items():
                 tf.summary.scalar(name, value, step)
         self._eval.flush()
-        self._line(
-            f"evaluation at step {step}: {format_metrics(metrics)} "
-            f"({seconds:.0f} s)"
+        logging.info(
+            "evaluation at step %d: %s (%.0f s)",
+            step,
+            format_metrics(metrics),
+            seconds,
         )
 
     def warning(self, message):
         """Reports something that the user should act on."""
-        self._bar.clear()
         logging.warning("%s", message)
 
-    def close(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
         """Ends the bar and writes what is buffered."""
         self._bar.close()
         self._train.close()
         self._eval.close()
 
     def summary(self):
-        """Returns the time and speed of this process's steps as a dict."""
-        seconds = time.monotonic() - self._start - self._evaluation_seconds
-        steps = self.num_steps - self.first_step
-        return {
-            "training_seconds": round(seconds, 1),
-            "sequences_per_second": round(
-                steps * self.batch_size / max(seconds, 1e-9), 2
-            ),
-        }
-
-    def _line(self, text):
-        self._bar.clear()
-        logging.info("%s", text)
+        """Returns a line on the time and speed of this process's steps."""
+        if not self._steps_made:
+            return f"Training: all {self.num_steps} steps were made before"
+        speed = self._steps_made * self.batch_size / self._seconds
+        return (
+            f"Training: {self._steps_made} steps in {self._seconds:.1f} s, "
+            f"{speed:.1f} sequences/s"
+        )
 
 
 def format_metrics(metrics):
@@ -121,4 +124,31 @@ def format_metrics(metrics):
         if name == "learning_rate"
         else f"{name} {value:.4f}"
         for name, value in metrics.items()
+    )
+
+
+def print_evaluation(metrics, baseline):
+    """Prints metrics, each beside what word frequencies alone reach.
+
+    Args:
+      metrics: dict of metric name to float.
+      baseline: ``WordFrequencyBaseline``.
+    """
+    alone = {
+        "masked_lm_loss": f"{baseline.loss:16.4f}",
+        "masked_lm_accuracy": f"{baseline.accuracy:16.4f}",
+    }
+    print(f"{'evaluation':28}{'model':>10}{'word frequency':>16}")
+    for name, value in metrics.items():
+        print(f"{name:28}{value:10.4f}{alone.get(name, '')}")
+
+
+def print_next_commands(directory):
+    """Prints what can be done with a model directory."""
+    print(
+        "Next:\n"
+        f"  python -m albert.fill_mask {shlex.quote(directory)} "
+        '"The [MASK] of the house was open."\n'
+        "  tensorboard --logdir="
+        f"{shlex.quote(os.path.join(directory, 'tensorboard'))}"
     )

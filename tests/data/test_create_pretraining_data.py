@@ -207,7 +207,11 @@ def write_bad_inputs(directory):
             ["--objective=sop", "--random_next_sentence"],
             ["--random_next_sentence", "--objective=sop"],
         ),
-        (["--output_file=folder/a.tfrecord"], ["folder", "mkdir"]),
+        (["--output_file=one.txt/a/b.tfrecord"], ["one.txt", "in the way"]),
+        (
+            ["--output_file=new/folder/a.tfrecord", "--input_file=latin.txt"],
+            ["latin.txt", "UTF-8"],
+        ),
         (["--output_file=one.txt", "--overwrite"], ["one.txt"]),
         (["--output_file=exists.tfrecord"], ["exists", "--overwrite"]),
     ],
@@ -226,6 +230,14 @@ def test_bad_input_writes_nothing(tmp_path, monkeypatch, arguments, words):
     for word in words:
         assert word in message
     assert contents(tmp_path) == before
+
+
+def test_directory_is_made(tmp_path):
+    run_recipe(tmp_path / "new" / "folder" / "a.tfrecord")
+    assert sorted(contents(tmp_path / "new" / "folder")) == [
+        "a.json",
+        "a.tfrecord",
+    ]
 
 
 def test_fault_is_an_error_and_leaves_nothing(tmp_path):

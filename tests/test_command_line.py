@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Exit status and the one line that a user reads."""
+
+import errno
+import logging
+import re
+import subprocess
+import sys
+
+import pytest
+import tqdm
+from absl import flags
+from absl import logging as absl_logging
+
+from albert import command_line
+from albert.errors import UserError
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs a program: (exit status or None, stdout, stderr)."""
+
+    def define_flags(fv):
+        flags.DEFINE_integer(
+            "number", 7, "How many. " * 9, lower_bound=0, flag_values=fv
+        )
+        flags.DEFINE_enum(
+            "colour", None, ["red", "blue"], "Which one.", flag_values=fv
+        )
+
+    def run_program(main, *arguments, positional=()):
+        monkeypatch.setattr(flags, "FLAGS", flags.FlagValues())
+        monkeypatch.setattr(sys, "argv", ["program", *arguments])
+        monkeypatch.setattr(logging.getLogger(), "handlers", [])
+        code = None
+        try:
+            command_line.run(main, define_flags, positional)
+        except SystemExit as error:
+            code = error.code
+        return code, *capsys.readouterr()
+
+    return run_program
+
+
+def raising(error):
+    def main(fv):
+        raise error
+
+    return main
+
+
+def test_flags_and_arguments_reach_main(run):
+    seen = []
+    run(
+        lambda fv, first, rest: seen.append((fv.number, first, rest)),
+        "--number=3",
+        "one",
+        "two",
+        "three",
+        positional=("FIRST", "REST..."),
+    )
+    assert seen == [(3, "one", ["two", "three"])]
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--numbr=3"], "numbr"),
+        (["--number=x"], "--number=x"),
+        (["--number=-1"], "--number=-1"),
+        (["--number=1.5"], "--number=1.5"),
+        (["--colour=green"], "--colour=green.*red.blue"),
+        (["--colour"], "colour"),
+        (["word"], "unexpected argument 'word'"),
+        (["number=3"], "unexpected argument 'number=3'.*--name=value"),
+    ],
+)
+def test_wrong_flags(run, arguments, words):
+    code, out, err = run(raising(AssertionError), *arguments)
+    assert (code, out) == (2, "")
+    assert re.fullmatch(f"error: .*{words}.*\n", err)
+
+
+def test_missing_argument(run):
+    code, _, err = run(lambda fv, a, b: None, "x", positional=("A", "B"))
+    assert (code, err) == (2, "error: B is missing; see --help\n")
+
+
+def test_errors_of_the_user_are_one_line(run):
+    code, out, err = run(raising(UserError("a.txt:\n  broken")))
+    assert (code, out, err) == (2, "", "error: a.txt: broken\n")
+
+
+def test_errors_of_the_machine_are_one_line(run):
+    error = OSError(errno.ENOSPC, "No space left on device", "out/a")
+    code, _, err = run(raising(error))
+    assert (code, err) == (2, "error: out/a: No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("ours"), OSError(errno.EBADF, "ours")]
+)
+def test_our_faults_keep_their_traceback(run, error):
+    with pytest.raises(type(error), match="ours"):
+        run(raising(error))
+
+
+def test_interrupt(run):
+    code, _, err = run(raising(KeyboardInterrupt()))
+    assert (code, err) == (130, "error: interrupted\n")
+
+
+def test_help_names_each_flag(run):
+    code, out, _ = run(raising(AssertionError), "--help")
+    assert code == 0
+    assert "--number (default: 7)" in out
+    assert "--colour\n" in out
+    assert "Which one." in out
+    assert max(map(len, out.split("Flags:")[1].splitlines())) <= 80
+
+
+def test_log_lines_and_a_progress_bar_do_not_mix(run):
+    def main(fv):
+        with tqdm.tqdm(total=3, ncols=60, file=sys.stderr) as bar:
+            bar.update(1)
+            absl_logging.info("a %s", "line")
+            absl_logging.warning("trouble")
+
+    _, out, err = run(main)
+    assert out == ""
+    # What a terminal shows: text after a return overwrites the line.
+    lines = [line.split("\r")[-1] for line in err.split("\n")]
+    assert lines[:2] == ["a line", "warning: trouble"]
+    assert "1/3" in lines[2]
+
+
+def test_tensorflow_starts_without_noise():
+    program = (
+        "from albert import command_line\n"
+        "command_line.load_tensorflow()\n"
+        "import sys, tensorflow as tf\n"
+        "print(float(tf.reduce_sum(tf.ones(3))))\n"
+        "print('said later', file=sys.stderr)\n"
+    )
+    completed = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert completed.stdout == "3.0\n"
+    assert completed.stderr == "said later\n"
+
+
+def test_last_words_of_tensorflow_are_heard():
+    program = (
+        "import os, sys\n"
+        "from albert import command_line\n"
+        "class Crash:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'tensorflow':\n"
+        "            os.write(2, b'I0000 noise\\nF0000 AVX is needed\\n')\n"
+        "            os._exit(134)\n"
+        "sys.meta_path.insert(0, Crash())\n"
+        "command_line.load_tensorflow()\n"
+    )
+    completed = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert completed.returncode == 134
+    assert completed.stderr == "F0000 AVX is needed\n"

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Filling masks: the right places, the right order, readable errors."""
+
+import logging
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from absl import flags
+
+import albert
+from albert import command_line
+from albert import fill_mask
+from albert import model_directory
+from albert.errors import UserError
+
+GOLDEN = pathlib.Path(__file__).parent / "golden"
+MODEL = GOLDEN / "tokenization" / "spm2000.model"
+TEXT = GOLDEN / "pretraining_data" / "input.txt"
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    """A model directory with random weights."""
+    path = tmp_path_factory.mktemp("fill") / "model"
+    config = albert.AlbertConfig(
+        vocab_size=2000,
+        embedding_size=6,
+        hidden_size=22,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=26,
+        max_position_embeddings=37,
+        initializer_range=0.3,
+    )
+    path.mkdir()
+    model_directory.write_description(path, config, albert.Tokenizer(MODEL))
+    albert.save_weights(albert.AlbertPretrainer(config), path / "model.ckpt-3")
+    return path
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    def run_command(*arguments):
+        monkeypatch.setattr(flags, "FLAGS", flags.FlagValues())
+        monkeypatch.setattr(sys, "argv", ["fill_mask", *map(str, arguments)])
+        monkeypatch.setattr(logging.getLogger(), "handlers", [])
+        code = 0
+        try:
+            command_line.run(
+                fill_mask.main, fill_mask.define_flags, ("DIR", "TEXT...")
+            )
+        except SystemExit as error:
+            code = error.code
+        return code, *capsys.readouterr()
+
+    return run_command
+
+
+def test_masks_are_where_they_were_written():
+    tokenizer = albert.Tokenizer(MODEL)
+    ids = fill_mask.encode_masked(tokenizer, "the [MASK] of the house.")
+    assert [tokenizer.pieces[id_] for id_ in ids] == [
+        "[CLS]",
+        *tokenizer.tokenize("the"),
+        "[MASK]",
+        *tokenizer.tokenize("of the house."),
+        "[SEP]",
+    ]
+    ids = fill_mask.encode_masked(tokenizer, "[MASK][MASK], [MASK].")
+    # No space before the comma: no new word there.
+    assert [tokenizer.pieces[id_] for id_ in ids] == [
+        "[CLS]",
+        "[MASK]",
+        "[MASK]",
+        ",",
+        "[MASK]",
+        ".",
+        "[SEP]",
+    ]
+
+
+def test_predictions_do_not_depend_on_the_other_rows(directory):
+    model, tokenizer = fill_mask.load(directory)
+    rows = [
+        fill_mask.encode_masked(tokenizer, text)
+        for text in ("a [MASK].", "the [MASK] of the old [MASK] was open.")
+    ]
+    together = fill_mask.fill_masks(model, tokenizer, rows, top=7)
+    assert [len(fillings) for fillings in together] == [1, 2]
+    for row, fillings in zip(rows, together, strict=True):
+        (alone,) = fill_mask.fill_masks(model, tokenizer, [row], top=7)
+        for one, two in zip(fillings, alone, strict=True):
+            assert one.pieces == two.pieces
+            difference = np.subtract(one.probabilities, two.probabilities)
+            assert np.abs(difference).max() < 1e-6
+            assert sorted(one.probabilities, reverse=True) == list(
+                one.probabilities
+            )
+    # All of the vocabulary: probabilities that sum to one.
+    ((filling,),) = fill_mask.fill_masks(model, tokenizer, rows[:1], top=2000)
+    assert abs(sum(filling.probabilities) - 1) < 1e-5
+
+
+def test_one_word_of_each_sentence_is_hidden():
+    tokenizer = albert.Tokenizer(MODEL)
+    sentences = TEXT.read_text().split("\n")[:300]
+    hidden = fill_mask.hide_words(tokenizer, sentences, number=5, seed=3)
+    assert len(hidden) == 5
+    for text, word in hidden:
+        assert text.split().count("[MASK]") == 1
+        assert len(tokenizer.encode(word)) == 1
+        restored = text.replace("[MASK]", word)
+        assert restored in {" ".join(s.split()) for s in sentences}
+    assert hidden == fill_mask.hide_words(tokenizer, sentences, 5, 3)
+    assert hidden != fill_mask.hide_words(tokenizer, sentences, 5, 4)
+
+
+def test_texts_of_the_command_line(run, directory):
+    code, printed, errors = run(
+        directory, "--top=3", "A [MASK].", "The [MASK] and the [MASK]"
+    )
+    assert (code, errors) == (0, "")
+    lines = printed.splitlines()
+    assert lines[0] == "A [MASK]."
+    assert lines[2] == "The [MASK] and the [MASK]"
+    assert len(lines) == 5
+    assert all(lines[number].count("%") == 3 for number in (1, 3, 4))
+
+
+def test_text_file(run, directory):
+    code, printed, _ = run(
+        directory, f"--text_file={TEXT}", "--num_sentences=4"
+    )
+    assert code == 0
+    assert printed.count("the author wrote: ") == 4
+    assert printed.count("[MASK]") == 4
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ([], ["DIR", "--help"]),
+        (["{d}"], ["[MASK]", "--text_file"]),
+        (["{d}", "no mask"], ["no mask", "[MASK]"]),
+        (["{d}", "a [mask]"], ["a [mask]", "[MASK]"]),
+        (["{d}", "[MASK] " * 99], ["101 pieces", "37"]),
+        (["{t}/missing", "[MASK]"], ["{t}/missing", "no such directory"]),
+        (["{t}", "[MASK]"], ["{t}/albert_config.json"]),
+        (["{t}/short.txt", "[MASK]"], ["short.txt", "no such directory"]),
+        (["{d}", "--text_file={t}/missing"], ["{t}/missing"]),
+        (["{d}", "--text_file={t}/short.txt"], ["short.txt", "words"]),
+        (["{d}", "--top=0", "[MASK]"], ["--top"]),
+    ],
+)
+def test_bad_input(run, directory, tmp_path, arguments, words):
+    (tmp_path / "short.txt").write_text("too short.\n")
+    names = {"d": directory, "t": tmp_path}
+    code, printed, errors = run(*[a.format(**names) for a in arguments])
+    assert (code, printed) == (2, "")
+    *log, last = errors.splitlines()
+    assert last.startswith("error: ")
+    assert not any("error" in line for line in log)
+    for word in words:
+        assert word.format(**names) in last
+
+
+def test_directory_without_weights(run, directory, tmp_path):
+    for name in ("albert_config.json", "spiece.model", "spiece.json"):
+        (tmp_path / name).write_bytes((directory / name).read_bytes())
+    code, _, errors = run(tmp_path, "[MASK]")
+    assert code == 2
+    assert "no checkpoint" in errors
+
+
+def test_tokenizer_of_another_model(directory, tmp_path):
+    config = model_directory.read_config(directory).to_dict()
+    model_directory.write_description(
+        tmp_path,
+        albert.AlbertConfig(**config | {"vocab_size": 1999}),
+        albert.Tokenizer(MODEL),
+    )
+    with pytest.raises(UserError, match="1999.*2000"):
+        fill_mask.load(tmp_path)
+
+
+def test_command_is_quiet(directory):
+    completed = subprocess.run(
+        [sys.executable, "-m", "albert.fill_mask", directory, "The [MASK]."],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert completed.stderr == ""
+    assert completed.stdout.startswith("The [MASK].\n    ")

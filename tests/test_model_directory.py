@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a model directory holds, and whose it is."""
+
+import errno
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import albert
+from albert import model_directory
+from albert.errors import UserError
+from albert.training.monitoring import WordFrequencyBaseline
+
+MODEL = pathlib.Path(__file__).parent / "golden/tokenization/spm2000.model"
+SETTINGS = {"train_batch_size": 7, "learning_rate": 0.003}
+
+
+@pytest.fixture
+def config():
+    return albert.AlbertConfig.named("tiny", vocab_size=2000)
+
+
+def start(directory, config, tokenizer=None, settings=SETTINGS):
+    with model_directory.start_run(directory, config, tokenizer, settings):
+        pass
+
+
+def test_tokenizer_comes_back_with_its_settings(tmp_path, config):
+    tokenizer = albert.Tokenizer(
+        MODEL, lower_case=False, digit_comma="stripped"
+    )
+    start(tmp_path / "a" / "b", config, tokenizer)
+    found = model_directory.read_tokenizer(tmp_path / "a" / "b")
+    assert found.fingerprint == tokenizer.fingerprint
+    assert not found.lower_case
+    assert model_directory.read_config(tmp_path / "a" / "b") == config
+    assert not list((tmp_path / "a" / "b").glob("*.tmp"))
+
+
+@pytest.mark.parametrize(
+    "name, content, words",
+    [
+        ("spiece.json", None, "--spm_model_file"),
+        ("spiece.json", "{", "not tokenizer settings"),
+        ("spiece.json", '{"case": 1}', "not tokenizer settings"),
+        ("spiece.model", None, "spiece.model"),
+        ("spiece.model", "no model", "spiece.model"),
+    ],
+)
+def test_damaged_tokenizer(tmp_path, config, name, content, words):
+    start(tmp_path, config, albert.Tokenizer(MODEL))
+    (tmp_path / name).unlink()
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    with pytest.raises(UserError, match=words) as caught:
+        model_directory.read_tokenizer(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_no_model_directory(tmp_path):
+    with pytest.raises(UserError, match="no such directory"):
+        model_directory.read_config(tmp_path / "missing")
+    with pytest.raises(UserError, match=model_directory.CONFIG_FILE):
+        model_directory.read_config(tmp_path)
+
+
+def test_same_run_and_new_directory_pass(tmp_path, config):
+    model_directory.check_run(tmp_path / "new", config, SETTINGS)
+    model_directory.check_run(tmp_path, config, SETTINGS)
+    start(tmp_path, config)
+    model_directory.check_run(tmp_path, config, SETTINGS)
+    # Killed before the configuration was written.
+    (tmp_path / model_directory.CONFIG_FILE).unlink()
+    model_directory.check_run(tmp_path, config, SETTINGS)
+
+
+def test_other_settings_are_all_named(tmp_path, config):
+    start(tmp_path, config)
+    other = albert.AlbertConfig.named("mini", vocab_size=2000)
+    with pytest.raises(UserError) as caught:
+        model_directory.check_run(
+            tmp_path, other, SETTINGS | {"train_batch_size": 11}
+        )
+    for words in (
+        "hidden_size 128 there, 256 here",
+        "train_batch_size 7 there, 11 here",
+        "--output_dir",
+    ):
+        assert words in str(caught.value)
+    assert "learning_rate" not in str(caught.value)
+
+
+def test_model_of_someone_else_is_not_overwritten(tmp_path, config):
+    config.to_json(tmp_path / model_directory.CONFIG_FILE)
+    with pytest.raises(UserError, match="--init_checkpoint"):
+        model_directory.check_run(tmp_path, config, SETTINGS)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", "\ufeff\x00"])
+def test_damaged_run_file(tmp_path, config, content):
+    start(tmp_path, config)
+    (tmp_path / model_directory.RUN_FILE).write_text(content)
+    with pytest.raises(UserError, match=model_directory.RUN_FILE):
+        model_directory.check_run(tmp_path, config, SETTINGS)
+
+
+def test_one_process_at_a_time(tmp_path, config):
+    program = (
+        "import sys\n"
+        "from albert import AlbertConfig, model_directory\n"
+        "config = AlbertConfig.named('tiny', vocab_size=2000)\n"
+        "with model_directory.start_run(sys.argv[1], config, None, {}):\n"
+        "    print('started', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout.readline() == b"started\n"
+    with pytest.raises(UserError, match="another process is training"):
+        start(tmp_path, config)
+    assert json.loads((tmp_path / "run.json").read_text()) == {}
+    process.kill()
+    process.communicate()
+    start(tmp_path, config)
+
+
+def test_places_that_cannot_be_written(tmp_path, monkeypatch):
+    model_directory.check_writable(tmp_path / "a" / "b")
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "model"):
+        with pytest.raises(UserError, match="file is not a directory"):
+            model_directory.check_writable(path)
+    # Permissions do not bind the superuser, who may run this test.
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(UserError, match="cannot be written"):
+        model_directory.check_writable(tmp_path / "a" / "b")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="--output_dir model: "):
+        model_directory.check_writable("model")
+
+
+def test_evaluation(tmp_path):
+    model_directory.write_evaluation(
+        tmp_path / "new",
+        "there/model.ckpt-5",
+        {"masked_lm_loss": 3.5},
+        WordFrequencyBaseline(loss=5.25, accuracy=0.0625),
+    )
+    assert json.loads((tmp_path / "new/eval_results.json").read_text()) == {
+        "checkpoint": "there/model.ckpt-5",
+        "masked_lm_loss": 3.5,
+        "word_frequency_loss": 5.25,
+        "word_frequency_accuracy": 0.0625,
+    }
+
+
+def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    model_directory.write_json(tmp_path / "a.json", 7)
+
+    def fail(*paths):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(UserError, match="a.json.*No space left"):
+        model_directory.write_json(tmp_path / "a.json", 11)
+    assert os.listdir(tmp_path) == ["a.json"]
+    assert (tmp_path / "a.json").read_text() == "7\n"
+
+
+def test_leftovers_of_a_killed_run_are_removed(tmp_path, config):
+    for name in (
+        "run.json.123.tmp",
+        ".model.ckpt-6.123.tmp.index",
+        ".model.ckpt-6.123.tmp.data-00000-of-00001.tempstate456",
+        "model.ckpt-3.index",
+        "notes.tmp",
+    ):
+        (tmp_path / name).touch()
+    start(tmp_path, config)
+    assert sorted(os.listdir(tmp_path)) == [
+        "albert_config.json",
+        "model.ckpt-3.index",
+        "notes.tmp",
+        "run.json",
+    ]
