@@ -11,7 +11,7 @@ runs this and the steps before it):
         --model_size=tiny --output_dir=demo/model \\
         --train_batch_size=32 --num_train_steps=2500
 
-The released base model's recipe (TPU pod, or gradient accumulation):
+The released base model's recipe, its batch of 4096 in 64 parts:
 
     python run_pretraining.py \\
         --input_file='records/train-*' --eval_input_file='records/eval-*' \\
@@ -102,6 +102,10 @@ def main(fv):
     config = None
     if fv.albert_config_file:
         config = AlbertConfig.from_json(fv.albert_config_file)
+    elif not fv.model_size:
+        config = model_directory.read_config(
+            fv.init_checkpoint or fv.output_dir
+        )
     model_directory.check_writable(fv.output_dir)
 
     # TensorFlow is loaded from here on, so that --help and what is wrong
@@ -112,8 +116,8 @@ def main(fv):
     from albert.interchange import checkpoint
     from albert.interchange.weights import load_weights
     from albert.modeling.pretrainer import AlbertPretrainer
-    from albert.records.reading import RecordSet
     from albert.records.reading import pretraining_dataset
+    from albert.records.record_set import RecordSet
     from albert.training import defaults
     from albert.training import distribution
     from albert.training import optimizers
@@ -126,7 +130,7 @@ def main(fv):
     from albert.training.loop import TrainingLoop
     from albert.training.losses import PretrainingObjective
     from albert.training.monitoring import CollapseDetector
-    from albert.training.monitoring import WordFrequencyBaseline
+    from albert.training.monitoring import measure_baselines
 
     # ------------------------------------------------------------- records
     train_records = RecordSet.open(fv.input_file) if fv.do_train else None
@@ -181,6 +185,7 @@ def main(fv):
             "max_seq_length": max_seq_length,
             "max_predictions_per_seq": max_predictions_per_seq,
             "records": train_records.count(),
+            "records_fingerprint": train_records.fingerprint,
             "learning_rate": learning_rate,
             "num_warmup_steps": warmup_steps,
             **{name: fv[name].value for name in _SETTINGS_OF_A_RUN},
@@ -204,10 +209,21 @@ def main(fv):
     eval_dataset = do_eval and dataset(eval_records, False).take(
         fv.max_eval_steps
     )
-    sample = eval_dataset or dataset(train_records, False).take(200)
+    covered = fv.max_eval_steps * fv.eval_batch_size
+    if do_eval and eval_records.count() > covered:
+        logging.warning(
+            "evaluating on the first %d of %d records: raise --max_eval_steps "
+            "for more of them",
+            covered,
+            eval_records.count(),
+        )
     with explained_damage(locate_damage):
-        baseline = WordFrequencyBaseline.of(
-            sample.as_numpy_iterator(), config.vocab_size
+        train_baseline, baseline = measure_baselines(
+            dataset(train_records, False).take(200).as_numpy_iterator()
+            if fv.do_train
+            else None,
+            eval_dataset.as_numpy_iterator() if do_eval else None,
+            config.vocab_size,
         )
     logging.info(
         "predicting by word frequency: masked_lm_loss %.4f, "
@@ -272,7 +288,13 @@ def main(fv):
 
     # ------------- weights: own checkpoint > --init_checkpoint > from scratch
     checkpoints = TrainingCheckpoints(
-        fv.output_dir, model, optimizer, fv.keep_checkpoint_max
+        fv.output_dir,
+        model,
+        optimizer,
+        fv.keep_checkpoint_max,
+        evaluation=f"{covered} records of {eval_records.fingerprint}"
+        if do_eval
+        else "",
     )
     restored, best = checkpoints.restore()
     if restored:
@@ -303,7 +325,8 @@ def main(fv):
         f"{train_records.count():,}",
     )
     detector = CollapseDetector(
-        baseline.loss, patience=max(500, fv.num_train_steps // 10)
+        train_baseline.loss,
+        patience=max(500, fv.num_train_steps // 10),
     )
     with (
         model_directory.start_run(fv.output_dir, config, tokenizer, settings),
@@ -374,7 +397,7 @@ def check_flags(fv):
             "--albert_config_file and --model_size say the same thing: give "
             "one of them"
         )
-    if not fv.albert_config_file and not fv.model_size:
+    if fv.do_train and not fv.albert_config_file and not fv.model_size:
         raise UserError(
             "--albert_config_file or --model_size is required; see --help"
         )

@@ -298,6 +298,10 @@ def test_evaluation_alone_is_that_of_training(inputs, trained, tmp_path):
         json.loads((folder / "eval_results.json").read_text())
         for folder in (trained[0], out)
     )
+    # Alone, the evaluation records are all that frequencies can come from.
+    for results in (there, here):
+        assert results.pop("word_frequency_loss") > 0
+        results.pop("word_frequency_accuracy")
     assert there == here
     assert f"{here['masked_lm_loss']:.4f}" in printed
 
@@ -598,3 +602,44 @@ def test_wrong_flags_answer_without_tensorflow(inputs, tmp_path):
     assert "tensorflow" not in completed.stderr
     assert "error: " in completed.stderr.splitlines()[-1]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_records_made_again_are_another_run(inputs, tmp_path):
+    """The same path and count, but other records."""
+    again = tmp_path / "inputs"
+    shutil.copytree(inputs, again)
+    out = tmp_path / "model"
+    code, _, errors = run(again, out, "--num_train_steps=2")
+    assert code == 0, errors
+    path = again / "train.json"
+    metadata = json.loads(path.read_text())
+    metadata["settings"]["masked_lm_prob"] = 0.05
+    path.write_text(json.dumps(metadata))
+    code, _, errors = run(again, out, "--num_train_steps=2")
+    assert code == 2
+    assert "records_fingerprint" in errors
+
+
+def test_truncated_records_are_named_with_the_record(inputs, tmp_path):
+    again = tmp_path / "inputs"
+    shutil.copytree(inputs, again)
+    path = again / "train-00001-of-00002.tfrecord"
+    path.write_bytes(path.read_bytes()[:-20])
+    records = json.loads((again / "train.json").read_text())["files"][1]
+    code, _, errors = run(again, tmp_path / "model")
+    assert code == 2
+    last = records["records"] - 1
+    assert f"{path}, record {last} (0-based)" in errors
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_new_evaluation_forgets_the_old_best(inputs, tmp_path):
+    out = tmp_path / "model"
+    more = ["--num_train_steps=4", "--save_checkpoints_steps=2"]
+    code, _, errors = run(inputs, out, *more)
+    assert code == 0, errors
+    for name in ("model.ckpt-4.index", "eval_results.json"):
+        (out / name).unlink()
+    code, _, errors = run(inputs, out, *more, "--max_eval_steps=1")
+    assert code == 0, errors
+    assert "the evaluation has changed" in errors

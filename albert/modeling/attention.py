@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from albert.modeling.dense import Dense
+from albert.modeling.dropout import Dropout
 from albert.modeling.normalization import LayerNormalization
 
 # Added to the score of a padded key (original modeling.py:824). Finite, so
@@ -49,12 +50,12 @@ class SelfAttention(keras.layers.Layer):
             config, size, size, name="output", **options
         )
         self.layer_norm = LayerNormalization(size, name="layer_norm", **options)
-        self.probabilities_dropout = keras.layers.Dropout(
+        self.probabilities_dropout = Dropout(
             config.attention_probs_dropout_prob,
             name="probabilities_dropout",
             **options,
         )
-        self.output_dropout = keras.layers.Dropout(
+        self.output_dropout = Dropout(
             config.hidden_dropout_prob, name="output_dropout", **options
         )
 

@@ -4,6 +4,7 @@
 import keras
 import tensorflow as tf
 
+from albert.modeling.dropout import Dropout
 from albert.modeling.initializers import weight_initializer
 from albert.modeling.normalization import LayerNormalization
 
@@ -31,7 +32,7 @@ class Embeddings(keras.layers.Layer):
         self.layer_norm = LayerNormalization(
             config.embedding_size, dtype=self.dtype_policy, name="layer_norm"
         )
-        self.dropout = keras.layers.Dropout(
+        self.dropout = Dropout(
             config.hidden_dropout_prob, dtype=self.dtype_policy, name="dropout"
         )
 

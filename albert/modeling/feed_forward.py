@@ -5,6 +5,7 @@ import keras
 
 from albert.modeling.activations import get_activation
 from albert.modeling.dense import Dense
+from albert.modeling.dropout import Dropout
 from albert.modeling.normalization import LayerNormalization
 
 
@@ -38,7 +39,7 @@ class FeedForward(keras.layers.Layer):
         self.layer_norm = LayerNormalization(
             hidden, name="layer_norm", **options
         )
-        self.dropout = keras.layers.Dropout(
+        self.dropout = Dropout(
             config.hidden_dropout_prob, name="dropout", **options
         )
 

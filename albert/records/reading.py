@@ -9,9 +9,6 @@ import functools
 import tensorflow as tf
 
 from albert.errors import UserError
-from albert.records.record_set import RecordSet
-
-__all__ = ["RecordSet", "pretraining_dataset"]
 
 _READ_BUFFER_BYTES = 1 << 20
 

@@ -2,11 +2,14 @@
 """Files of records, what is known of them, and whether they fit a run."""
 
 import functools
+import hashlib
 import itertools
+import json
 import os
 
 import tensorflow as tf
 from absl import logging
+from google.protobuf.message import DecodeError
 
 from albert.errors import UserError
 from albert.records import framing
@@ -16,6 +19,7 @@ from albert.text.documents import expand_files
 
 # Records of a file without a JSON whose ids are looked at by `check`.
 _RECORDS_INSPECTED = 64
+_REQUIRED_KEYS = {"max_seq_length", "max_predictions_per_seq", "vocabulary"}
 
 
 class RecordSet:
@@ -47,6 +51,12 @@ class RecordSet:
                     f"not {schema_lib.PretrainingSchema.kind!r}: give files "
                     "that data/create_pretraining_data.py wrote"
                 )
+            absent = _REQUIRED_KEYS - set(value)
+            if absent:
+                raise UserError(
+                    f"{path} lacks {', '.join(sorted(absent))}: restore it, "
+                    "or make the records again"
+                )
 
     @classmethod
     def open(cls, patterns):
@@ -72,7 +82,9 @@ class RecordSet:
         Files without a JSON are the original's, whose objective is "sop".
         """
         return {
-            found[1]["settings"]["objective"] if found else "sop": file
+            found[1].get("settings", {}).get("objective", "sop")
+            if found
+            else "sop": file
             for file, found in zip(self.files, self._found, strict=True)
         }
 
@@ -161,19 +173,36 @@ class RecordSet:
           str naming file, record (0-based) and fault, or None where every
           file is whole.
         """
-        for file, entry in zip(self.files, self._entries, strict=True):
-            try:
-                read = sum(1 for _ in framing.iterate_records(file))
-            except framing.FramingError as error:
-                return (
-                    f"{file}, record {error.record} (0-based): {error.reason}"
-                )
-            if entry is not None and read != entry["records"]:
-                return (
-                    f"{file}, record {read} (0-based): the file ends here, "
-                    f"its JSON says {entry['records']} records"
-                )
+        damages = map(self._damage_of, range(len(self.files)))
+        return next(filter(None, damages), None)
+
+    def _damage_of(self, index):
+        file, entry = self.files[index], self._entries[index]
+        try:
+            read = sum(1 for _ in framing.iterate_records(file))
+        except framing.FramingError as error:
+            return f"{file}, record {error.record} (0-based): {error.reason}"
+        if entry is not None and read != entry["records"]:
+            return (
+                f"{file}, record {read} (0-based): the file ends here, its "
+                f"JSON says {entry['records']} records"
+            )
         return None
+
+    @functools.cached_property
+    def fingerprint(self):
+        """SHA-256 of the files' names and sizes and of how they were made."""
+        what = [
+            [os.path.basename(file), os.path.getsize(file)]
+            for file in self.files
+        ]
+        what += [
+            [value["vocabulary"], value.get("settings")]
+            for _, value in self._jsons()
+        ]
+        return hashlib.sha256(
+            json.dumps(what, sort_keys=True).encode()
+        ).hexdigest()
 
     @functools.cached_property
     def compressions(self):
@@ -225,9 +254,9 @@ class RecordSet:
         size = os.path.getsize(file)
         if size != entry["bytes"]:
             raise UserError(
-                f"{file} has {size} bytes, {self._found[index][0]} says "
-                f"{entry['bytes']}: it is truncated or was changed; copy it "
-                "again or make the records again"
+                f"{self._damage_of(index) or file}; the file has {size} "
+                f"bytes, {self._found[index][0]} says {entry['bytes']}: copy "
+                "it again or make the records again"
             )
 
     def _check_vocabulary(self, index, vocabulary_size, fingerprint):
@@ -284,7 +313,7 @@ class RecordSet:
 def _features(file, payload):
     try:
         features = tf.train.Example.FromString(payload).features.feature
-    except Exception as error:
+    except DecodeError as error:
         raise UserError(
             f"{file} holds something else than tf.train.Example: {error}"
         ) from None

@@ -98,7 +98,7 @@ def expand_files(patterns):
         if name.strip()
     ]
     if not names:
-        raise UserError("no input file is named: give --input_file")
+        raise UserError("no input file is named: give at least one")
     files = set()
     for name in names:
         if os.path.isdir(name):

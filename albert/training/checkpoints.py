@@ -30,13 +30,16 @@ class TrainingCheckpoints:
       model: the model that is trained.
       optimizer: of ``albert.training.optimizers``, built.
       keep: int, how many training checkpoints are kept.
+      evaluation: str, what the best value is measured on; a best value
+        that was measured on something else is forgotten.
     """
 
-    def __init__(self, directory, model, optimizer, keep):
+    def __init__(self, directory, model, optimizer, keep, evaluation=""):
         self.directory = str(directory)
         self.model = model
         self.optimizer = optimizer
         self.keep = keep
+        self.evaluation = evaluation
 
     @property
     def step(self):
@@ -55,6 +58,7 @@ class TrainingCheckpoints:
         }
         if best is not None:
             tensors[f"{_STATE}best"] = np.float64(best)
+            tensors[f"{_STATE}evaluation"] = self.evaluation
         checkpoint.write(
             checkpoint.step_prefix(self.directory, self.step), tensors
         )
@@ -90,8 +94,7 @@ class TrainingCheckpoints:
                 logging.warning("%s. Trying the one before it.", error)
                 continue
             self._assign(prefix, tensors)
-            best = tensors.get(f"{_STATE}best")
-            return True, None if best is None else float(best)
+            return True, self._best(tensors)
         if steps:
             raise UserError(
                 f"{self.directory}: none of its {len(steps)} checkpoints is "
@@ -99,6 +102,17 @@ class TrainingCheckpoints:
                 "--output_dir"
             )
         return False, None
+
+    def _best(self, tensors):
+        if f"{_STATE}best" not in tensors:
+            return None
+        if tensors[f"{_STATE}evaluation"].decode() != self.evaluation:
+            logging.warning(
+                "the evaluation has changed: model.ckpt-best will be the best "
+                "from here on"
+            )
+            return None
+        return float(tensors[f"{_STATE}best"])
 
     def _assign(self, prefix, tensors):
         variables = self._variables()

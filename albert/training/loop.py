@@ -19,8 +19,8 @@ class TrainingLoop:
     Args:
       model: ``keras.Model`` made under ``strategy.scope()``.
       optimizer: of ``albert.training.optimizers``, likewise.
-      objective: with ``denominators``, ``numerators``, ``loss`` and
-        ``metrics`` as ``PretrainingObjective`` has them.
+      objective: with ``trains``, ``denominators``, ``numerators``, ``loss``
+        and ``metrics`` as ``PretrainingObjective`` has them.
       strategy: ``tf.distribute.Strategy``.
       clip_norm: float, largest global norm of the gradients.
       accumulation_steps: int, micro-batches per update and replica.
@@ -44,6 +44,13 @@ class TrainingLoop:
         self.strategy = strategy
         self.clip_norm = clip_norm
         self.accumulation_steps = accumulation_steps
+        # A weight without a gradient would still decay, and LAMB's trust
+        # ratio would make that the whole learning rate.
+        self._variables = [
+            variable
+            for variable in model.trainable_variables
+            if objective.trains(variable.path)
+        ]
         self.history_names = [
             *objective.metric_names,
             "gradient_norm",
@@ -125,7 +132,7 @@ class TrainingLoop:
         tokens = tf.cast(tf.reduce_sum(batch["input_mask"]), tf.float32)
         gradients, norm = clip_by_global_norm(gradients, self.clip_norm)
         learning_rate = tf.convert_to_tensor(self.optimizer.learning_rate)
-        self.optimizer.apply(gradients, self.model.trainable_variables)
+        self.optimizer.apply(gradients, self._variables)
         results = {
             **self.objective.metrics(numerators, denominators),
             "gradient_norm": norm,
@@ -163,12 +170,12 @@ class TrainingLoop:
         return sums
 
     def _gradients_and_numerators(self, batch, denominators):
-        variables = [v.value for v in self.model.trainable_variables]
+        variables = [variable.value for variable in self._variables]
         with tf.GradientTape() as tape:
             outputs = self.model(batch, training=True)
             numerators = self.objective.numerators(outputs, batch)
             loss = self.objective.loss(numerators, denominators)
-        gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
+        gradients = tape.gradient(loss, variables)
         return densify(gradients), numerators
 
     def _evaluate_batch(self, batch):

@@ -6,6 +6,8 @@ and denominators may be added over micro-batches, replicas and batches before
 they are divided, so the result does not depend on how a batch was cut up.
 """
 
+import re
+
 import tensorflow as tf
 
 # Source: get_masked_lm_output of the original's run_pretraining.py.
@@ -28,6 +30,12 @@ class PretrainingObjective:
                 "sentence_order_loss",
                 "sentence_order_accuracy",
             ]
+
+    def trains(self, path):
+        """Whether the loss depends on a variable, by ``variable.path``."""
+        return self.sentence_order or not re.search(
+            r"(^|/)(pooler|sentence_order)/", path
+        )
 
     def denominators(self, batch):
         """Returns what the batch contributes to each denominator.

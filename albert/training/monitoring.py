@@ -9,53 +9,91 @@ import numpy as np
 from albert.errors import UserError
 
 
+def count_masked_pieces(batches, vocab_size):
+    """Counts the masked pieces of some batches.
+
+    Args:
+      batches: iterable of dicts with input_ids, masked_lm_ids and
+        masked_lm_weights.
+      vocab_size: int (V).
+
+    Returns:
+      float64 [V].
+
+    Raises:
+      UserError: an id outside the vocabulary, or no masked piece.
+    """
+    counts = np.zeros(vocab_size)
+    for batch in batches:
+        largest = int(np.max(batch["input_ids"]))
+        ids = np.asarray(batch["masked_lm_ids"])
+        ids = ids[np.asarray(batch["masked_lm_weights"]) > 0]
+        largest = max(largest, int(ids.max(initial=0)))
+        if largest >= vocab_size:
+            raise UserError(
+                f"the records hold the id {largest}, but vocab_size is "
+                f"{vocab_size}: use the configuration of the vocabulary "
+                "that made them"
+            )
+        counts += np.bincount(ids, minlength=vocab_size)
+    if not counts.sum():
+        raise UserError(
+            "the records hold no masked piece: make them again with "
+            "data/create_pretraining_data.py"
+        )
+    return counts
+
+
 @dataclasses.dataclass(frozen=True)
 class WordFrequencyBaseline:
     """What predicting masked pieces by their frequency alone achieves.
 
     Attributes:
-      loss: float, entropy in nats of the masked pieces' distribution.
-      accuracy: float, share of the most frequent piece.
+      loss: float, cross-entropy in nats.
+      accuracy: float, share of the piece that is predicted.
     """
 
     loss: float
     accuracy: float
 
     @classmethod
-    def of(cls, batches, vocab_size):
-        """Measures it on the masked pieces of some batches.
+    def of(cls, counts, known):
+        """Predicts pieces from the frequencies of other text.
 
         Args:
-          batches: iterable of dicts with input_ids, masked_lm_ids and
-            masked_lm_weights.
-          vocab_size: int.
-
-        Raises:
-          UserError: an id outside the vocabulary.
+          counts: float64 [V], of the pieces to predict.
+          known: float64 [V], of the text that the frequencies come from;
+            half an occurrence is added to each.
         """
-        counts = np.zeros(vocab_size)
-        for batch in batches:
-            largest = int(np.max(batch["input_ids"]))
-            ids = np.asarray(batch["masked_lm_ids"])
-            ids = ids[np.asarray(batch["masked_lm_weights"]) > 0]
-            largest = max(largest, int(ids.max(initial=0)))
-            if largest >= vocab_size:
-                raise UserError(
-                    f"the records hold the id {largest}, but vocab_size is "
-                    f"{vocab_size}: use the configuration of the vocabulary "
-                    "that made them"
-                )
-            counts += np.bincount(ids, minlength=vocab_size)
-        if not counts.sum():
-            raise UserError(
-                "the records hold no masked piece: make them again with "
-                "data/create_pretraining_data.py"
-            )
-        shares = counts[counts > 0] / counts.sum()
+        predicted = (known + 0.5) / (known + 0.5).sum()
         return cls(
-            loss=float(-(shares * np.log(shares)).sum()),
-            accuracy=float(shares.max()),
+            loss=float(-(counts * np.log(predicted)).sum() / counts.sum()),
+            accuracy=float(counts[predicted.argmax()] / counts.sum()),
         )
+
+
+def measure_baselines(train_batches, eval_batches, vocab_size):
+    """Measures what word frequencies alone reach, in training and evaluation.
+
+    Args:
+      train_batches, eval_batches: iterables as of ``count_masked_pieces``;
+        None for one that there is not, which the other stands in for.
+      vocab_size: int.
+
+    Returns:
+      two ``WordFrequencyBaseline``: on the training records, and on the
+      evaluation records, both by the frequencies of the training records.
+    """
+    train, evaluation = (
+        None if batches is None else count_masked_pieces(batches, vocab_size)
+        for batches in (train_batches, eval_batches)
+    )
+    train = evaluation if train is None else train
+    evaluation = train if evaluation is None else evaluation
+    return (
+        WordFrequencyBaseline.of(train, train),
+        WordFrequencyBaseline.of(evaluation, train),
+    )
 
 
 class CollapseDetector:

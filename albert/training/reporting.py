@@ -28,8 +28,7 @@ class Reporter:
     def __init__(self, directory, num_steps, step, batch_size):
         self.num_steps = num_steps
         self.batch_size = batch_size
-        self._steps_made = 0
-        self._seconds = 0.0
+        self._loops = []  # (steps, seconds); the first one compiles
         self._last_line = -np.inf
         self._train = tf.summary.create_file_writer(
             os.path.join(directory, "train")
@@ -65,8 +64,7 @@ class Reporter:
             for name, value in speed.items():
                 tf.summary.scalar(name, value, step)
         self._bar.update(count)
-        self._steps_made += count
-        self._seconds += seconds
+        self._loops.append((count, seconds))
         last = step == self.num_steps
         if last or time.monotonic() - self._last_line > self.LINE_INTERVAL:
             self._last_line = time.monotonic()
@@ -108,12 +106,15 @@ class Reporter:
 
     def summary(self):
         """Returns a line on the time and speed of this process's steps."""
-        if not self._steps_made:
+        if not self._loops:
             return f"Training: all {self.num_steps} steps were made before"
-        speed = self._steps_made * self.batch_size / self._seconds
+        steps, seconds = map(sum, zip(*self._loops, strict=True))
+        timed = self._loops[1:] or self._loops
+        timed_steps, timed_seconds = map(sum, zip(*timed, strict=True))
+        speed = timed_steps * self.batch_size / timed_seconds
         return (
-            f"Training: {self._steps_made} steps in {self._seconds:.1f} s, "
-            f"{speed:.1f} sequences/s"
+            f"Training: {steps} steps in {seconds:.1f} s, {speed:.1f} "
+            "sequences/s once compiled"
         )
 
 

@@ -17,7 +17,7 @@ from absl import flags
 from albert.errors import UserError
 from albert.records import framing
 from albert.records import pretraining
-from albert.records import reading
+from albert.records.record_set import RecordSet
 
 ROOT = pathlib.Path(__file__).parents[2]
 RECIPE = ROOT / "data" / "create_pretraining_data.py"
@@ -58,7 +58,7 @@ def test_records_json_and_summary(tmp_path, capsys):
         *(f"train-0000{n}-of-00003.tfrecord" for n in range(3)),
         "train.json",
     ]
-    record_set = reading.RecordSet.open(str(tmp_path / "train*"))
+    record_set = RecordSet.open(str(tmp_path / "train*"))
     value = record_set.metadata
     instances = value["statistics"]["instances"]
     assert sum(record_set.counts) == instances
@@ -96,7 +96,7 @@ def test_records_know_their_tokenizer(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def found():
-        record_set = reading.RecordSet.open("records/a.tfrecord")
+        record_set = RecordSet.open("records/a.tfrecord")
         return record_set.tokenizer_file()
 
     assert found() == os.path.join("model", "spm.model")
@@ -157,7 +157,7 @@ def test_command_of_the_original(tmp_path):
         "--short_seq_prob=0.1",
     )
     assert sorted(contents(tmp_path)) == ["a.json", "a.tfrecord", "b.tfrecord"]
-    record_set = reading.RecordSet.open(f"{tmp_path}/*.tfrecord")
+    record_set = RecordSet.open(f"{tmp_path}/*.tfrecord")
     assert abs(record_set.counts[0] - record_set.counts[1]) <= 1
 
 

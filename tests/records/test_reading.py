@@ -15,6 +15,7 @@ from albert.records import reading
 from albert.records import schema as schema_lib
 from albert.records import serialization
 from albert.records import writing
+from albert.records.record_set import RecordSet
 
 GOLDEN = (
     pathlib.Path(__file__).parents[1]
@@ -82,7 +83,7 @@ def records(tmp_path_factory):
 
 
 def open_set(directory, pattern="train*"):
-    return reading.RecordSet.open(str(directory / pattern))
+    return RecordSet.open(str(directory / pattern))
 
 
 def numbers(batches):
@@ -230,7 +231,7 @@ def test_gzip_reads_the_same(records, tmp_path):
 
 
 def test_reads_records_of_the_original():
-    record_set = reading.RecordSet.open(str(GOLDEN))
+    record_set = RecordSet.open(str(GOLDEN))
     assert record_set.metadata is None
     assert record_set.count() == 67
     assert record_set.schema == schema_lib.PretrainingSchema(128, 20)
@@ -294,7 +295,7 @@ def test_records_that_do_not_fit_are_refused(records, arguments, words):
 
 
 def test_originals_records_that_do_not_fit_are_refused():
-    record_set = reading.RecordSet.open(str(GOLDEN))
+    record_set = RecordSet.open(str(GOLDEN))
     with pytest.raises(UserError, match="max_seq_length 128"):
         record_set.check(512, 20, 2000)
     with pytest.raises(UserError, match=r"record 0 \(0-based\) holds the id"):
@@ -312,7 +313,7 @@ def test_truncated_file_is_refused_and_located(copied):
     # Cut inside record 66, the last one.
     file.write_bytes(content[:-5])
     record_set = open_set(copied)
-    with pytest.raises(UserError, match="00001-of-00003.*truncated"):
+    with pytest.raises(UserError, match="00001-of-00003.*record 66 .0-based"):
         record_set.check(SEQ_LENGTH, PREDICTIONS, VOCABULARY)
     damage = record_set.locate_damage()
     assert str(file) in damage and "record 66 (0-based)" in damage
@@ -364,9 +365,9 @@ def test_other_content_is_refused(tmp_path):
     with tf.io.TFRecordWriter(str(path)) as writer:
         writer.write(tf.train.Example().SerializeToString())
     with pytest.raises(UserError, match="'input_ids' is absent"):
-        reading.RecordSet.open(str(path)).check(13, 5, 100)
+        RecordSet.open(str(path)).check(13, 5, 100)
     path.write_bytes(b"")
     with pytest.raises(UserError, match="holds no record"):
-        reading.RecordSet.open(str(path)).check(13, 5, 100)
+        RecordSet.open(str(path)).check(13, 5, 100)
     with pytest.raises(UserError):
-        reading.RecordSet.open(str(tmp_path / "none*"))
+        RecordSet.open(str(tmp_path / "none*"))

@@ -158,6 +158,38 @@ def test_two_replicas_give_the_update_of_one_device(tmp_path):
     assert float(found["evaluation"]) < 1e-5
 
 
+def test_replicas_draw_their_own_dropout():
+    script = textwrap.dedent(
+        """
+        import tensorflow as tf
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(
+            cpu, [tf.config.LogicalDeviceConfiguration()] * 2
+        )
+        from albert.modeling.dropout import Dropout
+        from albert.training import distribution
+        strategy = distribution.get_strategy("mirrored")
+        with strategy.scope():
+            layer = Dropout(0.5)
+        draw = tf.function(lambda: strategy.run(
+            lambda: layer(tf.ones((7, 13)), training=True)))
+        for _ in range(2):
+            a, b = strategy.experimental_local_results(draw())
+            print(int(tf.reduce_sum(tf.abs(a - b))), set(a.numpy().flat))
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    first, second = done.stdout.splitlines()
+    assert first != second
+    assert int(first.split()[0]) > 0
+
+
 def test_evaluation_counts_real_examples_only():
     loop = make_loop()
     real = make_batch(3, batch=7)
@@ -206,20 +238,24 @@ def test_losses_by_hand():
     assert abs(total - (masked - np.log(0.75))) < 1e-6
 
 
-def test_without_sentence_order_its_head_is_left_alone():
+def test_without_sentence_order_its_weights_are_left_alone():
+    """LAMB would shrink a weight without a gradient at the full rate."""
     keras.utils.set_random_seed(7)
     strategy = distribution.get_strategy("one_device")
     with strategy.scope():
         model = albert.AlbertPretrainer(make_config())
-        optimizer = optimizers.AdamW(0.01, weight_decay_rate=0.0)
+        optimizer = optimizers.Lamb(0.01)
         optimizer.build(model.trainable_variables)
     objective = PretrainingObjective(sentence_order=False)
     loop = TrainingLoop(model, optimizer, objective, strategy)
-    before = [v.numpy() for v in model.sentence_order.weights]
+    idle = [*model.sentence_order.weights, *model.encoder.pooler.weights]
+    before = [v.numpy() for v in idle]
+    word_embeddings = model.encoder.embeddings.word_embeddings.numpy()
     history = loop.train(iter(loop.distribute(dataset())), 5)
     assert "sentence_order_loss" not in history
-    after = [v.numpy() for v in model.sentence_order.weights]
-    assert difference(before, after) == 0.0
+    assert difference(before, [v.numpy() for v in idle]) == 0.0
+    after = model.encoder.embeddings.word_embeddings.numpy()
+    assert difference([word_embeddings], [after]) > 0.0
 
 
 def test_a_batch_that_cannot_be_cut_evenly():

@@ -7,6 +7,7 @@ from albert.training import defaults
 from albert.training.monitoring import CollapseDetector
 from albert.training.monitoring import WordFrequencyBaseline
 from albert.training.monitoring import check_finite
+from albert.training.monitoring import count_masked_pieces
 
 
 def batch(ids, weights, inputs=(1,)):
@@ -17,24 +18,28 @@ def batch(ids, weights, inputs=(1,)):
     }
 
 
-def test_baseline_by_hand():
-    baseline = WordFrequencyBaseline.of(
+def test_counts_by_hand():
+    counts = count_masked_pieces(
         [batch([3, 3, 7], [1, 1, 0]), batch([5, 3, 0], [1, 1, 0])], 8
     )
-    assert baseline.accuracy == 0.75
-    expected = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
+    assert counts.tolist() == [0, 0, 0, 3, 0, 1, 0, 0]
+
+
+def test_baseline_by_hand():
+    known = np.array([0.0, 6.0, 1.0])  # smoothed: .5, 6.5, 1.5 of 8.5
+    baseline = WordFrequencyBaseline.of(np.array([1.0, 2.0, 1.0]), known)
+    assert baseline.accuracy == 0.5
+    expected = -np.log([0.5 / 8.5, 6.5 / 8.5, 6.5 / 8.5, 1.5 / 8.5]).mean()
     assert abs(baseline.loss - expected) < 1e-12
 
 
-def test_baseline_refuses_what_is_not_in_the_vocabulary():
-    with pytest.raises(
-        albert.UserError, match="hold the id 8.*vocab_size is 8"
-    ):
-        WordFrequencyBaseline.of([batch([8], [1])], 8)
+def test_counting_refuses_what_is_not_in_the_vocabulary():
+    with pytest.raises(albert.UserError, match="the id 8.*vocab_size is 8"):
+        count_masked_pieces([batch([8], [1])], 8)
     with pytest.raises(albert.UserError, match="hold the id 9"):
-        WordFrequencyBaseline.of([batch([3], [1], inputs=(2, 9))], 8)
+        count_masked_pieces([batch([3], [1], inputs=(2, 9))], 8)
     with pytest.raises(albert.UserError, match="no masked piece"):
-        WordFrequencyBaseline.of([batch([3], [0])], 8)
+        count_masked_pieces([batch([3], [0])], 8)
 
 
 def test_collapse_is_told_once_per_patience():
