@@ -33,7 +33,7 @@ demo: setup
 	    --input_file='$(DEMO)/train-*.tfrecord' \
 	    --eval_input_file=$(DEMO)/eval.tfrecord \
 	    --output_dir=$(DEMO)/model --train_batch_size=32 \
-	    --num_train_steps=2500 --save_checkpoints_steps=500
+	    --num_train_steps=2000 --save_checkpoints_steps=500
 	$(BIN)/python -m albert.fill_mask $(DEMO)/model \
 	    --text_file='data/sample/eval/*.txt' --num_sentences=6
 	@echo

@@ -9,7 +9,7 @@ runs this and the steps before it):
         --input_file='demo/train-*.tfrecord' \\
         --eval_input_file=demo/eval.tfrecord \\
         --model_size=tiny --output_dir=demo/model \\
-        --train_batch_size=32 --num_train_steps=2500
+        --train_batch_size=32 --num_train_steps=2000
 
 The released base model's recipe, its batch of 4096 in 64 parts:
 

@@ -254,7 +254,7 @@ _CHINESE = {"hidden_act": "relu"}
 # Encoder parameters with the pooler / with both pretraining heads.
 NAMED_SIZES = {
     # For CPUs and trials, ours. Vocabulary sizes are those of the examples.
-    "tiny": _size(4000, 64, 128, 3, 2),
+    "tiny": _size(4000, 128, 256, 2, 4),
     "mini": _size(8000, 128, 256, 6, 4),
     "small": _size(16000, 128, 512, 8, 8),
     # The original's. v2 is v1 without dropout, trained longer on more text.

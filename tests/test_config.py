@@ -79,8 +79,8 @@ def test_versions_and_languages_differ_where_the_released_ones_do():
     ("changes", "message"),
     [
         ({"hiden_size": 5}, "did you mean 'hidden_size'"),
-        ({"hidden_size": 129}, "129 is not a multiple of .* 2"),
-        ({"num_hidden_groups": 2}, "3 is not a multiple of .* 2"),
+        ({"hidden_size": 258}, "258 is not a multiple of .* 4"),
+        ({"num_hidden_groups": 3}, "2 is not a multiple of .* 3"),
         ({"num_hidden_layers": 0}, "num_hidden_layers is 0.*at least 1"),
         ({"hidden_size": "128"}, "hidden_size is '128'.*type int"),
         ({"hidden_size": True}, "hidden_size is True.*type int"),

@@ -79,8 +79,7 @@ def draw(path, directories):
             )
         results = _read_results(directory)
         last = 0
-        for name, baseline in _PANELS:
-            axis = axes[name]
+        for name, axis in axes.items():
             for values, style in (
                 (train.get(name, []), {"color": "0.6", "linewidth": 1}),
                 (held_out.get(name, []), {"color": "C0", "marker": "."}),
@@ -89,11 +88,14 @@ def draw(path, directories):
                     steps = [offset + step for step, _ in values]
                     axis.plot(steps, [value for _, value in values], **style)
                     last = max(last, values[-1][0])
-            level = results.get(baseline, _CHANCE.get(name))
-            if level is not None:
-                axis.axhline(level, color="C3", linestyle="--", linewidth=1)
             axis.set_title(name.replace("_", " "))
             axis.set_xlabel("step")
+        for name, baseline in _PANELS:
+            level = results.get(baseline, _CHANCE.get(name))
+            if level is not None:
+                axes[name].hlines(
+                    level, offset, offset + last, colors="C3", linestyles="--"
+                )
         offset += last
         if directory != directories[-1]:
             for axis in axes.values():
