@@ -253,7 +253,7 @@ def test_the_python_example(tmp_path, monkeypatch, capsys):
     exec(compile(example, "README.md", "exec"), {})
     printed = capsys.readouterr().out
     assert "25 weights; 7 of the heads" in printed
-    assert "128)" in printed
+    assert "256)" in printed
     assert (tmp_path / "run/weights/model.ckpt-best.index").exists()
 
 
