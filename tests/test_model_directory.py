@@ -86,7 +86,7 @@ def test_other_settings_are_all_named(tmp_path, config):
             tmp_path, other, SETTINGS | {"train_batch_size": 11}
         )
     for words in (
-        "hidden_size 128 there, 256 here",
+        "num_hidden_layers 2 there, 6 here",
         "train_batch_size 7 there, 11 here",
         "--output_dir",
     ):
