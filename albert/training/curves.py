@@ -120,6 +120,7 @@ def main(fv, path, directories):
     del fv  # There are no flags.
     if not directories:
         raise UserError("no model directory given; see --help")
+    command_line.load_tensorflow()  # TensorBoard does, and not as quietly.
     draw(path, directories)
     print(f"wrote {path}")
 
