@@ -39,7 +39,11 @@ def define_flags(fv):
     """Defines this recipe's flags; the original's where it has them."""
     shared_flags.define_model_flags(fv)
     shared_flags.define_training_flags(
-        fv, batch_size=4096, eval_batch_size=64, optimizer="lamb"
+        fv,
+        batch_size=4096,
+        eval_batch_size=64,
+        optimizer="lamb",
+        save_checkpoints_steps=5000,
     )
     shared_flags.define_device_flags(fv)
     flags.DEFINE_string(
@@ -249,19 +253,17 @@ def main(fv):
         )
         metrics = loop.evaluate(loop.distribute(eval_dataset))
         model_directory.write_evaluation(
-            fv.output_dir, source, metrics, baseline
+            fv.output_dir, source, metrics, baseline.metrics()
         )
         print(f"\nWeights: {source}")
-        reporting.print_evaluation(metrics, baseline)
+        reporting.print_evaluation(
+            metrics, baseline.metrics(), "word frequency"
+        )
         return
 
     # ----------------------------------------------------- optimizer, steps
-    optimizer_class = {
-        "lamb": optimizers.Lamb,
-        "adamw": optimizers.AdamW,
-    }[fv.optimizer]
     with strategy.scope():
-        optimizer = optimizer_class(
+        optimizer = optimizers.OPTIMIZERS[fv.optimizer](
             schedules.PolynomialDecayWithWarmup(
                 learning_rate,
                 num_train_steps=fv.num_train_steps,
@@ -359,14 +361,16 @@ def main(fv):
         if metrics is not None:
             weights = checkpoint.step_prefix(fv.output_dir, checkpoints.step)
             model_directory.write_evaluation(
-                fv.output_dir, weights, metrics, baseline
+                fv.output_dir, weights, metrics, baseline.metrics()
             )
 
     # ------------------------------------------------------------- summary
     print(f"\nModel directory: {fv.output_dir}")
     print(reporter.summary())
     if metrics is not None:
-        reporting.print_evaluation(metrics, baseline)
+        reporting.print_evaluation(
+            metrics, baseline.metrics(), "word frequency"
+        )
     reporting.print_next_commands(fv.output_dir)
 
 

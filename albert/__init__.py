@@ -11,9 +11,13 @@ import importlib
 __version__ = "0.1.0"
 
 _HOME_OF_NAME = {
+    "AlbertClassifier": "albert.modeling.classifier",
     "AlbertConfig": "albert.config",
     "AlbertEncoder": "albert.modeling.encoder",
+    "AlbertMultipleChoice": "albert.modeling.multiple_choice",
     "AlbertPretrainer": "albert.modeling.pretrainer",
+    "AlbertSpanPredictor": "albert.modeling.span_predictor",
+    "AlbertTokenClassifier": "albert.modeling.token_classifier",
     "Tokenizer": "albert.text.tokenizer",
     "UserError": "albert.errors",
     "load_weights": "albert.interchange.weights",

@@ -52,14 +52,18 @@ def run(main, define_flags, positional=()):
     own = sorted(set(fv) - before)
     logging.getLogger().addHandler(_LineHandler(sys.stderr))
     absl_logging.set_verbosity(absl_logging.INFO)
-    if any(argument in ("--help", "-h") for argument in sys.argv[1:]):
-        print(_help(fv, own))
-        sys.exit(0)
     try:
+        if any(argument in ("--help", "-h") for argument in sys.argv[1:]):
+            print(_help(fv, own), flush=True)
+            sys.exit(0)
         arguments = _positional(fv(sys.argv)[1:], positional)
         main(fv, *arguments)
     except (UserError, flags.Error) as error:
         fail(error)
+    except BrokenPipeError:
+        # The reader, `head` for one, has seen enough. What is still buffered
+        # for it must not raise again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         if error.errno not in _MACHINE_ERRORS:
             raise

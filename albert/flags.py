@@ -29,15 +29,18 @@ def define_model_flags(fv):
     flags.DEFINE_string(
         "spm_model_file",
         None,
-        "SentencePiece model that made the records; copied into the model "
-        "directory. Default: the one that the JSON beside the records names.",
+        "SentencePiece model; copied into the model directory. Default: the "
+        "one that comes with --init_checkpoint or that the JSON beside the "
+        "records names.",
         flag_values=fv,
     )
     flags.DEFINE_string(
         "init_checkpoint",
         None,
-        "Weights to start from: a model directory or a checkpoint prefix, "
-        "ours or Google's. A checkpoint already in --output_dir wins.",
+        "Weights to start from: a model directory or checkpoint of ours, "
+        "Google's release (its folder, a prefix or the .tar.gz), a TF-Hub v1 "
+        "module, a Hugging Face or a KerasHub directory. A checkpoint "
+        "already in --output_dir wins.",
         flag_values=fv,
     )
     flags.DEFINE_string(
@@ -48,8 +51,13 @@ def define_model_flags(fv):
     )
 
 
-def define_training_flags(fv, *, batch_size, eval_batch_size, optimizer):
-    """How a model is trained; the keyword arguments are the defaults."""
+def define_training_flags(
+    fv, *, batch_size, eval_batch_size, optimizer, save_checkpoints_steps
+):
+    """How a model is trained; the keyword arguments are the defaults.
+
+    A batch size or number of steps that is None depends on the task.
+    """
     flags.DEFINE_integer(
         "train_batch_size",
         batch_size,
@@ -118,8 +126,9 @@ def define_training_flags(fv, *, batch_size, eval_batch_size, optimizer):
     )
     flags.DEFINE_integer(
         "save_checkpoints_steps",
-        5000,
-        "Steps between checkpoints, and between evaluations.",
+        save_checkpoints_steps,
+        "Steps between checkpoints, and between evaluations."
+        + ("" if save_checkpoints_steps else " Default: a tenth of the steps."),
         lower_bound=1,
         flag_values=fv,
     )
@@ -136,6 +145,76 @@ def define_training_flags(fv, *, batch_size, eval_batch_size, optimizer):
         "Seed of the initial weights, the order of the data and dropout.",
         lower_bound=0,
         upper_bound=2**32 - 1,
+        flag_values=fv,
+    )
+
+
+def define_finetuning_flags(fv):
+    """How a pretrained model becomes one of a task."""
+    for name, text in (
+        ("do_train", "Train."),
+        (
+            "do_eval",
+            "Evaluate on the dev set: while training, and the best weights.",
+        ),
+        ("do_predict", "Predict the test set with the best weights."),
+    ):
+        flags.DEFINE_bool(name, False, text, flag_values=fv)
+    flags.DEFINE_integer(
+        "num_train_steps",
+        None,
+        "Updates to train for. Default: the task's.",
+        lower_bound=1,
+        flag_values=fv,
+    )
+    flags.DEFINE_float(
+        "num_train_epochs",
+        None,
+        "Passes over the training data, instead of --num_train_steps.",
+        lower_bound=1e-6,
+        flag_values=fv,
+    )
+    flags.DEFINE_integer(
+        "max_seq_length",
+        None,
+        "Longest sequence in pieces; longer texts are cut. Default: the "
+        "task's, at most what the model has positions for.",
+        lower_bound=8,
+        flag_values=fv,
+    )
+    flags.DEFINE_bool(
+        "do_lower_case",
+        None,
+        "Lower-case the text. Default: as the tokenizer beside the weights, "
+        "else yes.",
+        flag_values=fv,
+    )
+    flags.DEFINE_float(
+        "dropout_prob",
+        None,
+        "Dropout inside the encoder while training. Default: the task's.",
+        lower_bound=0.0,
+        upper_bound=0.9,
+        flag_values=fv,
+    )
+    flags.DEFINE_float(
+        "classifier_dropout",
+        None,
+        "Dropout before the task's last layer. Default: the task's.",
+        lower_bound=0.0,
+        upper_bound=0.9,
+        flag_values=fv,
+    )
+    flags.DEFINE_bool(
+        "bucket_by_length",
+        True,
+        "Put examples of like length into a batch, so that little is padded.",
+        flag_values=fv,
+    )
+    flags.DEFINE_bool(
+        "pad_to_max_length",
+        False,
+        "Pad every batch to --max_seq_length: one shape, as TPUs need it.",
         flag_values=fv,
     )
 

@@ -4,6 +4,7 @@
 albert_config.json   the configuration
 spiece.model         the SentencePiece model
 spiece.json          its settings: lower_case, digit_comma
+task.json            what the model was fine-tuned for: task, labels, …
 run.json             the settings that a restart must repeat
 eval_results.json    the last evaluation
 model.ckpt-best.*    the best weights by evaluation (if there was one)
@@ -23,6 +24,7 @@ from albert.text.tokenizer import Tokenizer
 CONFIG_FILE = "albert_config.json"
 TOKENIZER_FILE = "spiece.model"
 TOKENIZER_SETTINGS_FILE = "spiece.json"
+TASK_FILE = "task.json"
 RUN_FILE = "run.json"
 EVALUATION_FILE = "eval_results.json"
 
@@ -54,6 +56,22 @@ def read_tokenizer(directory):
         ) from None
     except (ValueError, TypeError) as error:
         raise UserError(f"{path}: not tokenizer settings: {error}") from None
+
+
+def read_task(directory):
+    """Returns the dict that describes what a model was fine-tuned for.
+
+    Raises:
+      UserError: it was not fine-tuned, or the file is damaged.
+    """
+    path = os.path.join(directory, TASK_FILE)
+    if not os.path.exists(path):
+        raise UserError(
+            f"{directory}: not a model of a task (it has no {TASK_FILE}): "
+            "give the --output_dir of a fine-tuning run, or train with "
+            "--do_train"
+        )
+    return _read_json_object(path)
 
 
 def write_description(directory, config, tokenizer):
@@ -111,7 +129,7 @@ def check_run(directory, config, settings):
     there = {}
     path = os.path.join(directory, RUN_FILE)
     if os.path.exists(path):
-        there = _read_run(path)
+        there = _read_json_object(path)
     elif os.path.exists(os.path.join(directory, CONFIG_FILE)):
         raise UserError(
             f"{directory} holds a model that was not trained there (it has "
@@ -121,6 +139,10 @@ def check_run(directory, config, settings):
     if os.path.exists(os.path.join(directory, CONFIG_FILE)):
         there |= read_config(directory).to_dict()
     here = {**config.to_dict(), **settings}
+    if there:
+        # A run without a task is one of pretraining.
+        there.setdefault("task_name", None)
+        here.setdefault("task_name", None)
     differences = [
         f"{name} {there[name]!r} there, {here[name]!r} here"
         for name in here
@@ -133,25 +155,25 @@ def check_run(directory, config, settings):
         )
 
 
-def _read_run(path):
+def _read_json_object(path):
     try:
         with open(path, encoding="utf-8") as file:
-            settings = json.load(file)
+            value = json.load(file)
     except ValueError as error:
         raise UserError(
             f"{path}: not valid JSON ({error}): restore it, or use another "
             "--output_dir"
         ) from None
-    if not isinstance(settings, dict):
+    if not isinstance(value, dict):
         raise UserError(
-            f"{path}: not the settings of a run: restore it, or use another "
+            f"{path}: not a JSON object: restore it, or use another "
             "--output_dir"
         )
-    return settings
+    return value
 
 
 @contextlib.contextmanager
-def start_run(directory, config, tokenizer, settings):
+def start_run(directory, config, tokenizer, settings, task=None):
     """Describes a run in its directory, which is its own while it lasts.
 
     Args:
@@ -159,6 +181,7 @@ def start_run(directory, config, tokenizer, settings):
       config: ``AlbertConfig``.
       tokenizer: ``Tokenizer``, or None where it is not known.
       settings: dict, what ``check_run`` compares.
+      task: dict, what ``read_task`` will return; None for pretraining.
 
     Raises:
       UserError: another process is training in the directory.
@@ -172,6 +195,8 @@ def start_run(directory, config, tokenizer, settings):
         # First, because a configuration without it is another's model.
         write_json(os.path.join(directory, RUN_FILE), settings)
         write_description(directory, config, tokenizer)
+        if task is not None:
+            write_json(os.path.join(directory, TASK_FILE), task)
         yield
     finally:
         os.close(descriptor)
@@ -195,13 +220,13 @@ def _remove_leftovers(directory):
 
 
 def write_evaluation(directory, weights, metrics, baseline):
-    """Writes the last evaluation and what word frequencies alone reach.
+    """Writes the last evaluation, and what is reached without a model.
 
     Args:
       directory: created where it does not exist.
       weights: str, the checkpoint that was evaluated.
       metrics: dict of float.
-      baseline: ``WordFrequencyBaseline``.
+      baseline: dict of float, of which the same metrics are written.
     """
     os.makedirs(directory, exist_ok=True)
     write_json(
@@ -209,8 +234,11 @@ def write_evaluation(directory, weights, metrics, baseline):
         {
             "checkpoint": weights,
             **metrics,
-            "word_frequency_loss": baseline.loss,
-            "word_frequency_accuracy": baseline.accuracy,
+            "baseline": {
+                name: value
+                for name, value in baseline.items()
+                if name in metrics
+            },
         },
     )
 

@@ -172,3 +172,21 @@ def test_last_words_of_tensorflow_are_heard():
     )
     assert completed.returncode == 134
     assert completed.stderr == "F0000 AVX is needed\n"
+
+
+def test_a_reader_that_stops_reading_is_no_fault():
+    program = (
+        "from albert import command_line\n"
+        "def main(fv):\n"
+        "    for line in range(100_000):\n"
+        "        print(line)\n"
+        "command_line.run(main, lambda fv: None)\n"
+    )
+    result = subprocess.run(
+        f'"{sys.executable}" -c "{program}" | head -n 1',
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (result.stdout, result.stderr) == ("0\n", "")

@@ -5,13 +5,17 @@
 ``tf.train.load_checkpoint`` by anything that reads Google's release.
 """
 
+import contextlib
+import functools
 import glob
+import math
 import os
 import re
 
 import tensorflow as tf
 
 from albert.errors import UserError
+from albert.interchange.source import Tensors
 
 BEST = "model.ckpt-best"
 # What the reader's C++ errors become in Python, besides TensorFlow's own.
@@ -62,12 +66,53 @@ def read(prefix):
     Raises:
       UserError: no checkpoint there, or a damaged one.
     """
-    try:
+    return dict(open_tensors(prefix))
+
+
+def open_tensors(prefix):
+    """Opens a checkpoint, to read its tensors one by one.
+
+    Args:
+      prefix: path without suffix.
+
+    Returns:
+      ``Tensors``.
+
+    Raises:
+      UserError: no checkpoint there, or a damaged one; reading a tensor
+        raises it too.
+    """
+    with _one_line(prefix):
         reader = tf.train.load_checkpoint(str(prefix))
-        return {
-            name: reader.get_tensor(name)
-            for name in reader.get_variable_to_shape_map()
+        shapes = reader.get_variable_to_shape_map()
+        dtypes = reader.get_variable_to_dtype_map()
+    # A damaged index must not make TensorFlow reserve what cannot be there.
+    available = sum(map(os.path.getsize, _data_files(prefix)))
+    for name, shape in shapes.items():
+        size = max(dtypes[name].size or 1, 1) * math.prod(shape)
+        if size > available:
+            raise UserError(
+                f"{prefix}: not a readable checkpoint ({name} has shape "
+                f"{shape}, the data file has {available:,} bytes): get it "
+                "again"
+            )
+
+    def read_one(name):
+        with _one_line(prefix):
+            return reader.get_tensor(name)
+
+    return Tensors(
+        {
+            name: (tuple(shape), functools.partial(read_one, name))
+            for name, shape in shapes.items()
         }
+    )
+
+
+@contextlib.contextmanager
+def _one_line(prefix):
+    try:
+        yield
     except (tf.errors.OpError, *_READER_ERRORS) as error:
         reason = str(error).splitlines()[0]
         raise UserError(

@@ -7,6 +7,21 @@ import tensorflow as tf
 from albert.modeling.initializers import weight_initializer
 
 
+def matmul_rows(inputs, matrix, **options):
+    """``tf.matmul`` of the last axis of [..., N] with a matrix.
+
+    Always a product of two matrices: on CPUs, TensorFlow 2.21 reads outside
+    of ``matrix`` where it has to repeat it for an axis of length 1
+    (github.com/tensorflow/tensorflow/issues/117700).
+    """
+    rows = tf.reshape(inputs, (-1, inputs.shape[-1]))
+    products = tf.matmul(rows, matrix, **options)
+    width = products.shape[-1]
+    shape = tf.concat([tf.shape(inputs)[:-1], [-1]], axis=0)
+    products = tf.reshape(products, shape)
+    return tf.ensure_shape(products, (*inputs.shape[:-1], width))
+
+
 class Dense(keras.layers.Layer):
     """x · kernel + bias.
 

@@ -6,7 +6,7 @@ import keras
 from albert.config import AlbertConfig
 from albert.modeling.encoder import AlbertEncoder
 from albert.modeling.masked_lm_head import MaskedLanguageModelHead
-from albert.modeling.sentence_order_head import SentenceOrderHead
+from albert.modeling.output_head import OutputHead
 
 
 @keras.saving.register_keras_serializable(package="albert")
@@ -37,8 +37,9 @@ class AlbertPretrainer(keras.Model):
         self.masked_lm = MaskedLanguageModelHead(
             config, name="masked_lm", **options
         )
-        self.sentence_order = SentenceOrderHead(
-            config, name="sentence_order", **options
+        # 0: segment A came first in the text; 1: segment B did.
+        self.sentence_order = OutputHead(
+            config, 2, name="sentence_order", **options
         )
         self.build()
 

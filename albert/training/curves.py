@@ -12,14 +12,15 @@ import os
 
 from albert import command_line
 from albert.errors import UserError
+from albert.model_directory import EVALUATION_FILE
 
-_PANELS = (
-    ("masked_lm_loss", "word_frequency_loss"),
-    ("masked_lm_accuracy", "word_frequency_accuracy"),
-    ("sentence_order_loss", None),
-    ("sentence_order_accuracy", None),
-)
-_CHANCE = {"sentence_order_loss": 0.6931, "sentence_order_accuracy": 0.5}
+# What is logged besides the metrics of the objective or the task.
+_NOT_METRICS = {
+    "learning_rate",
+    "gradient_norm",
+    "sequences_per_second",
+    "tokens_per_second",
+}
 
 
 def read_scalars(directory):
@@ -49,7 +50,7 @@ def read_scalars(directory):
 
 
 def draw(path, directories):
-    """Draws losses and accuracies of one or several phases.
+    """Draws the metrics of one or several phases, a panel for each.
 
     Args:
       path: the picture to write, .png or .svg.
@@ -60,59 +61,65 @@ def draw(path, directories):
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 7), layout="constrained")
-    axes = dict(
-        zip(
-            (name for name, _ in _PANELS),
-            figure.subplots(2, 2).flat,
-            strict=True,
-        )
+    phases = [(directory, *_read_phase(directory)) for directory in directories]
+    names = sorted(
+        {name for _, *scalars in phases for tags in scalars for name in tags}
+        - _NOT_METRICS
     )
+    rows = -(-len(names) // 2)
+    figure = Figure(figsize=(11, 3.5 * rows), layout="constrained")
+    panels = figure.subplots(rows, 2, squeeze=False).flat
+    axes = dict(zip(names, panels, strict=False))
+    for unused in list(panels)[len(names) :]:
+        unused.set_axis_off()
     offset = 0
-    for directory in directories:
-        train = read_scalars(os.path.join(directory, "tensorboard", "train"))
-        held_out = read_scalars(os.path.join(directory, "tensorboard", "eval"))
-        if not train:
-            raise UserError(
-                f"{directory}: no TensorBoard events in it: give a model "
-                "directory that was trained"
-            )
-        results = _read_results(directory)
-        last = 0
+    for directory, train, held_out in phases:
+        baseline = _read_baseline(directory)
+        last = max(values[-1][0] for values in train.values())
         for name, axis in axes.items():
             for values, style in (
                 (train.get(name, []), {"color": "0.6", "linewidth": 1}),
                 (held_out.get(name, []), {"color": "C0", "marker": "."}),
             ):
-                if values:
-                    steps = [offset + step for step, _ in values]
-                    axis.plot(steps, [value for _, value in values], **style)
-                    last = max(last, values[-1][0])
+                steps = [offset + step for step, _ in values]
+                axis.plot(steps, [value for _, value in values], **style)
+            if name in baseline:
+                axis.hlines(
+                    baseline[name],
+                    offset,
+                    offset + last,
+                    colors="C3",
+                    linestyles="--",
+                )
             axis.set_title(name.replace("_", " "))
             axis.set_xlabel("step")
-        for name, baseline in _PANELS:
-            level = results.get(baseline, _CHANCE.get(name))
-            if level is not None:
-                axes[name].hlines(
-                    level, offset, offset + last, colors="C3", linestyles="--"
-                )
         offset += last
         if directory != directories[-1]:
             for axis in axes.values():
                 axis.axvline(offset, color="0.8", linewidth=1)
-    figure.suptitle(
-        "grey: training; blue: held-out records; "
-        "red: word frequency alone, or chance"
-    )
+    figure.suptitle("grey: training; blue: held-out data; red: without a model")
     figure.savefig(path, dpi=110)
 
 
-def _read_results(directory):
-    path = os.path.join(directory, "eval_results.json")
+def _read_phase(directory):
+    train, held_out = (
+        read_scalars(os.path.join(directory, "tensorboard", part))
+        for part in ("train", "eval")
+    )
+    if not train:
+        raise UserError(
+            f"{directory}: no TensorBoard events in it: give a model "
+            "directory that was trained"
+        )
+    return train, held_out
+
+
+def _read_baseline(directory):
+    path = os.path.join(directory, EVALUATION_FILE)
     if not os.path.exists(path):
         return {}
     with open(path, encoding="utf-8") as file:
-        return json.load(file)
+        return json.load(file).get("baseline", {})
 
 
 def main(fv, path, directories):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one training loop: steps on the device, decisions on the host."""
 
+import numpy as np
 import tensorflow as tf
 
 from albert.training.optimizers import clip_by_global_norm
@@ -64,7 +65,14 @@ class TrainingLoop:
             self._evaluate_replica, jit_compile=jit_compile
         )
         self._train = tf.function(self._train_steps)
-        self._evaluate = tf.function(self._evaluate_batch)
+        # Batches differ in length; one trace serves them all.
+        self._evaluate = tf.function(
+            self._evaluate_batch, reduce_retracing=True
+        )
+        self._predict_forward = tf.function(
+            self._outputs_and_sums, jit_compile=jit_compile
+        )
+        self._predict = tf.function(self._predict_batch, reduce_retracing=True)
 
     def distribute(self, dataset):
         """Cuts the global batches of a dataset over the replicas."""
@@ -109,6 +117,54 @@ class TrainingLoop:
             name: float(value)
             for name, value in self.objective.metrics(*totals).items()
         }
+
+    def predict(self, batches, num_examples, evaluate=False):
+        """Returns the model's outputs in the order of the examples.
+
+        Args:
+          batches: iterable of global batches with example_index int32 [B] and
+            example_weights; rows with weight 0 are left out.
+          num_examples: int.
+          evaluate: bool, whether the batches have labels to evaluate on.
+
+        Returns:
+          (outputs, metrics). outputs: dict of output name to ``np.ndarray``
+          [num_examples, ...]; axes that differ between batches have the
+          largest length, filled up with 0. metrics: dict of the objective's
+          metrics, empty without ``evaluate``.
+
+        Raises:
+          ValueError: an example is missing, or there twice.
+        """
+        parts, totals = [], None
+        for batch in batches:
+            *predicted, sums = self._predict(batch, evaluate)
+            outputs, index, weights = tf.nest.map_structure(
+                lambda x: x.numpy(), predicted
+            )
+            real = weights > 0
+            outputs = {name: value[real] for name, value in outputs.items()}
+            parts.append((index[real], outputs))
+            totals = (
+                sums
+                if totals is None
+                else tf.nest.map_structure(tf.add, totals, sums)
+            )
+        indices = np.concatenate([index for index, _ in parts] or [[]])
+        if not np.array_equal(np.sort(indices), np.arange(num_examples)):
+            raise ValueError(
+                f"{len(indices)} predictions were made for {num_examples} "
+                "examples: each must be predicted once"
+            )
+        outputs = {
+            name: _joined(
+                [(index, outputs[name]) for index, outputs in parts],
+                num_examples,
+            )
+            for name in (parts[0][1] if parts else ())
+        }
+        metrics = self.objective.metrics(*totals) if totals else {}
+        return outputs, {name: float(x) for name, x in metrics.items()}
 
     def _train_steps(self, iterator, steps):
         history = tf.TensorArray(
@@ -192,6 +248,45 @@ class TrainingLoop:
             self.objective.denominators(batch),
         )
 
+    def _predict_batch(self, batch, evaluate):
+        *predicted, sums = self.strategy.run(
+            self._predict_replica, args=(batch, evaluate)
+        )
+        predicted = tf.nest.map_structure(
+            lambda value: self.strategy.gather(value, axis=0), predicted
+        )
+        sums = tf.nest.map_structure(
+            lambda value: self.strategy.experimental_local_results(value)[0],
+            sums,
+        )
+        return *predicted, sums
+
+    def _predict_replica(self, batch, evaluate):
+        outputs, sums = self._predict_forward(batch, evaluate)
+        if evaluate:
+            replica = tf.distribute.get_replica_context()
+            sums = replica.all_reduce("SUM", sums)
+        return outputs, batch["example_index"], batch["example_weights"], sums
+
+    def _outputs_and_sums(self, batch, evaluate):
+        outputs = self.model(batch, training=False)
+        if not evaluate:
+            return outputs, ()
+        sums = (
+            self.objective.numerators(outputs, batch),
+            self.objective.denominators(batch),
+        )
+        return outputs, sums
+
     def _sum_evaluation(self, batch):
         replica = tf.distribute.get_replica_context()
         return replica.all_reduce("SUM", self._forward(batch))
+
+
+def _joined(parts, num_examples):
+    """Puts [(indices, values [rows, ...]), ...] into one array by index."""
+    shape = np.max([values.shape[1:] for _, values in parts], axis=0)
+    whole = np.zeros((num_examples, *np.asarray(shape, int)), parts[0][1].dtype)
+    for index, values in parts:
+        whole[(index, *map(slice, values.shape[1:]))] = values
+    return whole

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pretraining objective as sums, and the one place that divides them.
+"""Objectives as sums, and the one place that divides them.
 
 A loss or accuracy is a numerator over a denominator, both sums. Numerators
 and denominators may be added over micro-batches, replicas and batches before
@@ -67,14 +67,14 @@ class PretrainingObjective:
           dict of metric name to float32 scalar.
         """
         numerators = _sums(
-            "masked_lm",
+            "masked_lm_",
             outputs["masked_lm_logits"],
             batch["masked_lm_ids"],
             batch["masked_lm_weights"],
         )
         if self.sentence_order:
             numerators |= _sums(
-                "sentence_order",
+                "sentence_order_",
                 outputs["sentence_order_logits"],
                 batch["next_sentence_labels"][:, 0],
                 batch["example_weights"],
@@ -101,12 +101,188 @@ class PretrainingObjective:
         return denominators["sentence_order"]
 
 
-def _sums(name, logits, labels, weights):
+class _MeanObjective:
+    """Losses and accuracies that are all divided by one weight."""
+
+    # Parts of the model that the loss does not depend on.
+    untrained = None
+
+    def trains(self, path):
+        """Whether the loss depends on a variable, by ``variable.path``."""
+        return not (self.untrained and re.search(self.untrained, path))
+
+    def denominators(self, batch):
+        """Returns the number of examples, as ``PretrainingObjective`` does."""
+        return {"weight": tf.reduce_sum(batch["example_weights"])}
+
+    def loss(self, numerators, denominators):
+        """Returns the scalar to minimise."""
+        return numerators["loss"] / _at_least_one(denominators["weight"])
+
+    def metrics(self, numerators, denominators):
+        """Divides numerators by denominators; returns the metrics by name."""
+        weight = _at_least_one(denominators["weight"])
+        return {name: numerators[name] / weight for name in self.metric_names}
+
+
+class ClassificationObjective(_MeanObjective):
+    """Cross-entropy of the right label or choice.
+
+    Source: ``create_model`` of the original's classifier_utils.py and
+    race_utils.py.
+    """
+
+    metric_names = ("loss", "accuracy")
+
+    def numerators(self, outputs, batch):
+        """Returns the numerator of every metric.
+
+        Args:
+          outputs: dict of logits float32 [B, N].
+          batch: dict of label_ids int32 [B], example_weights float32 [B].
+        """
+        return _sums(
+            "",
+            outputs["logits"],
+            batch["label_ids"],
+            batch["example_weights"],
+        )
+
+
+class RegressionObjective(_MeanObjective):
+    """Squared error of one number.
+
+    Source: ``create_model`` of the original's classifier_utils.py (sts-b).
+    """
+
+    metric_names = ("loss",)
+
+    def numerators(self, outputs, batch):
+        """Returns the numerator of every metric.
+
+        Args:
+          outputs: dict of logits float32 [B, 1].
+          batch: dict of label_ids float32 [B], example_weights float32 [B].
+        """
+        errors = outputs["logits"][:, 0] - batch["label_ids"]
+        return {
+            "loss": tf.reduce_sum(batch["example_weights"] * tf.square(errors))
+        }
+
+
+class TokenClassificationObjective(_MeanObjective):
+    """Cross-entropy of the labels of the positions that have one."""
+
+    metric_names = ("loss", "accuracy")
+    untrained = r"(^|/)pooler/"
+
+    def denominators(self, batch):
+        """Returns the number of labelled positions."""
+        return {"weight": tf.reduce_sum(_labelled(batch))}
+
+    def numerators(self, outputs, batch):
+        """Returns the numerator of every metric.
+
+        Args:
+          outputs: dict of logits float32 [B, S, N].
+          batch: dict of label_ids int32 [B, S] (below 0: no label),
+            example_weights float32 [B].
+        """
+        return _sums(
+            "",
+            outputs["logits"],
+            tf.maximum(batch["label_ids"], 0),
+            _labelled(batch),
+        )
+
+
+class SpanObjective(_MeanObjective):
+    """Mean cross-entropy of the start and of the end.
+
+    Source: model_fn of the original's run_squad_v1.py.
+    """
+
+    metric_names = ("loss",)
+    untrained = r"(^|/)pooler/"
+
+    def numerators(self, outputs, batch):
+        """Returns the numerator of every metric.
+
+        Args:
+          outputs: of ``AlbertSpanPredictor``, version "v1".
+          batch: dict of start_positions, end_positions int32 [B] and
+            example_weights float32 [B].
+        """
+        losses = [
+            tf.nn.sparse_softmax_cross_entropy_with_logits(
+                batch[f"{side}_positions"], outputs[f"{side}_logits"]
+            )
+            for side in ("start", "end")
+        ]
+        return {
+            "loss": tf.reduce_sum(
+                batch["example_weights"] * tf.add_n(losses) / 2.0
+            )
+        }
+
+
+class SpanWithAnswerabilityObjective(_MeanObjective):
+    """Half of the span losses' sum plus half of the answerability loss.
+
+    Source: model_fn of the original's run_squad_v2.py.
+    """
+
+    metric_names = ("loss", "span_loss", "answerability_loss")
+    untrained = r"(^|/)pooler/"
+
+    def numerators(self, outputs, batch):
+        """Returns the numerator of every metric.
+
+        Args:
+          outputs: of ``AlbertSpanPredictor``, version "v2", while training.
+          batch: dict of start_positions, end_positions, is_impossible int32
+            [B] and example_weights float32 [B].
+        """
+        span_losses = [
+            -tf.gather(
+                outputs[f"{side}_log_probs"],
+                batch[f"{side}_positions"],
+                batch_dims=1,
+            )
+            for side in ("start", "end")
+        ]
+        span_losses = tf.add_n(span_losses) / 2.0
+        answerability_losses = tf.nn.sigmoid_cross_entropy_with_logits(
+            tf.cast(batch["is_impossible"], tf.float32), outputs["cls_logits"]
+        )
+        losses = {
+            "loss": span_losses + 0.5 * answerability_losses,
+            "span_loss": span_losses,
+            "answerability_loss": answerability_losses,
+        }
+        return {
+            name: tf.reduce_sum(batch["example_weights"] * value)
+            for name, value in losses.items()
+        }
+
+
+def _labelled(batch):
+    """Float32 [B, S]: 1 where a position has a label."""
+    labelled = tf.cast(batch["label_ids"] >= 0, tf.float32)
+    return labelled * batch["example_weights"][:, tf.newaxis]
+
+
+def _at_least_one(weight):
+    """A batch in which nothing counts has a loss of 0, not of NaN."""
+    return tf.maximum(weight, 1.0)
+
+
+def _sums(prefix, logits, labels, weights):
     """Weighted sums of cross-entropy and of hits, in float32."""
     logits = tf.cast(logits, tf.float32)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
     hits = tf.argmax(logits, axis=-1, output_type=labels.dtype) == labels
     return {
-        f"{name}_loss": tf.reduce_sum(weights * losses),
-        f"{name}_accuracy": tf.reduce_sum(weights * tf.cast(hits, tf.float32)),
+        f"{prefix}loss": tf.reduce_sum(weights * losses),
+        f"{prefix}accuracy": tf.reduce_sum(weights * tf.cast(hits, tf.float32)),
     }

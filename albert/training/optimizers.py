@@ -333,3 +333,7 @@ def clip_by_global_norm(gradients, clip_norm):
 def _as_rules(rules):
     """Plain lists: what a configuration read back from JSON has too."""
     return [[pattern, bool(yes)] for pattern, yes in rules]
+
+
+# By the name that --optimizer gives.
+OPTIMIZERS = {"lamb": Lamb, "adamw": AdamW}

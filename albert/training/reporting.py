@@ -128,20 +128,18 @@ def format_metrics(metrics):
     )
 
 
-def print_evaluation(metrics, baseline):
-    """Prints metrics, each beside what word frequencies alone reach.
+def print_evaluation(metrics, baseline, baseline_name):
+    """Prints metrics, each beside what is reached without a model.
 
     Args:
       metrics: dict of metric name to float.
-      baseline: ``WordFrequencyBaseline``.
+      baseline: dict of float, some of the same metrics.
+      baseline_name: str, what the baseline knows.
     """
-    alone = {
-        "masked_lm_loss": f"{baseline.loss:16.4f}",
-        "masked_lm_accuracy": f"{baseline.accuracy:16.4f}",
-    }
-    print(f"{'evaluation':28}{'model':>10}{'word frequency':>16}")
+    print(f"{'evaluation':28}{'model':>10}{baseline_name:>18}")
     for name, value in metrics.items():
-        print(f"{name:28}{value:10.4f}{alone.get(name, '')}")
+        alone = f"{baseline[name]:18.4f}" if name in baseline else ""
+        print(f"{name:28}{value:10.4f}{alone}")
 
 
 def print_next_commands(directory):

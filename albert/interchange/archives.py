@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Archives of released models, unpacked without trusting them."""
+
+import contextlib
+import errno
+import gzip
+import os
+import shutil
+import tarfile
+import tempfile
+import zlib
+
+from albert.errors import UserError
+
+SUFFIXES = (".tar.gz", ".tgz", ".tar")
+
+# The largest release, xxlarge, unpacks to 1 GB.
+_MAX_BYTES = 16 << 30
+_MAX_FILES = 1000
+# A name, a header or a block of a file; files are copied in small blocks.
+_MAX_READ = 1 << 20
+_ERRORS = (tarfile.TarError, EOFError, zlib.error, ValueError, OverflowError)
+
+
+@contextlib.contextmanager
+def unpacked(path):
+    """Unpacks an archive into a temporary folder, which goes afterwards.
+
+    Args:
+      path: str, a tar archive, compressed with gzip or not.
+
+    Yields:
+      str, the folder.
+
+    Raises:
+      UserError: not an archive, a damaged one, one with an entry that is
+        neither a file nor a folder or lies outside the archive, or one that
+        is too large.
+    """
+    with tempfile.TemporaryDirectory(prefix="albert-") as folder:
+        try:
+            with open(path, "rb") as file:
+                _unpack(path, file, folder)
+        except (*_ERRORS, OSError) as error:
+            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise UserError(
+                f"{path}: not a readable archive ({error}): get it again"
+            ) from None
+        yield folder
+
+
+def _unpack(path, file, folder):
+    compressed = file.read(2) == b"\x1f\x8b"
+    file.seek(0)
+    content = _Limited(path, gzip.GzipFile(fileobj=file) if compressed else file)
+    with tarfile.open(fileobj=content, mode="r:") as archive:
+        for count, member in enumerate(archive):
+            if count >= _MAX_FILES:
+                raise UserError(
+                    f"{path}: more than {_MAX_FILES} files: this is not a "
+                    "released model"
+                )
+            target = _target(path, member, folder)
+            if member.isdir():
+                os.makedirs(target, exist_ok=True)
+                continue
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            # "x": an archive with a name twice does not replace a file.
+            with (
+                archive.extractfile(member) as entry,
+                open(target, "xb") as output,
+            ):
+                shutil.copyfileobj(entry, output, 1 << 16)
+
+
+def _target(path, member, folder):
+    """Returns where an entry goes; refuses all but plain files and folders."""
+    parts = member.name.split("/")
+    plain = member.isdir() or member.type in (tarfile.REGTYPE, tarfile.AREGTYPE)
+    if (
+        not plain
+        or member.issparse()
+        or member.name.startswith("/")
+        or ".." in parts
+        or "\\" in member.name
+        or "\0" in member.name
+    ):
+        raise UserError(
+            f"{path}: the entry {member.name!r} is a link, a device or outside "
+            "the archive: this is not a released model, nothing was unpacked"
+        )
+    return os.path.join(folder, *filter(None, parts))
+
+
+class _Limited:
+    """A file that refuses to be read further than a release is long."""
+
+    def __init__(self, path, file):
+        self._path = path
+        self._file = file
+
+    def read(self, size=-1):
+        if not 0 <= size <= _MAX_READ or self._file.tell() > _MAX_BYTES:
+            raise UserError(
+                f"{self._path}: larger than any released model, or damaged: "
+                "get it again"
+            )
+        return self._file.read(size)
+
+    def seek(self, offset, whence=os.SEEK_SET):
+        # What is skipped is unpacked too where the archive is compressed.
+        if whence != os.SEEK_SET or offset > _MAX_BYTES:
+            raise UserError(
+                f"{self._path}: larger than any released model, or damaged: "
+                "get it again"
+            )
+        return self._file.seek(offset)
+
+    def tell(self):
+        return self._file.tell()

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Google's release, TF-Hub v1 modules, and this project's own directories.
+
+All three are checkpoints of tensors by Google's names. They differ in where
+the configuration and the vocabulary lie and what the vocabulary is called.
+"""
+
+import contextlib
+import glob
+import os
+import re
+
+from albert import model_directory
+from albert.config import AlbertConfig
+from albert.errors import UserError
+from albert.interchange import archives
+from albert.interchange import checkpoint
+from albert.interchange import names
+from albert.interchange.json_files import read_object
+from albert.interchange.source import Source
+from albert.interchange.source import Tensors
+from albert.interchange.source import TokenizerFile
+from albert.interchange.source import from_peer
+from albert.interchange.source import groups_of_peer
+from albert.interchange.source import to_peer
+
+NAME = "google"
+
+# Beside the weights in the released archives, and in assets/ of a module.
+_RELEASED_TOKENIZER_FILE = "30k-clean.model"
+_MODULE_WEIGHTS = os.path.join("variables", "variables")
+_MODULE_PREFIX = "module/"
+
+# What training checkpoints hold besides the model.
+_SLOT = re.compile(r"(?P<variable>.+)/(?P<slot>adam_m|adam_v)")
+_STEP = "global_step"
+_OURS = "training_state/"
+_OBJECT_BASED = "_CHECKPOINTABLE_OBJECT_GRAPH"
+
+# Settings that the original does not have.
+_OWN_SETTINGS = ("sharing",)
+_ORIGINAL_ACTIVATIONS = ("gelu", "relu", "tanh", "linear")
+
+
+def matches(path):
+    """Whether the path is a checkpoint, a directory of one, or an archive."""
+    path = str(path)
+    if os.path.isdir(path):
+        return bool(_directory_of_weights(path))
+    return path.endswith(archives.SUFFIXES) or os.path.exists(
+        f"{path.removesuffix('.index')}.index"
+    )
+
+
+@contextlib.contextmanager
+def open_source(path):
+    """Opens Google's release or a model directory; see source.py.
+
+    Args:
+      path: a checkpoint prefix; a directory with a checkpoint, or with one
+        folder that has one, as the archives are unpacked; a TF-Hub v1 module
+        directory; or the archive itself.
+
+    Yields:
+      ``Source``; names of a module are given without "module/".
+
+    Raises:
+      UserError: no checkpoint, a damaged one, or a damaged archive.
+    """
+    path = str(path)
+    if os.path.isfile(path) and path.endswith(archives.SUFFIXES):
+        with (
+            archives.unpacked(path) as folder,
+            open_source(folder) as source,
+        ):
+            # The folder is gone when somebody reads a message about it.
+            inside = os.path.relpath(source.path, folder)
+            source.path = os.path.join(path, inside)
+            yield source
+        return
+    yield _open_checkpoint(find_prefix(path))
+
+
+def find_prefix(path):
+    """Returns the checkpoint prefix that a path stands for.
+
+    Raises:
+      UserError: there is no checkpoint.
+    """
+    path = str(path)
+    if not os.path.isdir(path):
+        return checkpoint.resolve(path)
+    directory = _directory_of_weights(path) or path
+    module = os.path.join(directory, _MODULE_WEIGHTS)
+    if os.path.exists(f"{module}.index"):
+        return module
+    others = _other_indices(directory)
+    if not _has_usual_names(directory) and len(others) == 1:
+        return others[0].removesuffix(".index")
+    return checkpoint.resolve(directory)
+
+
+def _directory_of_weights(path):
+    """Where in a directory the weights are: there, or one folder below."""
+    if _has_weights(path):
+        return path
+    below = [
+        entry.path
+        for entry in os.scandir(path)
+        if entry.is_dir() and _has_weights(entry.path)
+    ]
+    return below[0] if len(below) == 1 else None
+
+
+def _has_weights(directory):
+    return (
+        os.path.exists(os.path.join(directory, f"{_MODULE_WEIGHTS}.index"))
+        or _has_usual_names(directory)
+        or len(_other_indices(directory)) == 1
+    )
+
+
+def _has_usual_names(directory):
+    best = os.path.join(directory, f"{checkpoint.BEST}.index")
+    return os.path.exists(best) or bool(checkpoint.steps(directory))
+
+
+def _other_indices(directory):
+    return glob.glob(os.path.join(glob.escape(directory), "*.index"))
+
+
+def _open_checkpoint(prefix):
+    directory = os.path.dirname(prefix)
+    is_module = prefix.endswith(_MODULE_WEIGHTS)
+    if is_module:
+        directory = os.path.join(os.path.dirname(directory), "assets")
+    config_file = _find_one(
+        directory, model_directory.CONFIG_FILE, "albert_config*.json"
+    )
+    model, moments, step, unknown = _sort_out(
+        checkpoint.open_tensors(prefix),
+        _MODULE_PREFIX if is_module else "",
+    )
+    tensors, unnamed = from_peer(model, NAME, None, prefix)
+    return Source(
+        path=prefix,
+        format=NAME,
+        config=AlbertConfig.from_json(config_file) if config_file else None,
+        tensors=tensors,
+        unknown=unnamed + unknown,
+        tokenizer=_find_tokenizer(directory),
+        adam_m=from_peer(moments["adam_m"], NAME, None, prefix)[0],
+        adam_v=from_peer(moments["adam_v"], NAME, None, prefix)[0],
+        global_step=step,
+    )
+
+
+def _sort_out(tensors, prefix):
+    """Divides a checkpoint into weights, moments, step and what is foreign."""
+    model, moments, step, unknown = {}, {"adam_m": {}, "adam_v": {}}, None, []
+    entries = tensors.entries()
+    for full_name in sorted(entries):
+        name = full_name.removeprefix(prefix)
+        slot = _SLOT.fullmatch(name)
+        if name == _STEP:
+            step = int(tensors[full_name])
+        elif slot:
+            moments[slot["slot"]][slot["variable"]] = entries[full_name]
+        elif name == _OBJECT_BASED:
+            unknown.append(name)
+        elif not name.startswith(_OURS):
+            model[name] = entries[full_name]
+    return (
+        Tensors(model),
+        {slot: Tensors(entries) for slot, entries in moments.items()},
+        step,
+        unknown,
+    )
+
+
+def _find_tokenizer(directory):
+    """Returns the ``TokenizerFile`` beside the weights, or None."""
+    path = _find_one(directory, model_directory.TOKENIZER_FILE, "*.model")
+    released = os.path.join(directory, _RELEASED_TOKENIZER_FILE)
+    if os.path.exists(released):
+        path = released
+    if path is None:
+        return None
+    settings = os.path.join(directory, model_directory.TOKENIZER_SETTINGS_FILE)
+    if not os.path.exists(settings):
+        return TokenizerFile(path)
+    try:
+        return TokenizerFile(path, **read_object(settings))
+    except TypeError as error:
+        raise UserError(
+            f"{settings}: not tokenizer settings: {error}"
+        ) from None
+
+
+def _find_one(directory, name, pattern):
+    """Returns the file of this name, or else the only one of a pattern."""
+    path = os.path.join(directory, name)
+    if os.path.exists(path):
+        return path
+    found = glob.glob(os.path.join(glob.escape(directory), pattern))
+    return found[0] if len(found) == 1 else None
+
+
+def write(
+    directory, config, tensors, tokenizer, head=None, classifier_dropout=None
+):
+    """Writes what the original's runners read; see source.py.
+
+    model.ckpt-best, albert_config.json with the original's keys alone, and
+    the vocabulary as spiece.model. spiece.json beside it is ours: the
+    original takes lower-casing from a flag.
+
+    Raises:
+      UserError: the original has no such activation or sharing.
+    """
+    del head, classifier_dropout  # Not in the format.
+    if config.hidden_act not in _ORIGINAL_ACTIVATIONS:
+        raise UserError(
+            f"hidden_act {config.hidden_act!r} is none of the original's "
+            f"({', '.join(_ORIGINAL_ACTIVATIONS)}; its gelu is the tanh "
+            "form): this model cannot be written for it"
+        )
+    groups = groups_of_peer(config, "Google's code")
+    # Refuses the shapes in which the original mixes groups up.
+    settings = AlbertConfig.from_dict(
+        {**config.to_dict(), "sharing": "all", "num_hidden_groups": groups}
+    ).to_dict()
+    for key in _OWN_SETTINGS:
+        del settings[key]
+    model_directory.write_description(directory, config, tokenizer)
+    model_directory.write_json(
+        os.path.join(directory, model_directory.CONFIG_FILE), settings
+    )
+    theirs, homeless = to_peer(tensors, NAME, config)
+    checkpoint.write(os.path.join(directory, checkpoint.BEST), theirs)
+    return homeless
+
+
+def write_model_directory(
+    directory, config, tensors, tokenizer, head=None, classifier_dropout=None
+):
+    """Writes a model directory of this project; see source.py."""
+    del head, classifier_dropout  # The recipes' flags say them.
+    model_directory.write_description(directory, config, tokenizer)
+    checkpoint.write(
+        os.path.join(directory, checkpoint.BEST),
+        {names.google_name(name): tensors[name] for name in tensors},
+    )
+    return []

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Variables in the HDF5 files of Keras, read without trusting the file.
+
+An HDF5 file can point into other files (external links and storage, virtual
+data sets), describe more than it holds (compression, fill values), and lead
+in circles. Keras writes none of that, so all of it is refused.
+"""
+
+import contextlib
+import os
+
+import h5py
+import ml_dtypes
+import numpy as np
+
+from albert.errors import UserError
+
+# What the library raises for damaged files, besides OSError.
+_READER_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError)
+_FLOATS = ("float32", "float16")
+_BFLOAT16 = "bfloat16"
+# Far more than any model of Keras has; a file that leads in circles has more.
+_MAX_OBJECTS = 100_000
+_MAX_DEPTH = 32
+
+
+@contextlib.contextmanager
+def open_entries(path):
+    """Opens a file of weights.
+
+    Args:
+      path: path of an HDF5 file.
+
+    Yields:
+      dict of a data set's path, e.g. "layers/dense/vars/0", to (shape, read):
+      a tuple of ints, and a function without arguments that returns the array
+      as float32. The functions work while the file is open.
+
+    Raises:
+      UserError: no such file, not HDF5, damaged, or one that does what Keras
+        never does.
+    """
+    if not os.path.isfile(path):
+        raise UserError(
+            f"{path}: no such file, and the weights should be in it: give a "
+            "complete directory"
+        )
+    with contextlib.ExitStack() as stack:
+        with _one_line(path):
+            file = stack.enter_context(h5py.File(path, "r"))
+            entries = {
+                name: (tuple(dataset.shape), _reader(path, name, dataset))
+                for name, dataset in _datasets(path, file)
+            }
+        yield entries
+
+
+def write(path, entries):
+    """Writes variables as Keras does.
+
+    Args:
+      path: path of the file to write.
+      entries: dict of path to a function that returns the array; the arrays
+        are asked for one after another.
+
+    Raises:
+      UserError: the file cannot be written.
+    """
+    try:
+        with h5py.File(path, "w") as file:
+            for name, read in entries.items():
+                file.create_dataset(name, data=np.asarray(read(), np.float32))
+    except OSError as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"{path}: cannot be written ({reason}): make room there or choose "
+            "another directory"
+        ) from None
+
+
+@contextlib.contextmanager
+def _one_line(path):
+    try:
+        yield
+    except _READER_ERRORS as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(
+            f"{path}: not a readable HDF5 file ({reason}): copy or download "
+            "it again"
+        ) from None
+
+
+def _datasets(path, file):
+    """Yields (path in the file, data set), everything checked."""
+    groups = [("", file)]
+    objects = 0
+    while groups:
+        prefix, group = groups.pop()
+        for key in group:
+            objects += 1
+            name = f"{prefix}{key}"
+            if objects > _MAX_OBJECTS or name.count("/") > _MAX_DEPTH:
+                _refuse(path, name, "lies too deep, or the file has no end")
+            link = group.get(key, getlink=True)
+            if not isinstance(link, h5py.HardLink):
+                _refuse(path, name, "is a link to another place")
+            item = group[key]
+            if isinstance(item, h5py.Group):
+                groups.append((f"{name}/", item))
+            elif isinstance(item, h5py.Dataset):
+                _check_stored(path, name, item)
+                yield name, item
+            else:
+                _refuse(path, name, "is neither a group nor a data set")
+
+
+def _check_stored(path, name, dataset):
+    if dataset.shape is None:
+        _refuse(path, name, "is empty")
+    if dataset.external or dataset.is_virtual:
+        _refuse(path, name, "has its values in another file")
+    if dataset.chunks is not None:
+        _refuse(path, name, "is chunked or compressed")
+    # Python's integers: the product of a hostile shape overflows others.
+    size = dataset.dtype.itemsize
+    for extent in dataset.shape:
+        size *= int(extent)
+    if dataset.id.get_storage_size() != size:
+        _refuse(path, name, "has fewer values in the file than its shape says")
+
+
+def _reader(path, name, dataset):
+    def read():
+        with _one_line(path):
+            if dataset.attrs.get("dtype") == _BFLOAT16:
+                if dataset.dtype.itemsize != 2:
+                    _refuse(path, name, "is not bfloat16, as it says")
+                values = dataset[()].view(ml_dtypes.bfloat16)
+            elif dataset.dtype.name in _FLOATS:
+                values = dataset[()]
+            else:
+                _refuse(path, name, f"is of type {dataset.dtype}, not a float")
+            return np.asarray(values, np.float32)
+
+    return read
+
+
+def _refuse(path, name, reason):
+    raise UserError(
+        f"{path}: {name!r} {reason}, which Keras does not write: save the "
+        "model again with KerasHub"
+    )

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Our normalisation of text as rules inside a SentencePiece model.
+
+A SentencePiece model carries rules that rewrite the text before it is cut
+into pieces: a table of strings, of which the longest match is replaced. What
+``albert.text.normalization`` does before SentencePiece does not look beyond
+one character, so it can be put in front of the model's own rules as one more
+table. A library that gives raw text to SentencePiece then has our ids.
+
+Two things look further. Python writes a capital sigma that ends a word as a
+final sigma, and the rules write the ordinary one: an English vocabulary knows
+neither. A Hangul syllable that is followed by a loose consonant in a
+compatibility form stays apart from it.
+"""
+
+import sys
+import unicodedata
+
+import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
+
+from albert.errors import UserError
+from albert.text import normalization
+
+# Characters only: no space in front, none taken away, no "▁".
+_CHARACTERS_ONLY = {
+    "add_dummy_prefix": False,
+    "escape_whitespaces": False,
+    "remove_extra_whitespaces": False,
+}
+_SURROGATES = range(0xD800, 0xE000)
+
+
+def self_contained_model(tokenizer):
+    """Returns a model with which SentencePiece alone gives a tokenizer's ids.
+
+    Args:
+      tokenizer: ``Tokenizer``.
+
+    Returns:
+      bytes of a SentencePiece model: the tokenizer's with other rules.
+
+    Raises:
+      UserError: the ids cannot be had from rules.
+    """
+    _check_expressible(tokenizer)
+    own = sentencepiece.SentencePieceNormalizer(
+        model_proto=tokenizer.model_proto, **_CHARACTERS_ONLY
+    )
+    rules = _composed_rules(own, tokenizer.lower_case)
+    compiled = sentencepiece.SentencePieceNormalizer(norm_map=rules)
+    spec = sentencepiece_model_pb2.NormalizerSpec.FromString(
+        compiled.serialized_normalizer_spec()
+    )
+    model = sentencepiece_model_pb2.ModelProto.FromString(tokenizer.model_proto)
+    model.normalizer_spec.name = "albert"
+    model.normalizer_spec.precompiled_charsmap = spec.precompiled_charsmap
+    # Joining at white space leaves one space, and a model may rely on it.
+    model.normalizer_spec.remove_extra_whitespaces = True
+    return model.SerializeToString(deterministic=True)
+
+
+def _check_expressible(tokenizer):
+    table = tokenizer.digit_comma_table()
+    if table:
+        examples = ", ".join(
+            repr(tokenizer.pieces[id_]) for id_ in sorted(table)[:3]
+        )
+        raise UserError(
+            f"{tokenizer.model_file}: {len(table)} of its pieces end in a "
+            f"digit and a comma ({examples}) and are split again after "
+            "SentencePiece, which a SentencePiece model cannot say: convert "
+            "a copy of the directory without its tokenizer, and tokenise "
+            "with this package"
+        )
+
+
+def _composed_rules(own, lower_case):
+    """Returns (from, to) pairs: our normalisation, then the model's rules.
+
+    Args:
+      own: ``SentencePieceNormalizer`` of the model.
+      lower_case: bool.
+    """
+    model_rules = dict(own.Decompile())
+    changed = [
+        character
+        for character in map(chr, _code_points())
+        if character in model_rules or _is_changed(character, lower_case)
+    ]
+    rules = _apply(own, changed, lower_case)
+    # A sequence needs a rule where it becomes something else than its
+    # characters do one by one: a syllable of Hangul, for instance.
+    sequences = [key for key in model_rules if len(key) > 1]
+    for key, value in _apply(own, sequences, lower_case).items():
+        if value != "".join(rules.get(one, one) for one in key):
+            rules[key] = value
+    return [(key, value) for key, value in rules.items() if key != value]
+
+
+def _code_points():
+    # SentencePiece ends a string at NUL.
+    return (
+        point
+        for point in range(1, sys.maxunicode + 1)
+        if point not in _SURROGATES
+    )
+
+
+def _is_changed(character, lower_case):
+    return (
+        character.isspace()
+        or unicodedata.combining(character)
+        or (lower_case and character.lower() != character)
+        or not unicodedata.is_normalized("NFKD", character)
+    )
+
+
+def _apply(own, texts, lower_case):
+    """Returns a dict of each text to what becomes of it."""
+    # Letters at both ends, because white space there would be taken away.
+    ours = [
+        normalization.normalize(f"a{text}a", lower_case)[1:-1] for text in texts
+    ]
+    return dict(zip(texts, own.Normalize(ours), strict=True))

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every format is read into: our names, our shapes, float32.
+
+A module of a format (google.py, huggingface.py, kerashub.py) offers
+
+    matches(path) -> bool
+        whether the path is one of its; quick, never raises
+    open_source(path)
+        context manager of a ``Source``; what it holds is readable inside
+    write(directory, config, tensors, tokenizer, head, classifier_dropout)
+        writes what the other side opens into an existing empty directory;
+        returns the list of our variables that the format has no place for
+"""
+
+import collections.abc
+import dataclasses
+
+import numpy as np
+
+from albert.config import AlbertConfig
+from albert.errors import UserError
+from albert.interchange import arrangements
+from albert.interchange import names
+from albert.text.tokenizer import Tokenizer
+
+
+class Tensors(collections.abc.Mapping):
+    """Arrays by name, each read when it is asked for and not kept.
+
+    Args:
+      entries: dict of name to (shape, read): a tuple of ints, and a function
+        without arguments that returns the array.
+    """
+
+    def __init__(self, entries=()):
+        self._entries = dict(entries)
+
+    @classmethod
+    def from_arrays(cls, arrays):
+        """Wraps a dict of name to array (or ``keras.Variable``)."""
+        return cls(
+            {
+                name: (tuple(array.shape), lambda array=array: array)
+                for name, array in arrays.items()
+            }
+        )
+
+    def __getitem__(self, name):
+        _, read = self._entries[name]
+        return np.asarray(read())
+
+    def __iter__(self):
+        return iter(self._entries)
+
+    def __len__(self):
+        return len(self._entries)
+
+    def shape(self, name):
+        """Returns a shape without reading the array."""
+        return self._entries[name][0]
+
+    def entries(self):
+        """Returns the dict of name to (shape, read)."""
+        return dict(self._entries)
+
+    def map(self, name, shape, change):
+        """Returns an entry: the array ``name``, changed when it is read."""
+        _, read = self._entries[name]
+        return shape, lambda: change(read())
+
+
+@dataclasses.dataclass
+class TokenizerFile:
+    """A SentencePiece model beside the weights, and how it is used."""
+
+    model_file: str
+    lower_case: bool = True
+    digit_comma: str = "original"
+
+    def load(self):
+        """Returns the ``Tokenizer``."""
+        return Tokenizer(
+            self.model_file,
+            lower_case=self.lower_case,
+            digit_comma=self.digit_comma,
+        )
+
+
+@dataclasses.dataclass
+class Source:
+    """Weights and all that came with them.
+
+    Attributes:
+      path: str, what was read, for messages.
+      format: "model_dir", "google", "huggingface" or "kerashub".
+      config: ``AlbertConfig``, or None where there is none.
+      tensors: ``Tensors`` by our names, in our shapes.
+      unknown: list of str, the file's names that the table does not have.
+      head: a key of ``names.HEADS``, or None where only the weights say it.
+      tokenizer: ``TokenizerFile``, or None.
+      classifier_dropout: float, or None where the format does not say it.
+      adam_m, adam_v: ``Tensors`` by our names: the optimizer's moments.
+      global_step: int, or None.
+    """
+
+    path: str
+    format: str
+    config: AlbertConfig | None
+    tensors: Tensors
+    unknown: list = dataclasses.field(default_factory=list)
+    head: str | None = None
+    tokenizer: TokenizerFile | None = None
+    classifier_dropout: float | None = None
+    adam_m: Tensors = dataclasses.field(default_factory=Tensors)
+    adam_v: Tensors = dataclasses.field(default_factory=Tensors)
+    global_step: int | None = None
+
+
+def from_peer(tensors, format, config, path):
+    """Translates a format's tensors to our names and shapes.
+
+    A format that always has an embedding projection gets along with E = H
+    where the projection is the identity, as ``to_peer`` writes it.
+
+    Args:
+      tensors: ``Tensors`` by the format's names.
+      format: one of ``names.FORMATS``.
+      config: ``AlbertConfig``, or None: shapes are then not checked.
+      path: str, for messages.
+
+    Returns:
+      (tensors by our names, list of names that the table does not have).
+
+    Raises:
+      UserError: variables have another shape than the configuration says;
+        all of them in one message.
+    """
+    entries, unknown, misfits = {}, [], []
+    expected = names.expected_shapes(config) if config else {}
+    for name in tensors:
+        try:
+            ours = names.our_name(name, format)
+        except KeyError:
+            unknown.append(name)
+            continue
+        order = names.arrangement(ours, format)
+        shape = tensors.shape(name)
+        if ours in expected:
+            right = arrangements.arranged_shape(expected[ours], order, config)
+            if shape != right:
+                misfits.append(
+                    f"{name} has shape {list(shape)} instead of {list(right)}"
+                )
+                continue
+        entries[ours] = tensors.map(
+            name,
+            arrangements.restored_shape(shape, order),
+            lambda values, order=order: arrangements.restore(values, order),
+        )
+    if misfits:
+        raise UserError(
+            f"{path}: {len(misfits)} weights do not fit its configuration: "
+            f"{'; '.join(misfits)}. Give the configuration that belongs to "
+            "the weights"
+        )
+    ours = Tensors(entries)
+    if config and config.embedding_size == config.hidden_size:
+        _drop_identity(ours, entries, path)
+    return Tensors(entries), unknown
+
+
+_PROJECTION = "encoder/embedding_projection"
+
+
+def _drop_identity(tensors, entries, path):
+    kernel, bias = f"{_PROJECTION}/kernel", f"{_PROJECTION}/bias"
+    if not {kernel, bias} <= entries.keys():
+        return
+    size = tensors.shape(bias)[0]
+    if tensors.shape(kernel) != (size, size) or (
+        not np.array_equal(tensors[kernel], np.eye(size))
+        or np.any(tensors[bias])
+    ):
+        raise UserError(
+            f"{path}: embedding_size equals hidden_size, and yet there is a "
+            "trained projection between them, which ALBERT does not have: "
+            "this model cannot be expressed here"
+        )
+    del entries[kernel], entries[bias]
+
+
+def groups_of_peer(config, peer):
+    """Returns ``num_hidden_groups`` for code that shares whole layers.
+
+    Args:
+      config: ``AlbertConfig``; unshared layers are as many groups as layers.
+      peer: str, whose code it is, for the message.
+
+    Raises:
+      UserError: attention and feed-forward network are not shared alike.
+    """
+    if config.num_attention_groups != config.num_ffn_groups:
+        raise UserError(
+            f"sharing {config.sharing!r}: {peer} shares attention and "
+            "feed-forward network alike or not at all: this model cannot be "
+            "written for it"
+        )
+    return config.num_attention_groups
+
+
+def config_of_peer(values, path):
+    """Returns the ``AlbertConfig`` of code that shares whole layers.
+
+    Args:
+      values: dict of our settings without "sharing".
+      path: str, for messages.
+    """
+    layers, groups = values["num_hidden_layers"], values["num_hidden_groups"]
+    # The same model, for numbers that "all" refuses (see config.py).
+    sharing = "none" if groups == layers and groups != 1 else "all"
+    return AlbertConfig.from_dict({**values, "sharing": sharing}, path)
+
+
+def to_peer(tensors, format, config):
+    """Translates tensors by our names to a format's names and shapes.
+
+    Args:
+      tensors: ``Tensors`` by our names.
+      format: one of ``names.FORMATS``.
+      config: ``AlbertConfig``.
+
+    Returns:
+      (``Tensors`` by the format's names, list of our names that it has no
+      place for).
+    """
+    entries, homeless = {}, []
+    if format != "google" and config.embedding_size == config.hidden_size:
+        size = config.hidden_size
+        tensors = Tensors(
+            {
+                **tensors.entries(),
+                f"{_PROJECTION}/kernel": (
+                    (size, size),
+                    lambda: np.eye(size, dtype=np.float32),
+                ),
+                f"{_PROJECTION}/bias": (
+                    (size,),
+                    lambda: np.zeros(size, np.float32),
+                ),
+            }
+        )
+    for name in tensors:
+        theirs = names.peer_name(name, format)
+        if theirs is None:
+            homeless.append(name)
+            continue
+        order = names.arrangement(name, format)
+        entries[theirs] = tensors.map(
+            name,
+            arrangements.arranged_shape(tensors.shape(name), order, config),
+            lambda values, order=order: arrangements.arrange(
+                values, order, config
+            ),
+        )
+    return Tensors(entries), homeless

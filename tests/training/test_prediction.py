@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Predictions are those of each example alone, in the examples' order."""
+
+import subprocess
+import sys
+import textwrap
+
+import keras
+import numpy as np
+import pytest
+
+import albert
+from albert.records.finetuning import finetuning_dataset
+from albert.tasks.features import Features
+from albert.training import distribution
+from albert.training import losses
+from albert.training.loop import TrainingLoop
+
+EXAMPLES = 23
+CONFIG = {
+    "vocab_size": 89,
+    "embedding_size": 7,
+    "hidden_size": 22,
+    "num_attention_heads": 2,
+    "intermediate_size": 31,
+    "num_hidden_layers": 3,
+    "max_position_embeddings": 37,
+    "initializer_range": 0.3,
+}
+
+
+def make_features():
+    rng = np.random.default_rng(5)
+    lengths = rng.integers(3, 30, EXAMPLES)
+    return Features.from_sequences(
+        [rng.integers(5, 89, length) for length in lengths],
+        lengths // 2,
+        per_example={
+            "label_ids": rng.integers(0, 5, EXAMPLES).astype(np.int32)
+        },
+    )
+
+
+def make_loop(make_model, strategy_name="one_device", **options):
+    keras.utils.set_random_seed(7)
+    strategy = distribution.get_strategy(strategy_name)
+    with strategy.scope():
+        model = make_model(albert.AlbertConfig(**CONFIG))
+    objective = losses.ClassificationObjective()
+    return TrainingLoop(model, None, objective, strategy, **options)
+
+
+def classifier(config):
+    return albert.AlbertClassifier(config, 5)
+
+
+def predict(loop, features, batch_size, **options):
+    batches = finetuning_dataset(
+        features, batch_size, [8, 16, 31], training=False
+    )
+    return loop.predict(loop.distribute(batches), EXAMPLES, **options)
+
+
+def one_by_one(loop, features):
+    """The outputs of each example in a batch of its own, without padding."""
+    outputs = []
+    for index in range(EXAMPLES):
+        begin, end = features.row_splits[index : index + 2]
+        length = end - begin
+        segments = np.arange(length) >= features.segment_starts[index]
+        inputs = {
+            "input_ids": features.input_ids[np.newaxis, begin:end],
+            "segment_ids": segments[np.newaxis].astype(np.int32),
+        }
+        outputs.append(loop.model(inputs)["logits"][0].numpy())
+    return outputs
+
+
+@pytest.mark.parametrize("batch_size", [4, 23, 24])
+def test_batches_do_not_matter(batch_size):
+    features = make_features()
+    loop = make_loop(classifier)
+    outputs, metrics = predict(loop, features, batch_size, evaluate=True)
+    expected = np.stack(one_by_one(loop, features))
+    assert np.max(np.abs(outputs["logits"] - expected)) < 1e-5
+    labels = features.per_example["label_ids"]
+    hits = np.argmax(expected, axis=-1) == labels
+    assert abs(metrics["accuracy"] - np.mean(hits)) < 1e-6
+    shifted = expected - expected.max(-1, keepdims=True)
+    log_probs = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    loss = -np.mean(log_probs[np.arange(EXAMPLES), labels])
+    assert abs(metrics["loss"] - loss) < 1e-5
+
+
+def test_outputs_of_different_lengths_are_filled_up():
+    features = make_features()
+    loop = make_loop(lambda config: albert.AlbertTokenClassifier(config, 3))
+    outputs, metrics = predict(loop, features, 4)
+    assert metrics == {}
+    assert outputs["logits"].shape == (EXAMPLES, 31, 3)
+    for index, expected in enumerate(one_by_one(loop, features)):
+        actual = outputs["logits"][index, : len(expected)]
+        assert np.max(np.abs(actual - expected)) < 1e-5
+
+
+def test_xla_predicts_the_same():
+    features = make_features()
+    a, _ = predict(make_loop(classifier), features, 4)
+    b, _ = predict(make_loop(classifier, jit_compile=True), features, 4)
+    assert np.max(np.abs(a["logits"] - b["logits"])) < 1e-5
+
+
+def test_two_replicas_predict_the_same():
+    """In a process of its own: logical devices are fixed at start-up."""
+    script = textwrap.dedent(
+        f"""
+        import importlib.util
+        import numpy as np
+        import tensorflow as tf
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(
+            cpu, [tf.config.LogicalDeviceConfiguration()] * 2
+        )
+        spec = importlib.util.spec_from_file_location("t", {__file__!r})
+        t = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(t)
+        features = t.make_features()
+        results = [
+            t.predict(t.make_loop(t.classifier, name), features, 6,
+                      evaluate=True)
+            for name in ("one_device", "mirrored")
+        ]
+        (a, a_metrics), (b, b_metrics) = results
+        print(np.max(np.abs(a["logits"] - b["logits"])))
+        print(max(abs(a_metrics[n] - b_metrics[n]) for n in a_metrics))
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert max(map(float, done.stdout.split())) < 1e-5
+
+
+def test_a_missing_example_is_an_error():
+    features = make_features()
+    loop = make_loop(classifier)
+    batches = finetuning_dataset(features, 4, [31], training=False).take(3)
+    with pytest.raises(ValueError, match="12 predictions .* 23 examples"):
+        loop.predict(loop.distribute(batches), EXAMPLES)
