@@ -12,7 +12,6 @@ google-research/albert create_pretraining_data.py mean the same here. The same
 flags and text give the same bytes, whatever --num_workers is.
 """
 
-import contextlib
 import functools
 import os
 import tempfile
@@ -27,6 +26,7 @@ from albert.progress import show_progress
 from albert.records import pretraining
 from albert.records import pretraining_report
 from albert.records.writing import RecordSetWriter
+from albert.records.writing import output_directories
 from albert.records.writing import shard_names
 from albert.text import documents as documents_lib
 from albert.text import token_cache
@@ -99,7 +99,7 @@ def main(flags):
     tokenizer = Tokenizer(settings.spm_model_file, settings.do_lower_case)
     with (
         processes.termination_as_interrupt(),
-        output_directories(flags.output_file),
+        output_directories(shard_names(flags.output_file, num_shards=1)),
         RecordSetWriter(
             flags.output_file,
             flags.num_shards,
@@ -248,32 +248,6 @@ def read_settings(flags):
         num_shards=len(shard_names(flags.output_file, flags.num_shards)),
         compression=flags.compression,
     )
-
-
-@contextlib.contextmanager
-def output_directories(output_file):
-    """Makes the directories of the outputs; removes them if left empty."""
-    made = []
-    try:
-        for file in shard_names(output_file, num_shards=1):
-            absent = os.path.dirname(os.path.abspath(file))
-            chain = []
-            while not os.path.lexists(absent):
-                chain.append(absent)
-                absent = os.path.dirname(absent)
-            for directory in reversed(chain):
-                os.mkdir(directory)
-                made.append(directory)
-        yield
-    except NotADirectoryError as error:
-        raise UserError(
-            f"{error.filename}: a file is in the way: choose another "
-            "--output_file"
-        ) from None
-    finally:
-        for directory in reversed(made):
-            with contextlib.suppress(OSError):
-                os.rmdir(directory)
 
 
 def sum_of_sizes(files):

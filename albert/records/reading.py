@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Record files → batches.
+"""Files of pretraining records → batches.
 
 Letters: B records in a batch, S tokens in a sequence, P masked-token slots.
 """
@@ -8,9 +8,7 @@ import functools
 
 import tensorflow as tf
 
-from albert.errors import UserError
-
-_READ_BUFFER_BYTES = 1 << 20
+from albert.records import record_stream
 
 
 def pretraining_dataset(
@@ -25,16 +23,9 @@ def pretraining_dataset(
 ):
     """Batches of pretraining records.
 
-    In training the dataset is endless, and batches run across the ends of
-    epochs. The order of an epoch is a function of ``seed`` and the epoch's
-    number alone (not of TensorFlow's global seed): the files are permuted,
-    ``interleaved_files`` of them are read in turn, and each
-    ``shuffle_buffer`` records that follow one another are permuted. So a
-    dataset with ``start_record`` k goes on exactly where another one stood
-    after k records.
-
-    In evaluation it is one pass in file order; the last batch is filled up
-    with rows of zeros.
+    In training the dataset is endless; its order and how it is continued:
+    ``record_stream.training_stream``. In evaluation it is one pass in file
+    order; the last batch is filled up with rows of zeros.
 
     Args:
       record_set: a ``RecordSet``, checked.
@@ -57,88 +48,26 @@ def pretraining_dataset(
         or ``tf.errors.InvalidArgumentError`` at a damaged record (see
         ``RecordSet.locate_damage``).
     """
-    if record_set.count() == 0:
-        raise UserError(f"{record_set.files[0]} holds no record")
+    parse = functools.partial(_parse, record_set.schema, batch_size)
     if training:
-        dataset = _endless_records(
-            record_set, seed, start_record, shuffle_buffer, interleaved_files
-        ).rebatch(batch_size, drop_remainder=True)
+        dataset = record_stream.training_stream(
+            record_set,
+            batch_size,
+            seed=seed,
+            start_record=start_record,
+            shuffle_buffer=shuffle_buffer,
+            interleaved_files=interleaved_files,
+        ).map(parse, num_parallel_calls=tf.data.AUTOTUNE)
     else:
         if start_record:
             raise ValueError("start_record is for training")
-        dataset = (
-            tf.data.Dataset.from_tensor_slices(
-                (list(record_set.files), list(record_set.compressions))
-            )
-            .flat_map(_records_of_file)
-            .batch(batch_size)
+        dataset = record_stream.evaluation_stream(record_set, batch_size).map(
+            lambda _, serialized: parse(serialized),
+            num_parallel_calls=tf.data.AUTOTUNE,
         )
-    parse = functools.partial(_parse, record_set.schema, batch_size)
-    dataset = dataset.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
     options = tf.data.Options()
     options.deterministic = True
     return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
-
-
-def _records_of_file(file, compression):
-    return tf.data.TFRecordDataset(
-        file, compression_type=compression, buffer_size=_READ_BUFFER_BYTES
-    )
-
-
-def _endless_records(
-    record_set, seed, start_record, shuffle_buffer, interleaved_files
-):
-    """Shuffled serialised records, in vectors of up to shuffle_buffer."""
-    files = tf.constant(record_set.files)
-    compressions = tf.constant(record_set.compressions)
-    cycle_length = min(interleaved_files, len(record_set.files))
-    first_epoch, consumed = divmod(start_record, record_set.count())
-    first_buffer, consumed_of_buffer = divmod(consumed, shuffle_buffer)
-
-    def permute(values, epoch, stream):
-        # Stateless operations, because Dataset.shuffle mixes the global
-        # seed of the process into the one that it is given.
-        key = tf.random.experimental.stateless_fold_in(
-            tf.stack([tf.constant(seed, tf.int64), epoch]), stream
-        )
-        return tf.random.experimental.stateless_shuffle(values, key)
-
-    def epoch_buffers(epoch):
-        order = permute(
-            tf.range(len(record_set.files)), epoch, tf.constant(-1, tf.int64)
-        )
-        resumed = tf.cast(tf.equal(epoch, first_epoch), tf.int64)
-
-        def shuffle(index, buffer):
-            # Raw records are skipped: none of them is parsed.
-            consumed_here = tf.where(
-                tf.equal(index, 0), resumed * consumed_of_buffer, 0
-            )
-            number = index + resumed * first_buffer
-            return permute(buffer, epoch, number)[consumed_here:]
-
-        return (
-            tf.data.Dataset.from_tensor_slices(
-                (tf.gather(files, order), tf.gather(compressions, order))
-            )
-            .interleave(
-                _records_of_file,
-                cycle_length=cycle_length,
-                block_length=16,
-                num_parallel_calls=cycle_length,
-                deterministic=True,
-            )
-            .skip(resumed * first_buffer * shuffle_buffer)
-            .batch(shuffle_buffer)
-            .enumerate()
-            .map(shuffle)
-            .prefetch(1)
-        )
-
-    return tf.data.Dataset.range(first_epoch, tf.int64.max).flat_map(
-        epoch_buffers
-    )
 
 
 def _parse(schema, batch_size, serialized):

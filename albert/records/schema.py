@@ -2,8 +2,9 @@
 """The fields of each kind of record, once, for the writer and the reader.
 
 Field names, order and types are those of the original's records
-(google-research/albert create_pretraining_data.py,
-``write_instance_to_example_files``), so records of either side are read by
+(google-research/albert: ``write_instance_to_example_files`` of
+create_pretraining_data.py, ``file_based_convert_examples_to_features`` of
+classifier_utils.py and race_utils.py), so records of either side are read by
 the other.
 """
 
@@ -62,3 +63,46 @@ class PretrainingSchema:
     def model_fields(self):
         """The fields that a model reads."""
         return tuple(f for f in self.fields if f.model_dtype is not None)
+
+
+@dataclasses.dataclass(frozen=True)
+class FinetuningSchema:
+    """Records for the tasks of run_classifier.py.
+
+    Attributes:
+      task_kind: "classification", "regression", "multiple_choice" or
+        "tagging".
+      max_seq_length: S, tokens in a sequence, padding included.
+      choices: C, sequences of an example, one after the other in a record.
+    """
+
+    kind = "albert_finetuning"
+
+    task_kind: str
+    max_seq_length: int
+    choices: int = 1
+
+    @property
+    def fields(self):
+        """The fields in the order in which they are written.
+
+        Labels are class indices, or numbers of a regression. The original has
+        no tagging: there, a position that is not scored has label_mask 0,
+        because -1 takes ten bytes.
+        """
+        tokens = self.choices * self.max_seq_length
+        labels = (Field("label_ids", "int64", 1, "int32"),)
+        if self.task_kind == "regression":
+            labels = (Field("label_ids", "float32", 1, "float32"),)
+        if self.task_kind == "tagging":
+            labels = (
+                Field("label_ids", "int64", tokens, "int32"),
+                Field("label_mask", "int64", tokens, "int32"),
+            )
+        return (
+            Field("input_ids", "int64", tokens, "int32"),
+            Field("input_mask", "int64", tokens, "int32"),
+            Field("segment_ids", "int64", tokens, "int32"),
+            *labels,
+            Field("is_real_example", "int64", 1, "int32"),
+        )

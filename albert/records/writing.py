@@ -46,6 +46,40 @@ def shard_names(output_file, num_shards):
     ]
 
 
+@contextlib.contextmanager
+def output_directories(files, output_flag="--output_file"):
+    """Makes the directories of the files; removes them if left empty.
+
+    Args:
+      files: list of paths.
+      output_flag: str, the flag that messages name.
+
+    Raises:
+      UserError: a file is in the way.
+    """
+    made = []
+    try:
+        for file in files:
+            absent = os.path.dirname(os.path.abspath(file))
+            chain = []
+            while not os.path.lexists(absent):
+                chain.append(absent)
+                absent = os.path.dirname(absent)
+            for directory in reversed(chain):
+                os.mkdir(directory)
+                made.append(directory)
+        yield
+    except NotADirectoryError as error:
+        raise UserError(
+            f"{error.filename}: a file is in the way: choose another "
+            f"{output_flag}"
+        ) from None
+    finally:
+        for directory in reversed(made):
+            with contextlib.suppress(OSError):
+                os.rmdir(directory)
+
+
 class RecordSetWriter:
     """Writes the files of a set, and the JSON beside them.
 
@@ -60,13 +94,21 @@ class RecordSetWriter:
       records, sizes: lists, records and bytes written to each file.
     """
 
-    def __init__(self, output_file, num_shards=1, overwrite=False, inputs=()):
+    def __init__(
+        self,
+        output_file,
+        num_shards=1,
+        overwrite=False,
+        inputs=(),
+        output_flag="--output_file",
+    ):
         """Checks that the set can be written; writes nothing yet.
 
         Args:
           output_file, num_shards: see ``shard_names``.
           overwrite: whether an existing set is replaced.
           inputs: files that must not be overwritten in any case.
+          output_flag: str, the flag that messages name.
 
         Raises:
           UserError: see ``shard_names``; a directory does not exist or
@@ -74,6 +116,7 @@ class RecordSetWriter:
             of the inputs or is a directory.
         """
         self.files = shard_names(output_file, num_shards)
+        self._output_flag = output_flag
         self._groups = self._group_by_directory(output_file)
         self._check_paths(overwrite, inputs)
         self._replaced = self._files_of_replaced_sets()
@@ -169,7 +212,7 @@ class RecordSetWriter:
             if os.path.realpath(path) in protected:
                 raise UserError(
                     f"{path} is both input and output: choose another "
-                    "--output_file"
+                    f"{self._output_flag}"
                 )
             if os.path.isdir(path):
                 raise UserError(
@@ -178,14 +221,14 @@ class RecordSetWriter:
                 )
             if os.path.exists(path) and not overwrite:
                 raise UserError(
-                    f"{path} exists: remove it, choose another --output_file "
-                    "or give --overwrite"
+                    f"{path} exists: remove it, choose another "
+                    f"{self._output_flag} or give --overwrite"
                 )
         for path in self._groups:
             if os.path.exists(path) and not metadata_lib.read_metadata(path):
                 raise UserError(
                     f"{path} exists and does not describe records: choose "
-                    "another --output_file"
+                    f"another {self._output_flag}"
                 )
 
     def _files_of_replaced_sets(self):

@@ -1,0 +1,328 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files of fine-tuning records: whether they fit a run, and their batches.
+
+Letters: B records in a batch, C choices, S positions of a batch's sequences.
+"""
+
+import functools
+
+import tensorflow as tf
+
+from albert.errors import UserError
+from albert.records import record_stream
+from albert.records.finetuning import padded_length
+from albert.records.record_files import RecordFiles
+from albert.records.schema import FinetuningSchema
+from albert.tasks.features import PER_TOKEN_PADDING
+
+
+class FinetuningRecords(RecordFiles):
+    """Files of fine-tuning records, and what is known about them.
+
+    Use ``FinetuningRecords.open(patterns, task_kind=..., choices=...)``.
+    Files are ours (with a JSON beside them) or the original's (without),
+    which do not say what task they are of: the kind of the task and its
+    number of choices are the run's.
+
+    Attributes:
+      schema: ``FinetuningSchema`` of the files.
+    """
+
+    kind = FinetuningSchema.kind
+    required_keys = frozenset(
+        {
+            "task",
+            "task_kind",
+            "labels",
+            "labeled",
+            "max_seq_length",
+            "choices",
+            "vocabulary",
+        }
+    )
+    required_features = frozenset(
+        {"input_ids", "input_mask", "segment_ids", "label_ids"}
+    )
+    id_features = ("input_ids",)
+    purpose = "fine-tuning"
+    recipe = "data/create_finetuning_data.py"
+
+    def __init__(self, files, task_kind, choices=1):
+        """See ``open``.
+
+        Args:
+          files: list of paths.
+          task_kind: kind of the task, as ``FinetuningSchema`` has it.
+          choices: C of the task.
+
+        Raises:
+          UserError: the files hold records of another kind of task, or of
+            different lengths.
+        """
+        super().__init__(files)
+        self._task_kind = task_kind
+        self._choices = choices
+        schemas = [self._schema_of(index) for index in range(len(self.files))]
+        self.schema = schemas[0]
+        for file, schema in zip(self.files, schemas, strict=True):
+            if schema != self.schema:
+                raise UserError(
+                    f"{self.files[0]} has sequences of "
+                    f"{self.schema.max_seq_length} tokens and {file} of "
+                    f"{schema.max_seq_length}: make them with the same "
+                    "--max_seq_length"
+                )
+
+    def check(
+        self,
+        vocabulary_size,
+        vocabulary_fingerprint=None,
+        *,
+        task_name=None,
+        labels=None,
+        need_labels=False,
+    ):
+        """Refuses records that do not fit the run.
+
+        Args:
+          vocabulary_size: rows of the model's embedding table.
+          vocabulary_fingerprint: ``Tokenizer.fingerprint`` of the run's
+            tokenizer, or None where it is not known.
+          task_name: name of the run's task, or None for any.
+          labels: list of str, the run's labels in their order, or None where
+            they are those of the records.
+          need_labels: bool, whether records of unlabelled examples are
+            refused.
+
+        Raises:
+          UserError: another vocabulary, task or labels, or a file that has
+            another size than when it was written.
+        """
+        self._warn_of_absent_files()
+        for index, file in enumerate(self.files):
+            self._check_size(index)
+            self._check_vocabulary(
+                index, vocabulary_size, vocabulary_fingerprint
+            )
+            metadata = self._metadata_of(index)
+            if metadata is None:
+                self._check_classes(index, labels)
+                continue
+            if task_name not in (None, metadata["task"]):
+                raise UserError(
+                    f"{file} holds examples of {metadata['task']}, this run "
+                    f"is of {task_name}: give --task_name="
+                    f"{metadata['task']} or records of {task_name}"
+                )
+            if labels is not None and list(labels) != metadata["labels"]:
+                raise UserError(
+                    f"{file} was made with the labels "
+                    f"{', '.join(metadata['labels'])}, this run has "
+                    f"{', '.join(labels)}: make the records again"
+                )
+            if need_labels and not metadata["labeled"]:
+                raise UserError(
+                    f"{file} was made of examples without labels: it can be "
+                    "predicted (--predict_file), not trained or evaluated on"
+                )
+
+    def _schema_of(self, index):
+        metadata = self._metadata_of(index)
+        if metadata:
+            schema = FinetuningSchema(
+                metadata["task_kind"],
+                metadata["max_seq_length"],
+                metadata["choices"],
+            )
+            found = (schema.task_kind, schema.choices)
+        else:
+            (features,) = self._first_examples(index, 1)
+            tokens = len(features["input_ids"].int64_list.value)
+            schema = FinetuningSchema(
+                self._task_kind, tokens // self._choices, self._choices
+            )
+            found = self._found_kind(features)
+        if found != (self._task_kind, self._choices):
+            raise UserError(
+                f"{self.files[index]} holds records of {_describe(*found)}, "
+                f"this run is of {_describe(self._task_kind, self._choices)}"
+                ": give another --task_name or other records"
+            )
+        return schema
+
+    def _found_kind(self, features):
+        """What a record without a JSON can be, as close to the run's as so."""
+        tokens = len(features["input_ids"].int64_list.value)
+        if features["label_ids"].WhichOneof("kind") == "float_list":
+            return "regression", 1
+        if "label_mask" in features:
+            return "tagging", 1
+        single = self._task_kind in ("regression", "tagging")
+        if single or tokens % self._choices:
+            return "classification", 1
+        return self._task_kind, self._choices
+
+    def _check_classes(self, index, labels):
+        """Refuses class indices that the run's labels do not have."""
+        if labels is None or self._task_kind != "classification":
+            return
+        for number, features in enumerate(self._inspected_examples(index)):
+            (label,) = features["label_ids"].int64_list.value
+            if not 0 <= label < len(labels):
+                raise UserError(
+                    f"{self.files[index]}, record {number} (0-based) has the "
+                    f"label {label}, this run has {len(labels)} labels: give "
+                    "records of the same task"
+                )
+
+
+def _describe(task_kind, choices):
+    if task_kind == "multiple_choice":
+        return f"{task_kind} with {choices} choices"
+    return task_kind
+
+
+def finetuning_record_dataset(
+    records,
+    batch_size,
+    lengths,
+    *,
+    training,
+    seed=0,
+    start_record=0,
+    shuffle_buffer=8192,
+    bucket_by_length=True,
+):
+    """Batches of fine-tuning records, streamed from their files.
+
+    In training it is endless, and goes on exactly where another one stood
+    after ``start_record`` records (``record_stream.training_stream``).
+    Otherwise it is one pass, and the last batch is filled up with rows of
+    padding.
+
+    Args:
+      records: ``FinetuningRecords``, checked.
+      batch_size: B, over all devices.
+      lengths: the values that S may have, increasing (see
+        ``batch_plan.padded_lengths``), the last of them that of the records:
+        S is the least that holds the batch's longest sequence.
+      training: bool, as above.
+      seed: int of at most 63 bits; not used in evaluation.
+      start_record: records consumed since the start of training; must be 0
+        in evaluation.
+      shuffle_buffer: records permuted together; they are in memory at once.
+      bucket_by_length: bool; records of similar length come together, within
+        a buffer. Otherwise they are shuffled, or in the order of the files.
+
+    Returns:
+      ``tf.data.Dataset`` of dicts: input_ids, input_mask, segment_ids int32
+      [B, S], or [B, C, S] where C is above 1; label_ids int32 [B] (float32
+      of a regression; [B, S] of tagging, -1 where not scored);
+      example_weights float32 [B]: 0 for rows that only fill up a batch, in
+      the file or here; in evaluation, example_index int32 [B]: the record's
+      number in the order of the files.
+
+    Raises:
+      UserError: no records. While it is iterated, ``tf.errors.DataLossError``
+        or ``tf.errors.InvalidArgumentError`` at a damaged record (see
+        ``RecordFiles.locate_damage``).
+    """
+    if lengths[-1] != records.schema.max_seq_length:
+        raise ValueError(
+            f"the largest length is {lengths[-1]}, that of the records "
+            f"{records.schema.max_seq_length}"
+        )
+    parse = functools.partial(_parse, records.schema, batch_size, lengths)
+    lengths_of = None
+    if bucket_by_length:
+        lengths_of = functools.partial(_lengths, records.schema)
+    if training:
+        dataset = record_stream.training_stream(
+            records,
+            batch_size,
+            seed=seed,
+            start_record=start_record,
+            shuffle_buffer=shuffle_buffer,
+            lengths_of=lengths_of,
+        ).map(parse, num_parallel_calls=tf.data.AUTOTUNE)
+    else:
+        if start_record:
+            raise ValueError("start_record is for training")
+
+        def parse_with_index(indices, serialized):
+            batch = parse(serialized)
+            filling = batch_size - tf.shape(indices)[0]
+            indices = tf.pad(tf.cast(indices, tf.int32), [[0, filling]])
+            batch["example_index"] = tf.ensure_shape(indices, [batch_size])
+            return batch
+
+        dataset = record_stream.evaluation_stream(
+            records, batch_size, lengths_of=lengths_of
+        ).map(parse_with_index, num_parallel_calls=tf.data.AUTOTUNE)
+    options = tf.data.Options()
+    options.deterministic = True
+    return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
+
+
+def _lengths(schema, serialized):
+    """Serialised records [N] → int64 [N], reading nothing else of them."""
+    tokens = schema.choices * schema.max_seq_length
+    parsed = tf.io.parse_example(
+        serialized, {"input_mask": tf.io.FixedLenFeature([tokens], tf.int64)}
+    )
+    return _longest_sequences(schema, parsed["input_mask"])
+
+
+def _longest_sequences(schema, input_mask):
+    """int64 [N, C·max_seq_length] → int64 [N]."""
+    shape = [-1, schema.choices, schema.max_seq_length]
+    tokens = tf.reduce_sum(tf.reshape(input_mask, shape), axis=2)
+    return tf.reduce_max(tokens, axis=1)
+
+
+def _parse(schema, batch_size, lengths, serialized):
+    """Serialised records [b <= B] → dict of tensors with B rows."""
+    formats = {
+        field.name: tf.io.FixedLenFeature([field.length], field.dtype)
+        for field in schema.fields
+    }
+    # Records that others than the original made may lack it.
+    formats["is_real_example"] = tf.io.FixedLenFeature([1], tf.int64, [1])
+    parsed = tf.io.parse_example(serialized, formats)
+    longest = tf.reduce_max(_longest_sequences(schema, parsed["input_mask"]))
+    length = padded_length(longest, lengths)
+    filling = batch_size - tf.shape(serialized)[0]
+
+    def trim(values):
+        """[b, C·max_seq_length] → [B, S], or [B, C, S]."""
+        values = tf.cast(values, tf.int32)
+        values = tf.reshape(
+            values, [-1, schema.choices, schema.max_seq_length]
+        )[:, :, :length]
+        values = tf.pad(values, [[0, filling], [0, 0], [0, 0]])
+        values = tf.ensure_shape(
+            values, [batch_size, schema.choices, tf.get_static_value(length)]
+        )
+        return values if schema.choices > 1 else values[:, 0]
+
+    def column(values, dtype):
+        """[b, 1] → [B]."""
+        values = tf.pad(tf.cast(values[:, 0], dtype), [[0, filling]])
+        return tf.ensure_shape(values, [batch_size])
+
+    batch = {
+        name: trim(parsed[name])
+        for name in ("input_ids", "input_mask", "segment_ids")
+    }
+    labels = parsed["label_ids"]
+    if schema.task_kind == "tagging":
+        batch["label_ids"] = tf.where(
+            trim(parsed["label_mask"]) > 0,
+            trim(labels),
+            PER_TOKEN_PADDING["label_ids"],
+        )
+    else:
+        is_value = schema.task_kind == "regression"
+        batch["label_ids"] = column(labels, "float32" if is_value else "int32")
+    batch["example_weights"] = column(parsed["is_real_example"], "float32")
+    return batch

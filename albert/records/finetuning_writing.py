@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Features → record files, and the JSON that says what they depend on."""
+
+import dataclasses
+import gzip
+import hashlib
+import json
+import os
+
+import numpy as np
+
+from albert.records.serialization import encode_records
+
+COMPRESSIONS = ("", "GZIP")
+_EXAMPLES_AT_ONCE = 1024
+_GZIP_LEVEL = 3
+
+
+def write_features(writer, features, schema, compression=""):
+    """Writes the examples, in their order, evenly over the files.
+
+    Args:
+      writer: ``albert.records.writing.RecordSetWriter``.
+      features: ``albert.tasks.features.Features``; without "label_ids", all
+        labels are written as 0, as the original does for test sets.
+      schema: ``FinetuningSchema``.
+      compression: one of ``COMPRESSIONS``.
+
+    Raises:
+      ValueError: a sequence is longer than the schema's.
+    """
+    number = features.num_examples
+    files = len(writer.files)
+    for shard in range(files):
+        first, end = shard * number // files, (shard + 1) * number // files
+        for begin in range(first, end, _EXAMPLES_AT_ONCE):
+            part = features.select(
+                slice(begin, min(begin + _EXAMPLES_AT_ONCE, end))
+            )
+            flat, _ = encode_records(_columns(part, schema), schema.fields)
+            content = flat.tobytes()
+            if compression == "GZIP":
+                # Gzip files may be joined; without a time of day in them
+                # the same records are the same bytes.
+                content = gzip.compress(content, _GZIP_LEVEL, mtime=0)
+            writer.write(shard, content, part.num_examples)
+
+
+def build_metadata(
+    features, schema, task, tokenizer, settings, examples, directory
+):
+    """The JSON beside the records, without the list of files.
+
+    Args:
+      features: ``Features`` that are written.
+      schema: ``FinetuningSchema``.
+      task: ``albert.tasks.table.Task``, with its labels.
+      tokenizer: ``albert.text.tokenizer.Tokenizer``.
+      settings: dict, what else the records depend on.
+      examples: what was read of the task's files.
+      directory: where the JSON will be; paths in it are relative to that.
+
+    Returns:
+      dict. It holds nothing of the run itself (times, processes), so that
+      the same command writes the same JSON.
+    """
+    lengths = features.lengths()
+    return {
+        "kind": schema.kind,
+        "task": task.name,
+        "task_kind": schema.task_kind,
+        "labels": list(task.labels or ()),
+        "labeled": examples.labels is not None,
+        "max_seq_length": schema.max_seq_length,
+        "choices": schema.choices,
+        "vocabulary": {
+            "size": tokenizer.vocabulary_size,
+            "fingerprint": tokenizer.fingerprint,
+            "model_file": os.path.relpath(
+                tokenizer.model_file, directory or "."
+            ),
+        },
+        "settings": settings,
+        "examples_sha256": fingerprint(examples),
+        "statistics": {
+            "examples": features.num_examples,
+            "mean_length": float(lengths.mean()),
+            "longest": features.max_length(),
+            "full_length_share": float(
+                (lengths == schema.max_seq_length).mean()
+            ),
+        },
+    }
+
+
+def fingerprint(examples):
+    """SHA-256 of texts and labels as they were read: a dataclass of lists."""
+    total = hashlib.sha256()
+    for field in dataclasses.fields(examples):
+        value = getattr(examples, field.name)
+        if isinstance(value, np.ndarray):
+            value = value.tolist()
+        total.update(json.dumps([field.name, value]).encode())
+    return total.hexdigest()
+
+
+def _columns(features, schema):
+    """Arrays for each field of the schema."""
+    number = features.num_examples
+    padded = features.padded(schema.max_seq_length)
+    columns = {
+        name: padded[name].reshape(number, -1)
+        for name in ("input_ids", "input_mask", "segment_ids")
+    }
+    columns["is_real_example"] = np.ones((number, 1), np.int32)
+    labels = padded.get("label_ids")
+    if schema.task_kind == "tagging":
+        if labels is None:
+            labels = np.full((number, schema.max_seq_length), -1, np.int32)
+        columns["label_ids"] = np.maximum(labels, 0)
+        columns["label_mask"] = (labels >= 0).astype(np.int32)
+    else:
+        if labels is None:
+            labels = np.zeros(number, np.int32)
+        columns["label_ids"] = labels[:, None]
+    return columns
