@@ -16,6 +16,7 @@ import sentencepiece
 
 from albert.errors import UserError
 from albert.text import normalization
+from albert.text.offsets import SpanEncoder
 
 CONTROL_PIECES = ("[CLS]", "[SEP]", "[MASK]")
 DIGIT_COMMA_RULES = ("original", "stripped")
@@ -59,8 +60,7 @@ class Tokenizer:
             it runs (``tokenization.py`` line 69 compares a character with
             three bytes, which is never true). "stripped" takes that "▁" off
             again where the piece continues a word, as was intended there.
-            Vocabularies made with the original's settings hold no such
-            piece: digits and punctuation are never joined.
+            Few vocabularies hold such a piece.
 
         Raises:
           UserError: the file is missing, not a SentencePiece model, or has
@@ -92,6 +92,7 @@ class Tokenizer:
             for piece, replacement in self._replaced_pieces.items()
         }
         self.fingerprint = self._compute_fingerprint()
+        self._span_encoder = self._build_span_encoder()
 
     def __repr__(self):
         return (
@@ -132,6 +133,21 @@ class Tokenizer:
         if self._replaced_ids:
             rows = [self._replace_ids(ids) for ids in rows]
         return rows
+
+    def encode_with_offsets(self, texts):
+        """Encodes texts and says where in them each piece stands.
+
+        Runs on one thread; about six times the work of ``encode_batch``.
+
+        Args:
+          texts: iterable of str.
+
+        Returns:
+          ``albert.text.offsets.PieceSpans``: the ids of ``encode_batch``,
+          joined, with the characters of the original texts that each piece
+          came from.
+        """
+        return self._span_encoder.encode(list(texts))
 
     def tokenize(self, text):
         """Returns the pieces of ``text``: list of str.
@@ -277,6 +293,18 @@ class Tokenizer:
         return [
             replacement for id_ in ids for replacement in table.get(id_, (id_,))
         ]
+
+    def _build_span_encoder(self):
+        to_id = self._processor.piece_to_id
+        return SpanEncoder(
+            self._processor,
+            self.pieces,
+            self.lower_case,
+            {
+                to_id(piece): [(to_id(part), part) for part in parts]
+                for piece, parts in self._replaced_pieces.items()
+            },
+        )
 
     def _compute_fingerprint(self):
         digest = hashlib.sha256(self.model_proto)

@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pieces with the characters of the original text that they came from.
+
+A text is changed twice on its way to pieces: by ``normalization.py`` (spaces
+joined, NFKD, marks dropped, lower case) and by the normaliser inside the
+SentencePiece model. Both work from left to right, so each is described by the
+place where every one of its characters begins in what it was given. A
+character ends where the next one begins that begins later: "ﬁ" gives "f" and
+"i", which both stand for the whole ligature, and "e" with a combining accent
+gives an "e" that stands for both.
+"""
+
+import dataclasses
+import functools
+import sys
+
+import numpy as np
+
+from albert.text import normalization
+
+_SPACE_MARKS = ("\u2581", " ")
+_SPACE = ord(" ")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PieceSpans:
+    """Pieces of R texts, T together, and where in the texts they stand.
+
+    Piece t of text r stands for ``text[starts[t]:ends[t]]``, and
+    ``row_splits[r] <= t < row_splits[r + 1]``. Spans hold no white space at
+    their ends; a piece of nothing else ("▁" by itself) has an empty span in
+    front of the next piece. Within a text neither starts nor ends decrease.
+    Every other character is in some span, if the text gives any piece but
+    "▁": one that the normalisation drops belongs to the character before it.
+    Pieces that share a character ("½" gives "1", "⁄", "2") share the span.
+
+    Attributes:
+      ids: int32 [T], as ``Tokenizer.encode`` gives them.
+      row_splits: int64 [R + 1].
+      starts, ends: int32 [T], characters (not bytes) of the original text.
+    """
+
+    ids: np.ndarray
+    row_splits: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+
+    def row(self, index):
+        """Returns (ids, starts, ends) of one text."""
+        part = slice(*self.row_splits[index : index + 2])
+        return self.ids[part], self.starts[part], self.ends[part]
+
+
+class SpanEncoder:
+    """Encodes texts with spans; ``Tokenizer.encode_with_offsets`` uses it."""
+
+    def __init__(self, processor, pieces, lower_case, replaced_pieces):
+        """Prepares the tables.
+
+        Args:
+          processor: ``sentencepiece.SentencePieceProcessor``.
+          pieces: list of V str, id to piece.
+          lower_case: bool, of the normalisation.
+          replaced_pieces: dict from the id of a piece to the pairs (id,
+            piece) that the digit-comma rule puts in its place.
+        """
+        self._processor = processor
+        self._pieces = pieces
+        self._lengths = np.array([len(piece) for piece in pieces], np.int64)
+        self._lower_case = lower_case
+        # The mark that the model puts before a text, or nothing.
+        mark = processor.normalize("a")[:1]
+        self._prefix = mark if mark in _SPACE_MARKS else ""
+        self._replacements = {
+            id_: _replacement(pieces[id_], parts)
+            for id_, parts in replaced_pieces.items()
+        }
+        self._byte_ids = {
+            id_ for id_ in range(len(pieces)) if processor.is_byte(id_)
+        }
+
+    def encode(self, texts):
+        """Encodes a list of str.
+
+        Returns:
+          ``PieceSpans``.
+        """
+        normalized = normalization.normalize_batch(texts, self._lower_case)
+        rows = self._processor.encode(normalized, out_type=int, num_threads=1)
+        spans = [
+            self._encode_row(*row)
+            for row in zip(texts, normalized, rows, strict=True)
+        ]
+        columns = zip(*spans, strict=True) if spans else ([], [], [])
+        ids, starts, ends = (
+            np.concatenate([np.zeros(0, np.int32), *column]).astype(np.int32)
+            for column in columns
+        )
+        lengths = [len(row_ids) for row_ids, _, _ in spans]
+        row_splits = np.cumsum([0, *lengths], dtype=np.int64)
+        return PieceSpans(ids, row_splits, starts, ends)
+
+    def _encode_row(self, text, normalized, ids):
+        if not ids:
+            return (np.zeros(0, np.int32),) * 3
+        codes = _code_points(text)
+        words = np.flatnonzero(~_is_white_space(codes))
+        origins = _origins(
+            text, codes, words, len(normalized), self._lower_case
+        )
+        first, last, origins = self._piece_bounds(normalized, ids, origins)
+        # What is dropped before the first character belongs to it.
+        origins[origins <= origins[len(self._prefix)]] = 0
+        origins[-1] = len(text)
+        # The mark in front is no character of the text.
+        first = np.maximum(first, len(self._prefix))
+        last = np.maximum(last, first)
+        if self._replacements:
+            ids, first, last = self._replace(ids, first, last)
+        starts, ends = _spans(origins, first, last)
+        starts, ends = _trim(words, len(text), starts, ends)
+        # An empty part between pieces of one character has its span.
+        return np.array(ids, np.int32), starts, np.maximum.accumulate(ends)
+
+    def _piece_bounds(self, normalized, ids, origins):
+        """Where the pieces stand in the string that the model made.
+
+        Args:
+          normalized: str.
+          ids: list of int, before the digit-comma rule.
+          origins: int64 [len(normalized) + 1], first character in the
+            original text of every character.
+
+        Returns:
+          first, last: int64 [len(ids)], positions in the model's string, the
+            second one behind the piece; and the origins of that string's
+            characters, one more than it has.
+        """
+        mark = self._prefix or _SPACE_MARKS[0]
+        string = "".join([self._pieces[id_] for id_ in ids])
+        if string == self._prefix + normalized.replace(" ", mark):
+            last = np.cumsum(self._lengths[ids])
+            first = last - self._lengths[ids]
+            prefix = np.repeat(origins[:1], len(self._prefix))
+            return first, last, np.concatenate([prefix, origins])
+        # Unknown characters or bytes, or the model's normaliser changed the
+        # text: ask what each piece stands for, and where that came from.
+        string, offsets = self._processor.normalize(
+            normalized, with_offsets=True
+        )
+        surfaces = self._processor.encode(normalized, out_type=str)
+        origins = origins[np.array(offsets)]
+        if not self._byte_ids:
+            lengths = np.fromiter(map(len, surfaces), np.int64, len(surfaces))
+            last = np.cumsum(lengths)
+            return last - lengths, last, origins
+        # A byte piece stands for a part of a character: count in bytes.
+        lengths = np.array(
+            [
+                1 if id_ in self._byte_ids else len(surface.encode())
+                for id_, surface in zip(ids, surfaces, strict=True)
+            ]
+        )
+        character = np.repeat(
+            np.arange(len(string)), [len(char.encode()) for char in string]
+        )
+        last = np.cumsum(lengths)
+        return character[last - lengths], character[last - 1] + 1, origins
+
+    def _replace(self, ids, first, last):
+        """Applies the digit-comma rule to the pieces and their bounds."""
+        if self._replacements.keys().isdisjoint(ids):
+            return ids, first, last
+        rows = []
+        for id_, begin, end in zip(
+            ids, first.tolist(), last.tolist(), strict=True
+        ):
+            # Counted from the end, because a mark in front may be cut off.
+            for part, from_end, to_end in self._replacements.get(
+                id_, ((id_, end - begin, 0),)
+            ):
+                rows.append((part, end - from_end, end - to_end))
+        ids, first, last = np.array(rows).T
+        return ids, first, last
+
+
+def _replacement(piece, parts):
+    """Says which characters of a piece the parts in its place stand for.
+
+    Args:
+      piece: str such as "▁20,".
+      parts: list of (id, str); the last one is the comma.
+
+    Returns:
+      list of (id, begin, end), counted backwards from the end of the piece:
+      the comma is (id, 1, 0).
+    """
+    *number, comma = parts
+    characters = [
+        len(piece) - index
+        for index, char in enumerate(piece[:-1])
+        if char not in _SPACE_MARKS
+    ]
+    texts = [_without_marks(part) for _, part in number]
+    bounds = []
+    done = 0
+    for (id_, _), text in zip(number, texts, strict=True):
+        if len("".join(texts)) != len(characters):
+            # The model changed the characters: each part stands for all.
+            bounds.append((id_, characters[0], 1))
+        elif text:
+            begin = characters[done]
+            done += len(text)
+            bounds.append((id_, begin, characters[done - 1] - 1))
+        else:
+            here = characters[done] if done < len(characters) else 1
+            bounds.append((id_, here, here))
+    return [*bounds, (comma[0], 1, 0)]
+
+
+def _without_marks(piece):
+    return "".join(char for char in piece if char not in _SPACE_MARKS)
+
+
+def _spans(origins, first, last):
+    """Characters of the original text for bounds in the model's string."""
+    starts = origins[first]
+    # A character ends where the next one begins that begins later.
+    following = np.searchsorted(origins, origins[last - 1], side="right")
+    ends = origins[np.minimum(following, len(origins) - 1)]
+    return starts, np.where(last > first, ends, starts)
+
+
+def _trim(words, length, starts, ends):
+    """Cuts white space off spans.
+
+    Args:
+      words: int64, ascending: the characters that are no white space.
+      length: of the text.
+      starts, ends: int64 [n].
+    """
+    following = np.append(words, length)[np.searchsorted(words, starts)]
+    before = np.append(words, -1)[np.searchsorted(words, ends) - 1]
+    return following, np.maximum(before + 1, following)
+
+
+def _origins(text, codes, words, length, lower_case):
+    """Where each character of the normalised text begins in the original.
+
+    Args:
+      text: str.
+      codes: uint32 [len(text)], its code points.
+      words: int64, the characters that are no white space.
+      length: of the normalised text.
+      lower_case: bool.
+
+    Returns:
+      int64 [length + 1]; the last one is the length of the text.
+    """
+    if text.isascii() and length == len(text):
+        return np.arange(length + 1)
+    # Runs of white space inside the text become one space each.
+    gaps = np.flatnonzero(np.diff(words) > 1)
+    starts = np.insert(words, gaps + 1, words[gaps] + 1)
+    codes = np.insert(codes[words], gaps + 1, _SPACE)
+    # NFKD reorders nothing but marks, which are dropped: so it is exact to
+    # take the characters one by one.
+    distinct, places = np.unique(codes, return_inverse=True)
+    counts = np.array(
+        [_normalized_length(code, lower_case) for code in distinct.tolist()]
+    )
+    return np.append(np.repeat(starts, counts[places]), len(text))
+
+
+@functools.cache
+def _normalized_length(code, lower_case):
+    if code == _SPACE:
+        return 1
+    return len(normalization.normalize(chr(code), lower_case))
+
+
+def _code_points(text):
+    if text.isascii():
+        return np.frombuffer(text.encode("ascii"), np.uint8)
+    byte_order = "le" if sys.byteorder == "little" else "be"
+    return np.frombuffer(text.encode(f"utf-32-{byte_order}"), np.uint32)
+
+
+def _is_white_space(codes):
+    # Clipped: what lies beyond the table is like its last entry.
+    return _white_space_table().take(codes, mode="clip")
+
+
+@functools.cache
+def _white_space_table():
+    # U+3000 is the last character that str.split takes for white space.
+    return np.array([chr(code).isspace() for code in range(0x3002)])
