@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Examples as ids, and what to say about how they became that."""
+
+import dataclasses
+
+import numpy as np
+
+from albert.tasks.features import Features
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class WordPositions:
+    """Where the first piece of each word is: words of all sentences, joined.
+
+    Attributes:
+      rows: int64 [words], the sequence; -1 for a word without pieces.
+      columns: int64 [words], the position in that sequence.
+      splits: int64 [N + 1]; sentence n has the words splits[n] to
+        splits[n + 1] - 1.
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+    splits: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Featurized:
+    """Examples as the model reads them.
+
+    Attributes:
+      features: ``Features``. Of tagging, each sequence is one example there,
+        and a long sentence has several.
+      truncated: int, examples that lost pieces; of tagging, sentences that
+        were cut in several sequences and lost nothing.
+      longest: int, pieces of the longest example before that, [CLS] and
+        [SEP] counted.
+      empty: int, examples with a sequence without pieces; of tagging, words
+        without.
+      word_positions: ``WordPositions`` of tagging, else None.
+    """
+
+    features: Features
+    truncated: int
+    longest: int
+    empty: int
+    word_positions: WordPositions | None = None
+
+    def summary(self):
+        """One line for the log."""
+        line = (
+            f"{self.features.num_examples} examples, longest "
+            f"{self.longest} pieces, {self.truncated} cut"
+        )
+        if self.empty:
+            line += f", {self.empty} without pieces"
+        return line

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Metrics of the tasks, as the benchmarks define them.
+
+GLUE: arXiv:1804.07461, section 3; entities: the CoNLL-2003 shared task.
+Computed by scikit-learn, SciPy and seqeval, which are imported when used: they
+take a second.
+"""
+
+import math
+import warnings
+
+import numpy as np
+from absl import logging
+
+from albert.errors import UserError
+from albert.tasks import tag_schemes
+from albert.tasks.task import GLUE_SCORE
+
+
+def compute(task, labels, predictions):
+    """Computes the metrics of a task.
+
+    Args:
+      task: ``Task`` with labels.
+      labels: gold labels: int [N] of a classification or multiple choice,
+        float [N] of a regression, list of lists of BIO tags of tagging.
+      predictions: the same kind of values.
+
+    Returns:
+      dict of float: the task's metrics, ``GLUE_SCORE`` where the task has
+      that, and F1 of each
+      type ("entity_f1_PER") of tagging. 0 where a metric is
+      not defined, such as the correlation with a constant, so that
+      checkpoints can always be compared; this is logged.
+    """
+    results = {
+        name: float(METRICS[name](labels, predictions)) for name in task.metrics
+    }
+    if task.best_metric == GLUE_SCORE:
+        results[GLUE_SCORE] = float(np.mean(list(results.values())))
+    if task.kind == "tagging":
+        results |= _f1_of_types(labels, predictions)
+    return results
+
+
+def baseline(task, labels, train_labels=None):
+    """What a model reaches that gives one answer to everything.
+
+    Args:
+      task: ``Task`` with labels.
+      labels: gold labels, see ``compute``.
+      train_labels: labels that the answer is taken from; by default the gold
+        labels themselves.
+
+    Returns:
+      dict of float: the metrics of answering the commonest label, the mean
+      of a regression, or O of tagging.
+    """
+    seen = labels if train_labels is None else train_labels
+    if task.kind == "tagging":
+        constant = [[tag_schemes.OUTSIDE] * len(tags) for tags in labels]
+    elif task.kind == "regression":
+        constant = np.full(len(labels), np.mean(seen))
+    else:
+        constant = np.full(len(labels), np.bincount(seen).argmax())
+    results = compute(task, labels, constant)
+    names = (*task.metrics, GLUE_SCORE)
+    return {name: results[name] for name in names if name in results}
+
+
+def check_finite(logits):
+    """Refuses outputs that no metric can judge.
+
+    Raises:
+      UserError: there is a NaN or an infinity.
+    """
+    if not np.isfinite(logits).all():
+        raise UserError(
+            "the model's outputs are not finite: it has diverged; train it "
+            "again with a smaller --learning_rate"
+        )
+
+
+# ------------------------------------------------------------ single metrics
+
+
+def _accuracy(labels, predictions):
+    import sklearn.metrics
+
+    if len(labels) and isinstance(labels[0], list):
+        labels, predictions = _joined(labels), _joined(predictions)
+    return sklearn.metrics.accuracy_score(labels, predictions)
+
+
+def _f1(labels, predictions):
+    """F1 of label 1 of two, as GLUE wants it of MRPC and QQP."""
+    import sklearn.metrics
+
+    return sklearn.metrics.f1_score(labels, predictions, zero_division=0.0)
+
+
+def _macro_f1(labels, predictions):
+    import sklearn.metrics
+
+    return sklearn.metrics.f1_score(
+        labels, predictions, average="macro", zero_division=0.0
+    )
+
+
+def _matthews(labels, predictions):
+    import sklearn.metrics
+
+    # 0 by definition, where scikit-learn warns.
+    if not np.ptp(labels) or not np.ptp(predictions):
+        return 0.0
+    return sklearn.metrics.matthews_corrcoef(labels, predictions)
+
+
+def _mse(labels, predictions):
+    import sklearn.metrics
+
+    return sklearn.metrics.mean_squared_error(labels, predictions)
+
+
+def _pearson(labels, predictions):
+    import scipy.stats
+
+    return _correlation(scipy.stats.pearsonr, labels, predictions)
+
+
+def _spearman(labels, predictions):
+    import scipy.stats
+
+    return _correlation(scipy.stats.spearmanr, labels, predictions)
+
+
+def _correlation(function, labels, predictions):
+    labels, predictions = (
+        np.asarray(values, np.float64) for values in (labels, predictions)
+    )
+    result = math.nan
+    if len(labels) > 1 and np.ptp(labels) and np.ptp(predictions):
+        with warnings.catch_warnings():
+            # Nearly constant values: the result is good or it is NaN.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            result = float(function(labels, predictions).statistic)
+    if math.isfinite(result):
+        return result
+    logging.warning(
+        "predictions or labels are all the same: their correlation is not "
+        "defined, 0 is reported"
+    )
+    return 0.0
+
+
+def _entity_f1(labels, predictions):
+    import seqeval.metrics
+
+    return seqeval.metrics.f1_score(labels, predictions, zero_division=0)
+
+
+def _entity_precision(labels, predictions):
+    import seqeval.metrics
+
+    return seqeval.metrics.precision_score(labels, predictions, zero_division=0)
+
+
+def _entity_recall(labels, predictions):
+    import seqeval.metrics
+
+    return seqeval.metrics.recall_score(labels, predictions, zero_division=0)
+
+
+METRICS = {
+    "accuracy": _accuracy,
+    "f1": _f1,
+    "macro_f1": _macro_f1,
+    "matthews": _matthews,
+    "pearson": _pearson,
+    "spearman": _spearman,
+    "mse": _mse,
+    "entity_f1": _entity_f1,
+    "entity_precision": _entity_precision,
+    "entity_recall": _entity_recall,
+}
+
+
+def _f1_of_types(labels, predictions):
+    """Returns dict of "entity_f1_TYPE" to float."""
+    import seqeval.metrics
+
+    types = sorted(
+        {
+            tag_schemes.entity_type(tag)
+            for tag in (*_joined(labels), *_joined(predictions))
+        }
+        - {None}
+    )
+    if not types:
+        return {}
+    # seqeval sorts the types too.
+    scores = seqeval.metrics.f1_score(
+        labels, predictions, average=None, zero_division=0
+    )
+    return {
+        f"entity_f1_{type_}": float(score)
+        for type_, score in zip(types, scores, strict=True)
+    }
+
+
+def _joined(lists):
+    return [value for list_ in lists for value in list_]

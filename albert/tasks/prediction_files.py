@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Predictions → files: to read, to hand in, to compare."""
+
+import io
+import os
+
+import numpy as np
+
+from albert import model_directory
+
+# A picture of more labels than this would have unreadable numbers in it.
+_MOST_NUMBERED_LABELS = 12
+_MOST_NAMED_LABELS = 60
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def write_predictions(task, directory, split, examples, predictions):
+    """Writes the predictions of one split, each file atomically.
+
+    Args:
+      task: ``Task`` with labels.
+      directory: str, created where it does not exist.
+      split: str, such as "test_matched".
+      examples: what was read.
+      predictions: ``Predictions``.
+
+    Returns:
+      list of str, the files: ``<split>_predictions.tsv`` to read (of tagging
+      ``<split>_predictions.txt`` with the columns word, tag where known,
+      predicted tag), the file that GLUE's server takes, RACE's answers as
+      JSON.
+
+    Raises:
+      UserError: a file cannot be written.
+    """
+    os.makedirs(directory, exist_ok=True)
+    written = []
+
+    def write(name, lines):
+        path = os.path.join(directory, name)
+        model_directory.write_file(
+            path, "".join(f"{line}\n" for line in lines).encode()
+        )
+        written.append(path)
+
+    if task.kind == "tagging":
+        write(f"{split}_predictions.txt", _conll_lines(examples, predictions))
+        return written
+    answers = _answers(task, predictions)
+    table = _table(task, examples, answers, predictions)
+    write(f"{split}_predictions.tsv", map(_tsv_line, table))
+    if split in task.submissions:
+        write(
+            task.submissions[split],
+            map(
+                _tsv_line,
+                [("index", "prediction")]
+                + list(
+                    zip(
+                        examples.ids,
+                        _submitted(task, answers, predictions),
+                        strict=True,
+                    )
+                ),
+            ),
+        )
+    if task.kind == "multiple_choice":
+        path = os.path.join(directory, f"{split}_answers.json")
+        model_directory.write_json(
+            path, dict(zip(examples.ids, answers, strict=True))
+        )
+        written.append(path)
+    return written
+
+
+def write_numbered(task, directory, split, predictions):
+    """Writes the predictions of records, whose texts are not at hand.
+
+    Args:
+      task: ``Task`` with labels.
+      directory: str, created where it does not exist.
+      split: str, such as "test".
+      predictions: ``Predictions``.
+
+    Returns:
+      list of str: ``<split>_predictions.tsv``, with the record's number from
+      0; of tagging, the tags of its words.
+
+    Raises:
+      UserError: the file cannot be written.
+    """
+    os.makedirs(directory, exist_ok=True)
+    columns = {}
+    if task.kind == "tagging":
+        columns["prediction"] = [" ".join(tags) for tags in predictions.values]
+    else:
+        columns["prediction"] = _answers(task, predictions)
+        columns |= _probabilities(task, predictions)
+    numbers = map(str, range(len(columns["prediction"])))
+    rows = [("record", *columns), *zip(numbers, *columns.values(), strict=True)]
+    path = os.path.join(directory, f"{split}_predictions.tsv")
+    model_directory.write_file(
+        path, "".join(f"{_tsv_line(row)}\n" for row in rows).encode()
+    )
+    return [path]
+
+
+def write_confusion_matrix(path, task, labels, predictions):
+    """Draws which labels are taken for which.
+
+    Args:
+      path: str, a .png file.
+      task: ``Task`` with labels, not a regression.
+      labels: gold labels, see ``metrics.compute``.
+      predictions: ``Predictions``.
+
+    Raises:
+      UserError: the file cannot be written.
+    """
+    import sklearn.metrics
+    from matplotlib.figure import Figure
+
+    gold, predicted = labels, predictions.values
+    if task.kind == "tagging":
+        number = {label: i for i, label in enumerate(task.labels)}
+        gold, predicted = (
+            [number[tag] for tags in lists for tag in tags]
+            for lists in (gold, predicted)
+        )
+    size = len(task.labels)
+    counts = sklearn.metrics.confusion_matrix(
+        gold, predicted, labels=np.arange(size)
+    )
+    # Colours by row: a rare label is as visible as a common one.
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    inches = min(4 + 0.4 * size, 16)
+    figure = Figure(figsize=(inches + 1, inches), layout="constrained")
+    axis = figure.subplots()
+    image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(image, ax=axis, label="share of the row")
+    if size <= _MOST_NUMBERED_LABELS:
+        for (row, column), count in np.ndenumerate(counts):
+            axis.text(
+                column,
+                row,
+                str(count),
+                ha="center",
+                va="center",
+                color="white" if shares[row, column] > 0.5 else "black",
+            )
+    if size <= _MOST_NAMED_LABELS:
+        # "$" would begin a formula.
+        names = [label.replace("$", r"\$") for label in task.labels]
+        axis.set_xticks(range(size), names, rotation=90 if size > 3 else 0)
+        axis.set_yticks(range(size), names)
+    axis.set(
+        xlabel="predicted",
+        ylabel="gold",
+        title=f"{task.name}: {counts.trace()} of {counts.sum()} right",
+    )
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=110)
+    model_directory.write_file(path, picture.getvalue())
+
+
+# ------------------------------------------------------------------- content
+
+
+def _answers(task, predictions):
+    """Returns predictions as text: labels, or numbers of a regression."""
+    if task.kind == "regression":
+        return [f"{value:.4f}" for value in predictions.values]
+    return [task.labels[number] for number in predictions.values]
+
+
+def _submitted(task, answers, predictions):
+    if task.value_range is None:
+        return answers
+    return [f"{v:.4f}" for v in np.clip(predictions.values, *task.value_range)]
+
+
+def _table(task, examples, answers, predictions):
+    """Yields the rows of the table to read, its header first."""
+    columns = {"id": examples.ids}
+    if task.kind == "multiple_choice":
+        columns["question"] = examples.questions
+        for number, label in enumerate(task.labels):
+            columns[f"option {label}"] = [o[number] for o in examples.options]
+    else:
+        columns["text"] = examples.texts
+        if examples.texts_b is not None:
+            columns["text_b"] = examples.texts_b
+    if examples.labels is not None:
+        gold = examples.labels
+        if task.kind == "regression":
+            gold = [f"{value:g}" for value in gold]
+        columns["label"] = gold
+    columns["prediction"] = answers
+    columns |= _probabilities(task, predictions)
+    yield columns.keys()
+    yield from zip(*columns.values(), strict=True)
+
+
+def _probabilities(task, predictions):
+    """Returns columns of the probabilities of the labels, if there are any."""
+    if predictions.probabilities is None:
+        return {}
+    return {
+        f"probability of {label}": [
+            f"{p:.4f}" for p in predictions.probabilities[:, number]
+        ]
+        for number, label in enumerate(task.labels)
+    }
+
+
+def _tsv_line(fields):
+    return "\t".join(field.translate(_ESCAPES) for field in fields)
+
+
+def _conll_lines(examples, predictions):
+    """Yields word, gold tag if known, predicted tag; tabs between them."""
+    gold = examples.labels or predictions.values
+    for words, tags, predicted in zip(
+        examples.sentences, gold, predictions.values, strict=True
+    ):
+        columns = [words, predicted]
+        if examples.labels is not None:
+            columns.insert(1, tags)
+        for fields in zip(*columns, strict=True):
+            yield _tsv_line(fields)
+        yield ""

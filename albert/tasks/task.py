@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a task is: its files, labels, metrics and recipe."""
+
+import dataclasses
+
+from albert.errors import UserError
+from albert.tasks import tag_schemes
+from albert.tasks.conll_files import find_types
+
+# The mean of a task's metrics, which is what enters GLUE's average.
+GLUE_SCORE = "glue_score"
+
+KINDS = ("classification", "regression", "multiple_choice", "tagging")
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How a task is trained unless flags say otherwise.
+
+    Attributes:
+      learning_rate: float.
+      train_batch_size: int, examples of an update.
+      num_train_steps: int, or None to train ``num_train_epochs``.
+      num_warmup_steps: int, or None for ``warmup_proportion`` of the steps.
+      num_train_epochs: float.
+      warmup_proportion: float.
+      dropout: float, of the encoder; None leaves the configuration's.
+      classifier_dropout: float.
+      max_seq_length: int.
+    """
+
+    learning_rate: float = 2e-5
+    train_batch_size: int = 32
+    num_train_steps: int | None = None
+    num_warmup_steps: int | None = None
+    num_train_epochs: float = 3.0
+    warmup_proportion: float = 0.1
+    dropout: float | None = None
+    classifier_dropout: float = 0.1
+    max_seq_length: int = 512
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """One task.
+
+    Attributes:
+      name: str, as in ``--task_name``.
+      kind: one of ``KINDS``.
+      folder: str, its folder in the data directory; "" for none.
+      files: dict from split to ``TsvFile``, ``RaceFolder`` or ``ConllFile``.
+        A split is "train", or begins with "dev" or "test".
+      labels: tuple of str, index to label; None where they are found in the
+        training data; empty for a regression.
+      metrics: tuple of names of ``albert.tasks.metrics.METRICS``.
+      best_metric: str, the one the best checkpoint is chosen by, on the
+        first dev split: one of ``metrics``, or ``GLUE_SCORE``. Larger is
+        better.
+      recipe: ``Recipe``.
+      submissions: dict from test split to the file name that GLUE's server
+        wants.
+      value_range: (lowest, highest) value of a regression, or None.
+      trained_as: str, the task whose training data and labels this task
+        uses, where it has no training data itself.
+    """
+
+    name: str
+    kind: str
+    folder: str
+    files: dict
+    labels: tuple | None
+    metrics: tuple
+    best_metric: str
+    recipe: Recipe
+    submissions: dict = dataclasses.field(default_factory=dict)
+    value_range: tuple | None = None
+    trained_as: str | None = None
+
+    @property
+    def num_labels(self):
+        """Outputs of the head: 1 for a regression or a choice."""
+        if self.kind in ("regression", "multiple_choice"):
+            return 1
+        return len(self.labels)
+
+    @property
+    def choices(self):
+        """Sequences of an example: the options of multiple choice, else 1."""
+        return len(self.labels) if self.kind == "multiple_choice" else 1
+
+    def splits(self, purpose):
+        """Returns the names of the splits of a purpose, the main one first.
+
+        Args:
+          purpose: "train", "dev" or "test".
+        """
+        return [name for name in self.files if name.startswith(purpose)]
+
+    def with_labels(self, labels):
+        """Returns the task with its labels known.
+
+        Args:
+          labels: sequence of str: index to label, for example those that a
+            model directory remembers.
+
+        Raises:
+          UserError: the task has other labels, or these cannot be labels.
+        """
+        labels = tuple(labels)
+        if self.labels is not None and labels != self.labels:
+            raise UserError(
+                f"{self.name} has the labels {', '.join(self.labels)}, not "
+                f"{', '.join(labels)}: use a model of this task, or another "
+                "--task_name"
+            )
+        if self.kind == "regression":
+            return self
+        if len(set(labels)) != len(labels) or len(labels) < 2:
+            raise UserError(
+                f"labels {', '.join(labels) or 'none'}: {self.name} needs two "
+                "or more, each once"
+            )
+        if (
+            self.kind == "tagging"
+            and tag_schemes.bio_labels(
+                label[2:] for label in labels if label != tag_schemes.OUTSIDE
+            )
+            != labels
+        ):
+            raise UserError(
+                f"labels {', '.join(labels)}: {self.name} needs O, then B- "
+                "and I- of each type, types in alphabetical order"
+            )
+        return dataclasses.replace(self, labels=labels)
+
+    def with_labels_of(self, examples):
+        """Returns the task with its labels, found in examples if need be.
+
+        Args:
+          examples: what was read of the training data.
+
+        Raises:
+          UserError: they have fewer than two labels.
+        """
+        if self.labels is not None:
+            return self
+        if self.kind == "tagging":
+            labels = tag_schemes.bio_labels(find_types(examples))
+        else:
+            labels = sorted(set(examples.labels))
+        if len(labels) < 2:
+            raise UserError(
+                f"the training data of {self.name} has only the label "
+                f"{labels[0]!r}: a task needs two or more"
+            )
+        return self.with_labels(labels)

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A model that was trained for a task before: where it is, and which task."""
+
+import os
+
+from albert import model_directory
+from albert.errors import UserError
+
+
+def find(output_dir, init_checkpoint):
+    """Finds the model that is used without training.
+
+    Args:
+      output_dir: str; a model of a task there wins, so that the command that
+        trained it finds it again.
+      init_checkpoint: str, or None.
+
+    Returns:
+      str, a model directory or what ``init_checkpoint`` names.
+
+    Raises:
+      UserError: there is none, or ``output_dir`` holds one of pretraining.
+    """
+    if os.path.exists(os.path.join(output_dir, model_directory.TASK_FILE)):
+        return output_dir
+    if os.path.exists(os.path.join(output_dir, model_directory.CONFIG_FILE)):
+        raise UserError(
+            f"{output_dir} holds a model that is none of a task: use another "
+            "--output_dir; --init_checkpoint starts from that model"
+        )
+    if init_checkpoint:
+        return init_checkpoint
+    if os.path.isdir(os.path.join(output_dir, "run_1")):
+        raise UserError(
+            f"{output_dir} holds several runs: give the --num_runs that they "
+            f"were trained with, or --output_dir={output_dir}/run_1"
+        )
+    raise UserError(
+        f"{output_dir} holds no model of a task: give the --output_dir of a "
+        "run with --do_train, or a model with --init_checkpoint"
+    )
+
+
+def read_description(path):
+    """Returns what a model says of its task.
+
+    Args:
+      path: str, a model directory or one of its checkpoints, or weights from
+        elsewhere.
+
+    Returns:
+      dict as ``model_directory.write_task`` wrote it; empty where there is
+      none.
+
+    Raises:
+      UserError: it is damaged.
+    """
+    for directory in (path, os.path.dirname(path)):
+        if os.path.exists(os.path.join(directory, model_directory.TASK_FILE)):
+            return model_directory.read_task(directory)
+    return {}
+
+
+def check_task(task, path, description):
+    """Refuses a model of another task.
+
+    Args:
+      task: ``Task``.
+      path: str, the model, for the message.
+      description: of ``read_description``; nothing is refused where it is
+        empty.
+
+    Raises:
+      UserError: naming both.
+    """
+    if not description:
+        return
+    name, kind = description.get("task_name"), description.get("kind")
+    if name not in (task.name, task.trained_as):
+        raise UserError(
+            f"{path} holds a model of {name}, not of {task.name}: use "
+            f"another directory or --task_name={name}"
+        )
+    if kind != task.kind:
+        raise UserError(
+            f"{path} holds a model of a {kind}, not of a {task.kind}: "
+            f"{'leave out' if task.kind == 'regression' else 'give'} "
+            "--regression, or use another directory"
+        )
+
+
+def with_labels(task, path, description):
+    """Returns the task with the labels of the model.
+
+    Raises:
+      UserError: they are not known, or others than those of the task.
+    """
+    labels = description.get("labels")
+    if labels is not None:
+        return task.with_labels(labels)
+    if task.labels is None:
+        raise UserError(
+            f"{path} does not say what its labels are: give them with "
+            "--labels, in their order"
+        )
+    return task

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Texts to ids, against the original."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from albert.errors import UserError
+from albert.tasks import interface
+from albert.tasks.table import TASKS
+from albert.tasks.tsv_files import TextExamples
+from albert.text.tokenizer import Tokenizer
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
+TOKENIZER = Tokenizer(GOLDEN / "tokenization" / "spm2000.model")
+ROWS = [
+    row
+    for line in (GOLDEN / "classifier" / "features.jsonl")
+    .read_text("utf-8")
+    .splitlines()
+    if (row := json.loads(line))["is_real_example"]
+]
+WORDS = st.lists(
+    st.sampled_from(
+        ["the", "dog", "barked", "at", "night,", "1,999", "café", "’", "犬"]
+    ),
+    max_size=13,
+).map(" ".join)
+
+
+def featurize(name, texts, texts_b, length, labels=None):
+    examples = TextExamples(list(texts), texts, texts_b, labels)
+    return interface.featurize(TASKS[name], examples, TOKENIZER, length)
+
+
+def test_number_of_goldens():
+    assert len(ROWS) == 42
+    assert {row["max_seq_length"] for row in ROWS} == {16, 32}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_golden(row):
+    texts_b = None if row["raw_text_b"] is None else [row["raw_text_b"]]
+    featurized = featurize(
+        row["task"],
+        [row["raw_text_a"]],
+        texts_b,
+        row["max_seq_length"],
+        [row["label"]],
+    )
+    padded = featurized.features.padded(row["max_seq_length"])
+    for name in ("input_ids", "input_mask", "segment_ids"):
+        assert padded[name].tolist() == [row[name]]
+    label = featurized.features.per_example["label_ids"]
+    assert label.tolist() == [row["label_id"]]
+    regression = row["task"] == "sts-b"
+    assert label.dtype == (np.float32 if regression else np.int32)
+
+
+@pytest.mark.parametrize("length", [16, 32])
+def test_goldens_together(length):
+    rows = [row for row in ROWS if row["max_seq_length"] == length]
+    featurized = featurize(
+        "mrpc",
+        [row["raw_text_a"] for row in rows],
+        [row["raw_text_b"] or "" for row in rows],
+        length,
+    )
+    padded = featurized.features.padded(length)
+    for name in ("input_ids", "input_mask", "segment_ids"):
+        assert padded[name].tolist() == [row[name] for row in rows]
+    assert "label_ids" not in padded
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(WORDS, WORDS), max_size=5), st.integers(5, 23))
+def test_one_by_one(pairs, length):
+    texts, texts_b = ([pair[i] for pair in pairs] for i in range(2))
+    featurized = featurize("rte", texts, texts_b, length)
+    features = featurized.features
+    cut = 0
+    for number, (text, text_b) in enumerate(pairs):
+        a, b = TOKENIZER.encode(text), TOKENIZER.encode(text_b)
+        whole = len(a) + len(b)
+        while len(a) + len(b) > length - 3 and b:
+            (a if len(a) > len(b) else b).pop()
+        if not b:
+            a = a[: length - 2]
+        cut += len(a) + len(b) < whole
+        expected = [TOKENIZER.cls_id, *a, TOKENIZER.sep_id]
+        start = len(expected)
+        if b:
+            expected += [*b, TOKENIZER.sep_id]
+        row = slice(*features.row_splits[number : number + 2])
+        assert features.input_ids[row].tolist() == expected
+        assert features.segment_starts[number] == start
+    assert featurized.truncated == cut
+
+
+def test_report():
+    texts = ["the dog barked at night", "", "dog"]
+    sizes = [len(TOKENIZER.encode(text)) for text in texts]
+    featurized = featurize("cola", texts, None, 5)
+    assert featurized.longest == sizes[0] + 2
+    assert (featurized.truncated, featurized.empty) == (1, 1)
+    assert featurized.features.lengths().tolist() == [5, 2, sizes[2] + 2]
+    assert featurized.summary() == (
+        f"3 examples, longest {sizes[0] + 2} pieces, 1 cut, 1 without pieces"
+    )
+
+
+def test_no_examples():
+    assert featurize("cola", [], None, 16).features.num_examples == 0
+
+
+def test_length_too_small():
+    with pytest.raises(UserError, match="--max_seq_length 4"):
+        featurize("cola", ["dog"], None, 4)

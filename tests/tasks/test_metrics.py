@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Metrics, against the original and by hand."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+from albert.errors import UserError
+from albert.tasks import metrics
+from albert.tasks import selection
+from albert.tasks.table import TASKS
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "classifier"
+OUTPUTS = json.loads((GOLDEN / "metric_outputs.json").read_text())
+NER = TASKS["ner"].with_labels(("O", "B-LOC", "I-LOC", "B-PER", "I-PER"))
+NUMBERS = selection.get_task("tsv", regression=True)
+
+
+def golden_inputs(name):
+    with np.load(GOLDEN / "metric_inputs.npz", allow_pickle=False) as inputs:
+        real = inputs[f"{name}/is_real_example"] == 1
+        assert real.sum() == 46
+        return [inputs[f"{name}/{key}"][real] for key in ("labels", "logits")]
+
+
+@pytest.mark.parametrize("name", [n for n in OUTPUTS if "check" not in n])
+def test_golden(name):
+    labels, logits = golden_inputs(name)
+    task = TASKS[{"mismnli": "mnli"}.get(name, name)]
+    expected = OUTPUTS[name]
+    if name == "sts-b":
+        results = metrics.compute(NUMBERS, labels, logits)
+        assert abs(results["pearson"] - expected["pearson"]) < 1e-6
+        assert abs(results["mse"] - expected["MSE"]) < 1e-6
+        return
+    results = metrics.compute(task, labels, logits.argmax(axis=-1))
+    assert abs(results["accuracy"] - expected["eval_accuracy"]) < 1e-6
+    if name == "cola":
+        assert abs(results["matthews"] - expected["matthew_corr"]) < 1e-6
+
+
+def test_f1_is_of_label_1():
+    # 2 found, 1 wrongly found, 3 missed: precision 2/3, recall 2/5.
+    labels = [1, 1, 1, 1, 1, 0, 0]
+    predictions = [1, 1, 0, 0, 0, 1, 0]
+    results = metrics.compute(TASKS["mrpc"], labels, predictions)
+    assert results["f1"] == pytest.approx(0.5)
+    assert results["accuracy"] == pytest.approx(3 / 7)
+    assert results["glue_score"] == pytest.approx((0.5 + 3 / 7) / 2)
+
+
+def test_spearman_is_of_ranks():
+    results = metrics.compute(
+        TASKS["sts-b"], [1.0, 2.0, 3.0, 5.0], [-9.0, 0.1, 0.2, 40.0]
+    )
+    assert results["spearman"] == pytest.approx(1)
+    assert 0.7 < results["pearson"] < 0.99
+    assert results["glue_score"] == pytest.approx((1 + results["pearson"]) / 2)
+
+
+def test_matthews_of_three_labels():
+    labels = np.array([0, 1, 2, 0, 1, 2, 0])
+    right = metrics.compute(TASKS["ax"], labels, labels)
+    assert right["matthews"] == pytest.approx(1)
+    wrong = metrics.compute(TASKS["ax"], labels, (labels + 1) % 3)
+    assert wrong["matthews"] < -0.4
+
+
+def test_macro_f1():
+    task = TASKS["tsv"].with_labels(("a", "b", "c"))
+    results = metrics.compute(task, [0, 0, 0, 1, 2], [0, 0, 0, 1, 1])
+    assert results["macro_f1"] == pytest.approx((1 + 2 / 3 + 0) / 3)
+
+
+def test_entities():
+    gold = [["B-PER", "I-PER", "O", "B-LOC"], ["B-PER", "B-PER"]]
+    predicted = [["B-PER", "O", "O", "B-LOC"], ["B-PER", "I-PER"]]
+    results = metrics.compute(NER, gold, predicted)
+    # Of 4 entities only the place has both ends right; 3 are predicted.
+    assert results["entity_recall"] == pytest.approx(1 / 4)
+    assert results["entity_precision"] == pytest.approx(1 / 3)
+    assert results["entity_f1"] == pytest.approx(2 / 7)
+    assert results["accuracy"] == pytest.approx(4 / 6)
+    assert results["entity_f1_LOC"] == 1
+    assert results["entity_f1_PER"] == 0
+
+
+def test_no_entities_at_all():
+    results = metrics.compute(NER, [["O", "O"]], [["O", "O"]])
+    assert results == {
+        "entity_f1": 0,
+        "entity_precision": 0,
+        "entity_recall": 0,
+        "accuracy": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    "predictions", [np.full(5, 0.25), np.full(5, 1e9), np.zeros(5)]
+)
+def test_a_constant_has_no_correlation(predictions):
+    labels = np.array([0.5, 1, 2, 3, 5])
+    results = metrics.compute(TASKS["sts-b"], labels, predictions)
+    assert set(results.values()) == {0.0}
+    results = metrics.compute(TASKS["sts-b"], predictions, labels)
+    assert set(results.values()) == {0.0}
+
+
+def test_nearly_constant():
+    predictions = 1 + np.array([0, 0, 0, 0, 3e-16])
+    results = metrics.compute(TASKS["sts-b"], np.arange(5.0), predictions)
+    assert np.isfinite(list(results.values())).all()
+
+
+def test_one_example():
+    for name, labels in (("cola", [1]), ("mrpc", [0]), ("sts-b", [2.5])):
+        results = metrics.compute(TASKS[name], labels, labels)
+        assert np.isfinite(list(results.values())).all()
+
+
+@pytest.mark.parametrize("constant", [0, 1])
+def test_one_label_predicted(constant):
+    labels = np.array([0, 1, 1])
+    for name in ("cola", "mrpc", "ax"):
+        results = metrics.compute(TASKS[name], labels, np.full(3, constant))
+        assert np.isfinite(list(results.values())).all()
+        assert results.get("matthews", 0) == 0
+
+
+class TestBaseline:
+    def test_commonest_label(self):
+        labels = np.array([0, 1, 1, 1, 0, 0, 0])
+        assert metrics.baseline(TASKS["cola"], labels) == {
+            "matthews": 0,
+            "accuracy": 4 / 7,
+        }
+        train = np.array([1, 1, 0])
+        results = metrics.baseline(TASKS["mrpc"], labels, train)
+        assert results["accuracy"] == pytest.approx(3 / 7)
+        assert results["f1"] == pytest.approx(6 / 10)
+
+    def test_mean(self):
+        labels = np.array([1.0, 2, 6])
+        results = metrics.baseline(NUMBERS, labels)
+        assert results["mse"] == pytest.approx((4 + 1 + 9) / 3)
+        assert results["pearson"] == 0
+
+    def test_outside(self):
+        results = metrics.baseline(NER, [["O", "B-PER"], ["O"]])
+        assert results["accuracy"] == pytest.approx(2 / 3)
+        assert set(results) == set(NER.metrics)
+
+
+def test_diverged():
+    metrics.check_finite(np.zeros((2, 3)))
+    for value in (np.nan, np.inf):
+        with pytest.raises(UserError, match="smaller --learning_rate"):
+            metrics.check_finite(np.array([[0, value]]))

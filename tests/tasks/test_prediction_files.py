@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files of predictions."""
+
+import json
+
+import numpy as np
+import pytest
+
+from albert.errors import UserError
+from albert.tasks import prediction_files
+from albert.tasks import predictions as predictions_lib
+from albert.tasks.conll_files import TaggedSentences
+from albert.tasks.race_files import QuestionExamples
+from albert.tasks.table import TASKS
+from albert.tasks.tsv_files import TextExamples
+
+LOGITS = np.array([[0.0, 3.0, 1.0], [2.0, 0.0, 0.0]])
+PAIRS = TextExamples(["7", "3"], ["A\tb", "C"], ["D\\", "E\nf"])
+
+
+def lines(path):
+    content = path.read_bytes().decode()
+    assert content.endswith("\n")
+    return content.split("\n")[:-1]
+
+
+def write(tmp_path, task, split, examples, logits, **more):
+    predictions = predictions_lib.predict(task, logits, **more)
+    written = prediction_files.write_predictions(
+        task, str(tmp_path / "out"), split, examples, predictions
+    )
+    assert sorted(str(p) for p in (tmp_path / "out").iterdir()) == (
+        sorted(written)
+    )
+    return {path.name: path for path in (tmp_path / "out").iterdir()}
+
+
+def test_glue(tmp_path):
+    files = write(tmp_path, TASKS["mnli"], "test_mismatched", PAIRS, LOGITS)
+    assert lines(files["MNLI-mm.tsv"]) == [
+        "index\tprediction",
+        "7\tentailment",
+        "3\tcontradiction",
+    ]
+    table = lines(files["test_mismatched_predictions.tsv"])
+    assert table[0] == (
+        "id\ttext\ttext_b\tprediction\tprobability of contradiction"
+        "\tprobability of entailment\tprobability of neutral"
+    )
+    assert table[1] == "7\tA\\tb\tD\\\\\tentailment\t0.0420\t0.8438\t0.1142"
+    assert table[2].startswith("3\tC\tE\\nf\tcontradiction\t0.7870\t")
+
+
+@pytest.mark.parametrize("name", ["cola", "qnli", "ax", "mnli"])
+def test_submission_names(tmp_path, name):
+    task = TASKS[name]
+    split = task.splits("test")[0]
+    examples = TextExamples(["0", "1"], ["A", "B"])
+    logits = LOGITS[:, : task.num_labels]
+    files = write(tmp_path, task, split, examples, logits)
+    assert task.submissions[split] in files
+
+
+def test_dev_has_gold_and_no_submission(tmp_path):
+    examples = TextExamples(["0", "1"], ["A", "B"], labels=["1", "1"])
+    files = write(tmp_path, TASKS["cola"], "dev", examples, LOGITS[:, :2])
+    assert list(files) == ["dev_predictions.tsv"]
+    assert lines(files["dev_predictions.tsv"])[2].startswith("1\tB\t1\t0\t")
+
+
+def test_regression_is_clipped_for_glue_alone(tmp_path):
+    examples = TextExamples(["0", "1"], ["A", "B"], ["C", "D"])
+    logits = np.array([[5.25], [-0.125]], np.float32)
+    files = write(tmp_path, TASKS["sts-b"], "test", examples, logits)
+    assert lines(files["STS-B.tsv"])[1:] == ["0\t5.0000", "1\t0.0000"]
+    table = lines(files["test_predictions.tsv"])
+    assert table[0] == "id\ttext\ttext_b\tprediction"
+    assert table[1:] == ["0\tA\tC\t5.2500", "1\tB\tD\t-0.1250"]
+
+
+def test_race(tmp_path):
+    examples = QuestionExamples(
+        ids=["high9.txt-0", "middle5.txt-0"],
+        levels=["high", "middle"],
+        articles=["Long.", "Short."],
+        article_numbers=[0, 1],
+        questions=["Q\n1", "Q2"],
+        options=[list("wxyz"), list("abcd")],
+        labels=["D", "B"],
+    )
+    logits = np.array([[0, 1, 0, 2.0], [3, 0, 0, 0]])
+    files = write(tmp_path, TASKS["race"], "dev", examples, logits)
+    assert json.loads(files["dev_answers.json"].read_text()) == {
+        "high9.txt-0": "D",
+        "middle5.txt-0": "A",
+    }
+    table = [row.split("\t") for row in lines(files["dev_predictions.tsv"])]
+    assert table[1][:8] == ["high9.txt-0", "Q\\n1", *"wxyz", "D", "D"]
+    assert len(table[0]) == len(table[1]) == 12
+
+
+class TestTagging:
+    task = TASKS["ner"].with_labels(("O", "B-PER", "I-PER"))
+    words = TaggedSentences([["New York", "hums"], ["Ann"]])
+
+    def test_conll(self, tmp_path):
+        predictions = predictions_lib.Predictions([["B-PER", "O"], ["B-PER"]])
+        for labels, expected in (
+            (None, ["New York\tB-PER", "hums\tO", "", "Ann\tB-PER", ""]),
+            (
+                [["O", "O"], ["B-PER"]],
+                ["New York\tO\tB-PER", "hums\tO\tO", "", "Ann\tB-PER\tB-PER"]
+                + [""],
+            ),
+        ):
+            examples = TaggedSentences(self.words.sentences, labels)
+            (path,) = prediction_files.write_predictions(
+                self.task, str(tmp_path), "dev", examples, predictions
+            )
+            assert path == str(tmp_path / "dev_predictions.txt")
+            assert lines(tmp_path / "dev_predictions.txt") == expected
+
+    def test_confusion_matrix(self, tmp_path):
+        predictions = predictions_lib.Predictions([["B-PER", "O"], ["B-PER"]])
+        path = tmp_path / "confusion.png"
+        prediction_files.write_confusion_matrix(
+            str(path), self.task, [["O", "O"], ["B-PER"]], predictions
+        )
+        assert path.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("number", [2, 13, 67])
+def test_confusion_matrix_of_many_labels(tmp_path, number):
+    task = TASKS["tsv"].with_labels([f"$label {i}" for i in range(number)])
+    labels = np.arange(number)
+    predictions = predictions_lib.Predictions((labels + 1) % number)
+    path = tmp_path / "confusion.png"
+    prediction_files.write_confusion_matrix(
+        str(path), task, labels, predictions
+    )
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert [p.name for p in tmp_path.iterdir()] == ["confusion.png"]
+
+
+def test_not_finite():
+    with pytest.raises(UserError, match="not finite"):
+        predictions_lib.predict(TASKS["cola"], np.array([[0, np.nan]]))
