@@ -2,8 +2,9 @@
 PYTHON ?= python3.11
 DEMO := demo
 BIN := .venv/bin
+PEERS := .venv-peers
 
-.PHONY: demo test test-slow lint format setup clean-demo
+.PHONY: demo test test-slow test-peers lint format setup clean-demo
 
 setup: .venv/.installed
 
@@ -36,8 +37,13 @@ demo: setup
 	    --num_train_steps=2000 --save_checkpoints_steps=500
 	$(BIN)/python -m albert.fill_mask $(DEMO)/model \
 	    --text_file='data/sample/eval/*.txt' --num_sentences=6
+	$(BIN)/python run_classifier.py --task_name=tsv \
+	    --data_dir=data/sample/classification \
+	    --init_checkpoint=$(DEMO)/model --output_dir=$(DEMO)/classifier \
+	    --do_train --do_eval --do_predict
 	@echo
-	@echo "The model directory is $(DEMO)/model. Next:"
+	@echo "The model directories are $(DEMO)/model, which was pretrained, and"
+	@echo "$(DEMO)/classifier, which tells who wrote a passage. Next:"
 	@echo '  . .venv/bin/activate'
 	@echo '  python -m albert.fill_mask $(DEMO)/model "She [MASK] at the sea."'
 	@echo '  python -m albert.training.curves $(DEMO)/curves.png $(DEMO)/model'
@@ -51,6 +57,18 @@ test: setup
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
+
+# With torch, transformers and keras-hub, in an environment of their own.
+test-peers: $(PEERS)/.installed
+	$(PEERS)/bin/python -m pytest tests/peers
+
+$(PEERS)/.installed: requirements.txt requirements-peers.txt pyproject.toml
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --upgrade pip
+	$(PEERS)/bin/python -m pip install --quiet \
+	    --requirement requirements-peers.txt
+	$(PEERS)/bin/python -m pip install -qq --no-deps --editable .
+	touch $@
 
 lint: setup
 	$(BIN)/ruff check .

@@ -8,7 +8,7 @@ import os
 
 from albert.errors import UserError
 
-ACTIVATIONS = ("gelu", "relu", "tanh", "linear")
+ACTIVATIONS = ("gelu", "gelu_erf", "relu", "tanh", "linear")
 SHARING = ("all", "attention", "ffn", "none")
 
 # Keys that released configurations carry and that the released code never
@@ -27,8 +27,9 @@ class AlbertConfig:
     """Configuration of an ALBERT encoder and its pretraining heads.
 
     Field names and JSON are those of the original (``AlbertConfig`` of
-    google-research/albert ``modeling.py``), plus ``sharing``. The original
-    fills a missing size with that of xxlarge; here the sizes are required.
+    google-research/albert ``modeling.py``), plus ``masked_lm_epsilon`` and
+    ``sharing``. The original fills a missing size with that of xxlarge; here
+    the sizes are required.
 
     Args:
       vocab_size: int, pieces in the vocabulary (V).
@@ -39,7 +40,8 @@ class AlbertConfig:
       embedding_size: int, width of the embeddings (E). Where E differs from
         H, a dense layer projects E to H; where they are equal there is none.
       hidden_act: "gelu" (the tanh form, as in the original), "relu" (the
-        Chinese models), "tanh" or "linear".
+        Chinese models), "tanh" or "linear"; "gelu_erf" is the exact form,
+        which the original does not have and transformers calls "gelu".
       hidden_dropout_prob: float in [0, 1), after the embeddings, the
         attention output and the feed-forward output.
       attention_probs_dropout_prob: float in [0, 1), on attention weights.
@@ -49,6 +51,9 @@ class AlbertConfig:
       num_hidden_groups: int (G), divides L: layers i*L/G … (i+1)*L/G - 1
         share one set of weights.
       inner_group_num: int, blocks applied one after another in each layer.
+      masked_lm_epsilon: float, what the layer normalisation of the masked-LM
+        head adds to the variance: 1e-12 as everywhere in the original;
+        KerasHub's head has 1e-5.
       sharing: what the layers of a group share (paper, section 4.4): "all"
         parameters, only "attention", only the "ffn" (feed-forward network),
         or "none".
@@ -72,6 +77,7 @@ class AlbertConfig:
     initializer_range: float = 0.02
     num_hidden_groups: int = 1
     inner_group_num: int = 1
+    masked_lm_epsilon: float = 1e-12
     sharing: str = "all"
 
     def __post_init__(self):
@@ -86,6 +92,11 @@ class AlbertConfig:
         if not 0.0 < self.initializer_range < 1.0:
             raise UserError(
                 f"initializer_range is {self.initializer_range}: it must be "
+                "between 0 and 1"
+            )
+        if not 0.0 < self.masked_lm_epsilon < 1.0:
+            raise UserError(
+                f"masked_lm_epsilon is {self.masked_lm_epsilon}: it must be "
                 "between 0 and 1"
             )
         if self.hidden_size % self.num_attention_heads:

@@ -69,7 +69,7 @@ def write(path, entries):
     try:
         with h5py.File(path, "w") as file:
             for name, read in entries.items():
-                file.create_dataset(name, data=np.asarray(read(), np.float32))
+                file.create_dataset(name, data=read())
     except OSError as error:
         reason = " ".join(str(error).split())
         raise UserError(

@@ -11,17 +11,20 @@ assets/tokenizer/vocabulary.spm   the SentencePiece model
 metadata.json                     about the files; nothing there reads it
 
 The masked-LM head of KerasHub adds 1e-5 to the variance where the original
-and this package add 1e-12, and offers no setting for it: logits that went
-through one and through the other differ a little, all else is equal.
+adds 1e-12, and offers no setting for it. Presets are read with that value; a
+model with another one is written with a warning.
 Source: albert_backbone.py, albert_masked_lm.py, albert_text_classifier.py and
 preset_utils.py of keras-hub 0.32, and saving_lib.py of keras 3.15. Presets of
 keras-nlp 0.7 with keras 3.0 have the same layout.
 """
 
 import contextlib
+import dataclasses
 import hashlib
 import os
 import re
+
+import numpy as np
 
 from albert.config import AlbertConfig
 from albert.errors import UserError
@@ -35,6 +38,7 @@ from albert.interchange.source import Tensors
 from albert.interchange.source import TokenizerFile
 from albert.interchange.source import from_peer
 from albert.interchange.source import to_peer
+from albert.interchange.source import warn_of_epsilon
 from albert.model_directory import TOKENIZER_FILE
 from albert.model_directory import write_file
 from albert.model_directory import write_json
@@ -42,6 +46,8 @@ from albert.text.tokenizer import DIGIT_COMMA_RULES
 from albert.text.tokenizer import Tokenizer
 
 FORMAT = "kerashub"
+# Of the layer normalisation in AlbertMaskedLM's head.
+EPSILON = 1e-5
 
 _PART = re.compile(r"model_\d{5,}\.weights\.h5", re.ASCII)
 # Keras names a layer's group in the file after its class and counts.
@@ -55,6 +61,7 @@ _BACKBONE_GROUPS = {
 }
 _TASK_GROUPS = {"mlm_head": "masked_lm_head", "logits": "dense"}
 _BLOCK = "transformer_encoder"
+_TASK_MARK = f"{presets.TASK_WEIGHTS}:"
 # Beside a task's layers: what its training and its tokenizer left.
 _NO_WEIGHTS = ("optimizer/", "preprocessor/")
 
@@ -89,14 +96,18 @@ def open_source(path):
     own = _own_description(path)
     config_file = os.path.join(path, presets.CONFIG_FILE)
     backbone = presets.read_backbone(read_object(config_file), config_file)
-    config = _read_config(backbone, own, path)
+    config = presets.to_config(backbone, path)
     task = _read_task(path, backbone)
+    if task and task.head == "masked_lm":
+        config = dataclasses.replace(config, masked_lm_epsilon=EPSILON)
+    config = _own_config(own, path, config)
     with contextlib.ExitStack() as stack:
         entries = _backbone_entries(path, config, stack)
         if task:
             entries |= _task_entries(path, task, stack)
             _check_labels(path, entries, task, config)
         tensors, unknown = from_peer(Tensors(entries), FORMAT, config, path)
+        _check_backbone(path, unknown)
         yield Source(
             path=path,
             format=FORMAT,
@@ -118,11 +129,13 @@ def _own_description(path):
     return own if isinstance(own, dict) else {}
 
 
-def _read_config(backbone, own, path):
-    config = presets.to_config(backbone, path)
+def _own_config(own, path, config):
+    """The configuration that this package wrote beside, else ``config``.
+
+    It says more, such as the initializer's range. It counts as long as it
+    describes the preset: KerasHub may have written another since.
+    """
     if "config" in own:
-        # It says more, such as the initializer's range. It counts as long as
-        # it describes the preset: KerasHub may have written another since.
         described = AlbertConfig.from_dict(own["config"], path)
         with contextlib.suppress(UserError):
             if presets.from_config(described) == presets.from_config(config):
@@ -139,7 +152,7 @@ def _read_task(path, backbone):
 
 def _backbone_entries(path, config, stack):
     entries = _file_entries(_weight_files(path), stack)
-    return _by_layer(entries, presets.MODEL_WEIGHTS, _backbone_groups(config))
+    return _by_layer(entries, "", _backbone_groups(config))
 
 
 def _task_entries(path, task, stack):
@@ -151,7 +164,7 @@ def _task_entries(path, task, stack):
         if not name.startswith(_NO_WEIGHTS)
     }
     groups = {_TASK_GROUPS[task.layer]: task.layer}
-    return _by_layer(entries, presets.TASK_WEIGHTS, groups)
+    return _by_layer(entries, _TASK_MARK, groups)
 
 
 def _weight_files(path):
@@ -190,12 +203,12 @@ def _file_entries(paths, stack):
     return entries
 
 
-def _by_layer(entries, file, groups):
+def _by_layer(entries, mark, groups):
     """Names entries by layer, as the table of names does.
 
     Args:
       entries: dict of path in the file to entry.
-      file: str, for entries that belong to no layer.
+      mark: str, put before entries that belong to no layer.
       groups: dict of group in the file to layer.
     """
     named = {}
@@ -205,7 +218,7 @@ def _by_layer(entries, file, groups):
         if root == "layers" and group in groups:
             named[f"{groups[group]}/{variable}"] = entry
         else:
-            named[f"{file}:{name}"] = entry
+            named[f"{mark}{name}"] = entry
     return named
 
 
@@ -217,6 +230,16 @@ def _backbone_groups(config):
             group = f"{_BLOCK}_{number}" if number else _BLOCK
             groups[group] = f"group_{g}_inner_layer_{j}"
     return groups
+
+
+def _check_backbone(path, unknown):
+    """A backbone is what its configuration says, and nothing more."""
+    extra = sorted(n for n in unknown if not n.startswith(_TASK_MARK))
+    if extra:
+        raise UserError(
+            f"{path}: its configuration has no place for {', '.join(extra)}: "
+            "get the directory again"
+        )
 
 
 def _check_labels(path, entries, task, config):
@@ -251,7 +274,10 @@ def _read_tokenizer(path, own):
             lower_case=settings.get("lower_case") is not False,
             digit_comma=rule if rule in DIGIT_COMMA_RULES else "original",
         )
-    return TokenizerFile(asset, lower_case=_is_lower_case(asset))
+    try:
+        return TokenizerFile(asset, lower_case=_is_lower_case(asset))
+    except UserError as error:
+        return TokenizerFile(asset, refusal=str(error))
 
 
 def _is_lower_case(asset):
@@ -320,10 +346,15 @@ def write(directory, config, tensors, tokenizer, head, classifier_dropout):
         os.path.join(directory, presets.MODEL_WEIGHTS),
         _by_group(theirs, groups),
     )
+    if task and task.head == "masked_lm":
+        warn_of_epsilon(config, EPSILON, "KerasHub")
     if task:
         hdf5.write(
             os.path.join(directory, presets.TASK_WEIGHTS),
-            _by_group(theirs, {task.layer: _TASK_GROUPS[task.layer]}),
+            {
+                **_by_group(theirs, {task.layer: _TASK_GROUPS[task.layer]}),
+                **_new_optimizer(task),
+            },
         )
     own = {"config": config.to_dict()}
     if vocabulary:
@@ -347,6 +378,14 @@ def _by_group(tensors, groups):
         if layer in groups:
             entries[f"layers/{groups[layer]}/{variable}"] = read
     return entries
+
+
+def _new_optimizer(task):
+    """A task is made with an optimizer, and loaded with one or not at all."""
+    return {
+        "optimizer/vars/0": lambda: np.int64(0),  # steps
+        "optimizer/vars/1": lambda: np.float32(task.learning_rate),
+    }
 
 
 def _size(shape):

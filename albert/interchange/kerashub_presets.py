@@ -88,6 +88,11 @@ class Task:
         """KerasHub's name of the layer that has its variables."""
         return "mlm_head" if self.head == "masked_lm" else "logits"
 
+    @property
+    def learning_rate(self):
+        """What KerasHub trains the task with unless told otherwise."""
+        return 5e-5 if self.head == "masked_lm" else 1e-5
+
 
 # -------------------------------------------------------------- configuration
 
@@ -282,8 +287,8 @@ def check_tokenizer(tokenizer):
     if _PAD_PIECE not in tokenizer.pieces:
         raise UserError(
             f"{tokenizer.model_file}: it has no piece {_PAD_PIECE}, which "
-            "KerasHub's tokenizer needs: convert a copy of the directory "
-            "without its tokenizer"
+            "KerasHub's tokenizer needs: --notokenizer converts the weights "
+            "alone"
         )
 
 

@@ -9,8 +9,8 @@ table. A library that gives raw text to SentencePiece then has our ids.
 
 Two things look further. Python writes a capital sigma that ends a word as a
 final sigma, and the rules write the ordinary one: an English vocabulary knows
-neither. A Hangul syllable that is followed by a loose consonant in a
-compatibility form stays apart from it.
+neither. And a whole Hangul syllable does not join with a loose consonant that
+follows it.
 """
 
 import sys
@@ -28,6 +28,7 @@ _CHARACTERS_ONLY = {
     "escape_whitespaces": False,
     "remove_extra_whitespaces": False,
 }
+_LOG_ERRORS = 2
 _SURROGATES = range(0xD800, 0xE000)
 
 
@@ -48,6 +49,8 @@ def self_contained_model(tokenizer):
         model_proto=tokenizer.model_proto, **_CHARACTERS_ONLY
     )
     rules = _composed_rules(own, tokenizer.lower_case)
+    # Its compiler writes down what it does.
+    sentencepiece.set_min_log_level(_LOG_ERRORS)
     compiled = sentencepiece.SentencePieceNormalizer(norm_map=rules)
     spec = sentencepiece_model_pb2.NormalizerSpec.FromString(
         compiled.serialized_normalizer_spec()
@@ -55,7 +58,7 @@ def self_contained_model(tokenizer):
     model = sentencepiece_model_pb2.ModelProto.FromString(tokenizer.model_proto)
     model.normalizer_spec.name = "albert"
     model.normalizer_spec.precompiled_charsmap = spec.precompiled_charsmap
-    # Joining at white space leaves one space, and a model may rely on it.
+    # Joining at white space leaves one space and none at the ends.
     model.normalizer_spec.remove_extra_whitespaces = True
     return model.SerializeToString(deterministic=True)
 
@@ -69,9 +72,9 @@ def _check_expressible(tokenizer):
         raise UserError(
             f"{tokenizer.model_file}: {len(table)} of its pieces end in a "
             f"digit and a comma ({examples}) and are split again after "
-            "SentencePiece, which a SentencePiece model cannot say: convert "
-            "a copy of the directory without its tokenizer, and tokenise "
-            "with this package"
+            "SentencePiece, which a SentencePiece model cannot say: "
+            "--notokenizer converts the weights alone, to be used with ids "
+            "that this package makes"
         )
 
 

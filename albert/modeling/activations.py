@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The original's activation functions."""
+"""The original's activation functions, and the exact GELU."""
 
 import math
 
@@ -30,8 +30,17 @@ def gelu(x):
     return x * half_gate, gradient
 
 
+def gelu_erf(x):
+    """Gaussian error linear unit, the exact form: x · Φ(x).
+
+    For models made elsewhere; the original has the tanh form alone.
+    """
+    return tf.nn.gelu(x, approximate=False)
+
+
 _ACTIVATIONS = {
     "gelu": gelu,
+    "gelu_erf": gelu_erf,
     "relu": tf.nn.relu,
     "tanh": tf.tanh,
     "linear": tf.identity,

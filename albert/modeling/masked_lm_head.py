@@ -40,7 +40,10 @@ class MaskedLanguageModelHead(keras.layers.Layer):
             **options,
         )
         self.layer_norm = LayerNormalization(
-            config.embedding_size, name="layer_norm", **options
+            config.embedding_size,
+            config.masked_lm_epsilon,
+            name="layer_norm",
+            **options,
         )
 
     def build(self, input_shape=None):

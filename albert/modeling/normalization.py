@@ -10,15 +10,16 @@ EPSILON = 1e-12
 
 
 class LayerNormalization(keras.layers.Layer):
-    """gamma · (x - mean) / √(variance + 1e-12) + beta, over the last axis.
+    """gamma · (x - mean) / √(variance + epsilon) + beta, over the last axis.
 
     Input and output are [..., width] of any float type; the computation and
     the variables ``gamma`` and ``beta`` ([width]) are float32.
     """
 
-    def __init__(self, width, **kwargs):
+    def __init__(self, width, epsilon=EPSILON, **kwargs):
         super().__init__(autocast=False, **kwargs)
         self.width = width
+        self.epsilon = epsilon
 
     def build(self, input_shape=None):
         self.gamma = self.add_weight(
@@ -30,10 +31,12 @@ class LayerNormalization(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs):
-        return _normalize(inputs, self.gamma.value, self.beta.value)
+        return _normalize(
+            inputs, self.gamma.value, self.beta.value, self.epsilon
+        )
 
 
-def _normalize(inputs, gamma, beta):
+def _normalize(inputs, gamma, beta, epsilon):
     gamma = tf.convert_to_tensor(gamma)
     beta = tf.convert_to_tensor(beta)
 
@@ -43,7 +46,7 @@ def _normalize(inputs, gamma, beta):
         x = tf.cast(inputs, tf.float32)
         centred = x - tf.reduce_mean(x, axis=-1, keepdims=True)
         variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
-        inverse_deviation = tf.math.rsqrt(variance + EPSILON)
+        inverse_deviation = tf.math.rsqrt(variance + epsilon)
         normal = centred * inverse_deviation
 
         def gradient(upstream):
