@@ -72,6 +72,15 @@ def define_flags(fv):
         lower_bound=1,
         flag_values=fv,
     )
+    flags.DEFINE_bool(
+        "init_optimizer",
+        False,
+        "Take the optimizer's moments (adam_m, adam_v) from --init_checkpoint "
+        "too, to go on with a training that is not in --output_dir. Off, as "
+        "in the original, they start at zero. The schedule starts anew either "
+        "way.",
+        flag_values=fv,
+    )
     flags.DEFINE_bool("do_train", True, "Train.", flag_values=fv)
     flags.DEFINE_bool(
         "do_eval",
@@ -106,10 +115,6 @@ def main(fv):
     config = None
     if fv.albert_config_file:
         config = AlbertConfig.from_json(fv.albert_config_file)
-    elif not fv.model_size:
-        config = model_directory.read_config(
-            fv.init_checkpoint or fv.output_dir
-        )
     model_directory.check_writable(fv.output_dir)
 
     # TensorFlow is loaded from here on, so that --help and what is wrong
@@ -118,6 +123,8 @@ def main(fv):
     import keras
 
     from albert.interchange import checkpoint
+    from albert.interchange.sources import describe
+    from albert.interchange.weights import load_slots
     from albert.interchange.weights import load_weights
     from albert.modeling.pretrainer import AlbertPretrainer
     from albert.records.reading import pretraining_dataset
@@ -142,7 +149,14 @@ def main(fv):
     record_sets = list(filter(None, (train_records, eval_records)))
     records = record_sets[0]
     objective_name = pretraining_inputs.find_objective(record_sets)
-    tokenizer = pretraining_inputs.find_tokenizer(fv.spm_model_file, records)
+    given = None
+    if fv.init_checkpoint or not fv.do_train:
+        given = describe(fv.init_checkpoint or fv.output_dir)
+        if config is None and not fv.model_size:
+            config = given.config
+    tokenizer = pretraining_inputs.find_tokenizer(
+        fv.spm_model_file, records, given
+    )
     config = pretraining_inputs.find_configuration(
         config, fv.model_size, tokenizer
     )
@@ -310,6 +324,9 @@ def main(fv):
         logging.info(
             "%d weights loaded from %s", len(report.loaded), report.source
         )
+        if fv.init_optimizer:
+            load_slots(optimizer, model, fv.init_checkpoint)
+            logging.info("the optimizer's moments too")
     else:
         logging.info("starting from random weights")
 
@@ -387,6 +404,7 @@ _SETTINGS_OF_A_RUN = (
     "dtype",
     "seed",
     "init_checkpoint",
+    "init_optimizer",
 )
 
 
@@ -396,14 +414,22 @@ def check_flags(fv):
         raise UserError("--output_dir is required; see --help")
     if fv.do_train and not fv.input_file:
         raise UserError("--input_file is required; see --help")
+    if fv.init_optimizer and not fv.init_checkpoint:
+        raise UserError(
+            "--init_optimizer needs --init_checkpoint: a checkpoint with the "
+            "optimizer's moments"
+        )
     if fv.albert_config_file and fv.model_size:
         raise UserError(
             "--albert_config_file and --model_size say the same thing: give "
             "one of them"
         )
-    if fv.do_train and not fv.albert_config_file and not fv.model_size:
+    if fv.do_train and not (
+        fv.albert_config_file or fv.model_size or fv.init_checkpoint
+    ):
         raise UserError(
-            "--albert_config_file or --model_size is required; see --help"
+            "--albert_config_file, --model_size or --init_checkpoint is "
+            "required; see --help"
         )
     do_eval = fv.do_eval
     if do_eval is None:

@@ -112,6 +112,14 @@ def load_tensorflow():
 class _LineHandler(logging.StreamHandler):
     """Log lines; a progress bar on the terminal is drawn again below them."""
 
+    def filter(self, record):
+        # TensorFlow counts traces by a function's name: several models in
+        # one process, each traced once, look to it like one that is traced
+        # again and again.
+        if "triggered tf.function retracing" in str(record.msg):
+            return False
+        return super().filter(record)
+
     def emit(self, record):
         with tqdm.tqdm.external_write_mode(file=self.stream):
             super().emit(record)

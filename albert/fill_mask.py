@@ -14,7 +14,6 @@ import numpy as np
 from absl import flags
 
 from albert import command_line
-from albert import model_directory
 from albert.errors import UserError
 from albert.text.documents import expand_files
 from albert.text.documents import read_documents
@@ -157,23 +156,29 @@ def hide_words(tokenizer, sentences, number, seed):
     return hidden
 
 
-def load(directory):
-    """Returns (model, tokenizer) of a model directory."""
-    config = model_directory.read_config(directory)
-    tokenizer = model_directory.read_tokenizer(directory)
-    if tokenizer.vocabulary_size != config.vocab_size:
-        raise UserError(
-            f"{directory}: vocab_size is {config.vocab_size}, but the "
-            f"tokenizer has {tokenizer.vocabulary_size} pieces: put the files "
-            "of one model there"
-        )
+def load(path):
+    """Returns (model, tokenizer) of weights in any format with a tokenizer."""
     command_line.load_tensorflow()
+    from albert.interchange.sources import describe
     from albert.interchange.weights import load_weights
     from albert.modeling.pretrainer import AlbertPretrainer
 
-    model = AlbertPretrainer(config)
-    load_weights(model, directory)
-    return model, tokenizer
+    given = describe(path)
+    if given.config is None or given.tokenizer is None:
+        lacking = "tokenizer" if given.config else "configuration"
+        raise UserError(
+            f"{path}: comes without a {lacking}: give a directory that has it "
+            "beside the weights"
+        )
+    if given.tokenizer.vocabulary_size != given.config.vocab_size:
+        raise UserError(
+            f"{path}: vocab_size is {given.config.vocab_size}, but the "
+            f"tokenizer has {given.tokenizer.vocabulary_size} pieces: put the "
+            "files of one model there"
+        )
+    model = AlbertPretrainer(given.config)
+    load_weights(model, path, fresh=("sentence_order", "pooler"))
+    return model, given.tokenizer
 
 
 def define_flags(fv):

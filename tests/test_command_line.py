@@ -134,6 +134,25 @@ def test_log_lines_and_a_progress_bar_do_not_mix(run):
     assert "1/3" in lines[2]
 
 
+def test_models_that_are_traced_once_each_give_no_warning(run):
+    def main(fv):
+        import tensorflow as tf
+
+        class Model:
+            def __init__(self):
+                self.call = tf.function(self._call)
+
+            def _call(self, x):
+                return x + 1.0
+
+        for _ in range(7):
+            Model().call(tf.constant(1.0))
+        tf.get_logger().warning("something else")
+
+    code, _, errors = run(main)
+    assert (code, errors) == (None, "warning: something else\n")
+
+
 def test_tensorflow_starts_without_noise():
     program = (
         "from albert import command_line\n"

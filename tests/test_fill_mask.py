@@ -147,9 +147,9 @@ def test_text_file(run, directory):
         (["{d}", "no mask"], ["no mask", "[MASK]"]),
         (["{d}", "a [mask]"], ["a [mask]", "[MASK]"]),
         (["{d}", "[MASK] " * 99], ["101 pieces", "37"]),
-        (["{t}/missing", "[MASK]"], ["{t}/missing", "no such directory"]),
-        (["{t}", "[MASK]"], ["{t}/albert_config.json"]),
-        (["{t}/short.txt", "[MASK]"], ["short.txt", "no such directory"]),
+        (["{t}/missing", "[MASK]"], ["{t}/missing", "no such checkpoint"]),
+        (["{t}", "[MASK]"], ["{t}", "holds no checkpoint"]),
+        (["{t}/short.txt", "[MASK]"], ["short.txt", "no such checkpoint"]),
         (["{d}", "--text_file={t}/missing"], ["{t}/missing"]),
         (["{d}", "--text_file={t}/short.txt"], ["short.txt", "words"]),
         (["{d}", "--top=0", "[MASK]"], ["--top"]),
@@ -182,6 +182,8 @@ def test_tokenizer_of_another_model(directory, tmp_path):
         albert.AlbertConfig(**config | {"vocab_size": 1999}),
         albert.Tokenizer(MODEL),
     )
+    for path in directory.glob("model.ckpt-3.*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
     with pytest.raises(UserError, match="1999.*2000"):
         fill_mask.load(tmp_path)
 

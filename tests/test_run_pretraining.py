@@ -322,6 +322,30 @@ def test_weights_to_start_from(inputs, trained, tmp_path):
     assert not (out / "model.ckpt-best.index").exists()
 
 
+def test_moments_to_start_from(inputs, trained, tmp_path):
+    moments = {}
+    for flag in ("--init_optimizer", "--noinit_optimizer"):
+        out = tmp_path / flag
+        code, _, errors = run(
+            inputs,
+            out,
+            f"--init_checkpoint={trained[0]}/model.ckpt-5",
+            "--num_train_steps=1",
+            "--do_eval=false",
+            flag,
+        )
+        assert code == 0, errors
+        moments[flag] = checkpoint.read(out / "model.ckpt-1")
+    source = checkpoint.read(trained[0] / "model.ckpt-5")
+    for name, fresh in moments["--noinit_optimizer"].items():
+        decay = {"adam_m": 0.9, "adam_v": 0.999}.get(name.split("/")[-1])
+        if decay:
+            taken = moments["--init_optimizer"][name] - fresh
+            expected = decay * source[name]
+            largest = np.abs(expected).max()
+            assert np.abs(taken - expected).max() < 1e-3 * largest, name
+
+
 def test_records_of_the_original(inputs, tmp_path):
     arguments = [
         f"--input_file={ORIGINAL_RECORDS}",
@@ -440,6 +464,14 @@ BAD_FLAGS = [
     (
         ["--albert_config_file={i}/wide.json", "--init_checkpoint={trained}"],
         ["does not fit", "[22, 22]", "[26, 26]"],
+    ),
+    (["--init_optimizer"], ["--init_optimizer", "--init_checkpoint"]),
+    (
+        [
+            "--init_optimizer",
+            "--init_checkpoint={trained}/model.ckpt-best",
+        ],
+        ["adam_m", "model.ckpt-best", "moments"],
     ),
     (["--learning_rate=0"], ["--learning_rate", "positive"]),
     (["--learning_rate=-1"], ["--learning_rate"]),

@@ -53,7 +53,8 @@ def unpacked(path):
 def _unpack(path, file, folder):
     compressed = file.read(2) == b"\x1f\x8b"
     file.seek(0)
-    content = _Limited(path, gzip.GzipFile(fileobj=file) if compressed else file)
+    content = gzip.GzipFile(fileobj=file) if compressed else file
+    content = _Limited(path, content)
     with tarfile.open(fileobj=content, mode="r:") as archive:
         for count, member in enumerate(archive):
             if count >= _MAX_FILES:

@@ -61,12 +61,15 @@ def read(prefix):
       prefix: path without suffix.
 
     Returns:
-      dict of name to ``np.ndarray``.
+      dict of name to ``np.ndarray``, or bytes for a string.
 
     Raises:
       UserError: no checkpoint there, or a damaged one.
     """
-    return dict(open_tensors(prefix))
+    return {
+        name: read_one()
+        for name, (_, read_one) in open_tensors(prefix).entries().items()
+    }
 
 
 def open_tensors(prefix):

@@ -23,8 +23,10 @@ from albert.interchange.source import TokenizerFile
 from albert.interchange.source import from_peer
 from albert.interchange.source import groups_of_peer
 from albert.interchange.source import to_peer
+from albert.interchange.source import warn_of_epsilon
+from albert.modeling.normalization import EPSILON
 
-NAME = "google"
+FORMAT = "google"
 
 # Beside the weights in the released archives, and in assets/ of a module.
 _RELEASED_TOKENIZER_FILE = "30k-clean.model"
@@ -38,7 +40,7 @@ _OURS = "training_state/"
 _OBJECT_BASED = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
 # Settings that the original does not have.
-_OWN_SETTINGS = ("sharing",)
+_OWN_SETTINGS = ("masked_lm_epsilon", "sharing")
 _ORIGINAL_ACTIVATIONS = ("gelu", "relu", "tanh", "linear")
 
 
@@ -141,16 +143,16 @@ def _open_checkpoint(prefix):
         checkpoint.open_tensors(prefix),
         _MODULE_PREFIX if is_module else "",
     )
-    tensors, unnamed = from_peer(model, NAME, None, prefix)
+    tensors, unnamed = from_peer(model, FORMAT, None, prefix)
     return Source(
         path=prefix,
-        format=NAME,
+        format=FORMAT,
         config=AlbertConfig.from_json(config_file) if config_file else None,
         tensors=tensors,
         unknown=unnamed + unknown,
         tokenizer=_find_tokenizer(directory),
-        adam_m=from_peer(moments["adam_m"], NAME, None, prefix)[0],
-        adam_v=from_peer(moments["adam_v"], NAME, None, prefix)[0],
+        adam_m=from_peer(moments["adam_m"], FORMAT, None, prefix)[0],
+        adam_v=from_peer(moments["adam_v"], FORMAT, None, prefix)[0],
         global_step=step,
     )
 
@@ -206,9 +208,7 @@ def _find_one(directory, name, pattern):
     return found[0] if len(found) == 1 else None
 
 
-def write(
-    directory, config, tensors, tokenizer, head=None, classifier_dropout=None
-):
+def write(directory, config, tensors, tokenizer, head, classifier_dropout):
     """Writes what the original's runners read; see source.py.
 
     model.ckpt-best, albert_config.json with the original's keys alone, and
@@ -218,7 +218,7 @@ def write(
     Raises:
       UserError: the original has no such activation or sharing.
     """
-    del head, classifier_dropout  # Not in the format.
+    del classifier_dropout  # Not in the format.
     if config.hidden_act not in _ORIGINAL_ACTIVATIONS:
         raise UserError(
             f"hidden_act {config.hidden_act!r} is none of the original's "
@@ -232,17 +232,19 @@ def write(
     ).to_dict()
     for key in _OWN_SETTINGS:
         del settings[key]
+    if "masked_lm" in names.HEADS[head]:
+        warn_of_epsilon(config, EPSILON, "Google's code")
     model_directory.write_description(directory, config, tokenizer)
     model_directory.write_json(
         os.path.join(directory, model_directory.CONFIG_FILE), settings
     )
-    theirs, homeless = to_peer(tensors, NAME, config)
+    theirs, homeless = to_peer(tensors, FORMAT, config)
     checkpoint.write(os.path.join(directory, checkpoint.BEST), theirs)
     return homeless
 
 
 def write_model_directory(
-    directory, config, tensors, tokenizer, head=None, classifier_dropout=None
+    directory, config, tensors, tokenizer, head, classifier_dropout
 ):
     """Writes a model directory of this project; see source.py."""
     del head, classifier_dropout  # The recipes' flags say them.

@@ -11,6 +11,7 @@ import contextlib
 import functools
 import os
 import re
+import shutil
 
 import ml_dtypes
 import numpy as np
@@ -21,13 +22,16 @@ from albert import model_directory
 from albert.errors import UserError
 from albert.interchange import huggingface_config
 from albert.interchange import huggingface_tokenizer
+from albert.interchange import names
 from albert.interchange.json_files import read_object
 from albert.interchange.source import Source
 from albert.interchange.source import Tensors
 from albert.interchange.source import from_peer
 from albert.interchange.source import to_peer
+from albert.interchange.source import warn_of_epsilon
+from albert.modeling.normalization import EPSILON
 
-NAME = "huggingface"
+FORMAT = "huggingface"
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -87,12 +91,12 @@ def open_source(path):
     with contextlib.ExitStack() as stack:
         theirs = _with_prefix(_open_weights(path, stack))
         theirs = _without_copies(theirs, config, path)
-        tensors, unknown = from_peer(theirs, NAME, config, path)
+        tensors, unknown = from_peer(theirs, FORMAT, config, path)
         if head in (None, "none"):
             head = _head_of_weights(tensors)
         yield Source(
             path=path,
-            format=NAME,
+            format=FORMAT,
             config=config,
             tensors=tensors,
             unknown=unknown,
@@ -184,7 +188,7 @@ def _open_file(path, stack):
                 tuple(view.get_shape()),
                 functools.partial(_read, path, file, name),
             )
-    except (safetensors.SafetensorError, OSError) as error:
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise UserError(
             f"{path}: not a readable safetensors file ({error}): get it again"
         ) from None
@@ -244,9 +248,7 @@ def _without_copies(tensors, config, path):
 # --------------------------------------------------------------------- writing
 
 
-def write(
-    directory, config, tensors, tokenizer, head="none", classifier_dropout=0.1
-):
+def write(directory, config, tensors, tokenizer, head, classifier_dropout):
     """Writes what ``from_pretrained`` opens; see source.py.
 
     config.json, model.safetensors, and with a tokenizer spiece.model,
@@ -266,6 +268,8 @@ def write(
     values = huggingface_config.to_values(
         config, head, num_labels, classifier_dropout, tokenizer
     )
+    if "masked_lm" in names.HEADS[head]:
+        warn_of_epsilon(config, EPSILON, "transformers")
     left = []
     if head in huggingface_config.WITHOUT_POOLER:
         left = [name for name in tensors if name.startswith("encoder/pooler/")]
@@ -276,17 +280,21 @@ def write(
                 if name not in left
             }
         )
-    theirs, homeless = to_peer(tensors, NAME, config)
+    theirs, homeless = to_peer(tensors, FORMAT, config)
     prefix = _BASE_PREFIX if head == "none" else ""
-    model_directory.write_json(os.path.join(directory, CONFIG_FILE), values)
+    config_file = os.path.join(directory, CONFIG_FILE)
+    weights_file = os.path.join(directory, WEIGHTS_FILE)
+    model_directory.write_json(config_file, values)
     safetensors.numpy.save_file(
         {
             name.removeprefix(prefix): np.ascontiguousarray(theirs[name])
             for name in theirs
         },
-        os.path.join(directory, WEIGHTS_FILE),
+        weights_file,
         metadata={"format": "pt"},
     )
+    # The library lets nobody else read what it writes.
+    shutil.copymode(config_file, weights_file)
     if tokenizer is not None:
         huggingface_tokenizer.write(
             directory, tokenizer, config.max_position_embeddings

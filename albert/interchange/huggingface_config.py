@@ -143,7 +143,7 @@ def to_values(config, head, num_labels, classifier_dropout, tokenizer):
       config: ``AlbertConfig``.
       head: a key of ``names.HEADS``.
       num_labels: int, outputs of a classifier; 1 is regression.
-      classifier_dropout: float.
+      classifier_dropout: float, or None for the original's 0.1.
       tokenizer: ``Tokenizer``, or None.
 
     Returns:
@@ -165,7 +165,11 @@ def to_values(config, head, num_labels, classifier_dropout, tokenizer):
         "num_hidden_groups": groups_of_peer(config, "transformers"),
         "hidden_act": _OUR_ACTIVATIONS[config.hidden_act],
         "layer_norm_eps": EPSILON,
-        "classifier_dropout_prob": classifier_dropout,
+        "classifier_dropout_prob": (
+            _DEFAULT_CLASSIFIER_DROPOUT
+            if classifier_dropout is None
+            else classifier_dropout
+        ),
         "tie_word_embeddings": True,
         "dtype": "float32",
     }

@@ -16,6 +16,7 @@ import collections.abc
 import dataclasses
 
 import numpy as np
+from absl import logging
 
 from albert.config import AlbertConfig
 from albert.errors import UserError
@@ -71,14 +72,27 @@ class Tensors(collections.abc.Mapping):
 
 @dataclasses.dataclass
 class TokenizerFile:
-    """A SentencePiece model beside the weights, and how it is used."""
+    """A SentencePiece model beside the weights, and how it is used.
+
+    Attributes:
+      model_file: str, path.
+      lower_case, digit_comma: settings of ``Tokenizer``.
+      refusal: str, why there can be no ``Tokenizer`` of it, or None.
+    """
 
     model_file: str
     lower_case: bool = True
     digit_comma: str = "original"
+    refusal: str | None = None
 
     def load(self):
-        """Returns the ``Tokenizer``."""
+        """Returns the ``Tokenizer``.
+
+        Raises:
+          UserError: the file is none, or the tokenizer cannot be expressed.
+        """
+        if self.refusal:
+            raise UserError(self.refusal)
         return Tokenizer(
             self.model_file,
             lower_case=self.lower_case,
@@ -263,3 +277,23 @@ def to_peer(tensors, format, config):
             ),
         )
     return Tensors(entries), homeless
+
+
+def warn_of_epsilon(config, epsilon, peer):
+    """Logs that a peer computes the masked-LM head a little differently.
+
+    Args:
+      config: ``AlbertConfig``.
+      epsilon: float, what the peer's layer normalisation there adds to the
+        variance.
+      peer: str, the peer's name.
+    """
+    if config.masked_lm_epsilon != epsilon:
+        logging.warning(
+            "the masked-LM head's layer normalisation adds %g to the "
+            "variance, that of %s %g: its logits will differ a little (by "
+            "about 0.001 in trained models); all else is equal",
+            config.masked_lm_epsilon,
+            peer,
+            epsilon,
+        )

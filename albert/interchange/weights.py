@@ -1,18 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weights into a model and out of it, every variable accounted for."""
 
+import contextlib
 import dataclasses
+import functools
 import re
+
+import numpy as np
+from absl import logging
 
 from albert.errors import UserError
 from albert.interchange import checkpoint
+from albert.interchange import names
+from albert.interchange.destination import WRITERS
+from albert.interchange.destination import new_directory
 from albert.interchange.names import google_name
 from albert.interchange.names import named_variables
+from albert.interchange.source import Source
+from albert.interchange.source import Tensors
+from albert.interchange.sources import open_source
 
-# What training checkpoints hold besides the model.
-_TRAINING_STATE = re.compile(
-    r"(^|/)(global_step|adam_m|adam_v)$|^training_state/"
-)
+# With another value of these, the same weights are another model.
+_SETTINGS_OF_WEIGHTS = ("num_attention_heads", "hidden_act")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,83 +29,179 @@ class LoadReport:
     """What ``load_weights`` did.
 
     Attributes:
-      source: str, the checkpoint prefix that was read.
-      loaded: list of str, the model's variables that were set (all of them).
-      unused: list of str, weights of heads that this model does not have.
+      source: str, what was read.
+      loaded: list of str, the variables that were set, by the file's names.
+      unused: list of str, weights in the file that were not taken: of heads
+        that this model does not have, or that were to start fresh.
+      fresh: list of str, the model's variables that keep their initial
+        values, by our names.
     """
 
     source: str
     loaded: list
     unused: list
+    fresh: list = dataclasses.field(default_factory=list)
 
 
-def load_weights(model, path):
-    """Sets every weight of ``model`` from a checkpoint, or none.
+def load_weights(model, path, fresh=()):
+    """Sets every weight of ``model`` from a file, or none.
 
     Args:
-      model: ``AlbertEncoder`` or ``AlbertPretrainer``.
-      path: a model directory, a training checkpoint of this project, or a
-        checkpoint of Google's release (a directory or a prefix).
+      model: ``AlbertEncoder``, or a model with one.
+      path: whatever ``open_source`` opens, or a ``Source`` that is open.
+      fresh: names of heads ("classifier", "masked_lm", …) that keep their
+        initial values whatever the file has, and "pooler" likewise. A model
+        that does not use the pooler keeps it where the file has none.
 
     Returns:
       ``LoadReport``.
 
     Raises:
       UserError: nothing there, a variable that is missing or has another
-        shape, or an encoder weight in the checkpoint that the model has no
-        place for; one message lists them all, and the model is unchanged.
+        shape, an encoder weight in the file that the model has no place for,
+        or a value that is no number; one message lists them all, and the
+        model is unchanged.
+      ValueError: ``fresh`` names what the model does not have.
     """
-    prefix = checkpoint.resolve(path)
-    tensors = checkpoint.read(prefix)
-    targets = {
-        google_name(name): variable
-        for name, variable in named_variables(model).items()
-    }
-    components = {_component(name) for name in targets}
-    extra = sorted(
-        name
-        for name in tensors
-        if name not in targets and not _TRAINING_STATE.search(name)
-    )
-    misfits = [f"missing {name}" for name in targets if name not in tensors]
-    misfits += [
-        f"{name} has shape {list(tensors[name].shape)} instead of "
-        f"{list(variable.shape)}"
-        for name, variable in targets.items()
-        if name in tensors
-        and tuple(tensors[name].shape) != tuple(variable.shape)
-    ]
-    misfits += [
-        f"no place for {name}"
-        for name in extra
-        if _component(name) in components
-    ]
-    if misfits:
-        raise UserError(
-            f"{prefix} does not fit the model ({len(misfits)} differences): "
-            f"{'; '.join(misfits)}. Use the configuration that the "
-            "checkpoint was trained with"
+    variables = named_variables(model)
+    known = {_component(name) for name in variables} - {"encoder"} | {"pooler"}
+    if not set(fresh) <= known:
+        raise ValueError(
+            f"fresh is {sorted(fresh)}: it must be of the model's "
+            f"{', '.join(sorted(known))}"
         )
-    for name, variable in targets.items():
-        variable.assign(tensors[name])
-    return LoadReport(
-        source=prefix,
-        loaded=sorted(targets),
-        unused=[name for name in extra if _component(name) not in components],
-    )
+    with _opened(path) as source:
+        kept = set(fresh)
+        if not uses_pooler(_head_of_model(model)) and not any(
+            _is_pooler(name) for name in source.tensors
+        ):
+            kept.add("pooler")
+        targets = {
+            name: variable
+            for name, variable in variables.items()
+            if not _belongs_to(name, kept)
+        }
+        _check_settings(model.config, source)
+        shapes = {name: tuple(each.shape) for name, each in targets.items()}
+        unused = check_fit(shapes, source, "the model", kept)
+        tensors = finite(source)
+        values = {name: tensors[name] for name in targets}
+        for name, variable in targets.items():
+            variable.assign(values[name])
+        return LoadReport(
+            source=source.path,
+            loaded=sorted(_label(name, source) for name in targets),
+            unused=unused,
+            fresh=sorted(set(variables) - set(targets)),
+        )
 
 
-def save_weights(model, path, format="google"):
-    """Writes the weights of ``model`` under Google's variable names.
+def load_slots(optimizer, model, path):
+    """Sets an optimizer's moments from a checkpoint with them.
+
+    The number of updates is not taken: schedules start anew.
 
     Args:
-      model: ``AlbertEncoder`` or ``AlbertPretrainer``.
-      path: prefix of the checkpoint to write, e.g. "dir/model.ckpt-best".
-      format: "google", the one format so far.
+      optimizer: of ``albert.training.optimizers``, built on the model.
+      model: the model that is trained.
+      path: as of ``load_weights``; a training checkpoint of this project or
+        of Google's code.
+
+    Returns:
+      int, the updates that the checkpoint had seen, or None if it does not
+      say.
+
+    Raises:
+      UserError: moments are missing or have another shape, or the optimizer
+        corrects their bias, which moments that are not new do not have.
     """
-    if format != "google":
-        raise ValueError(f"format is {format!r}: only 'google' is known")
-    checkpoint.write(path, google_tensors(model))
+    if optimizer.bias_correction:
+        raise UserError(
+            "--init_optimizer with --bias_correction: the correction is for "
+            "moments that start at zero; leave one of the two out"
+        )
+    variables = named_variables(model)
+    position = {
+        id(variable): index
+        for index, variable in enumerate(model.trainable_variables)
+    }
+    with _opened(path) as source:
+        moments = {"adam_m": source.adam_m, "adam_v": source.adam_v}
+        misfits = []
+        for slot, tensors in moments.items():
+            for name, variable in variables.items():
+                label = f"{_label(name, source)}/{slot}"
+                shape = tuple(variable.shape)
+                if name not in tensors:
+                    misfits.append(f"missing {label}")
+                elif tensors.shape(name) != shape:
+                    misfits.append(
+                        _misshaped(label, tensors.shape(name), shape)
+                    )
+        if misfits:
+            raise UserError(
+                f"{source.path} does not hold the optimizer's moments "
+                f"({len(misfits)} differences): {'; '.join(misfits)}. Give a "
+                "training checkpoint, or leave --init_optimizer out"
+            )
+        values = {
+            (slot, name): tensors[name]
+            for slot, tensors in moments.items()
+            for name in variables
+        }
+        for (slot, name), value in values.items():
+            index = position[id(variables[name])]
+            getattr(optimizer, slot)[index].assign(value)
+        return source.global_step
+
+
+def save_weights(model, path, format="checkpoint", tokenizer=None):
+    """Writes a model's weights.
+
+    Args:
+      model: ``AlbertEncoder``, or a model with one.
+      path: "checkpoint": prefix of the checkpoint to write, e.g.
+        "dir/model.ckpt-best". Others: a directory that does not exist or is
+        empty.
+      format: "checkpoint": the weights alone, under Google's variable names.
+        "model_dir", "google", "huggingface", "kerashub": a directory with
+        all that the other side opens.
+      tokenizer: ``Tokenizer`` to write into the directory, or None.
+
+    Returns:
+      list of str, weights that the format has no place for, by our names.
+
+    Raises:
+      UserError: the directory is not empty, or the model cannot be expressed
+        in the format.
+      ValueError: the format is unknown.
+    """
+    if format == "checkpoint":
+        checkpoint.write(path, google_tensors(model))
+        return []
+    if format not in WRITERS:
+        raise ValueError(
+            f"format is {format!r}: it must be checkpoint or one of "
+            f"{', '.join(WRITERS)}"
+        )
+    head = _head_of_model(model)
+    if head is None:
+        raise ValueError(f"{type(model).__name__} is none of this package")
+    tensors = Tensors.from_arrays(
+        {
+            name: variable.numpy()
+            for name, variable in named_variables(model).items()
+        }
+    )
+    with new_directory(path) as directory:
+        return WRITERS[format](
+            directory,
+            model.config,
+            tensors,
+            tokenizer,
+            head,
+            getattr(model, "classifier_dropout", None),
+        )
 
 
 def google_tensors(model):
@@ -107,6 +212,192 @@ def google_tensors(model):
     }
 
 
+# ---------------------------------------------------------------- accounting
+
+
+def check_fit(shapes, source, target, kept=()):
+    """Refuses a source that is not what is wanted, with all differences.
+
+    Args:
+      shapes: dict of our name to the shape that is wanted.
+      source: ``Source``.
+      target: str, what it must fit, for the message.
+      kept: names of components, "pooler" among them, that are not wanted.
+
+    Returns:
+      list of str, what the source has besides, by its own names.
+
+    Raises:
+      UserError: a difference in the encoder or in a head that is wanted.
+    """
+    tensors = source.tensors
+    if not any(name.startswith("encoder/") for name in tensors):
+        raise UserError(
+            f"{source.path} holds no weights of an ALBERT encoder: "
+            f"{_what_is_there(source)}"
+        )
+    components = {_component(name) for name in shapes}
+    peer_components = {_peer_component(_label(name, source)) for name in shapes}
+    misfits = [
+        f"missing {_label(name, source)}"
+        for name in shapes
+        if name not in tensors
+    ]
+    misfits += [
+        _misshaped(_label(name, source), tensors.shape(name), shape)
+        for name, shape in shapes.items()
+        if name in tensors and tensors.shape(name) != shape
+    ]
+    unused = []
+    for name in tensors:
+        if name in shapes:
+            continue
+        if _component(name) in components and not _belongs_to(name, kept):
+            misfits.append(f"no place for {_label(name, source)}")
+        else:
+            unused.append(_label(name, source))
+    for name in source.unknown:
+        if _peer_component(name) in peer_components:
+            misfits.append(f"no place for {name}")
+        else:
+            unused.append(name)
+    if misfits:
+        raise UserError(
+            f"{source.path} does not fit {target} ({len(misfits)} "
+            f"differences): {'; '.join(misfits)}. Use the configuration that "
+            "the checkpoint was trained with"
+        )
+    return sorted(unused)
+
+
+def finite(source):
+    """Returns the tensors of a ``Source``, refusing values that are none."""
+
+    def checked(name):
+        values = np.asarray(source.tensors[name], np.float32)
+        if not np.isfinite(values).all():
+            raise UserError(
+                f"{source.path}: {_label(name, source)} holds values that are "
+                "no numbers or infinite: its training went wrong or the file "
+                "is damaged; give another one"
+            )
+        return values
+
+    return Tensors(
+        {
+            name: (source.tensors.shape(name), functools.partial(checked, name))
+            for name in source.tensors
+        }
+    )
+
+
+def uses_pooler(head):
+    """Whether a head's outputs depend on the pooler."""
+    return head not in _HEADS_WITHOUT_POOLER
+
+
+def _check_settings(config, source):
+    if source.config is None:
+        return
+    differences = [
+        f"{name} {getattr(source.config, name)!r} there, "
+        f"{getattr(config, name)!r} here"
+        for name in _SETTINGS_OF_WEIGHTS
+        if getattr(source.config, name) != getattr(config, name)
+    ]
+    if differences:
+        raise UserError(
+            f"{source.path} was made with another configuration: "
+            f"{'; '.join(differences)}. Use the configuration that the "
+            "checkpoint was trained with"
+        )
+    for name in ("num_hidden_layers", "masked_lm_epsilon"):
+        there, here = getattr(source.config, name), getattr(config, name)
+        if there != here:
+            logging.warning(
+                "%s was made with %s %s, this model has %s",
+                source.path,
+                name,
+                there,
+                here,
+            )
+
+
+def _what_is_there(source):
+    if "_CHECKPOINTABLE_OBJECT_GRAPH" in source.unknown:
+        return (
+            "it is a checkpoint of TensorFlow 2 objects; give one of tensors "
+            "by name, as the original and this package write them"
+        )
+    there = [_label(name, source) for name in source.tensors] + source.unknown
+    if not there:
+        return "it holds no weights at all; give another one"
+    return (
+        f"it has {len(there)} others, such as {there[0]}; give a checkpoint "
+        "of ALBERT"
+    )
+
+
+def _label(name, source):
+    """What the file calls our variable."""
+    return names.peer_name(name, source.format) or name
+
+
+def _misshaped(name, shape, right):
+    return f"{name} has shape {list(shape)} instead of {list(right)}"
+
+
 def _component(name):
-    """The part of a model that a variable belongs to: encoder or a head."""
-    return "bert" if name.startswith("bert/") else name.split("/")[:2][-1]
+    """The part of a model that our variable belongs to."""
+    return name.split("/")[0]
+
+
+def _peer_component(name):
+    """The part of a model that a file's variable belongs to."""
+    first, *rest = re.split("[/.]", name)
+    return f"cls/{rest[0]}" if first == "cls" and rest else first
+
+
+def _is_pooler(name):
+    return name.startswith("encoder/pooler/")
+
+
+def _belongs_to(name, components):
+    return _component(name) in components or (
+        "pooler" in components and _is_pooler(name)
+    )
+
+
+def _head_of_model(model):
+    """The head of a model, a key of ``names.HEADS``; None if it is not ours."""
+    for each in type(model).__mro__:
+        if each.__name__ == "AlbertSpanPredictor":
+            return f"span_{model.version}"
+        if each.__name__ in _HEADS_OF_CLASSES:
+            return _HEADS_OF_CLASSES[each.__name__]
+    return None
+
+
+# By name, so that the classes need not be loaded to say which one it is.
+_HEADS_OF_CLASSES = {
+    "AlbertEncoder": "none",
+    "AlbertPretrainer": "pretraining",
+    "AlbertClassifier": "classification",
+    "AlbertMultipleChoice": "multiple_choice",
+    "AlbertTokenClassifier": "token_classification",
+}
+_HEADS_WITHOUT_POOLER = (
+    "masked_lm",
+    "token_classification",
+    "span_v1",
+    "span_v2",
+)
+
+
+@contextlib.contextmanager
+def _opened(path):
+    if isinstance(path, Source):
+        yield path
+        return
+    with open_source(path) as source:
+        yield source

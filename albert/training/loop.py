@@ -65,14 +65,11 @@ class TrainingLoop:
             self._evaluate_replica, jit_compile=jit_compile
         )
         self._train = tf.function(self._train_steps)
-        # Batches differ in length; one trace serves them all.
-        self._evaluate = tf.function(
-            self._evaluate_batch, reduce_retracing=True
-        )
+        self._evaluate = tf.function(self._evaluate_batch)
         self._predict_forward = tf.function(
             self._outputs_and_sums, jit_compile=jit_compile
         )
-        self._predict = tf.function(self._predict_batch, reduce_retracing=True)
+        self._predict = tf.function(self._predict_batch)
 
     def distribute(self, dataset):
         """Cuts the global batches of a dataset over the replicas."""
@@ -97,15 +94,14 @@ class TrainingLoop:
         """Evaluates a distributed dataset, each example counted once.
 
         Args:
-          batches: iterable of global batches; rows with example_weights 0
+          batches: distributed dataset; rows with example_weights 0
             count nothing.
 
         Returns:
           dict of metric name to float, or None where there was no batch.
         """
         totals = None
-        for batch in batches:
-            sums = self._evaluate(batch)
+        for sums in _each(self._evaluate, batches):
             totals = (
                 sums
                 if totals is None
@@ -122,7 +118,7 @@ class TrainingLoop:
         """Returns the model's outputs in the order of the examples.
 
         Args:
-          batches: iterable of global batches with example_index int32 [B] and
+          batches: distributed dataset with example_index int32 [B] and
             example_weights; rows with weight 0 are left out.
           num_examples: int.
           evaluate: bool, whether the batches have labels to evaluate on.
@@ -137,8 +133,7 @@ class TrainingLoop:
           ValueError: an example is missing, or there twice.
         """
         parts, totals = [], None
-        for batch in batches:
-            *predicted, sums = self._predict(batch, evaluate)
+        for *predicted, sums in _each(self._predict, batches, evaluate):
             outputs, index, weights = tf.nest.map_structure(
                 lambda x: x.numpy(), predicted
             )
@@ -234,8 +229,8 @@ class TrainingLoop:
         gradients = tape.gradient(loss, variables)
         return densify(gradients), numerators
 
-    def _evaluate_batch(self, batch):
-        sums = self.strategy.run(self._sum_evaluation, args=(batch,))
+    def _evaluate_batch(self, iterator):
+        sums = self.strategy.run(self._sum_evaluation, args=(next(iterator),))
         return tf.nest.map_structure(
             lambda value: self.strategy.experimental_local_results(value)[0],
             sums,
@@ -248,9 +243,9 @@ class TrainingLoop:
             self.objective.denominators(batch),
         )
 
-    def _predict_batch(self, batch, evaluate):
+    def _predict_batch(self, iterator, evaluate):
         *predicted, sums = self.strategy.run(
-            self._predict_replica, args=(batch, evaluate)
+            self._predict_replica, args=(next(iterator), evaluate)
         )
         predicted = tf.nest.map_structure(
             lambda value: self.strategy.gather(value, axis=0), predicted
@@ -281,6 +276,21 @@ class TrainingLoop:
     def _sum_evaluation(self, batch):
         replica = tf.distribute.get_replica_context()
         return replica.all_reduce("SUM", self._forward(batch))
+
+
+def _each(function, batches, *arguments):
+    """Calls a function of an iterator for each batch of a dataset.
+
+    The iterator is passed, not its batches: they differ in length, and the
+    type of the iterator does not, so that one trace serves them all.
+    """
+    iterator = iter(batches)
+    while True:
+        try:
+            result = function(iterator, *arguments)
+        except tf.errors.OutOfRangeError:
+            return
+        yield result
 
 
 def _joined(parts, num_examples):

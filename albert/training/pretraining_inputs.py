@@ -11,19 +11,25 @@ from albert.text.tokenizer import Tokenizer
 from albert.training import defaults
 
 
-def find_tokenizer(spm_model_file, records):
+def find_tokenizer(spm_model_file, records, given=None):
     """Returns the tokenizer of the records, or None with a warning.
 
     Args:
       spm_model_file: path of a SentencePiece model, or None for the one that
-        the JSON beside the records names.
+        the JSON beside the records names, else the one of ``given``.
       records: ``RecordSet``.
+      given: ``albert.interchange.sources.Description`` of the weights that
+        are started from, or None.
 
     Raises:
-      UserError: the file cannot be read or is no vocabulary for ALBERT.
+      UserError: the file cannot be read or is no vocabulary for ALBERT, or
+        the weights came with another one.
     """
+    of_weights = given and given.tokenizer
     if spm_model_file is None:
         spm_model_file = records.tokenizer_file()
+    if spm_model_file is None and of_weights:
+        return of_weights
     if spm_model_file is None:
         logging.warning(
             "the model directory will have no tokenizer: give the one that "
@@ -32,9 +38,16 @@ def find_tokenizer(spm_model_file, records):
         )
         return None
     settings = (records.metadata or {}).get("settings", {})
-    return Tokenizer(
+    tokenizer = Tokenizer(
         spm_model_file, lower_case=settings.get("do_lower_case", True)
     )
+    if of_weights and of_weights.model_proto != tokenizer.model_proto:
+        raise UserError(
+            f"{given.path} was trained with another vocabulary than "
+            f"{spm_model_file}, which made {records.files[0]}: make the "
+            "records with the SentencePiece model that came with the weights"
+        )
+    return tokenizer
 
 
 def find_configuration(config, model_size, tokenizer):
@@ -49,6 +62,11 @@ def find_configuration(config, model_size, tokenizer):
     Raises:
       UserError: the configuration has another vocabulary size.
     """
+    if config is None and model_size is None:
+        raise UserError(
+            "the weights come without a configuration: give it with "
+            "--albert_config_file"
+        )
     if config is None:
         if tokenizer is None:
             return AlbertConfig.named(model_size)
@@ -57,9 +75,9 @@ def find_configuration(config, model_size, tokenizer):
         )
     if tokenizer and tokenizer.vocabulary_size != config.vocab_size:
         raise UserError(
-            f"--albert_config_file: vocab_size is {config.vocab_size}, "
-            f"but {tokenizer.model_file} has {tokenizer.vocabulary_size} "
-            f"pieces: set vocab_size to {tokenizer.vocabulary_size}"
+            f"the configuration has vocab_size {config.vocab_size}, but "
+            f"{tokenizer.model_file} has {tokenizer.vocabulary_size} pieces: "
+            "they must be those of one model"
         )
     return config
 

@@ -9,6 +9,8 @@ import albert
 from albert.interchange import checkpoint
 from albert.interchange.names import google_name
 from albert.interchange.names import named_variables
+from albert.interchange.weights import load_slots
+from albert.training.optimizers import Lamb
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "encoder_tiny_a"
 
@@ -182,3 +184,195 @@ def test_a_failed_write_leaves_the_old_checkpoint(tmp_path):
         checkpoint.write(prefix, {"a": object()})
     assert checkpoint.read(prefix)["a"] == 1.0
     assert len(list(tmp_path.iterdir())) == 2
+
+
+# --------------------------------------------------------------- fine-tuning
+
+
+def component(name):
+    return name.split("/")[0]
+
+
+def test_a_head_that_the_file_has_not_must_be_named(tmp_path):
+    pretrainer = albert.AlbertPretrainer(small_config())
+    perturb(pretrainer)
+    albert.save_weights(pretrainer, tmp_path / "x")
+    model = albert.AlbertClassifier(small_config(), 3)
+    before = weights(model)
+    with pytest.raises(albert.UserError, match="missing output_weights; m"):
+        albert.load_weights(model, tmp_path / "x")
+    report = albert.load_weights(model, tmp_path / "x", fresh=("classifier",))
+    assert report.fresh == [
+        "classifier/output_bias",
+        "classifier/output_weights",
+    ]
+    assert len(report.loaded) == 25
+    assert len(report.unused) == 7
+    assert all(name.startswith("cls/") for name in report.unused)
+    for name, value in weights(model).items():
+        expected = before if name in report.fresh else weights(pretrainer)
+        assert np.array_equal(value, expected[name]), name
+
+
+@pytest.mark.parametrize("num_labels", [3, 5])
+def test_a_head_that_starts_fresh_takes_nothing(tmp_path, num_labels):
+    trained = albert.AlbertClassifier(small_config(), num_labels)
+    perturb(trained)
+    albert.save_weights(trained, tmp_path / "x")
+    model = albert.AlbertClassifier(small_config(), 3)
+    before = weights(model)
+    report = albert.load_weights(model, tmp_path / "x", fresh=("classifier",))
+    assert report.unused == ["output_bias", "output_weights"]
+    for name, value in weights(model).items():
+        is_head = component(name) == "classifier"
+        expected = before if is_head else weights(trained)
+        assert np.array_equal(value, expected[name]), name
+    if num_labels == 5:
+        with pytest.raises(albert.UserError, match=r"\[5\] instead of \[3\]"):
+            albert.load_weights(model, tmp_path / "x")
+
+
+def test_a_fresh_pooler(tmp_path):
+    albert.save_weights(albert.AlbertEncoder(small_config()), tmp_path / "x")
+    model = albert.AlbertPretrainer(small_config())
+    heads = ("masked_lm", "sentence_order")
+    report = albert.load_weights(
+        model, tmp_path / "x", fresh=("pooler", *heads)
+    )
+    assert report.unused == [
+        "bert/pooler/dense/bias",
+        "bert/pooler/dense/kernel",
+    ]
+    assert {component(name) for name in report.fresh} == {"encoder", *heads}
+    with pytest.raises(ValueError, match="must be of the model's masked_lm, p"):
+        albert.load_weights(model, tmp_path / "x", fresh=("classifier",))
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_only_heads_on_the_pooler_need_it(tmp_path, version):
+    encoder = albert.AlbertEncoder(small_config())
+    tensors = {
+        google_name(name): value
+        for name, value in weights(encoder).items()
+        if "pooler" not in name
+    }
+    checkpoint.write(tmp_path / "x", tensors)
+    model = albert.AlbertSpanPredictor(small_config(), version)
+    heads = {component(name) for name in weights(model)} - {"encoder"}
+    report = albert.load_weights(model, tmp_path / "x", fresh=heads)
+    assert {"encoder/pooler/bias", "encoder/pooler/kernel"} < set(report.fresh)
+    for model, fresh in (
+        (encoder, ()),
+        (albert.AlbertClassifier(small_config(), 3), ("classifier",)),
+    ):
+        with pytest.raises(albert.UserError, match="missing bert/pooler"):
+            albert.load_weights(model, tmp_path / "x", fresh=fresh)
+
+
+# ------------------------------------------------------------- wrong files
+
+
+@pytest.mark.parametrize(
+    ("tensors", "words"),
+    [
+        ({}, "it holds no weights at all"),
+        ({"beta1_power": np.float32(1)}, "it has 1 others, such as beta1_"),
+        ({"output_bias": np.zeros(3, "float32")}, "such as output_bias"),
+        ({"_CHECKPOINTABLE_OBJECT_GRAPH": "x"}, "of TensorFlow 2 objects"),
+    ],
+)
+def test_a_checkpoint_without_an_encoder(tmp_path, tensors, words):
+    checkpoint.write(tmp_path / "x", {"global_step": np.int64(3), **tensors})
+    model = albert.AlbertClassifier(small_config(), 3)
+    with pytest.raises(albert.UserError, match="no weights of an ALBERT") as e:
+        albert.load_weights(model, tmp_path / "x", fresh=("classifier",))
+    assert words in str(e.value)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_no_numbers(tmp_path, value):
+    model = albert.AlbertEncoder(small_config())
+    perturb(model)
+    before = weights(model)
+    tensors = {google_name(name): each for name, each in before.items()}
+    # The last variable, when all others would be set already.
+    tensors["bert/pooler/dense/bias"] = np.full(26, value, "float32")
+    checkpoint.write(tmp_path / "x", tensors)
+    perturb(model)
+    with pytest.raises(albert.UserError, match="pooler/dense/bias holds val"):
+        albert.load_weights(model, tmp_path / "x")
+    for name, each in weights(model).items():
+        assert np.array_equal(before[name], each), name
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"num_attention_heads": 13}, "num_attention_heads 13 there, 2 here"),
+        ({"hidden_act": "relu"}, "hidden_act 'relu' there, 'gelu' here"),
+    ],
+)
+def test_settings_that_make_other_models_of_the_weights(
+    tmp_path, changes, words
+):
+    other = albert.AlbertEncoder(small_config(**changes))
+    albert.save_weights(other, tmp_path / "x", format="model_dir")
+    model = albert.AlbertEncoder(small_config())
+    with pytest.raises(albert.UserError, match=words):
+        albert.load_weights(model, tmp_path / "x")
+
+
+# ----------------------------------------------------------------- momentum
+
+
+def trained_checkpoint(path):
+    """Writes weights with moments, as training does; returns the model."""
+    model = albert.AlbertPretrainer(small_config())
+    perturb(model)
+    tensors = {"global_step": np.int64(71)}
+    for number, (name, value) in enumerate(weights(model).items()):
+        tensors[google_name(name)] = value
+        tensors[f"{google_name(name)}/adam_m"] = value * 0 + number + 0.25
+        tensors[f"{google_name(name)}/adam_v"] = value * 0 + number + 0.5
+    checkpoint.write(path, tensors)
+    return model
+
+
+def test_moments_of_a_checkpoint(tmp_path):
+    trained_checkpoint(tmp_path / "x")
+    model = albert.AlbertPretrainer(small_config())
+    optimizer = Lamb(0.1)
+    optimizer.build(model.trainable_variables)
+    assert load_slots(optimizer, model, tmp_path / "x") == 71
+    assert int(optimizer.iterations.numpy()) == 0
+    position = {
+        id(each): index for index, each in enumerate(model.trainable_variables)
+    }
+    for number, variable in enumerate(named_variables(model).values()):
+        index = position[id(variable)]
+        for slot, part in ((optimizer.adam_m, 0.25), (optimizer.adam_v, 0.5)):
+            assert slot[index].shape == variable.shape
+            assert np.all(slot[index].numpy() == number + part)
+
+
+def test_moments_that_do_not_fit(tmp_path):
+    trained_checkpoint(tmp_path / "x")
+    tensors = checkpoint.read(tmp_path / "x")
+    del tensors["bert/pooler/dense/bias/adam_m"]
+    tensors["cls/predictions/output_bias/adam_v"] = np.zeros(7, "float32")
+    checkpoint.write(tmp_path / "y", tensors)
+    model = albert.AlbertPretrainer(small_config())
+    optimizer = Lamb(0.1)
+    optimizer.build(model.trainable_variables)
+    with pytest.raises(albert.UserError) as error:
+        load_slots(optimizer, model, tmp_path / "y")
+    assert "(2 differences)" in str(error.value)
+    assert "missing bert/pooler/dense/bias/adam_m" in str(error.value)
+    assert "output_bias/adam_v has shape [7] instead of [53]" in str(
+        error.value
+    )
+    assert not np.any(optimizer.adam_m[0].numpy())
+    corrected = Lamb(0.1, bias_correction=True)
+    corrected.build(model.trainable_variables)
+    with pytest.raises(albert.UserError, match="--bias_correction"):
+        load_slots(corrected, model, tmp_path / "x")

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Converts a model between formats, without making it.
+
+    python -m albert.convert SOURCE DESTINATION --to=huggingface
+
+SOURCE is a model directory, Google's release (an archive, its directory or a
+checkpoint prefix), a TF-Hub v1 module directory, a directory of transformers
+or a preset directory of KerasHub. DESTINATION is a directory that does not
+exist or is empty. Weights that the other format has no place for are named.
+"""
+
+import dataclasses
+
+from absl import flags
+
+from albert import command_line
+from albert.errors import UserError
+
+FORMATS = ("google", "huggingface", "kerashub", "model_dir")
+HEADS = (
+    "pretraining",
+    "masked_lm",
+    "classification",
+    "multiple_choice",
+    "token_classification",
+    "span_v1",
+    "span_v2",
+    "none",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class ConversionReport:
+    """What ``convert`` did.
+
+    Attributes:
+      source: str, what was read.
+      head: str, a key of ``albert.interchange.names.HEADS``.
+      written: int, weights that the destination has of the source.
+      left: list of str, weights of the source that it has not.
+      tokenizer: bool, whether a tokenizer was written.
+    """
+
+    source: str
+    head: str
+    written: int
+    left: list
+    tokenizer: bool
+
+
+def convert(
+    source, destination, to, head=None, tokenizer=True, lower_case=None
+):
+    """Reads a model in one format and writes it in another.
+
+    Args:
+      source: path, as of ``albert.load_weights``.
+      destination: path of a directory that does not exist or is empty.
+      to: one of ``FORMATS``.
+      head: one of ``HEADS``; None: what the source says. Google's root-level
+        weights are taken for a classifier of texts. "none" writes the
+        encoder alone.
+      tokenizer: bool, whether the tokenizer goes along, if there is one.
+      lower_case: bool, whether the tokenizer lower-cases; None: what the
+        source says, and yes where it does not, as for Google's release.
+
+    Returns:
+      ``ConversionReport``.
+
+    Raises:
+      UserError: not readable, not ALBERT, not complete, or not expressible
+        in the format; nothing is then written.
+    """
+    from albert.interchange import names
+    from albert.interchange import sources
+    from albert.interchange import weights
+    from albert.interchange.destination import WRITERS
+    from albert.interchange.destination import check_new
+    from albert.interchange.destination import new_directory
+    from albert.interchange.source import Tensors
+
+    check_new(destination)
+    with sources.open_source(source) as opened:
+        config = opened.config
+        if config is None:
+            raise UserError(
+                f"{opened.path}: there is no configuration beside it: put the "
+                "albert_config.json of the model there"
+            )
+        head = head or sources.head_of(opened)
+        shapes = names.expected_shapes(
+            config, head, sources.num_labels_of(opened.tensors) or 1
+        )
+        if not weights.uses_pooler(head):
+            shapes = {
+                name: shape
+                for name, shape in shapes.items()
+                if name in opened.tensors
+                or not name.startswith("encoder/pooler/")
+            }
+        unused = weights.check_fit(
+            shapes, opened, f"its configuration with the head {head!r}"
+        )
+        entries = weights.finite(opened).entries()
+        vocabulary = (
+            _load_tokenizer(opened, config, lower_case) if tokenizer else None
+        )
+        with new_directory(destination) as directory:
+            homeless = WRITERS[to](
+                directory,
+                config,
+                Tensors({name: entries[name] for name in shapes}),
+                vocabulary,
+                head,
+                opened.classifier_dropout,
+            )
+        return ConversionReport(
+            source=opened.path,
+            head=head,
+            written=len(shapes) - len(homeless),
+            left=unused + homeless,
+            tokenizer=vocabulary is not None,
+        )
+
+
+def _load_tokenizer(opened, config, lower_case):
+    if opened.tokenizer is None:
+        return None
+    if lower_case is not None:
+        opened.tokenizer.lower_case = lower_case
+    tokenizer = opened.tokenizer.load()
+    if tokenizer.vocabulary_size > config.vocab_size:
+        raise UserError(
+            f"{opened.path}: the tokenizer has {tokenizer.vocabulary_size} "
+            f"pieces, vocab_size is {config.vocab_size}: put the files of one "
+            "model there, or leave the tokenizer out with --notokenizer"
+        )
+    return tokenizer
+
+
+def define_flags(fv):
+    """Defines the command's flags."""
+    flags.DEFINE_enum(
+        "to", None, list(FORMATS), "What to write.", flag_values=fv
+    )
+    flags.DEFINE_enum(
+        "head",
+        None,
+        list(HEADS),
+        "What the weights besides the encoder are. Default: what the source "
+        "says; for a checkpoint with output_weights, classification. none "
+        "writes the encoder alone.",
+        flag_values=fv,
+    )
+    flags.DEFINE_bool(
+        "tokenizer", True, "Take the tokenizer along.", flag_values=fv
+    )
+    flags.DEFINE_bool(
+        "do_lower_case",
+        None,
+        "Whether the tokenizer lower-cases. Default: what the source says; "
+        "for Google's release, which does not say it, yes.",
+        flag_values=fv,
+    )
+
+
+def main(fv, source, destination):
+    """Converts, and prints what was written and what was not."""
+    if not fv.to:
+        raise UserError("--to is required; see --help")
+    command_line.load_tensorflow()
+    report = convert(
+        source,
+        destination,
+        fv.to,
+        head=fv.head,
+        tokenizer=fv.tokenizer,
+        lower_case=fv.do_lower_case,
+    )
+    print(f"Source: {report.source}")
+    print(f"Written: {destination}, {report.written} weights ({report.head})")
+    if not report.tokenizer:
+        print("No tokenizer was written: the source has none, or --notokenizer")
+    if report.left:
+        print(f"Left behind ({len(report.left)}): {', '.join(report.left)}")
+
+
+if __name__ == "__main__":
+    command_line.run(main, define_flags, positional=("SOURCE", "DESTINATION"))

@@ -1,0 +1,466 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Google's release in all its shapes, archives that attack, and writing."""
+
+import gzip
+import io
+import json
+import os
+import pathlib
+import shutil
+import tarfile
+import tempfile
+
+import numpy as np
+import pytest
+
+import albert
+from albert.interchange import archives
+from albert.interchange import checkpoint
+from albert.interchange import google
+from albert.interchange import names
+from albert.interchange.sources import describe
+from albert.interchange.sources import open_source
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
+RELEASE = GOLDEN / "encoder_tiny_a"
+SPM = GOLDEN / "tokenization" / "spm2000.model"
+WEIGHTS = (
+    "model.ckpt-best.data-00000-of-00001",
+    "model.ckpt-best.index",
+)
+
+
+def tensors_of(path):
+    with open_source(path) as source:
+        return dict(source.tensors)
+
+
+def assert_is_the_release(path):
+    expected = {
+        names.our_name(name, "google"): value
+        for name, value in checkpoint.read(RELEASE / "model.ckpt-best").items()
+        if name != "global_step"
+    }
+    found = tensors_of(path)
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        assert np.array_equal(found[name], value), name
+
+
+def make_release(directory, spm="30k-clean.model", config="albert_config.json"):
+    directory.mkdir(parents=True)
+    for name in WEIGHTS:
+        shutil.copyfile(RELEASE / name, directory / name)
+    shutil.copyfile(RELEASE / "albert_config.json", directory / config)
+    if spm:
+        shutil.copyfile(SPM, directory / spm)
+    return directory
+
+
+def make_archive(path, folder):
+    with tarfile.open(path, "w:gz") as archive:
+        archive.add(folder, arcname="albert_base")
+    return path
+
+
+# ------------------------------------------------------------ what is found
+
+
+def test_directory_with_all_beside_it(tmp_path):
+    path = make_release(tmp_path / "albert_base")
+    for each in (path, tmp_path, path / "model.ckpt-best"):
+        assert_is_the_release(each)
+        description = describe(each)
+        assert description.path == str(path / "model.ckpt-best")
+        assert description.head == "pretraining"
+        assert description.config.hidden_size == 64
+        assert description.tokenizer.lower_case
+        assert description.tokenizer.vocabulary_size == 2000
+
+
+def test_archive_leaves_nothing_behind(tmp_path, monkeypatch):
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    folder = make_release(tmp_path / "x")
+    path = make_archive(tmp_path / "albert_base_v2.tar.gz", folder)
+    assert_is_the_release(path)
+    description = describe(path)
+    assert description.path == f"{path}/albert_base/model.ckpt-best"
+    assert description.config.num_hidden_layers == 4
+    assert description.tokenizer.vocabulary_size == 2000
+    assert list(temporary.iterdir()) == []
+
+
+def test_archive_that_is_not_compressed(tmp_path):
+    folder = make_release(tmp_path / "x")
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.add(folder, arcname=".")
+    assert_is_the_release(tmp_path / "a.tar")
+
+
+def test_chinese_release_has_no_sentencepiece_model(tmp_path):
+    path = make_release(tmp_path / "x", None, "albert_config_base.json")
+    (path / "vocab_chinese.txt").write_text("[PAD]\n")
+    description = describe(path)
+    assert description.tokenizer is None
+    assert description.config.vocab_size == 1000
+
+
+def test_tf_hub_module(tmp_path):
+    (tmp_path / "variables").mkdir()
+    checkpoint.write(
+        tmp_path / "variables" / "variables",
+        {
+            f"module/{name}": value
+            for name, value in checkpoint.read(
+                RELEASE / "model.ckpt-best"
+            ).items()
+            if name != "global_step"
+        },
+    )
+    (tmp_path / "saved_model.pb").write_bytes(b"")
+    assets = tmp_path / "assets"
+    assets.mkdir()
+    shutil.copyfile(SPM, assets / "30k-clean.model")
+    shutil.copyfile(
+        RELEASE / "albert_config.json", assets / "albert_config.json"
+    )
+    for path in (tmp_path, tmp_path / "variables" / "variables"):
+        assert_is_the_release(path)
+        description = describe(path)
+        assert description.config.hidden_size == 64
+        assert description.tokenizer.vocabulary_size == 2000
+
+
+def test_best_step_and_only_checkpoint(tmp_path):
+    for step in (90, 700):
+        checkpoint.write(tmp_path / f"model.ckpt-{step}", {"a": np.float32(1)})
+    assert google.find_prefix(tmp_path).endswith("model.ckpt-700")
+    other = tmp_path / "other"
+    other.mkdir()
+    checkpoint.write(other / "bert_model.ckpt", {"a": np.float32(1)})
+    assert google.find_prefix(other) == str(other / "bert_model.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("head", "expected", "make"),
+    [
+        (
+            "classification_3way",
+            "classification",
+            lambda config: albert.AlbertClassifier(config, 3),
+        ),
+        (
+            "race",
+            "classification",
+            lambda config: albert.AlbertMultipleChoice(config),
+        ),
+        (
+            "squad_v1",
+            "span_v1",
+            lambda config: albert.AlbertSpanPredictor(config, "v1"),
+        ),
+        (
+            "squad_v2",
+            "span_v2",
+            lambda config: albert.AlbertSpanPredictor(config, "v2"),
+        ),
+    ],
+)
+def test_fine_tuned_heads_of_the_original(tmp_path, head, expected, make):
+    encoder = {
+        name: value
+        for name, value in checkpoint.read(RELEASE / "model.ckpt-best").items()
+        if name.startswith("bert/")
+    }
+    with np.load(GOLDEN / "heads" / head / "head_weights.npz") as file:
+        weights = {name: file[name] for name in file.files}
+    checkpoint.write(
+        tmp_path / "model.ckpt-best",
+        {**encoder, **weights, "global_step": np.int64(7)},
+    )
+    description = describe(tmp_path)
+    assert description.head == expected
+    model = make(albert.AlbertConfig.from_json(RELEASE / "albert_config.json"))
+    report = albert.load_weights(model, tmp_path)
+    assert report.unused == report.fresh == []
+    variables = names.named_variables(model)
+    for name, value in weights.items():
+        found = variables[names.our_name(name, "google")].numpy()
+        assert np.array_equal(found, value), name
+
+
+def test_several_heads_are_not_guessed(tmp_path):
+    checkpoint.write(
+        tmp_path / "model.ckpt-best",
+        {
+            name: np.zeros(3, np.float32)
+            for name in ("output_bias", "cls/squad/output_bias")
+        },
+    )
+    with pytest.raises(albert.UserError, match="several heads .*--head"):
+        describe(tmp_path)
+
+
+def test_slots_and_step(tmp_path):
+    name = "bert/pooler/dense/bias"
+    checkpoint.write(
+        tmp_path / "model.ckpt-5",
+        {
+            name: np.float32([1, 2]),
+            f"{name}/adam_m": np.float32([3, 4]),
+            f"{name}/adam_v": np.float32([5, 6]),
+            "global_step": np.int64(5),
+            "training_state/best": np.float64(0.5),
+            "training_state/evaluation": "words",
+        },
+    )
+    with open_source(tmp_path) as source:
+        assert dict(source.tensors).keys() == {"encoder/pooler/bias"}
+        assert source.adam_m["encoder/pooler/bias"].tolist() == [3, 4]
+        assert source.adam_v["encoder/pooler/bias"].tolist() == [5, 6]
+        assert source.global_step == 5
+        assert source.unknown == []
+
+
+# ----------------------------------------------------------- hostile files
+
+
+def archive_of(path, *members):
+    with tarfile.open(path, "w:gz") as archive:
+        for member, content in members:
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+def member(name, type=tarfile.REGTYPE, linkname=""):
+    info = tarfile.TarInfo(name)
+    info.type = type
+    info.linkname = linkname
+    return info
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        member("../evil"),
+        member("a/../../evil"),
+        member("/tmp/evil"),
+        member("a\\..\\evil"),
+        member("evil", tarfile.SYMTYPE, "/etc/passwd"),
+        member("evil", tarfile.LNKTYPE, "../secret"),
+        member("evil", tarfile.CHRTYPE),
+        member("evil", tarfile.FIFOTYPE),
+        member("evil", tarfile.CONTTYPE),
+    ],
+    ids=lambda entry: f"{entry.name} {entry.type}",
+)
+def test_archives_that_reach_outside(tmp_path, entry):
+    path = archive_of(tmp_path / "x.tar.gz", (entry, b""))
+    with (
+        pytest.raises(albert.UserError, match="a link, a device or outside"),
+        archives.unpacked(path),
+    ):
+        raise AssertionError("it was unpacked")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_and_then_a_file_through_it(tmp_path):
+    path = archive_of(
+        tmp_path / "x.tar.gz",
+        (member("a", tarfile.SYMTYPE, str(tmp_path)), b""),
+        (member("a/evil"), b"1"),
+    )
+    with pytest.raises(albert.UserError), archives.unpacked(path):
+        raise AssertionError("it was unpacked")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        ((member("a"), b"1"), (member("a"), b"2")),
+        ((member("a"), b"1"), (member("a/b"), b"2")),
+        ((member("x" * 300), b"1"),),
+    ],
+)
+def test_archives_that_contradict_themselves(tmp_path, members):
+    path = archive_of(tmp_path / "x.tar.gz", *members)
+    with (
+        pytest.raises(albert.UserError, match="not a readable archive"),
+        archives.unpacked(path),
+    ):
+        raise AssertionError("it was unpacked")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no archive",
+        b"\x1f\x8b",
+        gzip.compress(b"no archive" * 100),
+        gzip.compress(b"x" * 5000)[:-30],
+    ],
+)
+def test_files_that_are_no_archives(tmp_path, content):
+    path = tmp_path / "x.tar.gz"
+    path.write_bytes(content)
+    with pytest.raises(albert.UserError) as error:
+        describe(path)
+    assert str(error.value).startswith(str(path))
+
+
+def test_truncated_archive(tmp_path):
+    path = make_archive(tmp_path / "x.tar.gz", make_release(tmp_path / "x"))
+    path.write_bytes(path.read_bytes()[:100000])
+    with pytest.raises(albert.UserError, match="not a readable archive"):
+        describe(path)
+
+
+def test_archive_that_unpacks_to_too_much(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "_MAX_BYTES", 1 << 20)
+    path = archive_of(tmp_path / "x.tar.gz", (member("a"), bytes(3 << 20)))
+    assert path.stat().st_size < 10000
+    with pytest.raises(albert.UserError, match="larger than any released"):
+        describe(path)
+
+
+def test_archive_with_a_header_that_fills_the_memory(tmp_path):
+    info = tarfile.TarInfo("a")
+    info.pax_headers = {"comment": "x" * (3 << 20)}
+    with tarfile.open(
+        tmp_path / "x.tar.gz", "w:gz", format=tarfile.PAX_FORMAT
+    ) as archive:
+        archive.addfile(info)
+    with pytest.raises(albert.UserError, match="larger than any released"):
+        describe(tmp_path / "x.tar.gz")
+
+
+def test_archive_of_too_many_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "_MAX_FILES", 3)
+    members = [(member(str(number)), b"") for number in range(4)]
+    path = archive_of(tmp_path / "x.tar.gz", *members)
+    with pytest.raises(albert.UserError, match="more than 3 files"):
+        describe(path)
+
+
+def test_index_that_claims_more_than_the_data(tmp_path):
+    for name in WEIGHTS:
+        shutil.copyfile(RELEASE / name, tmp_path / name)
+    data = tmp_path / WEIGHTS[0]
+    data.write_bytes(data.read_bytes()[:1000])
+    with pytest.raises(albert.UserError, match="the data file has 1,000 bytes"):
+        describe(tmp_path)
+
+
+def test_settings_of_a_tokenizer_that_are_none(tmp_path):
+    path = make_release(tmp_path / "x")
+    (path / "spiece.json").write_text('{"lower": 1}')
+    with pytest.raises(albert.UserError, match="not tokenizer settings"):
+        describe(path)
+
+
+# ------------------------------------------------------------------ writing
+
+
+def small_config(**changes):
+    return albert.AlbertConfig.named(
+        "tiny",
+        **{
+            "vocab_size": 2003,
+            "hidden_size": 26,
+            "embedding_size": 11,
+            "num_attention_heads": 2,
+            "num_hidden_layers": 4,
+            "intermediate_size": 37,
+            "max_position_embeddings": 19,
+            **changes,
+        },
+    )
+
+
+def test_written_files_are_the_release_s(tmp_path):
+    model = albert.AlbertPretrainer(
+        albert.AlbertConfig.from_json(RELEASE / "albert_config.json")
+    )
+    albert.load_weights(model, RELEASE)
+    assert albert.save_weights(model, tmp_path / "x", format="google") == []
+    assert_is_the_release(tmp_path / "x")
+    with open(tmp_path / "x" / "albert_config.json") as file:
+        written = json.load(file)
+    with open(RELEASE / "albert_config.json") as file:
+        released = json.load(file)
+    assert written == {name: released[name] for name in written}
+    # What the original's AlbertConfig takes, modeling.py:37.
+    assert not {"sharing", "masked_lm_epsilon"} & written.keys()
+    assert len(written) == 14
+
+
+def test_tokenizer_comes_back(tmp_path):
+    tokenizer = albert.Tokenizer(SPM, lower_case=False)
+    model = albert.AlbertEncoder(small_config())
+    for format in ("google", "model_dir"):
+        albert.save_weights(
+            model, tmp_path / format, format=format, tokenizer=tokenizer
+        )
+        found = describe(tmp_path / format).tokenizer
+        assert found.fingerprint == tokenizer.fingerprint
+
+
+def test_unshared_layers_are_groups_of_the_original(tmp_path):
+    model = albert.AlbertEncoder(small_config(sharing="none"))
+    albert.save_weights(model, tmp_path / "x", format="google")
+    config = describe(tmp_path / "x").config
+    assert (config.sharing, config.num_hidden_groups) == ("all", 4)
+    again = albert.AlbertEncoder(config)
+    albert.load_weights(again, tmp_path / "x")
+    for name, variable in names.named_variables(model).items():
+        found = names.named_variables(again)[name]
+        assert np.array_equal(found.numpy(), variable.numpy())
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"hidden_act": "gelu_erf"}, "'gelu_erf' is none of the original's"),
+        ({"sharing": "attention"}, "sharing 'attention'"),
+        (
+            {"sharing": "none", "num_hidden_layers": 22},
+            "rounding mixes up groups",
+        ),
+    ],
+)
+def test_what_the_original_cannot_hold(tmp_path, changes, words):
+    model = albert.AlbertEncoder(small_config(**changes))
+    with pytest.raises(albert.UserError, match=words):
+        albert.save_weights(model, tmp_path / "x", format="google")
+    assert os.listdir(tmp_path) == []
+    # A directory of this project holds it.
+    albert.save_weights(model, tmp_path / "x", format="model_dir")
+    assert describe(tmp_path / "x").config == model.config
+
+
+@pytest.mark.parametrize("format", ["google", "huggingface"])
+def test_another_epsilon_is_warned_of(tmp_path, caplog, format):
+    model = albert.AlbertPretrainer(small_config(masked_lm_epsilon=1e-5))
+    albert.save_weights(model, tmp_path / "x", format=format)
+    assert "adds 1e-05 to the variance" in caplog.text
+    caplog.clear()
+    albert.save_weights(model.encoder, tmp_path / "y", format=format)
+    assert caplog.text == ""
+
+
+def test_nothing_is_overwritten(tmp_path):
+    model = albert.AlbertEncoder(small_config())
+    (tmp_path / "x").mkdir()
+    albert.save_weights(model, tmp_path / "x", format="google")
+    before = sorted(os.listdir(tmp_path / "x"))
+    for format in ("google", "model_dir", "huggingface", "kerashub"):
+        with pytest.raises(albert.UserError, match="nothing is overwritten"):
+            albert.save_weights(model, tmp_path / "x", format=format)
+    assert sorted(os.listdir(tmp_path / "x")) == before
+    with pytest.raises(ValueError, match="format is 'torch'"):
+        albert.save_weights(model, tmp_path / "y", format="torch")

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tokenizer.json says all that a ``Tokenizer`` does, or is not written.
+
+That the ids are equal is tested with transformers, in tests/peers.
+"""
+
+import json
+import pathlib
+import re
+import unicodedata
+
+import pytest
+from sentencepiece import sentencepiece_model_pb2
+
+import albert
+from albert.interchange import huggingface_tokenizer
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "tokenization"
+SPM = GOLDEN / "spm2000.model"
+DIGIT_COMMA_SPM = GOLDEN / "spm2000_numcomma.model"
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return huggingface_tokenizer.to_pipeline(albert.Tokenizer(SPM))
+
+
+def test_pieces_and_scores(pipeline):
+    tokenizer = albert.Tokenizer(SPM)
+    vocabulary = pipeline["model"]["vocab"]
+    assert [piece for piece, _ in vocabulary] == tokenizer.pieces
+    scores = dict(vocabulary)
+    model = sentencepiece_model_pb2.ModelProto.FromString(SPM.read_bytes())
+    for piece in model.pieces[13:]:
+        assert scores[piece.piece] == piece.score
+    # Characters that are always pieces of their own come before all else.
+    best = max(piece.score for piece in model.pieces[13:])
+    assert scores["("] == pytest.approx(best - 0.1)
+    assert scores["\u20ac"] == pytest.approx(3 * best - 0.1)
+    assert pipeline["model"]["unk_id"] == 1
+
+
+def test_control_pieces_and_template(pipeline):
+    added = {each["content"]: each["id"] for each in pipeline["added_tokens"]}
+    assert added == {
+        "<pad>": 0,
+        "<unk>": 1,
+        "[CLS]": 2,
+        "[SEP]": 3,
+        "[MASK]": 4,
+    }
+    pair = [
+        next(iter(step.values())) for step in pipeline["post_processor"]["pair"]
+    ]
+    assert [(step["id"], step["type_id"]) for step in pair] == [
+        ("[CLS]", 0),
+        ("A", 0),
+        ("[SEP]", 0),
+        ("B", 1),
+        ("[SEP]", 1),
+    ]
+
+
+def test_marks_are_those_of_python(pipeline):
+    steps = pipeline["normalizer"]["normalizers"]
+    assert [step["type"] for step in steps] == [
+        "Replace",
+        "NFKD",
+        "Replace",
+        "Replace",
+        "Lowercase",
+        "NFC",
+        "Precompiled",
+        "Replace",
+        "Strip",
+    ]
+
+    def as_python(pattern):
+        return re.sub(
+            r"\\x\{([0-9a-f]+)\}", lambda m: rf"\U{int(m[1], 16):08x}", pattern
+        )
+
+    marks = re.compile(as_python(steps[2]["pattern"]["Regex"]))
+    spaces = re.compile(as_python(steps[0]["pattern"]["Regex"]))
+    for character in map(chr, range(0x110000)):
+        is_mark = bool(marks.fullmatch(character))
+        assert is_mark == bool(unicodedata.combining(character))
+        assert bool(spaces.fullmatch(character)) == character.isspace()
+
+
+def test_cased():
+    tokenizer = albert.Tokenizer(SPM, lower_case=False)
+    steps = huggingface_tokenizer.to_pipeline(tokenizer)["normalizer"]
+    assert "Lowercase" not in {step["type"] for step in steps["normalizers"]}
+
+
+def changed_model(tmp_path, change):
+    model = sentencepiece_model_pb2.ModelProto.FromString(SPM.read_bytes())
+    change(model)
+    path = tmp_path / "changed.model"
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def as_suffix(model):
+    model.trainer_spec.treat_whitespace_as_suffix = True
+
+
+def with_unused_piece(model):
+    types = sentencepiece_model_pb2.ModelProto.SentencePiece
+    model.pieces[100].type = types.UNUSED
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [(as_suffix, "spaces behind"), (with_unused_piece, "unused pieces")],
+)
+def test_what_it_cannot_say(tmp_path, change, words):
+    tokenizer = albert.Tokenizer(changed_model(tmp_path, change))
+    with pytest.raises(albert.UserError, match=words):
+        huggingface_tokenizer.to_pipeline(tokenizer)
+
+
+def test_pieces_that_are_cut_again(tmp_path):
+    tokenizer = albert.Tokenizer(DIGIT_COMMA_SPM)
+    with pytest.raises(albert.UserError, match="109 of its pieces .* --notok"):
+        huggingface_tokenizer.write(tmp_path, tokenizer, 512)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("lower_case", [True, False])
+def test_there_and_back(tmp_path, lower_case):
+    tokenizer = albert.Tokenizer(SPM, lower_case=lower_case)
+    huggingface_tokenizer.write(tmp_path, tokenizer, 19)
+    found = huggingface_tokenizer.find(tmp_path).load()
+    assert found.fingerprint == tokenizer.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"keep_accents": True}, "keep_accents"),
+        ({"do_lower_case": "no"}, "do_lower_case is 'no'"),
+    ],
+)
+def test_settings_that_are_not_ours(tmp_path, settings, words):
+    assert huggingface_tokenizer.find(tmp_path) is None
+    (tmp_path / "spiece.model").write_bytes(SPM.read_bytes())
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
+    found = huggingface_tokenizer.find(tmp_path)
+    with pytest.raises(albert.UserError, match=words):
+        found.load()

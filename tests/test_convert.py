@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command that converts models, and what it says of what it cannot."""
+
+import contextlib
+import io
+import os
+import pathlib
+import shutil
+import sys
+
+import numpy as np
+import pytest
+from absl import flags
+
+import albert
+from albert import command_line
+from albert import convert
+from albert.interchange import checkpoint
+from albert.interchange import names
+from albert.interchange.sources import describe
+from albert.interchange.sources import open_source
+
+GOLDEN = pathlib.Path(__file__).parent / "golden"
+RELEASE = GOLDEN / "encoder_tiny_a"
+SPM = GOLDEN / "tokenization" / "spm2000.model"
+DIGIT_COMMA_SPM = GOLDEN / "tokenization" / "spm2000_numcomma.model"
+
+
+def run(monkeypatch, *arguments):
+    """Runs the command in this process: (exit status, stdout, stderr)."""
+    monkeypatch.setattr(flags, "FLAGS", flags.FlagValues())
+    monkeypatch.setattr(sys, "argv", ["convert", *map(str, arguments)])
+    out, err = io.StringIO(), io.StringIO()
+    code = 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            command_line.run(
+                convert.main,
+                convert.define_flags,
+                positional=("SOURCE", "DESTINATION"),
+            )
+        except SystemExit as exit:
+            code = exit.code
+    return code, out.getvalue(), err.getvalue()
+
+
+def small_config(**changes):
+    return albert.AlbertConfig.named(
+        "tiny",
+        **{
+            "vocab_size": 2003,
+            "hidden_size": 26,
+            "embedding_size": 11,
+            "num_attention_heads": 2,
+            "num_hidden_layers": 4,
+            "intermediate_size": 37,
+            "max_position_embeddings": 19,
+            **changes,
+        },
+    )
+
+
+def written(model, path, format="model_dir", spm=SPM):
+    rng = np.random.default_rng(7)
+    for variable in model.trainable_variables:
+        variable.assign(rng.normal(size=variable.shape))
+    tokenizer = albert.Tokenizer(spm, lower_case=False)
+    albert.save_weights(model, path, format=format, tokenizer=tokenizer)
+    return path
+
+
+def tensors_of(path):
+    with open_source(path) as source:
+        return dict(source.tensors)
+
+
+@pytest.mark.parametrize(
+    "formats",
+    [
+        ("google", "huggingface", "kerashub", "model_dir"),
+        ("huggingface", "model_dir", "kerashub", "google"),
+    ],
+)
+def test_from_each_format_to_each(tmp_path, monkeypatch, formats):
+    model = albert.AlbertPretrainer(
+        small_config(num_hidden_groups=2, inner_group_num=2)
+    )
+    source = written(model, tmp_path / "start")
+    expected = tensors_of(source)
+    lost = ["sentence_order/output_bias", "sentence_order/output_weights"]
+    for format in formats:
+        destination = tmp_path / format
+        code, out, err = run(monkeypatch, source, destination, f"--to={format}")
+        assert code == 0, err
+        if format == "kerashub" and lost[0] in expected:
+            assert "Left behind (2)" in out
+            for name in lost:
+                assert name in out
+                del expected[name]
+        else:
+            assert "Left behind" not in out
+        assert f"{len(expected)} weights" in out
+        found = tensors_of(destination)
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            assert np.array_equal(found[name], value), name
+        description = describe(destination)
+        assert description.config.num_hidden_groups == 2
+        assert description.config.inner_group_num == 2
+        assert not description.tokenizer.lower_case
+        source = destination
+
+
+HEADS = {
+    "none": lambda config: albert.AlbertEncoder(config),
+    "classification": lambda config: albert.AlbertClassifier(config, 3),
+    "multiple_choice": lambda config: albert.AlbertMultipleChoice(config),
+    "token_classification": lambda config: albert.AlbertTokenClassifier(
+        config, 5
+    ),
+    "span_v1": lambda config: albert.AlbertSpanPredictor(config, "v1"),
+}
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_heads_through_transformers(tmp_path, monkeypatch, head):
+    source = written(HEADS[head](small_config()), tmp_path / "a")
+    arguments = [source, tmp_path / "b", "--to=huggingface"]
+    if head in ("multiple_choice", "token_classification"):
+        arguments.append(f"--head={head}")
+    code, out, err = run(monkeypatch, *arguments)
+    assert code == 0, err
+    assert f"({head})" in out
+    assert describe(tmp_path / "b").head == head
+    code, out, err = run(
+        monkeypatch, tmp_path / "b", tmp_path / "c", "--to=google"
+    )
+    assert code == 0, err
+    before, after = tensors_of(source), tensors_of(tmp_path / "c")
+    lost = before.keys() - after.keys()
+    if head in ("token_classification", "span_v1"):
+        assert lost == {"encoder/pooler/kernel", "encoder/pooler/bias"}
+    else:
+        assert lost == set()
+    for name, value in after.items():
+        assert np.array_equal(before[name], value), name
+
+
+def test_encoder_alone(tmp_path, monkeypatch):
+    code, out, err = run(
+        monkeypatch,
+        RELEASE,
+        tmp_path / "x",
+        "--to=huggingface",
+        "--head=none",
+    )
+    assert code == 0, err
+    assert "25 weights (none)" in out
+    assert "Left behind (7): cls/predictions/output_bias, " in out
+    assert describe(tmp_path / "x").head == "none"
+
+
+def test_lower_casing_can_be_said(tmp_path, monkeypatch):
+    source = written(albert.AlbertEncoder(small_config()), tmp_path / "a")
+    os.remove(source / "spiece.json")
+    for flag, expected in (("", True), ("--nodo_lower_case", False)):
+        destination = tmp_path / f"b{flag}"
+        arguments = [source, destination, "--to=huggingface"]
+        code, _, err = run(monkeypatch, *arguments, *filter(None, [flag]))
+        assert code == 0, err
+        assert describe(destination).tokenizer.lower_case == expected
+
+
+def test_tokenizer_that_cannot_go_along(tmp_path, monkeypatch):
+    source = written(
+        albert.AlbertEncoder(small_config()),
+        tmp_path / "a",
+        spm=DIGIT_COMMA_SPM,
+    )
+    arguments = [source, tmp_path / "b", "--to=huggingface"]
+    code, _, err = run(monkeypatch, *arguments)
+    assert code == 2
+    assert "--notokenizer" in err
+    assert not (tmp_path / "b").exists()
+    code, out, err = run(monkeypatch, *arguments, "--notokenizer")
+    assert code == 0, err
+    assert "No tokenizer was written" in out
+
+
+def lacking(tmp_path):
+    """A directory whose weights are not those of its configuration."""
+    path = tmp_path / "lacking"
+    path.mkdir()
+    tensors = checkpoint.read(RELEASE / "model.ckpt-best")
+    del tensors["bert/pooler/dense/bias"]
+    tensors["cls/predictions/output_bias"] = np.zeros(7, "float32")
+    checkpoint.write(path / "model.ckpt-best", tensors)
+    shutil.copy(RELEASE / "albert_config.json", path)
+    return path
+
+
+def not_finite(tmp_path):
+    path = tmp_path / "nan"
+    path.mkdir()
+    tensors = checkpoint.read(RELEASE / "model.ckpt-best")
+    tensors["bert/pooler/dense/bias"] += np.nan
+    checkpoint.write(path / "model.ckpt-best", tensors)
+    shutil.copy(RELEASE / "albert_config.json", path)
+    return path
+
+
+def without_config(tmp_path):
+    path = tmp_path / "bare"
+    path.mkdir()
+    for file in RELEASE.glob("model.ckpt-best.*"):
+        shutil.copy(file, path)
+    return path
+
+
+def span_v2(tmp_path):
+    model = albert.AlbertSpanPredictor(small_config(), "v2")
+    return written(model, tmp_path / "span")
+
+
+def small_vocabulary(tmp_path):
+    model = albert.AlbertEncoder(small_config(vocab_size=1999))
+    return written(model, tmp_path / "small")
+
+
+@pytest.mark.parametrize(
+    ("make", "arguments", "words"),
+    [
+        (lambda _: RELEASE, [], "--to is required"),
+        (lambda _: RELEASE, ["--to=torch"], "--to"),
+        (lambda _: RELEASE, ["--to=google", "--head=x"], "--head"),
+        (lambda _: "/nowhere", ["--to=google"], "/nowhere: no such checkpoint"),
+        (lambda path: path, ["--to=google"], "holds no checkpoint"),
+        (lacking, ["--to=google"], "(2 differences): missing bert/pooler"),
+        (
+            lacking,
+            ["--to=google"],
+            "_bias has shape [7] instead of [1000]",
+        ),
+        (not_finite, ["--to=huggingface"], "bert/pooler/dense/bias holds"),
+        (without_config, ["--to=google"], "no configuration beside it"),
+        (span_v2, ["--to=huggingface"], "start_logits"),
+        (small_vocabulary, ["--to=google"], "2000 pieces, vocab_size is 1999"),
+    ],
+)
+def test_bad_input(tmp_path, monkeypatch, make, arguments, words):
+    source = make(tmp_path)
+    before = sorted(os.listdir(tmp_path))
+    code, out, err = run(monkeypatch, source, tmp_path / "new", *arguments)
+    assert code == 2
+    assert out == ""
+    assert words in err.splitlines()[-1]
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_destination_that_is_there(tmp_path, monkeypatch):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "notes.txt").write_text("mine")
+    code, _, err = run(monkeypatch, RELEASE, tmp_path / "x", "--to=google")
+    assert code == 2
+    assert "nothing is overwritten" in err
+    assert os.listdir(tmp_path / "x") == ["notes.txt"]
+    code, _, err = run(
+        monkeypatch, RELEASE, tmp_path / "x" / "notes.txt", "--to=google"
+    )
+    assert code == 2
+    assert (tmp_path / "x" / "notes.txt").read_text() == "mine"
+
+
+def test_formats_and_heads_are_all_there():
+    from albert.interchange.destination import WRITERS
+
+    assert set(convert.FORMATS) == set(WRITERS)
+    assert set(convert.HEADS) == set(names.HEADS)
