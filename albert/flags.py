@@ -8,6 +8,7 @@ meanings and defaults are those of the original's runners where it has them.
 from absl import flags
 
 from albert.config import NAMED_SIZES
+from albert.errors import UserError
 
 
 def define_model_flags(fv):
@@ -217,6 +218,32 @@ def define_finetuning_flags(fv):
         "Pad every batch to --max_seq_length: one shape, as TPUs need it.",
         flag_values=fv,
     )
+
+
+def check_finetuning_flags(fv):
+    """Refuses flags of fine-tuning that contradict each other.
+
+    Raises:
+      UserError: naming them.
+    """
+    for one, other in (
+        ("albert_config_file", "model_size"),
+        ("num_train_steps", "num_train_epochs"),
+    ):
+        if fv[one].value and fv[other].value:
+            raise UserError(
+                f"--{one} and --{other} say the same thing: give one of them"
+            )
+    if (
+        fv.do_train
+        and not fv.init_checkpoint
+        and not (fv.albert_config_file or fv.model_size)
+    ):
+        raise UserError(
+            "--init_checkpoint is required for --do_train (or "
+            "--albert_config_file or --model_size, to start from random "
+            "weights); see --help"
+        )
 
 
 def define_device_flags(fv):

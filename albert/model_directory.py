@@ -243,6 +243,30 @@ def write_evaluation(directory, weights, metrics, baseline):
     )
 
 
+def write_runs(directory, seed, results, medians, baseline):
+    """Writes the evaluations of several runs and their medians.
+
+    Args:
+      directory: created where it does not exist.
+      seed: int, that of the first run; each has the next one.
+      results: list of dict of float, for each run.
+      medians: dict of float.
+      baseline: dict of float.
+    """
+    os.makedirs(directory, exist_ok=True)
+    write_json(
+        os.path.join(directory, EVALUATION_FILE),
+        {
+            **medians,
+            "baseline": baseline,
+            "runs": [
+                {"seed": seed + number, **metrics}
+                for number, metrics in enumerate(results)
+            ],
+        },
+    )
+
+
 def write_json(path, value):
     """Writes a value as JSON, atomically."""
     write_file(path, (json.dumps(value, indent=2) + "\n").encode())

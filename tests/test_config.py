@@ -84,7 +84,10 @@ def test_versions_and_languages_differ_where_the_released_ones_do():
         ({"num_hidden_layers": 0}, "num_hidden_layers is 0.*at least 1"),
         ({"hidden_size": "128"}, "hidden_size is '128'.*type int"),
         ({"hidden_size": True}, "hidden_size is True.*type int"),
-        ({"hidden_act": "swish"}, "'swish'.*gelu, gelu_erf, relu, tanh, linear"),
+        (
+            {"hidden_act": "swish"},
+            "'swish'.*gelu, gelu_erf, relu, tanh, linear",
+        ),
         ({"sharing": "some"}, "'some'.*all, attention, ffn, none"),
         ({"hidden_dropout_prob": 1.0}, r"1.0: it must be in \[0, 1\)"),
         ({"initializer_range": 0.0}, "initializer_range is 0.0"),

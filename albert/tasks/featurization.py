@@ -52,6 +52,10 @@ class Featurized:
             f"{self.features.num_examples} examples, longest "
             f"{self.longest} pieces, {self.truncated} cut"
         )
+        what = ""
+        if self.word_positions is not None:
+            line += " in parts"  # Nothing is lost.
+            what = " words"
         if self.empty:
-            line += f", {self.empty} without pieces"
+            line += f", {self.empty}{what} without pieces"
         return line

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A model that was trained for a task before: where it is, and which task."""
 
+import json
 import os
 
 from albert import model_directory
@@ -61,6 +62,44 @@ def read_description(path):
     return {}
 
 
+def find_best(paths, metric):
+    """Finds the best of several models by their last evaluations.
+
+    Args:
+      paths: list of str, model directories.
+      metric: str, the metric whose largest value is best.
+
+    Returns:
+      int, its number from 0; 0 where they were not all evaluated.
+    """
+    scores = []
+    for path in paths:
+        results = _read(path, model_directory.EVALUATION_FILE)
+        if metric not in results:
+            return 0
+        scores.append(results[metric])
+    return scores.index(max(scores))
+
+
+def read_seed(path, default):
+    """Returns the seed that a model was trained with, if it says so."""
+    return _read(path, model_directory.RUN_FILE).get("seed", default)
+
+
+def _read(directory, name):
+    """Returns a JSON object of a model directory; empty where there is none."""
+    path = os.path.join(directory, name)
+    if not os.path.exists(path):
+        return {}
+    try:
+        with open(path, encoding="utf-8") as file:
+            return dict(json.load(file))
+    except (ValueError, TypeError) as error:
+        raise UserError(
+            f"{path}: not a JSON object ({error}): restore it, or remove it"
+        ) from None
+
+
 def check_task(task, path, description):
     """Refuses a model of another task.
 
@@ -79,13 +118,13 @@ def check_task(task, path, description):
     if name not in (task.name, task.trained_as):
         raise UserError(
             f"{path} holds a model of {name}, not of {task.name}: use "
-            f"another directory or --task_name={name}"
+            f"another --output_dir, or --task_name={name}"
         )
     if kind != task.kind:
         raise UserError(
             f"{path} holds a model of a {kind}, not of a {task.kind}: "
             f"{'leave out' if task.kind == 'regression' else 'give'} "
-            "--regression, or use another directory"
+            "--regression, or use another --output_dir"
         )
 
 

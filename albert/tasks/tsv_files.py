@@ -21,6 +21,11 @@ from albert.tasks.line_files import shorten
 # rather a number or another text.
 _MOST_RARE_LABELS = 50
 
+_COLUMN_FLAGS = (
+    "; --text_column and --label_column say which they are, by numbers where "
+    "there is no such line"
+)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TextExamples:
@@ -133,7 +138,7 @@ class TsvFile:
                 f"{path}:1: no column {', '.join(map(repr, missing))} in the "
                 f"header ({shorten(', '.join(first))}): the {split} data of "
                 f"{task.name} begins with a line that names the columns, "
-                "separated by tabs"
+                "separated by tabs" + _COLUMN_FLAGS * (task.name == "tsv")
             )
         double = [name for name in by_name if first.count(name) > 1]
         if double:

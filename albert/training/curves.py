@@ -68,9 +68,9 @@ def draw(path, directories):
     )
     rows = -(-len(names) // 2)
     figure = Figure(figsize=(11, 3.5 * rows), layout="constrained")
-    panels = figure.subplots(rows, 2, squeeze=False).flat
+    panels = list(figure.subplots(rows, 2, squeeze=False).flat)
     axes = dict(zip(names, panels, strict=False))
-    for unused in list(panels)[len(names) :]:
+    for unused in panels[len(names) :]:
         unused.set_axis_off()
     offset = 0
     for directory, train, held_out in phases:

@@ -2,83 +2,130 @@
 """From a pretrained model to one of a task: what the recipes of tasks share."""
 
 import dataclasses
+import functools
 import os
 
 from absl import logging
 
 from albert import model_directory
-from albert.training import distribution
-from albert.training import optimizers
+from albert.config import AlbertConfig
+from albert.errors import UserError
+from albert.interchange.weights import load_weights
+from albert.interchange.weights import open_source
+from albert.text.tokenizer import Tokenizer
 from albert.training import reporting
-from albert.training import schedules
 from albert.training.checkpoints import TrainingCheckpoints
 from albert.training.fitting import fit
 from albert.training.loop import TrainingLoop
 
-# Not compared when a run is continued: they change how it is computed and
-# saved, not what comes out.
-_FREE = (
-    "gradient_accumulation_steps",
-    "steps_per_loop",
-    "save_checkpoints_steps",
-    "keep_checkpoint_max",
-    "jit_compile",
-)
 
+def find_model(fv, place, dropout):
+    """Finds the configuration and the tokenizer of a run.
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainingOptions:
-    """How a model is trained; the fields are the flags of those names."""
+    Args:
+      fv: values of the flags of ``define_model_flags`` and --do_lower_case.
+      place: str, the weights that the run starts from or uses; None where
+        they are random.
+      dropout: float, dropout inside the encoder; None leaves the
+        configuration's.
 
-    learning_rate: float
-    train_batch_size: int
-    num_train_steps: int
-    num_warmup_steps: int
-    start_warmup_step: int
-    optimizer: str
-    poly_power: float
-    layer_decay_rate: float
-    bias_correction: bool
-    dtype: str
-    seed: int
-    gradient_accumulation_steps: int
-    steps_per_loop: int
-    save_checkpoints_steps: int
-    keep_checkpoint_max: int
-    jit_compile: bool
+    Returns:
+      (``AlbertConfig``, ``Tokenizer``).
 
-    @classmethod
-    def from_flags(cls, fv, **resolved):
-        """Takes the values of flags.
-
-        Args:
-          fv: ``absl.flags.FlagValues``.
-          **resolved: fields whose value is not that of the flag.
-        """
-        values = {f.name: fv[f.name].value for f in dataclasses.fields(cls)}
-        return cls(**values | resolved)
-
-    def settings(self):
-        """Returns what must be the same for a run to be continued."""
-        values = dataclasses.asdict(self)
-        return {k: v for k, v in values.items() if k not in _FREE}
-
-    def make_optimizer(self, model):
-        """Returns the optimizer, built for the model's variables."""
-        optimizer = optimizers.OPTIMIZERS[self.optimizer](
-            schedules.PolynomialDecayWithWarmup(
-                self.learning_rate,
-                num_train_steps=self.num_train_steps,
-                num_warmup_steps=self.num_warmup_steps,
-                start_warmup_step=self.start_warmup_step,
-                power=self.poly_power,
-            ),
-            bias_correction=self.bias_correction,
-            layer_decay_rate=self.layer_decay_rate,
-            model_config=model.config,
+    Raises:
+      UserError: one of them cannot be found, or they do not fit together.
+    """
+    config = tokenizer = None
+    if place:
+        with open_source(place) as source:
+            config = source.config
+            file = source.tokenizer
+            # What cannot be used is no matter where another is given.
+            if file and not (fv.spm_model_file and file.refusal):
+                tokenizer = file.load()
+    tokenizer = _find_tokenizer(fv, place, tokenizer)
+    if fv.albert_config_file:
+        config = AlbertConfig.from_json(fv.albert_config_file)
+    elif fv.model_size:
+        config = AlbertConfig.named(
+            fv.model_size, vocab_size=tokenizer.vocabulary_size
         )
-        optimizer.build(model.trainable_variables)
-        return optimizer
+    if config is None:
+        raise UserError(
+            f"{place} comes without a configuration: give it with "
+            "--albert_config_file"
+        )
+    if config.vocab_size != tokenizer.vocabulary_size:
+        raise UserError(
+            f"vocab_size of the model is {config.vocab_size}, but "
+            f"{tokenizer.model_file} has {tokenizer.vocabulary_size} pieces: "
+            "give the --spm_model_file that the model was pretrained with"
+        )
+    if dropout is not None:
+        config = dataclasses.replace(
+            config,
+            hidden_dropout_prob=dropout,
+            attention_probs_dropout_prob=dropout,
+        )
+    return config, tokenizer
+
+
+def _find_tokenizer(fv, place, found):
+    """Returns the tokenizer of flags, else the one found with the weights."""
+    if not fv.spm_model_file:
+        if found is None:
+            raise UserError(
+                f"{place or 'a new model'} comes without a tokenizer: give "
+                "its SentencePiece model with --spm_model_file"
+            )
+        if fv.do_lower_case not in (None, found.lower_case):
+            raise UserError(
+                f"--do_lower_case is {fv.do_lower_case}, but that of "
+                f"{place} is {found.lower_case}: leave the flag out"
+            )
+        return found
+    # What no flag says is as the weights have it.
+    settings = {}
+    if found:
+        settings = {
+            "lower_case": found.lower_case,
+            "digit_comma": found.digit_comma,
+        }
+    if fv.do_lower_case is not None:
+        settings["lower_case"] = fv.do_lower_case
+    tokenizer = Tokenizer(fv.spm_model_file, **settings)
+    if found and found.pieces != tokenizer.pieces:
+        raise UserError(
+            f"--spm_model_file {fv.spm_model_file} has other pieces than the "
+            f"tokenizer of {place}: leave the flag out"
+        )
+    return tokenizer
+
+
+def load_initial(model, path, fresh):
+    """Sets the first weights, and says what comes from where.
+
+    Args:
+      model: of a task.
+      path: what --init_checkpoint names, or None for random weights.
+      fresh: tuple of str, the heads that start anew.
+
+    Raises:
+      UserError: the weights do not fit the encoder.
+    """
+    if not path:
+        logging.warning(
+            "no --init_checkpoint: all weights of this model are random"
+        )
+        return
+    report = load_weights(model, path, fresh=fresh)
+    logging.info(
+        "%d weights loaded from %s; new: %s; not used: %s",
+        len(report.loaded),
+        report.source,
+        ", ".join(report.fresh) or "none",
+        ", ".join(report.unused) or "none",
+    )
 
 
 def finetune(
@@ -90,11 +137,12 @@ def finetune(
     *,
     tokenizer,
     task,
-    settings,
-    make_dataset,
-    load_initial,
-    make_evaluate,
+    data,
+    init_checkpoint,
+    fresh,
+    evaluate,
     best_metric,
+    evaluated_on="",
 ):
     """Trains, evaluating on the way, in a directory of its own.
 
@@ -108,21 +156,30 @@ def finetune(
       strategy: ``tf.distribute.Strategy``.
       options: ``TrainingOptions``.
       tokenizer: ``Tokenizer``.
-      task: dict, what ``model_directory.write_task`` writes.
-      settings: dict, what a continued run must repeat besides ``options``.
-      make_dataset: function of the number of examples already consumed to a
-        dataset of global batches.
-      load_initial: function without arguments that sets the first weights;
-        not called where a checkpoint is continued from.
-      make_evaluate: function of a ``TrainingLoop`` to a function without
-        arguments that returns a dict of metrics; or None.
+      task: dict, what ``model_directory.read_task`` will return; a continued
+        run must repeat it, like ``options``.
+      data: with ``num_examples``, ``fingerprint``, ``training_batches`` and
+        ``locate_damage`` as ``task_data.TextData`` has them.
+      init_checkpoint: str, the first weights, or None for random ones; not
+        read where a checkpoint is continued from.
+      fresh: tuple of str, the heads that start anew.
+      evaluate: function of a ``TrainingLoop`` to a dict of metrics, or None.
       best_metric: str, the metric whose largest value marks the best weights.
+      evaluated_on: str, what tells the evaluation's data from others.
+
+    Returns:
+      ``TrainingLoop`` of the model with its last weights.
 
     Raises:
       UserError: the directory holds another run, the loss is not finite, or
         a checkpoint cannot be written.
     """
-    settings = {**options.settings(), **settings}
+    settings = {
+        **options.settings(),
+        **task,
+        "init_checkpoint": init_checkpoint,
+        "training_data": f"{data.num_examples} examples, {data.fingerprint}",
+    }
     model_directory.check_run(directory, model.config, settings)
     with strategy.scope():
         optimizer = options.make_optimizer(model)
@@ -139,7 +196,7 @@ def finetune(
         model,
         optimizer,
         options.keep_checkpoint_max,
-        evaluation=best_metric if make_evaluate else "",
+        evaluation=f"{best_metric} {evaluated_on}" if evaluate else "",
     )
     restored, best = checkpoints.restore()
     if restored:
@@ -149,7 +206,7 @@ def finetune(
             options.num_train_steps,
         )
     else:
-        load_initial()
+        load_initial(model, init_checkpoint, fresh)
     with (
         model_directory.start_run(
             directory, model.config, tokenizer, settings, task
@@ -165,42 +222,21 @@ def finetune(
             loop,
             checkpoints,
             reporter,
-            make_dataset=make_dataset,
+            make_dataset=lambda start: data.training_batches(
+                options.train_batch_size,
+                seed=options.seed,
+                num_steps=options.num_train_steps,
+                start_example=start,
+                bucket_by_length=options.bucket_by_length,
+            ),
             num_steps=options.num_train_steps,
             batch_size=options.train_batch_size,
             steps_per_loop=options.steps_per_loop,
             save_steps=options.save_checkpoints_steps,
             best=best,
-            evaluate=make_evaluate and make_evaluate(loop),
+            evaluate=evaluate and functools.partial(evaluate, loop),
             best_metric=best_metric,
+            explain_data_error=data.locate_damage,
         )
     print(reporter.summary())
-
-
-def log_batch(strategy, options, num_examples):
-    """Logs how a batch is cut up, and refuses one that cannot be.
-
-    Args:
-      strategy: ``tf.distribute.Strategy``.
-      options: ``TrainingOptions``.
-      num_examples: int, examples to train on.
-
-    Raises:
-      UserError: the batch size is not divisible by the number of parts.
-    """
-    replicas = strategy.num_replicas_in_sync
-    steps = options.gradient_accumulation_steps
-    per_step = distribution.check_batch_size(
-        "train_batch_size", options.train_batch_size, replicas, steps
-    )
-    logging.info(
-        "%d examples; %d steps are %.1f epochs; global batch %d = %d "
-        "replica(s) x %d accumulation step(s) x %d",
-        num_examples,
-        options.num_train_steps,
-        options.num_train_steps * options.train_batch_size / num_examples,
-        options.train_batch_size,
-        replicas,
-        steps,
-        per_step,
-    )
+    return loop

@@ -297,3 +297,13 @@ class TestChinese:
         assert english["f1"] == 50
         assert chinese["f1"] == pytest.approx(100 * (1 + 8 / 9) / 2)
         assert english["exact"] == chinese["exact"] == 50
+
+
+def test_main_scores():
+    results = {"exact": 1.0, "NoAns_f1": 2.0, "exact_match": 3.0, "total": 4}
+    tuned = {"best_f1": 5.0, "best_exact_thresh": 6.0, "HasAns_total": 7}
+    assert metrics.main_scores(results | tuned) == {
+        "exact": 1.0,
+        "NoAns_f1": 2.0,
+        "exact_match": 3.0,
+    }

@@ -128,3 +128,15 @@ def test_place_that_cannot_be_written(case, tmp_path):
     with pytest.raises(UserError, match=r"predictions\.json: cannot be"):
         output.write_predictions(tmp_path, decoded, decoded.predictions())
     assert os.listdir(tmp_path) == ["predictions.json"]
+
+
+def test_paths_baseline_and_report(case, tmp_path):
+    _, decoded = case("2.0")
+    paths = output.write_predictions(tmp_path, decoded, decoded.predictions())
+    paths.append(
+        output.write_evaluation(tmp_path, "w", {"f1": 3.0}, {"f1": 2.0})
+    )
+    paths.append(output.write_report(tmp_path, "train", {"cut": ["ü"]}))
+    assert sorted(paths) == sorted(map(str, tmp_path.iterdir()))
+    assert read(tmp_path, "eval_results.json")["baseline"] == {"f1": 2.0}
+    assert read(tmp_path, "train_questions.json") == {"cut": ["ü"]}

@@ -9,6 +9,7 @@ import pytest
 from albert.errors import UserError
 from albert.tasks.squad.reading import Answer
 from albert.tasks.squad.reading import Mismatch
+from albert.tasks.squad.reading import read_files
 from albert.tasks.squad.reading import read_squad
 
 SAMPLE = pathlib.Path(__file__).parents[3] / "data" / "sample" / "squad"
@@ -297,3 +298,32 @@ class TestBadFiles:
     def write_two(self, write_squad, **change):
         second = {"id": "b", "answers": [MATS], **change}
         return write_squad((CONTEXT, [{"id": "a", "answers": [SEVEN]}, second]))
+
+
+def test_several_files_are_one(write_squad):
+    def question(id_):
+        return {"id": id_, "answers": [{"text": "fox", "answer_start": 4}]}
+
+    one = write_squad(("The fox.", [question("a")]), name="one.json")
+    two = write_squad(
+        ("No.", []),
+        ("Red fox.", [question("b"), question("c")]),
+        version="v2.0",
+        name="two.json",
+    )
+    data = read_files([one, two])
+    assert data.has_impossible and data.labelled
+    assert data.file == f"{one}, {two}"
+    assert data.contexts == ["The fox.", "No.", "Red fox."]
+    assert len(data.titles) == 3
+    assert [
+        (each.id, data.contexts[each.context_index]) for each in data.questions
+    ] == [("a", "The fox."), ("b", "Red fox."), ("c", "Red fox.")]
+    assert len(data.mismatches) == 0
+    assert read_files([one]) == read_squad(one)
+    assert not read_files([one], has_impossible=False).has_impossible
+    unlabelled = write_squad(("A fox.", [{"id": "d"}]), name="three.json")
+    assert not read_files([one, unlabelled]).labelled
+    with pytest.raises(UserError, match=r"id a is in .*one.json too"):
+        copy = write_squad(("A fox.", [question("a")]), name="copy.json")
+        read_files([one, copy])

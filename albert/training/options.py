@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a model is trained: flags, and the recipe of its task for the rest."""
+
+import dataclasses
+import math
+
+from absl import logging
+
+from albert.errors import UserError
+from albert.records import batch_plan
+from albert.training import defaults
+from albert.training import distribution
+from albert.training import optimizers
+from albert.training import schedules
+
+# Not compared when a run is continued: they change how it is computed and
+# saved, not what comes out.
+_FREE = (
+    "gradient_accumulation_steps",
+    "steps_per_loop",
+    "save_checkpoints_steps",
+    "keep_checkpoint_max",
+    "jit_compile",
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """How a model is trained; the fields are the flags of those names."""
+
+    learning_rate: float
+    train_batch_size: int
+    num_train_steps: int
+    num_warmup_steps: int
+    start_warmup_step: int
+    optimizer: str
+    poly_power: float
+    layer_decay_rate: float
+    bias_correction: bool
+    dtype: str
+    seed: int
+    gradient_accumulation_steps: int
+    steps_per_loop: int
+    save_checkpoints_steps: int
+    keep_checkpoint_max: int
+    jit_compile: bool
+    bucket_by_length: bool
+
+    @classmethod
+    def from_flags(cls, fv, **resolved):
+        """Takes the values of flags.
+
+        Args:
+          fv: ``absl.flags.FlagValues``.
+          **resolved: fields whose value is not that of the flag.
+        """
+        values = {f.name: fv[f.name].value for f in dataclasses.fields(cls)}
+        return cls(**values | resolved)
+
+    def settings(self):
+        """Returns what must be the same for a run to be continued."""
+        values = dataclasses.asdict(self)
+        return {k: v for k, v in values.items() if k not in _FREE}
+
+    def make_optimizer(self, model):
+        """Returns the optimizer, built for the model's variables."""
+        optimizer = optimizers.OPTIMIZERS[self.optimizer](
+            schedules.PolynomialDecayWithWarmup(
+                self.learning_rate,
+                num_train_steps=self.num_train_steps,
+                num_warmup_steps=self.num_warmup_steps,
+                start_warmup_step=self.start_warmup_step,
+                power=self.poly_power,
+            ),
+            bias_correction=self.bias_correction,
+            layer_decay_rate=self.layer_decay_rate,
+            model_config=model.config,
+        )
+        optimizer.build(model.trainable_variables)
+        return optimizer
+
+
+def find_options(fv, recipe, config, num_examples):
+    """Returns ``TrainingOptions``: flags, and the task's recipe for the rest.
+
+    Args:
+      fv: values of the flags of ``define_training_flags`` and
+        ``define_finetuning_flags``.
+      recipe: ``albert.tasks.task.Recipe``.
+      config: ``AlbertConfig``.
+      num_examples: int, examples to train on.
+
+    Raises:
+      UserError: a learning rate that is not positive and finite.
+    """
+    batch_size = fv.train_batch_size or recipe.train_batch_size
+    steps = fv.num_train_steps
+    if steps is None:
+        epochs = fv.num_train_epochs
+        if epochs is None:
+            steps = recipe.num_train_steps
+            epochs = recipe.num_train_epochs
+        if steps is None:
+            steps = max(1, math.ceil(epochs * num_examples / batch_size))
+    warmup_steps = fv.num_warmup_steps
+    if warmup_steps is None:
+        # The recipe's share of its own steps, where there are other ones.
+        share = recipe.warmup_proportion
+        if recipe.num_train_steps:
+            share = recipe.num_warmup_steps / recipe.num_train_steps
+        warmup_steps = round(share * steps)
+    learning_rate = fv.learning_rate
+    if learning_rate is None:
+        learning_rate = defaults.finetuning_learning_rate(
+            config, recipe.learning_rate
+        )
+    if not 0.0 < learning_rate < math.inf:
+        raise UserError(
+            f"--learning_rate is {learning_rate}: it must be positive and "
+            "finite; without the flag the task has one"
+        )
+    return TrainingOptions.from_flags(
+        fv,
+        learning_rate=learning_rate,
+        train_batch_size=batch_size,
+        num_train_steps=steps,
+        num_warmup_steps=warmup_steps,
+        save_checkpoints_steps=fv.save_checkpoints_steps or max(1, steps // 10),
+    )
+
+
+def find_max_seq_length(given, usual, config, of_records=()):
+    """Returns the longest sequence: what is given, else the task's.
+
+    Args:
+      given: int, --max_seq_length, or None.
+      usual: int, that of the task, or of the model that was trained for it.
+      config: ``AlbertConfig``.
+      of_records: list of int, lengths of the records that are read.
+
+    Raises:
+      UserError: the model has too few positions, or records differ.
+    """
+    positions = config.max_position_embeddings
+    wanted = {given, *of_records} - {None}
+    if len(wanted) > 1:
+        raise UserError(
+            "records and --max_seq_length must have one length, not "
+            f"{', '.join(map(str, sorted(wanted)))}: make the records again, "
+            "or leave the flag out"
+        )
+    length = wanted.pop() if wanted else min(usual, positions)
+    if length > positions:
+        raise UserError(
+            f"sequences of {length} pieces are longer than the {positions} "
+            "positions of the model: give a smaller --max_seq_length"
+        )
+    return length
+
+
+def find_lengths(fv, max_seq_length):
+    """Returns the lengths that batches may have, see ``padded_lengths``.
+
+    Args:
+      fv: values of flags.
+      max_seq_length: int, the largest of them.
+    """
+    if fv.pad_to_max_length:
+        shapes = "one"
+    else:
+        shapes = "few" if fv.jit_compile else "many"
+    return batch_plan.padded_lengths(max_seq_length, shapes)
+
+
+def log_defaults(fv, task_name, values):
+    """Logs the settings that no flag gives, as flags.
+
+    Args:
+      fv: values of flags.
+      task_name: str.
+      values: dict from flag to the value that is used.
+    """
+    derived = [
+        f"--{name}={value:g}"
+        if isinstance(value, float)
+        else f"--{name}={value}"
+        for name, value in values.items()
+        if fv[name].value is None
+    ]
+    if derived:
+        logging.info(
+            "settings of %s, which flags of these names override: %s",
+            task_name,
+            " ".join(derived),
+        )
+
+
+def log_batch(strategy, options, num_examples):
+    """Logs how a batch is cut up, and refuses one that cannot be.
+
+    Args:
+      strategy: ``tf.distribute.Strategy``.
+      options: ``TrainingOptions``.
+      num_examples: int, examples to train on.
+
+    Raises:
+      UserError: the batch size is not divisible by the number of parts.
+    """
+    replicas = strategy.num_replicas_in_sync
+    steps = options.gradient_accumulation_steps
+    per_step = distribution.check_batch_size(
+        "train_batch_size", options.train_batch_size, replicas, steps
+    )
+    logging.info(
+        "%d examples; %d steps are %.3g epochs; global batch %d = %d "
+        "replica(s) x %d accumulation step(s) x %d",
+        num_examples,
+        options.num_train_steps,
+        options.num_train_steps * options.train_batch_size / num_examples,
+        options.train_batch_size,
+        replicas,
+        steps,
+        per_step,
+    )

@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The data of a task as a recipe uses it: of its own files, or of records.
+
+Both classes offer the same: batches to train on and to evaluate with, what
+logits predict, how good that is, and files of it.
+"""
+
+import functools
+import zlib
+
+import numpy as np
+from absl import logging
+
+from albert.errors import UserError
+from albert.records.finetuning import finetuning_dataset
+from albert.records.finetuning_files import FinetuningRecords
+from albert.records.finetuning_files import finetuning_record_dataset
+from albert.tasks import interface
+from albert.tasks import metrics
+from albert.tasks import prediction_files
+from albert.tasks import predictions as predictions_lib
+from albert.tasks import tag_schemes
+from albert.tasks import tagging_features
+from albert.tasks.features import Features
+from albert.training.fitting import explained_damage
+
+# Records that are parsed together.
+_READ_AT_ONCE = 256
+
+
+class TextData:
+    """A split that was read from the task's own files.
+
+    Args:
+      task: ``Task`` with labels.
+      split: str, its name.
+      examples: of ``interface.load``.
+      featurized: ``Featurized`` of them.
+      lengths: the lengths that batches may have, see ``batch_plan``.
+    """
+
+    def __init__(self, task, split, examples, featurized, lengths):
+        self.task = task
+        self.split = split
+        self.examples = examples
+        self.lengths = lengths
+        self.features = featurized.features
+        self._featurized = featurized
+        logging.info("%s: %s", split, featurized.summary())
+
+    @property
+    def num_examples(self):
+        """Sequences to train on, or groups of choices."""
+        return self.features.num_examples
+
+    @functools.cached_property
+    def fingerprint(self):
+        """A checksum that tells whether ids and labels are the same."""
+        return fingerprint(self.features)
+
+    def training_batches(
+        self, batch_size, *, seed, num_steps, start_example, bucket_by_length
+    ):
+        """Returns ``finetuning_dataset`` for training."""
+        return finetuning_dataset(
+            self.features,
+            batch_size,
+            self.lengths,
+            training=True,
+            seed=seed,
+            num_steps=num_steps,
+            start_example=start_example,
+            bucket_by_length=bucket_by_length,
+        )
+
+    def evaluation_batches(self, batch_size):
+        """Returns ``finetuning_dataset`` of one pass."""
+        return finetuning_dataset(
+            self.features, batch_size, self.lengths, training=False
+        )
+
+    @functools.cached_property
+    def gold(self):
+        """The labels as metrics take them."""
+        return interface.gold_labels(self.task, self.examples)
+
+    def predict(self, logits):
+        """Returns ``Predictions`` of logits in the order of the examples."""
+        return interface.predict(self.task, self._featurized, logits)
+
+    def evaluate(self, predictions):
+        """Returns the task's metrics."""
+        return interface.evaluate(self.task, self.examples, predictions)
+
+    def write_predictions(self, directory, predictions):
+        """Writes them in all the task's formats; returns the paths."""
+        return prediction_files.write_predictions(
+            self.task, directory, self.split, self.examples, predictions
+        )
+
+    def locate_damage(self):
+        """Returns None: what is in memory was checked."""
+
+
+class RecordData:
+    """A split in the files of data/create_finetuning_data.py.
+
+    Those to train on are streamed. Others, which fit the memory by far, are
+    read whole, and at once: damage shows before the training.
+
+    Args:
+      task: ``Task`` with labels.
+      split: str, its name.
+      records: ``FinetuningRecords``, checked.
+      lengths: the lengths that batches may have, see ``batch_plan``.
+
+    Raises:
+      UserError: records to evaluate or predict are damaged, or cannot be
+        predicted.
+    """
+
+    def __init__(self, task, split, records, lengths):
+        self.task = task
+        self.split = split
+        self.records = records
+        self.lengths = lengths
+        logging.info(
+            "%s: %d records of %d pieces",
+            split,
+            records.count(),
+            records.schema.max_seq_length,
+        )
+        if split != "train":
+            with explained_damage(self.locate_damage):
+                self.features = self._read_features()
+            self._words, self._word_labels = self._find_words()
+
+    @property
+    def num_examples(self):
+        """Number of records."""
+        return self.records.count()
+
+    @property
+    def fingerprint(self):
+        """A checksum that tells whether the records are the same."""
+        texts = (self.records.metadata or {}).get("examples_sha256", "")
+        return _checksum(self.records.fingerprint.encode(), texts.encode())
+
+    def training_batches(
+        self, batch_size, *, seed, num_steps, start_example, bucket_by_length
+    ):
+        """Returns ``finetuning_record_dataset`` for training."""
+        del num_steps  # It is endless.
+        return finetuning_record_dataset(
+            self.records,
+            batch_size,
+            self.lengths,
+            training=True,
+            seed=seed,
+            start_record=start_example,
+            bucket_by_length=bucket_by_length,
+        )
+
+    def evaluation_batches(self, batch_size):
+        """Returns ``finetuning_dataset`` of one pass."""
+        return finetuning_dataset(
+            self.features, batch_size, self.lengths, training=False
+        )
+
+    @functools.cached_property
+    def gold(self):
+        """The labels as metrics take them."""
+        if self.task.kind != "tagging":
+            return self.features.per_example["label_ids"]
+        return [
+            tag_schemes.to_bio(self.task.labels[number] for number in row)
+            for row in np.split(self._word_labels, self._words.splits[1:-1])
+        ]
+
+    def predict(self, logits):
+        """Returns ``Predictions`` of logits in the order of the records."""
+        return predictions_lib.predict(self.task, logits, self._words)
+
+    def evaluate(self, predictions):
+        """Returns the task's metrics."""
+        return metrics.compute(self.task, self.gold, predictions.values)
+
+    def write_predictions(self, directory, predictions):
+        """Writes labels and probabilities by number; returns the paths."""
+        return prediction_files.write_numbered(
+            self.task, directory, self.split, predictions
+        )
+
+    def locate_damage(self):
+        """Returns a line that names the damaged file, or None."""
+        return self.records.locate_damage()
+
+    def _read_features(self):
+        """Returns ``Features`` of the records, in the order of the files."""
+        batches = finetuning_record_dataset(
+            self.records, _READ_AT_ONCE, self.lengths, training=False
+        )
+        return _features_of(batches.as_numpy_iterator(), self.task.kind)
+
+    def _find_words(self):
+        """Returns the words of tagging and their labels, else two None."""
+        if self.task.kind != "tagging":
+            return None, None
+        words, labels = tagging_features.labelled_words(self.features)
+        if not len(labels):
+            raise UserError(
+                f"{self.records.files[0]} was made of sentences without tags, "
+                "and does not say where their words begin: give the sentences "
+                "themselves, with --data_dir"
+            )
+        return words, labels
+
+
+def featurize(task, texts, tokenizer, lengths, max_qa_length):
+    """Makes ids of the texts of several splits.
+
+    Args:
+      task: ``Task`` with labels.
+      texts: dict from split to examples, of ``interface.load``.
+      tokenizer: ``Tokenizer``.
+      lengths: the lengths that batches may have, see ``batch_plan``; the last
+        of them is that of the longest sequence.
+      max_qa_length: int, see ``interface.featurize``.
+
+    Returns:
+      dict from split to ``TextData``.
+    """
+    return {
+        split: TextData(
+            task,
+            split,
+            examples,
+            interface.featurize(
+                task, examples, tokenizer, lengths[-1], max_qa_length
+            ),
+            lengths,
+        )
+        for split, examples in texts.items()
+    }
+
+
+def open_records(patterns, task, config, tokenizer):
+    """Opens the records of several splits, and refuses what does not fit.
+
+    Args:
+      patterns: dict from split to comma-separated globs.
+      task: ``Task`` with labels.
+      config: ``AlbertConfig``.
+      tokenizer: ``Tokenizer``.
+
+    Returns:
+      dict from split to ``FinetuningRecords``.
+
+    Raises:
+      UserError: no such files, or records of something else.
+    """
+    records = {}
+    for split, globs in patterns.items():
+        records[split] = FinetuningRecords.open(
+            globs, task_kind=task.kind, choices=task.choices
+        )
+        records[split].check(
+            config.vocab_size,
+            tokenizer.fingerprint,
+            task_name=task.name,
+            labels=list(task.labels),
+            need_labels=split != "test",
+        )
+    return records
+
+
+def read_records(task, records, lengths):
+    """Returns dict from split to ``RecordData`` of the records opened."""
+    return {
+        split: RecordData(task, split, files, lengths)
+        for split, files in records.items()
+    }
+
+
+def fingerprint(features):
+    """Returns a checksum that tells whether ``Features`` are the same."""
+    return _checksum(
+        *map(
+            np.ascontiguousarray,
+            (
+                features.input_ids,
+                features.row_splits,
+                features.segment_starts,
+                *features.per_example.values(),
+                *features.per_token.values(),
+            ),
+        )
+    )
+
+
+def _checksum(*parts):
+    value = 0
+    for part in parts:
+        value = zlib.crc32(part, value)
+    return f"checksum {value:08x}"
+
+
+def _features_of(batches, kind):
+    """Takes the padding off the batches of one pass."""
+    sequences, starts, labels, indices = [], [], [], []
+    choices = 1
+    for batch in batches:
+        real = batch["example_weights"] > 0
+        ids = batch["input_ids"][real]
+        choices = ids.shape[1] if ids.ndim == 3 else 1
+        flat = (-1, ids.shape[-1])
+        lengths = batch["input_mask"][real].reshape(flat).sum(axis=1)
+        second = batch["segment_ids"][real].reshape(flat).sum(axis=1)
+        rows = ids.reshape(flat)
+        sequences += [row[:n] for row, n in zip(rows, lengths, strict=True)]
+        starts.append(lengths - second)
+        found = batch["label_ids"][real]
+        if kind == "tagging":
+            labels += [row[:n] for row, n in zip(found, lengths, strict=True)]
+        else:
+            labels.append(found)
+        indices.append(batch["example_index"][real])
+    if not sequences:
+        raise UserError("the records to evaluate on hold no real example")
+    features = Features.from_sequences(
+        sequences,
+        np.concatenate(starts),
+        choices=choices,
+        per_token={"label_ids": labels} if kind == "tagging" else None,
+        per_example=None
+        if kind == "tagging"
+        else {"label_ids": np.concatenate(labels)},
+    )
+    return features.select(np.argsort(np.concatenate(indices)))

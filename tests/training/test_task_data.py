@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Evaluation from records and from the texts they were made of."""
+
+import pathlib
+
+import numpy as np
+import pytest
+
+from albert.config import AlbertConfig
+from albert.errors import UserError
+from albert.records import finetuning_writing
+from albert.records.schema import FinetuningSchema
+from albert.records.writing import RecordSetWriter
+from albert.tasks import tag_schemes
+from albert.tasks.conll_files import TaggedSentences
+from albert.tasks.race_files import QuestionExamples
+from albert.tasks.table import TASKS
+from albert.tasks.tsv_files import TextExamples
+from albert.text.tokenizer import Tokenizer
+from albert.training import task_data
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
+TOKENIZER_FILE = GOLDEN / "tokenization" / "spm2000.model"
+TOKENIZER = Tokenizer(TOKENIZER_FILE)
+CONFIG = AlbertConfig.named("tiny", vocab_size=2000)
+LENGTHS = [8, 16, 29]
+NER = TASKS["ner"].with_labels(("O", "B-LOC", "I-LOC", "B-PER", "I-PER"))
+
+
+def both(tmp_path, task, examples, split="dev"):
+    """The same examples as ``TextData`` and as ``RecordData``."""
+    texts = task_data.featurize(
+        task, {split: examples}, TOKENIZER, LENGTHS, max_qa_length=11
+    )[split]
+    schema = FinetuningSchema(task.kind, LENGTHS[-1], texts.features.choices)
+    writer = RecordSetWriter(
+        str(tmp_path / "records"), 2, False, inputs=[str(TOKENIZER_FILE)]
+    )
+    with writer:
+        finetuning_writing.write_features(writer, texts.features, schema, "")
+        writer.commit(
+            finetuning_writing.build_metadata(
+                texts.features,
+                schema,
+                task,
+                TOKENIZER,
+                {"split": split},
+                examples,
+                str(tmp_path),
+            )
+        )
+    opened = task_data.open_records(
+        {split: str(tmp_path / "records*")}, task, CONFIG, TOKENIZER
+    )
+    return texts, task_data.read_records(task, opened, LENGTHS)[split]
+
+
+def assert_same_features(one, two):
+    for name in ("input_ids", "row_splits", "segment_starts", "choices"):
+        np.testing.assert_array_equal(
+            getattr(one.features, name), getattr(two.features, name), name
+        )
+
+
+TEXTS = TextExamples(
+    ids=list("01234"),
+    texts=["It barked.", "The house was open", "", "No.", "A dog " * 23],
+    texts_b=["It did not", "", "Then", "The end of it", "was seen"],
+)
+
+
+@pytest.mark.parametrize(
+    "name, labels",
+    [
+        ("qnli", ["entailment", "not_entailment"] * 2 + ["entailment"]),
+        ("sts-b", np.array([0.25, 5, 3, 1.5, 2], np.float32)),
+    ],
+)
+def test_texts(tmp_path, name, labels):
+    task = TASKS[name]
+    examples = TextExamples(TEXTS.ids, TEXTS.texts, TEXTS.texts_b, labels)
+    texts, records = both(tmp_path, task, examples)
+    assert_same_features(texts, records)
+    assert texts.num_examples == records.num_examples == 5
+    np.testing.assert_array_equal(texts.gold, records.gold)
+    logits = np.random.default_rng(3).normal(size=(5, task.num_labels))
+    one, two = (
+        data.evaluate(data.predict(logits)) for data in (texts, records)
+    )
+    assert one == two
+    assert set(task.metrics) <= one.keys()
+
+
+def test_choices(tmp_path):
+    task = TASKS["race"]
+    examples = QuestionExamples(
+        ids=list("123"),
+        levels=["high"] * 3,
+        articles=["The dog barked all night.", "It was the end " * 9],
+        article_numbers=[0, 1, 1],
+        questions=["What did it do?", "It was _ .", "Why?"],
+        options=[["bark", "sit", "run", "eat"], list("wxyz"), list("abcd")],
+        labels=["A", "D", "B"],
+    )
+    texts, records = both(tmp_path, task, examples)
+    assert_same_features(texts, records)
+    assert records.num_examples == 3
+    np.testing.assert_array_equal(texts.gold, records.gold)
+    logits = np.random.default_rng(3).normal(size=(3, 4))
+    one, two = (
+        data.evaluate(data.predict(logits)) for data in (texts, records)
+    )
+    assert one["accuracy"] == two["accuracy"]
+
+
+def sentences_of(*sentences):
+    return TaggedSentences(
+        [[word for word, _ in sentence] for sentence in sentences],
+        [
+            tag_schemes.to_bio(tag for _, tag in sentence)
+            for sentence in sentences
+        ],
+    )
+
+
+def right_logits(data):
+    labels = data.features.padded(LENGTHS[-1])["label_ids"]
+    return np.eye(len(NER.labels))[np.maximum(labels, 0)]
+
+
+def test_tags(tmp_path):
+    examples = sentences_of(
+        [("the", "B-PER"), ("barked", "I-PER")],
+        [("", "O")],
+        [("the", "B-PER"), *[("barked", "O")] * 3, ("it", "B-LOC")],
+    )
+    texts, records = both(tmp_path, NER, examples)
+    assert_same_features(texts, records)
+    # A sentence there is a sequence here, with the words that have pieces.
+    assert records.gold == [examples.labels[0], [], examples.labels[2]]
+    logits = right_logits(records)
+    logits[2, 1] = [0, 1, 0, 0, 0]  # B-PER is taken for B-LOC
+    one, two = (
+        data.evaluate(data.predict(logits)) for data in (texts, records)
+    )
+    assert one["entity_f1"] == pytest.approx(2 / 3)
+    assert one["accuracy"] == pytest.approx(7 / 8)
+    assert two["accuracy"] == pytest.approx(6 / 7)
+    for name in one.keys() - {"accuracy"}:
+        assert one[name] == two[name]
+
+
+def test_records_do_not_know_words_without_pieces(tmp_path):
+    examples = sentences_of(
+        [("the", "O"), ("\u0301", "B-PER"), ("barked", "B-LOC")]
+    )
+    texts, records = both(tmp_path, NER, examples)
+    logits = right_logits(records)
+    one, two = (
+        data.evaluate(data.predict(logits)) for data in (texts, records)
+    )
+    assert one["entity_recall"] == 0.5
+    assert two["entity_recall"] == two["accuracy"] == 1
+
+
+def test_sentences_without_tags_cannot_be_predicted_from_records(tmp_path):
+    examples = TaggedSentences([["the", "barked"]])
+    with pytest.raises(UserError, match="where their words begin"):
+        both(tmp_path, NER, examples, split="test")
+
+
+def test_damage_of_what_is_evaluated_shows_at_once(tmp_path):
+    examples = sentences_of(*[[("the", "B-PER"), ("barked", "O")]] * 7)
+    _, records = both(tmp_path, NER, examples)
+    path = pathlib.Path(records.records.files[1])
+    content = bytearray(path.read_bytes())
+    content[-30] ^= 1
+    path.write_bytes(content)
+    opened = task_data.open_records(
+        {"dev": str(tmp_path / "records*")}, NER, CONFIG, TOKENIZER
+    )
+    with pytest.raises(UserError, match="00001-of-00002, record 3.*corrupt"):
+        task_data.read_records(NER, opened, LENGTHS)
+
+
+def test_fingerprints(tmp_path):
+    """Other labels of the same size are other data."""
+    task = TASKS["cola"]
+    found = set()
+    for number, labels in enumerate(("01101", "01100")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        examples = TextExamples(TEXTS.ids, TEXTS.texts, labels=list(labels))
+        found |= {data.fingerprint for data in both(folder, task, examples)}
+    assert len(found) == 4
+    assert all(each.startswith("checksum ") for each in found)
