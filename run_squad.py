@@ -144,7 +144,7 @@ def define_flags(fv):
         "keep_windows_without_answer",
         True,
         "Train also on the windows that do not show the answer of their "
-        "question.",
+        "question, as the original does.",
         flag_values=fv,
     )
     flags.DEFINE_bool(

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import pathlib
+import shutil
 import sys
 
 import numpy as np
@@ -506,6 +507,25 @@ def test_head_to_start_from(trained, tmp_path):
         "--head=v1",
     )
     assert "new: span/output_bias, span/output_weights" in errors
+
+
+def test_weights_of_others(trained, tmp_path):
+    """Weights alone say which head they have, but not its settings."""
+    model = trained["2.0"][0]
+    weights, out = tmp_path / "weights", tmp_path / "out"
+    weights.mkdir()
+    for path in model.glob("*"):
+        if path.name.startswith(("model.ckpt-best", "albert", "spiece")):
+            shutil.copy(path, weights)
+    succeed(
+        f"--init_checkpoint={weights}",
+        f"--predict_file={FILES['2.0'][1]}",
+        f"--output_dir={out}",
+        "--max_seq_length=96",
+        "--doc_stride=40",
+        "--do_predict",
+    )
+    assert read(out, "predictions.json") == read(model, "predictions.json")
 
 
 def test_chinese_is_compared_by_characters(trained, tmp_path):

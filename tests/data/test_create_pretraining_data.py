@@ -314,7 +314,7 @@ def test_killed_worker_is_one_line(tmp_path):
     while len(workers := children(process.pid)) < 3:  # two and the tracker
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.05)
-    time.sleep(0.5)
+    time.sleep(1.5)
     for worker in workers:
         command = pathlib.Path(f"/proc/{worker}/cmdline").read_bytes()
         if b"spawn_main" in command:
