@@ -32,6 +32,7 @@ from albert import command_line
 from albert import flags as shared_flags
 from albert import model_directory
 from albert.errors import UserError
+from albert.tasks import trained_model
 from albert.tasks.squad import metrics
 from albert.tasks.squad import output
 from albert.tasks.squad import reading
@@ -175,7 +176,11 @@ def main(fv):
     model_directory.check_writable(fv.output_dir)
 
     # ----------------------------------------------------------- questions
-    trained = {} if fv.do_train else read_trained(fv)
+    place = fv.init_checkpoint
+    trained = {}
+    if not fv.do_train:
+        place = trained_model.find(fv.output_dir, fv.init_checkpoint)
+        trained = read_trained(place)
     with_negative = trained.get("version_2_with_negative", False)
     if fv.do_train:
         training_questions = read_questions(fv, fv.train_file)
@@ -221,9 +226,6 @@ def main(fv):
         recipe = dataclasses.replace(
             recipe, warmup_proportion=fv.warmup_proportion
         )
-    place = fv.init_checkpoint
-    if not fv.do_train:
-        place = place or fv.output_dir
     config, tokenizer = finetuning.find_model(
         fv,
         place,
@@ -409,7 +411,7 @@ def read_questions(fv, patterns):
     )
 
 
-def read_trained(fv):
+def read_trained(place):
     """Returns what the model that is only used was trained with.
 
     Weights of others do not say it.
@@ -417,17 +419,10 @@ def read_trained(fv):
     Raises:
       UserError: the model is of another task.
     """
-    directory = fv.init_checkpoint or fv.output_dir
-    if fv.init_checkpoint and not os.path.isdir(directory):
-        directory = os.path.dirname(directory)
-    if fv.init_checkpoint and not os.path.exists(
-        os.path.join(directory, model_directory.TASK_FILE)
-    ):
-        return {}
-    trained = model_directory.read_task(directory)
-    if trained.get("kind") != "span":
+    trained = trained_model.read_description(place)
+    if trained and trained.get("kind") != "span":
         raise UserError(
-            f"{directory} holds a model of {trained.get('task_name')} "
+            f"{place} holds a model of {trained.get('task_name')} "
             f"({trained.get('kind')}), which finds no answers: use another "
             "directory, or train with --do_train"
         )

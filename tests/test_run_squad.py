@@ -697,8 +697,8 @@ def test_models_of_other_kinds_are_refused(config, trained, tmp_path):
     dev = f"--predict_file={FILES['1.1'][1]}"
     empty, other = tmp_path / "empty", tmp_path / "other"
     for directory, words in (
-        (tmp_path / "nowhere", "not a model of a task"),
-        (empty, "not a model of a task"),
+        (tmp_path / "nowhere", "holds no model of a task"),
+        (empty, "holds no model of a task"),
         (other, "a model of cola (classification)"),
     ):
         if directory == empty:
