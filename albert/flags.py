@@ -83,8 +83,8 @@ def define_training_flags(
     flags.DEFINE_float(
         "learning_rate",
         None,
-        "Peak of the learning rate. Default: derived from the model's size "
-        "and the batch size, and printed.",
+        "Peak of the learning rate. Default: one that is known to work for the "
+        "model's size and the task, printed.",
         lower_bound=0.0,
         flag_values=fv,
     )
@@ -98,8 +98,8 @@ def define_training_flags(
     flags.DEFINE_integer(
         "num_warmup_steps",
         None,
-        "Steps of linear warm-up. Default: 6% of the training steps, at most "
-        "the original's 3125.",
+        "Steps of linear warm-up. Default: 6% of the steps of pretraining, at "
+        "most the original's 3125; the task's share in fine-tuning.",
         lower_bound=0,
         flag_values=fv,
     )

@@ -3,13 +3,11 @@
 
 import keras
 
-from albert.config import AlbertConfig
-from albert.modeling.encoder import AlbertEncoder
-from albert.modeling.output_head import OutputHead
+from albert.modeling.classifier import AlbertClassifier
 
 
 @keras.saving.register_keras_serializable(package="albert")
-class AlbertTokenClassifier(keras.Model):
+class AlbertTokenClassifier(AlbertClassifier):
     """A linear layer on the sequence output. The original has none.
 
     Args:
@@ -25,36 +23,10 @@ class AlbertTokenClassifier(keras.Model):
       dict of logits: float32 [B, S, num_labels].
     """
 
-    def __init__(self, config, num_labels, classifier_dropout=0.1, **kwargs):
-        super().__init__(**kwargs)
-        if not isinstance(config, AlbertConfig):
-            config = AlbertConfig.from_dict(config)
-        self.config = config
-        self.num_labels = num_labels
-        self.classifier_dropout = classifier_dropout
-        options = {"dtype": self.dtype_policy}
-        self.encoder = AlbertEncoder(config, name="encoder", **options)
-        self.classifier = OutputHead(
-            config, num_labels, classifier_dropout, name="classifier", **options
-        )
-        self.build()
-
-    def build(self, input_shape=None):
-        self.classifier.build()
-        self.built = True
-
     def call(self, inputs, training=False):
         encoded = self.encoder(inputs, training=training)
         return {
             "logits": self.classifier(
                 encoded["sequence_output"], training=training
             )
-        }
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "config": self.config.to_dict(),
-            "num_labels": self.num_labels,
-            "classifier_dropout": self.classifier_dropout,
         }

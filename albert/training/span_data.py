@@ -1,21 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Questions about texts as run_squad.py uses them: batches in, answers out."""
 
-import functools
-
 import numpy as np
 from absl import logging
 
 from albert.errors import UserError
-from albert.records.finetuning import finetuning_dataset
 from albert.tasks.squad import decoding
 from albert.tasks.squad import features as squad_features
-from albert.training.task_data import fingerprint
+from albert.training.feature_data import FeatureData
 
 _LISTED = 5  # Questions that a warning names; the report has them all.
 
 
-class SpanData:
+class SpanData(FeatureData):
     """The windows of a file's questions.
 
     Args:
@@ -32,14 +29,14 @@ class SpanData:
 
     def __init__(self, data, tokenizer, lengths, *, is_training, **limits):
         self.data = data
-        self.lengths = lengths
-        self.features, self.windows = squad_features.build_features(
+        features, self.windows = squad_features.build_features(
             data,
             tokenizer,
             is_training=is_training,
             max_seq_length=lengths[-1],
             **limits,
         )
+        super().__init__(features, lengths)
         if not len(self.windows):
             raise UserError(
                 f"{data.file}: no question is left: their contexts or answers "
@@ -47,16 +44,6 @@ class SpanData:
             )
         logging.info("%s: %s", data.file, self.summary())
         self._warn(is_training)
-
-    @property
-    def num_examples(self):
-        """Windows."""
-        return self.features.num_examples
-
-    @functools.cached_property
-    def fingerprint(self):
-        """A number that tells whether ids and labels are the same."""
-        return fingerprint(self.features)
 
     @property
     def counts(self):
@@ -88,24 +75,6 @@ class SpanData:
             "answers without pieces": self.windows.unaligned_ids,
         }
 
-    def training_batches(
-        self, batch_size, *, seed, num_steps, start_example, bucket_by_length
-    ):
-        """Returns ``finetuning_dataset`` for training."""
-        return finetuning_dataset(
-            self.features,
-            batch_size,
-            self.lengths,
-            training=True,
-            seed=seed,
-            num_steps=num_steps,
-            start_example=start_example,
-            bucket_by_length=bucket_by_length,
-        )
-
-    def locate_damage(self):
-        """Returns None: what is in memory was checked."""
-
     def predict(self, loop, batch_size, n_best_size, max_answer_length):
         """Returns ``Decoded``: the answers of the model to every question.
 
@@ -114,12 +83,8 @@ class SpanData:
           batch_size: int, over all devices.
           n_best_size, max_answer_length: as in ``decoding``.
         """
-        batches = finetuning_dataset(
-            self.features, batch_size, self.lengths, training=False
-        )
-        outputs, _ = loop.predict(
-            loop.distribute(batches), self.features.num_examples
-        )
+        batches = self.evaluation_batches(batch_size)
+        outputs, _ = loop.predict(loop.distribute(batches), self.num_examples)
         decode = decoding.decode_beams
         if "start_logits" in outputs:
             decode = decoding.decode_logits

@@ -6,7 +6,6 @@ logits predict, how good that is, and files of it.
 """
 
 import functools
-import zlib
 
 import numpy as np
 from absl import logging
@@ -22,13 +21,15 @@ from albert.tasks import predictions as predictions_lib
 from albert.tasks import tag_schemes
 from albert.tasks import tagging_features
 from albert.tasks.features import Features
+from albert.training.feature_data import FeatureData
+from albert.training.feature_data import checksum
 from albert.training.fitting import explained_damage
 
 # Records that are parsed together.
 _READ_AT_ONCE = 256
 
 
-class TextData:
+class TextData(FeatureData):
     """A split that was read from the task's own files.
 
     Args:
@@ -40,44 +41,12 @@ class TextData:
     """
 
     def __init__(self, task, split, examples, featurized, lengths):
+        super().__init__(featurized.features, lengths)
         self.task = task
         self.split = split
         self.examples = examples
-        self.lengths = lengths
-        self.features = featurized.features
         self._featurized = featurized
         logging.info("%s: %s", split, featurized.summary())
-
-    @property
-    def num_examples(self):
-        """Sequences to train on, or groups of choices."""
-        return self.features.num_examples
-
-    @functools.cached_property
-    def fingerprint(self):
-        """A checksum that tells whether ids and labels are the same."""
-        return fingerprint(self.features)
-
-    def training_batches(
-        self, batch_size, *, seed, num_steps, start_example, bucket_by_length
-    ):
-        """Returns ``finetuning_dataset`` for training."""
-        return finetuning_dataset(
-            self.features,
-            batch_size,
-            self.lengths,
-            training=True,
-            seed=seed,
-            num_steps=num_steps,
-            start_example=start_example,
-            bucket_by_length=bucket_by_length,
-        )
-
-    def evaluation_batches(self, batch_size):
-        """Returns ``finetuning_dataset`` of one pass."""
-        return finetuning_dataset(
-            self.features, batch_size, self.lengths, training=False
-        )
 
     @functools.cached_property
     def gold(self):
@@ -97,9 +66,6 @@ class TextData:
         return prediction_files.write_predictions(
             self.task, directory, self.split, self.examples, predictions
         )
-
-    def locate_damage(self):
-        """Returns None: what is in memory was checked."""
 
 
 class RecordData:
@@ -144,7 +110,7 @@ class RecordData:
     def fingerprint(self):
         """A checksum that tells whether the records are the same."""
         texts = (self.records.metadata or {}).get("examples_sha256", "")
-        return _checksum(self.records.fingerprint.encode(), texts.encode())
+        return checksum(self.records.fingerprint.encode(), texts.encode())
 
     def training_batches(
         self, batch_size, *, seed, num_steps, start_example, bucket_by_length
@@ -280,29 +246,6 @@ def read_records(task, records, lengths):
         split: RecordData(task, split, files, lengths)
         for split, files in records.items()
     }
-
-
-def fingerprint(features):
-    """Returns a checksum that tells whether ``Features`` are the same."""
-    return _checksum(
-        *map(
-            np.ascontiguousarray,
-            (
-                features.input_ids,
-                features.row_splits,
-                features.segment_starts,
-                *features.per_example.values(),
-                *features.per_token.values(),
-            ),
-        )
-    )
-
-
-def _checksum(*parts):
-    value = 0
-    for part in parts:
-        value = zlib.crc32(part, value)
-    return f"checksum {value:08x}"
 
 
 def _features_of(batches, kind):

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Features in memory as training and evaluation use them."""
+
+import functools
+import zlib
+
+import numpy as np
+
+from albert.records.finetuning import finetuning_dataset
+
+
+class FeatureData:
+    """Batches of ``Features``, and what tells them from others.
+
+    Args:
+      features: ``albert.tasks.features.Features``.
+      lengths: the lengths that batches may have, see ``batch_plan``.
+    """
+
+    def __init__(self, features, lengths):
+        self.features = features
+        self.lengths = lengths
+
+    @property
+    def num_examples(self):
+        """Sequences, or groups of choices."""
+        return self.features.num_examples
+
+    @functools.cached_property
+    def fingerprint(self):
+        """A checksum that tells whether ids and labels are the same."""
+        features = self.features
+        return checksum(
+            *map(
+                np.ascontiguousarray,
+                (
+                    features.input_ids,
+                    features.row_splits,
+                    features.segment_starts,
+                    *features.per_example.values(),
+                    *features.per_token.values(),
+                ),
+            )
+        )
+
+    def training_batches(
+        self, batch_size, *, seed, num_steps, start_example, bucket_by_length
+    ):
+        """Returns ``finetuning_dataset`` for training."""
+        return finetuning_dataset(
+            self.features,
+            batch_size,
+            self.lengths,
+            training=True,
+            seed=seed,
+            num_steps=num_steps,
+            start_example=start_example,
+            bucket_by_length=bucket_by_length,
+        )
+
+    def evaluation_batches(self, batch_size):
+        """Returns ``finetuning_dataset`` of one pass."""
+        return finetuning_dataset(
+            self.features, batch_size, self.lengths, training=False
+        )
+
+    def locate_damage(self):
+        """Returns None: what is in memory was checked."""
+
+
+def checksum(*parts):
+    """Returns a checksum of buffers, as a message can show it."""
+    value = 0
+    for part in parts:
+        value = zlib.crc32(part, value)
+    return f"checksum {value:08x}"
