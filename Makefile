@@ -3,8 +3,9 @@ PYTHON ?= python3.11
 DEMO := demo
 BIN := .venv/bin
 PEERS := .venv-peers
+OLDEST := .venv-oldest
 
-.PHONY: demo test test-slow test-peers lint format setup clean-demo
+.PHONY: demo test test-slow test-oldest test-peers lint format setup clean-demo
 
 setup: .venv/.installed
 
@@ -57,6 +58,21 @@ test: setup
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
+
+# With TensorFlow 2.20, the oldest that is supported and the newest for TPUs.
+test-oldest: $(OLDEST)/.installed
+	$(OLDEST)/bin/python -m pytest
+
+$(OLDEST)/.installed: requirements.txt requirements-tensorflow-2.20.txt \
+    pyproject.toml
+	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --upgrade pip
+	$(OLDEST)/bin/python -m pip install --quiet \
+	    --requirement requirements.txt
+	$(OLDEST)/bin/python -m pip install --quiet \
+	    --requirement requirements-tensorflow-2.20.txt
+	$(OLDEST)/bin/python -m pip install -qq --no-deps --editable .
+	touch $@
 
 # With torch, transformers and keras-hub, in an environment of their own.
 test-peers: $(PEERS)/.installed

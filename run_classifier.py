@@ -173,6 +173,13 @@ def main(fv):
     from albert.training import task_models
     from albert.training.loop import TrainingLoop
 
+    # First of all: workers find each other before anything is computed.
+    strategy = distribution.get_strategy(**shared_flags.device_options(fv))
+    distribution.check_batch_size(
+        "eval_batch_size", fv.eval_batch_size, strategy.num_replicas_in_sync
+    )
+    writes = distribution.is_chief(strategy)
+
     # ------------------------------------------------------------ features
     recipe = task.recipe
     config, tokenizer = finetuning.find_model(
@@ -208,10 +215,6 @@ def main(fv):
     baseline = task_evaluation.baseline(task, dev)
 
     # --------------------------------------------------------------- model
-    strategy = distribution.get_strategy(fv.distribution_strategy)
-    distribution.check_batch_size(
-        "eval_batch_size", fv.eval_batch_size, strategy.num_replicas_in_sync
-    )
     objective = task_models.OBJECTIVES[task.kind]()
     classifier_dropout = fv.classifier_dropout
     if classifier_dropout is None:
@@ -241,7 +244,7 @@ def main(fv):
                 **dataclasses.asdict(options),
             },
         )
-        options_lib.log_batch(strategy, options, num_examples)
+        options_lib.log_batch(strategy, options, num_examples, max_seq_length)
         description = {
             "task_name": task.name,
             "kind": task.kind,
@@ -291,20 +294,30 @@ def main(fv):
         source = load_weights(loop.model, models[number]).source
         if dev:
             results, predictions = evaluate(loop)
-            model_directory.write_evaluation(
-                directory, source, results, baseline
-            )
+            if writes:
+                model_directory.write_evaluation(
+                    directory, source, results, baseline
+                )
             all_results.append(results)
             all_predictions.append(predictions)
-        if fv.do_train:
+        if fv.do_train and writes:
             curves.draw(os.path.join(directory, "curves.png"), [directory])
 
     # ----------------------------------- all runs together, and their best
+    distribution.wait_for_workers(strategy)
     best = trained_model.find_best(models, task.best_metric)
     predictions = {}
+    if test:
+        load_weights(loop.model, models[best])
+        for split, each in test.items():
+            predictions[split], _ = task_evaluation.predict(
+                loop, each, fv.eval_batch_size
+            )
+    if not writes:
+        command_line.leave()
     written = []
     if dev:
-        predictions = all_predictions[best]
+        predictions = {**all_predictions[best], **predictions}
         medians = {
             name: float(np.median([results[name] for results in all_results]))
             for name in all_results[0]
@@ -333,12 +346,6 @@ def main(fv):
             written.append(os.path.join(fv.output_dir, "confusion_matrix.png"))
             prediction_files.write_confusion_matrix(
                 written[-1], task, dev[split].gold, predictions[split]
-            )
-    if test:
-        load_weights(loop.model, models[best])
-        for split, each in test.items():
-            predictions[split], _ = task_evaluation.predict(
-                loop, each, fv.eval_batch_size
             )
     for split in predictions:
         written += data[split].write_predictions(

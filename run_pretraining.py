@@ -22,8 +22,6 @@ The released base model's recipe, its batch of 4096 in 64 parts:
 The same command continues after an interruption.
 """
 
-import os
-
 from absl import flags
 from absl import logging
 
@@ -131,17 +129,22 @@ def main(fv):
     from albert.records.record_set import RecordSet
     from albert.training import defaults
     from albert.training import distribution
-    from albert.training import optimizers
+    from albert.training import options as options_lib
     from albert.training import pretraining_inputs
     from albert.training import reporting
-    from albert.training import schedules
-    from albert.training.checkpoints import TrainingCheckpoints
+    from albert.training import training_run
     from albert.training.fitting import explained_damage
-    from albert.training.fitting import fit
     from albert.training.loop import TrainingLoop
     from albert.training.losses import PretrainingObjective
     from albert.training.monitoring import CollapseDetector
     from albert.training.monitoring import measure_baselines
+
+    # First of all: workers find each other before anything is computed.
+    strategy = distribution.get_strategy(**shared_flags.device_options(fv))
+    distribution.check_batch_size(
+        "eval_batch_size", fv.eval_batch_size, strategy.num_replicas_in_sync
+    )
+    writes = distribution.is_chief(strategy)
 
     # ------------------------------------------------------------- records
     train_records = RecordSet.open(fv.input_file) if fv.do_train else None
@@ -179,36 +182,36 @@ def main(fv):
             "another configuration"
         )
 
-    # ------------------------------------------- settings that define a run
-    strategy = distribution.get_strategy(fv.distribution_strategy)
-    replicas = strategy.num_replicas_in_sync
-    distribution.check_batch_size(
-        "eval_batch_size", fv.eval_batch_size, replicas
-    )
+    # ------------------------------------------------ how it is trained
     if fv.do_train:
-        per_step = distribution.check_batch_size(
-            "train_batch_size",
-            fv.train_batch_size,
-            replicas,
-            fv.gradient_accumulation_steps,
-        )
-        learning_rate = pretraining_inputs.find_learning_rate(
-            fv.learning_rate, config, fv.optimizer, fv.train_batch_size
-        )
         warmup_steps = fv.num_warmup_steps
         if warmup_steps is None:
             warmup_steps = defaults.warmup_steps(fv.num_train_steps)
             logging.info("warm-up over %d steps", warmup_steps)
+        options = options_lib.TrainingOptions.from_flags(
+            fv,
+            learning_rate=pretraining_inputs.find_learning_rate(
+                fv.learning_rate, config, fv.optimizer, fv.train_batch_size
+            ),
+            num_warmup_steps=warmup_steps,
+            bucket_by_length=False,
+        )
         settings = {
             "max_seq_length": max_seq_length,
             "max_predictions_per_seq": max_predictions_per_seq,
             "records": train_records.count(),
             "records_fingerprint": train_records.fingerprint,
-            "learning_rate": learning_rate,
-            "num_warmup_steps": warmup_steps,
-            **{name: fv[name].value for name in _SETTINGS_OF_A_RUN},
+            "input_file": fv.input_file,
+            "init_checkpoint": fv.init_checkpoint,
+            "init_optimizer": fv.init_optimizer,
         }
-        model_directory.check_run(fv.output_dir, config, settings)
+        options_lib.log_batch(
+            strategy, options, train_records.count(), max_seq_length
+        )
+        # Before the data is read: it may take a while.
+        model_directory.check_run(
+            fv.output_dir, config, {**options.settings(), **settings}
+        )
 
     # ------------------------------------- what word frequencies alone reach
     def dataset(record_set, training, start_record=0):
@@ -266,60 +269,24 @@ def main(fv):
             model, None, objective, strategy, jit_compile=fv.jit_compile
         )
         metrics = loop.evaluate(loop.distribute(eval_dataset))
-        model_directory.write_evaluation(
-            fv.output_dir, source, metrics, baseline.metrics()
-        )
-        print(f"\nWeights: {source}")
-        reporting.print_evaluation(
-            metrics, baseline.metrics(), "word frequency"
-        )
+        if writes:
+            model_directory.write_evaluation(
+                fv.output_dir, source, metrics, baseline.metrics()
+            )
+            print(f"\nWeights: {source}")
+            reporting.print_evaluation(
+                metrics, baseline.metrics(), "word frequency"
+            )
         return
 
-    # ----------------------------------------------------- optimizer, steps
-    with strategy.scope():
-        optimizer = optimizers.OPTIMIZERS[fv.optimizer](
-            schedules.PolynomialDecayWithWarmup(
-                learning_rate,
-                num_train_steps=fv.num_train_steps,
-                num_warmup_steps=warmup_steps,
-                start_warmup_step=fv.start_warmup_step,
-                power=fv.poly_power,
-            ),
-            bias_correction=fv.bias_correction,
-            layer_decay_rate=fv.layer_decay_rate,
-            model_config=config,
-        )
-        optimizer.build(model.trainable_variables)
-    loop = TrainingLoop(
-        model,
-        optimizer,
-        objective,
-        strategy,
-        accumulation_steps=fv.gradient_accumulation_steps,
-        jit_compile=fv.jit_compile,
-    )
-
-    def evaluate():
+    # ---------------------------------------------- train, evaluate and save
+    def evaluate(loop):
         return loop.evaluate(loop.distribute(eval_dataset))
 
-    # ------------- weights: own checkpoint > --init_checkpoint > from scratch
-    checkpoints = TrainingCheckpoints(
-        fv.output_dir,
-        model,
-        optimizer,
-        fv.keep_checkpoint_max,
-        evaluation=f"{covered} records of {eval_records.fingerprint}"
-        if do_eval
-        else "",
-    )
-    restored, best = checkpoints.restore()
-    if restored:
-        logging.info(
-            "continuing at step %d of %d",
-            checkpoints.step,
-            fv.num_train_steps,
-        )
-    elif fv.init_checkpoint:
+    def load_initial(optimizer):
+        if not fv.init_checkpoint:
+            logging.info("starting from random weights")
+            return
         report = load_weights(model, fv.init_checkpoint)
         logging.info(
             "%d weights loaded from %s", len(report.loaded), report.source
@@ -327,85 +294,50 @@ def main(fv):
         if fv.init_optimizer:
             load_slots(optimizer, model, fv.init_checkpoint)
             logging.info("the optimizer's moments too")
-    else:
-        logging.info("starting from random weights")
 
-    # ---------------------------------------------- train, evaluate and save
-    logging.info(
-        "global batch %d = %d replica(s) x %d accumulation step(s) x %d "
-        "sequences of %d pieces on %s; %s parameters; %s records",
-        fv.train_batch_size,
-        replicas,
-        fv.gradient_accumulation_steps,
-        per_step,
-        max_seq_length,
-        strategy.extended.worker_devices[0].rpartition("device:")[-1],
-        f"{model.count_params():,}",
-        f"{train_records.count():,}",
-    )
+    logging.info("%s parameters", f"{model.count_params():,}")
     detector = CollapseDetector(
         train_baseline.loss,
         patience=max(500, fv.num_train_steps // 10),
     )
-    with (
-        model_directory.start_run(fv.output_dir, config, tokenizer, settings),
-        reporting.Reporter(
-            os.path.join(fv.output_dir, "tensorboard"),
-            fv.num_train_steps,
-            checkpoints.step,
-            fv.train_batch_size,
-        ) as reporter,
-    ):
-        metrics = fit(
-            loop,
-            checkpoints,
-            reporter,
-            make_dataset=lambda start: dataset(train_records, True, start),
-            num_steps=fv.num_train_steps,
-            batch_size=fv.train_batch_size,
-            steps_per_loop=fv.steps_per_loop,
-            save_steps=fv.save_checkpoints_steps,
-            best=best,
-            evaluate=evaluate if do_eval else None,
-            best_metric="masked_lm_accuracy",
-            watch=lambda step, history: detector.update(
-                step, history["masked_lm_loss"]
-            ),
-            explain_data_error=locate_damage,
-        )
-        if metrics is None and do_eval:  # all steps were made before
-            metrics = evaluate()
-        if metrics is not None:
-            weights = checkpoint.step_prefix(fv.output_dir, checkpoints.step)
-            model_directory.write_evaluation(
-                fv.output_dir, weights, metrics, baseline.metrics()
-            )
+    loop, metrics = training_run.train(
+        fv.output_dir,
+        model,
+        objective,
+        strategy,
+        options,
+        settings=settings,
+        tokenizer=tokenizer,
+        make_dataset=lambda start: dataset(train_records, True, start),
+        load_initial=load_initial,
+        evaluate=evaluate if do_eval else None,
+        best_metric="masked_lm_accuracy",
+        evaluated_on=f"{covered} records of {eval_records.fingerprint}"
+        if do_eval
+        else "",
+        watch=lambda step, history: detector.update(
+            step, history["masked_lm_loss"]
+        ),
+        explain_data_error=locate_damage,
+    )
+    if metrics is None and do_eval:  # all steps were made before
+        metrics = evaluate(loop)
+    if not writes:
+        command_line.leave()
 
     # ------------------------------------------------------------- summary
     print(f"\nModel directory: {fv.output_dir}")
-    print(reporter.summary())
     if metrics is not None:
+        model_directory.write_evaluation(
+            fv.output_dir,
+            checkpoint.step_prefix(fv.output_dir, fv.num_train_steps),
+            metrics,
+            baseline.metrics(),
+        )
         reporting.print_evaluation(
             metrics, baseline.metrics(), "word frequency"
         )
     reporting.print_next_commands(fv.output_dir)
-
-
-# What must stay the same for a run to be continued in its directory.
-_SETTINGS_OF_A_RUN = (
-    "input_file",
-    "train_batch_size",
-    "num_train_steps",
-    "optimizer",
-    "poly_power",
-    "start_warmup_step",
-    "layer_decay_rate",
-    "bias_correction",
-    "dtype",
-    "seed",
-    "init_checkpoint",
-    "init_optimizer",
-)
 
 
 def check_flags(fv):

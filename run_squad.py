@@ -210,7 +210,6 @@ def main(fv):
 
     from albert.interchange.weights import load_weights
     from albert.modeling.span_predictor import AlbertSpanPredictor
-    from albert.records import batch_plan
     from albert.training import curves
     from albert.training import distribution
     from albert.training import finetuning
@@ -219,6 +218,12 @@ def main(fv):
     from albert.training import span_models
     from albert.training.loop import TrainingLoop
     from albert.training.span_data import SpanData
+
+    # First of all: workers find each other before anything is computed.
+    strategy = distribution.get_strategy(**shared_flags.device_options(fv))
+    distribution.check_batch_size(
+        "eval_batch_size", fv.eval_batch_size, strategy.num_replicas_in_sync
+    )
 
     # ------------------------------------------- model, head and settings
     recipe = RECIPES[with_negative]
@@ -254,11 +259,7 @@ def main(fv):
     }
 
     # ------------------------------------------------------------- windows
-    if fv.pad_to_max_length:
-        shapes = "one"
-    else:
-        shapes = "few" if fv.jit_compile else "many"
-    lengths = batch_plan.padded_lengths(settings["max_seq_length"], shapes)
+    lengths = options_lib.find_lengths(fv, settings["max_seq_length"])
     # A beam is as wide in every batch.
     beam = max(settings["start_n_top"], settings["end_n_top"])
     if beam > lengths[-1]:
@@ -286,10 +287,6 @@ def main(fv):
         )
 
     # ------------------------------------------------------------ training
-    strategy = distribution.get_strategy(fv.distribution_strategy)
-    distribution.check_batch_size(
-        "eval_batch_size", fv.eval_batch_size, strategy.num_replicas_in_sync
-    )
     objective = span_models.OBJECTIVES[head]()
     keras.utils.set_random_seed(fv.seed)
     with strategy.scope():
@@ -323,7 +320,9 @@ def main(fv):
             f"SQuAD {'2.0' if with_negative else '1.1'}",
             dataclasses.asdict(options) | settings,
         )
-        options_lib.log_batch(strategy, options, num_windows)
+        options_lib.log_batch(
+            strategy, options, num_windows, settings["max_seq_length"]
+        )
         finetuning.finetune(
             fv.output_dir,
             model,
@@ -345,16 +344,19 @@ def main(fv):
     weights = load_weights(model, place).source
 
     # -------------------------------------------------- answers and scores
+    if fv.predict_file:
+        loop = TrainingLoop(
+            model, None, objective, strategy, jit_compile=fv.jit_compile
+        )
+        decoded = answer(loop)
+    if not distribution.is_chief(strategy):
+        command_line.leave()
     written = [
         output.write_report(fv.output_dir, name, each.report())
         for name, each in data.items()
     ]
     print()
     if fv.predict_file:
-        loop = TrainingLoop(
-            model, None, objective, strategy, jit_compile=fv.jit_compile
-        )
-        decoded = answer(loop)
         predictions = decoded.predictions(fv.null_score_diff_threshold)
         written += output.write_predictions(fv.output_dir, decoded, predictions)
         written.append(

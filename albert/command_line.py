@@ -2,9 +2,11 @@
 """How every entry point starts: flags, then main, then one exit status.
 
 Exit status 0 is success, 2 is bad input (one line on standard error, no
-traceback), 1 is a fault of ours (with the traceback).
+traceback), 1 is a fault of ours (with the traceback), 138 the loss of another
+worker, which starting all of them again mends.
 """
 
+import contextlib
 import errno
 import logging
 import os
@@ -16,7 +18,9 @@ import tqdm
 from absl import flags
 from absl import logging as absl_logging
 
+from albert.errors import StopRequested
 from albert.errors import UserError
+from albert.errors import WorkerLostError
 
 # What the machine lacks or forbids, and no fault of the program.
 _MACHINE_ERRORS = (
@@ -26,6 +30,10 @@ _MACHINE_ERRORS = (
     errno.EPERM,
     errno.EROFS,
 )
+
+# The status that Kubernetes' TFJob, with restartPolicy ExitCode, reserves for
+# what the program itself wants to be started again for.
+_RETRYABLE = 138
 
 # TensorFlow's lines about itself: before absl::InitializeLog() they are
 # written whatever TF_CPP_MIN_LOG_LEVEL says.
@@ -58,6 +66,13 @@ def run(main, define_flags, positional=()):
             sys.exit(0)
         arguments = _positional(fv(sys.argv)[1:], positional)
         main(fv, *arguments)
+    except StopRequested as stop:
+        print(stop, file=sys.stderr, flush=True)
+        leave()
+    except WorkerLostError as error:
+        with contextlib.suppress(SystemExit):
+            fail(error)
+        leave(_RETRYABLE)
     except (UserError, flags.Error) as error:
         fail(error)
     except BrokenPipeError:
@@ -77,6 +92,18 @@ def fail(message, status=2):
     line = " ".join(str(message).split())
     print(f"error: {line}", file=sys.stderr, flush=True)
     sys.exit(status)
+
+
+def leave(status=0):
+    """Ends this process at once, with everything in it.
+
+    Python's way out takes seconds once TensorFlow is loaded. In these, a
+    machine may be switched off, or TensorFlow writes that other workers,
+    which are done as well, are gone.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def load_tensorflow():

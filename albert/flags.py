@@ -251,8 +251,46 @@ def define_device_flags(fv):
     flags.DEFINE_enum(
         "distribution_strategy",
         "one_device",
-        ["one_device", "mirrored"],
-        "one_device: the first GPU, else the CPU. mirrored: all local GPUs.",
+        ["one_device", "mirrored", "multi_worker_mirrored", "tpu"],
+        "one_device: the first GPU, else the CPU. mirrored: the GPUs of this "
+        "machine. multi_worker_mirrored: those of all the machines that "
+        "TF_CONFIG or SLURM names. tpu: a TPU, or a slice of a pod.",
+        flag_values=fv,
+    )
+    flags.DEFINE_integer(
+        "num_gpus",
+        None,
+        "GPUs of this machine to use; 0 for its CPU. Default: all.",
+        lower_bound=0,
+        flag_values=fv,
+    )
+    flags.DEFINE_enum(
+        "all_reduce_alg",
+        "auto",
+        ["auto", "nccl", "ring", "hierarchical_copy"],
+        "How gradients are summed over devices. mirrored: nccl or "
+        "hierarchical_copy. multi_worker_mirrored: nccl or ring.",
+        flag_values=fv,
+    )
+    flags.DEFINE_string(
+        "tpu",
+        None,
+        'Name or address of the TPU; "local" on a TPU VM.',
+        flag_values=fv,
+    )
+    flags.DEFINE_alias("tpu_name", "tpu", flag_values=fv)
+    flags.DEFINE_string(
+        "tpu_zone", None, "Zone of the TPU, for its name.", flag_values=fv
+    )
+    flags.DEFINE_string(
+        "gcp_project", None, "Project of the TPU, for its name.", flag_values=fv
+    )
+    flags.DEFINE_bool(
+        "deterministic",
+        False,
+        "Use only operations that give the same bits in every run; slower. "
+        "With float32 on one device, a run that was interrupted ends with "
+        "the very weights of one that was not.",
         flag_values=fv,
     )
     flags.DEFINE_enum(
@@ -285,3 +323,28 @@ def define_device_flags(fv):
         lower_bound=1,
         flag_values=fv,
     )
+    flags.DEFINE_bool(
+        "recompute_layers",
+        False,
+        "Keep only what goes from layer to layer, and compute the rest again "
+        "for the gradients: a third more time, a fraction of the memory.",
+        flag_values=fv,
+    )
+
+
+def device_options(fv):
+    """Returns the arguments of ``distribution.get_strategy``."""
+    return {
+        "name": fv.distribution_strategy,
+        **{
+            name: fv[name].value
+            for name in (
+                "num_gpus",
+                "all_reduce_alg",
+                "tpu",
+                "tpu_zone",
+                "gcp_project",
+                "deterministic",
+            )
+        },
+    }

@@ -100,6 +100,11 @@ def check_writable(directory):
     Raises:
       UserError: a file is there or on the way, or permissions forbid it.
     """
+    if "://" in str(directory):
+        raise UserError(
+            f"--output_dir {directory}: give a path of a file system; "
+            "gcsfuse and its like mount a bucket as one"
+        )
     existing = os.path.abspath(directory)
     while not os.path.lexists(existing):
         existing = os.path.dirname(existing)
@@ -173,33 +178,46 @@ def _read_json_object(path):
 
 
 @contextlib.contextmanager
-def start_run(directory, config, tokenizer, settings, task=None):
-    """Describes a run in its directory, which is its own while it lasts.
+def held(directory):
+    """Context in which a directory is this process's own to train in.
 
     Args:
-      directory: created where it does not exist.
-      config: ``AlbertConfig``.
-      tokenizer: ``Tokenizer``, or None where it is not known.
-      settings: dict, what ``check_run`` compares.
-      task: dict, what ``read_task`` will return; None for pretraining.
+      directory: created where it does not exist, and then removed again if
+        nothing has been written.
 
     Raises:
       UserError: another process is training in the directory.
     """
+    is_new = not os.path.isdir(directory)
     os.makedirs(directory, exist_ok=True)
     # The lock is on the directory itself and ends with the process.
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         _lock(descriptor, directory)
         _remove_leftovers(directory)
-        # First, because a configuration without it is another's model.
-        write_json(os.path.join(directory, RUN_FILE), settings)
-        write_description(directory, config, tokenizer)
-        if task is not None:
-            write_json(os.path.join(directory, TASK_FILE), task)
         yield
     finally:
+        if is_new:
+            with contextlib.suppress(OSError):
+                os.rmdir(directory)
         os.close(descriptor)
+
+
+def write_run(directory, config, tokenizer, settings, task=None):
+    """Describes the run of a directory that is ``held``.
+
+    Args:
+      directory: str.
+      config: ``AlbertConfig``.
+      tokenizer: ``Tokenizer``, or None where it is not known.
+      settings: dict, what ``check_run`` compares.
+      task: dict, what ``read_task`` will return; None for pretraining.
+    """
+    # First, because a configuration without it is another's model.
+    write_json(os.path.join(directory, RUN_FILE), settings)
+    write_description(directory, config, tokenizer)
+    if task is not None:
+        write_json(os.path.join(directory, TASK_FILE), task)
 
 
 def _lock(descriptor, directory):

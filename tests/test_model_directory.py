@@ -24,8 +24,8 @@ def config():
 
 
 def start(directory, config, tokenizer=None, settings=SETTINGS):
-    with model_directory.start_run(directory, config, tokenizer, settings):
-        pass
+    with model_directory.held(directory):
+        model_directory.write_run(directory, config, tokenizer, settings)
 
 
 def test_tokenizer_comes_back_with_its_settings(tmp_path, config):
@@ -110,9 +110,8 @@ def test_damaged_run_file(tmp_path, config, content):
 def test_one_process_at_a_time(tmp_path, config):
     program = (
         "import sys\n"
-        "from albert import AlbertConfig, model_directory\n"
-        "config = AlbertConfig.named('tiny', vocab_size=2000)\n"
-        "with model_directory.start_run(sys.argv[1], config, None, {}):\n"
+        "from albert import model_directory\n"
+        "with model_directory.held(sys.argv[1]):\n"
         "    print('started', flush=True)\n"
         "    sys.stdin.read()\n"
     )
@@ -124,7 +123,7 @@ def test_one_process_at_a_time(tmp_path, config):
     assert process.stdout.readline() == b"started\n"
     with pytest.raises(UserError, match="another process is training"):
         start(tmp_path, config)
-    assert json.loads((tmp_path / "run.json").read_text()) == {}
+    assert list(tmp_path.iterdir()) == []
     process.kill()
     process.communicate()
     start(tmp_path, config)

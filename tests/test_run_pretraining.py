@@ -356,7 +356,7 @@ def test_records_of_the_original(inputs, tmp_path):
     code, _, errors = run(inputs, without, *arguments)
     assert code == 0, errors
     assert "warning: the model directory will have no tokenizer" in errors
-    assert "67 records" in errors
+    assert "67 examples" in errors
     assert not (without / "spiece.model").exists()
     with_model = tmp_path / "with"
     code, _, errors = run(
@@ -552,7 +552,8 @@ def test_directory_in_use(inputs, trained, tmp_path):
     config = model_directory.read_config(trained[0])
     out = tmp_path / "model"
     settings = json.loads((trained[0] / "run.json").read_text())
-    with model_directory.start_run(out, config, None, settings):
+    with model_directory.held(out):
+        model_directory.write_run(out, config, None, settings)
         before = contents(out)
         code, _, errors = run(inputs, out, "--num_train_steps=5")
         assert code == 2

@@ -34,6 +34,7 @@ class SelfAttention(keras.layers.Layer):
         ``MASKED_SCORE`` for padding.
       training: bool, whether dropout is active.
       weights: result of ``step_weights``; None reads them.
+      seeds: result of ``draw_seeds``; None draws them.
 
     Returns: [B·S, H] of the compute dtype.
     """
@@ -93,10 +94,21 @@ class SelfAttention(keras.layers.Layer):
             "kernel": tf.cast(tf.concat(kernels, 1), self.compute_dtype),
             "bias": tf.cast(tf.concat(biases, 0), self.compute_dtype),
             "output": self.output_projection.step_weights(),
+            "layer_norm": self.layer_norm.step_weights(),
         }
 
-    def call(self, hidden, mask_scores, training=False, weights=None):
+    def draw_seeds(self):
+        """Returns the seeds of the two dropout masks of one application."""
+        return (
+            self.probabilities_dropout.draw_seed(),
+            self.output_dropout.draw_seed(),
+        )
+
+    def call(
+        self, hidden, mask_scores, training=False, weights=None, seeds=None
+    ):
         weights = self.step_weights() if weights is None else weights
+        probabilities_seed, output_seed = seeds or (None, None)
         heads = self.config.num_attention_heads
         head_size = self.config.hidden_size // heads
         length = tf.shape(mask_scores)[3]
@@ -113,12 +125,16 @@ class SelfAttention(keras.layers.Layer):
         scores = tf.matmul(query, key, transpose_b=True)  # [B, N, S, S]
         probabilities = tf.nn.softmax(tf.cast(scores, tf.float32) + mask_scores)
         probabilities = self.probabilities_dropout(
-            tf.cast(probabilities, self.compute_dtype), training=training
+            tf.cast(probabilities, self.compute_dtype),
+            training=training,
+            seed=probabilities_seed,
         )
         context = tf.matmul(probabilities, value)  # [B, N, S, D]
         context = tf.reshape(
             tf.transpose(context, (0, 2, 1, 3)), (-1, heads * head_size)
         )  # [B·S, H]
         update = self.output_projection(context, weights=weights["output"])
-        update = self.output_dropout(update, training=training)
-        return self.layer_norm(hidden + update)
+        update = self.output_dropout(
+            update, training=training, seed=output_seed
+        )
+        return self.layer_norm(hidden + update, weights=weights["layer_norm"])

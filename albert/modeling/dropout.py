@@ -13,13 +13,19 @@ class Dropout(keras.layers.Dropout):
     different examples. The replica's number is folded into the seed.
     """
 
-    def call(self, inputs, training=False):
-        if not training or not self.rate:
-            return inputs
+    def draw_seed(self):
+        """Returns the seed of the next mask, int64 [2]; None at rate 0."""
+        if not self.rate:
+            return None
         seed = tf.cast(self.seed_generator.next(), tf.int64)
         context = tf.distribute.get_replica_context()
         replica = context.replica_id_in_sync_group if context else 0
-        seed = tf.random.experimental.stateless_fold_in(
+        return tf.random.experimental.stateless_fold_in(
             seed, tf.cast(replica, tf.int64)
         )
+
+    def call(self, inputs, training=False, seed=None):
+        if not training or not self.rate:
+            return inputs
+        seed = self.draw_seed() if seed is None else seed
         return tf.nn.experimental.stateless_dropout(inputs, self.rate, seed)

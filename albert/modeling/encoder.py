@@ -14,6 +14,7 @@ from albert.modeling.attention import SelfAttention
 from albert.modeling.dense import Dense
 from albert.modeling.embeddings import Embeddings
 from albert.modeling.feed_forward import FeedForward
+from albert.modeling.recomputation import recompute
 
 
 @keras.saving.register_keras_serializable(package="albert")
@@ -35,6 +36,10 @@ class AlbertEncoder(keras.Model):
         segment_ids: int32 [B, S] (optional: all zeros).
       training: bool, whether dropout is active.
 
+    Attributes:
+      recompute_layers: bool, whether training keeps the inputs of layers only
+        and computes the layers again for their gradients; settable.
+
     Returns:
       dict of
         embedding_output: [B, S, E];
@@ -48,6 +53,7 @@ class AlbertEncoder(keras.Model):
         if not isinstance(config, AlbertConfig):
             config = AlbertConfig.from_dict(config)
         self.config = config
+        self.recompute_layers = False
         options = {"dtype": self.dtype_policy}
         hidden_size = config.hidden_size
 
@@ -120,14 +126,13 @@ class AlbertEncoder(keras.Model):
             a = layer * config.num_attention_groups // config.num_hidden_layers
             f = layer * config.num_ffn_groups // config.num_hidden_layers
             for j in range(config.inner_group_num):
-                hidden = self.attentions[a][j](
+                hidden = self._apply_layer(
+                    self.attentions[a][j],
+                    self.feed_forwards[f][j],
                     hidden,
                     mask_scores,
-                    training=training,
-                    weights=attention_weights[a][j],
-                )
-                hidden = self.feed_forwards[f][j](
-                    hidden, training=training, weights=ffn_weights[f][j]
+                    (attention_weights[a][j], ffn_weights[f][j]),
+                    training,
                 )
                 layer_outputs.append(
                     tf.reshape(hidden, (batch, length, config.hidden_size))
@@ -139,6 +144,34 @@ class AlbertEncoder(keras.Model):
             "sequence_output": sequence_output,
             "pooled_output": tf.tanh(self.pooler(sequence_output[:, 0])),
         }
+
+    def _apply_layer(
+        self, attention, feed_forward, hidden, mask_scores, weights, training
+    ):
+        again = training and self.recompute_layers
+        # Both times with the same dropout.
+        attention_seeds = attention.draw_seeds() if again else None
+        ffn_seeds = feed_forward.draw_seeds() if again else None
+
+        def layer(hidden, weights):
+            attention_weights, ffn_weights = weights
+            hidden = attention(
+                hidden,
+                mask_scores,
+                training=training,
+                weights=attention_weights,
+                seeds=attention_seeds,
+            )
+            return feed_forward(
+                hidden,
+                training=training,
+                weights=ffn_weights,
+                seeds=ffn_seeds,
+            )
+
+        if again:
+            return recompute(layer, hidden, weights)
+        return layer(hidden, weights)
 
     def get_config(self):
         return {**super().get_config(), "config": self.config.to_dict()}

@@ -21,6 +21,7 @@ class FeedForward(keras.layers.Layer):
       hidden: [rows, H] of the compute dtype.
       training: bool, whether dropout is active.
       weights: result of ``step_weights``; None reads them.
+      seeds: result of ``draw_seeds``; None draws them.
 
     Returns: [rows, H] of the compute dtype.
     """
@@ -54,13 +55,19 @@ class FeedForward(keras.layers.Layer):
         return {
             "intermediate": self.intermediate.step_weights(),
             "output": self.output_projection.step_weights(),
+            "layer_norm": self.layer_norm.step_weights(),
         }
 
-    def call(self, hidden, training=False, weights=None):
+    def draw_seeds(self):
+        """Returns the seed of the dropout mask of one application."""
+        return (self.dropout.draw_seed(),)
+
+    def call(self, hidden, training=False, weights=None, seeds=None):
+        (seed,) = seeds or (None,)
         weights = self.step_weights() if weights is None else weights
         wide = self.activation(
             self.intermediate(hidden, weights=weights["intermediate"])
         )
         update = self.output_projection(wide, weights=weights["output"])
-        update = self.dropout(update, training=training)
-        return self.layer_norm(hidden + update)
+        update = self.dropout(update, training=training, seed=seed)
+        return self.layer_norm(hidden + update, weights=weights["layer_norm"])

@@ -30,16 +30,19 @@ class LayerNormalization(keras.layers.Layer):
         )
         self.built = True
 
-    def call(self, inputs):
-        return _normalize(
-            inputs, self.gamma.value, self.beta.value, self.epsilon
+    def step_weights(self):
+        """Returns (gamma, beta) as tensors."""
+        return (
+            tf.convert_to_tensor(self.gamma.value),
+            tf.convert_to_tensor(self.beta.value),
         )
+
+    def call(self, inputs, weights=None):
+        gamma, beta = self.step_weights() if weights is None else weights
+        return _normalize(inputs, gamma, beta, self.epsilon)
 
 
 def _normalize(inputs, gamma, beta, epsilon):
-    gamma = tf.convert_to_tensor(gamma)
-    beta = tf.convert_to_tensor(beta)
-
     # The gradient is written out for the same reason as that of gelu.
     @tf.custom_gradient
     def normalize(inputs, gamma, beta):

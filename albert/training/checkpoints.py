@@ -8,6 +8,7 @@ evaluation so far. The position in the input needs no room: it is the step
 times the batch size.
 """
 
+import dataclasses
 import os
 
 import numpy as np
@@ -22,6 +23,21 @@ from albert.interchange.weights import google_tensors
 _STATE = "training_state/"
 
 
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """What a checkpoint says of the training, besides its variables.
+
+    Attributes:
+      restored: bool, whether there was one.
+      best: float, the best evaluation so far; None before the first.
+      evaluated: bool, whether the weights of this step were evaluated.
+    """
+
+    restored: bool = False
+    best: float | None = None
+    evaluated: bool = False
+
+
 class TrainingCheckpoints:
     """Saves and restores a model with its optimizer in one directory.
 
@@ -32,43 +48,63 @@ class TrainingCheckpoints:
       keep: int, how many training checkpoints are kept.
       evaluation: str, what the best value is measured on; a best value
         that was measured on something else is forgotten.
+      writes: bool, whether this process saves. Of several workers one does.
     """
 
-    def __init__(self, directory, model, optimizer, keep, evaluation=""):
+    def __init__(
+        self, directory, model, optimizer, keep, evaluation="", writes=True
+    ):
         self.directory = str(directory)
         self.model = model
         self.optimizer = optimizer
         self.keep = keep
         self.evaluation = evaluation
+        self.writes = writes
 
     @property
     def step(self):
         """Number of updates made so far."""
         return int(self.optimizer.iterations.numpy())
 
-    def save(self, best):
+    @property
+    def _best_prefix(self):
+        return os.path.join(self.directory, checkpoint.BEST)
+
+    def save(self, best, evaluated):
         """Writes ``model.ckpt-STEP`` and removes those beyond ``keep``.
 
         Args:
           best: float, the best evaluation so far, or None.
+          evaluated: bool, whether these weights were evaluated.
         """
+        if not self.writes:
+            return
         tensors = {
             name: variable.numpy()
             for name, variable in self._variables().items()
         }
+        tensors[f"{_STATE}evaluated"] = np.int64(evaluated)
         if best is not None:
             tensors[f"{_STATE}best"] = np.float64(best)
             tensors[f"{_STATE}evaluation"] = self.evaluation
         checkpoint.write(
             checkpoint.step_prefix(self.directory, self.step), tensors
         )
-        for step in checkpoint.steps(self.directory)[: -self.keep]:
+        logging.info(
+            "saved checkpoint %s at step %d", self.directory, self.step
+        )
+        steps = checkpoint.steps(self.directory)
+        # Those of later steps are damaged: ``restore`` has passed over them.
+        kept = [step for step in steps if step <= self.step][-self.keep :]
+        for step in sorted(set(steps) - set(kept)):
             checkpoint.remove(checkpoint.step_prefix(self.directory, step))
 
     def save_best(self):
         """Writes the weights alone to ``model.ckpt-best``."""
+        if not self.writes:
+            return
         checkpoint.write(
-            os.path.join(self.directory, checkpoint.BEST),
+            self._best_prefix,
             {
                 **google_tensors(self.model),
                 "global_step": np.int64(self.step),
@@ -79,7 +115,7 @@ class TrainingCheckpoints:
         """Restores the latest readable checkpoint, if there is one.
 
         Returns:
-          (restored, best): bool, and the best evaluation so far or None.
+          ``Progress``.
 
         Raises:
           UserError: there are checkpoints and none of them is readable, or
@@ -94,14 +130,18 @@ class TrainingCheckpoints:
                 logging.warning("%s. Trying the one before it.", error)
                 continue
             self._assign(prefix, tensors)
-            return True, self._best(tensors)
+            return Progress(
+                restored=True,
+                best=self._best(tensors),
+                evaluated=bool(tensors.get(f"{_STATE}evaluated", True)),
+            )
         if steps:
             raise UserError(
                 f"{self.directory}: none of its {len(steps)} checkpoints is "
                 "readable: restore one from a backup, or use another "
                 "--output_dir"
             )
-        return False, None
+        return Progress()
 
     def _best(self, tensors):
         if f"{_STATE}best" not in tensors:
@@ -111,6 +151,9 @@ class TrainingCheckpoints:
                 "the evaluation has changed: model.ckpt-best will be the best "
                 "from here on"
             )
+            return None
+        if not os.path.exists(self._best_prefix + ".index"):
+            # A kill within its replacement: the next evaluation makes it.
             return None
         return float(tensors[f"{_STATE}best"])
 

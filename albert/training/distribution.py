@@ -1,39 +1,217 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Devices: the only module that names a ``tf.distribute`` strategy."""
+"""Devices and machines: the only module that names a ``tf.distribute`` class.
+
+Batch sizes are global, and every worker makes the same sequence of global
+batches and computes its own rows of each: what is learned does not depend on
+how many devices or workers there are.
+"""
+
+import json
+import os
 
 import tensorflow as tf
 
 from albert.errors import UserError
+from albert.errors import WorkerLostError
 
-STRATEGIES = ("one_device", "mirrored")
+# What a collective operation raises when another worker is gone.
+_CONNECTION_ERRORS = (
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.InternalError,
+    tf.errors.UnavailableError,
+)
 
 
-def get_strategy(name):
-    """Returns the strategy of ``--distribution_strategy``.
+def get_strategy(
+    name,
+    *,
+    num_gpus=None,
+    all_reduce_alg="auto",
+    tpu=None,
+    tpu_zone=None,
+    gcp_project=None,
+    deterministic=False,
+):
+    """Sets up the devices; to be called before anything is computed.
 
     Args:
-      name: "one_device" (the first GPU, else the CPU) or "mirrored" (all
-        local GPUs, else all logical CPU devices; gradients are summed).
+      name: "one_device" (the first GPU, else the CPU), "mirrored" (the GPUs of
+        this machine, else its logical CPU devices), "multi_worker_mirrored"
+        (those of all workers: of TF_CONFIG, else of the SLURM step) or "tpu".
+      num_gpus: int, GPUs of this machine to use; None for all of them.
+      all_reduce_alg: how gradients are summed: "nccl", or "hierarchical_copy"
+        ("mirrored" alone), or "ring" ("multi_worker_mirrored" alone), or
+        "auto", which is TensorFlow's choice.
+      tpu: str, name or address of the TPU, or "local" on a TPU VM; None for
+        what the environment names. Like the next two, of
+        ``tf.distribute.cluster_resolver.TPUClusterResolver``.
+      tpu_zone, gcp_project: str, where a TPU of that name is.
+      deterministic: bool, only use operations that give the same bits in
+        every run.
+
+    Returns:
+      ``tf.distribute.Strategy``.
 
     Raises:
-      UserError: the name is unknown.
+      UserError: the devices or machines are not there, or arguments do not go
+        together.
+      ValueError: no such strategy.
     """
-    if name not in STRATEGIES:
-        raise UserError(
-            f"--distribution_strategy is {name!r}: it must be one of "
-            f"{', '.join(STRATEGIES)}"
-        )
-    devices = [
-        device.name
-        for kind in ("GPU", "CPU")
-        for device in tf.config.list_logical_devices(kind)
-    ]
-    if name == "one_device":
-        return tf.distribute.OneDeviceStrategy(devices[0])
-    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
-    return tf.distribute.MirroredStrategy(
-        [device.name for device in tf.config.list_logical_devices(kind)]
+    _check_arguments(name, all_reduce_alg, tpu, num_gpus)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+    if name == "tpu":
+        strategy = _tpu_strategy(tpu, tpu_zone, gcp_project)
+    else:
+        gpus = _visible_gpus(num_gpus)
+        if name == "multi_worker_mirrored":
+            strategy = _multi_worker_strategy(all_reduce_alg, len(gpus))
+        elif name == "mirrored":
+            strategy = tf.distribute.MirroredStrategy(
+                _logical_devices("GPU" if gpus else "CPU"),
+                cross_device_ops=_CROSS_DEVICE_OPS[all_reduce_alg](),
+            )
+        else:
+            strategy = tf.distribute.OneDeviceStrategy(
+                _logical_devices("GPU" if gpus else "CPU")[0]
+            )
+    # Every batch is whole, for all replicas alike (see ``distribute``):
+    # nobody has to ask the others whether they have one.
+    strategy.extended.experimental_enable_get_next_as_optional = False
+    return strategy
+
+
+def is_chief(strategy):
+    """Returns whether this process writes files; one of each cluster does."""
+    return _task(strategy) in (None, ("chief", 0), ("worker", 0))
+
+
+def num_workers(strategy):
+    """Returns the number of processes that work together."""
+    if _task(strategy) is None:
+        return 1
+    return sum(
+        len(addresses)
+        for addresses in strategy.cluster_resolver.cluster_spec()
+        .as_dict()
+        .values()
     )
+
+
+def device_name(strategy):
+    """Returns what one replica computes on, such as "GPU:0"."""
+    return strategy.extended.worker_devices[0].rpartition("device:")[-1]
+
+
+def distribute(strategy, dataset):
+    """Gives each replica its rows of every global batch.
+
+    Args:
+      strategy: ``tf.distribute.Strategy``.
+      dataset: ``tf.data.Dataset`` of dicts of tensors [B, ...], where B is
+        static and divisible by the number of replicas; the same in every
+        worker.
+
+    Returns:
+      Distributed dataset of dicts of tensors [B / replicas, ...].
+    """
+    replicas = strategy.num_replicas_in_sync
+
+    def rows_of_pipeline(context):
+        if replicas == 1:
+            return dataset
+        count = replicas // context.num_input_pipelines
+        first = context.input_pipeline_id * count
+
+        def cut(batch):
+            return {
+                name: tf.reshape(
+                    value,
+                    tf.concat([[replicas, -1], tf.shape(value)[1:]], 0),
+                )[first : first + count]
+                for name, value in batch.items()
+            }
+
+        def give_shapes(batch):
+            return {
+                name: tf.ensure_shape(
+                    value, [spec.shape[0] // replicas, *spec.shape[1:]]
+                )
+                for name, (value, spec) in _zip(batch, dataset.element_spec)
+            }
+
+        return (
+            dataset.map(cut, num_parallel_calls=tf.data.AUTOTUNE)
+            .unbatch()
+            .map(give_shapes)
+            .prefetch(tf.data.AUTOTUNE)
+        )
+
+    # Not on a GPU, where a dataset would look for its tensors.
+    with tf.device("CPU:0"):
+        return strategy.distribute_datasets_from_function(rows_of_pipeline)
+
+
+def check_agreement(strategy, value, explanation):
+    """Checks that all workers have the same number; they wait for each other.
+
+    Args:
+      strategy: ``tf.distribute.Strategy``.
+      value: int.
+      explanation: str, what it means if they have not.
+
+    Raises:
+      UserError: naming the values.
+    """
+    if num_workers(strategy) == 1:
+        return
+
+    @tf.function
+    def gather():
+        def replica():
+            own = tf.constant([value], tf.int64)
+            context = tf.distribute.get_replica_context()
+            return context.all_gather(own, axis=0)
+
+        return strategy.experimental_local_results(strategy.run(replica))[0]
+
+    values = sorted(set(gather().numpy().tolist()))
+    if len(values) > 1:
+        raise UserError(f"workers have {values}: {explanation}")
+
+
+def wait_for_workers(strategy):
+    """Returns when every worker has come to this place."""
+    check_agreement(strategy, 0, "")
+
+
+class worker_loss_explained:
+    """Context in which the failure of another worker gets one clear line.
+
+    Args:
+      strategy: ``tf.distribute.Strategy``.
+
+    Raises:
+      WorkerLostError: the connection to another worker is lost.
+    """
+
+    def __init__(self, strategy):
+        self._alone = num_workers(strategy) == 1
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if self._alone or not isinstance(error, _CONNECTION_ERRORS):
+            return
+        raise WorkerLostError(
+            "the connection to another worker is lost "
+            f"({type(error).__name__}): start all workers again with the same "
+            "command; they continue from the last checkpoint"
+        ) from error
 
 
 def check_batch_size(flag_name, batch_size, replicas, accumulation_steps=1):
@@ -53,3 +231,181 @@ def check_batch_size(flag_name, batch_size, replicas, accumulation_steps=1):
             f"multiple of {parts}"
         )
     return batch_size // parts
+
+
+_CROSS_DEVICE_OPS = {
+    "auto": lambda: None,
+    "nccl": tf.distribute.NcclAllReduce,
+    "hierarchical_copy": tf.distribute.HierarchicalCopyAllReduce,
+}
+_COMMUNICATION = {
+    "auto": tf.distribute.experimental.CommunicationImplementation.AUTO,
+    "nccl": tf.distribute.experimental.CommunicationImplementation.NCCL,
+    "ring": tf.distribute.experimental.CommunicationImplementation.RING,
+}
+
+
+def _check_arguments(name, all_reduce_alg, tpu, num_gpus):
+    if name not in ("one_device", "mirrored", "multi_worker_mirrored", "tpu"):
+        raise ValueError(f"there is no strategy {name!r}")
+    possible = {
+        "mirrored": _CROSS_DEVICE_OPS,
+        "multi_worker_mirrored": _COMMUNICATION,
+    }.get(name, ("auto",))
+    if all_reduce_alg not in possible:
+        raise UserError(
+            f"--all_reduce_alg={all_reduce_alg} is not for "
+            f"--distribution_strategy={name}: use one of {', '.join(possible)}"
+        )
+    if tpu and name != "tpu":
+        raise UserError("--tpu is for --distribution_strategy=tpu: give both")
+    if num_gpus is not None and name == "tpu":
+        raise UserError("--num_gpus is not for --distribution_strategy=tpu")
+
+
+def _visible_gpus(num_gpus):
+    """Makes the first GPUs the only ones, and returns them."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if num_gpus is None:
+        return gpus
+    if num_gpus > len(gpus):
+        raise UserError(
+            f"--num_gpus={num_gpus}, but TensorFlow finds {len(gpus)} GPU(s) "
+            "on this machine: give a smaller number, or see README on "
+            "installing it for GPUs"
+        )
+    gpus = gpus[:num_gpus]
+    tf.config.set_visible_devices(gpus, "GPU")
+    return gpus
+
+
+def _logical_devices(kind):
+    return [device.name for device in tf.config.list_logical_devices(kind)]
+
+
+def _multi_worker_strategy(all_reduce_alg, num_gpus):
+    resolver = _cluster_resolver(num_gpus)
+    options = tf.distribute.experimental.CommunicationOptions(
+        implementation=_COMMUNICATION[all_reduce_alg]
+    )
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy(
+            cluster_resolver=resolver, communication_options=options
+        )
+    except (*_CONNECTION_ERRORS, tf.errors.UnknownError) as error:
+        raise WorkerLostError(
+            "the workers cannot reach each other "
+            f"({error.message.splitlines()[0]}): check the addresses of the "
+            "cluster and that all workers were started"
+        ) from error
+
+
+def _cluster_resolver(num_gpus):
+    if "TF_CONFIG" in os.environ:
+        _check_tf_config(os.environ["TF_CONFIG"])
+        return tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    if "SLURM_STEP_NUM_TASKS" in os.environ:
+        return _slurm_resolver(num_gpus)
+    raise UserError(
+        "--distribution_strategy=multi_worker_mirrored needs the addresses of "
+        "the workers: set TF_CONFIG, or start this with srun; see README, "
+        '"Many machines"'
+    )
+
+
+def _slurm_resolver(num_gpus):
+    """Returns the workers of a SLURM step, a task each.
+
+    Their addresses only: SLURM gives each task its GPUs (--gpus-per-task),
+    and the resolver would divide by a number that a machine without any has.
+    """
+    resolvers = tf.distribute.cluster_resolver
+    try:
+        slurm = resolvers.SlurmClusterResolver(
+            gpus_per_node=int(os.environ["SLURM_STEP_NUM_TASKS"]),
+            gpus_per_task=1,
+            auto_set_gpu=False,
+        )
+        cluster = slurm.cluster_spec()
+        task_type, task_id = slurm.get_task_info()
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise UserError(
+            f"SLURM does not say where its tasks run ({error}): start this "
+            "with srun, or set TF_CONFIG"
+        ) from error
+    return resolvers.SimpleClusterResolver(
+        cluster,
+        task_type=task_type,
+        task_id=task_id,
+        num_accelerators={"GPU": num_gpus},
+        rpc_layer="grpc",
+    )
+
+
+def _check_tf_config(text):
+    """Refuses a TF_CONFIG that TensorFlow would misread or wait on for ever."""
+    example = (
+        """it must be like {"cluster": {"worker": ["host1:2222", """
+        """"host2:2222"]}, "task": {"type": "worker", "index": 0}}"""
+    )
+    try:
+        value = json.loads(text)
+        cluster, task = value["cluster"], value["task"]
+        kind, index = task["type"], int(task["index"])
+        sizes = {name: len(hosts) for name, hosts in cluster.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"TF_CONFIG={text!r} cannot be read "
+            f"({type(error).__name__}: {error}): {example}"
+        ) from None
+    others = sorted(set(sizes) - {"chief", "worker"})
+    if others:
+        raise UserError(
+            f"TF_CONFIG has tasks of type {', '.join(others)}: only chief and "
+            "worker take part in training"
+        )
+    if not 0 <= index < sizes.get(kind, 0):
+        raise UserError(
+            f"TF_CONFIG says that this is {kind} {index}, which is not in its "
+            f"cluster: {example}"
+        )
+
+
+def _tpu_strategy(tpu, zone, project):
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(
+            tpu=tpu, zone=zone, project=project
+        )
+        if tpu != "local":
+            tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+        return tf.distribute.TPUStrategy(resolver)
+    # Each of these is raised by one of many ways to have no TPU.
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"--tpu={tpu or ''}: no TPU can be used ({reason[:300]}): on a TPU "
+            "VM give --tpu=local and install tensorflow-tpu; elsewhere give "
+            "its name, --tpu_zone and --gcp_project"
+        ) from error
+
+
+def _task(strategy):
+    """Returns (type, index) of this worker; None where there is one."""
+    resolver = strategy.cluster_resolver
+    if resolver is None or not isinstance(
+        strategy, tf.distribute.MultiWorkerMirroredStrategy
+    ):
+        return None
+    if not resolver.cluster_spec():
+        return None
+    kind, index = resolver.task_type, resolver.task_id
+    if kind == "worker" and "chief" in resolver.cluster_spec().jobs:
+        index += 1
+    return kind, index
+
+
+def _zip(*dicts):
+    return {
+        name: tuple(each[name] for each in dicts) for name in dicts[0]
+    }.items()

@@ -2,21 +2,15 @@
 """From a pretrained model to one of a task: what the recipes of tasks share."""
 
 import dataclasses
-import functools
-import os
 
 from absl import logging
 
-from albert import model_directory
 from albert.config import AlbertConfig
 from albert.errors import UserError
 from albert.interchange.weights import load_weights
 from albert.interchange.weights import open_source
 from albert.text.tokenizer import Tokenizer
-from albert.training import reporting
-from albert.training.checkpoints import TrainingCheckpoints
-from albert.training.fitting import fit
-from albert.training.loop import TrainingLoop
+from albert.training import training_run
 
 
 def find_model(fv, place, dropout):
@@ -144,18 +138,11 @@ def finetune(
     best_metric,
     evaluated_on="",
 ):
-    """Trains, evaluating on the way, in a directory of its own.
-
-    The same call continues after an interruption, and does nothing where all
-    steps have been made.
+    """Trains a model of a task in a directory of its own.
 
     Args:
-      directory: the model directory to write.
-      model: made under ``strategy.scope()``.
-      objective: of ``albert.training.losses``.
-      strategy: ``tf.distribute.Strategy``.
-      options: ``TrainingOptions``.
-      tokenizer: ``Tokenizer``.
+      directory, model, objective, strategy, options, tokenizer: as in
+        ``training_run.train``, where what is raised is described too.
       task: dict, what ``model_directory.read_task`` will return; a continued
         run must repeat it, like ``options``.
       data: with ``num_examples``, ``fingerprint``, ``training_batches`` and
@@ -169,74 +156,32 @@ def finetune(
 
     Returns:
       ``TrainingLoop`` of the model with its last weights.
-
-    Raises:
-      UserError: the directory holds another run, the loss is not finite, or
-        a checkpoint cannot be written.
     """
-    settings = {
-        **options.settings(),
-        **task,
-        "init_checkpoint": init_checkpoint,
-        "training_data": f"{data.num_examples} examples, {data.fingerprint}",
-    }
-    model_directory.check_run(directory, model.config, settings)
-    with strategy.scope():
-        optimizer = options.make_optimizer(model)
-    loop = TrainingLoop(
-        model,
-        optimizer,
-        objective,
-        strategy,
-        accumulation_steps=options.gradient_accumulation_steps,
-        jit_compile=options.jit_compile,
-    )
-    checkpoints = TrainingCheckpoints(
+    loop, _ = training_run.train(
         directory,
         model,
-        optimizer,
-        options.keep_checkpoint_max,
-        evaluation=f"{best_metric} {evaluated_on}" if evaluate else "",
-    )
-    restored, best = checkpoints.restore()
-    if restored:
-        logging.info(
-            "continuing at step %d of %d",
-            checkpoints.step,
-            options.num_train_steps,
-        )
-    else:
-        load_initial(model, init_checkpoint, fresh)
-    with (
-        model_directory.start_run(
-            directory, model.config, tokenizer, settings, task
-        ),
-        reporting.Reporter(
-            os.path.join(directory, "tensorboard"),
-            options.num_train_steps,
-            checkpoints.step,
+        objective,
+        strategy,
+        options,
+        settings={
+            **task,
+            "init_checkpoint": init_checkpoint,
+            "training_data": f"{data.num_examples} examples, "
+            f"{data.fingerprint}",
+        },
+        tokenizer=tokenizer,
+        make_dataset=lambda start: data.training_batches(
             options.train_batch_size,
-        ) as reporter,
-    ):
-        fit(
-            loop,
-            checkpoints,
-            reporter,
-            make_dataset=lambda start: data.training_batches(
-                options.train_batch_size,
-                seed=options.seed,
-                num_steps=options.num_train_steps,
-                start_example=start,
-                bucket_by_length=options.bucket_by_length,
-            ),
+            seed=options.seed,
             num_steps=options.num_train_steps,
-            batch_size=options.train_batch_size,
-            steps_per_loop=options.steps_per_loop,
-            save_steps=options.save_checkpoints_steps,
-            best=best,
-            evaluate=evaluate and functools.partial(evaluate, loop),
-            best_metric=best_metric,
-            explain_data_error=data.locate_damage,
-        )
-    print(reporter.summary())
+            start_example=start,
+            bucket_by_length=options.bucket_by_length,
+        ),
+        load_initial=lambda _: load_initial(model, init_checkpoint, fresh),
+        evaluate=evaluate,
+        best_metric=best_metric,
+        evaluated_on=evaluated_on,
+        task=task,
+        explain_data_error=data.locate_damage,
+    )
     return loop

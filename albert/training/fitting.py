@@ -6,9 +6,11 @@ import re
 import time
 
 import tensorflow as tf
-from absl import logging
 
+from albert.errors import StopRequested
 from albert.errors import UserError
+from albert.training import distribution
+from albert.training import preemption
 from albert.training.monitoring import check_finite
 
 # How TensorFlow's messages name the operation that failed.
@@ -60,7 +62,7 @@ def fit(
     batch_size,
     steps_per_loop,
     save_steps,
-    best,
+    progress,
     evaluate=None,
     best_metric=None,
     watch=None,
@@ -70,6 +72,8 @@ def fit(
 
     A kill at any moment loses the steps since the last checkpoint and
     nothing else: the same call continues from it, with the same records.
+    SIGTERM ends it after the step or the batch of an evaluation that it is
+    at, with a checkpoint.
 
     Args:
       loop: ``TrainingLoop``.
@@ -81,7 +85,7 @@ def fit(
       batch_size: int, records per update.
       steps_per_loop: int, updates between looks at the metrics.
       save_steps: int, updates between checkpoints and evaluations.
-      best: float, best value of ``best_metric`` so far, or None.
+      progress: ``Progress`` that ``checkpoints`` restored.
       evaluate: function without arguments to a dict of metrics, or None.
       best_metric: str, the metric whose maximum is kept as best.
       watch: function of (step, history) to a warning or None.
@@ -94,37 +98,69 @@ def fit(
     Raises:
       UserError: a loss that is not finite, damaged records, or a
         checkpoint that cannot be written.
+      WorkerLostError: another worker is gone.
+      StopRequested: SIGTERM arrived; everything is saved.
     """
-    step = checkpoints.step
-    metrics = None
-    if step < num_steps:
-        iterator = iter(loop.distribute(make_dataset(step * batch_size)))
-    while step < num_steps:
-        until_save = save_steps - step % save_steps
-        count = min(steps_per_loop, until_save, num_steps - step)
-        start = time.monotonic()
-        with explained_damage(explain_data_error):
-            history = loop.train(iterator, count)
-        check_finite(step, history)
-        step += count
-        reporter.training(step, history, time.monotonic() - start)
-        warning = watch and watch(step, history)
-        if warning:
-            reporter.warning(warning)
-        if step % save_steps and step != num_steps:
-            continue
+
+    def save(evaluated):
+        with _explained_write(checkpoints.directory, checkpoints.step):
+            checkpoints.save(best, evaluated)
+
+    def evaluate_and_save(step):
+        """Evaluates at ``step``, keeps the best, and saves a checkpoint."""
+        nonlocal metrics, best
         if evaluate is not None:
             start = time.monotonic()
-            with explained_damage(explain_data_error):
-                metrics = evaluate()
+            try:
+                with explained_damage(explain_data_error):
+                    metrics = evaluate()
+            except StopRequested:
+                save(evaluated=False)
+                _stop(checkpoints)
             reporter.evaluation(step, metrics, time.monotonic() - start)
             if best is None or metrics[best_metric] > best:
                 best = metrics[best_metric]
                 with _explained_write(checkpoints.directory, step):
                     checkpoints.save_best()
-        with _explained_write(checkpoints.directory, step):
-            checkpoints.save(best)
-        logging.info(
-            "saved checkpoint %s at step %d", checkpoints.directory, step
-        )
+        save(evaluated=True)
+
+    def at_milestone(step):
+        return step % save_steps == 0 or step == num_steps
+
+    metrics, best = None, progress.best
+    step = checkpoints.step
+    with (
+        preemption.on_sigterm(loop.request_stop),
+        distribution.worker_loss_explained(loop.strategy),
+    ):
+        if step and at_milestone(step) and not progress.evaluated:
+            evaluate_and_save(step)
+        if step < num_steps:
+            iterator = iter(loop.distribute(make_dataset(step * batch_size)))
+        while step < num_steps:
+            until_save = save_steps - step % save_steps
+            count = min(steps_per_loop, until_save, num_steps - step)
+            start = time.monotonic()
+            with explained_damage(explain_data_error):
+                history = loop.train(iterator, count)
+            check_finite(step, history)
+            step = checkpoints.step
+            reporter.training(step, history, time.monotonic() - start)
+            warning = watch and watch(step, history)
+            if warning:
+                reporter.warning(warning)
+            if loop.stopped:
+                save(evaluated=False)
+                _stop(checkpoints)
+            if at_milestone(step):
+                evaluate_and_save(step)
+        # What the chief has written is read by all after this.
+        distribution.wait_for_workers(loop.strategy)
     return metrics
+
+
+def _stop(checkpoints):
+    raise StopRequested(
+        f"{checkpoints.directory}: asked to stop (SIGTERM): saved at step "
+        f"{checkpoints.step}; the same command continues from there"
+    )

@@ -4,6 +4,8 @@
 import numpy as np
 import tensorflow as tf
 
+from albert.errors import StopRequested
+from albert.training import distribution
 from albert.training.optimizers import clip_by_global_norm
 from albert.training.optimizers import densify
 
@@ -26,6 +28,10 @@ class TrainingLoop:
       clip_norm: float, largest global norm of the gradients.
       accumulation_steps: int, micro-batches per update and replica.
       jit_compile: bool, compile forward and backward pass with XLA.
+
+    Attributes:
+      stopped: bool, whether ``train`` returned because this worker or
+        another one was asked to stop.
     """
 
     def __init__(
@@ -58,6 +64,10 @@ class TrainingLoop:
             "learning_rate",
             "tokens",
         ]
+        self.stopped = False
+        # On the host, where another thread can set it during a step.
+        with tf.device("CPU:0"):
+            self._stop = tf.Variable(0.0, trainable=False)
         self._micro_step = tf.function(
             self._gradients_and_numerators, jit_compile=jit_compile
         )
@@ -73,7 +83,14 @@ class TrainingLoop:
 
     def distribute(self, dataset):
         """Cuts the global batches of a dataset over the replicas."""
-        return self.strategy.experimental_distribute_dataset(dataset)
+        return distribution.distribute(self.strategy, dataset)
+
+    def request_stop(self):
+        """Ends ``train`` after the step it is at; may come from any thread.
+
+        With several workers, all stop at the same step.
+        """
+        self._stop.assign(1.0)
 
     def train(self, iterator, steps):
         """Runs ``steps`` updates without returning to Python in between.
@@ -83,12 +100,14 @@ class TrainingLoop:
           steps: int.
 
         Returns:
-          dict of metric name to ``np.ndarray`` float32 [steps]; also
-          ``gradient_norm`` (before clipping), ``learning_rate`` and
-          ``tokens`` (pieces that are not padding).
+          dict of metric name to ``np.ndarray`` float32 [steps], fewer after
+          ``request_stop``; also ``gradient_norm`` (before clipping),
+          ``learning_rate`` and ``tokens`` (pieces that are not padding).
         """
-        history = self._train(iterator, tf.constant(steps, tf.int32)).numpy()
-        return dict(zip(self.history_names, history.T, strict=True))
+        history, stopped = self._train(iterator, tf.constant(steps, tf.int32))
+        self.stopped = bool(stopped)
+        history = history.numpy().T
+        return dict(zip(self.history_names, history, strict=True))
 
     def evaluate(self, batches):
         """Evaluates a distributed dataset, each example counted once.
@@ -99,9 +118,12 @@ class TrainingLoop:
 
         Returns:
           dict of metric name to float, or None where there was no batch.
+
+        Raises:
+          StopRequested: before the end, after ``request_stop``.
         """
         totals = None
-        for sums in _each(self._evaluate, batches):
+        for sums in self._each(self._evaluate, batches):
             totals = (
                 sums
                 if totals is None
@@ -131,9 +153,10 @@ class TrainingLoop:
 
         Raises:
           ValueError: an example is missing, or there twice.
+          StopRequested: before the end, after ``request_stop``.
         """
         parts, totals = [], None
-        for *predicted, sums in _each(self._predict, batches, evaluate):
+        for *predicted, sums in self._each(self._predict, batches, evaluate):
             outputs, index, weights = tf.nest.map_structure(
                 lambda x: x.numpy(), predicted
             )
@@ -165,14 +188,18 @@ class TrainingLoop:
         history = tf.TensorArray(
             tf.float32, size=steps, element_shape=(len(self.history_names),)
         )
-        for step in tf.range(steps):
-            results = self.strategy.run(self._update, args=(next(iterator),))
+        step, stop = 0, tf.constant(0.0)
+        while step < steps and stop == 0.0:
+            results, stop = self.strategy.run(
+                self._update, args=(next(iterator), self._stop.read_value())
+            )
             # The same in every replica: everything in it has been reduced.
-            results = self.strategy.experimental_local_results(results)[0]
-            history = history.write(step, results)
-        return history.stack()
+            history = history.write(step, self._local(results))
+            stop = self._local(stop)
+            step += 1
+        return history.stack()[:step], stop > 0.0
 
-    def _update(self, batch):
+    def _update(self, batch, stop):
         replica = tf.distribute.get_replica_context()
         denominators = replica.all_reduce(
             "SUM", self.objective.denominators(batch)
@@ -181,6 +208,7 @@ class TrainingLoop:
         gradients = replica.all_reduce("SUM", gradients)
         numerators = replica.all_reduce("SUM", numerators)
         tokens = tf.cast(tf.reduce_sum(batch["input_mask"]), tf.float32)
+        tokens, stop = replica.all_reduce("SUM", (tokens, tf.identity(stop)))
         gradients, norm = clip_by_global_norm(gradients, self.clip_norm)
         learning_rate = tf.convert_to_tensor(self.optimizer.learning_rate)
         self.optimizer.apply(gradients, self._variables)
@@ -188,34 +216,34 @@ class TrainingLoop:
             **self.objective.metrics(numerators, denominators),
             "gradient_norm": norm,
             "learning_rate": learning_rate,
-            "tokens": replica.all_reduce("SUM", tokens),
+            "tokens": tokens,
         }
-        return tf.stack([results[name] for name in self.history_names])
+        return tf.stack([results[name] for name in self.history_names]), stop
 
     def _accumulate(self, batch, denominators):
         if self.accumulation_steps == 1:
             return self._micro_step(batch, denominators)
+        parts = self.accumulation_steps
         micro_batches = tf.nest.map_structure(
             lambda x: tf.reshape(
-                x,
-                tf.concat(
-                    [[self.accumulation_steps, -1], tf.shape(x)[1:]], axis=0
-                ),
+                x, tf.concat([[parts, -1], tf.shape(x)[1:]], axis=0)
             ),
             batch,
         )
 
         def micro_batch(index):
             return tf.nest.map_structure(
-                lambda whole, parts: tf.ensure_shape(
-                    parts[index], [None, *whole.shape[1:]]
+                lambda whole, cut: tf.ensure_shape(
+                    cut[index],
+                    [whole.shape[0] and whole.shape[0] // parts]
+                    + whole.shape[1:].as_list(),
                 ),
                 batch,
                 micro_batches,
             )
 
         sums = self._micro_step(micro_batch(0), denominators)
-        for index in tf.range(1, self.accumulation_steps):
+        for index in tf.range(1, parts):
             more = self._micro_step(micro_batch(index), denominators)
             sums = tf.nest.map_structure(tf.add, sums, more)
         return sums
@@ -230,11 +258,10 @@ class TrainingLoop:
         return densify(gradients), numerators
 
     def _evaluate_batch(self, iterator):
-        sums = self.strategy.run(self._sum_evaluation, args=(next(iterator),))
-        return tf.nest.map_structure(
-            lambda value: self.strategy.experimental_local_results(value)[0],
-            sums,
+        sums, stop = self.strategy.run(
+            self._sum_evaluation, args=(next(iterator), self._stop.read_value())
         )
+        return tf.nest.map_structure(self._local, sums), self._local(stop)
 
     def _evaluate_replica(self, batch):
         outputs = self.model(batch, training=False)
@@ -244,24 +271,27 @@ class TrainingLoop:
         )
 
     def _predict_batch(self, iterator, evaluate):
-        *predicted, sums = self.strategy.run(
-            self._predict_replica, args=(next(iterator), evaluate)
+        *predicted, sums, stop = self.strategy.run(
+            self._predict_replica,
+            args=(next(iterator), evaluate, self._stop.read_value()),
         )
         predicted = tf.nest.map_structure(
             lambda value: self.strategy.gather(value, axis=0), predicted
         )
-        sums = tf.nest.map_structure(
-            lambda value: self.strategy.experimental_local_results(value)[0],
-            sums,
-        )
-        return *predicted, sums
+        sums = tf.nest.map_structure(self._local, sums)
+        return (*predicted, sums), self._local(stop)
 
-    def _predict_replica(self, batch, evaluate):
+    def _predict_replica(self, batch, evaluate, stop):
         outputs, sums = self._predict_forward(batch, evaluate)
-        if evaluate:
-            replica = tf.distribute.get_replica_context()
-            sums = replica.all_reduce("SUM", sums)
-        return outputs, batch["example_index"], batch["example_weights"], sums
+        replica = tf.distribute.get_replica_context()
+        sums, stop = replica.all_reduce("SUM", (sums, tf.identity(stop)))
+        return (
+            outputs,
+            batch["example_index"],
+            batch["example_weights"],
+            sums,
+            stop,
+        )
 
     def _outputs_and_sums(self, batch, evaluate):
         outputs = self.model(batch, training=False)
@@ -273,24 +303,31 @@ class TrainingLoop:
         )
         return outputs, sums
 
-    def _sum_evaluation(self, batch):
+    def _sum_evaluation(self, batch, stop):
         replica = tf.distribute.get_replica_context()
-        return replica.all_reduce("SUM", self._forward(batch))
+        return replica.all_reduce(
+            "SUM", (self._forward(batch), tf.identity(stop))
+        )
 
+    def _local(self, value):
+        """Returns this process's first copy of what replicas agree on."""
+        return self.strategy.experimental_local_results(value)[0]
 
-def _each(function, batches, *arguments):
-    """Calls a function of an iterator for each batch of a dataset.
+    def _each(self, function, batches, *arguments):
+        """Calls a function of an iterator for each batch of a dataset.
 
-    The iterator is passed, not its batches: they differ in length, and the
-    type of the iterator does not, so that one trace serves them all.
-    """
-    iterator = iter(batches)
-    while True:
-        try:
-            result = function(iterator, *arguments)
-        except tf.errors.OutOfRangeError:
-            return
-        yield result
+        The iterator is passed, not its batches: they differ in length, and
+        the type of the iterator does not, so that one trace serves them all.
+        """
+        iterator = iter(batches)
+        while True:
+            try:
+                result, stop = function(iterator, *arguments)
+            except tf.errors.OutOfRangeError:
+                return
+            if stop:
+                raise StopRequested
+            yield result
 
 
 def _joined(parts, num_examples):

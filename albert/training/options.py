@@ -21,6 +21,7 @@ _FREE = (
     "save_checkpoints_steps",
     "keep_checkpoint_max",
     "jit_compile",
+    "recompute_layers",
 )
 
 
@@ -45,6 +46,7 @@ class TrainingOptions:
     keep_checkpoint_max: int
     jit_compile: bool
     bucket_by_length: bool
+    recompute_layers: bool
 
     @classmethod
     def from_flags(cls, fv, **resolved):
@@ -54,8 +56,9 @@ class TrainingOptions:
           fv: ``absl.flags.FlagValues``.
           **resolved: fields whose value is not that of the flag.
         """
-        values = {f.name: fv[f.name].value for f in dataclasses.fields(cls)}
-        return cls(**values | resolved)
+        names = {field.name for field in dataclasses.fields(cls)}
+        values = {name: fv[name].value for name in names - set(resolved)}
+        return cls(**values, **resolved)
 
     def settings(self):
         """Returns what must be the same for a run to be continued."""
@@ -165,7 +168,7 @@ def find_lengths(fv, max_seq_length):
       fv: values of flags.
       max_seq_length: int, the largest of them.
     """
-    if fv.pad_to_max_length:
+    if fv.pad_to_max_length or fv.distribution_strategy == "tpu":
         shapes = "one"
     else:
         shapes = "few" if fv.jit_compile else "many"
@@ -195,30 +198,39 @@ def log_defaults(fv, task_name, values):
         )
 
 
-def log_batch(strategy, options, num_examples):
+def log_batch(strategy, options, num_examples, max_seq_length):
     """Logs how a batch is cut up, and refuses one that cannot be.
 
     Args:
       strategy: ``tf.distribute.Strategy``.
       options: ``TrainingOptions``.
       num_examples: int, examples to train on.
+      max_seq_length: int, pieces of a sequence at most.
 
     Raises:
       UserError: the batch size is not divisible by the number of parts.
     """
     replicas = strategy.num_replicas_in_sync
+    workers = distribution.num_workers(strategy)
     steps = options.gradient_accumulation_steps
     per_step = distribution.check_batch_size(
         "train_batch_size", options.train_batch_size, replicas, steps
     )
     logging.info(
-        "%d examples; %d steps are %.3g epochs; global batch %d = %d "
-        "replica(s) x %d accumulation step(s) x %d",
-        num_examples,
+        "%s examples; %d steps are %.3g epochs",
+        f"{num_examples:,}",
         options.num_train_steps,
         options.num_train_steps * options.train_batch_size / num_examples,
+    )
+    logging.info(
+        "global batch %d = %d replica(s) (%s%s) x %d accumulation step(s) x "
+        "%d sequences; at most %s pieces (%d each) per step",
         options.train_batch_size,
         replicas,
+        distribution.device_name(strategy),
+        f", {workers} workers" if workers > 1 else "",
         steps,
         per_step,
+        f"{options.train_batch_size * max_seq_length:,}",
+        max_seq_length,
     )

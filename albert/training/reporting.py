@@ -16,7 +16,8 @@ class Reporter:
     """Reports the steps of a training run.
 
     Args:
-      directory: where TensorBoard's event files go (``train`` and ``eval``).
+      directory: where TensorBoard's event files go (``train`` and ``eval``);
+        None for a worker that does not report.
       num_steps: int, steps at the end of training.
       step: int, steps already made (after a restart).
       batch_size: int, sequences per step.
@@ -30,18 +31,19 @@ class Reporter:
         self.batch_size = batch_size
         self._loops = []  # (steps, seconds); the first one compiles
         self._last_line = -np.inf
-        self._train = tf.summary.create_file_writer(
-            os.path.join(directory, "train")
-        )
-        self._eval = tf.summary.create_file_writer(
-            os.path.join(directory, "eval")
+        self._reports = directory is not None
+        self._train, self._eval = (
+            tf.summary.create_file_writer(os.path.join(directory, name))
+            if self._reports
+            else tf.summary.create_noop_writer()
+            for name in ("train", "eval")
         )
         self._bar = tqdm.tqdm(
             desc="training",
             total=num_steps,
             initial=step,
             unit="step",
-            disable=not sys.stderr.isatty(),
+            disable=not (self._reports and sys.stderr.isatty()),
         )
 
     def training(self, step, history, seconds):
@@ -66,6 +68,8 @@ class Reporter:
         self._bar.update(count)
         self._loops.append((count, seconds))
         last = step == self.num_steps
+        if not self._reports:
+            return
         if last or time.monotonic() - self._last_line > self.LINE_INTERVAL:
             self._last_line = time.monotonic()
             means = {k: float(np.mean(v)) for k, v in history.items()}
@@ -80,6 +84,8 @@ class Reporter:
 
     def evaluation(self, step, metrics, seconds):
         """Reports an evaluation."""
+        if not self._reports:
+            return
         with self._eval.as_default():
             for name, value in metrics.items():
                 tf.summary.scalar(name, value, step)
@@ -93,7 +99,8 @@ class Reporter:
 
     def warning(self, message):
         """Reports something that the user should act on."""
-        logging.warning("%s", message)
+        if self._reports:
+            logging.warning("%s", message)
 
     def __enter__(self):
         return self

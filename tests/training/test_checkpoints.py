@@ -10,12 +10,16 @@ import albert
 from albert.interchange import checkpoint
 from albert.training import distribution
 from albert.training import optimizers
+from albert.training.checkpoints import Progress
 from albert.training.checkpoints import TrainingCheckpoints
 from albert.training.fitting import fit
 from albert.training.loop import TrainingLoop
 from albert.training.losses import PretrainingObjective
 
 STEPS, BATCH, RECORDS = 7, 3, 16
+
+
+NOTHING_RESTORED = Progress()
 
 
 class Silent:
@@ -91,7 +95,7 @@ class Run:
         )
         self.reporter = Silent()
 
-    def fit(self, num_steps, best=None, **options):
+    def fit(self, num_steps, progress=NOTHING_RESTORED, **options):
         return fit(
             self.loop,
             self.checkpoints,
@@ -102,7 +106,7 @@ class Run:
                 "batch_size": BATCH,
                 "steps_per_loop": 2,
                 "save_steps": 3,
-                "best": best,
+                "progress": progress,
                 **options,
             },
         )
@@ -121,7 +125,9 @@ def test_a_restart_is_bit_identical(tmp_path):
     (tmp_path / "parts").mkdir()
     Run(tmp_path / "parts").fit(3)
     resumed = Run(tmp_path / "parts")
-    assert resumed.checkpoints.restore() == (True, None)
+    assert resumed.checkpoints.restore() == Progress(
+        restored=True, evaluated=True
+    )
     assert resumed.checkpoints.step == 3
     resumed.fit(STEPS)
     for a, b in zip(whole.state(), resumed.state(), strict=True):
@@ -159,8 +165,8 @@ def test_old_checkpoints_go_and_the_best_stays(tmp_path):
     best = checkpoint.read(tmp_path / "model.ckpt-best")
     assert best["global_step"] == 6
     assert not any("adam" in name for name in best)
-    _, value = Run(tmp_path).checkpoints.restore()
-    assert value == 0.9
+    progress = Run(tmp_path).checkpoints.restore()
+    assert progress == Progress(restored=True, best=0.9, evaluated=True)
 
 
 def test_slots_have_the_original_s_names(tmp_path):
@@ -182,7 +188,9 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path):
     data = tmp_path / "model.ckpt-6.data-00000-of-00001"
     data.write_bytes(data.read_bytes()[:1000])
     again = Run(tmp_path)
-    assert again.checkpoints.restore() == (True, None)
+    assert again.checkpoints.restore() == Progress(
+        restored=True, evaluated=True
+    )
     assert again.checkpoints.step == 3
     for path in tmp_path.glob("*.data*"):
         path.write_bytes(b"")
@@ -197,7 +205,7 @@ def test_a_foreign_checkpoint_is_refused(tmp_path):
 
 
 def test_an_empty_directory_restores_nothing(tmp_path):
-    assert Run(tmp_path).checkpoints.restore() == (False, None)
+    assert Run(tmp_path).checkpoints.restore() == Progress()
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_at_its_step(tmp_path):
