@@ -42,6 +42,15 @@ demo: setup
 	    --data_dir=data/sample/classification \
 	    --init_checkpoint=$(DEMO)/model --output_dir=$(DEMO)/classifier \
 	    --do_train --do_eval --do_predict
+	$(BIN)/python -m albert.export $(DEMO)/classifier $(DEMO)/serving \
+	    --format=serving --overwrite
+	@echo 'In a process without this package:'
+	cd $(DEMO) && ../$(BIN)/python -I -c 'import tensorflow as tf; \
+	    import tensorflow_text; \
+	    model = tf.saved_model.load("serving"); \
+	    text = "The doctor came down the garden path to meet her."; \
+	    answer = model.signatures["serving_default"](text=tf.constant([text])); \
+	    print(text, answer["label"].numpy(), answer["probabilities"].numpy())'
 	@echo
 	@echo "The model directories are $(DEMO)/model, which was pretrained, and"
 	@echo "$(DEMO)/classifier, which tells who wrote a passage. Next:"

@@ -6,6 +6,7 @@ traceback), 1 is a fault of ours (with the traceback), 138 the loss of another
 worker, which starting all of them again mends.
 """
 
+import atexit
 import contextlib
 import errno
 import logging
@@ -101,6 +102,7 @@ def leave(status=0):
     machine may be switched off, or TensorFlow writes that other workers,
     which are done as well, are gone.
     """
+    atexit._run_exitfuncs()  # TensorFlow removes its temporary files
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

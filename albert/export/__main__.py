@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes a model for those who use it without this package.
+
+    python -m albert.export MODEL_DIR DESTINATION --format=serving
+
+serving: a TensorFlow SavedModel of the task with the tokenizer inside:
+strings in, answers out (docs/serving.md). tfhub: the encoder and its
+preprocessor as TF Hub wants them. litert: .tflite files for telephones.
+google, huggingface, kerashub: what these projects open.
+
+MODEL_DIR is a model directory, or any weights that come with a configuration
+and a tokenizer. DESTINATION is a directory that does not exist or is empty.
+"""
+
+import contextlib
+import importlib
+import os
+import shutil
+
+from absl import flags
+
+from albert import command_line
+from albert.errors import UserError
+
+# The flags of each format that are passed on.
+FORMATS = {
+    "serving": ("max_seq_length", "top", "null_score_diff_threshold"),
+    "tfhub": (
+        "version",
+        "licence",
+        "handle",
+        "language",
+        "seq_length",
+        "notes",
+        "publish",
+        "dry_run",
+    ),
+    "litert": ("max_seq_length", "model", "quantization", "batch_size"),
+    "google": (),
+    "huggingface": (),
+    "kerashub": (),
+}
+# A directory with one of these may be replaced.
+_MARKS = (
+    "saved_model.pb",
+    "litert.json",
+    os.path.join("encoder", "saved_model.pb"),
+    "albert_config.json",
+    "config.json",
+)
+
+
+def define_flags(fv):
+    """Defines the command's flags."""
+    flags.DEFINE_enum(
+        "format", None, list(FORMATS), "What to write.", flag_values=fv
+    )
+    flags.DEFINE_bool(
+        "overwrite",
+        False,
+        "Replace an export that is at DESTINATION.",
+        flag_values=fv,
+    )
+    flags.DEFINE_integer(
+        "max_seq_length",
+        None,
+        "serving, litert: pieces of a sequence at most. Default: what the "
+        "model was fine-tuned with; of a pretrained one all its positions "
+        "(litert: 128).",
+        flag_values=fv,
+    )
+    flags.DEFINE_integer(
+        "top",
+        None,
+        "serving: pieces that are answered for each [MASK]. Default: 5.",
+        lower_bound=1,
+        flag_values=fv,
+    )
+    flags.DEFINE_float(
+        "null_score_diff_threshold",
+        None,
+        "serving: a question whose null score is above it gets no answer. "
+        "Default: 0.",
+        flag_values=fv,
+    )
+    flags.DEFINE_enum(
+        "model",
+        None,
+        ["task", "encoder"],
+        "litert: with its head, or without. Default: task.",
+        flag_values=fv,
+    )
+    flags.DEFINE_list(
+        "quantization",
+        None,
+        "litert: of float32, float16, int8. Default: all three.",
+        flag_values=fv,
+    )
+    flags.DEFINE_integer(
+        "batch_size",
+        None,
+        "litert: examples of a call. Default: 1.",
+        flag_values=fv,
+    )
+    flags.DEFINE_integer(
+        "version",
+        None,
+        "tfhub: number of the version at the publisher's. Default: 1.",
+        lower_bound=1,
+        flag_values=fv,
+    )
+    for name, text in (
+        ("licence", "the licence of the model, such as apache-2.0."),
+        ("handle", "OWNER/MODEL/tensorFlow2/VARIATION at Kaggle."),
+        ("language", "ISO 639-1 code of the training text, such as en."),
+        ("notes", "what is new in this version."),
+    ):
+        flags.DEFINE_string(name, None, f"tfhub: {text}", flag_values=fv)
+    flags.DEFINE_alias("license", "licence", flag_values=fv)
+    flags.DEFINE_integer(
+        "seq_length",
+        None,
+        "tfhub: pieces of a sequence of the preprocessor. Default: 128.",
+        flag_values=fv,
+    )
+    flags.DEFINE_enum(
+        "publish", None, ["kaggle"], "tfhub: send it there.", flag_values=fv
+    )
+    flags.DEFINE_bool(
+        "dry_run",
+        None,
+        "tfhub: tell what --publish would send, and do not send it.",
+        flag_values=fv,
+    )
+
+
+def main(fv, source, destination):
+    """Writes the model, and prints what was written."""
+    if not fv.format:
+        raise UserError(
+            f"--format is required: one of {', '.join(FORMATS)}; see --help"
+        )
+    options = find_options(fv)
+    with replaced(source, destination, fv.overwrite):
+        command_line.load_tensorflow()
+        if fv.format in ("google", "huggingface", "kerashub"):
+            lines = _convert(source, destination, fv.format)
+        else:
+            module = importlib.import_module(f"albert.export.{fv.format}")
+            lines = module.export(source, destination, **options).lines()
+    print("\n".join(lines))
+
+
+def find_options(fv):
+    """Returns the flags that were given, for the chosen format.
+
+    Raises:
+      UserError: one is for another format.
+    """
+    given = {
+        name: fv[name].value
+        for names in FORMATS.values()
+        for name in names
+        if fv[name].value is not None
+    }
+    for name in given:
+        if name not in FORMATS[fv.format]:
+            formats = [key for key, names in FORMATS.items() if name in names]
+            raise UserError(
+                f"--{name} is for --format={' and '.join(formats)}: leave it "
+                f"out with --format={fv.format}"
+            )
+    return given
+
+
+@contextlib.contextmanager
+def replaced(source, destination, overwrite):
+    """Makes room at the destination, or refuses what is there.
+
+    Args:
+      source: str, the model, which must not be there.
+      destination: str.
+      overwrite: bool, whether an older export may be replaced. It is put
+        aside, removed at the end of the block, and put back if the block
+        fails.
+
+    Raises:
+      UserError: something is there that may not be replaced.
+    """
+    path = os.path.abspath(destination)
+    if not os.path.lexists(path) or (
+        os.path.isdir(path) and not os.listdir(path)
+    ):
+        yield
+        return
+    if not overwrite:
+        raise UserError(
+            f"{destination}: is there already: choose another destination, or "
+            "replace it with --overwrite"
+        )
+    inside = os.path.abspath(source)
+    if os.path.commonpath([inside, path]) == path:
+        raise UserError(
+            f"{destination}: holds the model that is to be exported: choose "
+            "another destination"
+        )
+    if not any(os.path.exists(os.path.join(path, mark)) for mark in _MARKS):
+        raise UserError(
+            f"{destination}: is no export, and is not replaced: choose "
+            "another destination"
+        )
+    aside = f"{path}.{os.getpid()}.old"
+    os.rename(path, aside)
+    try:
+        yield
+    except BaseException:
+        os.rename(aside, path)
+        raise
+    shutil.rmtree(aside)
+
+
+def _convert(source, destination, format):
+    """Writes another project's format; returns the lines to print."""
+    from albert.convert import convert
+
+    report = convert(source, destination, format)
+    lines = [
+        f"Source: {report.source}",
+        f"Written: {destination}, {report.written} weights ({report.head})",
+    ]
+    if not report.tokenizer:
+        lines.append("No tokenizer was written: the source has none")
+    if report.left:
+        lines.append(
+            f"Left behind ({len(report.left)}): {', '.join(report.left)}"
+        )
+    return lines
+
+
+if __name__ == "__main__":
+    command_line.run(
+        main, define_flags, positional=("MODEL_DIR", "DESTINATION")
+    )

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tokenizer as a part of a graph: strings in, the ids of ``Tokenizer``.
+
+What runs are ops of TensorFlow and TensorFlow Text: whoever loads the graph
+needs ``import tensorflow_text`` and not this package.
+"""
+
+import tensorflow as tf
+
+from albert.export.graph_tokenizer_normalization import GraphNormalizer
+from albert.export.graph_tokenizer_offsets import GraphSpanEncoder
+from albert.export.graph_tokenizer_pieces import GraphPieces
+from albert.export.graph_tokenizer_tables import ReplacementTable
+
+
+class GraphTokenizer(tf.Module):
+    """``Tokenizer`` in TensorFlow ops: the same ids for every text.
+
+    A text is UTF-8; bytes that are not become U+FFFD, as with
+    ``bytes.decode("utf-8", "replace")``.
+
+    Letters: N texts.
+
+    Args:
+      tokenizer: ``albert.Tokenizer``.
+
+    Attributes:
+      tokenizer: the same.
+      normalizer: ``GraphNormalizer``.
+      cls_id, sep_id, pad_id, mask_id: int.
+
+    Raises:
+      UserError: tensorflow-text is not installed, or the vocabulary is not
+        of the unigram kind.
+    """
+
+    def __init__(self, tokenizer):
+        super().__init__()
+        self.tokenizer = tokenizer
+        self.cls_id = tokenizer.cls_id
+        self.sep_id = tokenizer.sep_id
+        self.pad_id = tokenizer.pad_id
+        self.mask_id = tokenizer.mask_id
+        self.normalizer = GraphNormalizer(tokenizer.lower_case)
+        self._pieces = GraphPieces(tokenizer)
+        self._digit_comma = None
+        table = tokenizer.digit_comma_table()
+        if table:
+            self._digit_comma = ReplacementTable(
+                [
+                    [(part,) for part in table.get(id_, [id_])]
+                    for id_ in range(tokenizer.vocabulary_size)
+                ]
+            )
+        self._span_encoder = None
+
+    def encode(self, texts):
+        """Returns the piece ids of texts, without [CLS] and [SEP].
+
+        Args:
+          texts: string [N].
+
+        Returns:
+          int32 ragged [N, None], the rows ``Tokenizer.encode`` gives.
+        """
+        return self.encode_characters(self.normalizer.decode(texts))
+
+    def encode_characters(self, codes):
+        """``encode`` of texts that are decoded already.
+
+        Args:
+          codes: int32 ragged [N, None], code points.
+        """
+        normalized, _ = self.normalizer.normalize(codes)
+        cut = self._pieces.cut(tf.strings.unicode_encode(normalized, "UTF-8"))
+        ids, rows = cut.ids, cut.rows
+        if self._digit_comma is not None:
+            parts, owners = self._digit_comma.replace(ids)
+            ids, rows = parts[:, 0], tf.gather(rows, owners)
+        return tf.RaggedTensor.from_value_rowids(
+            ids, rows, nrows=codes.nrows(), validate=False
+        )
+
+    def encode_with_offsets(self, texts):
+        """Encodes texts and says where in them each piece stands.
+
+        Args:
+          texts: string [N].
+
+        Returns:
+          (ids, starts, ends): int32 ragged [N, None] each; the second and
+          the third are characters (not bytes) of the texts, as
+          ``Tokenizer.encode_with_offsets`` counts them.
+        """
+        return self.encode_characters_with_offsets(
+            self.normalizer.decode(texts)
+        )
+
+    def encode_characters_with_offsets(self, codes):
+        """``encode_with_offsets`` of texts that are decoded already.
+
+        Args:
+          codes: int32 ragged [N, None], code points.
+        """
+        if self._span_encoder is None:
+            # Not before it is asked for: it holds the model's rules again.
+            with tf.init_scope():
+                self._span_encoder = GraphSpanEncoder(
+                    self.tokenizer, self.normalizer, self._pieces
+                )
+        return self._span_encoder.encode(codes)

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SentencePiece's unigram model in TensorFlow ops.
+
+TensorFlow Text holds an older SentencePiece, which decides otherwise between
+two ways to cut a text that have the same score ("000" as "00", "0" or as
+"0", "00"). It is used for the model's own rules of normalisation alone. The
+text is cut by TensorFlow Text's second implementation, which adds and
+compares scores as the present SentencePiece does. That one takes bytes for
+unknown characters, so that they are given to it as pieces of their own.
+
+Letters: N texts, C characters of all texts, P pieces of all texts.
+"""
+
+import dataclasses
+import hashlib
+
+import numpy as np
+import tensorflow as tf
+from sentencepiece import sentencepiece_model_pb2
+
+from albert.errors import UserError
+from albert.export.graph_tokenizer_tables import CodePointTable
+from albert.export.graph_tokenizer_tables import code_point_values
+from albert.export.graph_tokenizer_tables import repeat
+
+PieceType = sentencepiece_model_pb2.ModelProto.SentencePiece
+_TrainerSpec = sentencepiece_model_pb2.TrainerSpec
+# SentencePiece's score of an unknown character: so much below all others.
+_UNKNOWN_PENALTY = 10.0
+# And of a symbol of the user's, for each byte behind its first one.
+_SYMBOL_BONUS = 0.1
+_PRIVATE_USE = range(0xE000, 0xF8FF)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Cut:
+    """Texts as their pieces.
+
+    Attributes:
+      ids: int32 [P].
+      rows: int64 [P], the text of each piece.
+      first, last: int64 [P], the characters of a piece are ``first`` to
+        ``last - 1`` of ``characters.flat_values``.
+      characters: int32 ragged [N, None], the strings that were cut.
+    """
+
+    ids: tf.Tensor
+    rows: tf.Tensor
+    first: tf.Tensor
+    last: tf.Tensor
+    characters: tf.RaggedTensor
+
+
+class GraphPieces(tf.Module):
+    """A SentencePiece model as ops.
+
+    Args:
+      tokenizer: ``albert.Tokenizer``.
+
+    Raises:
+      UserError: it is no unigram model, or tensorflow-text is not installed.
+    """
+
+    def __init__(self, tokenizer):
+        super().__init__()
+        model = parse(tokenizer.model_proto)
+        if model.trainer_spec.model_type != _TrainerSpec.UNIGRAM:
+            kind = _TrainerSpec.ModelType.Name(model.trainer_spec.model_type)
+            raise UserError(
+                f"{tokenizer.model_file}: a SentencePiece model of the kind "
+                f"{kind} cannot be put into a graph: use one of the kind "
+                "UNIGRAM, as data/create_vocabulary.py makes them"
+            )
+        self._normalize = make_processor(rules_only(model), tf.string)
+        known = {
+            piece.piece: piece.score
+            for piece in model.pieces
+            if piece.type in (PieceType.NORMAL, PieceType.USER_DEFINED)
+        }
+        characters = set("".join(known))
+        self._known = CodePointTable(code_point_values(characters, 1))
+        # Characters that are no piece, and one that stands for all the rest.
+        self._stand_in = next(
+            code for code in _PRIVATE_USE if chr(code) not in characters
+        )
+        unknown = [*sorted(characters - known.keys()), chr(self._stand_in)]
+        self._cut = _make_cutter(model, unknown)
+        self._size = len(model.pieces)
+        self._lengths = tf.constant(
+            [len(piece.piece) for piece in model.pieces] + [1] * len(unknown),
+            tf.int64,
+        )
+        self._unknown_id = tokenizer.unknown_id
+        self._byte_ids = None
+        if model.trainer_spec.byte_fallback:
+            self._byte_ids = tf.constant(
+                [
+                    id_
+                    for _, id_ in sorted(
+                        (int(piece.piece[1:-1], 16), id_)
+                        for id_, piece in enumerate(model.pieces)
+                        if piece.type == PieceType.BYTE
+                    )
+                ],
+                tf.int32,
+            )
+
+    def cut(self, texts):
+        """Cuts normalised texts into pieces.
+
+        Args:
+          texts: string [N].
+
+        Returns:
+          ``Cut``.
+        """
+        strings = tf.strings.reduce_join(self._normalize.tokenize(texts), -1)
+        characters = tf.strings.unicode_decode(strings, "UTF-8")
+        codes = characters.flat_values
+        is_known = self._known.lookup(codes) > 0
+        ids = self._cut.tokenize(
+            tf.strings.unicode_encode(
+                characters.with_flat_values(
+                    tf.where(is_known, codes, self._stand_in)
+                ),
+                "UTF-8",
+            )
+        )
+        # The pieces of a text follow each other without a gap.
+        rows = tf.cast(ids.value_rowids(), tf.int64)
+        ids = ids.flat_values
+        lengths = tf.gather(self._lengths, ids)
+        first = tf.cumsum(lengths, exclusive=True)
+        finish = self._merge if self._byte_ids is None else self._split
+        ids, rows, first, last = finish(
+            ids, rows, first, first + lengths, codes
+        )
+        return Cut(ids, rows, first, last, characters)
+
+    def _merge(self, ids, rows, first, last, codes):
+        """Makes one unknown piece of those that follow each other."""
+        unknown = ids >= self._size
+        after = tf.concat([[False], unknown[:-1] & (rows[1:] == rows[:-1])], 0)
+        kept = tf.where(~(unknown & after))[:, 0]
+        ids = tf.where(unknown, self._unknown_id, ids)
+        first = tf.gather(first, kept)
+        last = tf.concat([first[1:], [tf.size(codes, tf.int64)]], 0)
+        return tf.gather(ids, kept), tf.gather(rows, kept), first, last
+
+    def _split(self, ids, rows, first, last, codes):
+        """Makes bytes of each unknown character."""
+        unknown = ids >= self._size
+        codes = tf.gather(codes, first)
+        sizes = tf.where(unknown, utf8_length(codes), 1)
+        owners = repeat(tf.range(tf.size(ids, tf.int64)), sizes)
+        begins = tf.gather(tf.cumsum(sizes, exclusive=True), owners)
+        within = tf.range(tf.size(owners, tf.int64)) - begins
+        unknown, codes, sizes = (
+            tf.gather(values, owners) for values in (unknown, codes, sizes)
+        )
+        values = tf.where(unknown, _utf8_bytes(codes, sizes, within), 0)
+        ids = tf.where(
+            unknown, tf.gather(self._byte_ids, values), tf.gather(ids, owners)
+        )
+        rows, first, last = (
+            tf.gather(values, owners) for values in (rows, first, last)
+        )
+        return ids, rows, first, last
+
+
+def utf8_length(codes):
+    """Bytes of characters in UTF-8: int64, of the shape of ``codes``."""
+    return 1 + sum(
+        tf.cast(codes >= limit, tf.int64) for limit in (0x80, 0x800, 0x10000)
+    )
+
+
+def _utf8_bytes(codes, sizes, within):
+    """Byte number ``within`` of characters in UTF-8: int32 [n]."""
+    sizes, within = tf.cast(sizes, tf.int32), tf.cast(within, tf.int32)
+    bits = tf.bitwise.right_shift(codes, 6 * (sizes - 1 - within))
+    lead = tf.gather(tf.constant([0, 0, 0xC0, 0xE0, 0xF0]), sizes)
+    following = 0x80 + tf.bitwise.bitwise_and(bits, 0x3F)
+    return tf.where(within == 0, lead + bits, following)
+
+
+def parse(model_proto):
+    """Returns the ``ModelProto`` of bytes."""
+    return sentencepiece_model_pb2.ModelProto.FromString(model_proto)
+
+
+def rules_only(model, pieces=()):
+    """Returns a model that has another one's rules and no pieces of text.
+
+    Args:
+      model: ``ModelProto``.
+      pieces: more pieces for it.
+
+    Returns:
+      bytes of a model. It cuts the string that the rules make into symbols
+      of the user's, which the rules leave alone and which therefore stay,
+      and what is unknown between them.
+    """
+    rules = sentencepiece_model_pb2.ModelProto()
+    rules.CopyFrom(model)
+    rules.ClearField("pieces")
+    rules.pieces.extend(
+        piece
+        for piece in model.pieces
+        if piece.type in (PieceType.UNKNOWN, PieceType.USER_DEFINED)
+    )
+    rules.pieces.extend(pieces)
+    rules.trainer_spec.model_type = _TrainerSpec.CHAR
+    rules.trainer_spec.byte_fallback = bool(pieces)
+    rules.trainer_spec.vocab_size = len(rules.pieces)
+    return rules.SerializeToString(deterministic=True)
+
+
+def make_processor(model_proto, out_type=tf.int32):
+    """Returns TensorFlow Text's SentencePiece.
+
+    Args:
+      model_proto: bytes of a model.
+      out_type: tf.int32 for ids, tf.string for pieces.
+
+    Raises:
+      UserError: tensorflow-text is not installed.
+    """
+    # The name is that of a resource, which all models share that a process
+    # has loaded: another model must have another one.
+    name = f"sentencepiece_{hashlib.sha256(model_proto).hexdigest()}"
+    return _tensorflow_text().SentencepieceTokenizer(
+        model_proto, out_type=out_type, name=name
+    )
+
+
+def _make_cutter(model, unknown):
+    """Returns what cuts strings to which the rules have been applied.
+
+    Args:
+      model: ``ModelProto``.
+      unknown: list of str, characters that are to be pieces like unknown
+        ones; their ids follow those of the model.
+    """
+    cutter = sentencepiece_model_pb2.ModelProto()
+    for piece in model.pieces:
+        is_text = piece.type in (PieceType.NORMAL, PieceType.USER_DEFINED)
+        score = piece.score
+        if piece.type == PieceType.USER_DEFINED:
+            score = _SYMBOL_BONUS * (len(piece.piece.encode()) - 1)
+        cutter.pieces.add(
+            piece=piece.piece,
+            score=score,
+            # The others keep their places and are not looked for.
+            type=PieceType.NORMAL if is_text else PieceType.CONTROL,
+        )
+    lowest = min(
+        piece.score for piece in model.pieces if piece.type == PieceType.NORMAL
+    )
+    for character in unknown:
+        cutter.pieces.add(
+            piece=character,
+            score=np.float32(lowest) - np.float32(_UNKNOWN_PENALTY),
+            type=PieceType.NORMAL,
+        )
+    cutter.trainer_spec.unk_id = -1
+    cutter.normalizer_spec.add_dummy_prefix = False
+    cutter.normalizer_spec.remove_extra_whitespaces = False
+    cutter.normalizer_spec.escape_whitespaces = False
+    return _tensorflow_text().FastSentencepieceTokenizer(
+        cutter.SerializeToString(deterministic=True)
+    )
+
+
+def _tensorflow_text():
+    try:
+        import tensorflow_text
+    except ImportError as error:
+        release = tf.__version__.rpartition(".")[0]
+        raise UserError(
+            f"tensorflow-text cannot be imported ({error}): a graph with the "
+            "tokenizer inside needs it: pip install "
+            f"tensorflow-text=={release}.*"
+        ) from error
+    return tensorflow_text

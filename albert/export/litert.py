@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes .tflite files, for telephones and other small machines (LiteRT).
+
+Ids in, the outputs of the head out: a client makes the ids with the
+SentencePiece model that is written beside them.
+"""
+
+import dataclasses
+import os
+
+import albert
+from albert import model_directory
+from albert.errors import UserError
+from albert.interchange.destination import check_new
+from albert.interchange.destination import new_directory
+
+QUANTIZATIONS = ("float32", "float16", "int8")
+METADATA_FILE = "litert.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class FileReport:
+    """One file, and what running it showed.
+
+    Attributes:
+      file: str, its name in the directory.
+      quantization: of ``QUANTIZATIONS``.
+      bytes: int.
+      milliseconds: float, median of a call on one thread.
+      calls: int, that the median is of.
+      examples, max_abs_difference, relative_difference, answers, agreeing:
+        see ``litert_verification.Comparison``.
+    """
+
+    file: str
+    quantization: str
+    bytes: int
+    milliseconds: float
+    calls: int
+    examples: int
+    max_abs_difference: float
+    relative_difference: float
+    answers: int
+    agreeing: int
+
+    def __str__(self):
+        line = (
+            f"{self.file}: {self.bytes / 1e6:.1f} MB, "
+            f"{self.milliseconds:.1f} ms (median of {self.calls} calls, one "
+            f"thread); differs from the model by {self.max_abs_difference:.1e} "
+            f"at most on {self.examples} examples"
+        )
+        if self.answers:
+            line += f", {self.agreeing} of {self.answers} answers equal"
+        return line
+
+
+@dataclasses.dataclass(frozen=True)
+class LiteRTReport:
+    """What ``export`` wrote.
+
+    Attributes:
+      destination: str.
+      kind: str, what the model's outputs are: "encoder", "classification", …
+      max_seq_length, batch_size: ints, the shape of the inputs.
+      files: list of ``FileReport``.
+    """
+
+    destination: str
+    kind: str
+    max_seq_length: int
+    batch_size: int
+    files: list
+
+    def lines(self):
+        """Returns what is to be printed: list of str."""
+        return [
+            f"{self.destination}: {self.kind}, {self.batch_size} × "
+            f"{self.max_seq_length} pieces, built-in operations only",
+            *map(str, self.files),
+        ]
+
+
+def export(
+    source,
+    destination,
+    *,
+    model="task",
+    quantization=QUANTIZATIONS,
+    max_seq_length=None,
+    batch_size=1,
+    texts=None,
+):
+    """Converts a model, runs each file against it, and writes the files.
+
+    The directory gets model_QUANTIZATION.tflite, litert.json (inputs,
+    outputs, labels, what was measured), albert_config.json, spiece.model and
+    spiece.json. Shapes are fixed: accelerators of telephones take no others,
+    and with a batch size that varies the heads would need operations that
+    are not LiteRT's own.
+
+    OPTIONS: ``--model``, ``--quantization`` (list), ``--max_seq_length``,
+    ``--batch_size``, ``--texts`` (list of str).
+
+    Args:
+      source: str, a model directory, or whatever else has configuration,
+        weights and tokenizer.
+      destination: str, a directory that does not exist yet.
+      model: "task", or "encoder" without the head.
+      quantization: names of ``QUANTIZATIONS``, of the files that are wanted.
+      max_seq_length: int; None: that of the task, else 128.
+      batch_size: int, examples of a call.
+      texts: list of str to run the files on; None: a few of this package.
+
+    Returns:
+      ``LiteRTReport``.
+
+    Raises:
+      UserError: no such model, a length or batch size that cannot be, or a
+        file whose outputs are no numbers or differ too much from those of
+        the model. Nothing is written then.
+    """
+    quantization = _check_quantization(quantization)
+    if batch_size < 1:
+        raise UserError(f"--batch_size {batch_size}: it must be at least 1")
+    check_new(destination)
+    from albert.export import litert_conversion
+    from albert.export import litert_models
+    from albert.export import litert_verification
+
+    loaded = litert_models.load(source, model, max_seq_length)
+    examples = litert_verification.make_examples(
+        loaded, texts or litert_verification.TEXTS
+    )
+    expected = litert_verification.run(loaded.call, examples)
+    reports = []
+    with new_directory(destination) as directory:
+        for name, content in litert_conversion.convert(
+            loaded, batch_size, quantization
+        ):
+            runner = litert_conversion.Runner(content)
+            received = litert_verification.run(runner, examples, batch_size)
+            comparison = litert_verification.compare(
+                loaded, examples, expected, received
+            )
+            _check_difference(source, name, comparison)
+            batch = {
+                key: values[[0] * batch_size]
+                for key, values in examples.items()
+            }
+            seconds, calls = runner.latency(batch)
+            file = f"model_{name}.tflite"
+            model_directory.write_file(os.path.join(directory, file), content)
+            reports.append(
+                FileReport(
+                    file=file,
+                    quantization=name,
+                    bytes=len(content),
+                    milliseconds=1e3 * seconds,
+                    calls=calls,
+                    examples=comparison.examples,
+                    max_abs_difference=comparison.difference,
+                    relative_difference=comparison.relative,
+                    answers=comparison.answers,
+                    agreeing=comparison.agreeing,
+                )
+            )
+        model_directory.write_description(
+            directory, loaded.model.config, loaded.tokenizer
+        )
+        model_directory.write_json(
+            os.path.join(directory, METADATA_FILE),
+            _metadata(loaded, batch_size, expected, reports),
+        )
+    return LiteRTReport(
+        destination=destination,
+        kind=loaded.kind,
+        max_seq_length=loaded.max_seq_length,
+        batch_size=batch_size,
+        files=reports,
+    )
+
+
+def _check_quantization(names):
+    for name in names:
+        if name not in QUANTIZATIONS:
+            raise UserError(
+                f"--quantization {name}: it must be of "
+                f"{', '.join(QUANTIZATIONS)}"
+            )
+    if not names:
+        raise UserError(
+            f"--quantization is empty: give some of {', '.join(QUANTIZATIONS)}"
+        )
+    return list(dict.fromkeys(names))
+
+
+def _check_difference(source, name, comparison):
+    from albert.export.litert_verification import LIMITS
+
+    others = ",".join(each for each in QUANTIZATIONS if each != name)
+    remedy = f"leave it out, with --quantization={others}"
+    if name == "float32":
+        remedy = "use another format"
+    if comparison.relative != comparison.relative:
+        raise UserError(
+            f"{source} as {name}: the converted model gives NaN or infinite "
+            f"numbers (weights beyond the range of {name}?): {remedy}"
+        )
+    if comparison.relative > LIMITS[name]:
+        raise UserError(
+            f"{source} as {name}: outputs of the converted model differ by "
+            f"{comparison.difference:.2g}, which is {comparison.relative:.2g} "
+            f"of the largest one and more than {LIMITS[name]:g}: {remedy}"
+        )
+
+
+def _metadata(loaded, batch_size, expected, reports):
+    task = loaded.task
+    return {
+        "albert_version": albert.__version__,
+        "kind": loaded.kind,
+        "task_name": task.get("task_name"),
+        "labels": loaded.labels,
+        "max_seq_length": loaded.max_seq_length,
+        "inputs": {
+            name: {"dtype": "int32", "shape": [batch_size, *shape]}
+            for name, shape in loaded.inputs.items()
+        },
+        "outputs": {
+            name: {
+                "dtype": expected[name].dtype.name,
+                "shape": [batch_size, *expected[name].shape[1:]],
+            }
+            for name in loaded.outputs
+        },
+        "task": task,
+        "files": [dataclasses.asdict(report) for report in reports],
+    }

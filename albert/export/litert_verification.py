@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a .tflite file does what the Keras model does, on real text.
+
+Letters: N examples, C choices, S positions, P masked positions, V vocabulary.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from albert.errors import UserError
+from albert.tasks import sequences
+from albert.tasks import truncation
+from albert.tasks.features import Features
+
+# Used where no text is given. Different lengths and scripts, and what
+# tokenizers stumble over.
+TEXTS = (
+    "The dog barked at the night.",
+    "It is a truth universally acknowledged, that a single man in possession "
+    "of a good fortune, must be in want of a wife.",
+    "In 1,999 cases of 2,000 nothing happened; then, at 3:45 p.m., it did!",
+    "Where is the café that you told me about? I can't find it anywhere.",
+    "Die Straße über den Fluß war gesperrt.",
+    "犬が夜に吠えた。",
+    "Call me Ishmael. Some years ago - never mind how long precisely - having "
+    "little or no money in my purse, and nothing particular to interest me "
+    "on shore, I thought I would sail about a little and see the watery part "
+    "of the world.",
+    "no",
+)
+
+# The largest difference from the Keras model that is let pass, as a part of
+# the largest output (of 1 where that is smaller). float32 differs in the order
+# of its sums. float16 rounds weights by up to 2^-11 of themselves. int8 rounds
+# a matrix and the vector it is multiplied with by up to 1/254 of the largest
+# number of each, and that in every layer. These are some ten times what sound
+# models show (2e-6, 0.005, 0.03, up to 12 layers); what is broken differs by
+# the whole output, or is no number.
+LIMITS = {"float32": 1e-4, "float16": 0.05, "int8": 0.3}
+
+# The log-probability of a position that cannot be an answer is about -1e30.
+_IMPOSSIBLE = -1e29
+_MASK_EVERY = 7
+_BATCH = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """How a file's outputs differ from those of the model.
+
+    Attributes:
+      examples: int, N.
+      difference: float, largest absolute difference of all outputs.
+      relative: float, the largest part of the largest output that one is.
+      answers, agreeing: ints, answers (labels, tags, starts and ends,
+        pieces) that were compared, and those that are the same; 0 of an
+        encoder and a regression.
+    """
+
+    examples: int
+    difference: float
+    relative: float
+    answers: int
+    agreeing: int
+
+
+def make_examples(source, texts):
+    """Returns inputs: dict from name to int32 [N, …] of ``source.inputs``.
+
+    Each text alone, each with the next one as a pair, one without text and
+    one without padding; for span heads, the pairs.
+
+    Args:
+      source: ``SourceModel``.
+      texts: sequence of str, at least one with pieces in it.
+    """
+    tokenizer, length = source.tokenizer, source.max_seq_length
+    truncation.check_max_seq_length(length)
+    pieces = tokenizer.encode_batch(texts)
+    everything = [id_ for row in pieces for id_ in row]
+    if not everything:
+        raise UserError(
+            "the texts to verify with give no pieces: give others with words"
+        )
+    filled = (everything * (length // len(everything) + 1))[:length]
+    alone = [*pieces, [], filled]
+    first = [*pieces, filled]
+    second = [*pieces[1:], filled, pieces[0]]
+    if source.kind.startswith("span"):
+        alone = []
+    features = _assemble(tokenizer, alone, first, second, length)
+    examples = features.padded(length)
+    if source.kind == "multiple_choice":
+        choices = next(iter(source.inputs.values()))[0]
+        rows = np.arange(features.num_examples)
+        rows = (rows[:, None] + np.arange(choices)) % len(rows)
+        examples = {name: rows_[rows] for name, rows_ in examples.items()}
+    if source.kind == "span_v2":
+        examples["p_mask"] = _impossible(examples, tokenizer)
+    if source.kind == "masked_lm":
+        _mask(examples, tokenizer, source.inputs["masked_lm_positions"][0])
+    return {name: examples[name] for name in source.inputs}
+
+
+def _assemble(tokenizer, alone, first, second, length):
+    def spans(rows):
+        lengths = np.array([len(row) for row in rows], np.int64)
+        ids = np.array([id_ for row in rows for id_ in row], np.int32)
+        return sequences.Spans(ids, np.cumsum(lengths) - lengths, lengths)
+
+    parts = []
+    if alone:
+        alone = spans(alone)
+        alone = alone.first(np.minimum(alone.lengths, length - 2))
+        parts.append(sequences.assemble(tokenizer, alone))
+    first, second = spans(first), spans(second)
+    kept = truncation.truncate_pairs(first.lengths, second.lengths, length - 3)
+    pairs = (first.first(kept[0]), second.first(kept[1]))
+    parts.append(sequences.assemble(tokenizer, *pairs))
+    return Features.concatenate([Features(*part) for part in parts])
+
+
+def _impossible(examples, tokenizer):
+    """Where no answer can be: int32 [N, S], as ``tasks/squad/features.py``."""
+    possible = examples["segment_ids"] * (
+        examples["input_ids"] != tokenizer.sep_id
+    )
+    possible[:, 0] = 1
+    return (1 - possible).astype(np.int32)
+
+
+def _mask(examples, tokenizer, slots):
+    """Hides pieces, and adds their positions: int32 [N, P]."""
+    ids = examples["input_ids"]
+    places = np.zeros((len(ids), slots), np.int32)
+    special = [tokenizer.cls_id, tokenizer.sep_id]
+    for row, mask in enumerate(examples["input_mask"]):
+        words = np.flatnonzero(mask & ~np.isin(ids[row], special))
+        chosen = words[row % _MASK_EVERY :: _MASK_EVERY][:slots]
+        ids[row, chosen] = tokenizer.mask_id
+        places[row, : len(chosen)] = chosen
+    examples["masked_lm_positions"] = places
+
+
+def run(function, examples, batch_size=_BATCH):
+    """Returns a function's outputs for all examples: dict of [N, …].
+
+    Args:
+      function: of a dict of int32 [batch_size, …] to a dict of tensors.
+      examples: of ``make_examples``.
+      batch_size: int; the last batch is filled up with its last example.
+    """
+    number = len(examples["input_ids"])
+    outputs = []
+    for start in range(0, number, batch_size):
+        rows = np.minimum(np.arange(start, start + batch_size), number - 1)
+        batch = {name: values[rows] for name, values in examples.items()}
+        outputs.append(
+            {name: np.asarray(v) for name, v in function(batch).items()}
+        )
+    return {
+        name: np.concatenate([each[name] for each in outputs])[:number]
+        for name in outputs[0]
+    }
+
+
+def compare(source, examples, expected, received):
+    """Compares outputs.
+
+    Args:
+      source: ``SourceModel``.
+      examples: of ``make_examples``.
+      expected, received: of ``run``, of the model and of the file.
+
+    Returns:
+      ``Comparison``; its differences are NaN where an output of either, of a
+      padded position too, is infinite or no number.
+    """
+    difference = relative = 0.0
+    for name in source.outputs:
+        if np.issubdtype(expected[name].dtype, np.integer):
+            continue
+        right, there = expected[name], received[name]
+        counted = _counted(name, examples, expected, received)
+        if not (np.isfinite(there).all() and np.isfinite(right).all()):
+            difference = relative = float("nan")
+            break
+        right, there = right[counted], there[counted]
+        off = float(np.abs(right - there).max(initial=0.0))
+        scale = max(1.0, float(np.abs(right).max(initial=0.0)))
+        difference = max(difference, off)
+        relative = max(relative, off / scale)
+    answers = _answers(source, examples, expected)
+    same = answers == _answers(source, examples, received)
+    return Comparison(
+        examples=len(examples["input_ids"]),
+        difference=difference,
+        relative=relative,
+        answers=same.size,
+        agreeing=int(same.sum()),
+    )
+
+
+def _counted(name, examples, expected, received):
+    """Which values are compared: bool array that indexes the output."""
+    real = examples["input_mask"].astype(bool)
+    if name == "masked_lm_logits":
+        return examples["masked_lm_positions"] > 0
+    if name.endswith("_top_log_probs"):
+        possible = expected[name] > _IMPOSSIBLE
+        if name.startswith("end"):
+            # Another start has other ends.
+            starts = expected["start_top_index"]
+            same = starts == received["start_top_index"]
+            ends = possible.shape[1] // starts.shape[1]
+            possible &= np.repeat(same, ends, axis=1)
+        return possible
+    shape = expected[name].shape
+    if real.ndim == 2 and shape[1:2] == real.shape[1:]:
+        return real
+    return np.ones(shape, bool)
+
+
+def _answers(source, examples, outputs):
+    """Returns the answers of a task: int array [any]."""
+    real = examples["input_mask"].astype(bool)
+    kind = source.kind
+    if kind in ("classification", "multiple_choice"):
+        return outputs["logits"].argmax(-1)
+    if kind == "tagging":
+        return outputs["logits"].argmax(-1)[real]
+    if kind == "span_v1":
+        return np.concatenate(
+            [
+                np.where(real, outputs[name], -np.inf).argmax(-1)
+                for name in source.outputs
+            ]
+        )
+    if kind == "span_v2":
+        return np.concatenate(
+            [outputs[f"{name}_top_index"][:, 0] for name in ("start", "end")]
+        )
+    if kind == "masked_lm":
+        slots = examples["masked_lm_positions"] > 0
+        return outputs["masked_lm_logits"].argmax(-1)[slots]
+    return np.zeros(0, int)

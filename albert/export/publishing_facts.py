@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a model directory knows about its model, for the page about it."""
+
+import dataclasses
+import json
+import os
+import re
+
+from albert import model_directory
+from albert.config import AlbertConfig
+from albert.errors import UserError
+from albert.records.metadata import find_metadata
+from albert.text.documents import expand_files
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingPhase:
+    """One run of pretraining.
+
+    Attributes:
+      settings: dict, the run's ``run.json``.
+      records: dict, the JSON beside its records; empty where they are gone.
+    """
+
+    settings: dict
+    records: dict
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelFacts:
+    """What is known about a model.
+
+    Attributes:
+      name: str, of the directory, fit for a title.
+      config: ``AlbertConfig``.
+      parameters: int, of the encoder.
+      parameters_with_heads: int.
+      has_masked_lm, has_sentence_order: bool, the heads there are.
+      tokenizer: ``Tokenizer``.
+      weights: str, name of the checkpoint.
+      phases: list of ``TrainingPhase``, the first one first.
+      started_from: str, name of the weights before the first phase, or None.
+      evaluated: str, name of the checkpoint that was evaluated, or None.
+      metrics: list of (name, value, value of the baseline or None).
+    """
+
+    name: str
+    config: AlbertConfig
+    parameters: int
+    parameters_with_heads: int
+    has_masked_lm: bool
+    has_sentence_order: bool
+    tokenizer: object
+    weights: str
+    phases: list
+    started_from: str | None
+    evaluated: str | None
+    metrics: list
+
+
+def read(source, encoder, heads, tokenizer, weights):
+    """Returns the ``ModelFacts`` of a model.
+
+    Args:
+      source: str, the model directory, or other weights.
+      encoder: ``AlbertEncoder``.
+      heads: dict of the heads there are: "masked_lm", "sentence_order".
+      tokenizer: ``Tokenizer``.
+      weights: str, path of the checkpoint.
+    """
+    phases, started_from = read_phases(source)
+    evaluated, metrics = read_metrics(source)
+    parameters = encoder.count_params()
+    name = os.path.basename(os.path.abspath(source))
+    return ModelFacts(
+        name=re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII),
+        config=encoder.config,
+        parameters=parameters,
+        parameters_with_heads=parameters
+        + sum(head.count_params() for head in heads.values()),
+        has_masked_lm="masked_lm" in heads,
+        has_sentence_order="sentence_order" in heads,
+        tokenizer=tokenizer,
+        weights=os.path.basename(weights),
+        phases=phases,
+        started_from=started_from,
+        evaluated=evaluated,
+        metrics=metrics,
+    )
+
+
+def read_phases(directory):
+    """Returns the runs that led to a model directory.
+
+    Args:
+      directory: str; anything that is no model directory has none.
+
+    Returns:
+      (list of ``TrainingPhase``, str): the weights that the first one started
+      from, by the name of their file; None for random weights.
+    """
+    phases = []
+    seen = set()
+    while os.path.isdir(directory) and os.path.realpath(directory) not in seen:
+        seen.add(os.path.realpath(directory))
+        settings = _read(directory, model_directory.RUN_FILE)
+        if not settings:
+            break
+        phases.insert(0, TrainingPhase(settings, _records(settings)))
+        directory = settings.get("init_checkpoint")
+        if not directory:
+            return phases, None
+    if not phases:
+        return [], None
+    return phases, os.path.basename(os.path.normpath(directory))
+
+
+def read_metrics(directory):
+    """Returns the last evaluation of a model directory.
+
+    Args:
+      directory: str.
+
+    Returns:
+      (str or None, list): the checkpoint's name, and (metric, value, value of
+      the baseline or None) for each number.
+    """
+    results = _read(directory, model_directory.EVALUATION_FILE)
+    baseline = results.get("baseline", {})
+    # Runs of pretraining have the baseline beside the metrics.
+    prefix = "word_frequency_"
+    for name, value in results.items():
+        if name.startswith(prefix):
+            baseline[f"masked_lm_{name.removeprefix(prefix)}"] = value
+    metrics = [
+        (name, value, baseline.get(name))
+        for name, value in results.items()
+        if isinstance(value, float | int) and not name.startswith(prefix)
+    ]
+    checkpoint = results.get("checkpoint")
+    return checkpoint and os.path.basename(checkpoint), metrics
+
+
+def _records(settings):
+    try:
+        files = expand_files(settings.get("input_file") or "")
+    except UserError:  # They are gone, or were on another machine.
+        return {}
+    found = [entry for entry in find_metadata(files) if entry]
+    return found[0][1] if found else {}
+
+
+def _read(directory, name):
+    path = os.path.join(directory, name)
+    if not os.path.exists(path):
+        return {}
+    try:
+        with open(path, encoding="utf-8") as file:
+            return dict(json.load(file))
+    except (ValueError, TypeError) as error:
+        raise UserError(
+            f"{path}: not a JSON object ({error}): restore it, or remove it"
+        ) from None

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the SavedModel of a task: strings in, answers out.
+
+It runs with TensorFlow and TensorFlow Text, without this package. What is in
+it follows from the model: its task, or what its weights are. Signatures, by
+the kind of model; N is the batch, of any size. Inputs are strings in UTF-8:
+
+classification
+    text: text [N]; text_pair: text, text_b [N]
+        → label: string [N]; probabilities: float32 [N, L]; labels: string
+        [N, L], their names
+regression
+    text: text [N]; text_pair: text, text_b [N]
+        → value: float32 [N]
+multiple_choice
+    question: article, question [N], options [N, C]
+        → as classification, with C labels
+tagging
+    text: text [N]
+        → words, tags: string [N, W], "" behind the last one; starts, ends:
+        int32 [N, W], characters of the text
+    words: words [N, W], "" behind the last one
+        → tags: string [N, W]
+span
+    answer: question, context [N]
+        → answer: string [N]; start, end: int32 [N], characters of the
+        context; score, probability: float32 [N]; where a question may have
+        no answer also null_score: float32 [N] and best_answer: string [N]
+masked_lm (a pretrained model)
+    fill_mask: text [N], with [MASK] in it
+        → pieces: string [N, M, K]; probabilities: float32 [N, M, K]; "" and
+        0 behind the last mask of a text
+    embeddings: text [N]
+        → pooled_output, mean_pooled_output: float32 [N, H]
+encoder (weights without a head)
+    embeddings
+every kind
+    metadata: no input → metadata: string [1], JSON; also the file
+    assets/metadata.json
+
+serving_default is the first one of each kind; for a task whose examples are
+pairs, text_pair.
+"""
+
+import dataclasses
+import json
+import os
+import tempfile
+
+import albert
+from albert import model_directory
+from albert.interchange.destination import check_new
+from albert.interchange.destination import new_directory
+
+METADATA_FILE = "metadata.json"
+_SPANS = ("span_v1", "span_v2")
+_PRETRAINED = ("masked_lm", "encoder")
+
+
+@dataclasses.dataclass(frozen=True)
+class ServingReport:
+    """What ``export`` wrote.
+
+    Attributes:
+      destination: str.
+      metadata: dict, what is in ``METADATA_FILE``.
+      bytes: int, size of the SavedModel.
+    """
+
+    destination: str
+    metadata: dict
+    bytes: int
+
+    def lines(self):
+        """Returns what is to be printed: list of str."""
+        return [
+            f"{self.destination}: {self.metadata['kind']}, sequences of "
+            f"{self.metadata['max_seq_length']} pieces at most, "
+            f"{self.bytes / 1e6:.1f} MB",
+            *(
+                f"{name}: {', '.join(signature['inputs']) or 'nothing'} → "
+                f"{', '.join(signature['outputs'])}"
+                for name, signature in self.metadata["signatures"].items()
+            ),
+        ]
+
+
+def export(
+    source,
+    destination,
+    *,
+    max_seq_length=None,
+    top=5,
+    null_score_diff_threshold=0.0,
+):
+    """Writes the SavedModel.
+
+    Args:
+      source: str, a model directory, or other weights that
+        ``albert.load_weights`` takes, with configuration and tokenizer.
+      destination: str, a directory that does not exist or is empty.
+      max_seq_length: int, [CLS] and [SEP] counted; None: what the model was
+        fine-tuned with, else all its positions.
+      top: int, pieces that "fill_mask" answers for each mask.
+      null_score_diff_threshold: float, of "answer": a question whose null
+        score is above it gets "".
+
+    Returns:
+      ``ServingReport``.
+
+    Raises:
+      UserError: no model, a head that is missing, a length that the model
+        does not have, something at the destination, or tensorflow-text is
+        not installed; nothing is written then.
+    """
+    check_new(destination)
+    import tensorflow as tf
+
+    from albert.export.graph_tokenizer import GraphTokenizer
+    from albert.interchange import names
+
+    loaded = _load(source, max_seq_length)
+    module = tf.Module()
+    module.tokenizer = GraphTokenizer(loaded.tokenizer)
+    module.variables_of_model = {
+        name: variable.value
+        for name, variable in names.named_variables(loaded.model).items()
+    }
+    functions, default = _signatures(
+        loaded, module.tokenizer, top, null_score_diff_threshold
+    )
+    concrete = {
+        name: tf.function(
+            function, input_signature=specs, autograph=False
+        ).get_concrete_function()
+        for name, (function, specs) in functions.items()
+    }
+    metadata = _metadata(loaded, concrete, default)
+    text = json.dumps(metadata, indent=2, ensure_ascii=False)
+
+    @tf.function(input_signature=[], autograph=False)
+    def tell():
+        return {"metadata": tf.constant([text])}
+
+    concrete["metadata"] = tell.get_concrete_function()
+    concrete["serving_default"] = concrete[default]
+    with (
+        new_directory(destination) as directory,
+        tempfile.TemporaryDirectory() as place,
+    ):
+        asset = os.path.join(place, METADATA_FILE)
+        model_directory.write_file(asset, f"{text}\n".encode())
+        module.metadata = tf.saved_model.Asset(asset)
+        tf.saved_model.save(module, directory, concrete)
+        size = _size(directory)
+    return ServingReport(destination, metadata, size)
+
+
+def _load(source, max_seq_length):
+    """Returns the ``SourceModel``."""
+    from albert.export import litert_models
+    from albert.interchange.sources import describe
+
+    given = describe(source)
+    if max_seq_length is None and given.config is not None:
+        described = litert_models.trained_model.read_description(source)
+        max_seq_length = described.get(
+            "max_seq_length", given.config.max_position_embeddings
+        )
+    what = "task"
+    if given.head == "none" and not os.path.exists(
+        os.path.join(source, model_directory.TASK_FILE)
+    ):
+        what = "encoder"
+    return litert_models.load(source, what, max_seq_length)
+
+
+def _signatures(loaded, tokenizer, top, null_score_diff_threshold):
+    """Returns (signatures, default) as of ``serving_texts``."""
+    from albert.export import serving_pretraining
+    from albert.export import serving_spans
+    from albert.export import serving_tagging
+    from albert.export import serving_texts
+
+    if loaded.kind in _PRETRAINED:
+        return serving_pretraining.pretraining_signatures(
+            loaded, tokenizer, top
+        )
+    if loaded.kind in _SPANS:
+        return serving_spans.span_signatures(
+            loaded, tokenizer, null_score_diff_threshold
+        )
+    if loaded.kind == "multiple_choice":
+        return serving_texts.multiple_choice_signatures(loaded, tokenizer)
+    if loaded.kind == "tagging":
+        return serving_tagging.tagging_signatures(loaded, tokenizer)
+    return serving_texts.text_signatures(loaded, tokenizer)
+
+
+def _metadata(loaded, concrete, default):
+    """What a client may want to know, as JSON has it."""
+
+    def describe(specs):
+        return {
+            name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
+            for name, spec in specs.items()
+        }
+
+    return {
+        "package": "albert-keras",
+        "package_version": albert.__version__,
+        "kind": loaded.kind,
+        "task": loaded.task.get("task_name"),
+        "labels": loaded.labels,
+        "max_seq_length": loaded.max_seq_length,
+        "settings": loaded.task,
+        "config": loaded.model.config.to_dict(),
+        "tokenizer": {
+            "lower_case": loaded.tokenizer.lower_case,
+            "digit_comma": loaded.tokenizer.digit_comma,
+            "fingerprint": loaded.tokenizer.fingerprint,
+        },
+        "serving_default": default,
+        "signatures": {
+            name: {
+                "inputs": describe(
+                    {
+                        spec.name: spec
+                        for spec in function.structured_input_signature[0]
+                    }
+                ),
+                "outputs": describe(function.structured_outputs),
+            }
+            for name, function in concrete.items()
+        },
+    }
+
+
+def _size(directory):
+    return sum(
+        os.path.getsize(os.path.join(folder, name))
+        for folder, _, files in os.walk(directory)
+        for name in files
+    )

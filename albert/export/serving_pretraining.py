@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signatures of a pretrained model: embeddings, and filling masked words.
+
+Letters: N texts, M masks of the text that has most, K pieces for each.
+"""
+
+import tensorflow as tf
+
+from albert.export.serving_sequences import make_inputs
+from albert.export.serving_sequences import rows_from
+from albert.fill_mask import MASK
+
+_SPACE_MARK = "\u2581"
+
+
+def pretraining_signatures(loaded, tokenizer, top):
+    """Signatures of a pretrained model.
+
+    Args:
+      loaded: ``SourceModel`` of the kind "masked_lm" or "encoder".
+      tokenizer: ``GraphTokenizer``.
+      top: int, K.
+
+    Returns:
+      (signatures, default), see ``serving_texts.text_signatures``.
+    """
+    text = [tf.TensorSpec([None], tf.string, "text")]
+    signatures = {"embeddings": (_embeddings(loaded, tokenizer), text)}
+    if loaded.kind == "encoder":
+        return signatures, "embeddings"
+    signatures["fill_mask"] = (_fill_mask(loaded, tokenizer, top), text)
+    return signatures, "fill_mask"
+
+
+def _embeddings(loaded, tokenizer):
+    encoder = getattr(loaded.model, "encoder", loaded.model)
+    # A source without the sentence-order head has no pooler either.
+    has_pooler = (
+        loaded.kind == "encoder" or "sentence_order_logits" in loaded.outputs
+    )
+
+    def embed(text):
+        inputs = make_inputs(
+            tokenizer, [tokenizer.encode(text)], loaded.max_seq_length
+        )
+        encoded = encoder(inputs, training=False)
+        mask = tf.cast(inputs["input_mask"], tf.float32)[..., tf.newaxis]
+        outputs = {
+            "mean_pooled_output": tf.reduce_sum(
+                encoded["sequence_output"] * mask, axis=1
+            )
+            / tf.reduce_sum(mask, axis=1)
+        }
+        if has_pooler:
+            outputs["pooled_output"] = encoded["pooled_output"]
+        return outputs
+
+    return embed
+
+
+def _fill_mask(loaded, tokenizer, top):
+    vocabulary = tokenizer.tokenizer
+    pieces_of_ids = tf.constant(vocabulary.pieces)
+
+    def fill(text):
+        inputs = make_inputs(
+            tokenizer,
+            [_encode_masked(tokenizer, text)],
+            loaded.max_seq_length,
+        )
+        places = tf.where(inputs["input_ids"] == tokenizer.mask_id)
+        positions = tf.RaggedTensor.from_value_rowids(
+            tf.cast(places[:, 1], tf.int32),
+            places[:, 0],
+            nrows=tf.shape(text, tf.int64)[0],
+        )
+        most = tf.maximum(tf.reduce_max(positions.row_lengths()), 1)
+        outputs = loaded.call(
+            inputs
+            | {
+                "masked_lm_positions": positions.to_tensor(
+                    shape=tf.stack([-1, most])
+                )
+            }
+        )
+        probabilities, ids = tf.math.top_k(
+            tf.nn.softmax(outputs["masked_lm_logits"]),
+            min(top, vocabulary.vocabulary_size),
+        )
+        there = tf.sequence_mask(positions.row_lengths(), most)[..., tf.newaxis]
+        return {
+            "pieces": tf.where(there, tf.gather(pieces_of_ids, ids), ""),
+            "probabilities": tf.where(there, probabilities, 0.0),
+        }
+
+    return fill
+
+
+def _encode_masked(tokenizer, texts):
+    """``encode_masked`` of ``albert.fill_mask``, without [CLS] and [SEP]."""
+    pieces = tokenizer.tokenizer.pieces
+    space = pieces.index(_SPACE_MARK) if _SPACE_MARK in pieces else -1
+    parts = tf.strings.split(texts, MASK)
+    characters = tokenizer.normalizer.decode(parts.flat_values)
+    ids = tokenizer.encode_characters(characters)
+    first_parts = tf.scatter_nd(
+        parts.row_starts()[:, tf.newaxis],
+        tf.ones_like(texts, tf.bool),
+        tf.shape(parts.flat_values, out_type=tf.int64),
+    )
+    # SentencePiece begins each part as a new word; after a mask that is only
+    # so where there is a space.
+    begins = characters[:, :1].to_tensor(ord(" "), shape=(None, 1))[:, 0]
+    first_ids = ids[:, :1].to_tensor(-1, shape=(None, 1))[:, 0]
+    dropped = (
+        ~first_parts
+        & ~tokenizer.normalizer.is_white(begins)
+        & (first_ids == space)
+    )
+    dropped = tf.cast(dropped, tf.int64)
+    kept = rows_from(
+        ids.flat_values, ids.row_starts() + dropped, ids.row_lengths() - dropped
+    )
+    masks = tf.RaggedTensor.from_row_lengths(
+        tf.fill([tf.size(dropped) - tf.size(texts)], tokenizer.mask_id),
+        1 - tf.cast(first_parts, tf.int64),
+        validate=False,
+    )
+    return parts.with_values(tf.concat([masks, kept], axis=1)).merge_dims(1, 2)

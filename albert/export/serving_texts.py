@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signatures of classification, regression and multiple choice.
+
+Letters: N examples, L labels, C choices.
+"""
+
+import tensorflow as tf
+
+from albert.export.serving_sequences import first_of_rows
+from albert.export.serving_sequences import make_inputs
+from albert.tasks import multiple_choice_features
+from albert.tasks.table import TASKS
+from albert.tasks.tsv_files import TsvFile
+
+
+def text_signatures(loaded, tokenizer):
+    """Signatures of a classification or a regression.
+
+    Args:
+      loaded: ``SourceModel``.
+      tokenizer: ``GraphTokenizer``.
+
+    Returns:
+      (signatures, default): dict of name to (function, list of
+      ``tf.TensorSpec``), and the name of the one that is the default.
+    """
+
+    def answer(segments):
+        logits = loaded.call(
+            make_inputs(tokenizer, segments, loaded.max_seq_length)
+        )["logits"]
+        if loaded.kind == "regression":
+            return {"value": logits[:, 0]}
+        return choose(loaded.labels, logits)
+
+    def of_text(text):
+        return answer([tokenizer.encode(text)])
+
+    def of_pair(text, text_b):
+        return answer([tokenizer.encode(text), tokenizer.encode(text_b)])
+
+    text, text_b = (
+        tf.TensorSpec([None], tf.string, name) for name in ("text", "text_b")
+    )
+    return {
+        "text": (of_text, [text]),
+        "text_pair": (of_pair, [text, text_b]),
+    }, "text_pair" if _is_of_pairs(loaded.task.get("task_name")) else "text"
+
+
+def multiple_choice_signatures(loaded, tokenizer):
+    """Signatures of multiple choice; as ``text_signatures``."""
+    max_qa_length = loaded.task.get(
+        "max_qa_length", multiple_choice_features.MAX_QA_LENGTH
+    )
+    choices = len(loaded.labels)
+
+    def of_question(article, question, options):
+        endings = tokenizer.encode(_endings(tokenizer, question, options))
+        endings = endings[:, -max_qa_length:]
+        articles = tokenizer.encode(article)
+        number = tf.repeat(tf.range(tf.shape(article)[0]), choices)
+        articles = tf.gather(articles, number)
+        room = loaded.max_seq_length - 3 - endings.row_lengths()
+        articles = first_of_rows(
+            articles, tf.minimum(articles.row_lengths(), room)
+        )
+        inputs = make_inputs(
+            tokenizer, [articles, endings], loaded.max_seq_length
+        )
+        inputs = {
+            name: tf.reshape(value, (-1, choices, tf.shape(value)[1]))
+            for name, value in inputs.items()
+        }
+        return choose(loaded.labels, loaded.call(inputs)["logits"])
+
+    return {
+        "question": (
+            of_question,
+            [
+                tf.TensorSpec([None], tf.string, "article"),
+                tf.TensorSpec([None], tf.string, "question"),
+                tf.TensorSpec([None, choices], tf.string, "options"),
+            ],
+        )
+    }, "question"
+
+
+def choose(labels, logits):
+    """Returns the likeliest label and what led to it.
+
+    Args:
+      labels: list of L str.
+      logits: float32 [N, L].
+
+    Returns:
+      dict of label: string [N], probabilities: float32 [N, L], labels:
+      string [N, L], whose rows are all the same: the servers' row format
+      wants every output to have a row for each input.
+    """
+    names = tf.constant(labels)
+    return {
+        "label": tf.gather(names, tf.argmax(logits, axis=-1)),
+        "probabilities": tf.nn.softmax(logits),
+        "labels": tf.tile(names[tf.newaxis], (tf.shape(logits)[0], 1)),
+    }
+
+
+def _endings(tokenizer, questions, options):
+    """Question and option as one text: string [N · C].
+
+    As ``_endings`` of ``albert.tasks.multiple_choice_features``.
+    """
+
+    def normalize(texts):
+        normalized, _ = tokenizer.normalizer.normalize(
+            tokenizer.normalizer.decode(texts)
+        )
+        return tf.strings.unicode_encode(normalized, "UTF-8")
+
+    choices = tf.shape(options)[1]
+    parts = tf.strings.split(normalize(questions), "_")
+    parts = tf.gather(
+        parts, tf.repeat(tf.range(tf.shape(questions)[0]), choices)
+    )
+    options = normalize(tf.reshape(options, [-1]))
+    has_blank = parts.row_lengths() > 1
+    # Behind each part but the last one; behind that one without a blank.
+    behind = tf.gather(options, parts.value_rowids())
+    last = tf.scatter_nd(
+        (parts.row_limits() - 1)[:, tf.newaxis],
+        tf.ones_like(options, tf.bool),
+        tf.shape(behind, out_type=tf.int64),
+    )
+    joined = parts.with_values(
+        tf.strings.join([parts.values, tf.where(last, "", behind)])
+    )
+    joined = tf.strings.reduce_join(joined, axis=-1)
+    return tf.where(
+        has_blank, joined, tf.strings.join([joined, options], separator=" ")
+    )
+
+
+def _is_of_pairs(task_name):
+    """Whether the examples of a task are pairs, as far as the table says."""
+    task = TASKS.get(task_name)
+    return task is not None and any(
+        isinstance(file, TsvFile) and file.text_b is not None
+        for file in task.files.values()
+    )

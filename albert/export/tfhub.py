@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A pretrained model as TF Hub's encoder and preprocessor, to be published.
+
+DESTINATION/encoder/            the reusable encoder, a SavedModel
+DESTINATION/preprocessor/       the SavedModel that makes its inputs of text
+DESTINATION/encoder.tar.gz      the same as archives, as TF Hub serves them
+DESTINATION/preprocessor.tar.gz
+DESTINATION/encoder.md          their pages, filled from the model
+DESTINATION/preprocessor.md
+"""
+
+import dataclasses
+import os
+import re
+
+from albert.errors import UserError
+from albert.export import publishing
+
+ENCODER = "encoder"
+PREPROCESSOR = "preprocessor"
+# Largest difference of an exported encoder to the model, float32.
+TOLERANCE = 1e-4
+_SERVICES = ("kaggle",)
+_HEADS = ("pretraining", "masked_lm", "none")
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportReport:
+    """What ``export`` did.
+
+    Attributes:
+      source: str, the weights that were read.
+      destination: str.
+      difference: float, the largest one between the model and the encoder
+        that was written, loaded again.
+      uploads: list of ``publishing.Upload``.
+      sent: bool, whether they were sent.
+    """
+
+    source: str
+    destination: str
+    difference: float
+    uploads: list
+    sent: bool
+
+    def lines(self):
+        """What is printed: list of str."""
+        lines = [f"Source: {self.source}"]
+        for name in (ENCODER, PREPROCESSOR):
+            path = os.path.join(self.destination, name)
+            archive = f"{path}.tar.gz"
+            lines.append(
+                f"Written: {path}, {archive} "
+                f"({os.path.getsize(archive):,} bytes), {path}.md"
+            )
+        lines.append(
+            "Loaded again, the encoder's outputs differ from the model's by "
+            f"{self.difference:.1e} at most"
+        )
+        if self.uploads:
+            lines.append(
+                "Sent to Kaggle:"
+                if self.sent
+                else "Would be sent to Kaggle (--dry_run, nothing was sent):"
+            )
+            for upload in self.uploads:
+                lines += upload.lines()
+            lines.append(
+                f"The pages ({ENCODER}.md, {PREPROCESSOR}.md) are for the "
+                "descriptions at Kaggle, which are edited there"
+            )
+        return lines
+
+
+def export(
+    source,
+    destination,
+    version=1,
+    licence=None,
+    handle=None,
+    language=None,
+    seq_length=None,
+    notes="",
+    publish=None,
+    dry_run=False,
+):
+    """Writes the two SavedModels, their archives and their pages.
+
+    OPTIONS, for the command line: --version, --licence, --handle, --language,
+    --seq_length, --notes, --publish=kaggle, --dry_run.
+
+    Args:
+      source: str, a model directory of pretraining, or other weights that
+        ``albert.load_weights`` takes, with a tokenizer.
+      destination: str, a directory that does not exist or is empty.
+      version: int from 1, of the model at the publisher's; for the pages.
+      licence: str, a key of ``publishing.LICENCES``, or None.
+      handle: str, OWNER/MODEL/tensorFlow2/VARIATION at Kaggle, or None. The
+        preprocessor's is the same with "-preprocess" behind it.
+      language: str, ISO 639-1 code of the training text, or None.
+      seq_length: int, that of the preprocessor; None: 128, or the model's
+        positions where they are fewer.
+      notes: str, for the version at Kaggle.
+      publish: "kaggle", or None.
+      dry_run: bool, whether to tell what would be sent and not to send it.
+
+    Returns:
+      ``ExportReport``.
+
+    Raises:
+      UserError: not a pretrained encoder, no tokenizer, something is at the
+        destination, an option that cannot be, or Kaggle did not take it;
+        nothing is written then.
+    """
+    licence = publishing.licence_of(licence)
+    handle = publishing.Handle.parse(handle) if handle else None
+    _check_options(version, language, handle, licence, publish, dry_run)
+
+    import tensorflow as tf
+
+    from albert.export import preprocessor
+    from albert.export import publishing_facts
+    from albert.export import publishing_page
+    from albert.export import tfhub_encoder
+    from albert.interchange.destination import check_new
+    from albert.interchange.destination import new_directory
+    from albert.interchange.sources import describe
+
+    check_new(destination)
+    description = describe(source)
+    seq_length = _checked_seq_length(
+        seq_length, _check_source(description), preprocessor.DEFAULT_SEQ_LENGTH
+    )
+    encoder, heads, weights = _load(source, description)
+    facts = publishing_facts.read(
+        source, encoder, heads, description.tokenizer, weights
+    )
+    publication = publishing_page.Publication(
+        version=version,
+        handle=handle,
+        licence=licence,
+        language=language,
+        encoder=ENCODER,
+        preprocessor=PREPROCESSOR,
+        seq_length=seq_length,
+        tensorflow=tf.__version__,
+    )
+
+    uploads = {}
+    if publish:
+        uploads = {
+            name: publishing.Upload(
+                each, os.path.join(destination, name), licence, notes
+            )
+            for name, each in (
+                (ENCODER, handle),
+                (PREPROCESSOR, handle.preprocessor),
+            )
+        }
+
+    with new_directory(destination) as directory:
+        path = os.path.join(directory, ENCODER)
+        tfhub_encoder.save(path, encoder, description.tokenizer, **heads)
+        difference = tfhub_encoder.difference(path, encoder)
+        if not difference <= TOLERANCE:
+            raise RuntimeError(
+                f"the exported encoder differs by {difference} from the model"
+            )
+        preprocessor.save(
+            os.path.join(directory, PREPROCESSOR),
+            description.tokenizer,
+            encoder.config.max_position_embeddings,
+            seq_length,
+        )
+        for name, page in (
+            (ENCODER, publishing_page.encoder_page),
+            (PREPROCESSOR, publishing_page.preprocessor_page),
+        ):
+            path = os.path.join(directory, name)
+            publishing.make_repeatable(path)
+            publishing.write_archive(path, f"{path}.tar.gz")
+            with open(f"{path}.md", "w", encoding="utf-8") as file:
+                file.write(page(facts, publication))
+        if not dry_run:
+            for name, upload in uploads.items():
+                upload.send(os.path.join(directory, name))
+    return ExportReport(
+        source=weights,
+        destination=destination,
+        difference=difference,
+        uploads=list(uploads.values()),
+        sent=bool(uploads) and not dry_run,
+    )
+
+
+def _check_options(version, language, handle, licence, publish, dry_run):
+    if version < 1:
+        raise UserError(f"--version={version}: must be 1 or more")
+    if language is not None and not re.fullmatch("[a-z]{2}", language):
+        raise UserError(
+            f"--language={language}: must be a code of ISO 639-1, such as en"
+        )
+    if dry_run and not publish:
+        raise UserError(
+            "--dry_run tells what --publish=kaggle would send: give that too"
+        )
+    if publish is None:
+        return
+    if publish not in _SERVICES:
+        raise UserError(
+            f"--publish={publish}: must be one of {', '.join(_SERVICES)}"
+        )
+    for flag, value in (("--handle", handle), ("--licence", licence)):
+        if value is None:
+            raise UserError(f"--publish={publish} needs {flag}")
+    if not dry_run:
+        publishing.check_kaggle()
+
+
+def _check_source(description):
+    """Refuses what is no pretrained encoder; returns its configuration."""
+    if description.config is None:
+        raise UserError(
+            f"{description.path}: there is no configuration beside it: put "
+            "the albert_config.json of the model there"
+        )
+    if description.head not in _HEADS:
+        raise UserError(
+            f"{description.path} is a model of a task ({description.head}): "
+            "TF Hub's encoders are pretrained models: give the directory that "
+            "it was fine-tuned from, or use --format=serving"
+        )
+    if description.tokenizer is None:
+        raise UserError(
+            f"{description.path}: there is no tokenizer beside it, which the "
+            "preprocessor needs: put the SentencePiece model there"
+        )
+    return description.config
+
+
+def _checked_seq_length(seq_length, config, default):
+    from albert.tasks.truncation import MIN_SEQUENCE_LENGTH
+
+    limit = config.max_position_embeddings
+    if seq_length is None:
+        return min(default, limit)
+    if not MIN_SEQUENCE_LENGTH <= seq_length <= limit:
+        raise UserError(
+            f"--seq_length={seq_length}: must be {MIN_SEQUENCE_LENGTH} to "
+            f"{limit}, the positions of the model"
+        )
+    return seq_length
+
+
+def _load(source, description):
+    """Returns (encoder, dict of its heads by name, path of the weights)."""
+    from albert.interchange.weights import load_weights
+    from albert.modeling.encoder import AlbertEncoder
+    from albert.modeling.pretrainer import AlbertPretrainer
+
+    # Variables in the SavedModel have the names that the models give them.
+    if description.head == "none":
+        encoder = AlbertEncoder(description.config, name="encoder")
+        return encoder, {}, load_weights(encoder, source).source
+    model = AlbertPretrainer(description.config, name="pretrainer")
+    heads = {
+        "masked_lm": model.masked_lm,
+        "sentence_order": model.sentence_order,
+    }
+    fresh = ()
+    if description.head == "masked_lm":
+        fresh = ("sentence_order",)
+        del heads["sentence_order"]
+    weights = load_weights(model, source, fresh=fresh).source
+    return model.encoder, heads, weights

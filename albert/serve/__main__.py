@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A page to try a model by hand.
+
+    python -m albert.serve MODEL_DIR
+
+MODEL_DIR is a model directory, or any weights that come with a configuration
+and a tokenizer; or a SavedModel that `python -m albert.export
+--format=serving` wrote. Programs ask it as they ask TensorFlow Serving:
+
+    curl http://127.0.0.1:8000/v1/models/albert:predict \\
+        -d '{"instances": ["The [MASK] of the house was open."]}'
+
+It has no passwords and no encryption: it is for the machine it runs on.
+"""
+
+import contextlib
+import importlib
+import ipaddress
+import re
+import signal
+import socket
+import tempfile
+
+from absl import flags
+from absl import logging
+
+from albert import command_line
+from albert.errors import StopRequested
+from albert.errors import UserError
+
+_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+# Connections; beyond them the answer is 503.
+_MOST_CONNECTIONS = 64
+# Seconds that requests have to be answered in when the server ends.
+_ENDING_SECONDS = 5
+
+
+def define_flags(fv):
+    """Defines the command's flags."""
+    flags.DEFINE_string(
+        "host",
+        "127.0.0.1",
+        "Address to listen at. Only this machine reaches 127.0.0.1; others "
+        "reach 0.0.0.0.",
+        flag_values=fv,
+    )
+    flags.DEFINE_integer(
+        "port",
+        8000,
+        "Port to listen at; 0: one that is free.",
+        lower_bound=0,
+        upper_bound=65535,
+        flag_values=fv,
+    )
+    flags.DEFINE_string(
+        "model_name", "albert", "Name in the REST paths.", flag_values=fv
+    )
+    flags.DEFINE_integer(
+        "max_characters",
+        20_000,
+        "Characters of one text at most.",
+        lower_bound=1,
+        flag_values=fv,
+    )
+    flags.DEFINE_integer(
+        "max_texts",
+        64,
+        "Texts (rows of the batch) of one request at most.",
+        lower_bound=1,
+        flag_values=fv,
+    )
+    flags.DEFINE_integer(
+        "max_body_bytes",
+        2**18,
+        "Bytes of one request at most.",
+        lower_bound=1,
+        flag_values=fv,
+    )
+    flags.DEFINE_float(
+        "timeout",
+        60,
+        "Seconds that a client waits for an answer at most.",
+        lower_bound=1,
+        flag_values=fv,
+    )
+
+
+def main(fv, source):
+    """Serves the model until a signal comes."""
+    uvicorn = _import_server()
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", fv.model_name):
+        raise UserError(
+            f"--model_name {fv.model_name!r}: use letters, digits, _, . and -"
+        )
+    with (
+        _stop_by_signal(),
+        _own_temporary_files(),
+        _bind(fv.host, fv.port) as listener,
+    ):
+        address, port, *_ = listener.getsockname()
+        is_loopback = ipaddress.ip_address(address).is_loopback
+        if not is_loopback:
+            logging.warning(
+                "listening at %s: whoever reaches this machine can use the "
+                "model, and nothing is encrypted",
+                address,
+            )
+        # TensorFlow's lines about what it writes.
+        logging.set_verbosity(logging.WARNING)
+        command_line.load_tensorflow()
+        from albert.serve import served_model
+        from albert.serve.application import make_application
+        from albert.serve.predict_requests import Limits
+
+        model = served_model.load(source)
+        names = {*_LOOPBACK_NAMES, fv.host.lower(), address}
+        application = make_application(
+            model,
+            fv.model_name,
+            Limits(fv.max_body_bytes, fv.max_texts, fv.max_characters),
+            fv.timeout,
+            names if is_loopback else None,
+        )
+        listener.listen()
+        shown = f"[{address}]" if ":" in address else address
+        print(f"Model: {source}, {model.metadata['kind']}")
+        print(
+            f"Page: http://{shown}:{port}/ (Ctrl-C ends the server)", flush=True
+        )
+        uvicorn.Server(
+            uvicorn.Config(
+                application,
+                loop="asyncio",
+                http="h11",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                # The paths say nothing, and the texts are nobody's business.
+                access_log=False,
+                server_header=False,
+                limit_concurrency=_MOST_CONNECTIONS,
+                timeout_graceful_shutdown=_ENDING_SECONDS,
+            )
+        ).run(sockets=[listener])
+
+
+def _import_server():
+    try:
+        importlib.import_module("starlette")
+        return importlib.import_module("uvicorn")
+    except ImportError as error:
+        raise UserError(
+            f"the server's libraries cannot be imported ({error}): pip "
+            "install starlette uvicorn"
+        ) from error
+
+
+def _bind(host, port):
+    """Returns a socket that does not listen yet.
+
+    Now, and not when the model is loaded, which takes its time.
+    """
+    listener = None
+    try:
+        (family, kind, protocol, _, address), *_ = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except (OSError, UnicodeError) as error:
+        if listener is not None:
+            listener.close()
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(
+            f"--host {host} --port {port}: {reason}: choose another --port, "
+            "or 0 for one that is free; --host is an address of this machine"
+        ) from error
+    return listener
+
+
+@contextlib.contextmanager
+def _stop_by_signal():
+    """Turns Ctrl-C and SIGTERM into ``StopRequested``.
+
+    The server takes them while it runs, answers what it has begun, and then
+    raises them again.
+    """
+
+    def stop(number, frame):
+        raise StopRequested("Stopped.")
+
+    before = {
+        number: signal.signal(number, stop)
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _own_temporary_files():
+    """Removes what TensorFlow leaves in the temporary directory.
+
+    It would do so when Python ends, which ``command_line.leave`` does not
+    wait for.
+    """
+    with tempfile.TemporaryDirectory(prefix="albert-serve-") as place:
+        before, tempfile.tempdir = tempfile.tempdir, place
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
+
+
+if __name__ == "__main__":
+    command_line.run(main, define_flags, positional=("MODEL_DIR",))

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// The form for the model's kind, the question, and the answer.
+import { element, RESULTS } from "/results.js";
+
+const MASK = "[MASK]";
+const CONTEXT =
+  "Jane Austen was born in the village of Steventon in Hampshire on 16 " +
+  "December 1775. Her first novel to be printed, Sense and Sensibility, " +
+  "appeared in 1811.";
+
+// Fields by kind; one without rows is a line. `value` is there to be tried at
+// once.
+const FIELDS = {
+  masked_lm: [
+    {
+      name: "text",
+      label: `Text with ${MASK} for a word`,
+      rows: 3,
+      value: `The ${MASK} of the house was open.`,
+    },
+  ],
+  classification: [
+    { name: "text", label: "Text", rows: 4 },
+    { name: "text_b", label: "Second text", rows: 3, pair: true },
+  ],
+  regression: [
+    { name: "text", label: "Text", rows: 3 },
+    { name: "text_b", label: "Second text", rows: 3, pair: true },
+  ],
+  multiple_choice: [
+    { name: "article", label: "Article", rows: 6 },
+    { name: "question", label: "Question" },
+  ],
+  tagging: [
+    {
+      name: "text",
+      label: "Text",
+      rows: 4,
+      value: "Jane Austen was born in Steventon, a village in England.",
+    },
+  ],
+  span_v1: [
+    { name: "question", label: "Question", value: "Where was she born?" },
+    { name: "context", label: "Context", rows: 8, value: CONTEXT },
+  ],
+  encoder: [
+    {
+      name: "text",
+      label: "Texts, one on each line",
+      rows: 5,
+      value: "A dog ran over the field.\nThe horse galloped away.\n" +
+        "She paid the bill in silver.",
+      lines: true,
+    },
+  ],
+};
+FIELDS.span_v2 = FIELDS.span_v1;
+
+const form = document.getElementById("form");
+const ask = document.getElementById("ask");
+const answer = document.getElementById("answer");
+let busy = false;
+
+function makeField(field, description) {
+  const input = element(field.rows ? "textarea" : "input", {
+    id: `field-${field.id ?? field.name}`,
+    value: field.value ?? "",
+  });
+  if (field.rows) {
+    input.rows = field.rows;
+  }
+  const optional =
+    field.pair && description.default === "text" ? " (may stay empty)" : "";
+  const made = element(
+    "div",
+    { className: "field" },
+    element("label", { htmlFor: input.id }, field.label + optional),
+    input,
+  );
+  if (field.value?.includes(MASK)) {
+    const button = element(
+      "button",
+      { type: "button", className: "second" },
+      `Insert ${MASK}`,
+    );
+    button.addEventListener("click", () => {
+      const end = input.selectionStart + MASK.length;
+      input.setRangeText(MASK, input.selectionStart, input.selectionEnd);
+      input.setSelectionRange(end, end);
+      input.focus();
+    });
+    made.append(button);
+  }
+  return { made, input };
+}
+
+// Returns a function that reads the form.
+function makeForm(description) {
+  const inputs = {};
+  const place = document.getElementById("fields");
+  for (const field of FIELDS[description.kind]) {
+    const { made, input } = makeField(field, description);
+    inputs[field.name] = () =>
+      field.lines
+        ? input.value.split("\n").filter((line) => line.trim())
+        : input.value;
+    place.append(made);
+  }
+  if (description.kind === "multiple_choice") {
+    const options = description.labels.map((label) => {
+      const { made, input } = makeField(
+        { name: "options", id: `option-${label}`, label: `Option ${label}` },
+        description,
+      );
+      place.append(made);
+      return input;
+    });
+    inputs.options = () => options.map((input) => input.value);
+  }
+  return () =>
+    Object.fromEntries(
+      Object.entries(inputs).map(([name, read]) => [name, read()]),
+    );
+}
+
+// The body of the request; throws what is to be told to the user.
+function makeRequest(description, fields) {
+  const kind = description.kind;
+  if (kind === "masked_lm" && !fields.text.includes(MASK)) {
+    throw new Error(`Write ${MASK} for at least one word.`);
+  }
+  const required = Object.entries(fields)
+    .filter(([name]) => name !== "text_b" || description.default !== "text")
+    .flatMap(([, value]) => (value.length ? value : [""]));
+  if (required.some((value) => !value.trim())) {
+    throw new Error("Fill in the fields first.");
+  }
+  if (kind === "encoder") {
+    return { signature_name: "embeddings", instances: fields.text };
+  }
+  if (fields.text_b === "") {
+    return { signature_name: "text", instances: [{ text: fields.text }] };
+  }
+  const signature = fields.text_b ? "text_pair" : description.default;
+  return { signature_name: signature, instances: [fields] };
+}
+
+function makeCommand(url, body) {
+  const quoted = body.replaceAll("'", "'\\''");
+  return `curl ${location.origin}${url} -d '${quoted}'`;
+}
+
+// Returns the content of the answer; throws what is to be told to the user.
+async function call(url, options) {
+  let response, text;
+  try {
+    response = await fetch(url, options);
+    text = await response.text();
+  } catch {
+    throw new Error("The server does not answer: has it ended?");
+  }
+  let content;
+  try {
+    content = JSON.parse(text);
+  } catch {
+    throw new Error(`The server answered with status ${response.status}.`);
+  }
+  if (!response.ok) {
+    throw new Error(content.error);
+  }
+  return content;
+}
+
+function show(...elements) {
+  answer.replaceChildren(...elements);
+}
+
+// A button that is disabled would lose the keyboard's focus.
+function setBusy(value) {
+  busy = value;
+  ask.setAttribute("aria-disabled", String(value));
+  answer.setAttribute("aria-busy", String(value));
+}
+
+function showError(error) {
+  show(element("p", { className: "error" }, error.message));
+}
+
+async function submit(description, readForm) {
+  const fields = readForm();
+  setBusy(true);
+  try {
+    const request = makeRequest(description, fields);
+    const body = JSON.stringify(request);
+    const url = `/v1/models/${description.name}:predict`;
+    document.getElementById("command").textContent = makeCommand(url, body);
+    show(element("p", { className: "fine" }, "The model is working …"));
+    const begin = performance.now();
+    const { predictions } = await call(url, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body,
+    });
+    const milliseconds = Math.round(performance.now() - begin);
+    const found = description.kind === "encoder" ? predictions : predictions[0];
+    show(
+      ...RESULTS[description.kind](found, fields, description),
+      element("p", { className: "fine" }, `${milliseconds} ms`),
+    );
+    answer.querySelector(".long mark")?.scrollIntoView({ block: "nearest" });
+  } catch (error) {
+    showError(error);
+  } finally {
+    setBusy(false);
+  }
+}
+
+function describe({ kind, task, labels, max_seq_length: length, version }) {
+  const facts = [kind.replaceAll("_", " ").replace(/ v\d$/, " answering")];
+  if (task) {
+    facts.push(`task ${task}`);
+  }
+  if (labels?.length && kind !== "tagging") {
+    facts.push(`labels ${labels.join(", ")}`);
+  }
+  facts.push(`reads ${length} pieces at a time`, `albert-keras ${version}`);
+  return facts.join(" · ");
+}
+
+async function start() {
+  const description = await call("/description.json");
+  document.getElementById("about").textContent = describe(description);
+  if (!(description.kind in FIELDS)) {
+    throw new Error(`This page has no form for ${description.kind}.`);
+  }
+  const readForm = makeForm(description);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (!busy) {
+      submit(description, readForm);
+    }
+  });
+  form.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      form.requestSubmit();
+    }
+  });
+  ask.disabled = false;
+  form.querySelector("textarea, input")?.focus();
+}
+
+start().catch(showError);

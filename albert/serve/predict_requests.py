@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requests and answers in the layout of TensorFlow Serving's REST interface.
+
+That layout: https://www.tensorflow.org/tfx/serving/api_rest, "Predict API".
+Requests are not trusted. This module needs no TensorFlow.
+"""
+
+import base64
+import binascii
+import dataclasses
+import json
+
+import numpy as np
+
+_ROWS = "instances"
+_COLUMNS = "inputs"
+_BASE64 = "b64"
+
+
+class RequestError(Exception):
+    """A request that is not answered.
+
+    Attributes:
+      status: int, the HTTP status.
+    """
+
+    def __init__(self, status, message):
+        super().__init__(message)
+        self.status = status
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What one request may ask for.
+
+    Attributes:
+      body_bytes: int.
+      texts: int, rows of the batch.
+      characters: int, of each text.
+    """
+
+    body_bytes: int
+    texts: int
+    characters: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Signature:
+    """A signature of a SavedModel; all inputs are strings.
+
+    Attributes:
+      inputs: dict of name to shape, a tuple of ints and None.
+      outputs: tuple of names.
+    """
+
+    inputs: dict
+    outputs: tuple
+
+
+@dataclasses.dataclass(frozen=True)
+class PredictRequest:
+    """A request that fits its signature and the limits.
+
+    Attributes:
+      signature_name: str.
+      inputs: dict of name to array of bytes, dtype object.
+      in_rows: bool, whether the answer is wanted row by row.
+    """
+
+    signature_name: str
+    inputs: dict
+    in_rows: bool
+
+
+def parse_request(body, signatures, default, limits):
+    """Reads the body of a predict request.
+
+    Args:
+      body: bytes.
+      signatures: dict of name to ``Signature``.
+      default: str, the signature of a request that names none.
+      limits: ``Limits``.
+
+    Returns:
+      ``PredictRequest``.
+
+    Raises:
+      RequestError: it is no such request, or above the limits.
+    """
+    request = _parse_json(body)
+    name = request.get("signature_name", default)
+    if not isinstance(name, str) or name not in signatures:
+        raise RequestError(
+            400,
+            f"signature_name {_shown(name)}: is not in this model, which has "
+            f"{', '.join(sorted(signatures))}",
+        )
+    signature = signatures[name]
+    in_rows = _ROWS in request
+    if in_rows == (_COLUMNS in request):
+        raise RequestError(
+            400, f'give either "{_ROWS}" or "{_COLUMNS}", and not both'
+        )
+    if in_rows:
+        columns = _columns_of_rows(request[_ROWS], signature, limits)
+    else:
+        columns = _columns(request[_COLUMNS], signature)
+    sizes = {}
+    for input_name, column in columns.items():
+        if not isinstance(column, list):
+            raise RequestError(400, f'"{input_name}": give a list, the batch')
+        sizes[input_name] = len(column)
+        _check_number(len(column), limits)
+    if len(set(sizes.values())) > 1:
+        raise RequestError(
+            400,
+            "inputs of different lengths: "
+            + ", ".join(f'"{name}" {size}' for name, size in sizes.items()),
+        )
+    return PredictRequest(
+        name,
+        {
+            input_name: _make_array(
+                column, signature.inputs[input_name], input_name, limits
+            )
+            for input_name, column in columns.items()
+        },
+        in_rows,
+    )
+
+
+def make_answer(request, outputs):
+    """Lays out the answer to a request.
+
+    Args:
+      request: ``PredictRequest``.
+      outputs: dict of name to array; strings as bytes, dtype object.
+
+    Returns:
+      str, JSON.
+
+    Raises:
+      RequestError: a number is not finite, or the outputs have no rows.
+    """
+    values = {name: _plain(array) for name, array in outputs.items()}
+    if request.in_rows:
+        number = len(next(iter(request.inputs.values())))
+        for name, array in outputs.items():
+            if array.shape[:1] != (number,):
+                raise RequestError(
+                    400,
+                    f'"{name}" of the answer has no row for each of the '
+                    f'"{_ROWS}": ask with "{_COLUMNS}"',
+                )
+        rows = [
+            {name: value[row] for name, value in values.items()}
+            for row in range(number)
+        ]
+        answer = {"predictions": [_without_name(row) for row in rows]}
+    else:
+        answer = {"outputs": _without_name(values)}
+    try:
+        return json.dumps(answer, ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        raise RequestError(
+            500, "the model's answer has numbers that are not finite"
+        ) from error
+
+
+def _parse_json(body):
+    try:
+        request = json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        # ValueError: also of bytes that are not UTF-8, and of integers with
+        # thousands of digits.
+        raise RequestError(
+            400, f"the body is not JSON in UTF-8: {_first_line(error)}"
+        ) from error
+    if not isinstance(request, dict):
+        raise RequestError(400, "the body is not a JSON object")
+    return request
+
+
+def _columns_of_rows(rows, signature, limits):
+    """Returns a dict of input name to list of values, one for each row."""
+    if not isinstance(rows, list) or not rows:
+        raise RequestError(400, f'"{_ROWS}": give a list that is not empty')
+    _check_number(len(rows), limits)
+    if not signature.inputs:
+        raise RequestError(
+            400, f'this signature has no inputs: ask with "{_COLUMNS}": {{}}'
+        )
+    named = [
+        _named(row, signature, f"{_ROWS}[{index}]")
+        for index, row in enumerate(rows)
+    ]
+    return {name: [row[name] for row in named] for name in signature.inputs}
+
+
+def _columns(columns, signature):
+    return _named(columns, signature, _COLUMNS)
+
+
+def _named(value, signature, place):
+    """Returns the inputs by name; a single one may come without its name."""
+    names = list(signature.inputs)
+    if not isinstance(value, dict) or set(value) == {_BASE64}:
+        if len(names) != 1:
+            wanted = ", ".join(f'"{name}"' for name in names) or "nothing"
+            raise RequestError(
+                400, f'"{place}": give an object with {wanted} in it'
+            )
+        return {names[0]: value}
+    for name in names:
+        if name not in value:
+            raise RequestError(400, f'"{place}": "{name}" is missing')
+    for name in value:
+        if name not in signature.inputs:
+            raise RequestError(
+                400, f'"{place}": {_shown(name)} is no input of this signature'
+            )
+    return value
+
+
+def _check_number(number, limits):
+    if number > limits.texts:
+        raise RequestError(
+            413,
+            f"{number} rows in one request: this server takes {limits.texts}",
+        )
+
+
+def _make_array(column, shape, name, limits):
+    values = _nested(column, shape, name, limits)
+    array = np.empty(_shape_of(values, len(shape), name), object)
+    for index in np.ndindex(array.shape):
+        value = values
+        for i in index:
+            value = value[i]
+        array[index] = value
+    return array
+
+
+def _nested(value, shape, place, limits):
+    """Returns lists as deep as the shape, of bytes."""
+    if not shape:
+        return _encode_text(value, place, limits)
+    if not isinstance(value, list):
+        raise RequestError(
+            400, f'"{place}": give a list, {_shown(value)} is none'
+        )
+    if shape[0] is not None and len(value) != shape[0]:
+        raise RequestError(
+            400,
+            f'"{place}": {len(value)} values, but this model has {shape[0]}',
+        )
+    return [
+        _nested(each, shape[1:], f"{place}[{index}]", limits)
+        for index, each in enumerate(value)
+    ]
+
+
+def _shape_of(values, rank, name):
+    if rank == 1:
+        return (len(values),)
+    lengths = {len(value) for value in values} or {0}
+    if len(lengths) > 1:
+        raise RequestError(
+            400, f'"{name}": lists of different lengths: fill them up with ""'
+        )
+    return (len(values), *lengths)
+
+
+def _encode_text(value, place, limits):
+    try:
+        if isinstance(value, dict) and set(value) == {_BASE64}:
+            text = base64.b64decode(value[_BASE64], validate=True)
+            length = len(text.decode("utf-8", "replace"))
+        else:
+            text, length = value.encode("utf-8"), len(value)
+    except UnicodeEncodeError as error:
+        raise RequestError(
+            400, f'"{place}": half of a surrogate pair is no character'
+        ) from error
+    except (AttributeError, TypeError, ValueError, binascii.Error) as error:
+        raise RequestError(
+            400, f'"{place}": give a text, {_shown(value)} is none'
+        ) from error
+    if length > limits.characters:
+        raise RequestError(
+            413,
+            f'"{place}": {length} characters: this server takes '
+            f"{limits.characters} in one text",
+        )
+    return text
+
+
+def _plain(array):
+    """Returns nested lists that JSON has."""
+    if array.dtype == object:
+        texts = [value.decode("utf-8", "replace") for value in array.flat]
+        return np.array(texts, object).reshape(array.shape).tolist()
+    if array.dtype == np.float32:
+        # The shortest digits that are this float32, not those of a float64.
+        return array.astype(str).astype(np.float64).tolist()
+    return array.tolist()
+
+
+def _without_name(values):
+    if len(values) == 1:
+        return next(iter(values.values()))
+    return values
+
+
+def _shown(value):
+    """A value of the request in a message, not much of it."""
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:36]} ..."
+
+
+def _first_line(error):
+    return str(error).partition("\n")[0][:100]

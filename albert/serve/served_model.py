@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The SavedModel that is served."""
+
+import json
+import os
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf import json_format
+from tensorflow.core.protobuf import saved_model_pb2
+
+from albert.errors import UserError
+from albert.export import serving
+from albert.serve.predict_requests import Signature
+
+_GRAPH_FILE = "saved_model.pb"
+_METADATA = "metadata"
+_DEFAULT = "serving_default"
+# What TensorFlow raises for files that are cut short, changed or missing.
+_FAULTS = (OSError, LookupError, RuntimeError, ValueError, tf.errors.OpError)
+
+
+class ServedModel:
+    """A SavedModel of ``albert.export.serving``, read and tried once.
+
+    A SavedModel is a program: load only those that you trust.
+
+    Args:
+      directory: str; may be removed afterwards.
+
+    Attributes:
+      metadata: dict, see ``albert.export.serving``.
+      signatures: dict of name to ``Signature``.
+      default: str, a key of it.
+      definitions: dict, the signatures as TensorFlow Serving tells them.
+
+    Raises:
+      UserError: it is of another origin.
+      others: it cannot be read or run.
+    """
+
+    default = _DEFAULT
+
+    def __init__(self, directory):
+        _import_tensorflow_text()
+        # The functions alone do not keep the variables alive.
+        self._loaded = tf.saved_model.load(directory)
+        self._functions = dict(self._loaded.signatures)
+        if not {_METADATA, _DEFAULT} <= set(self._functions):
+            raise UserError(
+                f"{directory}: is a SavedModel, but not one of `python -m "
+                "albert.export --format=serving`: give one of these, or a "
+                "model directory"
+            )
+        self.signatures = {
+            name: _signature(function)
+            for name, function in self._functions.items()
+        }
+        self.definitions = _definitions(directory)
+        (text,) = self.predict(_METADATA, {})[_METADATA]
+        self.metadata = json.loads(text)
+        # The same graph; a function is slow at its first call.
+        self._functions[_DEFAULT] = self._functions[
+            self.metadata["serving_default"]
+        ]
+        self._try()
+
+    def predict(self, signature_name, inputs):
+        """Calls a signature.
+
+        Args:
+          signature_name: str.
+          inputs: dict of name to array of bytes, dtype object.
+
+        Returns:
+          dict of name to array; strings as bytes, dtype object.
+        """
+        outputs = self._functions[signature_name](
+            **{
+                # Not of the array itself: an empty one would be no string.
+                name: tf.constant(value.tolist(), tf.string, value.shape)
+                for name, value in inputs.items()
+            }
+        )
+        return {name: value.numpy() for name, value in outputs.items()}
+
+    def _try(self):
+        """One call, to find faults now and to make the next one quick."""
+        self.predict(
+            _DEFAULT,
+            {
+                name: np.full([size or 1 for size in shape], b"a", object)
+                for name, shape in self.signatures[_DEFAULT].inputs.items()
+            },
+        )
+
+
+def load(path):
+    """Loads a model, and exports it before if that has not been done.
+
+    Args:
+      path: str, a SavedModel of ``albert.export.serving``, or what that
+        exports.
+
+    Returns:
+      ``ServedModel``.
+
+    Raises:
+      UserError: there is no model, or it is broken.
+    """
+    if _is_exported(path):
+        try:
+            return ServedModel(path)
+        except _FAULTS as error:
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(
+                f"{path}: the SavedModel does not work ({reason}): export the "
+                "model again with `python -m albert.export`"
+            ) from error
+    with tempfile.TemporaryDirectory(prefix="albert-serve-") as place:
+        directory = os.path.join(place, "model")
+        serving.export(path, directory)
+        return ServedModel(directory)
+
+
+def _is_exported(path):
+    """Whether it is a SavedModel of TensorFlow 2.
+
+    Modules for TF Hub's first interface have such a file too; what comes of
+    these is the exporter's business.
+    """
+    return os.path.isfile(os.path.join(path, _GRAPH_FILE)) and not (
+        os.path.isfile(os.path.join(path, "tfhub_module.pb"))
+    )
+
+
+def _import_tensorflow_text():
+    try:
+        import tensorflow_text  # noqa: F401, its ops are in the graph
+    except ImportError as error:
+        release = tf.__version__.rpartition(".")[0]
+        raise UserError(
+            f"tensorflow-text cannot be imported ({error}): the tokenizer in "
+            f"the SavedModel needs it: pip install tensorflow-text=={release}.*"
+        ) from error
+
+
+def _signature(function):
+    _, inputs = function.structured_input_signature
+    return Signature(
+        {name: tuple(spec.shape) for name, spec in inputs.items()},
+        tuple(sorted(function.structured_outputs)),
+    )
+
+
+def _definitions(directory):
+    """The signatures, as of ``GetModelMetadata`` of TensorFlow Serving."""
+    model = saved_model_pb2.SavedModel()
+    with open(os.path.join(directory, _GRAPH_FILE), "rb") as file:
+        model.ParseFromString(file.read())
+    return {
+        name: json_format.MessageToDict(
+            definition,
+            preserving_proto_field_name=True,
+            always_print_fields_with_no_presence=True,
+        )
+        for name, definition in model.meta_graphs[0].signature_def.items()
+        if not name.startswith("__")
+    }

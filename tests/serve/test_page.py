@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page: nothing from elsewhere, nothing that could run a text."""
+
+import html.parser
+import importlib.resources
+import re
+
+from albert.serve import application
+
+FILES = {
+    file.name: file.read_text("utf-8")
+    for file in importlib.resources.files("albert.serve")
+    .joinpath("page")
+    .iterdir()
+}
+SCRIPTS = {name: text for name, text in FILES.items() if name.endswith(".js")}
+
+
+class Tags(html.parser.HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+
+def test_every_file_is_served():
+    assert set(FILES) == {name for name, _ in application._PAGE.values()}
+
+
+def test_nothing_comes_from_another_server():
+    for name, text in FILES.items():
+        text = text.replace('xmlns="http://www.w3.org/2000/svg"', "")
+        assert not re.search(r"https?:|//\w+\.|@import|url\(", text), name
+
+
+def test_the_html_has_no_code_and_no_style_in_it():
+    tags = Tags(FILES["index.html"]).tags
+    assert len(tags) > 20
+    for tag, attributes in tags:
+        assert not any(name.startswith("on") for name in attributes)
+        assert "style" not in attributes and tag != "style"
+        assert tag != "script" or attributes["src"].startswith("/")
+    names = [tag for tag, _ in tags]
+    assert names.count("script") == 1
+    viewport = [a for t, a in tags if t == "meta" and "name" in a]
+    assert viewport[0]["content"].startswith("width=device-width")
+
+
+def test_the_scripts_never_make_markup_of_text():
+    assert len(SCRIPTS) == 2
+    for name, text in SCRIPTS.items():
+        for way in (
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "createContextualFragment",
+            "DOMParser",
+            "document.write",
+            "eval(",
+            "Function(",
+            "setTimeout(",
+            "javascript:",
+            'setAttribute("on',
+        ):
+            assert way not in text, (name, way)
+
+
+def test_each_kind_of_model_has_a_form_and_a_result():
+    kinds = {
+        "classification",
+        "regression",
+        "multiple_choice",
+        "tagging",
+        "span_v1",
+        "span_v2",
+        "masked_lm",
+        "encoder",
+    }
+    results = FILES["results.js"].partition("RESULTS = {")[2]
+    form = FILES["page.js"].partition("FIELDS = {")[2]
+    for kind in kinds:
+        assert re.search(rf"^\s*{kind}: \w+,$", results, re.M), kind
+        assert re.search(rf"{kind}: \[|FIELDS\.{kind} =", form), kind
