@@ -6,7 +6,6 @@ traceback), 1 is a fault of ours (with the traceback), 138 the loss of another
 worker, which starting all of them again mends.
 """
 
-import atexit
 import contextlib
 import errno
 import logging
@@ -102,9 +101,14 @@ def leave(status=0):
     machine may be switched off, or TensorFlow writes that other workers,
     which are done as well, are gone.
     """
-    atexit._run_exitfuncs()  # TensorFlow removes its temporary files
     sys.stdout.flush()
     sys.stderr.flush()
+    # TensorFlow's own files in the temporary directory, which only Python's
+    # way out would remove.
+    for name, module in list(sys.modules.items()):
+        if name.startswith("__autograph_generated_file"):
+            with contextlib.suppress(OSError):
+                os.remove(module.__file__)
     os._exit(status)
 
 

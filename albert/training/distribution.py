@@ -8,6 +8,10 @@ how many devices or workers there are.
 
 import json
 import os
+import re
+import signal
+import socket
+import threading
 
 import tensorflow as tf
 
@@ -178,7 +182,8 @@ def check_agreement(strategy, value, explanation):
 
         return strategy.experimental_local_results(strategy.run(replica))[0]
 
-    values = sorted(set(gather().numpy().tolist()))
+    with worker_loss_explained(strategy):
+        values = sorted(set(gather().numpy().tolist()))
     if len(values) > 1:
         raise UserError(f"workers have {values}: {explanation}")
 
@@ -289,7 +294,7 @@ def _multi_worker_strategy(all_reduce_alg, num_gpus):
         implementation=_COMMUNICATION[all_reduce_alg]
     )
     try:
-        return tf.distribute.MultiWorkerMirroredStrategy(
+        strategy = tf.distribute.MultiWorkerMirroredStrategy(
             cluster_resolver=resolver, communication_options=options
         )
     except (*_CONNECTION_ERRORS, tf.errors.UnknownError) as error:
@@ -298,6 +303,10 @@ def _multi_worker_strategy(all_reduce_alg, num_gpus):
             f"({error.message.splitlines()[0]}): check the addresses of the "
             "cluster and that all workers were started"
         ) from error
+    # TensorFlow's own handler would only take note of it.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    return strategy
 
 
 def _cluster_resolver(num_gpus):
@@ -364,6 +373,15 @@ def _check_tf_config(text):
             f"TF_CONFIG has tasks of type {', '.join(others)}: only chief and "
             "worker take part in training"
         )
+    addresses = [address for hosts in cluster.values() for address in hosts]
+    if len(set(addresses)) < len(addresses) or not all(
+        re.fullmatch(r"[^\s:/]+:\d+|\[\S+\]:\d+", str(address))
+        for address in addresses
+    ):
+        raise UserError(
+            f"TF_CONFIG={text!r} must name each worker once, as host:port: "
+            f"{example}"
+        )
     if not 0 <= index < sizes.get(kind, 0):
         raise UserError(
             f"TF_CONFIG says that this is {kind} {index}, which is not in its "
@@ -377,6 +395,7 @@ def _tpu_strategy(tpu, zone, project):
             tpu=tpu, zone=zone, project=project
         )
         if tpu != "local":
+            _check_reachable(resolver.master())
             tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
         return tf.distribute.TPUStrategy(resolver)
@@ -388,6 +407,13 @@ def _tpu_strategy(tpu, zone, project):
             "VM give --tpu=local and install tensorflow-tpu; elsewhere give "
             "its name, --tpu_zone and --gcp_project"
         ) from error
+
+
+def _check_reachable(address):
+    """Raises OSError where TensorFlow would try to connect for ever."""
+    host, _, port = address.removeprefix("grpc://").rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=30.0):
+        pass
 
 
 def _task(strategy):

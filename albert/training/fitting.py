@@ -2,7 +2,6 @@
 """From the first step, or where the last process stopped, to the last."""
 
 import contextlib
-import re
 import time
 
 import tensorflow as tf
@@ -12,9 +11,7 @@ from albert.errors import UserError
 from albert.training import distribution
 from albert.training import preemption
 from albert.training.monitoring import check_finite
-
-# How TensorFlow's messages name the operation that failed.
-_OPERATION = re.compile(r"\{\{.*?\}\} | \[Op:\w+\]")
+from albert.training.reporting import OPERATION
 
 
 @contextlib.contextmanager
@@ -45,7 +42,7 @@ def _explained_write(directory, step):
     try:
         yield
     except tf.errors.OpError as error:
-        reason = _OPERATION.sub("", error.message.splitlines()[0])
+        reason = OPERATION.sub("", error.message.splitlines()[0])
         raise UserError(
             f"{directory}: step {step} cannot be saved ({reason}): make room "
             "there; the same command continues from the last checkpoint"

@@ -322,11 +322,15 @@ class TrainingLoop:
         iterator = iter(batches)
         while True:
             try:
-                result, stop = function(iterator, *arguments)
+                with distribution.worker_loss_explained(self.strategy):
+                    result, stop = function(iterator, *arguments)
             except tf.errors.OutOfRangeError:
                 return
             if stop:
-                raise StopRequested
+                raise StopRequested(
+                    "asked to stop (SIGTERM) before the end of an evaluation; "
+                    "the same command makes it"
+                )
             yield result
 
 

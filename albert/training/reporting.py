@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run tells: log lines, a progress bar, TensorBoard."""
 
+import contextlib
 import os
+import re
 import shlex
 import sys
 import time
@@ -10,6 +12,11 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 from absl import logging
+
+from albert.errors import UserError
+
+# How TensorFlow's messages name the operation that failed.
+OPERATION = re.compile(r"\{\{.*?\}\} ?| \[Op:\w+\].*")
 
 
 class Reporter:
@@ -32,12 +39,14 @@ class Reporter:
         self._loops = []  # (steps, seconds); the first one compiles
         self._last_line = -np.inf
         self._reports = directory is not None
-        self._train, self._eval = (
-            tf.summary.create_file_writer(os.path.join(directory, name))
-            if self._reports
-            else tf.summary.create_noop_writer()
-            for name in ("train", "eval")
-        )
+        self._directory = directory
+        with self._explained_write():
+            self._train, self._eval = (
+                tf.summary.create_file_writer(os.path.join(directory, name))
+                if self._reports
+                else tf.summary.create_noop_writer()
+                for name in ("train", "eval")
+            )
         self._bar = tqdm.tqdm(
             desc="training",
             total=num_steps,
@@ -59,7 +68,7 @@ class Reporter:
             "sequences_per_second": count * self.batch_size / seconds,
             "tokens_per_second": float(np.sum(history["tokens"])) / seconds,
         }
-        with self._train.as_default():
+        with self._explained_write(), self._train.as_default():
             for name, values in history.items():
                 if name != "tokens":
                     tf.summary.scalar(name, np.mean(values), step)
@@ -86,10 +95,11 @@ class Reporter:
         """Reports an evaluation."""
         if not self._reports:
             return
-        with self._eval.as_default():
-            for name, value in metrics.items():
-                tf.summary.scalar(name, value, step)
-        self._eval.flush()
+        with self._explained_write():
+            with self._eval.as_default():
+                for name, value in metrics.items():
+                    tf.summary.scalar(name, value, step)
+            self._eval.flush()
         logging.info(
             "evaluation at step %d: %s (%.0f s)",
             step,
@@ -108,8 +118,26 @@ class Reporter:
     def __exit__(self, *exception):
         """Ends the bar and writes what is buffered."""
         self._bar.close()
-        self._train.close()
-        self._eval.close()
+        try:
+            with self._explained_write():
+                self._train.close()
+                self._eval.close()
+        except UserError:
+            # What ended the run says more than that this cannot be written.
+            if exception[0] is None:
+                raise
+
+    @contextlib.contextmanager
+    def _explained_write(self):
+        try:
+            yield
+        except tf.errors.OpError as error:
+            reason = OPERATION.sub("", error.message.splitlines()[0])
+            raise UserError(
+                f"{self._directory}: cannot be written ({reason}): make room "
+                "there, or remove what is in the way; the same command "
+                "continues from the last checkpoint"
+            ) from error
 
     def summary(self):
         """Returns a line on the time and speed of this process's steps."""

@@ -93,16 +93,15 @@ def train(
     with contextlib.ExitStack() as stack:
         if writes:
             stack.enter_context(model_directory.held(directory))
-        with distribution.worker_loss_explained(strategy):
-            # Not before the chief holds the directory.
-            distribution.wait_for_workers(strategy)
-            progress = checkpoints.restore()
-            distribution.check_agreement(
-                strategy,
-                checkpoints.step,
-                "they restored different checkpoints: --output_dir must be "
-                "on a file system that all workers share",
-            )
+        # Not before the chief holds the directory.
+        distribution.wait_for_workers(strategy)
+        progress = checkpoints.restore()
+        distribution.check_agreement(
+            strategy,
+            checkpoints.step,
+            "they restored different checkpoints: --output_dir must be on a "
+            "file system that all workers share",
+        )
         if progress.restored:
             logging.info(
                 "continuing at step %d of %d",

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Devices and clusters that are not there are refused at once."""
+
+import contextlib
+import importlib.util
+import io
+import json
+import logging
+import pathlib
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+from absl import flags
+
+from albert import command_line
+
+ROOT = pathlib.Path(__file__).parents[2]
+WORKERS = "--distribution_strategy=multi_worker_mirrored"
+HOSTS = ["127.0.0.1:2222", "127.0.0.1:2223"]
+
+
+def run_here(command):
+    """Runs a recipe in this process: (exit status, standard error)."""
+    path, *arguments = map(str, command)
+    specification = importlib.util.spec_from_file_location("recipe", path)
+    recipe = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(recipe)
+    handlers = list(logging.getLogger().handlers)
+    errors = io.StringIO()
+    code = 0
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(errors),
+    ):
+        patch.setattr(flags, "FLAGS", flags.FlagValues())
+        patch.setattr(sys, "argv", [path, *arguments])
+        try:
+            command_line.run(recipe.main, recipe.define_flags)
+        except SystemExit as error:
+            code = error.code
+        finally:
+            logging.getLogger().handlers[:] = handlers
+    return code, errors.getvalue()
+
+
+def assert_refused(outcome, words):
+    code, errors = outcome
+    assert code == 2, errors
+    (line,) = [x for x in errors.splitlines() if x.startswith("error: ")]
+    assert line == errors.splitlines()[-1] and "Traceback" not in errors
+    for word in words:
+        assert word in line
+
+
+def tf_config(kind="worker", index=0, **cluster):
+    return json.dumps(
+        {
+            "cluster": cluster or {"worker": HOSTS},
+            "task": {"type": kind, "index": index},
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("", ["TF_CONFIG=''", "it must be like"]),
+        ("{'cluster': {}}", ["cannot be read", "it must be like"]),
+        ("[1, 2]", ["cannot be read"]),
+        ('{"task": {"type": "worker", "index": 0}}', ["'cluster'"]),
+        ('{"cluster": {"worker": ["a:1", "b:1"]}}', ["'task'"]),
+        (json.dumps({"cluster": HOSTS, "task": {}}), ["it must be like"]),
+        (tf_config(index=2), ["worker 2", "not in its cluster"]),
+        (tf_config(index=-1), ["worker -1", "not in its cluster"]),
+        (tf_config(index="first"), ["first", "it must be like"]),
+        (tf_config(kind="chief"), ["chief 0", "not in its cluster"]),
+        (tf_config(worker="127.0.0.1:2222"), ["once, as host:port"]),
+        (tf_config(worker=["127.0.0.1"]), ["once, as host:port"]),
+        (tf_config(worker=HOSTS[:1] * 2), ["once, as host:port"]),
+        (
+            tf_config(worker=HOSTS, ps=["127.0.0.1:2224"]),
+            ["tasks of type ps", "chief and worker"],
+        ),
+        (tf_config(kind="ps", ps=HOSTS, worker=HOSTS), ["type ps"]),
+        (tf_config(worker=HOSTS, evaluator=HOSTS[:1]), ["type evaluator"]),
+    ],
+)
+def test_tf_config_that_is_none(
+    pretraining, tmp_path, monkeypatch, text, words
+):
+    monkeypatch.setenv("TF_CONFIG", text)
+    out = tmp_path / "model"
+    assert_refused(
+        run_here([*pretraining(out), "--nodeterministic", WORKERS]),
+        ["TF_CONFIG", *words],
+    )
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        ([WORKERS], ["TF_CONFIG", "srun"]),
+        (
+            [WORKERS, "--all_reduce_alg=hierarchical_copy"],
+            ["hierarchical_copy", "multi_worker_mirrored", "auto, nccl, ring"],
+        ),
+        (
+            ["--distribution_strategy=mirrored", "--all_reduce_alg=ring"],
+            ["ring is not for", "mirrored", "nccl, hierarchical_copy"],
+        ),
+        (["--all_reduce_alg=nccl"], ["nccl is not for", "one_device"]),
+        (["--distribution_strategy=ps"], ["--distribution_strategy", "ps"]),
+        (["--num_gpus=3"], ["--num_gpus=3", "0 GPU(s)", "smaller"]),
+        (["--num_gpus=-1"], ["--num_gpus"]),
+        (["--tpu=local"], ["--tpu is for", "--distribution_strategy=tpu"]),
+        (
+            ["--distribution_strategy=tpu", "--num_gpus=1"],
+            ["--num_gpus is not for"],
+        ),
+        (
+            ["--train_batch_size=10", "--gradient_accumulation_steps=4"],
+            ["--train_batch_size 10", "4 accumulation", "multiple of 4"],
+        ),
+        (["--output_dir=gs://bucket/model"], ["gs://bucket/model", "path"]),
+    ],
+)
+def test_devices_that_do_not_fit(
+    pretraining, tmp_path, monkeypatch, given, words
+):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    monkeypatch.chdir(tmp_path)
+    out = tmp_path / "model"
+    command = [*pretraining(out), "--nodeterministic", *given]
+    assert_refused(run_here(command), words)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_batch_that_workers_cannot_share(launcher, pretraining, tmp_path):
+    """Both say so, and neither waits for the other."""
+    command = pretraining(tmp_path / "model", WORKERS, "--train_batch_size=9")
+    for worker in launcher.start_workers(*command):
+        words = "--train_batch_size 9 is not divisible by 2 replica(s)"
+        assert words in worker.refusal()
+    assert not (tmp_path / "model").exists()
+
+
+def test_no_tpu(tmp_path):
+    """In a process of its own: TensorFlow connects once."""
+    script = textwrap.dedent(
+        """
+        import tensorflow as tf
+        import albert
+        from albert.training import distribution
+        for tpu in (None, "local", "no-such-tpu", "grpc://127.0.0.1:1"):
+            try:
+                distribution.get_strategy("tpu", tpu=tpu)
+            except albert.UserError as error:
+                print(error)
+        """
+    )
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert time.monotonic() - start < 120.0
+    lines = done.stdout.splitlines()
+    names = ("", "local", "no-such-tpu", "grpc://127.0.0.1:1")
+    for line, tpu in zip(lines, names, strict=True):
+        assert line.startswith(f"--tpu={tpu}: no TPU can be used (")
+        assert "--tpu=local" in line and "--tpu_zone" in line
