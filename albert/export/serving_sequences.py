@@ -73,12 +73,15 @@ def call_in_parts(call, inputs):
 
     Args:
       call: function of a dict of tensors to a dict of tensors.
-      inputs: dict of tensors [N, …].
+      inputs: dict of tensors [N, S].
 
     Returns:
       dict of tensors [N, …].
     """
     total = tf.shape(inputs["input_ids"])[0]
+    # The model cannot do with none.
+    padding = [[0, tf.maximum(1 - total, 0)], [0, 0]]
+    inputs = {name: tf.pad(value, padding) for name, value in inputs.items()}
 
     def part(begin):
         end = begin + _SEQUENCES_AT_A_TIME
@@ -101,4 +104,4 @@ def call_in_parts(call, inputs):
         (tf.constant(_SEQUENCES_AT_A_TIME), first),
         shape_invariants=(tf.TensorShape([]), shapes),
     )
-    return outputs
+    return {name: value[:total] for name, value in outputs.items()}

@@ -102,6 +102,7 @@ def test_twenty_kills(inputs, pretraining, launcher, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_sigterm_while_training(inputs, pretraining, launcher, tmp_path):
     flags = [
         "--num_train_steps=400",

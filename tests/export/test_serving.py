@@ -206,6 +206,9 @@ def answers(models, tmp_path_factory):
         ("span_v1", "answer"): spans,
         ("span_v1_negative", "answer"): spans,
         ("span_v2", "answer"): spans,
+        ("span_v1", "answer", "alone"): {"question": ["?"], "context": [""]},
+        ("span_v2", "answer", "alone"): {"question": ["?"], "context": [""]},
+        ("tagging", "text", "alone"): {"text": [""]},
         ("pretraining", "fill_mask"): {"text": MASKED},
         ("pretraining", "embeddings"): {"text": TEXTS},
         ("encoder", "serving_default"): {"text": TEXTS},
@@ -215,7 +218,7 @@ def answers(models, tmp_path_factory):
         input=json.dumps(
             [
                 (str(place / model), signature, inputs)
-                for (model, signature), inputs in requests.items()
+                for (model, signature, *_), inputs in requests.items()
             ]
         ),
         capture_output=True,
@@ -332,6 +335,9 @@ class TestTagging:
         assert all(tag in TAGS for tag in found["tags"][1])
         assert found["tags"][0] == [""] * 10
 
+    def test_no_words(self, answers):
+        assert answers["tagging", "text", "alone"]["tags"] == [[]]
+
 
 class TestSpans:
     @pytest.mark.parametrize("name", ["span_v1", "span_v1_negative", "span_v2"])
@@ -398,6 +404,15 @@ class TestSpans:
             assert abs(found["score"][index] - score) < TOLERANCE
             difference = abs(found["probability"][index] - answer.probability)
             assert difference < TOLERANCE
+
+    @pytest.mark.parametrize("name", ["span_v1", "span_v2"])
+    def test_nothing_to_read(self, answers, name):
+        found = answers[name, "answer", "alone"]
+        assert found["answer"] == [""]
+        assert found["score"] == [-1e6]
+        assert found["start"] == found["end"] == found["probability"] == [0]
+        if name == "span_v2":
+            assert found["null_score"] == [decoding.NO_SPAN_NULL_SCORE]
 
 
 class TestPretraining:
