@@ -200,10 +200,14 @@ def test_flags_in_the_text_exist():
 
 def test_files_and_links_exist():
     for text in (README, CONTRIBUTING):
+        text = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
         for link in re.findall(r"\]\((?!https?:|#)([^)]+)\)", text):
             assert (ROOT / link).exists(), link
         headings = re.findall(r"^#+ (.+)$", text, re.M)
-        anchors = {heading.lower().replace(" ", "-") for heading in headings}
+        anchors = {
+            re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+            for heading in headings
+        }
         assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= anchors
         for code in re.findall(r"`([^`\n]+)`", text):
             if re.match(r"(albert|data|docs|tests|benchmarks)/", code):

@@ -310,7 +310,8 @@ def test_what_is_used_is_printed(trained):
         "train: 101 examples, longest ",
         "settings of tsv, ",
         "--dropout_prob=0.1 --classifier_dropout=0.1 --num_warmup_steps=0",
-        "101 examples; 4 steps are 0.198 epochs; global batch 5 = 1 replica",
+        "101 examples; 4 steps are 0.198 epochs",
+        "global batch 5 = 1 replica(s) (CPU:0) x 1 accumulation step(s) x 5",
         "pretrained/model.ckpt-best; new: classifier/output_bias, "
         "classifier/output_weights; not used: cls/predictions/output_bias",
     ):

@@ -42,7 +42,9 @@ class GraphNormalizer(tf.Module):
     def __init__(self, lower_case):
         super().__init__()
         self.lower_case = lower_case
-        white, decomposed, self._characters = _decompositions()
+        white, decomposed, characters = _decompositions()
+        # Made here, or each trace would have its own.
+        self._characters = tf.constant(characters)
         self._white = CodePointTable(white)
         self._decomposed = CodePointTable(decomposed)
         if lower_case:

@@ -20,7 +20,7 @@ from sentencepiece import sentencepiece_model_pb2
 
 from albert.errors import UserError
 from albert.export.graph_tokenizer_tables import CodePointTable
-from albert.export.graph_tokenizer_tables import code_point_values
+from albert.export.graph_tokenizer_tables import code_point_marks
 from albert.export.graph_tokenizer_tables import repeat
 
 PieceType = sentencepiece_model_pb2.ModelProto.SentencePiece
@@ -78,7 +78,7 @@ class GraphPieces(tf.Module):
             if piece.type in (PieceType.NORMAL, PieceType.USER_DEFINED)
         }
         characters = set("".join(known))
-        self._known = CodePointTable(code_point_values(characters, 1))
+        self._known = CodePointTable(code_point_marks(characters))
         # Characters that are no piece, and one that stands for all the rest.
         self._stand_in = next(
             code for code in _PRIVATE_USE if chr(code) not in characters

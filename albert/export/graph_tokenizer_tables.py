@@ -86,19 +86,18 @@ def repeat(values, lengths):
     return tf.gather(values, tf.cumsum(steps)[:-1])
 
 
-def code_point_values(characters, value):
-    """Returns ``value`` for some characters and 0 for others.
+def code_point_marks(characters):
+    """Returns 1 for some characters and 0 for others.
 
     Args:
       characters: iterable of str.
-      value: int.
 
     Returns:
       int32 [sys.maxunicode + 1].
     """
-    values = np.zeros(sys.maxunicode + 1, np.int32)
-    values[list(map(ord, characters))] = value
-    return values
+    marks = np.zeros(sys.maxunicode + 1, np.int32)
+    marks[list(map(ord, characters))] = 1
+    return marks
 
 
 def all_characters():

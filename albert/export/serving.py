@@ -51,6 +51,7 @@ import albert
 from albert import model_directory
 from albert.interchange.destination import check_new
 from albert.interchange.destination import new_directory
+from albert.tasks import trained_model
 
 METADATA_FILE = "metadata.json"
 _SPANS = ("span_v1", "span_v2")
@@ -163,8 +164,7 @@ def _load(source, max_seq_length):
 
     given = describe(source)
     if max_seq_length is None and given.config is not None:
-        described = litert_models.trained_model.read_description(source)
-        max_seq_length = described.get(
+        max_seq_length = trained_model.read_description(source).get(
             "max_seq_length", given.config.max_position_embeddings
         )
     what = "task"

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from albert.export.graph_tokenizer_tables import CodePointTable
 from albert.export.graph_tokenizer_tables import all_characters
-from albert.export.graph_tokenizer_tables import code_point_values
+from albert.export.graph_tokenizer_tables import code_point_marks
 from albert.export.serving_sequences import call_in_parts
 from albert.export.serving_sequences import first_of_rows
 from albert.export.serving_sequences import make_inputs
@@ -67,13 +67,10 @@ class _Tagger(tf.Module):
             ]
         )
         self._punctuation = CodePointTable(
-            code_point_values(
-                (
-                    character
-                    for character in all_characters()
-                    if unicodedata.category(character)[0] == "P"
-                ),
-                1,
+            code_point_marks(
+                character
+                for character in all_characters()
+                if unicodedata.category(character)[0] == "P"
             )
         )
 

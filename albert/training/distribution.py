@@ -318,7 +318,7 @@ def _cluster_resolver(num_gpus):
     raise UserError(
         "--distribution_strategy=multi_worker_mirrored needs the addresses of "
         "the workers: set TF_CONFIG, or start this with srun; see README, "
-        '"Many machines"'
+        '"Many devices, many machines"'
     )
 
 
