@@ -89,7 +89,7 @@ def write_model(directory, kind, model):
 
 
 # Three conversions each; the graphs of two are almost those of others.
-SLOW = ("regression", "span_v1")
+SLOW = ("regression", "multiple_choice", "tagging", "span_v1", "encoder")
 
 
 @pytest.fixture(

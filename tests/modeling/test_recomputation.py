@@ -141,6 +141,7 @@ def peak_megabytes(recompute_layers, jit_compile):
     return float(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_less_memory_is_taken(jit_compile):
     # 24 layers keep at least 24 x 13 x 128 x 1024 floats: 156 MiB.

@@ -174,6 +174,7 @@ def assert_fits_a_tpu(concrete_function):
                 assert output.shape.is_fully_defined(), operation
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_step_compiles_and_gives_the_same(name):
     loop, batch = make_loop(name)
