@@ -202,7 +202,8 @@ def test_the_code_of_a_page_runs(exported, page):
     if page == "encoder.md":
         assert "(1, 29, 22)" in output
         losses = output.splitlines()[-1].split()[1:]
-        assert len(losses) == 3
-        assert float(losses[-1]) < float(losses[0])
+        # Three examples: that training helps is tested above.
+        assert len(set(map(float, losses))) == 3
+        assert all(0.0 < float(loss) < 10.0 for loss in losses)
     else:
         assert "'vocab_size': 2000" in output
