@@ -38,7 +38,7 @@ _RETRYABLE = 138
 # TensorFlow's lines about itself: before absl::InitializeLog() they are
 # written whatever TF_CPP_MIN_LOG_LEVEL says.
 _START_NOISE = "WARNING: All log messages before absl::InitializeLog|I[0-9]{4} "
-_NO_GPU_NOISE = "E[0-9]{4} .*failed call to cuInit"
+_NO_GPU_NOISE = "(E[0-9]{4}|[-0-9]+ [0-9:.]+: E) .*failed call to cuInit"
 
 
 def run(main, define_flags, positional=()):
