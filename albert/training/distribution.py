@@ -6,9 +6,6 @@ batches and computes its own rows of each: what is learned does not depend on
 how many devices or workers there are.
 """
 
-import json
-import os
-import re
 import signal
 import socket
 import threading
@@ -17,6 +14,7 @@ import tensorflow as tf
 
 from albert.errors import UserError
 from albert.errors import WorkerLostError
+from albert.training import cluster
 
 # What a collective operation raises when another worker is gone.
 _CONNECTION_ERRORS = (
@@ -142,9 +140,9 @@ def distribute(strategy, dataset):
         def give_shapes(batch):
             return {
                 name: tf.ensure_shape(
-                    value, [spec.shape[0] // replicas, *spec.shape[1:]]
+                    batch[name], [spec.shape[0] // replicas, *spec.shape[1:]]
                 )
-                for name, (value, spec) in _zip(batch, dataset.element_spec)
+                for name, spec in dataset.element_spec.items()
             }
 
         return (
@@ -289,7 +287,7 @@ def _logical_devices(kind):
 
 
 def _multi_worker_strategy(all_reduce_alg, num_gpus):
-    resolver = _cluster_resolver(num_gpus)
+    resolver = cluster.find_resolver(num_gpus)
     options = tf.distribute.experimental.CommunicationOptions(
         implementation=_COMMUNICATION[all_reduce_alg]
     )
@@ -307,86 +305,6 @@ def _multi_worker_strategy(all_reduce_alg, num_gpus):
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
     return strategy
-
-
-def _cluster_resolver(num_gpus):
-    if "TF_CONFIG" in os.environ:
-        _check_tf_config(os.environ["TF_CONFIG"])
-        return tf.distribute.cluster_resolver.TFConfigClusterResolver()
-    if "SLURM_STEP_NUM_TASKS" in os.environ:
-        return _slurm_resolver(num_gpus)
-    raise UserError(
-        "--distribution_strategy=multi_worker_mirrored needs the addresses of "
-        "the workers: set TF_CONFIG, or start this with srun; see README, "
-        '"Many devices, many machines"'
-    )
-
-
-def _slurm_resolver(num_gpus):
-    """Returns the workers of a SLURM step, a task each.
-
-    Their addresses only: SLURM gives each task its GPUs (--gpus-per-task),
-    and the resolver would divide by a number that a machine without any has.
-    """
-    resolvers = tf.distribute.cluster_resolver
-    try:
-        slurm = resolvers.SlurmClusterResolver(
-            gpus_per_node=int(os.environ["SLURM_STEP_NUM_TASKS"]),
-            gpus_per_task=1,
-            auto_set_gpu=False,
-        )
-        cluster = slurm.cluster_spec()
-        task_type, task_id = slurm.get_task_info()
-    except (RuntimeError, ValueError, KeyError) as error:
-        raise UserError(
-            f"SLURM does not say where its tasks run ({error}): start this "
-            "with srun, or set TF_CONFIG"
-        ) from error
-    return resolvers.SimpleClusterResolver(
-        cluster,
-        task_type=task_type,
-        task_id=task_id,
-        num_accelerators={"GPU": num_gpus},
-        rpc_layer="grpc",
-    )
-
-
-def _check_tf_config(text):
-    """Refuses a TF_CONFIG that TensorFlow would misread or wait on for ever."""
-    example = (
-        """it must be like {"cluster": {"worker": ["host1:2222", """
-        """"host2:2222"]}, "task": {"type": "worker", "index": 0}}"""
-    )
-    try:
-        value = json.loads(text)
-        cluster, task = value["cluster"], value["task"]
-        kind, index = task["type"], int(task["index"])
-        sizes = {name: len(hosts) for name, hosts in cluster.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"TF_CONFIG={text!r} cannot be read "
-            f"({type(error).__name__}: {error}): {example}"
-        ) from None
-    others = sorted(set(sizes) - {"chief", "worker"})
-    if others:
-        raise UserError(
-            f"TF_CONFIG has tasks of type {', '.join(others)}: only chief and "
-            "worker take part in training"
-        )
-    addresses = [address for hosts in cluster.values() for address in hosts]
-    if len(set(addresses)) < len(addresses) or not all(
-        re.fullmatch(r"[^\s:/]+:\d+|\[\S+\]:\d+", str(address))
-        for address in addresses
-    ):
-        raise UserError(
-            f"TF_CONFIG={text!r} must name each worker once, as host:port: "
-            f"{example}"
-        )
-    if not 0 <= index < sizes.get(kind, 0):
-        raise UserError(
-            f"TF_CONFIG says that this is {kind} {index}, which is not in its "
-            f"cluster: {example}"
-        )
 
 
 def _tpu_strategy(tpu, zone, project):
@@ -429,9 +347,3 @@ def _task(strategy):
     if kind == "worker" and "chief" in resolver.cluster_spec().jobs:
         index += 1
     return kind, index
-
-
-def _zip(*dicts):
-    return {
-        name: tuple(each[name] for each in dicts) for name in dicts[0]
-    }.items()
