@@ -4,6 +4,9 @@ DEMO := demo
 BIN := .venv/bin
 PEERS := .venv-peers
 OLDEST := .venv-oldest
+# A file of tests is one process's: its tests share models. Each takes up to
+# 8 GB, hence the limit.
+PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 .PHONY: demo test test-slow test-oldest test-peers lint format setup clean-demo
 
@@ -63,14 +66,14 @@ clean-demo:
 	rm -rf $(DEMO)
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 test-slow: setup
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest $(PARALLEL) -m slow
 
 # With TensorFlow 2.20, the oldest that is supported and the newest for TPUs.
 test-oldest: $(OLDEST)/.installed
-	$(OLDEST)/bin/python -m pytest
+	$(OLDEST)/bin/python -m pytest $(PARALLEL)
 
 $(OLDEST)/.installed: requirements.txt requirements-tensorflow-2.20.txt \
     pyproject.toml
@@ -85,7 +88,7 @@ $(OLDEST)/.installed: requirements.txt requirements-tensorflow-2.20.txt \
 
 # With torch, transformers and keras-hub, in an environment of their own.
 test-peers: $(PEERS)/.installed
-	$(PEERS)/bin/python -m pytest tests/peers
+	$(PEERS)/bin/python -m pytest $(PARALLEL) tests/peers
 
 $(PEERS)/.installed: requirements.txt requirements-peers.txt pyproject.toml
 	$(PYTHON) -m venv $(PEERS)
