@@ -18,6 +18,7 @@ import os
 import shutil
 
 from absl import flags
+from absl import logging
 
 from albert import command_line
 from albert.errors import UserError
@@ -142,6 +143,8 @@ def main(fv, source, destination):
         )
     options = find_options(fv)
     with replaced(source, destination, fv.overwrite):
+        # TensorFlow's lines about what it writes.
+        logging.set_verbosity(logging.WARNING)
         command_line.load_tensorflow()
         if fv.format in ("google", "huggingface", "kerashub"):
             lines = _convert(source, destination, fv.format)

@@ -172,7 +172,8 @@ class TestProgram:
             str(tmp_path / "none"), str(tmp_path / "new"), "--format=serving"
         )
         assert found.returncode == 2
-        assert "no such checkpoint" in found.stderr.splitlines()[-1]
+        assert "no such checkpoint" in found.stderr
+        assert found.stderr.count("\n") == 1
         assert os.listdir(tmp_path) == []
 
     def test_flags_do_not_load_tensorflow(self):
