@@ -15,6 +15,7 @@ from albert.modeling.dense import Dense
 from albert.modeling.embeddings import Embeddings
 from albert.modeling.feed_forward import FeedForward
 from albert.modeling.recomputation import recompute
+from albert.modeling.shared_weights import SharedWeights
 
 
 @keras.saving.register_keras_serializable(package="albert")
@@ -119,19 +120,22 @@ class AlbertEncoder(keras.Model):
             1.0 - tf.cast(input_mask, tf.float32)[:, tf.newaxis, tf.newaxis, :]
         ) * MASKED_SCORE  # [B, 1, 1, S]
 
-        attention_weights = _step_weights(self.attentions)
-        ffn_weights = _step_weights(self.feed_forwards)
+        layers = config.num_hidden_layers
+        attention_groups = _groups(config.num_attention_groups, layers)
+        ffn_groups = _groups(config.num_ffn_groups, layers)
+        attention_weights = _shared(self.attentions, attention_groups, training)
+        ffn_weights = _shared(self.feed_forwards, ffn_groups, training)
         layer_outputs = []
-        for layer in range(config.num_hidden_layers):
-            a = layer * config.num_attention_groups // config.num_hidden_layers
-            f = layer * config.num_ffn_groups // config.num_hidden_layers
+        for a, f in zip(attention_groups, ffn_groups, strict=True):
             for j in range(config.inner_group_num):
+                hidden, of_attention = attention_weights[a][j].take(hidden)
+                hidden, of_ffn = ffn_weights[f][j].take(hidden)
                 hidden = self._apply_layer(
                     self.attentions[a][j],
                     self.feed_forwards[f][j],
                     hidden,
                     mask_scores,
-                    (attention_weights[a][j], ffn_weights[f][j]),
+                    (of_attention, of_ffn),
                     training,
                 )
                 layer_outputs.append(
@@ -177,5 +181,19 @@ class AlbertEncoder(keras.Model):
         return {**super().get_config(), "config": self.config.to_dict()}
 
 
-def _step_weights(groups):
-    return [[layer.step_weights() for layer in group] for group in groups]
+def _groups(number, layers):
+    """The group of each layer: list of int. Neighbours share one."""
+    return [layer * number // layers for layer in range(layers)]
+
+
+def _shared(groups, group_of_layer, training):
+    """``SharedWeights`` for each inner layer of each group: list of lists."""
+    return [
+        [
+            SharedWeights(
+                layer.step_weights(), group_of_layer.count(index), training
+            )
+            for layer in group
+        ]
+        for index, group in enumerate(groups)
+    ]
