@@ -11,6 +11,7 @@ import socket
 import threading
 
 import tensorflow as tf
+from absl import logging
 
 from albert.errors import UserError
 from albert.errors import WorkerLostError
@@ -290,6 +291,11 @@ def _multi_worker_strategy(all_reduce_alg, num_gpus):
     resolver = cluster.find_resolver(num_gpus)
     options = tf.distribute.experimental.CommunicationOptions(
         implementation=_COMMUNICATION[all_reduce_alg]
+    )
+    addresses = resolver.cluster_spec().as_dict().values()
+    logging.info(
+        "waiting until all workers are there: %s",
+        ", ".join(address for each in addresses for address in each),
     )
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy(

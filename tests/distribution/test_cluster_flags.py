@@ -180,3 +180,27 @@ def test_no_tpu(tmp_path):
     for line, tpu in zip(lines, names, strict=True):
         assert line.startswith(f"--tpu={tpu}: no TPU can be used (")
         assert "--tpu=local" in line and "--tpu_zone" in line
+
+
+def test_a_worker_says_whom_it_waits_for(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", tf_config())
+    script = textwrap.dedent(
+        """
+        from absl import logging
+        logging.set_verbosity(logging.INFO)
+        from albert.training import distribution
+        distribution.get_strategy("multi_worker_mirrored")
+        """
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    ) as process:
+        for line in process.stderr:
+            if "waiting until all workers are there" in line:
+                break
+        assert line.endswith(f": {', '.join(HOSTS)}\n")
+        assert process.poll() is None
+        process.kill()
