@@ -94,6 +94,26 @@ def write_description(directory, config, tokenizer):
     write_json(os.path.join(directory, TOKENIZER_SETTINGS_FILE), settings)
 
 
+def read_run(directory):
+    """Returns the settings that a model was trained with: dict.
+
+    It is empty where they are not known.
+
+    Raises:
+      UserError: the file is damaged.
+    """
+    return _read_if_there(directory, RUN_FILE)
+
+
+def read_evaluation(directory):
+    """Returns what ``write_evaluation`` wrote: dict, empty where nothing did.
+
+    Raises:
+      UserError: the file is damaged.
+    """
+    return _read_if_there(directory, EVALUATION_FILE)
+
+
 def check_writable(directory):
     """Refuses a place where a model directory cannot be written.
 
@@ -131,11 +151,8 @@ def check_run(directory, config, settings):
     Raises:
       UserError: naming what differs.
     """
-    there = {}
-    path = os.path.join(directory, RUN_FILE)
-    if os.path.exists(path):
-        there = _read_json_object(path)
-    elif os.path.exists(os.path.join(directory, CONFIG_FILE)):
+    there = read_run(directory)
+    if not there and os.path.exists(os.path.join(directory, CONFIG_FILE)):
         raise UserError(
             f"{directory} holds a model that was not trained there (it has "
             f"no {RUN_FILE}): use another --output_dir; --init_checkpoint "
@@ -160,6 +177,11 @@ def check_run(directory, config, settings):
         )
 
 
+def _read_if_there(directory, name):
+    path = os.path.join(directory, name)
+    return _read_json_object(path) if os.path.exists(path) else {}
+
+
 def _read_json_object(path):
     try:
         with open(path, encoding="utf-8") as file:
@@ -167,12 +189,11 @@ def _read_json_object(path):
     except ValueError as error:
         raise UserError(
             f"{path}: not valid JSON ({error}): restore it, or use another "
-            "--output_dir"
+            "directory"
         ) from None
     if not isinstance(value, dict):
         raise UserError(
-            f"{path}: not a JSON object: restore it, or use another "
-            "--output_dir"
+            f"{path}: not a JSON object: restore it, or use another directory"
         )
     return value
 

@@ -125,10 +125,10 @@ def export(
         raise UserError(f"--batch_size {batch_size}: it must be at least 1")
     check_new(destination)
     from albert.export import litert_conversion
-    from albert.export import litert_models
     from albert.export import litert_verification
+    from albert.export import source_models
 
-    loaded = litert_models.load(source, model, max_seq_length)
+    loaded = source_models.load(source, model, max_seq_length)
     examples = litert_verification.make_examples(
         loaded, texts or litert_verification.TEXTS
     )

@@ -2,7 +2,6 @@
 """What a model directory knows about its model, for the page about it."""
 
 import dataclasses
-import json
 import os
 import re
 
@@ -103,7 +102,7 @@ def read_phases(directory):
     seen = set()
     while os.path.isdir(directory) and os.path.realpath(directory) not in seen:
         seen.add(os.path.realpath(directory))
-        settings = _read(directory, model_directory.RUN_FILE)
+        settings = model_directory.read_run(directory)
         if not settings:
             break
         phases.insert(0, TrainingPhase(settings, _records(settings)))
@@ -125,7 +124,7 @@ def read_metrics(directory):
       (str or None, list): the checkpoint's name, and (metric, value, value of
       the baseline or None) for each number.
     """
-    results = _read(directory, model_directory.EVALUATION_FILE)
+    results = model_directory.read_evaluation(directory)
     baseline = results.get("baseline", {})
     # Runs of pretraining have the baseline beside the metrics.
     prefix = "word_frequency_"
@@ -148,16 +147,3 @@ def _records(settings):
         return {}
     found = [entry for entry in find_metadata(files) if entry]
     return found[0][1] if found else {}
-
-
-def _read(directory, name):
-    path = os.path.join(directory, name)
-    if not os.path.exists(path):
-        return {}
-    try:
-        with open(path, encoding="utf-8") as file:
-            return dict(json.load(file))
-    except (ValueError, TypeError) as error:
-        raise UserError(
-            f"{path}: not a JSON object ({error}): restore it, or remove it"
-        ) from None

@@ -159,7 +159,7 @@ def export(
 
 def _load(source, max_seq_length):
     """Returns the ``SourceModel``."""
-    from albert.export import litert_models
+    from albert.export import source_models
     from albert.interchange.sources import describe
 
     given = describe(source)
@@ -172,7 +172,7 @@ def _load(source, max_seq_length):
         os.path.join(source, model_directory.TASK_FILE)
     ):
         what = "encoder"
-    return litert_models.load(source, what, max_seq_length)
+    return source_models.load(source, what, max_seq_length)
 
 
 def _signatures(loaded, tokenizer, top, null_score_diff_threshold):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A model that was trained for a task before: where it is, and which task."""
 
-import json
 import os
 
 from albert import model_directory
@@ -74,7 +73,7 @@ def find_best(paths, metric):
     """
     scores = []
     for path in paths:
-        results = _read(path, model_directory.EVALUATION_FILE)
+        results = model_directory.read_evaluation(path)
         if metric not in results:
             return 0
         scores.append(results[metric])
@@ -83,21 +82,7 @@ def find_best(paths, metric):
 
 def read_seed(path, default):
     """Returns the seed that a model was trained with, if it says so."""
-    return _read(path, model_directory.RUN_FILE).get("seed", default)
-
-
-def _read(directory, name):
-    """Returns a JSON object of a model directory; empty where there is none."""
-    path = os.path.join(directory, name)
-    if not os.path.exists(path):
-        return {}
-    try:
-        with open(path, encoding="utf-8") as file:
-            return dict(json.load(file))
-    except (ValueError, TypeError) as error:
-        raise UserError(
-            f"{path}: not a JSON object ({error}): restore it, or remove it"
-        ) from None
+    return model_directory.read_run(path).get("seed", default)
 
 
 def check_task(task, path, description):

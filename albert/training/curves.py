@@ -7,12 +7,11 @@ Several directories are phases of one training, drawn one after another.
 """
 
 import glob
-import json
 import os
 
 from albert import command_line
 from albert.errors import UserError
-from albert.model_directory import EVALUATION_FILE
+from albert.model_directory import read_evaluation
 
 # What is logged besides the metrics of the objective or the task.
 _NOT_METRICS = {
@@ -74,7 +73,7 @@ def draw(path, directories):
         unused.set_axis_off()
     offset = 0
     for directory, train, held_out in phases:
-        baseline = _read_baseline(directory)
+        baseline = read_evaluation(directory).get("baseline", {})
         last = max(values[-1][0] for values in train.values())
         for name, axis in axes.items():
             for values, style in (
@@ -112,14 +111,6 @@ def _read_phase(directory):
             "directory that was trained"
         )
     return train, held_out
-
-
-def _read_baseline(directory):
-    path = os.path.join(directory, EVALUATION_FILE)
-    if not os.path.exists(path):
-        return {}
-    with open(path, encoding="utf-8") as file:
-        return json.load(file).get("baseline", {})
 
 
 def main(fv, path, directories):

@@ -251,7 +251,7 @@ def test_metrics_and_their_baselines(tmp_path):
         ],
     )
     write(tmp_path, {"eval_results.json": b"[1"})
-    with pytest.raises(UserError, match="eval_results.json: not a JSON object"):
+    with pytest.raises(UserError, match="eval_results.json: not valid JSON"):
         read_metrics(path)
     (tmp_path / "eval_results.json").unlink()
     assert read_metrics(path) == (None, [])

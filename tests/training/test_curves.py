@@ -50,3 +50,11 @@ def test_a_directory_without_events_is_named(tmp_path):
     with pytest.raises(UserError, match="no TensorBoard events"):
         curves.draw(str(tmp_path / "curves.png"), [str(tmp_path)])
     assert not (tmp_path / "curves.png").exists()
+
+
+def test_a_damaged_evaluation_is_named(tmp_path):
+    write_run(tmp_path, [8.0, 6.5, 4.0])
+    (tmp_path / "eval_results.json").write_text('{"baseline": {')
+    with pytest.raises(UserError, match="eval_results.json: not valid JSON"):
+        curves.draw(str(tmp_path / "curves.png"), [str(tmp_path)])
+    assert not (tmp_path / "curves.png").exists()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The models that become .tflite files: their inputs and outputs.
+"""The models that are exported: what is loaded, their inputs and outputs.
 
 Letters: S positions, C choices, P masked positions, V vocabulary, H width.
 """
