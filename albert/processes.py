@@ -5,15 +5,13 @@ import collections
 import concurrent.futures
 import contextlib
 import multiprocessing
-import multiprocessing.connection
 import os
+import queue
 import signal
 import threading
+import traceback
 
 from albert.errors import UserError
-
-# What the functions of this process work with; set in worker processes.
-_context = None
 
 
 def available_cores():
@@ -46,20 +44,41 @@ class ProcessPool:
         if num_workers == 1:
             self._own_context = make_context()
             return
+        # A pipe of its own for each: one that all share is blocked for ever
+        # by a process that is killed while it writes, as
+        # concurrent.futures.ProcessPoolExecutor's is.
+        self._idle = queue.SimpleQueue()
+        self._connections, self._processes = [], []
         # Fresh processes: a forked one would inherit threads' locks.
-        self._executor = concurrent.futures.ProcessPoolExecutor(
-            num_workers,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_start_worker,
-            initargs=(make_context,),
-        )
+        spawn = multiprocessing.get_context("spawn")
+        for _ in range(num_workers):
+            here, there = spawn.Pipe()
+            process = spawn.Process(
+                target=_work, args=(there, make_context), daemon=True
+            )
+            process.start()
+            # The process has the only other end: when it dies, this end says
+            # so; when this process dies, that one does.
+            there.close()
+            self._processes.append(process)
+            self._connections.append(here)
+            self._idle.put(here)
+        self._executor = concurrent.futures.ThreadPoolExecutor(num_workers)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
-        if self._executor is not None:
-            self._executor.shutdown(wait=True, cancel_futures=True)
+        if self._executor is None:
+            return
+        for process in self._processes:
+            process.terminate()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        for connection, process in zip(
+            self._connections, self._processes, strict=True
+        ):
+            connection.close()
+            process.join()
 
     def map(self, function, items):
         """Yields ``function(context, item)`` for each item, in order.
@@ -68,44 +87,55 @@ class ProcessPool:
 
         Raises:
           UserError: a process died.
-          Exception: what ``function`` raised.
+          Exception: what ``function``, or making the context, raised.
         """
         if self._executor is None:
             for item in items:
                 yield function(self._own_context, item)
             return
         pending = collections.deque()
-        try:
-            for item in items:
-                pending.append(self._executor.submit(_call, function, item))
-                if len(pending) >= 2 * self._num_workers:
-                    yield pending.popleft().result()
-            while pending:
+        for item in items:
+            pending.append(self._executor.submit(self._ask, function, item))
+            if len(pending) >= 2 * self._num_workers:
                 yield pending.popleft().result()
-        except concurrent.futures.process.BrokenProcessPool as error:
+        while pending:
+            yield pending.popleft().result()
+
+    def _ask(self, function, item):
+        """Has an idle process do it; runs in a thread for each process."""
+        connection = self._idle.get()
+        try:
+            connection.send((function, item))
+            error, result = connection.recv()
+        except (EOFError, OSError):
             raise UserError(
                 "a worker process was killed (out of memory?): try again "
                 f"with fewer than --num_workers={self._num_workers}"
-            ) from error
+            ) from None
+        finally:
+            self._idle.put(connection)
+        if error is not None:
+            raise error
+        return result
 
 
-def _start_worker(make_context):
-    global _context
+def _work(connection, make_context):
     # Ctrl-C reaches the whole process group; the parent ends the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _context = make_context()
-
-
-def _end_with_parent():
-    # A killed parent cannot tell its workers, which would wait for ever.
-    parent = multiprocessing.parent_process()
-    multiprocessing.connection.wait([parent.sentinel])
-    os._exit(1)
-
-
-def _call(function, item):
-    return function(_context, item)
+    context = None
+    with contextlib.suppress(EOFError, OSError):  # The parent is gone.
+        while True:
+            function, item = connection.recv()
+            try:
+                if context is None:
+                    context = make_context()
+                answer = None, function(context, item)
+            except Exception as error:
+                error.add_note(
+                    f"In a worker process:\n{traceback.format_exc()}"
+                )
+                answer = error, None
+            connection.send(answer)
 
 
 @contextlib.contextmanager

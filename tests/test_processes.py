@@ -3,6 +3,7 @@
 crosses to a process must be importable there."""
 
 import functools
+import multiprocessing.connection
 import operator
 import os
 
@@ -61,6 +62,16 @@ def test_errors_of_the_items_are_raised_here(num_workers):
         list(workers.map(operator.mul, items()))
 
 
+def test_errors_of_the_context_are_raised_here():
+    with (
+        pool(2, context="three") as workers,
+        pytest.raises(ValueError) as error,
+    ):
+        list(workers.map(operator.mul, [1]))
+    # Where in the process it was.
+    assert "Traceback" in error.value.__notes__[0]
+
+
 def test_death_of_a_process_is_told():
     with (
         pool(2, context=7) as workers,
@@ -71,3 +82,28 @@ def test_death_of_a_process_is_told():
 
 def _end(context, item):
     os._exit(item)
+
+
+def test_death_of_a_process_while_it_answers_is_told():
+    with (
+        pool(2) as workers,
+        pytest.raises(UserError, match="--num_workers=2"),
+    ):
+        list(workers.map(_end_in_the_middle_of_the_answer, range(3)))
+
+
+def _end_in_the_middle_of_the_answer(context, item):
+    def send_half(connection, data):
+        os.write(connection.fileno(), data[: len(data) // 2])
+        os._exit(item)
+
+    multiprocessing.connection.Connection._send = send_half
+    return list(range(100))
+
+
+def test_processes_end_with_the_pool():
+    with pool(2) as workers:
+        assert list(workers.map(operator.mul, [1])) == [3]
+        started = multiprocessing.active_children()
+        assert len(started) == 2
+    assert multiprocessing.active_children() == []

@@ -79,11 +79,29 @@ def dataset(steps=5):
 def train(loop, steps=5):
     iterator = iter(loop.distribute(dataset(steps)))
     history = loop.train(iterator, steps)
-    return [v.numpy() for v in loop.model.trainable_variables], history
+    return weights_of(loop), history
+
+
+def weights_of(loop):
+    return {name_of(v): v.numpy() for v in loop.model.trainable_variables}
+
+
+def name_of(variable):
+    # Without the model's own name, which Keras numbers.
+    return variable.path.partition("/")[-1]
 
 
 def difference(a, b):
-    return max(np.max(np.abs(x - y)) for x, y in zip(a, b, strict=True))
+    """Largest absolute difference of equally named arrays.
+
+    The loss does not depend on the bias of the keys, which moves by rounding.
+    """
+    assert a.keys() == b.keys()
+    return max(
+        np.max(np.abs(a[name] - b[name]))
+        for name in a
+        if not name.endswith("key/bias")
+    )
 
 
 def test_accumulation_gives_the_update_of_the_whole_batch():
@@ -107,8 +125,8 @@ def test_steps_per_loop_do_not_matter():
     loop = make_loop()
     iterator = iter(loop.distribute(dataset()))
     parts = [loop.train(iterator, count) for count in (2, 1, 2)]
-    weights = [v.numpy() for v in loop.model.trainable_variables]
-    assert difference(whole, weights) == 0.0
+    for name, weights in weights_of(loop).items():
+        assert np.array_equal(whole[name], weights), name
     for name in history:
         joined = np.concatenate([part[name] for part in parts])
         assert np.array_equal(joined, history[name]), name
@@ -139,8 +157,8 @@ def test_two_replicas_give_the_update_of_one_device(tmp_path):
         batches = t.dataset(3)
         a = loop.evaluate(loop.distribute(batches))
         single = t.make_loop()
-        for to, source in zip(single.model.weights, two):
-            to.assign(source)
+        for variable in single.model.trainable_variables:
+            variable.assign(two[t.name_of(variable)])
         b = single.evaluate(single.distribute(batches))
         print("evaluation", max(abs(a[n] - b[n]) for n in b))
         """
@@ -174,8 +192,8 @@ def test_replicas_draw_their_own_dropout():
         draw = tf.function(lambda: strategy.run(
             lambda: layer(tf.ones((7, 13)), training=True)))
         for _ in range(2):
-            a, b = strategy.experimental_local_results(draw())
-            print(int(tf.reduce_sum(tf.abs(a - b))), set(a.numpy().flat))
+            for mask in strategy.experimental_local_results(draw()):
+                print(*mask.numpy().astype(int).flat, sep="")
         """
     )
     done = subprocess.run(
@@ -185,9 +203,10 @@ def test_replicas_draw_their_own_dropout():
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    first, second = done.stdout.splitlines()
-    assert first != second
-    assert int(first.split()[0]) > 0
+    # Two replicas, twice: all are different.
+    masks = done.stdout.splitlines()
+    assert len(set(masks)) == len(masks) == 4
+    assert all(set(mask) == {"0", "2"} for mask in masks)
 
 
 def test_evaluation_counts_real_examples_only():
@@ -253,9 +272,10 @@ def test_without_sentence_order_its_weights_are_left_alone():
     word_embeddings = model.encoder.embeddings.word_embeddings.numpy()
     history = loop.train(iter(loop.distribute(dataset())), 5)
     assert "sentence_order_loss" not in history
-    assert difference(before, [v.numpy() for v in idle]) == 0.0
+    for variable, value in zip(idle, before, strict=True):
+        assert np.array_equal(variable, value)
     after = model.encoder.embeddings.word_embeddings.numpy()
-    assert difference([word_embeddings], [after]) > 0.0
+    assert not np.array_equal(word_embeddings, after)
 
 
 def test_a_batch_that_cannot_be_cut_evenly():
