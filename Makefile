@@ -48,7 +48,8 @@ demo: setup
 	$(BIN)/python -m albert.export $(DEMO)/classifier $(DEMO)/serving \
 	    --format=serving --overwrite
 	@echo 'In a process without this package:'
-	cd $(DEMO) && ../$(BIN)/python -I -c 'import tensorflow as tf; \
+	cd $(DEMO) && \
+	    TF_CPP_MIN_LOG_LEVEL=3 ../$(BIN)/python -I -c 'import tensorflow as tf; \
 	    import tensorflow_text; \
 	    model = tf.saved_model.load("serving"); \
 	    text = "The doctor came down the garden path to meet her."; \
