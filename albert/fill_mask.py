@@ -159,23 +159,11 @@ def hide_words(tokenizer, sentences, number, seed):
 def load(path):
     """Returns (model, tokenizer) of weights in any format with a tokenizer."""
     command_line.load_tensorflow()
-    from albert.interchange.sources import describe
+    from albert.interchange.sources import describe_complete
     from albert.interchange.weights import load_weights
     from albert.modeling.pretrainer import AlbertPretrainer
 
-    given = describe(path)
-    if given.config is None or given.tokenizer is None:
-        lacking = "tokenizer" if given.config else "configuration"
-        raise UserError(
-            f"{path}: comes without a {lacking}: give a directory that has it "
-            "beside the weights"
-        )
-    if given.tokenizer.vocabulary_size != given.config.vocab_size:
-        raise UserError(
-            f"{path}: vocab_size is {given.config.vocab_size}, but the "
-            f"tokenizer has {given.tokenizer.vocabulary_size} pieces: put the "
-            "files of one model there"
-        )
+    given = describe_complete(path)
     model = AlbertPretrainer(given.config)
     load_weights(model, path, fresh=("sentence_order", "pooler"))
     return model, given.tokenizer

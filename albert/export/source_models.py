@@ -7,7 +7,7 @@ Letters: S positions, C choices, P masked positions, V vocabulary, H width.
 import dataclasses
 
 from albert.errors import UserError
-from albert.interchange.sources import describe
+from albert.interchange.sources import describe_complete
 from albert.interchange.weights import load_weights
 from albert.modeling.classifier import AlbertClassifier
 from albert.modeling.encoder import AlbertEncoder
@@ -102,8 +102,7 @@ def load(path, model="task", max_seq_length=None):
     """
     if model not in MODELS:
         raise ValueError(f"model is {model!r}: it must be of {MODELS}")
-    given = describe(path)
-    _check_complete(path, given)
+    given = describe_complete(path)
     task = trained_model.read_description(path)
     length = _find_length(path, given.config, task, max_seq_length)
     kind = "encoder"
@@ -135,21 +134,6 @@ def load(path, model="task", max_seq_length=None):
         task=task if kind != "encoder" else {},
         labels=labels or None,
     )
-
-
-def _check_complete(path, given):
-    if given.config is None or given.tokenizer is None:
-        lacking = "tokenizer" if given.config else "configuration"
-        raise UserError(
-            f"{path}: comes without a {lacking}: give a directory that has it "
-            "beside the weights"
-        )
-    if given.tokenizer.vocabulary_size != given.config.vocab_size:
-        raise UserError(
-            f"{path}: vocab_size is {given.config.vocab_size}, but the "
-            f"tokenizer has {given.tokenizer.vocabulary_size} pieces: put the "
-            "files of one model there"
-        )
 
 
 def _find_length(path, config, task, max_seq_length):

@@ -79,6 +79,29 @@ def describe(path):
         )
 
 
+def describe_complete(path):
+    """Returns ``describe(path)`` of weights that can be used as they are.
+
+    Raises:
+      UserError: as ``describe``, and where there is no configuration or no
+        tokenizer, or they are not of one model.
+    """
+    given = describe(path)
+    if given.config is None or given.tokenizer is None:
+        lacking = "tokenizer" if given.config else "configuration"
+        raise UserError(
+            f"{path}: comes without a {lacking}: give a directory that has it "
+            "beside the weights"
+        )
+    if given.tokenizer.vocabulary_size != given.config.vocab_size:
+        raise UserError(
+            f"{path}: vocab_size is {given.config.vocab_size}, but the "
+            f"tokenizer has {given.tokenizer.vocabulary_size} pieces: put the "
+            "files of one model there"
+        )
+    return given
+
+
 def head_of(source):
     """Returns the head of a ``Source``, a key of ``names.HEADS``.
 
