@@ -120,12 +120,12 @@ def main(fv):
     command_line.load_tensorflow()
     import keras
 
-    from albert.interchange import checkpoint
+    from albert.interchange import tensor_bundle
     from albert.interchange.sources import describe
     from albert.interchange.weights import load_slots
     from albert.interchange.weights import load_weights
     from albert.modeling.pretrainer import AlbertPretrainer
-    from albert.records.reading import pretraining_dataset
+    from albert.records.pretraining_batches import pretraining_dataset
     from albert.records.record_set import RecordSet
     from albert.training import defaults
     from albert.training import distribution
@@ -330,7 +330,7 @@ def main(fv):
     if metrics is not None:
         model_directory.write_evaluation(
             fv.output_dir,
-            checkpoint.step_prefix(fv.output_dir, fv.num_train_steps),
+            tensor_bundle.step_prefix(fv.output_dir, fv.num_train_steps),
             metrics,
             baseline.metrics(),
         )

@@ -33,9 +33,9 @@ from albert import flags as shared_flags
 from albert import model_directory
 from albert.errors import UserError
 from albert.tasks import trained_model
-from albert.tasks.squad import metrics
+from albert.tasks.squad import answer_metrics
 from albert.tasks.squad import output
-from albert.tasks.squad import reading
+from albert.tasks.squad import squad_files
 from albert.tasks.task import Recipe
 from albert.text.documents import expand_files
 
@@ -130,7 +130,7 @@ def define_flags(fv):
     flags.DEFINE_enum(
         "language",
         None,
-        list(metrics.LANGUAGES),
+        list(answer_metrics.LANGUAGES),
         "How answers are compared: en by words, zh by characters. Default: "
         "the model's, else en.",
         flag_values=fv,
@@ -308,7 +308,7 @@ def main(fv):
         )
 
     def evaluate(decoded, threshold=fv.null_score_diff_threshold):
-        return metrics.evaluate(
+        return answer_metrics.evaluate(
             questions, decoded, threshold, settings["language"]
         )
 
@@ -334,7 +334,9 @@ def main(fv):
             data=data["train"],
             init_checkpoint=fv.init_checkpoint,
             fresh=span_models.fresh_layers(fv.init_checkpoint, head),
-            evaluate=(lambda loop: metrics.main_scores(evaluate(answer(loop))))
+            evaluate=(
+                lambda loop: answer_metrics.main_scores(evaluate(answer(loop)))
+            )
             if fv.do_eval
             else None,
             best_metric="f1",
@@ -367,14 +369,14 @@ def main(fv):
     if fv.do_eval:
         results, baseline = evaluate(decoded), {}
         if questions.has_impossible:
-            baseline = metrics.main_scores(
+            baseline = answer_metrics.main_scores(
                 evaluate(decoded, threshold=-math.inf)
             )
         written.append(
             output.write_evaluation(fv.output_dir, weights, results, baseline)
         )
         reporting.print_evaluation(
-            metrics.main_scores(results),
+            answer_metrics.main_scores(results),
             baseline,
             "no answers" if baseline else "",
         )
@@ -406,7 +408,7 @@ def main(fv):
 
 def read_questions(fv, patterns):
     """Returns the ``SquadData`` of a flag."""
-    return reading.read_files(
+    return squad_files.read_files(
         expand_files(patterns),
         has_impossible=fv.version_2_with_negative,
         stop_at_mismatch=fv.stop_at_mismatch,

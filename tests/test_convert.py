@@ -15,8 +15,8 @@ from absl import flags
 import albert
 from albert import command_line
 from albert import convert
-from albert.interchange import checkpoint
 from albert.interchange import names
+from albert.interchange import tensor_bundle
 from albert.interchange.sources import describe
 from albert.interchange.sources import open_source
 
@@ -191,10 +191,10 @@ def lacking(tmp_path):
     """A directory whose weights are not those of its configuration."""
     path = tmp_path / "lacking"
     path.mkdir()
-    tensors = checkpoint.read(RELEASE / "model.ckpt-best")
+    tensors = tensor_bundle.read(RELEASE / "model.ckpt-best")
     del tensors["bert/pooler/dense/bias"]
     tensors["cls/predictions/output_bias"] = np.zeros(7, "float32")
-    checkpoint.write(path / "model.ckpt-best", tensors)
+    tensor_bundle.write(path / "model.ckpt-best", tensors)
     shutil.copy(RELEASE / "albert_config.json", path)
     return path
 
@@ -202,9 +202,9 @@ def lacking(tmp_path):
 def not_finite(tmp_path):
     path = tmp_path / "nan"
     path.mkdir()
-    tensors = checkpoint.read(RELEASE / "model.ckpt-best")
+    tensors = tensor_bundle.read(RELEASE / "model.ckpt-best")
     tensors["bert/pooler/dense/bias"] += np.nan
-    checkpoint.write(path / "model.ckpt-best", tensors)
+    tensor_bundle.write(path / "model.ckpt-best", tensors)
     shutil.copy(RELEASE / "albert_config.json", path)
     return path
 

@@ -21,7 +21,7 @@ from absl import flags
 import albert
 from albert import command_line
 from albert import model_directory
-from albert.interchange import checkpoint
+from albert.interchange import tensor_bundle
 from albert.interchange.weights import save_weights
 from albert.text.tokenizer import Tokenizer
 
@@ -145,7 +145,7 @@ def contents(directory):
 
 
 def assert_same_tensors(one, two):
-    one, two = checkpoint.read(one), checkpoint.read(two)
+    one, two = tensor_bundle.read(one), tensor_bundle.read(two)
     assert one.keys() == two.keys()
     for name in one:
         np.testing.assert_array_equal(one[name], two[name], name)
@@ -366,7 +366,7 @@ def test_killed_run_ends_as_if_it_had_not_been(inputs, trained, model):
     (model / f"model.ckpt-4.index.{os.getpid()}.tmp").touch()
     # The best is either that of step 2, which the kill left, or of step 4.
     best = trained[0] / "model.ckpt-best"
-    if checkpoint.read(best)["global_step"] == 2:
+    if tensor_bundle.read(best)["global_step"] == 2:
         for path in trained[0].glob("model.ckpt-best.*"):
             shutil.copy(path, model)
     _, errors = train(inputs, model, "--do_eval", "--do_predict")
@@ -389,7 +389,7 @@ def test_training_without_evaluation(inputs, trained, tmp_path):
     assert f"Model: {tmp_path}/runs/run_1\n" in printed
     # The second one is the first with another seed.
     runs = [
-        checkpoint.read(tmp_path / "runs" / name / "model.ckpt-4")
+        tensor_bundle.read(tmp_path / "runs" / name / "model.ckpt-4")
         for name in ("run_1", "run_2")
     ]
     weights = [each["output_weights"] for each in runs]
@@ -409,7 +409,7 @@ def test_training_without_evaluation(inputs, trained, tmp_path):
 
 
 def assert_same_weights(one, two):
-    one, two = checkpoint.read(one), checkpoint.read(two)
+    one, two = tensor_bundle.read(one), tensor_bundle.read(two)
     names = [name for name in one if "training_state/" not in name]
     assert "bert/pooler/dense/kernel" in names
     for name in names:
@@ -455,8 +455,8 @@ def test_first_weights(inputs, trained, tmp_path):
     """The encoder is that of the checkpoint; the head never is."""
     start = tmp_path / "start"
     train(inputs, start, "--num_train_steps=1", "--learning_rate=1e-30")
-    weights = checkpoint.read(start / "model.ckpt-1")
-    source = checkpoint.read(inputs / "pretrained" / "model.ckpt-best")
+    weights = tensor_bundle.read(start / "model.ckpt-1")
+    source = tensor_bundle.read(inputs / "pretrained" / "model.ckpt-best")
     encoder = [name for name in source if name.startswith("bert/")]
     assert len(encoder) == 25
     for name in encoder:
@@ -473,8 +473,8 @@ def test_first_weights(inputs, trained, tmp_path):
         "--learning_rate=1e-30",
     )
     assert "not used: output_bias, output_weights" in errors
-    two = checkpoint.read(again / "model.ckpt-1")
-    other = checkpoint.read(trained[0] / "model.ckpt-best")
+    two = tensor_bundle.read(again / "model.ckpt-1")
+    other = tensor_bundle.read(trained[0] / "model.ckpt-best")
     for name in encoder:
         assert np.abs(two[name] - other[name]).max() < 1e-28, name
     for name in ("output_weights", "output_bias"):
@@ -491,13 +491,13 @@ def test_random_weights(inputs, tmp_path):
         "--num_train_steps=1",
     )
     assert "warning: no --init_checkpoint: all weights" in errors
-    weights = checkpoint.read(tmp_path / "model" / "model.ckpt-1")
+    weights = tensor_bundle.read(tmp_path / "model" / "model.ckpt-1")
     kernel = weights["bert/pooler/dense/kernel"]
     assert 0.3 < kernel.std() < 0.6
 
 
 def test_layer_decay(inputs, tmp_path):
-    source = checkpoint.read(inputs / "pretrained" / "model.ckpt-best")
+    source = tensor_bundle.read(inputs / "pretrained" / "model.ckpt-best")
     changes = []
     for rate in (1.0, 0.5):
         out = tmp_path / str(rate)
@@ -508,7 +508,7 @@ def test_layer_decay(inputs, tmp_path):
             "--num_train_steps=1",
             "--learning_rate=0.1",
         )
-        weights = checkpoint.read(out / "model.ckpt-1")
+        weights = tensor_bundle.read(out / "model.ckpt-1")
         assert weights["output_bias"].any()
         source["output_bias"] = np.zeros(2)
         names = weights.keys() & source
@@ -530,7 +530,7 @@ def test_batches_of_any_length(inputs, trained, tmp_path):
         inputs, out, "--nobucket_by_length", "--gradient_accumulation_steps=5"
     )
     one, two = (
-        checkpoint.read(each / "model.ckpt-4") for each in (out, trained[0])
+        tensor_bundle.read(each / "model.ckpt-4") for each in (out, trained[0])
     )
     # Other examples share a batch, and it is another training.
     assert np.isfinite(one["output_weights"]).all()
@@ -552,7 +552,7 @@ def test_epochs_in_bfloat16(inputs, tmp_path):
     )
     assert code == 0, errors
     assert "--num_train_steps=3 " in errors  # 2.02, rounded up
-    weights = checkpoint.read(out / "model.ckpt-3")
+    weights = tensor_bundle.read(out / "model.ckpt-3")
     assert weights["bert/pooler/dense/kernel"].dtype == np.float32
     assert all(np.isfinite(value).all() for value in weights.values())
 
@@ -569,7 +569,7 @@ def test_padding_changes_nothing_of_the_training(inputs, tmp_path):
             "--classifier_dropout=0",
             *arguments,
         )
-        found.append(checkpoint.read(out / "model.ckpt-4"))
+        found.append(tensor_bundle.read(out / "model.ckpt-4"))
     for name in found[0]:
         assert np.abs(found[0][name] - found[1][name]).max() < 1e-5, name
 
@@ -749,7 +749,7 @@ def test_pairs_of_glue_with_the_settings_of_the_task(inputs, glue, tmp_path):
     assert "--num_train_steps" not in line  # It was given.
     config = model_directory.read_config(out)
     assert config.attention_probs_dropout_prob == 0.1
-    assert checkpoint.steps(out) == [1, 2, 3, 4]
+    assert tensor_bundle.steps(out) == [1, 2, 3, 4]
     header, *rows = rows_of(out / "RTE.tsv")
     assert header == ["index", "prediction"]
     assert [row[0] for row in rows] == [str(n + 100) for n in range(13)]
@@ -1253,7 +1253,7 @@ def test_bad_flags(inputs, trained, tmp_path, arguments, words):
     model_directory.write_description(
         tmp_path / "head", albert.AlbertConfig(**CONFIG), Tokenizer(TOKENIZER)
     )
-    checkpoint.write(
+    tensor_bundle.write(
         str(tmp_path / "head" / "model.ckpt-1"),
         {"output_bias": np.zeros(2, np.float32)},
     )
@@ -1340,7 +1340,7 @@ def test_a_new_dev_set_forgets_the_old_best(inputs, model, tmp_path):
     (folder / "dev.tsv").write_text(text)
     _, errors = train(inputs, model, f"--data_dir={folder}", "--do_eval")
     assert "the evaluation has changed" in errors
-    best = checkpoint.read(model / "model.ckpt-best")
+    best = tensor_bundle.read(model / "model.ckpt-best")
     assert best["global_step"] == 4
 
 

@@ -23,7 +23,7 @@ from absl import flags
 from albert import command_line
 from albert import model_directory
 from albert.config import AlbertConfig
-from albert.interchange import checkpoint
+from albert.interchange import tensor_bundle
 from albert.records import framing
 from albert.training import defaults
 
@@ -173,7 +173,7 @@ def events(directory):
 
 
 def assert_same_tensors(one, two):
-    one, two = checkpoint.read(one), checkpoint.read(two)
+    one, two = tensor_bundle.read(one), tensor_bundle.read(two)
     assert one.keys() == two.keys()
     for name in one:
         np.testing.assert_array_equal(one[name], two[name], name)
@@ -263,12 +263,12 @@ def test_killed_run_ends_as_if_it_had_not_been(inputs, tmp_path):
         text=True,
     )
     deadline = time.monotonic() + 120
-    while not checkpoint.steps(out):
+    while not tensor_bundle.steps(out):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    step = checkpoint.steps(out)[-1]
+    step = tensor_bundle.steps(out)[-1]
     assert 50 <= step < 400
     code, _, errors = run(inputs, out, *arguments)
     assert code == 0, errors
@@ -314,9 +314,9 @@ def test_weights_to_start_from(inputs, trained, tmp_path):
     )
     assert code == 0, errors
     assert f"weights loaded from {trained[0]}/model.ckpt-5" in errors
-    source = checkpoint.read(trained[0] / "model.ckpt-5")
-    weights = checkpoint.read(out / "model.ckpt-1")
-    for name in checkpoint.read(trained[0] / "model.ckpt-best"):
+    source = tensor_bundle.read(trained[0] / "model.ckpt-5")
+    weights = tensor_bundle.read(out / "model.ckpt-1")
+    for name in tensor_bundle.read(trained[0] / "model.ckpt-best"):
         if name != "global_step":
             np.testing.assert_array_equal(weights[name], source[name], name)
     assert not (out / "model.ckpt-best.index").exists()
@@ -335,8 +335,8 @@ def test_moments_to_start_from(inputs, trained, tmp_path):
             flag,
         )
         assert code == 0, errors
-        moments[flag] = checkpoint.read(out / "model.ckpt-1")
-    source = checkpoint.read(trained[0] / "model.ckpt-5")
+        moments[flag] = tensor_bundle.read(out / "model.ckpt-1")
+    source = tensor_bundle.read(trained[0] / "model.ckpt-5")
     for name, fresh in moments["--noinit_optimizer"].items():
         decay = {"adam_m": 0.9, "adam_v": 0.999}.get(name.split("/")[-1])
         if decay:
@@ -386,7 +386,7 @@ def test_accumulation_gives_the_same_update(inputs, tmp_path):
         )
         assert code == 0, errors
         assert f"{parts} accumulation step(s) x {6 // parts} seq" in errors
-        found.append(checkpoint.read(out / "model.ckpt-2"))
+        found.append(tensor_bundle.read(out / "model.ckpt-2"))
     for name in found[0]:
         difference = np.abs(found[0][name] - found[1][name]).max()
         assert difference < 1e-6, name
@@ -406,7 +406,7 @@ def test_bfloat16_xla_and_a_rate_far_too_high(inputs, tmp_path):
     assert code == 0, errors
     assert re.search(r"warning: --learning_rate 0.05 is \d+\.\d times", errors)
     assert "derived" not in errors
-    weights = checkpoint.read(tmp_path / "model" / "model.ckpt-2")
+    weights = tensor_bundle.read(tmp_path / "model" / "model.ckpt-2")
     assert weights["bert/pooler/dense/kernel"].dtype == np.float32
     assert all(np.isfinite(value).all() for value in weights.values())
 
@@ -584,8 +584,10 @@ def test_damage_that_is_reached_while_training(inputs, tmp_path):
     last = errors.splitlines()[-1]
     assert re.search(r"long, record 90\d\d \(0-based\): corrupt", last)
     assert "make the records again" in last
-    assert checkpoint.steps(out)[-1] in (4, 8)
-    checkpoint.read(checkpoint.step_prefix(out, checkpoint.steps(out)[-1]))
+    assert tensor_bundle.steps(out)[-1] in (4, 8)
+    tensor_bundle.read(
+        tensor_bundle.step_prefix(out, tensor_bundle.steps(out)[-1])
+    )
 
 
 def test_disk_that_is_full(inputs, tmp_path):
@@ -599,7 +601,7 @@ def test_disk_that_is_full(inputs, tmp_path):
         )
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checkpoint, "write", fail)
+        patch.setattr(tensor_bundle, "write", fail)
         code, _, errors = run(inputs, out, "--do_eval=false")
     assert code == 2
     last = errors.splitlines()[-1]

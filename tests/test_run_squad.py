@@ -18,9 +18,9 @@ from absl import flags
 
 from albert import command_line
 from albert import model_directory
-from albert.interchange import checkpoint
-from albert.tasks.squad import metrics
-from albert.tasks.squad.reading import read_squad
+from albert.interchange import tensor_bundle
+from albert.tasks.squad import answer_metrics
+from albert.tasks.squad.squad_files import read_squad
 from albert.training.checkpoints import TrainingCheckpoints
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -238,7 +238,7 @@ def test_predictions_are_in_the_official_formats(trained, version):
         assert abs(total - 1) < 1e-6
     # What the evaluation says is what the predictions are worth.
     results = read(out, "eval_results.json")
-    scores = metrics.score(data, predictions)
+    scores = answer_metrics.score(data, predictions)
     exact = "exact" if data.has_impossible else "exact_match"
     assert abs(results[exact] - 100 * scores.exact.mean()) < 1e-9
     assert abs(results["f1"] - 100 * scores.f1.mean()) < 1e-9
@@ -250,7 +250,7 @@ def test_predictions_are_in_the_official_formats(trained, version):
             odds[id_] > 0 for id_ in ids
         ]
         # Against answering nothing, and what was tuned says so.
-        nothing = metrics.score(data, dict.fromkeys(ids, ""))
+        nothing = answer_metrics.score(data, dict.fromkeys(ids, ""))
         baseline = results["baseline"]
         assert abs(baseline["f1"] - 100 * nothing.f1.mean()) < 1e-9
         assert baseline["NoAns_exact"] == 100
@@ -293,14 +293,14 @@ def test_interrupted_run_ends_as_if_it_had_not_been(
         patch.setattr(TrainingCheckpoints, "save", save_and_stop)
         code, _, errors = run(*training(version, config, stopped, *dropout))
         assert code == 130, errors
-    assert checkpoint.steps(stopped) == [2]
+    assert tensor_bundle.steps(stopped) == [2]
     _, errors = succeed(*training(version, config, stopped, *dropout))
     assert "continuing at step 2 of 4" in errors
     succeed(*training(version, config, whole, *dropout))
     for name in ("model.ckpt-4", "model.ckpt-best"):
         one, two = (
-            checkpoint.read(stopped / name),
-            checkpoint.read(whole / name),
+            tensor_bundle.read(stopped / name),
+            tensor_bundle.read(whole / name),
         )
         assert one.keys() == two.keys()
         for variable in one:
@@ -420,7 +420,7 @@ def test_either_head_on_either_version(config, tmp_path, version, head):
     )
     assert model_directory.read_task(out)["head"] == head
     names = {
-        name.split("/")[0] for name in checkpoint.read(out / "model.ckpt-1")
+        name.split("/")[0] for name in tensor_bundle.read(out / "model.ckpt-1")
     }
     assert ("answer_class" in names) == (head == "v2")
     data = read_squad(FILES[version][1])
@@ -494,7 +494,7 @@ def test_head_to_start_from(trained, tmp_path):
     )
     assert "new: none" in errors
     before, after = (
-        checkpoint.read(path)
+        tensor_bundle.read(path)
         for path in (source / "model.ckpt-best", out / "model.ckpt-1")
     )
     for name in ("start_logits/dense/kernel", "answer_class/dense_1/kernel"):
@@ -551,7 +551,9 @@ def test_chinese_is_compared_by_characters(trained, tmp_path):
             "--do_eval",
         )
         answer = read(out, "predictions.json")["1"]
-        expected = metrics.score_answer(answer, text[:-1], language=language)
+        expected = answer_metrics.score_answer(
+            answer, text[:-1], language=language
+        )
         results = read(out, "eval_results.json")
         assert abs(results["f1"] - 100 * expected[1]) < 1e-9
     assert results["f1"] > 0

@@ -122,7 +122,7 @@ def _assemble(tokenizer, alone, first, second, length):
 
 
 def _impossible(examples, tokenizer):
-    """Where no answer can be: int32 [N, S], as ``tasks/squad/features.py``."""
+    """Where no answer can be: int32 [N, S], as ``tasks/squad/windows.py``."""
     possible = examples["segment_ids"] * (
         examples["input_ids"] != tokenizer.sep_id
     )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Signature of answering questions: windows in, the best answer out.
 
-As ``albert.tasks.squad.features`` and ``albert.tasks.squad.decoding``, in
+As ``albert.tasks.squad.windows`` and ``albert.tasks.squad.decoding``, in
 TensorFlow ops.
 
 Letters: N questions, W windows of all of them, S positions, P pieces of all
@@ -31,7 +31,7 @@ _USUAL = {
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Windows:
-    """As ``albert.tasks.squad.features.Windows``; int64 [W] each."""
+    """As ``albert.tasks.squad.windows.Windows``; int64 [W] each."""
 
     questions: tf.Tensor
     first_pieces: tf.Tensor
@@ -139,7 +139,7 @@ def _make_inputs(tokenizer, queries, context_ids, windows, max_seq_length):
 
 
 def _make_windows(query_lengths, document_lengths, max_seq_length, doc_stride):
-    """Lays out the windows, as ``_window_table`` of squad/features.py."""
+    """Lays out the windows, as ``_window_table`` of squad/windows.py."""
     room = max_seq_length - query_lengths - SPECIAL_PIECES
     stride = tf.minimum(tf.constant(doc_stride, tf.int64), room)
     more = tf.maximum(document_lengths - room, 0)
@@ -168,7 +168,7 @@ def _make_windows(query_lengths, document_lengths, max_seq_length, doc_stride):
 def _max_context(questions, starts, ends):
     """The pieces that each window shows with the most context.
 
-    See ``_max_context`` of squad/features.py.
+    See ``_max_context`` of squad/windows.py.
     """
     start, end = starts[:-1], ends[:-1]
     next_start, next_end = starts[1:], ends[1:]

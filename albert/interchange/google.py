@@ -14,8 +14,8 @@ from albert import model_directory
 from albert.config import AlbertConfig
 from albert.errors import UserError
 from albert.interchange import archives
-from albert.interchange import checkpoint
 from albert.interchange import names
+from albert.interchange import tensor_bundle
 from albert.interchange.json_files import read_object
 from albert.interchange.source import Source
 from albert.interchange.source import Tensors
@@ -24,7 +24,7 @@ from albert.interchange.source import from_peer
 from albert.interchange.source import groups_of_peer
 from albert.interchange.source import to_peer
 from albert.interchange.source import warn_of_epsilon
-from albert.modeling.normalization import EPSILON
+from albert.modeling.layer_norm import EPSILON
 
 FORMAT = "google"
 
@@ -91,7 +91,7 @@ def find_prefix(path):
     """
     path = str(path)
     if not os.path.isdir(path):
-        return checkpoint.resolve(path)
+        return tensor_bundle.resolve(path)
     directory = _directory_of_weights(path) or path
     module = os.path.join(directory, _MODULE_WEIGHTS)
     if os.path.exists(f"{module}.index"):
@@ -99,7 +99,7 @@ def find_prefix(path):
     others = _other_indices(directory)
     if not _has_usual_names(directory) and len(others) == 1:
         return others[0].removesuffix(".index")
-    return checkpoint.resolve(directory)
+    return tensor_bundle.resolve(directory)
 
 
 def _directory_of_weights(path):
@@ -123,8 +123,8 @@ def _has_weights(directory):
 
 
 def _has_usual_names(directory):
-    best = os.path.join(directory, f"{checkpoint.BEST}.index")
-    return os.path.exists(best) or bool(checkpoint.steps(directory))
+    best = os.path.join(directory, f"{tensor_bundle.BEST}.index")
+    return os.path.exists(best) or bool(tensor_bundle.steps(directory))
 
 
 def _other_indices(directory):
@@ -140,7 +140,7 @@ def _open_checkpoint(prefix):
         directory, model_directory.CONFIG_FILE, "albert_config*.json"
     )
     model, moments, step, unknown = _sort_out(
-        checkpoint.open_tensors(prefix),
+        tensor_bundle.open_tensors(prefix),
         _MODULE_PREFIX if is_module else "",
     )
     tensors, unnamed = from_peer(model, FORMAT, None, prefix)
@@ -239,7 +239,7 @@ def write(directory, config, tensors, tokenizer, head, classifier_dropout):
         os.path.join(directory, model_directory.CONFIG_FILE), settings
     )
     theirs, homeless = to_peer(tensors, FORMAT, config)
-    checkpoint.write(os.path.join(directory, checkpoint.BEST), theirs)
+    tensor_bundle.write(os.path.join(directory, tensor_bundle.BEST), theirs)
     return homeless
 
 
@@ -249,8 +249,8 @@ def write_model_directory(
     """Writes a model directory of this project; see source.py."""
     del head, classifier_dropout  # The recipes' flags say them.
     model_directory.write_description(directory, config, tokenizer)
-    checkpoint.write(
-        os.path.join(directory, checkpoint.BEST),
+    tensor_bundle.write(
+        os.path.join(directory, tensor_bundle.BEST),
         {names.google_name(name): tensors[name] for name in tensors},
     )
     return []

@@ -10,8 +10,8 @@ import numpy as np
 from absl import logging
 
 from albert.errors import UserError
-from albert.interchange import checkpoint
 from albert.interchange import names
+from albert.interchange import tensor_bundle
 from albert.interchange.destination import WRITERS
 from albert.interchange.destination import new_directory
 from albert.interchange.names import google_name
@@ -177,7 +177,7 @@ def save_weights(model, path, format="checkpoint", tokenizer=None):
       ValueError: the format is unknown.
     """
     if format == "checkpoint":
-        checkpoint.write(path, google_tensors(model))
+        tensor_bundle.write(path, google_tensors(model))
         return []
     if format not in WRITERS:
         raise ValueError(

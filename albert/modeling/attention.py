@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from albert.modeling.dense import Dense
 from albert.modeling.dropout import Dropout
-from albert.modeling.normalization import LayerNormalization
+from albert.modeling.layer_norm import LayerNormalization
 
 # Added to the score of a padded key (original modeling.py:824). Finite, so
 # that a row that is all padding stays a number.

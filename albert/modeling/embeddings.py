@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from albert.modeling.dropout import Dropout
 from albert.modeling.initializers import weight_initializer
-from albert.modeling.normalization import LayerNormalization
+from albert.modeling.layer_norm import LayerNormalization
 
 
 class Embeddings(keras.layers.Layer):

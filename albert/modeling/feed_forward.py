@@ -6,7 +6,7 @@ import keras
 from albert.modeling.activations import get_activation
 from albert.modeling.dense import Dense
 from albert.modeling.dropout import Dropout
-from albert.modeling.normalization import LayerNormalization
+from albert.modeling.layer_norm import LayerNormalization
 
 
 class FeedForward(keras.layers.Layer):

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from albert.modeling.activations import get_activation
 from albert.modeling.dense import Dense
-from albert.modeling.normalization import LayerNormalization
+from albert.modeling.layer_norm import LayerNormalization
 
 
 class MaskedLanguageModelHead(keras.layers.Layer):

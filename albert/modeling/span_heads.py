@@ -12,7 +12,7 @@ from albert.modeling.dense import Dense
 from albert.modeling.dense import matmul_rows
 from albert.modeling.dropout import Dropout
 from albert.modeling.initializers import weight_initializer
-from albert.modeling.normalization import LayerNormalization
+from albert.modeling.layer_norm import LayerNormalization
 
 # What the original adds to positions that cannot be part of an answer.
 MASKED_LOGIT = -1e30

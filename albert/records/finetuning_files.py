@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from albert.errors import UserError
 from albert.records import record_stream
-from albert.records.finetuning import padded_length
+from albert.records.feature_batches import padded_length
 from albert.records.record_files import RecordFiles
 from albert.records.schema import FinetuningSchema
 from albert.tasks.features import PER_TOKEN_PADDING

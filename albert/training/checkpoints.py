@@ -15,7 +15,7 @@ import numpy as np
 from absl import logging
 
 from albert.errors import UserError
-from albert.interchange import checkpoint
+from albert.interchange import tensor_bundle
 from albert.interchange.names import google_name
 from albert.interchange.names import named_variables
 from albert.interchange.weights import google_tensors
@@ -68,7 +68,7 @@ class TrainingCheckpoints:
 
     @property
     def _best_prefix(self):
-        return os.path.join(self.directory, checkpoint.BEST)
+        return os.path.join(self.directory, tensor_bundle.BEST)
 
     def save(self, best, evaluated):
         """Writes ``model.ckpt-STEP`` and removes those beyond ``keep``.
@@ -87,23 +87,25 @@ class TrainingCheckpoints:
         if best is not None:
             tensors[f"{_STATE}best"] = np.float64(best)
             tensors[f"{_STATE}evaluation"] = self.evaluation
-        checkpoint.write(
-            checkpoint.step_prefix(self.directory, self.step), tensors
+        tensor_bundle.write(
+            tensor_bundle.step_prefix(self.directory, self.step), tensors
         )
         logging.info(
             "saved checkpoint %s at step %d", self.directory, self.step
         )
-        steps = checkpoint.steps(self.directory)
+        steps = tensor_bundle.steps(self.directory)
         # Those of later steps are damaged: ``restore`` has passed over them.
         kept = [step for step in steps if step <= self.step][-self.keep :]
         for step in sorted(set(steps) - set(kept)):
-            checkpoint.remove(checkpoint.step_prefix(self.directory, step))
+            tensor_bundle.remove(
+                tensor_bundle.step_prefix(self.directory, step)
+            )
 
     def save_best(self):
         """Writes the weights alone to ``model.ckpt-best``."""
         if not self.writes:
             return
-        checkpoint.write(
+        tensor_bundle.write(
             self._best_prefix,
             {
                 **google_tensors(self.model),
@@ -121,11 +123,11 @@ class TrainingCheckpoints:
           UserError: there are checkpoints and none of them is readable, or
             one holds something else than this run.
         """
-        steps = checkpoint.steps(self.directory)
+        steps = tensor_bundle.steps(self.directory)
         for step in reversed(steps):
-            prefix = checkpoint.step_prefix(self.directory, step)
+            prefix = tensor_bundle.step_prefix(self.directory, step)
             try:
-                tensors = checkpoint.read(prefix)
+                tensors = tensor_bundle.read(prefix)
             except UserError as error:
                 logging.warning("%s. Trying the one before it.", error)
                 continue

@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 
-from albert.records.finetuning import finetuning_dataset
+from albert.records.feature_batches import finetuning_dataset
 
 
 class FeatureData:

@@ -6,7 +6,7 @@ from absl import logging
 
 from albert.errors import UserError
 from albert.tasks.squad import decoding
-from albert.tasks.squad import features as squad_features
+from albert.tasks.squad import windows
 from albert.training.feature_data import FeatureData
 
 _LISTED = 5  # Questions that a warning names; the report has them all.
@@ -29,7 +29,7 @@ class SpanData(FeatureData):
 
     def __init__(self, data, tokenizer, lengths, *, is_training, **limits):
         self.data = data
-        features, self.windows = squad_features.build_features(
+        features, self.windows = windows.build_features(
             data,
             tokenizer,
             is_training=is_training,

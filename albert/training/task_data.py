@@ -11,7 +11,7 @@ import numpy as np
 from absl import logging
 
 from albert.errors import UserError
-from albert.records.finetuning import finetuning_dataset
+from albert.records.feature_batches import finetuning_dataset
 from albert.records.finetuning_files import FinetuningRecords
 from albert.records.finetuning_files import finetuning_record_dataset
 from albert.tasks import interface

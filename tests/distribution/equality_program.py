@@ -20,8 +20,8 @@ import tensorflow as tf
 
 import albert
 from albert.interchange.names import named_variables
-from albert.records.finetuning import finetuning_dataset
-from albert.records.reading import pretraining_dataset
+from albert.records.feature_batches import finetuning_dataset
+from albert.records.pretraining_batches import pretraining_dataset
 from albert.records.record_set import RecordSet
 from albert.tasks.features import Features
 from albert.training import distribution

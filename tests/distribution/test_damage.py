@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import albert
-from albert.interchange import checkpoint
+from albert.interchange import tensor_bundle
 from albert.training import optimizers
 from albert.training.checkpoints import TrainingCheckpoints
 
@@ -55,7 +55,7 @@ def trained(pretraining, module_launcher, tmp_path_factory):
     """A run's directory: checkpoints 2, 4 and 6; not to be changed."""
     out = tmp_path_factory.mktemp("trained") / "model"
     module_launcher.start(*pretraining(out, *FLAGS)).succeed()
-    assert checkpoint.steps(out) == [2, 4, 6]
+    assert tensor_bundle.steps(out) == [2, 4, 6]
     return out
 
 
@@ -115,7 +115,7 @@ def test_a_damaged_one_is_not_kept_instead(saved, checkpoints_of):
     assert checkpoints.restore().restored
     checkpoints.optimizer.iterations.assign(5)
     checkpoints.save(best=None, evaluated=False)
-    assert checkpoint.steps(saved) == [5]
+    assert tensor_bundle.steps(saved) == [5]
     assert checkpoints_of(saved).restore().restored
     assert checkpoints.step == 5
 
@@ -123,14 +123,14 @@ def test_a_damaged_one_is_not_kept_instead(saved, checkpoints_of):
 @pytest.mark.parametrize("kind", ["data", "index"])
 def test_no_flipped_bit_goes_unnoticed(saved, kind):
     path = file_of(saved, 6, kind)
-    whole = checkpoint.read(saved / "model.ckpt-6")
+    whole = tensor_bundle.read(saved / "model.ckpt-6")
     good = path.read_bytes()
     noticed = 0
     positions = range(0, len(good), max(1, len(good) // 97))
     for position in positions:
         flip(path, position)
         try:
-            tensors = checkpoint.read(saved / "model.ckpt-6")
+            tensors = tensor_bundle.read(saved / "model.ckpt-6")
         except albert.UserError:
             noticed += 1
         else:  # a byte that means nothing, such as padding
@@ -165,7 +165,7 @@ def test_all_are_damaged(out, pretraining, launcher):
 def test_a_full_disk(trained, out, pretraining, launcher):
     """As far as a process can tell: no file may become as large as that."""
     for step in (4, 6):
-        checkpoint.remove(checkpoint.step_prefix(out, step))
+        tensor_bundle.remove(tensor_bundle.step_prefix(out, step))
     limit = file_of(trained, 6, "data").stat().st_size - 100
 
     def limit_files():
@@ -175,7 +175,7 @@ def test_a_full_disk(trained, out, pretraining, launcher):
     line = launcher.start(*command, preexec_fn=limit_files).refusal()
     assert f"{out}: step 4 cannot be saved (" in line
     assert "make room there; the same command continues" in line
-    assert checkpoint.steps(out) == [2]
+    assert tensor_bundle.steps(out) == [2]
     assert not [name for name in os.listdir(out) if ".tmp" in name]
     assert_same_tensors(out / "model.ckpt-2", trained / "model.ckpt-2")
     output = launcher.start(*command).succeed()
@@ -189,10 +189,10 @@ def test_no_room_for_tensorboard(out, pretraining, launcher):
     shutil.rmtree(out / "tensorboard")
     (out / "tensorboard").write_text("a file is in the way")
     for step in (4, 6):
-        checkpoint.remove(checkpoint.step_prefix(out, step))
+        tensor_bundle.remove(tensor_bundle.step_prefix(out, step))
     line = launcher.start(*pretraining(out, *FLAGS)).refusal()
     assert f"{out}/tensorboard" in line
-    assert checkpoint.steps(out) == [2]
+    assert tensor_bundle.steps(out) == [2]
 
 
 @pytest.mark.slow
@@ -211,7 +211,7 @@ def test_a_full_disk_under_tensorboard(tmp_path, pretraining, launcher):
 
 
 def assert_same_tensors(one, two):
-    one, two = checkpoint.read(one), checkpoint.read(two)
+    one, two = tensor_bundle.read(one), tensor_bundle.read(two)
     assert one.keys() == two.keys()
     for name in one:
         assert np.array_equal(one[name], two[name]), name

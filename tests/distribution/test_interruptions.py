@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from albert.interchange import checkpoint
+from albert.interchange import tensor_bundle
 
 KILLS = 20
 # Of these, kills while TensorFlow starts, and kills aimed at a write.
@@ -24,7 +24,10 @@ def assert_same_results(one, other):
         prefix = name.removesuffix(".index")
         if prefix == name:
             continue
-        a, b = checkpoint.read(one / prefix), checkpoint.read(other / prefix)
+        a, b = (
+            tensor_bundle.read(one / prefix),
+            tensor_bundle.read(other / prefix),
+        )
         assert a.keys() == b.keys()
         for tensor in a:
             assert np.array_equal(a[tensor], b[tensor]), (prefix, tensor)
@@ -42,7 +45,7 @@ def temporary_files(folder):
 
 def last_step(folder):
     """Step of the last checkpoint, or 0."""
-    return max(checkpoint.steps(folder), default=0)
+    return max(tensor_bundle.steps(folder), default=0)
 
 
 @pytest.mark.slow
@@ -124,7 +127,7 @@ def test_sigterm_while_training(inputs, pretraining, launcher, tmp_path):
     uninterrupted.succeed()
     for folder in (whole, out):
         # Of what was saved at the stop nothing else is to be found.
-        checkpoint.remove(checkpoint.step_prefix(folder, step))
+        tensor_bundle.remove(tensor_bundle.step_prefix(folder, step))
     assert_same_results(whole, out)
 
 
@@ -148,7 +151,7 @@ def test_sigterm_while_evaluating(inputs, pretraining, launcher, tmp_path):
     assert stop(process) < 10.0
     assert "evaluation at step 5" not in process.output
     assert "(SIGTERM): saved at step 5;" in process.output
-    saved = checkpoint.read(checkpoint.step_prefix(out, 5))
+    saved = tensor_bundle.read(tensor_bundle.step_prefix(out, 5))
     assert not saved["training_state/evaluated"]
     again = launcher.start(*pretraining(out, *flags)).succeed()
     assert again.index("evaluation at step 5") < again.index("step 10 of 10")

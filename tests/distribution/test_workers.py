@@ -13,7 +13,7 @@ import time
 import numpy as np
 import pytest
 
-from albert.interchange import checkpoint
+from albert.interchange import tensor_bundle
 
 ROOT = pathlib.Path(__file__).parents[2]
 TOKENIZER = ROOT / "tests" / "golden" / "tokenization" / "spm2000.model"
@@ -31,7 +31,7 @@ BOUND = 90.0
 
 def difference(one, other):
     """Largest absolute difference of two checkpoints' tensors."""
-    one, other = checkpoint.read(one), checkpoint.read(other)
+    one, other = tensor_bundle.read(one), tensor_bundle.read(other)
     assert one.keys() == other.keys()
     return max(
         np.max(np.abs(one[name] - other[name]))
@@ -108,14 +108,14 @@ def test_a_worker_is_killed(
     out = tmp_path / "model"
     command = [*pretraining(out, *FLAGS, WORKERS, config="plain")]
     workers = launcher.start_workers(*command)
-    workers[0].until(lambda: checkpoint.steps(out))
+    workers[0].until(lambda: tensor_bundle.steps(out))
     time.sleep(0.3)
     start = time.monotonic()
     workers[killed].process.kill()
     line = workers[1 - killed].refusal(status=138)
     seconds = time.monotonic() - start
     assert "another worker is lost" in line and "same command" in line
-    step = checkpoint.steps(out)[-1]
+    step = tensor_bundle.steps(out)[-1]
     assert seconds < BOUND and 50 <= step < 400
     for process in launcher.start_workers(*command):
         output = process.succeed()
@@ -142,7 +142,7 @@ def test_sigterm_to_one_stops_both(
         for process in workers
     ]
     seconds = time.monotonic() - start
-    assert steps[0] == steps[1] == checkpoint.steps(out)[-1]
+    assert steps[0] == steps[1] == tensor_bundle.steps(out)[-1]
     assert seconds < 10.0
     for process in launcher.start_workers(*command):
         assert f"continuing at step {steps[0]} of 400" in process.succeed()

@@ -21,9 +21,9 @@ from albert.tasks import interface
 from albert.tasks.conll_files import TaggedSentences
 from albert.tasks.race_files import QuestionExamples
 from albert.tasks.squad import decoding
-from albert.tasks.squad.features import build_features
-from albert.tasks.squad.reading import Question
-from albert.tasks.squad.reading import SquadData
+from albert.tasks.squad.squad_files import Question
+from albert.tasks.squad.squad_files import SquadData
+from albert.tasks.squad.windows import build_features
 from albert.tasks.task import Recipe
 from albert.tasks.task import Task
 from albert.tasks.tsv_files import TextExamples

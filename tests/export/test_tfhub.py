@@ -19,7 +19,7 @@ from albert.export import preprocessor
 from albert.export import publishing
 from albert.export import tfhub
 from albert.export import tfhub_encoder
-from albert.interchange import checkpoint
+from albert.interchange import tensor_bundle
 from albert.interchange.weights import google_tensors
 
 SPM = pathlib.Path(__file__).parents[1] / "golden/tokenization/spm2000.model"
@@ -468,7 +468,7 @@ def test_a_model_without_sentence_order(model, source, tmp_path):
         for name, tensor in google_tensors(model).items()
         if "seq_relationship" not in name
     }
-    checkpoint.write(str(folder / "model.ckpt-best"), tensors)
+    tensor_bundle.write(str(folder / "model.ckpt-best"), tensors)
     tfhub.export(str(folder), str(tmp_path / "out"))
     encoder = tf.saved_model.load(str(tmp_path / "out" / "encoder"))
     assert hasattr(encoder, "mlm")

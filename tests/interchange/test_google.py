@@ -15,9 +15,9 @@ import pytest
 
 import albert
 from albert.interchange import archives
-from albert.interchange import checkpoint
 from albert.interchange import google
 from albert.interchange import names
+from albert.interchange import tensor_bundle
 from albert.interchange.sources import describe
 from albert.interchange.sources import open_source
 
@@ -38,7 +38,9 @@ def tensors_of(path):
 def assert_is_the_release(path):
     expected = {
         names.our_name(name, "google"): value
-        for name, value in checkpoint.read(RELEASE / "model.ckpt-best").items()
+        for name, value in tensor_bundle.read(
+            RELEASE / "model.ckpt-best"
+        ).items()
         if name != "global_step"
     }
     found = tensors_of(path)
@@ -109,11 +111,11 @@ def test_chinese_release_has_no_sentencepiece_model(tmp_path):
 
 def test_tf_hub_module(tmp_path):
     (tmp_path / "variables").mkdir()
-    checkpoint.write(
+    tensor_bundle.write(
         tmp_path / "variables" / "variables",
         {
             f"module/{name}": value
-            for name, value in checkpoint.read(
+            for name, value in tensor_bundle.read(
                 RELEASE / "model.ckpt-best"
             ).items()
             if name != "global_step"
@@ -135,11 +137,13 @@ def test_tf_hub_module(tmp_path):
 
 def test_best_step_and_only_checkpoint(tmp_path):
     for step in (90, 700):
-        checkpoint.write(tmp_path / f"model.ckpt-{step}", {"a": np.float32(1)})
+        tensor_bundle.write(
+            tmp_path / f"model.ckpt-{step}", {"a": np.float32(1)}
+        )
     assert google.find_prefix(tmp_path).endswith("model.ckpt-700")
     other = tmp_path / "other"
     other.mkdir()
-    checkpoint.write(other / "bert_model.ckpt", {"a": np.float32(1)})
+    tensor_bundle.write(other / "bert_model.ckpt", {"a": np.float32(1)})
     assert google.find_prefix(other) == str(other / "bert_model.ckpt")
 
 
@@ -171,12 +175,14 @@ def test_best_step_and_only_checkpoint(tmp_path):
 def test_fine_tuned_heads_of_the_original(tmp_path, head, expected, make):
     encoder = {
         name: value
-        for name, value in checkpoint.read(RELEASE / "model.ckpt-best").items()
+        for name, value in tensor_bundle.read(
+            RELEASE / "model.ckpt-best"
+        ).items()
         if name.startswith("bert/")
     }
     with np.load(GOLDEN / "heads" / head / "head_weights.npz") as file:
         weights = {name: file[name] for name in file.files}
-    checkpoint.write(
+    tensor_bundle.write(
         tmp_path / "model.ckpt-best",
         {**encoder, **weights, "global_step": np.int64(7)},
     )
@@ -192,7 +198,7 @@ def test_fine_tuned_heads_of_the_original(tmp_path, head, expected, make):
 
 
 def test_several_heads_are_not_guessed(tmp_path):
-    checkpoint.write(
+    tensor_bundle.write(
         tmp_path / "model.ckpt-best",
         {
             name: np.zeros(3, np.float32)
@@ -205,7 +211,7 @@ def test_several_heads_are_not_guessed(tmp_path):
 
 def test_slots_and_step(tmp_path):
     name = "bert/pooler/dense/bias"
-    checkpoint.write(
+    tensor_bundle.write(
         tmp_path / "model.ckpt-5",
         {
             name: np.float32([1, 2]),

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import albert
-from albert.interchange import checkpoint
+from albert.interchange import tensor_bundle
 from albert.interchange.names import google_name
 from albert.interchange.names import named_variables
 from albert.interchange.weights import load_slots
@@ -119,7 +119,7 @@ def test_all_misfits_are_listed_and_nothing_is_changed(tmp_path):
     del tensors["bert/pooler/dense/bias"]
     tensors["bert/embeddings/word_embeddings"] = np.zeros((54, 11), "float32")
     tensors["bert/encoder/mystery/kernel"] = np.zeros(3, "float32")
-    checkpoint.write(tmp_path / "x", tensors)
+    tensor_bundle.write(tmp_path / "x", tensors)
     target = albert.AlbertPretrainer(small_config())
     before = weights(target)
     with pytest.raises(albert.UserError) as error:
@@ -143,19 +143,19 @@ def test_groups_that_the_model_does_not_have_are_no_detail(tmp_path):
 
 def test_best_wins_over_the_latest_step(tmp_path):
     for name in ("model.ckpt-90", "model.ckpt-700"):
-        checkpoint.write(tmp_path / name, {"a": np.float32(1)})
-    assert checkpoint.resolve(tmp_path) == str(tmp_path / "model.ckpt-700")
-    checkpoint.write(tmp_path / "model.ckpt-best", {"a": np.float32(1)})
-    assert checkpoint.resolve(tmp_path) == str(tmp_path / "model.ckpt-best")
-    assert checkpoint.steps(tmp_path) == [90, 700]
+        tensor_bundle.write(tmp_path / name, {"a": np.float32(1)})
+    assert tensor_bundle.resolve(tmp_path) == str(tmp_path / "model.ckpt-700")
+    tensor_bundle.write(tmp_path / "model.ckpt-best", {"a": np.float32(1)})
+    assert tensor_bundle.resolve(tmp_path) == str(tmp_path / "model.ckpt-best")
+    assert tensor_bundle.steps(tmp_path) == [90, 700]
     prefix = str(tmp_path / "model.ckpt-90")
-    assert checkpoint.resolve(prefix + ".index") == prefix
+    assert tensor_bundle.resolve(prefix + ".index") == prefix
 
 
 @pytest.mark.parametrize("damage", ["empty", "half", "flipped", "no data"])
 def test_a_damaged_checkpoint_is_one_line(tmp_path, damage):
     prefix = tmp_path / "model.ckpt-3"
-    checkpoint.write(prefix, {"a": np.arange(1000, dtype="float32")})
+    tensor_bundle.write(prefix, {"a": np.arange(1000, dtype="float32")})
     data = tmp_path / "model.ckpt-3.data-00000-of-00001"
     content = data.read_bytes()
     if damage == "empty":
@@ -167,22 +167,22 @@ def test_a_damaged_checkpoint_is_one_line(tmp_path, damage):
     else:
         data.unlink()
     with pytest.raises(albert.UserError, match="ckpt-3: not a readable"):
-        checkpoint.read(prefix)
+        tensor_bundle.read(prefix)
 
 
 def test_nothing_there(tmp_path):
     with pytest.raises(albert.UserError, match="holds no checkpoint"):
-        checkpoint.resolve(tmp_path)
+        tensor_bundle.resolve(tmp_path)
     with pytest.raises(albert.UserError, match="no such checkpoint"):
-        checkpoint.resolve(tmp_path / "model.ckpt-3")
+        tensor_bundle.resolve(tmp_path / "model.ckpt-3")
 
 
 def test_a_failed_write_leaves_the_old_checkpoint(tmp_path):
     prefix = tmp_path / "model.ckpt-best"
-    checkpoint.write(prefix, {"a": np.float32(1)})
+    tensor_bundle.write(prefix, {"a": np.float32(1)})
     with pytest.raises(ValueError):
-        checkpoint.write(prefix, {"a": object()})
-    assert checkpoint.read(prefix)["a"] == 1.0
+        tensor_bundle.write(prefix, {"a": object()})
+    assert tensor_bundle.read(prefix)["a"] == 1.0
     assert len(list(tmp_path.iterdir())) == 2
 
 
@@ -256,7 +256,7 @@ def test_only_heads_on_the_pooler_need_it(tmp_path, version):
         for name, value in weights(encoder).items()
         if "pooler" not in name
     }
-    checkpoint.write(tmp_path / "x", tensors)
+    tensor_bundle.write(tmp_path / "x", tensors)
     model = albert.AlbertSpanPredictor(small_config(), version)
     heads = {component(name) for name in weights(model)} - {"encoder"}
     report = albert.load_weights(model, tmp_path / "x", fresh=heads)
@@ -282,7 +282,7 @@ def test_only_heads_on_the_pooler_need_it(tmp_path, version):
     ],
 )
 def test_a_checkpoint_without_an_encoder(tmp_path, tensors, words):
-    checkpoint.write(tmp_path / "x", {"global_step": np.int64(3), **tensors})
+    tensor_bundle.write(tmp_path / "x", {"global_step": np.int64(3), **tensors})
     model = albert.AlbertClassifier(small_config(), 3)
     with pytest.raises(albert.UserError, match="no weights of an ALBERT") as e:
         albert.load_weights(model, tmp_path / "x", fresh=("classifier",))
@@ -297,7 +297,7 @@ def test_values_that_are_no_numbers(tmp_path, value):
     tensors = {google_name(name): each for name, each in before.items()}
     # The last variable, when all others would be set already.
     tensors["bert/pooler/dense/bias"] = np.full(26, value, "float32")
-    checkpoint.write(tmp_path / "x", tensors)
+    tensor_bundle.write(tmp_path / "x", tensors)
     perturb(model)
     with pytest.raises(albert.UserError, match="pooler/dense/bias holds val"):
         albert.load_weights(model, tmp_path / "x")
@@ -334,7 +334,7 @@ def trained_checkpoint(path):
         tensors[google_name(name)] = value
         tensors[f"{google_name(name)}/adam_m"] = value * 0 + number + 0.25
         tensors[f"{google_name(name)}/adam_v"] = value * 0 + number + 0.5
-    checkpoint.write(path, tensors)
+    tensor_bundle.write(path, tensors)
     return model
 
 
@@ -357,10 +357,10 @@ def test_moments_of_a_checkpoint(tmp_path):
 
 def test_moments_that_do_not_fit(tmp_path):
     trained_checkpoint(tmp_path / "x")
-    tensors = checkpoint.read(tmp_path / "x")
+    tensors = tensor_bundle.read(tmp_path / "x")
     del tensors["bert/pooler/dense/bias/adam_m"]
     tensors["cls/predictions/output_bias/adam_v"] = np.zeros(7, "float32")
-    checkpoint.write(tmp_path / "y", tensors)
+    tensor_bundle.write(tmp_path / "y", tensors)
     model = albert.AlbertPretrainer(small_config())
     optimizer = Lamb(0.1)
     optimizer.build(model.trainable_variables)

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import albert
-from albert.interchange import checkpoint
+from albert.interchange import tensor_bundle
 from albert.interchange.names import google_name
 from albert.interchange.names import named_variables
 from albert.training import losses
@@ -30,7 +30,7 @@ def arrays(head, name):
 
 
 def with_golden_weights(model, head):
-    encoder = checkpoint.read(GOLDEN / "encoder_tiny_a" / "model.ckpt-best")
+    encoder = tensor_bundle.read(GOLDEN / "encoder_tiny_a" / "model.ckpt-best")
     weights = {**encoder, **arrays(head, "head_weights")}
     for name, variable in named_variables(model).items():
         variable.assign(weights[google_name(name)])

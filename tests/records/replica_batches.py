@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from albert.records.batch_plan import padded_lengths
-from albert.records.finetuning import finetuning_dataset
+from albert.records.feature_batches import finetuning_dataset
 from albert.records.finetuning_files import FinetuningRecords
 from albert.records.finetuning_files import finetuning_record_dataset
 from albert.records.finetuning_writing import write_features

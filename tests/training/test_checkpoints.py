@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import albert
-from albert.interchange import checkpoint
+from albert.interchange import tensor_bundle
 from albert.training import distribution
 from albert.training import optimizers
 from albert.training.checkpoints import Progress
@@ -161,8 +161,8 @@ def test_old_checkpoints_go_and_the_best_stays(tmp_path):
         best_metric="masked_lm_accuracy",
     )
     assert metrics == {"masked_lm_accuracy": 0.7}
-    assert checkpoint.steps(tmp_path) == [9, 12]
-    best = checkpoint.read(tmp_path / "model.ckpt-best")
+    assert tensor_bundle.steps(tmp_path) == [9, 12]
+    best = tensor_bundle.read(tmp_path / "model.ckpt-best")
     assert best["global_step"] == 6
     assert not any("adam" in name for name in best)
     progress = Run(tmp_path).checkpoints.restore()
@@ -171,7 +171,7 @@ def test_old_checkpoints_go_and_the_best_stays(tmp_path):
 
 def test_slots_have_the_original_s_names(tmp_path):
     Run(tmp_path).fit(3)
-    tensors = checkpoint.read(tmp_path / "model.ckpt-3")
+    tensors = tensor_bundle.read(tmp_path / "model.ckpt-3")
     name = "bert/embeddings/word_embeddings"
     assert tensors["global_step"].dtype == np.int64
     assert tensors["global_step"] == 3
@@ -199,7 +199,7 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path):
 
 
 def test_a_foreign_checkpoint_is_refused(tmp_path):
-    checkpoint.write(tmp_path / "model.ckpt-5", {"a": np.float32(1)})
+    tensor_bundle.write(tmp_path / "model.ckpt-5", {"a": np.float32(1)})
     with pytest.raises(albert.UserError, match="not a checkpoint of this run"):
         Run(tmp_path).checkpoints.restore()
 
@@ -227,7 +227,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_at_its_step(tmp_path):
         albert.UserError, match="^step 5: masked_lm_loss is nan"
     ):
         run.fit(STEPS, make_dataset=dataset)
-    assert checkpoint.steps(tmp_path) == [3]
+    assert tensor_bundle.steps(tmp_path) == [3]
 
 
 def test_damaged_records_are_named(tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import albert
-from albert.records.finetuning import finetuning_dataset
+from albert.records.feature_batches import finetuning_dataset
 from albert.tasks.features import Features
 from albert.training import distribution
 from albert.training import losses

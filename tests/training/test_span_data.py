@@ -10,7 +10,7 @@ import pytest
 
 from albert.errors import UserError
 from albert.tasks.squad.decoding import decode_logits
-from albert.tasks.squad.reading import read_squad
+from albert.tasks.squad.squad_files import read_squad
 from albert.text.tokenizer import Tokenizer
 from albert.training.span_data import SpanData
 

@@ -7,8 +7,8 @@ import pathlib
 import numpy as np
 import pytest
 
-from albert.tasks.squad.features import build_features
-from albert.tasks.squad.reading import read_squad
+from albert.tasks.squad.squad_files import read_squad
+from albert.tasks.squad.windows import build_features
 from albert.text.tokenizer import Tokenizer
 
 GOLDEN = pathlib.Path(__file__).parents[2] / "golden"

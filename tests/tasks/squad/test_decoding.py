@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from albert.tasks.squad.decoding import NO_SPAN_NULL_SCORE
 from albert.tasks.squad.decoding import decode_beams
 from albert.tasks.squad.decoding import decode_logits
-from albert.tasks.squad.features import build_features
-from albert.tasks.squad.reading import read_squad
+from albert.tasks.squad.squad_files import read_squad
+from albert.tasks.squad.windows import build_features
 
 # (question, place among the n best): (original, ours). The original cuts the
 # combining accent off the last letter.

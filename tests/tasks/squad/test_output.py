@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from albert.errors import UserError
-from albert.tasks.squad import metrics
+from albert.tasks.squad import answer_metrics
 from albert.tasks.squad import output
 from albert.tasks.squad.decoding import decode_logits
-from albert.tasks.squad.features import build_features
-from albert.tasks.squad.reading import read_squad
+from albert.tasks.squad.squad_files import read_squad
+from albert.tasks.squad.windows import build_features
 
 
 def read(directory, name):
@@ -87,7 +87,7 @@ def test_question_without_any_span(write_squad, tokenizer, tmp_path):
 def test_evaluation(case, tmp_path):
     for version in ("1.1", "2.0"):
         data, decoded = case(version)
-        found = metrics.evaluate(data, decoded)
+        found = answer_metrics.evaluate(data, decoded)
         output.write_evaluation(tmp_path / version, "model.ckpt-7", found)
         results = read(tmp_path / version, "eval_results.json")
         assert results.pop("checkpoint") == "model.ckpt-7"

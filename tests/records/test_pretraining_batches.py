@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from albert.errors import UserError
-from albert.records import reading
+from albert.records import pretraining_batches
 from albert.records import schema as schema_lib
 from albert.records import serialization
 from albert.records import writing
@@ -91,7 +91,7 @@ def numbers(batches):
 
 
 def training_batches(record_set, number, batch_size=17, **options):
-    dataset = reading.pretraining_dataset(
+    dataset = pretraining_batches.pretraining_dataset(
         record_set,
         batch_size,
         training=True,
@@ -186,7 +186,7 @@ def test_order_depends_on_the_seed_and_not_on_the_global_one(records):
 
 
 def test_evaluation_is_one_pass_in_order_with_filling(records):
-    dataset = reading.pretraining_dataset(
+    dataset = pretraining_batches.pretraining_dataset(
         open_set(records), 17, training=False, seed=0
     )
     batches = list(dataset.as_numpy_iterator())
@@ -203,7 +203,7 @@ def test_evaluation_is_one_pass_in_order_with_filling(records):
 
 def test_shapes_are_static(records):
     for training in (True, False):
-        dataset = reading.pretraining_dataset(
+        dataset = pretraining_batches.pretraining_dataset(
             open_set(records), 17, training=training, seed=0
         )
         shapes = {k: v.shape.as_list() for k, v in dataset.element_spec.items()}
@@ -237,7 +237,7 @@ def test_reads_records_of_the_original():
     assert record_set.schema == schema_lib.PretrainingSchema(128, 20)
     record_set.check(128, 20, 2000)
     assert record_set.locate_damage() is None
-    dataset = reading.pretraining_dataset(
+    dataset = pretraining_batches.pretraining_dataset(
         record_set, 67, training=False, seed=0
     )
     (batch,) = dataset.as_numpy_iterator()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of albert/tasks/squad/reading.py."""
+"""Tests of albert/tasks/squad/squad_files.py."""
 
 import json
 import pathlib
@@ -7,10 +7,10 @@ import pathlib
 import pytest
 
 from albert.errors import UserError
-from albert.tasks.squad.reading import Answer
-from albert.tasks.squad.reading import Mismatch
-from albert.tasks.squad.reading import read_files
-from albert.tasks.squad.reading import read_squad
+from albert.tasks.squad.squad_files import Answer
+from albert.tasks.squad.squad_files import Mismatch
+from albert.tasks.squad.squad_files import read_files
+from albert.tasks.squad.squad_files import read_squad
 
 SAMPLE = pathlib.Path(__file__).parents[3] / "data" / "sample" / "squad"
 CONTEXT = "Seven cats sat on eleven mats."

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of albert/tasks/squad/features.py."""
+"""Tests of albert/tasks/squad/windows.py."""
 
 import subprocess
 import sys
@@ -11,11 +11,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from albert.errors import UserError
-from albert.tasks.squad.features import build_features
-from albert.tasks.squad.reading import Answer
-from albert.tasks.squad.reading import Question
-from albert.tasks.squad.reading import SquadData
-from albert.tasks.squad.reading import read_squad
+from albert.tasks.squad.squad_files import Answer
+from albert.tasks.squad.squad_files import Question
+from albert.tasks.squad.squad_files import SquadData
+from albert.tasks.squad.squad_files import read_squad
+from albert.tasks.squad.windows import build_features
 from albert.text.offsets import PieceSpans
 
 LIMITS = {"max_seq_length": 128, "doc_stride": 32, "max_query_length": 64}
@@ -299,7 +299,7 @@ class TestWindows:
         features, windows = build_features(data, tokenizer, **arguments)
         assert len(windows) > 7
         monkeypatch.setattr(
-            sys.modules["albert.tasks.squad.features"],
+            sys.modules["albert.tasks.squad.windows"],
             "_WINDOWS_AT_A_TIME",
             3,
         )
@@ -553,8 +553,8 @@ class TestBadInput:
 
 def test_without_tensorflow():
     program = (
-        "import sys, albert.tasks.squad.output, albert.tasks.squad.features, "
-        "albert.tasks.squad.decoding, albert.tasks.squad.metrics; "
+        "import sys, albert.tasks.squad.output, albert.tasks.squad.windows, "
+        "albert.tasks.squad.decoding, albert.tasks.squad.answer_metrics; "
         "sys.exit('tensorflow' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of albert/tasks/squad/metrics.py."""
+"""Tests of albert/tasks/squad/answer_metrics.py."""
 
 import json
 
@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from albert.tasks.squad import metrics
+from albert.tasks.squad import answer_metrics
 from albert.tasks.squad.answers import Decoded
 from albert.tasks.squad.answers import SpanAnswer
 from albert.tasks.squad.decoding import decode_beams
 from albert.tasks.squad.decoding import decode_logits
-from albert.tasks.squad.reading import Answer
-from albert.tasks.squad.reading import Question
-from albert.tasks.squad.reading import SquadData
-from albert.tasks.squad.reading import read_squad
+from albert.tasks.squad.squad_files import Answer
+from albert.tasks.squad.squad_files import Question
+from albert.tasks.squad.squad_files import SquadData
+from albert.tasks.squad.squad_files import read_squad
 
 CONTEXT = "The old cats met in the hall on the 3rd of May."
 NO_ANSWER = {"is_impossible": True, "answers": []}
@@ -50,7 +50,7 @@ class TestGolden:
         assert len(pairs) == 24
         for pair in pairs:
             for version in (1, 2):
-                found = metrics.score_answer(
+                found = answer_metrics.score_answer(
                     pair["prediction"], pair["gold"], version == 2
                 )
                 assert found == (
@@ -60,12 +60,12 @@ class TestGolden:
 
     def test_normalize(self, golden):
         for pair in read_json(golden, "scoring_pairs"):
-            found = metrics.normalize_answer(pair["prediction"])
+            found = answer_metrics.normalize_answer(pair["prediction"])
             assert found == pair["normalized_v1"] == pair["normalized_v2"]
 
     def test_version_1(self, golden, golden_without_korean, load_arrays):
         data, windows = golden_without_korean("dev-v1.1")
-        found = metrics.evaluate(
+        found = answer_metrics.evaluate(
             data, decode_logits(data, windows, **load_arrays("logits_v1"))
         )
         expected = read_json(golden, "metrics_v1")
@@ -82,11 +82,11 @@ class TestGolden:
         expected = read_json(golden, "metrics_v2")
         search = read_json(golden, "v2_threshold_search")
         threshold = expected["null_score_diff_threshold"]
-        scores = metrics.score(data, output.predictions(np.inf))
+        scores = answer_metrics.score(data, output.predictions(np.inf))
         for index, id_ in enumerate(output.ids):
             assert scores.exact[index] == search["exact_raw"][id_]
             assert scores.f1[index] == search["f1_raw"][id_]
-        found = metrics.evaluate(data, output, threshold)
+        found = answer_metrics.evaluate(data, output, threshold)
         assert found["best_f1_thresh"] == threshold == search["best_f1_thresh"]
         assert found["best_exact_thresh"] == search["best_exact_thresh"]
         # Here the search finds what predicting with its threshold gives. The
@@ -122,7 +122,7 @@ class TestScores:
         data = read_squad(path)
         # a: right but for the article; b: 2 of 4 words, 2 of 3: 4/7.
         output = decoded(["The cats.", "on 3rd May 4", "met"])
-        found = metrics.evaluate(data, output)
+        found = answer_metrics.evaluate(data, output)
         assert set(found) == {"exact_match", "f1", "total"}
         assert found["exact_match"] == pytest.approx(100 / 3)
         assert found["f1"] == pytest.approx(100 * (1 + 4 / 7) / 3)
@@ -145,7 +145,7 @@ class TestScores:
         texts = ["hall", "May", "May", "hall", "cats"]
         output = decoded(texts, [-3, 2, 1, -1, 0])
         # Answered: a, d and e.
-        found = metrics.evaluate(data, output, 0.0)
+        found = answer_metrics.evaluate(data, output, 0.0)
         assert found["exact"] == pytest.approx(100 * 2 / 5)
         assert found["f1"] == pytest.approx(100 * (2 + 2 / 3) / 5)
         assert found["HasAns_exact"] == pytest.approx(100 / 3)
@@ -164,7 +164,9 @@ class TestScores:
         path = write_squad(
             (CONTEXT, [{"id": "a", **answers("hall")}]), version="v2.0"
         )
-        found = metrics.evaluate(read_squad(path), decoded(["hall"], [1]), 1.0)
+        found = answer_metrics.evaluate(
+            read_squad(path), decoded(["hall"], [1]), 1.0
+        )
         assert found["exact"] == 100
         assert "NoAns_total" not in found
         assert found["HasAns_total"] == 1
@@ -174,19 +176,19 @@ class TestScores:
             write_squad((CONTEXT, [{"id": "a", **answers("hall")}]))
         )
         with pytest.raises(ValueError, match="no prediction for question a"):
-            metrics.score(data, {"b": "hall"})
+            answer_metrics.score(data, {"b": "hall"})
 
     def test_unlabelled(self, write_squad):
         data = read_squad(write_squad((CONTEXT, [{"id": "a"}])))
         with pytest.raises(ValueError, match="no answers to compare"):
-            metrics.score(data, {"a": "hall"})
+            answer_metrics.score(data, {"a": "hall"})
 
     def test_language(self, write_squad):
         data = read_squad(
             write_squad((CONTEXT, [{"id": "a", **answers("hall")}]))
         )
         with pytest.raises(ValueError, match="'de'"):
-            metrics.score(data, {"a": "hall"}, "de")
+            answer_metrics.score(data, {"a": "hall"}, "de")
 
 
 class TestThreshold:
@@ -213,13 +215,13 @@ class TestThreshold:
             ],
             np.array([score for _, _, score in rows], np.float64),
         )
-        found = metrics.evaluate(data, output)
+        found = answer_metrics.evaluate(data, output)
         for name in ("exact", "f1"):
             threshold = found[f"best_{name}_thresh"]
-            at = metrics.evaluate(data, output, threshold)
+            at = answer_metrics.evaluate(data, output, threshold)
             assert at[name] == pytest.approx(found[f"best_{name}"])
             every = [
-                metrics.evaluate(data, output, other)[name]
+                answer_metrics.evaluate(data, output, other)[name]
                 for other in (-4, -3, -2, -1, 0, 1, 2, 3)
             ]
             assert max(every) == pytest.approx(found[f"best_{name}"])
@@ -265,14 +267,14 @@ class TestChinese:
         ],
     )
     def test_pairs(self, prediction, gold, exact, f1):
-        assert metrics.score_answer(prediction, gold, language="zh") == (
+        assert answer_metrics.score_answer(prediction, gold, language="zh") == (
             exact,
             pytest.approx(f1),
         )
 
     def test_no_answer(self):
         for has_impossible, f1 in ((False, 0), (True, 1)):
-            assert metrics.score_answer(
+            assert answer_metrics.score_answer(
                 "", "。", has_impossible, language="zh"
             ) == (1, f1)
 
@@ -292,8 +294,8 @@ class TestChinese:
         )
         data = read_squad(path)
         output = decoded(["在北京大学", "读书"], [0, 1])
-        english = metrics.evaluate(data, output, 0.5)
-        chinese = metrics.evaluate(data, output, 0.5, language="zh")
+        english = answer_metrics.evaluate(data, output, 0.5)
+        chinese = answer_metrics.evaluate(data, output, 0.5, language="zh")
         assert english["f1"] == 50
         assert chinese["f1"] == pytest.approx(100 * (1 + 8 / 9) / 2)
         assert english["exact"] == chinese["exact"] == 50
@@ -302,7 +304,7 @@ class TestChinese:
 def test_main_scores():
     results = {"exact": 1.0, "NoAns_f1": 2.0, "exact_match": 3.0, "total": 4}
     tuned = {"best_f1": 5.0, "best_exact_thresh": 6.0, "HasAns_total": 7}
-    assert metrics.main_scores(results | tuned) == {
+    assert answer_metrics.main_scores(results | tuned) == {
         "exact": 1.0,
         "NoAns_f1": 2.0,
         "exact_match": 3.0,

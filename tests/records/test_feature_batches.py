@@ -14,7 +14,7 @@ import tensorflow as tf
 from albert.config import AlbertConfig
 from albert.modeling.encoder import AlbertEncoder
 from albert.records import batch_plan
-from albert.records.finetuning import finetuning_dataset
+from albert.records.feature_batches import finetuning_dataset
 from albert.tasks.features import Features
 
 REPLICAS = pathlib.Path(__file__).with_name("replica_batches.py")
