@@ -105,7 +105,7 @@ def convert(
             Tensors({name: entries[name] for name in shapes}),
             vocabulary,
             head,
-            opened.classifier_dropout,
+            start.classifier_dropout,
         )
     return ConversionReport(
         source=opened.path,

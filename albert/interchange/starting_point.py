@@ -60,16 +60,12 @@ class StartingPoint:
       path: str, what the user gave, or None where weights are random.
       source: ``Source``, which reads each of the weights when it is asked
         for, or None where they are random.
-      format, config, classifier_dropout: as of ``Source``; None where weights
-        are random.
+      config, classifier_dropout: as of ``Source``; None where weights are
+        random.
     """
 
     path: str | None = None
     source: Source | None = None
-
-    @property
-    def format(self):
-        return self.source and self.source.format
 
     @property
     def config(self):
@@ -292,9 +288,9 @@ class StartingPoint:
 
     def _lack(self, what, file, flag):
         return UserError(
-            f"{self.path or 'a new model'} comes without a {what}: put it "
-            f"beside the weights as {file}, or give it with {flag} to a "
-            "command that has that flag"
+            f"{self.path or 'a new model'} comes without a {what}: give it "
+            f"with {flag}, or, to a command without that flag, beside the "
+            f"weights as {file}"
         )
 
     def misfit(self, config, tokenizer):
