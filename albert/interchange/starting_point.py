@@ -159,7 +159,7 @@ class StartingPoint:
         Raises:
           UserError: one of them cannot be found, or they do not fit together.
         """
-        tokenizer = self._find_tokenizer(spm_model_file, do_lower_case)
+        tokenizer = self.find_tokenizer(spm_model_file, do_lower_case)
         config = self.find_config(albert_config_file, model_size, tokenizer)
         if dropout is not None:
             config = dataclasses.replace(
@@ -223,10 +223,19 @@ class StartingPoint:
                 "--albert_config_file",
             )
         if tokenizer and tokenizer.vocabulary_size != config.vocab_size:
-            raise self.misfit(config, tokenizer)
+            raise self._misfit(config, tokenizer)
         return config
 
-    def _find_tokenizer(self, spm_model_file, do_lower_case):
+    def find_tokenizer(self, spm_model_file=None, do_lower_case=None):
+        """Returns the ``Tokenizer`` of a model.
+
+        Args:
+          spm_model_file, do_lower_case: as of ``find_model``.
+
+        Raises:
+          UserError: there is none, it cannot be used, or it is not that of
+            the weights.
+        """
         if not spm_model_file:
             if self.tokenizer is None:
                 raise self._lack(
@@ -259,6 +268,18 @@ class StartingPoint:
                 f"tokenizer of {self.path}: leave the flag out"
             )
         return tokenizer
+
+    def check_pieces(self, config, tokenizer):
+        """Refuses a tokenizer with more pieces than the model has.
+
+        What is only written elsewhere may have fewer: a vocabulary is padded
+        for some devices.
+
+        Raises:
+          UserError: there are more.
+        """
+        if tokenizer.vocabulary_size > config.vocab_size:
+            raise self._misfit(config, tokenizer)
 
     def _find_tokenizer_of_records(self, records, spm_model_file):
         found = self.tokenizer
@@ -293,8 +314,7 @@ class StartingPoint:
             f"weights as {file}"
         )
 
-    def misfit(self, config, tokenizer):
-        """Returns the ``UserError`` of files that are not of one model."""
+    def _misfit(self, config, tokenizer):
         return UserError(
             f"{self.path or 'a new model'}: vocab_size is "
             f"{config.vocab_size}, but {tokenizer.model_file} has "

@@ -163,9 +163,16 @@ def test_flags_that_contradict_the_weights(directory):
 
 def test_vocabulary_of_another_size(tmp_path):
     path = make(tmp_path / "x", vocab_size=1999)
-    message = refusal(find_starting_point(path).find_model)
+    start = find_starting_point(path)
+    message = refusal(start.find_model)
     assert message.startswith(f"{path}: vocab_size is 1999, but ")
     assert "spiece.model has 2000 pieces: give" in message
+    assert refusal(start.check_pieces, start.config, start.tokenizer) == message
+    # A vocabulary that is padded holds all pieces.
+    path = make(tmp_path / "y", vocab_size=2001)
+    start = find_starting_point(path)
+    start.check_pieces(start.config, start.tokenizer)
+    assert "vocab_size is 2001" in refusal(start.find_model)
 
 
 def test_tokenizer_that_cannot_be_used(tmp_path):
