@@ -28,6 +28,7 @@ from absl import logging
 
 from albert import command_line
 from albert import flags as shared_flags
+from albert import heads
 from albert import model_directory
 from albert.errors import UserError
 from albert.records import metadata
@@ -170,7 +171,6 @@ def main(fv):
     from albert.training import reporting
     from albert.training import task_data
     from albert.training import task_evaluation
-    from albert.training import task_models
     from albert.training.loop import TrainingLoop
 
     # First of all: workers find each other before anything is computed.
@@ -215,7 +215,7 @@ def main(fv):
     baseline = task_evaluation.baseline(task, dev)
 
     # --------------------------------------------------------------- model
-    objective = task_models.OBJECTIVES[task.kind]()
+    objective = heads.make_objective(task.head)
     classifier_dropout = fv.classifier_dropout
     if classifier_dropout is None:
         classifier_dropout = recipe.classifier_dropout
@@ -223,10 +223,11 @@ def main(fv):
     def make_model(seed):
         keras.utils.set_random_seed(seed)
         with strategy.scope():
-            return task_models.make_model(
-                task,
+            return heads.make_model(
+                task.head,
                 config,
-                classifier_dropout,
+                task.num_labels,
+                classifier_dropout=classifier_dropout,
                 dtype="mixed_bfloat16" if fv.dtype == "bfloat16" else "float32",
             )
 
@@ -247,12 +248,12 @@ def main(fv):
         options_lib.log_batch(strategy, options, num_examples, max_seq_length)
         description = {
             "task_name": task.name,
-            "kind": task.kind,
+            "kind": heads.HEADS[task.head].task_kind,
             "labels": list(task.labels),
             "max_seq_length": max_seq_length,
             "classifier_dropout": classifier_dropout,
         }
-        if task.kind == "multiple_choice":
+        if task.label_type == "choice":
             description["max_qa_length"] = max_qa_length
 
     def train(directory, seed):
@@ -341,7 +342,7 @@ def main(fv):
         written.append(
             os.path.join(fv.output_dir, model_directory.EVALUATION_FILE)
         )
-        if task.kind != "regression":
+        if task.label_type != "number":
             split = next(iter(dev))
             written.append(os.path.join(fv.output_dir, "confusion_matrix.png"))
             prediction_files.write_confusion_matrix(

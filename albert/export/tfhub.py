@@ -15,13 +15,13 @@ import re
 
 from albert.errors import UserError
 from albert.export import publishing
+from albert.heads import HEADS
 
 ENCODER = "encoder"
 PREPROCESSOR = "preprocessor"
 # Largest difference of an exported encoder to the model, float32.
 TOLERANCE = 1e-4
 _SERVICES = ("kaggle",)
-_HEADS = ("pretraining", "masked_lm", "none")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -224,7 +224,7 @@ def _check_source(description):
             f"{description.path}: there is no configuration beside it: put "
             "the albert_config.json of the model there"
         )
-    if description.head not in _HEADS:
+    if HEADS[description.head].label_type is not None:
         raise UserError(
             f"{description.path} is a model of a task ({description.head}): "
             "TF Hub's encoders are pretrained models: give the directory that "

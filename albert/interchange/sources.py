@@ -7,6 +7,7 @@ import os
 
 from albert.config import AlbertConfig
 from albert.errors import UserError
+from albert.heads import find_in_components
 from albert.interchange import google
 from albert.interchange import huggingface
 from albert.interchange import kerashub
@@ -103,7 +104,7 @@ def describe_complete(path):
 
 
 def head_of(source):
-    """Returns the head of a ``Source``, a key of ``names.HEADS``.
+    """Returns the head of a ``Source``, one of ``HEADS_OF_WEIGHTS``.
 
     Where the format does not say it, the weights do. Google's root-level
     weights are the same for a classifier of texts, of tokens and of choices:
@@ -115,23 +116,12 @@ def head_of(source):
     if source.head is not None:
         return source.head
     components = {name.split("/")[0] for name in source.tensors}
-    found = [
-        head
-        for component, head in (
-            ("masked_lm", "masked_lm"),
-            ("classifier", "classification"),
-            ("span", "span_v1"),
-            ("start", "span_v2"),
-        )
-        if component in components
-    ]
+    found = find_in_components(components)
     if len(found) > 1:
         raise UserError(
             f"{source.path} holds several heads ({', '.join(found)}): say "
             "which one is meant with --head"
         )
-    if found == ["masked_lm"] and "sentence_order" in components:
-        return "pretraining"
     return found[0] if found else "none"
 
 
