@@ -37,6 +37,7 @@ from albert.tasks import multiple_choice_features
 from albert.tasks import prediction_files
 from albert.tasks import selection
 from albert.tasks import trained_model
+from albert.tasks.label_types import LABEL_TYPES
 from albert.tasks.table import TASKS
 from albert.text.documents import expand_files
 
@@ -342,7 +343,7 @@ def main(fv):
         written.append(
             os.path.join(fv.output_dir, model_directory.EVALUATION_FILE)
         )
-        if task.label_type != "number":
+        if LABEL_TYPES[task.label_type].has_classes:
             split = next(iter(dev))
             written.append(os.path.join(fv.output_dir, "confusion_matrix.png"))
             prediction_files.write_confusion_matrix(

@@ -82,7 +82,7 @@ def load(path, model="task", max_seq_length=None):
         head = _find_head(path, given, task)
     row = HEADS[head]
     labels = task.get("labels")
-    if row.label_type in ("class", "tag") and not labels:
+    if row.takes_num_labels and row.label_type != "number" and not labels:
         labels = [str(number) for number in range(given.num_labels)]
     shape = (length,)
     if row.label_type == "choice":
@@ -162,7 +162,7 @@ def _load_model(path, head, config, task, labels):
     model = make_model(
         head,
         config,
-        len(labels) if row.label_type in ("class", "tag") else 1,
+        len(labels or ()) or 1,
         **arguments,
     )
     (whole, *_) = find(model=row.model, version=row.version)

@@ -15,6 +15,9 @@ from albert.tasks.conll_files import find_types
 class ClassLabels:
     """One of the task's labels, or one of its choices, for each example."""
 
+    # Whether an answer is one class, as a confusion matrix counts them.
+    has_classes = True
+
     def find(self, examples):
         """Returns the labels that occur in examples, in their order."""
         return sorted(set(examples.labels))
@@ -72,6 +75,8 @@ class ClassLabels:
 
 class NumberLabels:
     """A number for each example."""
+
+    has_classes = False
 
     def check(self, task_name, labels):
         """Lets any pass: a regression has no labels."""

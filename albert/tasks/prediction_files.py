@@ -110,7 +110,7 @@ def write_confusion_matrix(path, task, labels, predictions):
 
     Args:
       path: str, a .png file.
-      task: ``Task`` with labels, not a regression.
+      task: ``Task`` with labels, whose type has classes.
       labels: gold labels, see ``metrics.compute``.
       predictions: ``Predictions``.
 
