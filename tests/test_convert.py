@@ -242,7 +242,7 @@ def small_vocabulary(tmp_path):
         ),
         (not_finite, ["--to=huggingface"], "bert/pooler/dense/bias holds"),
         (without_config, ["--to=google"], "no configuration beside it"),
-        (span_v2, ["--to=huggingface"], "start_logits"),
+        (span_v2, ["--to=huggingface"], "the head span_v2"),
         (small_vocabulary, ["--to=google"], "2000 pieces, vocab_size is 1999"),
     ],
 )
