@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Heads: one row for each, with everything but its code.
+"""The heads: one row for each, with everything but its code.
 
-A head is what stands on the encoder. In the code its name is the key of its
-row, always called ``head``; what files, flags and other libraries call it is
-in the row. The functions, losses and signatures that a row names are loaded
-when they are first used, so that this module imports nothing.
+A head is what stands on the encoder. The code calls it ``head``, a str, and
+finds its row in ``HEADS``; what files, flags and other libraries call it is in
+the row. The classes and functions that a row names are loaded when they are
+first used, so that this module imports nothing of the package.
 """
 
 import dataclasses
@@ -17,8 +17,8 @@ class Head:
 
     Attributes:
       name: str, the key of the row.
-      model: str, "module:class" of its Keras model. Weights that come from a
-        model of that class have the first head with that class.
+      model: str, "module:class" of its Keras model. The weights of a model
+        have the first head with its class.
       components: tuple of str, the parts of the model that its weights lie
         in besides the encoder: the first parts of our names. Weights with
         the first component have this head.
@@ -208,8 +208,7 @@ def find(**values):
 def find_in_components(components):
     """Returns the heads that weights hold.
 
-    Weights for which several heads have the same components are a
-    classifier's of texts, which is what Google released.
+    Of several heads with the same components, the first one is meant.
 
     Args:
       components: set of str, first parts of our names.

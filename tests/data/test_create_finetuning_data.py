@@ -210,6 +210,8 @@ def test_tagging(tmp_path):
     records, batch = read(
         tmp_path / "out" / "ner_train.tfrecord", "token_classification"
     )
+    # The word of older files, which stays.
+    assert records.metadata["task_kind"] == "tagging"
     assert records.metadata["labels"] == (
         ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
     )
