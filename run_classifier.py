@@ -28,6 +28,7 @@ from absl import logging
 
 from albert import command_line
 from albert import flags as shared_flags
+from albert import heads
 from albert import model_directory
 from albert.errors import UserError
 from albert.records import metadata
@@ -36,6 +37,7 @@ from albert.tasks import multiple_choice_features
 from albert.tasks import prediction_files
 from albert.tasks import selection
 from albert.tasks import trained_model
+from albert.tasks.label_types import LABEL_TYPES
 from albert.tasks.table import TASKS
 from albert.text.documents import expand_files
 
@@ -171,7 +173,6 @@ def main(fv):
     from albert.training import reporting
     from albert.training import task_data
     from albert.training import task_evaluation
-    from albert.training import task_models
     from albert.training.loop import TrainingLoop
 
     # First of all: workers find each other before anything is computed.
@@ -218,7 +219,7 @@ def main(fv):
     baseline = task_evaluation.baseline(task, dev)
 
     # --------------------------------------------------------------- model
-    objective = task_models.OBJECTIVES[task.kind]()
+    objective = heads.make_objective(task.head)
     classifier_dropout = fv.classifier_dropout
     if classifier_dropout is None:
         classifier_dropout = recipe.classifier_dropout
@@ -226,10 +227,11 @@ def main(fv):
     def make_model(seed):
         keras.utils.set_random_seed(seed)
         with strategy.scope():
-            return task_models.make_model(
-                task,
+            return heads.make_model(
+                task.head,
                 config,
-                classifier_dropout,
+                task.num_labels,
+                classifier_dropout=classifier_dropout,
                 dtype="mixed_bfloat16" if fv.dtype == "bfloat16" else "float32",
             )
 
@@ -250,12 +252,12 @@ def main(fv):
         options_lib.log_batch(strategy, options, num_examples, max_seq_length)
         description = {
             "task_name": task.name,
-            "kind": task.kind,
+            "kind": heads.HEADS[task.head].task_kind,
             "labels": list(task.labels),
             "max_seq_length": max_seq_length,
             "classifier_dropout": classifier_dropout,
         }
-        if task.kind == "multiple_choice":
+        if task.label_type == "choice":
             description["max_qa_length"] = max_qa_length
 
     def train(directory, seed):
@@ -344,7 +346,7 @@ def main(fv):
         written.append(
             os.path.join(fv.output_dir, model_directory.EVALUATION_FILE)
         )
-        if task.kind != "regression":
+        if LABEL_TYPES[task.label_type].has_classes:
             split = next(iter(dev))
             written.append(os.path.join(fv.output_dir, "confusion_matrix.png"))
             prediction_files.write_confusion_matrix(

@@ -30,6 +30,7 @@ from absl import flags
 
 from albert import command_line
 from albert import flags as shared_flags
+from albert import heads
 from albert import model_directory
 from albert.errors import UserError
 from albert.tasks import trained_model
@@ -210,13 +211,12 @@ def main(fv):
 
     from albert.interchange.starting_point import find_starting_point
     from albert.interchange.weights import load_weights
-    from albert.modeling.span_predictor import AlbertSpanPredictor
+    from albert.training import answer_heads
     from albert.training import curves
     from albert.training import distribution
     from albert.training import finetuning
     from albert.training import options as options_lib
     from albert.training import reporting
-    from albert.training import span_models
     from albert.training.loop import TrainingLoop
     from albert.training.span_data import SpanData
 
@@ -238,11 +238,13 @@ def main(fv):
         dropout=recipe.dropout if fv.dropout_prob is None else fv.dropout_prob,
     )
     if fv.do_train:
-        head = fv.head or ("v2" if with_negative else "v1")
+        (head,) = heads.find(
+            version=fv.head or ("v2" if with_negative else "v1")
+        )
     else:
-        head = span_models.require_head(start, fv.head)
+        head = answer_heads.require_head(start, fv.head)
     settings = {
-        "head": head,
+        "head": heads.HEADS[head].version,
         "version_2_with_negative": with_negative,
         "max_seq_length": options_lib.find_max_seq_length(
             fv.max_seq_length,
@@ -288,15 +290,15 @@ def main(fv):
         )
 
     # ------------------------------------------------------------ training
-    objective = span_models.OBJECTIVES[head]()
+    objective = heads.make_objective(head)
     keras.utils.set_random_seed(fv.seed)
     with strategy.scope():
-        model = AlbertSpanPredictor(
-            config,
+        model = heads.make_model(
             head,
-            settings["start_n_top"],
-            settings["end_n_top"],
-            settings["classifier_dropout"],
+            config,
+            start_n_top=settings["start_n_top"],
+            end_n_top=settings["end_n_top"],
+            classifier_dropout=settings["classifier_dropout"],
             dtype="mixed_bfloat16" if fv.dtype == "bfloat16" else "float32",
         )
 
@@ -331,10 +333,14 @@ def main(fv):
             strategy,
             options,
             tokenizer=tokenizer,
-            task={"task_name": "squad", "kind": "span", **settings},
+            task={
+                "task_name": "squad",
+                "kind": heads.HEADS[head].task_kind,
+                **settings,
+            },
             data=data["train"],
             start=start,
-            fresh=span_models.fresh_layers(start, head),
+            fresh=answer_heads.fresh_components(start, head),
             evaluate=(
                 lambda loop: answer_metrics.main_scores(evaluate(answer(loop)))
             )
@@ -392,7 +398,7 @@ def main(fv):
     if fv.predict_file:
         print(
             what_is_unanswered(
-                fv, span_models.NULL_SCORES[head], questions, predictions
+                fv, answer_heads.NULL_SCORES[head], questions, predictions
             )
         )
     if fv.do_eval and questions.has_impossible:
@@ -425,7 +431,9 @@ def read_trained(place):
       UserError: the model is of another task.
     """
     trained = trained_model.read_description(place)
-    if trained and trained.get("kind") != "span":
+    if trained and not heads.find(
+        task_kind=trained.get("kind"), label_type="span"
+    ):
         raise UserError(
             f"{place} holds a model of {trained.get('task_name')} "
             f"({trained.get('kind')}), which finds no answers: use another "

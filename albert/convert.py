@@ -15,18 +15,10 @@ from absl import flags
 
 from albert import command_line
 from albert.errors import UserError
+from albert.heads import HEADS
+from albert.heads import HEADS_OF_WEIGHTS
 
 FORMATS = ("google", "huggingface", "kerashub", "model_dir")
-HEADS = (
-    "pretraining",
-    "masked_lm",
-    "classification",
-    "multiple_choice",
-    "token_classification",
-    "span_v1",
-    "span_v2",
-    "none",
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +27,7 @@ class ConversionReport:
 
     Attributes:
       source: str, what was read.
-      head: str, a key of ``albert.interchange.names.HEADS``.
+      head: str, one of ``HEADS_OF_WEIGHTS``.
       written: int, weights that the destination has of the source.
       left: list of str, weights of the source that it has not.
       tokenizer: bool, whether a tokenizer was written.
@@ -57,9 +49,9 @@ def convert(
       source: path, as of ``albert.load_weights``.
       destination: path of a directory that does not exist or is empty.
       to: one of ``FORMATS``.
-      head: one of ``HEADS``; None: what the source says. Google's root-level
-        weights are taken for a classifier of texts. "none" writes the
-        encoder alone.
+      head: one of ``HEADS_OF_WEIGHTS``; None: what the source says. Google's
+        root-level weights are taken for a classifier of texts. "none" writes
+        the encoder alone.
       tokenizer: bool, whether the tokenizer goes along, if there is one.
       lower_case: bool, whether the tokenizer lower-cases; None: what the
         source says, and yes where it does not, as for Google's release.
@@ -85,7 +77,7 @@ def convert(
     config = start.find_config()
     head = head or start.head
     shapes = names.expected_shapes(config, head, start.num_labels or 1)
-    if not weights.uses_pooler(head):
+    if not HEADS[head].uses_pooler:
         shapes = {
             name: shape
             for name, shape in shapes.items()
@@ -135,7 +127,7 @@ def define_flags(fv):
     flags.DEFINE_enum(
         "head",
         None,
-        list(HEADS),
+        list(HEADS_OF_WEIGHTS),
         "What the weights besides the encoder are. Default: what the source "
         "says; for a checkpoint with output_weights, classification. none "
         "writes the encoder alone.",

@@ -126,7 +126,7 @@ def main(flags):
             if split == "train":
                 features = shuffle(features, flags.random_seed)
             schema = FinetuningSchema(
-                task.kind, max_seq_length, features.choices
+                task.head, max_seq_length, features.choices
             )
             stack.enter_context(writer)
             finetuning_writing.write_features(
@@ -208,7 +208,7 @@ def shuffle(features, random_seed):
 def read_settings(flags, task, split):
     """What the records depend on besides texts, labels and tokenizer."""
     settings = {"do_lower_case": flags.do_lower_case}
-    if task.kind == "multiple_choice":
+    if task.label_type == "choice":
         settings["max_qa_length"] = flags.max_qa_length
     if split == "train":
         settings["random_seed"] = flags.random_seed
@@ -224,7 +224,7 @@ def show_example(features, tokenizer, task):
     label = features.per_example.get("label_ids")
     if label is None:
         return text
-    if task.kind == "regression":
+    if task.label_type == "number":
         return f"{text}  (label {label[0]:g})"
     return f"{text}  (label {task.labels[label[0]]})"
 

@@ -15,7 +15,6 @@ from absl import flags
 import albert
 from albert import command_line
 from albert import convert
-from albert.interchange import names
 from albert.interchange import tensor_bundle
 from albert.interchange.starting_point import find_starting_point
 
@@ -241,7 +240,7 @@ def small_vocabulary(tmp_path):
         ),
         (not_finite, ["--to=huggingface"], "bert/pooler/dense/bias holds"),
         (without_config, ["--to=google"], "comes without a configuration"),
-        (span_v2, ["--to=huggingface"], "start_logits"),
+        (span_v2, ["--to=huggingface"], "the head span_v2"),
         (small_vocabulary, ["--to=google"], "vocab_size is 1999, but"),
     ],
 )
@@ -273,4 +272,14 @@ def test_formats_and_heads_are_all_there():
     from albert.interchange.destination import WRITERS
 
     assert set(convert.FORMATS) == set(WRITERS)
-    assert set(convert.HEADS) == set(names.HEADS)
+    # The values of --head.
+    assert convert.HEADS_OF_WEIGHTS == (
+        "pretraining",
+        "masked_lm",
+        "classification",
+        "multiple_choice",
+        "token_classification",
+        "span_v1",
+        "span_v2",
+        "none",
+    )

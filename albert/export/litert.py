@@ -11,6 +11,7 @@ import os
 import albert
 from albert import model_directory
 from albert.errors import UserError
+from albert.heads import HEADS
 from albert.interchange.destination import check_new
 from albert.interchange.destination import new_directory
 
@@ -61,7 +62,7 @@ class LiteRTReport:
 
     Attributes:
       destination: str.
-      kind: str, what the model's outputs are: "encoder", "classification", …
+      kind: str, ``exported_kind`` of the head.
       max_seq_length, batch_size: ints, the shape of the inputs.
       files: list of ``FileReport``.
     """
@@ -174,7 +175,7 @@ def export(
         )
     return LiteRTReport(
         destination=destination,
-        kind=loaded.kind,
+        kind=HEADS[loaded.head].exported_kind,
         max_seq_length=loaded.max_seq_length,
         batch_size=batch_size,
         files=reports,
@@ -219,7 +220,7 @@ def _metadata(loaded, batch_size, expected, reports):
     task = loaded.task
     return {
         "albert_version": albert.__version__,
-        "kind": loaded.kind,
+        "kind": HEADS[loaded.head].exported_kind,
         "task_name": task.get("task_name"),
         "labels": loaded.labels,
         "max_seq_length": loaded.max_seq_length,

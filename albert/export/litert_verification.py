@@ -9,6 +9,7 @@ import dataclasses
 import numpy as np
 
 from albert.errors import UserError
+from albert.heads import HEADS
 from albert.tasks import sequences
 from albert.tasks import truncation
 from albert.tasks.features import Features
@@ -87,18 +88,18 @@ def make_examples(source, texts):
     alone = [*pieces, [], filled]
     first = [*pieces, filled]
     second = [*pieces[1:], filled, pieces[0]]
-    if source.kind.startswith("span"):
+    if HEADS[source.head].label_type == "span":
         alone = []
     features = _assemble(tokenizer, alone, first, second, length)
     examples = features.padded(length)
-    if source.kind == "multiple_choice":
-        choices = next(iter(source.inputs.values()))[0]
+    if HEADS[source.head].label_type == "choice":
+        choices = source.inputs["input_ids"][0]
         rows = np.arange(features.num_examples)
         rows = (rows[:, None] + np.arange(choices)) % len(rows)
         examples = {name: rows_[rows] for name, rows_ in examples.items()}
-    if source.kind == "span_v2":
+    if "p_mask" in source.inputs:
         examples["p_mask"] = _impossible(examples, tokenizer)
-    if source.kind == "masked_lm":
+    if "masked_lm_positions" in source.inputs:
         _mask(examples, tokenizer, source.inputs["masked_lm_positions"][0])
     return {name: examples[name] for name in source.inputs}
 
@@ -224,24 +225,50 @@ def _counted(name, examples, expected, received):
 
 def _answers(source, examples, outputs):
     """Returns the answers of a task: int array [any]."""
-    real = examples["input_mask"].astype(bool)
-    kind = source.kind
-    if kind in ("classification", "multiple_choice"):
-        return outputs["logits"].argmax(-1)
-    if kind == "tagging":
-        return outputs["logits"].argmax(-1)[real]
-    if kind == "span_v1":
-        return np.concatenate(
-            [
-                np.where(real, outputs[name], -np.inf).argmax(-1)
-                for name in source.outputs
-            ]
-        )
-    if kind == "span_v2":
-        return np.concatenate(
-            [outputs[f"{name}_top_index"][:, 0] for name in ("start", "end")]
-        )
-    if kind == "masked_lm":
-        slots = examples["masked_lm_positions"] > 0
-        return outputs["masked_lm_logits"].argmax(-1)[slots]
+    return _ANSWERS[source.head](examples, outputs)
+
+
+def _no_answers(examples, outputs):
     return np.zeros(0, int)
+
+
+def _classes(examples, outputs):
+    return outputs["logits"].argmax(-1)
+
+
+def _tags(examples, outputs):
+    return outputs["logits"].argmax(-1)[examples["input_mask"].astype(bool)]
+
+
+def _starts_and_ends(examples, outputs):
+    real = examples["input_mask"].astype(bool)
+    return np.concatenate(
+        [
+            np.where(real, outputs[f"{name}_logits"], -np.inf).argmax(-1)
+            for name in ("start", "end")
+        ]
+    )
+
+
+def _likeliest_beams(examples, outputs):
+    return np.concatenate(
+        [outputs[f"{name}_top_index"][:, 0] for name in ("start", "end")]
+    )
+
+
+def _pieces(examples, outputs):
+    slots = examples["masked_lm_positions"] > 0
+    return outputs["masked_lm_logits"].argmax(-1)[slots]
+
+
+_ANSWERS = {
+    "pretraining": _pieces,
+    "masked_lm": _pieces,
+    "classification": _classes,
+    "regression": _no_answers,
+    "multiple_choice": _classes,
+    "token_classification": _tags,
+    "span_v1": _starts_and_ends,
+    "span_v2": _likeliest_beams,
+    "none": _no_answers,
+}

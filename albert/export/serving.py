@@ -48,14 +48,13 @@ import os
 import tempfile
 
 import albert
+from albert import heads
 from albert import model_directory
 from albert.interchange.destination import check_new
 from albert.interchange.destination import new_directory
 from albert.tasks import trained_model
 
 METADATA_FILE = "metadata.json"
-_SPANS = ("span_v1", "span_v2")
-_PRETRAINED = ("masked_lm", "encoder")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,14 +120,18 @@ def export(
     from albert.interchange import names
 
     loaded = _load(source, max_seq_length)
+    make_signatures = heads.load(heads.HEADS[loaded.head].signatures)
     module = tf.Module()
     module.tokenizer = GraphTokenizer(loaded.tokenizer)
     module.variables_of_model = {
         name: variable.value
         for name, variable in names.named_variables(loaded.model).items()
     }
-    functions, default = _signatures(
-        loaded, module.tokenizer, top, null_score_diff_threshold
+    functions, default = make_signatures(
+        loaded,
+        module.tokenizer,
+        top=top,
+        null_score_diff_threshold=null_score_diff_threshold,
     )
     concrete = {
         name: tf.function(
@@ -175,28 +178,6 @@ def _load(source, max_seq_length):
     return source_models.load(start, what, max_seq_length)
 
 
-def _signatures(loaded, tokenizer, top, null_score_diff_threshold):
-    """Returns (signatures, default) as of ``serving_texts``."""
-    from albert.export import serving_pretraining
-    from albert.export import serving_spans
-    from albert.export import serving_tagging
-    from albert.export import serving_texts
-
-    if loaded.kind in _PRETRAINED:
-        return serving_pretraining.pretraining_signatures(
-            loaded, tokenizer, top
-        )
-    if loaded.kind in _SPANS:
-        return serving_spans.span_signatures(
-            loaded, tokenizer, null_score_diff_threshold
-        )
-    if loaded.kind == "multiple_choice":
-        return serving_texts.multiple_choice_signatures(loaded, tokenizer)
-    if loaded.kind == "tagging":
-        return serving_tagging.tagging_signatures(loaded, tokenizer)
-    return serving_texts.text_signatures(loaded, tokenizer)
-
-
 def _metadata(loaded, concrete, default):
     """What a client may want to know, as JSON has it."""
 
@@ -209,7 +190,7 @@ def _metadata(loaded, concrete, default):
     return {
         "package": "albert-keras",
         "package_version": albert.__version__,
-        "kind": loaded.kind,
+        "kind": heads.HEADS[loaded.head].exported_kind,
         "task": loaded.task.get("task_name"),
         "labels": loaded.labels,
         "max_seq_length": loaded.max_seq_length,

@@ -9,25 +9,37 @@ import tensorflow as tf
 from albert.export.serving_sequences import make_inputs
 from albert.export.serving_sequences import rows_from
 from albert.fill_mask import MASK
+from albert.heads import HEADS
 
 _SPACE_MARK = "\u2581"
 
 
-def pretraining_signatures(loaded, tokenizer, top):
-    """Signatures of a pretrained model.
+def encoder_signatures(loaded, tokenizer, **_):
+    """Signatures of an encoder without a head.
 
     Args:
-      loaded: ``SourceModel`` of the kind "masked_lm" or "encoder".
+      loaded: ``SourceModel``.
       tokenizer: ``GraphTokenizer``.
-      top: int, K.
+      **_: options of other heads.
 
     Returns:
       (signatures, default), see ``serving_texts.text_signatures``.
     """
     text = [tf.TensorSpec([None], tf.string, "text")]
     signatures = {"embeddings": (_embeddings(loaded, tokenizer), text)}
-    if loaded.kind == "encoder":
-        return signatures, "embeddings"
+    return signatures, "embeddings"
+
+
+def masked_lm_signatures(loaded, tokenizer, *, top, **_):
+    """Signatures of a pretrained model; as ``encoder_signatures``.
+
+    Args:
+      loaded, tokenizer: as there.
+      top: int, K.
+      **_: options of other heads.
+    """
+    signatures, _ = encoder_signatures(loaded, tokenizer)
+    text = [tf.TensorSpec([None], tf.string, "text")]
     signatures["fill_mask"] = (_fill_mask(loaded, tokenizer, top), text)
     return signatures, "fill_mask"
 
@@ -35,9 +47,7 @@ def pretraining_signatures(loaded, tokenizer, top):
 def _embeddings(loaded, tokenizer):
     encoder = getattr(loaded.model, "encoder", loaded.model)
     # A source without the sentence-order head has no pooler either.
-    has_pooler = (
-        loaded.kind == "encoder" or "sentence_order_logits" in loaded.outputs
-    )
+    has_pooler = HEADS[loaded.head].uses_pooler
 
     def embed(text):
         inputs = make_inputs(

@@ -35,7 +35,7 @@ class Decoder:
     """Chooses the answers.
 
     Args:
-      kind: "span_v1" or "span_v2".
+      head: "span_v1" or "span_v2".
       with_negative: bool, whether a question may have no answer.
       n_best_size, max_answer_length: ints, as in
         ``albert.tasks.squad.decoding``.
@@ -44,13 +44,13 @@ class Decoder:
 
     def __init__(
         self,
-        kind,
+        head,
         with_negative,
         n_best_size,
         max_answer_length,
         null_score_diff_threshold,
     ):
-        self._kind = kind
+        self._head = head
         self._with_negative = with_negative
         self._n_best_size = n_best_size
         self._max_answer_length = max_answer_length
@@ -74,7 +74,7 @@ class Decoder:
         """
         nulls = None
         number = tf.size(pieces[0].row_starts(), tf.int64)
-        if self._kind == "span_v1":
+        if self._head == "span_v1":
             spans, nulls = self._pair(windows, inputs, outputs, number)
         else:
             spans = self._beams(windows, outputs)
@@ -276,7 +276,7 @@ class Decoder:
         return tf.boolean_mask(kept, rank < self._n_best_size)
 
     def _null_scores(self, windows, outputs, number, nulls, found, best):
-        if self._kind == "span_v1":
+        if self._head == "span_v1":
             return tf.where(found, nulls - best, NO_SPAN_NULL_SCORE)
         lowest = tf.math.unsorted_segment_min(
             tf.cast(outputs["cls_logits"], tf.float64),

@@ -50,13 +50,14 @@ class Windows:
         )
 
 
-def span_signatures(loaded, tokenizer, null_score_diff_threshold):
+def span_signatures(loaded, tokenizer, *, null_score_diff_threshold, **_):
     """Signature of a model that finds answers.
 
     Args:
-      loaded: ``SourceModel`` of the kind "span_v1" or "span_v2".
+      loaded: ``SourceModel`` with the head "span_v1" or "span_v2".
       tokenizer: ``GraphTokenizer``.
       null_score_diff_threshold: float, see ``Decoded.predictions``.
+      **_: options of other heads.
 
     Returns:
       (signatures, default), see ``serving_texts.text_signatures``.
@@ -75,8 +76,8 @@ def span_signatures(loaded, tokenizer, null_score_diff_threshold):
             "question may have: raise it"
         )
     decoder = Decoder(
-        loaded.kind,
-        loaded.task.get("version_2_with_negative", loaded.kind == "span_v2"),
+        loaded.head,
+        loaded.task.get("version_2_with_negative", loaded.head == "span_v2"),
         limits["n_best_size"],
         limits["max_answer_length"],
         null_score_diff_threshold,

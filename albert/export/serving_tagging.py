@@ -18,12 +18,13 @@ from albert.export.serving_sequences import rows_from
 from albert.tasks import tag_schemes
 
 
-def tagging_signatures(loaded, tokenizer):
+def tagging_signatures(loaded, tokenizer, **_):
     """Signatures of tagging.
 
     Args:
       loaded: ``SourceModel``.
       tokenizer: ``GraphTokenizer``.
+      **_: options of other heads.
 
     Returns:
       (signatures, default), see ``serving_texts.text_signatures``.

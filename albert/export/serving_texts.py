@@ -13,12 +13,13 @@ from albert.tasks.table import TASKS
 from albert.tasks.tsv_files import TsvFile
 
 
-def text_signatures(loaded, tokenizer):
+def text_signatures(loaded, tokenizer, **_):
     """Signatures of a classification or a regression.
 
     Args:
       loaded: ``SourceModel``.
       tokenizer: ``GraphTokenizer``.
+      **_: options of other heads; see ``serving.export``.
 
     Returns:
       (signatures, default): dict of name to (function, list of
@@ -29,9 +30,7 @@ def text_signatures(loaded, tokenizer):
         logits = loaded.call(
             make_inputs(tokenizer, segments, loaded.max_seq_length)
         )["logits"]
-        if loaded.kind == "regression":
-            return {"value": logits[:, 0]}
-        return choose(loaded.labels, logits)
+        return _ANSWERS[loaded.head](loaded.labels, logits)
 
     def of_text(text):
         return answer([tokenizer.encode(text)])
@@ -48,7 +47,7 @@ def text_signatures(loaded, tokenizer):
     }, "text_pair" if _is_of_pairs(loaded.task.get("task_name")) else "text"
 
 
-def multiple_choice_signatures(loaded, tokenizer):
+def multiple_choice_signatures(loaded, tokenizer, **_):
     """Signatures of multiple choice; as ``text_signatures``."""
     max_qa_length = loaded.task.get(
         "max_qa_length", multiple_choice_features.MAX_QA_LENGTH
@@ -104,6 +103,15 @@ def choose(labels, logits):
         "probabilities": tf.nn.softmax(logits),
         "labels": tf.tile(names[tf.newaxis], (tf.shape(logits)[0], 1)),
     }
+
+
+def _give_value(labels, logits):
+    """Returns value: float32 [N], of logits [N, 1]."""
+    return {"value": logits[:, 0]}
+
+
+# By head: what the logits for texts say.
+_ANSWERS = {"classification": choose, "regression": _give_value}
 
 
 def _endings(tokenizer, questions, options):

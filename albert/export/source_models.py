@@ -7,14 +7,11 @@ Letters: S positions, C choices, P masked positions, V vocabulary, H width.
 import dataclasses
 
 from albert.errors import UserError
+from albert.heads import HEADS
+from albert.heads import find
+from albert.heads import make_model
 from albert.interchange.starting_point import find_starting_point
 from albert.interchange.weights import load_weights
-from albert.modeling.classifier import AlbertClassifier
-from albert.modeling.encoder import AlbertEncoder
-from albert.modeling.multiple_choice import AlbertMultipleChoice
-from albert.modeling.pretrainer import AlbertPretrainer
-from albert.modeling.span_predictor import AlbertSpanPredictor
-from albert.modeling.token_classifier import AlbertTokenClassifier
 from albert.tasks import trained_model
 from albert.tasks import truncation
 
@@ -26,32 +23,6 @@ USUAL_LENGTH = 128
 # run_pretraining.py. A slot costs one product with the vocabulary.
 MASKED_POSITIONS = 20
 
-_KINDS_OF_HEADS = {
-    "classification": "classification",
-    "multiple_choice": "multiple_choice",
-    "token_classification": "tagging",
-    "span_v1": "span",
-    "span_v2": "span",
-    "pretraining": "masked_lm",
-    "masked_lm": "masked_lm",
-}
-_OUTPUTS = {
-    "encoder": ("sequence_output", "pooled_output"),
-    "classification": ("logits",),
-    "regression": ("logits",),
-    "multiple_choice": ("logits",),
-    "tagging": ("logits",),
-    "span_v1": ("start_logits", "end_logits"),
-    "span_v2": (
-        "start_top_log_probs",
-        "start_top_index",
-        "end_top_log_probs",
-        "end_top_index",
-        "cls_logits",
-    ),
-    "masked_lm": ("masked_lm_logits",),
-}
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SourceModel:
@@ -59,7 +30,7 @@ class SourceModel:
 
     Attributes:
       model: the Keras model, in float32.
-      kind: str, a key of ``_OUTPUTS``: what its outputs are.
+      head: str, a key of ``albert.heads.HEADS``.
       tokenizer: ``Tokenizer``.
       max_seq_length: int, S.
       inputs: dict from name to the shape of one example; all are int32.
@@ -69,7 +40,7 @@ class SourceModel:
     """
 
     model: object
-    kind: str
+    head: str
     tokenizer: object
     max_seq_length: int
     inputs: dict
@@ -106,33 +77,37 @@ def load(source, model="task", max_seq_length=None):
     config, tokenizer = start.find_model()
     task = trained_model.read_description(start.path)
     length = _find_length(start.path, config, task, max_seq_length)
-    kind = "encoder"
-    if model == "task":
-        kind = _find_kind(start, task)
-    labels = task.get("labels") if kind != "encoder" else None
-    if kind in ("classification", "tagging") and not labels:
+    if model == "encoder":
+        head, task = "none", {}
+    else:
+        head = _find_head(start, task)
+    row = HEADS[head]
+    labels = task.get("labels")
+    if row.takes_num_labels and row.label_type != "number" and not labels:
         labels = [str(number) for number in range(start.num_labels)]
-    keras_model, fresh = _make(start, kind, task, labels)
-    load_weights(keras_model, start, fresh=fresh)
     shape = (length,)
-    if kind == "multiple_choice":
+    if row.label_type == "choice":
+        if not labels:
+            raise UserError(
+                f"{start.path}: does not say how many choices a question has: "
+                "give the model directory that run_classifier.py wrote"
+            )
         shape = (len(labels), length)
+    keras_model = _load_model(start, head, task, labels)
     inputs = dict.fromkeys(("input_ids", "input_mask", "segment_ids"), shape)
-    if kind == "span_v2":
-        inputs["p_mask"] = shape
-    if kind == "masked_lm":
-        inputs["masked_lm_positions"] = (min(MASKED_POSITIONS, length),)
-    outputs = _OUTPUTS[kind]
-    if kind == "masked_lm" and not fresh:
-        outputs += ("sentence_order_logits",)
+    shapes = {
+        "p_mask": shape,
+        "masked_lm_positions": (min(MASKED_POSITIONS, length),),
+    }
+    inputs |= {name: shapes[name] for name in row.inputs}
     return SourceModel(
         model=keras_model,
-        kind=kind,
+        head=head,
         tokenizer=tokenizer,
         max_seq_length=length,
         inputs=inputs,
-        outputs=outputs,
-        task=task if kind != "encoder" else {},
+        outputs=row.outputs,
+        task=task,
         labels=labels or None,
     )
 
@@ -150,48 +125,50 @@ def _find_length(path, config, task, max_seq_length):
     return max_seq_length
 
 
-def _find_kind(start, task):
-    kind = task.get("kind") or _KINDS_OF_HEADS.get(start.head)
-    if kind is None:
+def _find_head(start, task):
+    """Returns the head: what the task says, else what the weights have."""
+    head = start.head
+    if task.get("kind"):
+        found = find(task_kind=task["kind"])
+        # The weights tell the heads of one task apart.
+        if head not in found:
+            found = find(task_kind=task["kind"], version=task.get("head"))
+            if not found:
+                raise UserError(
+                    f"{start.path}: is a model of a {task['kind']}, which this "
+                    "version does not know: use the one that wrote it"
+                )
+            head = found[0]
+    elif head == "none":
         raise UserError(
             f"{start.path}: holds an encoder without a head: give a model of a "
             "task, or export it with --model=encoder"
         )
-    if kind == "span":
-        return start.head if "span" in start.head else f"span_{task['head']}"
-    if kind == "classification" and start.num_labels == 1:
+    if head == "classification" and start.num_labels == 1:
         return "regression"
-    return kind
+    return head
 
 
-def _make(start, kind, task, labels):
-    """Returns (Keras model with random weights, heads that are not used)."""
-    config = start.config
+def _load_model(start, head, task, labels):
+    """Returns the Keras model with its weights."""
+    row = HEADS[head]
+    arguments = {}
+    if row.label_type == "span":
+        arguments = {
+            name: task[name]
+            for name in ("start_n_top", "end_n_top")
+            if name in task
+        }
     # The dropout is of no matter here.
-    if kind == "encoder":
-        return AlbertEncoder(config), ()
-    if kind == "regression":
-        return AlbertClassifier(config, 1), ()
-    if kind == "classification":
-        return AlbertClassifier(config, len(labels)), ()
-    if kind == "tagging":
-        return AlbertTokenClassifier(config, len(labels)), ()
-    if kind == "multiple_choice":
-        if not labels:
-            raise UserError(
-                f"{start.path}: does not say how many choices a question has: "
-                "give the model directory that run_classifier.py wrote"
-            )
-        return AlbertMultipleChoice(config), ()
-    if kind == "masked_lm":
-        fresh = ("sentence_order", "pooler")
-        return (
-            AlbertPretrainer(config),
-            () if start.head == "pretraining" else fresh,
-        )
-    beam = {
-        name: task[name]
-        for name in ("start_n_top", "end_n_top")
-        if name in task
-    }
-    return AlbertSpanPredictor(config, kind.removeprefix("span_"), **beam), ()
+    model = make_model(
+        head,
+        start.config,
+        len(labels or ()) or 1,
+        **arguments,
+    )
+    (whole, *_) = find(model=row.model, version=row.version)
+    fresh = set(HEADS[whole].components) - set(row.components)
+    if fresh and not row.uses_pooler:
+        fresh.add("pooler")
+    load_weights(model, start, fresh=sorted(fresh))
+    return model

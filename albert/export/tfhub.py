@@ -15,13 +15,13 @@ import re
 
 from albert.errors import UserError
 from albert.export import publishing
+from albert.heads import HEADS
 
 ENCODER = "encoder"
 PREPROCESSOR = "preprocessor"
 # Largest difference of an exported encoder to the model, float32.
 TOLERANCE = 1e-4
 _SERVICES = ("kaggle",)
-_HEADS = ("pretraining", "masked_lm", "none")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -218,7 +218,7 @@ def _check_options(version, language, handle, licence, publish, dry_run):
 
 def _check_source(start):
     """Refuses what is no pretrained encoder; returns (config, tokenizer)."""
-    if start.head not in _HEADS:
+    if HEADS[start.head].label_type is not None:
         raise UserError(
             f"{start.path} is a model of a task ({start.head}): TF Hub's "
             "encoders are pretrained models: give the directory that it was "

@@ -13,6 +13,7 @@ import re
 from albert import model_directory
 from albert.config import AlbertConfig
 from albert.errors import UserError
+from albert.heads import HEADS
 from albert.interchange import archives
 from albert.interchange import names
 from albert.interchange import tensor_bundle
@@ -227,7 +228,7 @@ def write(directory, config, tensors, tokenizer, head, classifier_dropout):
     ).to_dict()
     for key in _OWN_SETTINGS:
         del settings[key]
-    if "masked_lm" in names.HEADS[head]:
+    if "masked_lm" in HEADS[head].components:
         warn_of_epsilon(config, EPSILON, "Google's code")
     model_directory.write_description(directory, config, tokenizer)
     model_directory.write_json(

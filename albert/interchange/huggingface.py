@@ -19,9 +19,9 @@ import safetensors.numpy
 
 from albert import model_directory
 from albert.errors import UserError
+from albert.heads import HEADS
 from albert.interchange import huggingface_config
 from albert.interchange import huggingface_tokenizer
-from albert.interchange import names
 from albert.interchange.json_files import read_object
 from albert.interchange.source import Source
 from albert.interchange.source import Tensors
@@ -89,8 +89,8 @@ def open_source(path):
     theirs = _with_prefix(_open_weights(path))
     theirs = _without_copies(theirs, config, path)
     tensors, unknown = from_peer(theirs, FORMAT, config, path)
-    if head in (None, "none"):
-        head = _head_of_weights(tensors)
+    if head == "none":
+        head = None  # A head may lie beside what that class has.
     return Source(
         path=path,
         format=FORMAT,
@@ -101,17 +101,6 @@ def open_source(path):
         tokenizer=huggingface_tokenizer.find(path),
         classifier_dropout=dropout,
     )
-
-
-def _head_of_weights(tensors):
-    """The head where ``architectures`` does not say it."""
-    components = {name.split("/")[0] for name in tensors}
-    if {"masked_lm", "sentence_order"} <= components:
-        return "pretraining"
-    for component, head in (("masked_lm", "masked_lm"), ("span", "span_v1")):
-        if component in components:
-            return head
-    return None if "classifier" in components else "none"
 
 
 # -------------------------------------------------------------------- weights
@@ -266,10 +255,10 @@ def write(directory, config, tensors, tokenizer, head, classifier_dropout):
     values = huggingface_config.to_values(
         config, head, num_labels, classifier_dropout, tokenizer
     )
-    if "masked_lm" in names.HEADS[head]:
+    if "masked_lm" in HEADS[head].components:
         warn_of_epsilon(config, EPSILON, "transformers")
     left = []
-    if head in huggingface_config.WITHOUT_POOLER:
+    if not HEADS[head].uses_pooler:
         left = [name for name in tensors if name.startswith("encoder/pooler/")]
         tensors = Tensors(
             {

@@ -5,21 +5,11 @@ Source: configuration_albert.py and activations.py of transformers 5.
 """
 
 from albert.errors import UserError
+from albert.heads import HEADS
+from albert.heads import HEADS_OF_WEIGHTS
 from albert.interchange.source import config_of_peer
 from albert.interchange.source import groups_of_peer
 from albert.modeling.layer_norm import EPSILON
-
-ARCHITECTURES = {
-    "pretraining": "AlbertForPreTraining",
-    "masked_lm": "AlbertForMaskedLM",
-    "classification": "AlbertForSequenceClassification",
-    "multiple_choice": "AlbertForMultipleChoice",
-    "token_classification": "AlbertForTokenClassification",
-    "span_v1": "AlbertForQuestionAnswering",
-    "none": "AlbertModel",
-}
-# These classes are made without a pooler, which their outputs do not need.
-WITHOUT_POOLER = ("masked_lm", "token_classification", "span_v1")
 
 # Its defaults, for a file that leaves a setting out.
 _DEFAULTS = {
@@ -83,8 +73,8 @@ def from_values(values, path):
       path: str, for messages.
 
     Returns:
-      (``AlbertConfig``, head or None, classifier_dropout): head is a key of
-      ``names.HEADS``, by the file's ``architectures``.
+      (``AlbertConfig``, head or None, classifier_dropout): head is one of
+      ``HEADS_OF_WEIGHTS``, by the file's ``architectures``.
 
     Raises:
       UserError: a setting that ALBERT does not have or that is impossible.
@@ -131,8 +121,12 @@ def from_values(values, path):
 def _head(architectures):
     if not isinstance(architectures, list):
         return None
-    heads = {architecture: head for head, architecture in ARCHITECTURES.items()}
-    found = {heads[each] for each in architectures if each in heads}
+    heads = {HEADS[head].transformers: head for head in HEADS_OF_WEIGHTS}
+    found = {
+        heads[each]
+        for each in architectures
+        if isinstance(each, str) and each in heads
+    }
     return found.pop() if len(found) == 1 else None
 
 
@@ -141,7 +135,7 @@ def to_values(config, head, num_labels, classifier_dropout, tokenizer):
 
     Args:
       config: ``AlbertConfig``.
-      head: a key of ``names.HEADS``.
+      head: one of ``HEADS_OF_WEIGHTS``.
       num_labels: int, outputs of a classifier; 1 is regression.
       classifier_dropout: float, or None for the original's 0.1.
       tokenizer: ``Tokenizer``, or None.
@@ -152,14 +146,15 @@ def to_values(config, head, num_labels, classifier_dropout, tokenizer):
     Raises:
       UserError: transformers has no such head or sharing.
     """
-    if head not in ARCHITECTURES:
+    row = HEADS[head]
+    if row.transformers is None:
         raise UserError(
-            "transformers has no class for the beam-search span head of SQuAD "
-            "2.0 (start_logits, end_logits, answer_class): this model cannot "
-            "be written for it; --head=none writes the encoder alone"
+            f"transformers has no class for the head {head} "
+            f"({', '.join(row.components)}): this model cannot be written for "
+            "it; --head=none writes the encoder alone"
         )
     values = {
-        "architectures": [ARCHITECTURES[head]],
+        "architectures": [row.transformers],
         "model_type": "albert",
         **{name: getattr(config, name) for name in _DEFAULTS},
         "num_hidden_groups": groups_of_peer(config, "transformers"),
@@ -179,12 +174,12 @@ def to_values(config, head, num_labels, classifier_dropout, tokenizer):
             "bos_token_id": tokenizer.cls_id,
             "eos_token_id": tokenizer.sep_id,
         }
-    if head in ("classification", "token_classification"):
+    if row.takes_num_labels:
         labels = [f"LABEL_{label}" for label in range(num_labels)]
         values |= {
             "id2label": {str(id_): name for id_, name in enumerate(labels)},
             "label2id": {name: id_ for id_, name in enumerate(labels)},
         }
-    if head == "classification" and num_labels == 1:
+    if row.label_type == "class" and num_labels == 1:
         values["problem_type"] = "regression"
     return values

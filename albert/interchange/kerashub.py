@@ -161,7 +161,8 @@ def _task_entries(path, task):
         for name, entry in entries.items()
         if not name.startswith(_NO_WEIGHTS)
     }
-    groups = {_TASK_GROUPS[task.layer]: task.layer}
+    layer = task.description.layer
+    groups = {_TASK_GROUPS[layer]: layer}
     return _by_layer(entries, _TASK_MARK, groups)
 
 
@@ -244,7 +245,7 @@ def _check_labels(path, entries, task, config):
     """The table of shapes does not know how many labels there are."""
     kernel = "logits/vars/0"
     right = (config.hidden_size, task.num_labels)
-    if task.head != "classification" or kernel not in entries:
+    if task.num_labels is None or kernel not in entries:
         return
     shape = entries[kernel][0]
     if shape != right:
@@ -311,7 +312,7 @@ def write(directory, config, tensors, tokenizer, head, classifier_dropout):
       tokenizer: ``Tokenizer``, or None where there is none. Its SentencePiece
         model is written with our normalisation among its rules, because
         KerasHub gives it raw text, and unchanged as spiece.model beside it.
-      head: a key of ``names.HEADS``.
+      head: a key of ``albert.heads.HEADS``.
       classifier_dropout: float, or None.
 
     Returns:
@@ -322,7 +323,7 @@ def write(directory, config, tensors, tokenizer, head, classifier_dropout):
     """
     backbone = presets.from_config(config)
     task = presets.task_of(head, tensors, classifier_dropout)
-    layers = {"encoder"} | ({task.component} if task else set())
+    layers = {"encoder"} | ({task.description.component} if task else set())
     homeless = [name for name in tensors if name.split("/")[0] not in layers]
     theirs, unmapped = to_peer(
         Tensors(
@@ -347,10 +348,11 @@ def write(directory, config, tensors, tokenizer, head, classifier_dropout):
     if task and task.head == "masked_lm":
         warn_of_epsilon(config, EPSILON, "KerasHub")
     if task:
+        layer = task.description.layer
         hdf5.write(
             os.path.join(directory, presets.TASK_WEIGHTS),
             {
-                **_by_group(theirs, {task.layer: _TASK_GROUPS[task.layer]}),
+                **_by_group(theirs, {layer: _TASK_GROUPS[layer]}),
                 **_new_optimizer(task),
             },
         )
@@ -382,7 +384,7 @@ def _new_optimizer(task):
     """A task is made with an optimizer, and loaded with one or not at all."""
     return {
         "optimizer/vars/0": lambda: np.int64(0),  # steps
-        "optimizer/vars/1": lambda: np.float32(task.learning_rate),
+        "optimizer/vars/1": lambda: np.float32(task.description.learning_rate),
     }
 
 

@@ -11,6 +11,8 @@ import dataclasses
 
 from albert.config import AlbertConfig
 from albert.errors import UserError
+from albert.heads import HEADS
+from albert.heads import find
 
 CONFIG_FILE = "config.json"
 METADATA_FILE = "metadata.json"
@@ -47,11 +49,7 @@ _FLOAT_POLICIES = (
 # KerasHub renamed itself and, later, the classifier.
 _PACKAGES = ("keras_hub", "keras_nlp")
 _BACKBONE = "AlbertBackbone"
-_TASKS = {
-    "AlbertMaskedLM": "masked_lm",
-    "AlbertTextClassifier": "classification",
-    "AlbertClassifier": "classification",
-}
+_OLD_NAMES = {"AlbertClassifier": "AlbertTextClassifier"}
 _MODULE = "keras_hub.src.models.albert."
 # Defaults of KerasHub's preprocessors.
 _SEQUENCE_LENGTH = 512
@@ -65,33 +63,56 @@ _PAD_PIECE = "<pad>"
 
 
 @dataclasses.dataclass(frozen=True)
-class Task:
-    """A head of KerasHub.
+class TaskClass:
+    """A class of KerasHub with a head.
 
     Attributes:
-      head: "masked_lm" or "classification".
+      module: str, its module, and the name of its objects.
+      component: str, first part of our names of the head's variables.
+      layer: str, KerasHub's name of the layer that has them.
+      learning_rate: float, what it is trained with unless told otherwise.
+    """
+
+    module: str
+    component: str
+    layer: str
+    learning_rate: float
+
+
+_TASK_CLASSES = {
+    "AlbertMaskedLM": TaskClass(
+        "albert_masked_lm", "masked_lm", "mlm_head", 5e-5
+    ),
+    "AlbertTextClassifier": TaskClass(
+        "albert_text_classifier", "classifier", "logits", 1e-5
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A task of KerasHub.
+
+    Attributes:
+      class_name: str, a key of ``_TASK_CLASSES``.
       num_labels: int, or None without a classifier.
       dropout: float before the classifier, or None.
     """
 
-    head: str
+    class_name: str
     num_labels: int | None = None
     dropout: float | None = None
 
     @property
-    def component(self):
-        """First part of our names of its variables."""
-        return "masked_lm" if self.head == "masked_lm" else "classifier"
+    def description(self):
+        """``TaskClass``."""
+        return _TASK_CLASSES[self.class_name]
 
     @property
-    def layer(self):
-        """KerasHub's name of the layer that has its variables."""
-        return "mlm_head" if self.head == "masked_lm" else "logits"
-
-    @property
-    def learning_rate(self):
-        """What KerasHub trains the task with unless told otherwise."""
-        return 5e-5 if self.head == "masked_lm" else 1e-5
+    def head(self):
+        """Our head with the weights that KerasHub's class has."""
+        components = (self.description.component,)
+        return find(kerashub=self.class_name, components=components)[0]
 
 
 # -------------------------------------------------------------- configuration
@@ -213,11 +234,12 @@ def read_task(description, backbone, path):
       UserError: a task that has no counterpart here.
     """
     name = _class_name(description, path)
-    if name not in _TASKS:
+    known = _OLD_NAMES.get(name, name)
+    if known not in _TASK_CLASSES:
         raise UserError(
             f"{path}: {description['registered_name']!r} is none of "
-            f"{', '.join(_TASKS)}: save its backbone alone "
-            "(model.backbone.save_to_preset)"
+            f"{', '.join((*_TASK_CLASSES, *_OLD_NAMES))}: save its backbone "
+            "alone (model.backbone.save_to_preset)"
         )
     settings = _object(description.get("config"), "config", path)
     inner = _object(settings.get("backbone"), "backbone", path)
@@ -226,9 +248,8 @@ def read_task(description, backbone, path):
             f"{path}: its backbone is another than that of {CONFIG_FILE}: get "
             "the directory again"
         )
-    head = _TASKS[name]
-    if head == "masked_lm":
-        return Task(head)
+    if known == "AlbertMaskedLM":
+        return Task(known)
     activation = settings.get("activation", "linear")
     if activation not in (None, "linear"):
         raise UserError(
@@ -245,18 +266,19 @@ def read_task(description, backbone, path):
         raise UserError(
             f"{path}: dropout is {dropout!r}, not in [0, 1): get the file again"
         )
-    return Task(head, num_labels, float(dropout))
+    return Task(known, num_labels, float(dropout))
 
 
 def task_of(head, tensors, classifier_dropout):
     """Returns the ``Task`` for one of our heads, or None for a backbone."""
-    if head in ("pretraining", "masked_lm"):
-        return Task("masked_lm")
-    if head == "classification":
-        num_labels = tensors.shape("classifier/output_bias")[0]
-        dropout = 0.1 if classifier_dropout is None else classifier_dropout
-        return Task("classification", num_labels, dropout)
-    return None
+    class_name = HEADS[head].kerashub
+    if class_name is None:
+        return None
+    if class_name == "AlbertMaskedLM":
+        return Task(class_name)
+    num_labels = tensors.shape("classifier/output_bias")[0]
+    dropout = 0.1 if classifier_dropout is None else classifier_dropout
+    return Task(class_name, num_labels, dropout)
 
 
 def _class_name(description, path):
@@ -352,33 +374,29 @@ def _preprocessor(task, tokenizer, backbone):
         "truncate": "round_robin",
     }
     if task.head == "masked_lm":
-        module, name = "albert_masked_lm", "AlbertMaskedLMPreprocessor"
         settings |= _MASKED_LM_SETTINGS
         settings["mask_selection_length"] = min(
             length, settings["mask_selection_length"]
         )
-    else:
-        module, name = "albert_text_classifier", "AlbertTextClassifier"
-        name = f"{name}Preprocessor"
-    module = f"{module}_preprocessor"
+    module = f"{task.description.module}_preprocessor"
+    name = f"{task.class_name}Preprocessor"
     return _description(module, name, module, settings)
 
 
 def _task(task, config, preprocessor):
-    parts = {"backbone": config, "preprocessor": preprocessor}
-    if task.head == "masked_lm":
-        module, name = "albert_masked_lm", "AlbertMaskedLM"
-        settings = {**parts, "name": module}
-    else:
-        module, name = "albert_text_classifier", "AlbertTextClassifier"
-        settings = {
-            **parts,
-            "name": module,
+    module = task.description.module
+    settings = {
+        "backbone": config,
+        "preprocessor": preprocessor,
+        "name": module,
+    }
+    if task.num_labels is not None:
+        settings |= {
             "num_classes": task.num_labels,
             "activation": "linear",
             "dropout": task.dropout,
         }
-    return _object_of(module, name, settings)
+    return _object_of(module, task.class_name, settings)
 
 
 def _description(module, class_name, name, settings, dtype="float32"):

@@ -17,6 +17,7 @@ import dataclasses
 import functools
 import re
 
+from albert.heads import HEADS
 from albert.interchange.arrangements import HEADS_BIAS
 from albert.interchange.arrangements import HEADS_IN
 from albert.interchange.arrangements import HEADS_OUT
@@ -255,18 +256,6 @@ ROWS = (
     Row("answer_class/dense_1/kernel", "H 1", "answer_class/dense_1/kernel"),
 )
 
-# The heads that a model can have, by the first part of our names.
-HEADS = {
-    "pretraining": ("masked_lm", "sentence_order"),
-    "masked_lm": ("masked_lm",),
-    "classification": ("classifier",),
-    "multiple_choice": ("classifier",),
-    "token_classification": ("classifier",),
-    "span_v1": ("span",),
-    "span_v2": ("start", "end", "answer_class"),
-    "none": (),
-}
-
 
 # ----------------------------------------------------------------- directions
 
@@ -353,7 +342,7 @@ def expected_shapes(config, head="pretraining", num_labels=1):
 
     Args:
       config: ``AlbertConfig``.
-      head: a key of ``HEADS``.
+      head: a key of ``albert.heads.HEADS``.
       num_labels: int, outputs of a "classifier".
 
     Returns:
@@ -376,7 +365,7 @@ def expected_shapes(config, head="pretraining", num_labels=1):
     shapes = {}
     for row in ROWS:
         component, layer, *_ = row.ours.split("/")
-        if component not in ("encoder", *HEADS[head]):
+        if component not in ("encoder", *HEADS[head].components):
             continue
         if (
             layer == "embedding_projection"

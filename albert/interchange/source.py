@@ -111,7 +111,8 @@ class Source:
       config: ``AlbertConfig``, or None where there is none.
       tensors: ``Tensors`` by our names, in our shapes.
       unknown: list of str, the file's names that the table does not have.
-      head: a key of ``names.HEADS``, or None where only the weights say it.
+      head: one of ``albert.heads.HEADS_OF_WEIGHTS``, or None where only the
+        weights say it.
       tokenizer: ``TokenizerFile``, or None.
       classifier_dropout: float, or None where the format does not say it.
       adam_m, adam_v: ``Tensors`` by our names: the optimizer's moments.

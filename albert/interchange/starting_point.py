@@ -7,6 +7,7 @@ import os
 
 from absl import logging
 
+from albert import heads
 from albert import model_directory
 from albert.config import AlbertConfig
 from albert.errors import UserError
@@ -87,7 +88,7 @@ class StartingPoint:
 
     @functools.cached_property
     def head(self):
-        """The head, a key of ``names.HEADS``; "none" of random weights.
+        """The head, a key of ``HEADS``; "none" of random weights.
 
         Where the format does not say it, the weights do. Google's root-level
         weights are the same for a classifier of texts, of tokens and of
@@ -100,24 +101,14 @@ class StartingPoint:
             return "none"
         if self.source.head is not None:
             return self.source.head
-        components = {name.split("/")[0] for name in self.source.tensors}
-        found = [
-            head
-            for component, head in (
-                ("masked_lm", "masked_lm"),
-                ("classifier", "classification"),
-                ("span", "span_v1"),
-                ("start", "span_v2"),
-            )
-            if component in components
-        ]
+        found = heads.find_in_components(
+            {name.split("/")[0] for name in self.source.tensors}
+        )
         if len(found) > 1:
             raise UserError(
                 f"{self.source.path} holds several heads ({', '.join(found)}): "
                 "say which one is meant with --head"
             )
-        if found == ["masked_lm"] and "sentence_order" in components:
-            return "pretraining"
         return found[0] if found else "none"
 
     @property

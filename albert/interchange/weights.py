@@ -9,6 +9,8 @@ import numpy as np
 from absl import logging
 
 from albert.errors import UserError
+from albert.heads import HEADS
+from albert.heads import find
 from albert.interchange import names
 from albert.interchange import tensor_bundle
 from albert.interchange.destination import WRITERS
@@ -71,8 +73,11 @@ def load_weights(model, path, fresh=()):
         )
     source = _source(path)
     kept = set(fresh)
-    if not uses_pooler(_head_of_model(model)) and not any(
-        _is_pooler(name) for name in source.tensors
+    head = _head_of_model(model)
+    if (
+        head
+        and not HEADS[head].uses_pooler
+        and not any(_is_pooler(name) for name in source.tensors)
     ):
         kept.add("pooler")
     targets = {
@@ -288,11 +293,6 @@ def finite(source):
     )
 
 
-def uses_pooler(head):
-    """Whether a head's outputs depend on the pooler."""
-    return head not in _HEADS_WITHOUT_POOLER
-
-
 def _check_settings(config, source):
     if source.config is None:
         return
@@ -366,29 +366,14 @@ def _belongs_to(name, components):
 
 
 def _head_of_model(model):
-    """The head of a model, a key of ``names.HEADS``; None if it is not ours."""
+    """The head of a model; None if its class is not of this package."""
     for each in type(model).__mro__:
-        if each.__name__ == "AlbertSpanPredictor":
-            return f"span_{model.version}"
-        if each.__name__ in _HEADS_OF_CLASSES:
-            return _HEADS_OF_CLASSES[each.__name__]
+        # By name, so that the classes need not be loaded.
+        for head in find(model=f"albert:{each.__name__}"):
+            version = HEADS[head].version
+            if version is None or version == model.version:
+                return head
     return None
-
-
-# By name, so that the classes need not be loaded to say which one it is.
-_HEADS_OF_CLASSES = {
-    "AlbertEncoder": "none",
-    "AlbertPretrainer": "pretraining",
-    "AlbertClassifier": "classification",
-    "AlbertMultipleChoice": "multiple_choice",
-    "AlbertTokenClassifier": "token_classification",
-}
-_HEADS_WITHOUT_POOLER = (
-    "masked_lm",
-    "token_classification",
-    "span_v1",
-    "span_v2",
-)
 
 
 def _source(path):

@@ -9,6 +9,8 @@ import functools
 import tensorflow as tf
 
 from albert.errors import UserError
+from albert.heads import HEADS
+from albert.heads import find
 from albert.records import record_stream
 from albert.records.feature_batches import padded_length
 from albert.records.record_files import RecordFiles
@@ -19,10 +21,10 @@ from albert.tasks.features import PER_TOKEN_PADDING
 class FinetuningRecords(RecordFiles):
     """Files of fine-tuning records, and what is known about them.
 
-    Use ``FinetuningRecords.open(patterns, task_kind=..., choices=...)``.
+    Use ``FinetuningRecords.open(patterns, head=..., choices=...)``.
     Files are ours (with a JSON beside them) or the original's (without),
-    which do not say what task they are of: the kind of the task and its
-    number of choices are the run's.
+    which do not say what task they are of: the head and its number of
+    choices are the run's.
 
     Attributes:
       schema: ``FinetuningSchema`` of the files.
@@ -47,12 +49,12 @@ class FinetuningRecords(RecordFiles):
     purpose = "fine-tuning"
     recipe = "data/create_finetuning_data.py"
 
-    def __init__(self, files, task_kind, choices=1):
+    def __init__(self, files, head, choices=1):
         """See ``open``.
 
         Args:
           files: list of paths.
-          task_kind: kind of the task, as ``FinetuningSchema`` has it.
+          head: str, the head of the run's task.
           choices: C of the task.
 
         Raises:
@@ -60,7 +62,7 @@ class FinetuningRecords(RecordFiles):
             different lengths.
         """
         super().__init__(files)
-        self._task_kind = task_kind
+        self._head = head
         self._choices = choices
         schemas = [self._schema_of(index) for index in range(len(self.files))]
         self.schema = schemas[0]
@@ -129,42 +131,41 @@ class FinetuningRecords(RecordFiles):
     def _schema_of(self, index):
         metadata = self._metadata_of(index)
         if metadata:
-            schema = FinetuningSchema(
-                metadata["task_kind"],
-                metadata["max_seq_length"],
-                metadata["choices"],
-            )
-            found = (schema.task_kind, schema.choices)
+            length = metadata["max_seq_length"]
+            found = (metadata["task_kind"], metadata["choices"])
         else:
             (features,) = self._first_examples(index, 1)
             tokens = len(features["input_ids"].int64_list.value)
-            schema = FinetuningSchema(
-                self._task_kind, tokens // self._choices, self._choices
-            )
+            length = tokens // self._choices
             found = self._found_kind(features)
-        if found != (self._task_kind, self._choices):
+        schema = FinetuningSchema(self._head, length, self._choices)
+        right = (schema.task_kind, schema.choices)
+        if found != right:
             raise UserError(
                 f"{self.files[index]} holds records of {_describe(*found)}, "
-                f"this run is of {_describe(self._task_kind, self._choices)}"
-                ": give another --task_name or other records"
+                f"this run is of {_describe(*right)}: give another "
+                "--task_name or other records"
             )
         return schema
 
     def _found_kind(self, features):
         """What a record without a JSON can be, as close to the run's as so."""
         tokens = len(features["input_ids"].int64_list.value)
+        right = HEADS[self._head]
         if features["label_ids"].WhichOneof("kind") == "float_list":
-            return "regression", 1
-        if "label_mask" in features:
-            return "tagging", 1
-        single = self._task_kind in ("regression", "tagging")
-        if single or tokens % self._choices:
-            return "classification", 1
-        return self._task_kind, self._choices
+            label_type = "number"
+        elif "label_mask" in features:
+            label_type = "tag"
+        elif right.label_type == "choice" and tokens % self._choices == 0:
+            return right.task_kind, self._choices
+        else:
+            label_type = "class"
+        (head, *_) = find(label_type=label_type)
+        return HEADS[head].task_kind, 1
 
     def _check_classes(self, index, labels):
         """Refuses class indices that the run's labels do not have."""
-        if labels is None or self._task_kind != "classification":
+        if labels is None or HEADS[self._head].label_type != "class":
             return
         for number, features in enumerate(self._inspected_examples(index)):
             (label,) = features["label_ids"].int64_list.value
@@ -177,9 +178,7 @@ class FinetuningRecords(RecordFiles):
 
 
 def _describe(task_kind, choices):
-    if task_kind == "multiple_choice":
-        return f"{task_kind} with {choices} choices"
-    return task_kind
+    return f"{task_kind} with {choices} choices" if choices != 1 else task_kind
 
 
 def finetuning_record_dataset(
@@ -315,14 +314,14 @@ def _parse(schema, batch_size, lengths, serialized):
         for name in ("input_ids", "input_mask", "segment_ids")
     }
     labels = parsed["label_ids"]
-    if schema.task_kind == "tagging":
+    if schema.label_type == "tag":
         batch["label_ids"] = tf.where(
             trim(parsed["label_mask"]) > 0,
             trim(labels),
             PER_TOKEN_PADDING["label_ids"],
         )
     else:
-        is_value = schema.task_kind == "regression"
+        is_value = schema.label_type == "number"
         batch["label_ids"] = column(labels, "float32" if is_value else "int32")
     batch["example_weights"] = column(parsed["is_real_example"], "float32")
     return batch

@@ -114,7 +114,7 @@ def _columns(features, schema):
     }
     columns["is_real_example"] = np.ones((number, 1), np.int32)
     labels = padded.get("label_ids")
-    if schema.task_kind == "tagging":
+    if schema.label_type == "tag":
         if labels is None:
             labels = np.full((number, schema.max_seq_length), -1, np.int32)
         columns["label_ids"] = np.maximum(labels, 0)

@@ -10,6 +10,8 @@ the other.
 
 import dataclasses
 
+from albert.heads import HEADS
+
 
 @dataclasses.dataclass(frozen=True)
 class Field:
@@ -70,17 +72,26 @@ class FinetuningSchema:
     """Records for the tasks of run_classifier.py.
 
     Attributes:
-      task_kind: "classification", "regression", "multiple_choice" or
-        "tagging".
+      head: str, the head of the task, a key of ``albert.heads.HEADS``.
       max_seq_length: S, tokens in a sequence, padding included.
       choices: C, sequences of an example, one after the other in a record.
     """
 
-    kind = "albert_finetuning"
+    kind = "albert_finetuning"  # Of the records; not that of the task.
 
-    task_kind: str
+    head: str
     max_seq_length: int
     choices: int = 1
+
+    @property
+    def label_type(self):
+        """Of the head, see ``albert.heads.Head``."""
+        return HEADS[self.head].label_type
+
+    @property
+    def task_kind(self):
+        """What the JSON beside records calls the head."""
+        return HEADS[self.head].task_kind
 
     @property
     def fields(self):
@@ -92,9 +103,9 @@ class FinetuningSchema:
         """
         tokens = self.choices * self.max_seq_length
         labels = (Field("label_ids", "int64", 1, "int32"),)
-        if self.task_kind == "regression":
+        if self.label_type == "number":
             labels = (Field("label_ids", "float32", 1, "float32"),)
-        if self.task_kind == "tagging":
+        if self.label_type == "tag":
             labels = (
                 Field("label_ids", "int64", tokens, "int32"),
                 Field("label_mask", "int64", tokens, "int32"),

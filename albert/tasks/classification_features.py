@@ -8,6 +8,7 @@ from albert.tasks import sequences
 from albert.tasks import truncation
 from albert.tasks.features import Features
 from albert.tasks.featurization import Featurized
+from albert.tasks.label_types import LABEL_TYPES
 
 
 def featurize(task, examples, tokenizer, max_seq_length):
@@ -49,7 +50,8 @@ def featurize(task, examples, tokenizer, max_seq_length):
     first = first.first(lengths_a)
     per_example = {}
     if examples.labels is not None:
-        per_example["label_ids"] = label_ids(task, examples.labels)
+        label_type = LABEL_TYPES[task.label_type]
+        per_example["label_ids"] = label_type.ids(task, examples.labels)
     return Featurized(
         Features(
             *sequences.assemble(tokenizer, first, second),
@@ -59,19 +61,3 @@ def featurize(task, examples, tokenizer, max_seq_length):
         longest=int(longest.max(initial=0)),
         empty=int((first.lengths == 0).sum()),
     )
-
-
-def label_ids(task, labels):
-    """Returns labels as numbers.
-
-    Args:
-      task: ``Task``.
-      labels: N str, or numbers of a regression.
-
-    Returns:
-      int32 [N], or float32 [N] of a regression.
-    """
-    if task.kind == "regression":
-        return np.asarray(labels, np.float32)
-    number = {label: i for i, label in enumerate(task.labels)}
-    return np.array([number[label] for label in labels], np.int32)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tasks as a runner sees them: the same functions for every kind.
+"""The tasks as a runner sees them: the same functions for every head.
 
 task = selection.get_task("cola")
 train = interface.load(task, "glue", "train")
@@ -17,6 +17,7 @@ from albert.tasks import metrics
 from albert.tasks import multiple_choice_features
 from albert.tasks import predictions as predictions_lib
 from albert.tasks import tagging_features
+from albert.tasks.label_types import LABEL_TYPES
 
 
 def load(task, data_dir, split, skip_bad_rows=False):
@@ -67,14 +68,17 @@ def featurize(
     Raises:
       UserError: the lengths are too small or do not fit together.
     """
-    if task.kind == "multiple_choice":
+    if task.label_type == "choice":
         return multiple_choice_features.featurize(
             task, examples, tokenizer, max_seq_length, max_qa_length
         )
-    kind = (
-        tagging_features if task.kind == "tagging" else classification_features
+    if task.label_type == "tag":
+        return tagging_features.featurize(
+            task, examples, tokenizer, max_seq_length
+        )
+    return classification_features.featurize(
+        task, examples, tokenizer, max_seq_length
     )
-    return kind.featurize(task, examples, tokenizer, max_seq_length)
 
 
 def predict(task, featurized, logits):
@@ -105,9 +109,7 @@ def gold_labels(task, examples):
             f"{task.name}: no labels in this data: it can be predicted, not "
             "trained or evaluated on"
         )
-    if task.kind == "tagging":
-        return examples.labels
-    return classification_features.label_ids(task, examples.labels)
+    return LABEL_TYPES[task.label_type].gold(task, examples.labels)
 
 
 def evaluate(task, examples, predictions):
@@ -127,7 +129,7 @@ def evaluate(task, examples, predictions):
     """
     gold = gold_labels(task, examples)
     results = metrics.compute(task, gold, predictions.values)
-    if task.kind == "multiple_choice":
+    if task.label_type == "choice":
         for level in sorted(set(examples.levels)):
             chosen = [other == level for other in examples.levels]
             part = metrics.compute(

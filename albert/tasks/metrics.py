@@ -14,6 +14,7 @@ from absl import logging
 
 from albert.errors import UserError
 from albert.tasks import tag_schemes
+from albert.tasks.label_types import LABEL_TYPES
 from albert.tasks.task import GLUE_SCORE
 
 
@@ -38,7 +39,7 @@ def compute(task, labels, predictions):
     }
     if task.best_metric == GLUE_SCORE:
         results[GLUE_SCORE] = float(np.mean(list(results.values())))
-    if task.kind == "tagging":
+    if task.label_type == "tag":
         results |= _f1_of_types(labels, predictions)
     return results
 
@@ -57,12 +58,7 @@ def baseline(task, labels, train_labels=None):
       of a regression, or O of tagging.
     """
     seen = labels if train_labels is None else train_labels
-    if task.kind == "tagging":
-        constant = [[tag_schemes.OUTSIDE] * len(tags) for tags in labels]
-    elif task.kind == "regression":
-        constant = np.full(len(labels), np.mean(seen))
-    else:
-        constant = np.full(len(labels), np.bincount(seen).argmax())
+    constant = LABEL_TYPES[task.label_type].constant(labels, seen)
     results = compute(task, labels, constant)
     names = (*task.metrics, GLUE_SCORE)
     return {name: results[name] for name in names if name in results}

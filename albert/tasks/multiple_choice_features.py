@@ -7,9 +7,9 @@ import numpy as np
 from albert.errors import UserError
 from albert.tasks import sequences
 from albert.tasks import truncation
-from albert.tasks.classification_features import label_ids
 from albert.tasks.features import Features
 from albert.tasks.featurization import Featurized
+from albert.tasks.label_types import LABEL_TYPES
 
 MAX_QA_LENGTH = 128
 
@@ -59,7 +59,8 @@ def featurize(
     cut = longest > shortened.lengths + kept.lengths + 3
     per_example = {}
     if examples.labels is not None:
-        per_example["label_ids"] = label_ids(task, examples.labels)
+        label_type = LABEL_TYPES[task.label_type]
+        per_example["label_ids"] = label_type.ids(task, examples.labels)
     return Featurized(
         Features(
             *sequences.assemble(tokenizer, shortened, kept),

@@ -7,6 +7,7 @@ import os
 import numpy as np
 
 from albert import model_directory
+from albert.tasks.label_types import LABEL_TYPES
 
 # A picture of more labels than this would have unreadable numbers in it.
 _MOST_NUMBERED_LABELS = 12
@@ -44,7 +45,7 @@ def write_predictions(task, directory, split, examples, predictions):
         )
         written.append(path)
 
-    if task.kind == "tagging":
+    if task.label_type == "tag":
         write(f"{split}_predictions.txt", _conll_lines(examples, predictions))
         return written
     answers = _answers(task, predictions)
@@ -65,7 +66,7 @@ def write_predictions(task, directory, split, examples, predictions):
                 ),
             ),
         )
-    if task.kind == "multiple_choice":
+    if task.label_type == "choice":
         path = os.path.join(directory, f"{split}_answers.json")
         model_directory.write_json(
             path, dict(zip(examples.ids, answers, strict=True))
@@ -91,12 +92,10 @@ def write_numbered(task, directory, split, predictions):
       UserError: the file cannot be written.
     """
     os.makedirs(directory, exist_ok=True)
-    columns = {}
-    if task.kind == "tagging":
-        columns["prediction"] = [" ".join(tags) for tags in predictions.values]
-    else:
-        columns["prediction"] = _answers(task, predictions)
-        columns |= _probabilities(task, predictions)
+    columns = {
+        "prediction": _answers(task, predictions),
+        **_probabilities(task, predictions),
+    }
     numbers = map(str, range(len(columns["prediction"])))
     rows = [("record", *columns), *zip(numbers, *columns.values(), strict=True)]
     path = os.path.join(directory, f"{split}_predictions.tsv")
@@ -111,7 +110,7 @@ def write_confusion_matrix(path, task, labels, predictions):
 
     Args:
       path: str, a .png file.
-      task: ``Task`` with labels, not a regression.
+      task: ``Task`` with labels, whose type has classes.
       labels: gold labels, see ``metrics.compute``.
       predictions: ``Predictions``.
 
@@ -121,13 +120,10 @@ def write_confusion_matrix(path, task, labels, predictions):
     import sklearn.metrics
     from matplotlib.figure import Figure
 
-    gold, predicted = labels, predictions.values
-    if task.kind == "tagging":
-        number = {label: i for i, label in enumerate(task.labels)}
-        gold, predicted = (
-            [number[tag] for tags in lists for tag in tags]
-            for lists in (gold, predicted)
-        )
+    gold, predicted = (
+        LABEL_TYPES[task.label_type].class_numbers(task, values)
+        for values in (labels, predictions.values)
+    )
     size = len(task.labels)
     counts = sklearn.metrics.confusion_matrix(
         gold, predicted, labels=np.arange(size)
@@ -169,9 +165,7 @@ def write_confusion_matrix(path, task, labels, predictions):
 
 def _answers(task, predictions):
     """Returns predictions as text: labels, or numbers of a regression."""
-    if task.kind == "regression":
-        return [f"{value:.4f}" for value in predictions.values]
-    return [task.labels[number] for number in predictions.values]
+    return LABEL_TYPES[task.label_type].texts(task, predictions.values)
 
 
 def _submitted(task, answers, predictions):
@@ -183,7 +177,7 @@ def _submitted(task, answers, predictions):
 def _table(task, examples, answers, predictions):
     """Yields the rows of the table to read, its header first."""
     columns = {"id": examples.ids}
-    if task.kind == "multiple_choice":
+    if task.label_type == "choice":
         columns["question"] = examples.questions
         for number, label in enumerate(task.labels):
             columns[f"option {label}"] = [o[number] for o in examples.options]
@@ -192,10 +186,8 @@ def _table(task, examples, answers, predictions):
         if examples.texts_b is not None:
             columns["text_b"] = examples.texts_b
     if examples.labels is not None:
-        gold = examples.labels
-        if task.kind == "regression":
-            gold = [f"{value:g}" for value in gold]
-        columns["label"] = gold
+        label_type = LABEL_TYPES[task.label_type]
+        columns["label"] = label_type.gold_texts(examples.labels)
     columns["prediction"] = answers
     columns |= _probabilities(task, predictions)
     yield columns.keys()

@@ -4,10 +4,9 @@
 import dataclasses
 
 import numpy as np
-import scipy.special
 
 from albert.tasks import metrics
-from albert.tasks import tag_schemes
+from albert.tasks.label_types import LABEL_TYPES
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,22 +42,5 @@ def predict(task, logits, word_positions=None):
     """
     logits = np.asarray(logits)
     metrics.check_finite(logits)
-    if task.kind == "regression":
-        return Predictions(logits.reshape(-1).astype(np.float64))
-    if task.kind == "tagging":
-        return Predictions(_tags(task, word_positions, logits))
-    return Predictions(
-        logits.argmax(axis=-1),
-        scipy.special.softmax(logits.astype(np.float64), axis=-1),
-    )
-
-
-def _tags(task, words, logits):
-    best = logits.argmax(axis=-1)[words.rows, words.columns]
-    outside = task.labels.index(tag_schemes.OUTSIDE)
-    best = np.where(words.rows < 0, outside, best)
-    tags = np.array(task.labels, object)[best]
-    return [
-        tag_schemes.to_bio(tags[first:end])
-        for first, end in zip(words.splits[:-1], words.splits[1:], strict=True)
-    ]
+    label_type = LABEL_TYPES[task.label_type]
+    return Predictions(*label_type.predict(task, logits, word_positions))

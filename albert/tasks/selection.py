@@ -52,7 +52,7 @@ def get_task(
             raise UserError(f"{task.name} is not tsv: leave out --regression")
         task = dataclasses.replace(
             task,
-            kind="regression",
+            head="regression",
             labels=(),
             metrics=("pearson", "spearman", "mse"),
             best_metric="pearson",

@@ -51,7 +51,7 @@ def _files(labelled, unlabelled):
 _GLUE = (
     Task(
         name="cola",
-        kind="classification",
+        head="classification",
         folder="CoLA",
         # The one test.tsv with a header where train.tsv has none.
         files=_files(
@@ -65,7 +65,7 @@ _GLUE = (
     ),
     Task(
         name="sst-2",
-        kind="classification",
+        head="classification",
         folder="SST-2",
         files=_files(_SENTENCE | _LABEL, _SENTENCE | _INDEX),
         labels=_BINARY,
@@ -76,7 +76,7 @@ _GLUE = (
     ),
     Task(
         name="mrpc",
-        kind="classification",
+        head="classification",
         folder="MRPC",
         files=_files(
             {"text": "#1 String", "text_b": "#2 String", "label": "Quality"},
@@ -90,7 +90,7 @@ _GLUE = (
     ),
     Task(
         name="qqp",
-        kind="classification",
+        head="classification",
         folder="QQP",
         files=_files(
             {
@@ -109,7 +109,7 @@ _GLUE = (
     ),
     Task(
         name="sts-b",
-        kind="regression",
+        head="regression",
         folder="STS-B",
         files=_files(_SENTENCES | {"label": "score"}, _SENTENCES | _INDEX),
         labels=(),
@@ -121,7 +121,7 @@ _GLUE = (
     ),
     Task(
         name="mnli",
-        kind="classification",
+        head="classification",
         folder="MNLI",
         files={
             "train": TsvFile("train.tsv", **_SENTENCES, label="gold_label"),
@@ -147,7 +147,7 @@ _GLUE = (
     ),
     Task(
         name="qnli",
-        kind="classification",
+        head="classification",
         folder="QNLI",
         files=_files(
             {"text": "question", "text_b": "sentence"} | _LABEL,
@@ -161,7 +161,7 @@ _GLUE = (
     ),
     Task(
         name="rte",
-        kind="classification",
+        head="classification",
         folder="RTE",
         files=_files(_SENTENCES | _LABEL, _SENTENCES | _INDEX),
         labels=_ENTAILMENT,
@@ -172,7 +172,7 @@ _GLUE = (
     ),
     Task(
         name="wnli",
-        kind="classification",
+        head="classification",
         folder="WNLI",
         files=_files(_SENTENCES | _LABEL, _SENTENCES | _INDEX),
         labels=_BINARY,
@@ -183,7 +183,7 @@ _GLUE = (
     ),
     Task(
         name="ax",
-        kind="classification",
+        head="classification",
         folder="diagnostic",
         # The file with labels is published apart from GLUE.
         files={
@@ -209,7 +209,7 @@ _GLUE = (
 _OTHERS = (
     Task(
         name="race",
-        kind="multiple_choice",
+        head="multiple_choice",
         folder="RACE",
         files={split: RaceFolder(split) for split in ("train", "dev", "test")},
         labels=("A", "B", "C", "D"),
@@ -219,7 +219,7 @@ _OTHERS = (
     ),
     Task(
         name="ner",
-        kind="tagging",
+        head="token_classification",
         folder="",
         files={
             "train": ConllFile(("train.txt", "train.conll", "eng.train")),
@@ -242,7 +242,7 @@ _OTHERS = (
     ),
     Task(
         name="tsv",
-        kind="classification",
+        head="classification",
         folder="",
         files={
             split: TsvFile(

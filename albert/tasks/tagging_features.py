@@ -5,11 +5,11 @@ import numpy as np
 
 from albert.tasks import sequences
 from albert.tasks import truncation
-from albert.tasks.classification_features import label_ids
 from albert.tasks.features import PER_TOKEN_PADDING
 from albert.tasks.features import Features
 from albert.tasks.featurization import Featurized
 from albert.tasks.featurization import WordPositions
+from albert.tasks.label_types import LABEL_TYPES
 
 _NOT_SCORED = PER_TOKEN_PADDING["label_ids"]
 
@@ -62,9 +62,9 @@ def featurize(task, examples, tokenizer, max_seq_length):
     labels = np.full(len(input_ids), _NOT_SCORED, np.int32)
     if examples.labels is not None:
         positions = row_splits[row_of_word] + columns
-        labels[positions[has_pieces]] = label_ids(
-            task, [tag for tags in examples.labels for tag in tags]
-        )[has_pieces]
+        labels[positions[has_pieces]] = LABEL_TYPES[
+            task.label_type
+        ].class_numbers(task, examples.labels)[has_pieces]
     return Featurized(
         Features(
             input_ids,

@@ -4,13 +4,11 @@
 import dataclasses
 
 from albert.errors import UserError
-from albert.tasks import tag_schemes
-from albert.tasks.conll_files import find_types
+from albert.heads import HEADS
+from albert.tasks.label_types import LABEL_TYPES
 
 # The mean of a task's metrics, which is what enters GLUE's average.
 GLUE_SCORE = "glue_score"
-
-KINDS = ("classification", "regression", "multiple_choice", "tagging")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +44,8 @@ class Task:
 
     Attributes:
       name: str, as in ``--task_name``.
-      kind: one of ``KINDS``.
+      head: str, a key of ``albert.heads.HEADS`` with one of
+        ``LABEL_TYPES``.
       folder: str, its folder in the data directory; "" for none.
       files: dict from split to ``TsvFile``, ``RaceFolder`` or ``ConllFile``.
         A split is "train", or begins with "dev" or "test".
@@ -65,7 +64,7 @@ class Task:
     """
 
     name: str
-    kind: str
+    head: str
     folder: str
     files: dict
     labels: tuple | None
@@ -77,16 +76,20 @@ class Task:
     trained_as: str | None = None
 
     @property
+    def label_type(self):
+        """A key of ``LABEL_TYPES``."""
+        return HEADS[self.head].label_type
+
+    @property
     def num_labels(self):
         """Outputs of the head: 1 for a regression or a choice."""
-        if self.kind in ("regression", "multiple_choice"):
-            return 1
-        return len(self.labels)
+        takes_labels = HEADS[self.head].takes_num_labels
+        return (len(self.labels) or 1) if takes_labels else 1
 
     @property
     def choices(self):
         """Sequences of an example: the options of multiple choice, else 1."""
-        return len(self.labels) if self.kind == "multiple_choice" else 1
+        return len(self.labels) if self.label_type == "choice" else 1
 
     def splits(self, purpose):
         """Returns the names of the splits of a purpose, the main one first.
@@ -113,24 +116,7 @@ class Task:
                 f"{', '.join(labels)}: use a model of this task, or another "
                 "--task_name"
             )
-        if self.kind == "regression":
-            return self
-        if len(set(labels)) != len(labels) or len(labels) < 2:
-            raise UserError(
-                f"labels {', '.join(labels) or 'none'}: {self.name} needs two "
-                "or more, each once"
-            )
-        if (
-            self.kind == "tagging"
-            and tag_schemes.bio_labels(
-                label[2:] for label in labels if label != tag_schemes.OUTSIDE
-            )
-            != labels
-        ):
-            raise UserError(
-                f"labels {', '.join(labels)}: {self.name} needs O, then B- "
-                "and I- of each type, types in alphabetical order"
-            )
+        LABEL_TYPES[self.label_type].check(self.name, labels)
         return dataclasses.replace(self, labels=labels)
 
     def with_labels_of(self, examples):
@@ -144,10 +130,7 @@ class Task:
         """
         if self.labels is not None:
             return self
-        if self.kind == "tagging":
-            labels = tag_schemes.bio_labels(find_types(examples))
-        else:
-            labels = sorted(set(examples.labels))
+        labels = LABEL_TYPES[self.label_type].find(examples)
         if len(labels) < 2:
             raise UserError(
                 f"the training data of {self.name} has only the label "

@@ -5,6 +5,7 @@ import os
 
 from albert import model_directory
 from albert.errors import UserError
+from albert.heads import HEADS
 
 
 def find(output_dir, init_checkpoint):
@@ -100,15 +101,16 @@ def check_task(task, path, description):
     if not description:
         return
     name, kind = description.get("task_name"), description.get("kind")
+    right = HEADS[task.head].task_kind
     if name not in (task.name, task.trained_as):
         raise UserError(
             f"{path} holds a model of {name}, not of {task.name}: use "
             f"another --output_dir, or --task_name={name}"
         )
-    if kind != task.kind:
+    if kind != right:
         raise UserError(
-            f"{path} holds a model of a {kind}, not of a {task.kind}: "
-            f"{'leave out' if task.kind == 'regression' else 'give'} "
+            f"{path} holds a model of a {kind}, not of a {right}: "
+            f"{'leave out' if task.label_type == 'number' else 'give'} "
             "--regression, or use another --output_dir"
         )
 

@@ -188,7 +188,7 @@ def _examples(rows, columns, task, header, bad_rows):
         column = columns["label"]
         # Labels are taken as they are: lower case is for texts only.
         labels = [fields[column].strip() for _, fields in rows]
-        read = _read_numbers if task.kind == "regression" else _check_labels
+        read = _READERS.get(task.label_type, _check_labels)
         rows, labels = read(rows, labels, task, header, bad_rows)
     texts, texts_b, ids = (
         [fields[columns[name]] for _, fields in rows]
@@ -263,6 +263,10 @@ def _check_found_labels(rows, labels, header, bad_rows):
                 f"{shorten(labels[0])!r} occurs nowhere else): name the "
                 "columns instead of numbering them, or remove the line"
             )
+
+
+# What is done with the labels of a column, where they are not classes.
+_READERS = {"number": _read_numbers}
 
 
 def _header_remedy(line, header):

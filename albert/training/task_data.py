@@ -136,7 +136,7 @@ class RecordData:
     @functools.cached_property
     def gold(self):
         """The labels as metrics take them."""
-        if self.task.kind != "tagging":
+        if self.task.label_type != "tag":
             return self.features.per_example["label_ids"]
         return [
             tag_schemes.to_bio(self.task.labels[number] for number in row)
@@ -166,11 +166,13 @@ class RecordData:
         batches = finetuning_record_dataset(
             self.records, _READ_AT_ONCE, self.lengths, training=False
         )
-        return _features_of(batches.as_numpy_iterator(), self.task.kind)
+        return _features_of(
+            batches.as_numpy_iterator(), self.task.label_type == "tag"
+        )
 
     def _find_words(self):
         """Returns the words of tagging and their labels, else two None."""
-        if self.task.kind != "tagging":
+        if self.task.label_type != "tag":
             return None, None
         words, labels = tagging_features.labelled_words(self.features)
         if not len(labels):
@@ -228,7 +230,7 @@ def open_records(patterns, task, config, tokenizer):
     records = {}
     for split, globs in patterns.items():
         records[split] = FinetuningRecords.open(
-            globs, task_kind=task.kind, choices=task.choices
+            globs, head=task.head, choices=task.choices
         )
         records[split].check(
             config.vocab_size,
@@ -248,8 +250,13 @@ def read_records(task, records, lengths):
     }
 
 
-def _features_of(batches, kind):
-    """Takes the padding off the batches of one pass."""
+def _features_of(batches, per_token):
+    """Takes the padding off the batches of one pass.
+
+    Args:
+      batches: iterable of dicts of arrays.
+      per_token: bool, whether each token has a label.
+    """
     sequences, starts, labels, indices = [], [], [], []
     choices = 1
     for batch in batches:
@@ -263,7 +270,7 @@ def _features_of(batches, kind):
         sequences += [row[:n] for row, n in zip(rows, lengths, strict=True)]
         starts.append(lengths - second)
         found = batch["label_ids"][real]
-        if kind == "tagging":
+        if per_token:
             labels += [row[:n] for row, n in zip(found, lengths, strict=True)]
         else:
             labels.append(found)
@@ -274,9 +281,9 @@ def _features_of(batches, kind):
         sequences,
         np.concatenate(starts),
         choices=choices,
-        per_token={"label_ids": labels} if kind == "tagging" else None,
+        per_token={"label_ids": labels} if per_token else None,
         per_example=None
-        if kind == "tagging"
+        if per_token
         else {"label_ids": np.concatenate(labels)},
     )
     return features.select(np.argsort(np.concatenate(indices)))

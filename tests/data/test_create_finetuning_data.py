@@ -69,11 +69,9 @@ def contents(directory):
     return {path.name: path.read_bytes() for path in directory.iterdir()}
 
 
-def read(pattern, kind, choices=1):
+def read(pattern, head, choices=1):
     """The records, and one batch of all of them in the order of the files."""
-    records = FinetuningRecords.open(
-        str(pattern), task_kind=kind, choices=choices
-    )
+    records = FinetuningRecords.open(str(pattern), head=head, choices=choices)
     (batch,) = finetuning_record_dataset(
         records,
         records.count(),
@@ -209,7 +207,11 @@ def test_tagging(tmp_path):
         "--splits=train",
         "--max_seq_length=31",
     )
-    records, batch = read(tmp_path / "out" / "ner_train.tfrecord", "tagging")
+    records, batch = read(
+        tmp_path / "out" / "ner_train.tfrecord", "token_classification"
+    )
+    # The word of older files, which stays.
+    assert records.metadata["task_kind"] == "tagging"
     assert records.metadata["labels"] == (
         ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
     )

@@ -16,12 +16,12 @@ TOKENIZER = Tokenizer(GOLDEN / "spm2000.model")
 TEXTS = ("the dog barked at night", "no", "the house of the man")
 
 
-def source(kind, outputs=("logits",), length=17, **shapes):
+def source(head, outputs=("logits",), length=17, **shapes):
     inputs = dict.fromkeys(
         ("input_ids", "input_mask", "segment_ids"), (length,)
     )
     return types.SimpleNamespace(
-        kind=kind,
+        head=head,
         outputs=outputs,
         tokenizer=TOKENIZER,
         max_seq_length=length,
@@ -146,21 +146,21 @@ def test_padding_is_not_compared_but_must_be_numbers():
     there = right.copy()
     there[0, 3:] = 5.0
     data = examples(3, 7)
-    kind = source("tagging")
+    tagger = source("token_classification")
     compared = verification.compare(
-        kind, data, {"logits": right}, {"logits": there}
+        tagger, data, {"logits": right}, {"logits": there}
     )
     assert compared.difference == 0.0
     assert (compared.agreeing, compared.answers) == (10, 10)
     there[0, 2, 1] = 0.5
     compared = verification.compare(
-        kind, data, {"logits": right}, {"logits": there}
+        tagger, data, {"logits": right}, {"logits": there}
     )
     assert compared.difference == 0.5
     assert (compared.agreeing, compared.answers) == (9, 10)
     there[0, 5, 1] = np.nan
     compared = verification.compare(
-        kind, data, {"logits": right}, {"logits": there}
+        tagger, data, {"logits": right}, {"logits": there}
     )
     assert np.isnan(compared.difference)
 

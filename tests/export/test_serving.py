@@ -17,6 +17,7 @@ from albert import fill_mask
 from albert import model_directory
 from albert.errors import UserError
 from albert.export import serving
+from albert.heads import HEADS
 from albert.tasks import interface
 from albert.tasks.conll_files import TaggedSentences
 from albert.tasks.race_files import QuestionExamples
@@ -94,8 +95,8 @@ MASKED = [
 ]
 
 
-def make_task(kind, labels):
-    return Task("thing", kind, "", {}, labels, (), "", Recipe())
+def make_task(head, labels):
+    return Task("thing", head, "", {}, labels, (), "", Recipe())
 
 
 def write_model(directory, model, task=None):
@@ -248,7 +249,7 @@ def predict(task, models, examples, tokenizer, **options):
         task, examples, tokenizer, MAX_SEQ_LENGTH, **options
     )
     batch = featurized.features.padded(MAX_SEQ_LENGTH)
-    logits = models[task.kind][0](
+    logits = models[HEADS[task.head].exported_kind][0](
         {
             name: batch[name]
             for name in ("input_ids", "input_mask", "segment_ids")
@@ -311,7 +312,7 @@ class TestTexts:
 class TestTagging:
     def test_words(self, models, tokenizer, answers):
         expected = predict(
-            make_task("tagging", tuple(TAGS)),
+            make_task("token_classification", tuple(TAGS)),
             models,
             TaggedSentences(WORDS),
             tokenizer,

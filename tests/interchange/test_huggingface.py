@@ -213,7 +213,7 @@ def test_files_and_their_names(tmp_path):
 
 def test_what_transformers_cannot_hold(tmp_path):
     for model, words in (
-        (albert.AlbertSpanPredictor(small_config(), "v2"), "start_logits"),
+        (albert.AlbertSpanPredictor(small_config(), "v2"), "the head span_v2"),
         (albert.AlbertEncoder(small_config(sharing="ffn")), "sharing 'ffn'"),
     ):
         with pytest.raises(albert.UserError, match=words):

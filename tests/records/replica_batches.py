@@ -78,7 +78,7 @@ def main():
             write_features(writer, features, schema)
             writer.commit({"kind": "a test's"})
         os.remove(os.path.join(directory, "a.json"))
-        records = FinetuningRecords.open(path, task_kind="classification")
+        records = FinetuningRecords.open(path, head="classification")
 
         def record_dataset(**options):
             return finetuning_record_dataset(

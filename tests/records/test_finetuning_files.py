@@ -25,7 +25,12 @@ MODEL = (
     / "tokenization"
     / "spm2000.model"
 )
-KINDS = ("classification", "regression", "multiple_choice", "tagging")
+HEADS = (
+    "classification",
+    "regression",
+    "multiple_choice",
+    "token_classification",
+)
 NUMBER, MAX_SEQ_LENGTH, VOCABULARY = 211, 61, 2000
 LENGTHS = padded_lengths(MAX_SEQ_LENGTH)
 
@@ -44,22 +49,22 @@ class Examples:
     labels: np.ndarray | None
 
 
-def choices_of(kind):
-    return 3 if kind == "multiple_choice" else 1
+def choices_of(head):
+    return 3 if head == "multiple_choice" else 1
 
 
-def make_features(kind, labeled=True, number=NUMBER):
+def make_features(head, labeled=True, number=NUMBER):
     random = np.random.default_rng(number)
-    choices = choices_of(kind)
+    choices = choices_of(head)
     lengths = random.integers(2, MAX_SEQ_LENGTH + 1, number * choices)
     # Ids as they are in texts: the small ones are rare.
     sequences = [random.integers(100, VOCABULARY, n) for n in lengths]
     per_example, per_token = {}, {}
-    if labeled and kind == "tagging":
+    if labeled and head == "token_classification":
         per_token = {"label_ids": [random.integers(-1, 7, n) for n in lengths]}
     elif labeled:
         labels = random.integers(0, 3, number)
-        if kind == "regression":
+        if head == "regression":
             labels = random.normal(size=number).astype(np.float32)
         else:
             labels = labels.astype(np.int32)
@@ -74,11 +79,11 @@ def make_features(kind, labeled=True, number=NUMBER):
 
 
 def write(
-    directory, kind, files=3, compression="", labeled=True, number=NUMBER
+    directory, head, files=3, compression="", labeled=True, number=NUMBER
 ):
-    features = make_features(kind, labeled, number)
-    schema = FinetuningSchema(kind, MAX_SEQ_LENGTH, choices_of(kind))
-    labels = () if kind == "regression" else ("no", "maybe", "yes")
+    features = make_features(head, labeled, number)
+    schema = FinetuningSchema(head, MAX_SEQ_LENGTH, choices_of(head))
+    labels = () if head == "regression" else ("no", "maybe", "yes")
     output = str(directory / "train.tfrecord")
     with writing.RecordSetWriter(output, files) as writer:
         finetuning_writing.write_features(writer, features, schema, compression)
@@ -96,9 +101,9 @@ def write(
     return features
 
 
-def open_records(directory, kind, pattern="train*"):
+def open_records(directory, head, pattern="train*"):
     return FinetuningRecords.open(
-        str(directory / pattern), task_kind=kind, choices=choices_of(kind)
+        str(directory / pattern), head=head, choices=choices_of(head)
     )
 
 
@@ -135,11 +140,11 @@ def assert_equal_batches(got, expected):
 
 
 @pytest.mark.parametrize("bucket_by_length", [True, False])
-@pytest.mark.parametrize("kind", KINDS)
-def test_evaluation_reads_what_was_written(tmp_path, kind, bucket_by_length):
-    features = write(tmp_path, kind)
+@pytest.mark.parametrize("head", HEADS)
+def test_evaluation_reads_what_was_written(tmp_path, head, bucket_by_length):
+    features = write(tmp_path, head)
     batches = read(
-        open_records(tmp_path, kind), 5, bucket_by_length=bucket_by_length
+        open_records(tmp_path, head), 5, bucket_by_length=bucket_by_length
     )
     assert len(batches) == 43
     visited = []
@@ -165,16 +170,16 @@ def test_evaluation_reads_what_was_written(tmp_path, kind, bucket_by_length):
 
 
 @pytest.mark.parametrize(
-    "kind, label_kind, tokens",
+    "head, label_kind, tokens",
     [
         ("classification", "int64_list", 61),
         ("regression", "float_list", 61),
         ("multiple_choice", "int64_list", 183),
     ],
 )
-def test_fields_are_those_of_the_original(tmp_path, kind, label_kind, tokens):
+def test_fields_are_those_of_the_original(tmp_path, head, label_kind, tokens):
     """``file_based_convert_examples_to_features`` of classifier_utils.py."""
-    features = write(tmp_path, kind, files=1, number=5)
+    features = write(tmp_path, head, files=1, number=5)
     (raw, *_) = tf.data.TFRecordDataset(str(tmp_path / "train.tfrecord"))
     example = tf.train.Example.FromString(raw.numpy()).features.feature
     found = {
@@ -202,9 +207,9 @@ def _values(feature):
 
 
 def test_unlabeled_examples(tmp_path):
-    for kind, label in (("classification", 0), ("tagging", -1)):
-        write(tmp_path, kind, labeled=False, number=7, files=1)
-        records = open_records(tmp_path, kind)
+    for head, label in (("classification", 0), ("token_classification", -1)):
+        write(tmp_path, head, labeled=False, number=7, files=1)
+        records = open_records(tmp_path, head)
         (batch,) = read(records, 7)
         assert (batch["label_ids"] == label).all()
         records.check(VOCABULARY)
@@ -255,7 +260,7 @@ def test_rows_that_fill_up_the_file_weigh_nothing(tmp_path):
             for name, values in names.items():
                 example.features.feature[name].int64_list.value.extend(values)
             writer.write(example.SerializeToString())
-    records = FinetuningRecords.open(path, task_kind="classification")
+    records = FinetuningRecords.open(path, head="classification")
     assert records.schema.max_seq_length == 7
     records.check(4, labels=["a", "b", "c"])
     (batch,) = read(records, 5, lengths=[4, 5, 7], bucket_by_length=False)
@@ -401,28 +406,30 @@ def test_records_that_do_not_fit_are_refused(
 
 
 @pytest.mark.parametrize("with_json", [True, False])
-def test_other_kinds_of_task_are_refused(tmp_path, with_json):
-    for kind in KINDS:
+def test_other_heads_are_refused(tmp_path, with_json):
+    for head in HEADS:
         for path in tmp_path.iterdir():
             path.unlink()
-        write(tmp_path, kind, number=5, files=1)
+        write(tmp_path, head, number=5, files=1)
         if not with_json:
             (tmp_path / "train.json").unlink()
-        for other in KINDS:
-            if other == kind:
-                assert open_records(tmp_path, kind).schema.task_kind == kind
+        for other in HEADS:
+            if other == head:
+                assert open_records(tmp_path, head).schema.head == head
                 continue
-            unclear = (kind, other) == ("multiple_choice", "classification")
+            unclear = (head, other) == ("multiple_choice", "classification")
             if unclear and not with_json:
                 continue  # three sequences can be one long one
-            with pytest.raises(UserError, match=f"{other}.*--task_name"):
+            # What the JSON beside records calls it.
+            word = other.replace("token_classification", "tagging")
+            with pytest.raises(UserError, match=f"{word}.*--task_name"):
                 open_records(tmp_path, other)
 
 
 def test_pretraining_records_are_refused():
     golden = MODEL.parents[1] / "pretraining_data/examples_first_67.tfrecord"
     with pytest.raises(UserError, match="'label_ids' is absent"):
-        FinetuningRecords.open(str(golden), task_kind="classification")
+        FinetuningRecords.open(str(golden), head="classification")
 
 
 def test_files_of_different_lengths_are_refused(tmp_path):
@@ -468,7 +475,7 @@ def test_the_same_examples_are_the_same_bytes(tmp_path):
     contents = []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        write(tmp_path / name, "tagging", compression="GZIP")
+        write(tmp_path / name, "token_classification", compression="GZIP")
         contents.append(
             {p.name: p.read_bytes() for p in (tmp_path / name).iterdir()}
         )

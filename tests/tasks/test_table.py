@@ -9,9 +9,9 @@ import pytest
 from albert.errors import UserError
 from albert.tasks import metrics
 from albert.tasks import selection
+from albert.tasks.label_types import LABEL_TYPES
 from albert.tasks.table import TASKS
 from albert.tasks.task import GLUE_SCORE
-from albert.tasks.task import KINDS
 from albert.tasks.tsv_files import TextExamples
 from albert.tasks.tsv_files import TsvFile
 
@@ -49,14 +49,14 @@ TABLE_14 = {
 class TestEveryTask:
     def test_entry(self, name):
         task = TASKS[name]
-        assert task.name == name and task.kind in KINDS
+        assert task.name == name and task.label_type in LABEL_TYPES
         assert set(task.metrics) <= set(metrics.METRICS)
         assert task.best_metric in (*task.metrics, GLUE_SCORE)
         assert task.best_metric != "mse"  # Larger must be better.
         assert set(task.submissions) <= set(task.splits("test"))
         assert task.splits("dev") and task.splits("test")
         assert bool(task.splits("train")) == (task.trained_as is None)
-        assert (task.kind == "regression") == (task.labels == ())
+        assert (task.head == "regression") == (task.labels == ())
 
     def test_columns_by_name_need_a_header(self, name):
         for file in TASKS[name].files.values():
@@ -175,5 +175,5 @@ class TestSelection:
 
     def test_regression(self):
         task = selection.get_task("tsv", regression=True)
-        assert (task.kind, task.num_labels) == ("regression", 1)
+        assert (task.head, task.num_labels) == ("regression", 1)
         assert task.metrics == ("pearson", "spearman", "mse")

@@ -32,7 +32,7 @@ def both(tmp_path, task, examples, split="dev"):
     texts = task_data.featurize(
         task, {split: examples}, TOKENIZER, LENGTHS, max_qa_length=11
     )[split]
-    schema = FinetuningSchema(task.kind, LENGTHS[-1], texts.features.choices)
+    schema = FinetuningSchema(task.head, LENGTHS[-1], texts.features.choices)
     writer = RecordSetWriter(
         str(tmp_path / "records"), 2, False, inputs=[str(TOKENIZER_FILE)]
     )

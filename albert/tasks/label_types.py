@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Types of labels: what is done with labels and predictions of each.
+
+Letters: N examples, L labels.
+"""
+
+import numpy as np
+
+from albert.errors import UserError
+from albert.tasks import tag_schemes
+from albert.tasks.conll_files import find_types
+
+
+class ClassLabels:
+    """One of the task's labels, or one of its choices, for each example."""
+
+    # Whether an answer is one class, as a confusion matrix counts them.
+    has_classes = True
+
+    def find(self, examples):
+        """Returns the labels that occur in examples, in their order."""
+        return sorted(set(examples.labels))
+
+    def check(self, task_name, labels):
+        """Refuses what cannot be the labels of a task: a tuple of str.
+
+        Raises:
+          UserError: fewer than two, or one of them twice.
+        """
+        if len(set(labels)) != len(labels) or len(labels) < 2:
+            raise UserError(
+                f"labels {', '.join(labels) or 'none'}: {task_name} needs two "
+                "or more, each once"
+            )
+
+    def ids(self, task, labels):
+        """Returns labels as the model reads them: int32 [N]."""
+        number = {label: i for i, label in enumerate(task.labels)}
+        return np.array([number[label] for label in labels], np.int32)
+
+    def gold(self, task, labels):
+        """Returns labels as metrics take them: int32 [N]."""
+        return self.ids(task, labels)
+
+    def predict(self, task, logits, word_positions):
+        """Returns (values, probabilities) as of ``Predictions``.
+
+        Args:
+          task: ``Task`` with labels.
+          logits: float [N, L], or [N, choices].
+          word_positions: not used.
+        """
+        import scipy.special  # When used: it takes a tenth of a second.
+
+        return (
+            logits.argmax(axis=-1),
+            scipy.special.softmax(logits.astype(np.float64), axis=-1),
+        )
+
+    def constant(self, labels, seen):
+        """Returns one answer for all ``labels``: the commonest of ``seen``."""
+        return np.full(len(labels), np.bincount(seen).argmax())
+
+    def texts(self, task, values):
+        """Returns values of ``Predictions`` as text: list of str."""
+        return [task.labels[number] for number in values]
+
+    def gold_texts(self, labels):
+        """Returns labels of examples as text."""
+        return labels
+
+    def class_numbers(self, task, values):
+        """Returns gold labels or values one by one, as numbers of labels."""
+        return values
+
+
+class NumberLabels:
+    """A number for each example."""
+
+    has_classes = False
+
+    def check(self, task_name, labels):
+        """Lets any pass: a regression has no labels."""
+
+    def ids(self, task, labels):
+        """Returns numbers as the model reads them: float32 [N]."""
+        return np.asarray(labels, np.float32)
+
+    def gold(self, task, labels):
+        """Returns numbers as metrics take them: float32 [N]."""
+        return self.ids(task, labels)
+
+    def predict(self, task, logits, word_positions):
+        """Returns (values, None) of logits [N, 1]."""
+        return logits.reshape(-1).astype(np.float64), None
+
+    def constant(self, labels, seen):
+        """Returns one answer for all ``labels``: the mean of ``seen``."""
+        return np.full(len(labels), np.mean(seen))
+
+    def texts(self, task, values):
+        """Returns values of ``Predictions`` as text: list of str."""
+        return [f"{value:.4f}" for value in values]
+
+    def gold_texts(self, labels):
+        """Returns numbers of examples as text."""
+        return [f"{value:g}" for value in labels]
+
+
+class TagLabels(ClassLabels):
+    """A BIO tag for each word of each example."""
+
+    def find(self, examples):
+        """Returns O, and B- and I- of the types that occur in examples."""
+        return tag_schemes.bio_labels(find_types(examples))
+
+    def check(self, task_name, labels):
+        """As for classes; besides, BIO of types in their order."""
+        super().check(task_name, labels)
+        types = (label[2:] for label in labels if label != tag_schemes.OUTSIDE)
+        if tag_schemes.bio_labels(types) != labels:
+            raise UserError(
+                f"labels {', '.join(labels)}: {task_name} needs O, then B- "
+                "and I- of each type, types in alphabetical order"
+            )
+
+    def gold(self, task, labels):
+        """Returns tags as metrics take them: N lists of str."""
+        return labels
+
+    def predict(self, task, logits, word_positions):
+        """Returns (N lists of tags, None).
+
+        Args:
+          task: ``Task`` with labels.
+          logits: float [sequences, positions, L].
+          word_positions: ``WordPositions``.
+        """
+        words = word_positions
+        best = logits.argmax(axis=-1)[words.rows, words.columns]
+        outside = task.labels.index(tag_schemes.OUTSIDE)
+        best = np.where(words.rows < 0, outside, best)
+        tags = np.array(task.labels, object)[best]
+        bounds = zip(words.splits[:-1], words.splits[1:], strict=True)
+        return [
+            tag_schemes.to_bio(tags[first:end]) for first, end in bounds
+        ], None
+
+    def constant(self, labels, seen):
+        """Returns O for every word."""
+        return [[tag_schemes.OUTSIDE] * len(tags) for tags in labels]
+
+    def texts(self, task, values):
+        """Returns the tags of each example as text: list of str."""
+        return [" ".join(tags) for tags in values]
+
+    def class_numbers(self, task, values):
+        """Returns the tags of all words as numbers."""
+        return self.ids(task, [tag for tags in values for tag in tags])
+
+
+# By ``label_type`` of a head.
+LABEL_TYPES = {
+    "class": ClassLabels(),
+    "number": NumberLabels(),
+    "choice": ClassLabels(),
+    "tag": TagLabels(),
+}
