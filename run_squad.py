@@ -209,7 +209,7 @@ def main(fv):
     import keras
 
     from albert.interchange.weights import load_weights
-    from albert.modeling.span_predictor import AlbertSpanPredictor
+    from albert.modeling.models import AlbertSpanPredictor
     from albert.training import curves
     from albert.training import distribution
     from albert.training import finetuning

@@ -161,7 +161,7 @@ def load(path):
     command_line.load_tensorflow()
     from albert.interchange.sources import describe_complete
     from albert.interchange.weights import load_weights
-    from albert.modeling.pretrainer import AlbertPretrainer
+    from albert.modeling.models import AlbertPretrainer
 
     given = describe_complete(path)
     model = AlbertPretrainer(given.config)

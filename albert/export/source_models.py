@@ -9,12 +9,12 @@ import dataclasses
 from albert.errors import UserError
 from albert.interchange.sources import describe_complete
 from albert.interchange.weights import load_weights
-from albert.modeling.classifier import AlbertClassifier
 from albert.modeling.encoder import AlbertEncoder
-from albert.modeling.multiple_choice import AlbertMultipleChoice
-from albert.modeling.pretrainer import AlbertPretrainer
-from albert.modeling.span_predictor import AlbertSpanPredictor
-from albert.modeling.token_classifier import AlbertTokenClassifier
+from albert.modeling.models import AlbertClassifier
+from albert.modeling.models import AlbertMultipleChoice
+from albert.modeling.models import AlbertPretrainer
+from albert.modeling.models import AlbertSpanPredictor
+from albert.modeling.models import AlbertTokenClassifier
 from albert.tasks import trained_model
 from albert.tasks import truncation
 

@@ -7,7 +7,7 @@ Source: configuration_albert.py and activations.py of transformers 5.
 from albert.errors import UserError
 from albert.interchange.source import config_of_peer
 from albert.interchange.source import groups_of_peer
-from albert.modeling.layer_norm import EPSILON
+from albert.modeling.layers import EPSILON
 
 ARCHITECTURES = {
     "pretraining": "AlbertForPreTraining",

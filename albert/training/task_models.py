@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which model and which loss each kind of task has."""
 
-from albert.modeling.classifier import AlbertClassifier
-from albert.modeling.multiple_choice import AlbertMultipleChoice
-from albert.modeling.token_classifier import AlbertTokenClassifier
+from albert.modeling.models import AlbertClassifier
+from albert.modeling.models import AlbertMultipleChoice
+from albert.modeling.models import AlbertTokenClassifier
 from albert.training import losses
 
 OBJECTIVES = {
