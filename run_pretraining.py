@@ -123,7 +123,7 @@ def main(fv):
     from albert.interchange.starting_point import find_starting_point
     from albert.interchange.weights import load_slots
     from albert.interchange.weights import load_weights
-    from albert.modeling.pretrainer import AlbertPretrainer
+    from albert.modeling.models import AlbertPretrainer
     from albert.records.pretraining_batches import pretraining_dataset
     from albert.records.record_set import RecordSet
     from albert.training import defaults

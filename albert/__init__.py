@@ -11,13 +11,13 @@ import importlib
 __version__ = "0.1.0"
 
 _HOME_OF_NAME = {
-    "AlbertClassifier": "albert.modeling.classifier",
+    "AlbertClassifier": "albert.modeling.models",
     "AlbertConfig": "albert.config",
     "AlbertEncoder": "albert.modeling.encoder",
-    "AlbertMultipleChoice": "albert.modeling.multiple_choice",
-    "AlbertPretrainer": "albert.modeling.pretrainer",
-    "AlbertSpanPredictor": "albert.modeling.span_predictor",
-    "AlbertTokenClassifier": "albert.modeling.token_classifier",
+    "AlbertMultipleChoice": "albert.modeling.models",
+    "AlbertPretrainer": "albert.modeling.models",
+    "AlbertSpanPredictor": "albert.modeling.models",
+    "AlbertTokenClassifier": "albert.modeling.models",
     "Tokenizer": "albert.text.tokenizer",
     "UserError": "albert.errors",
     "load_weights": "albert.interchange.weights",

@@ -61,6 +61,15 @@ class AlbertConfig:
     Raises:
       UserError: a value that is impossible, with what was received and what
         is allowed.
+
+    Example:
+      >>> import albert
+      >>> config = albert.AlbertConfig.named("base", vocab_size=8000)
+      >>> config.hidden_size, config.num_hidden_layers, config.vocab_size
+      (768, 12, 8000)
+      >>> config.to_json("albert_config.json")
+      >>> albert.AlbertConfig.from_json("albert_config.json") == config
+      True
     """
 
     vocab_size: int

@@ -161,7 +161,7 @@ def load(path):
     command_line.load_tensorflow()
     from albert.interchange.starting_point import find_starting_point
     from albert.interchange.weights import load_weights
-    from albert.modeling.pretrainer import AlbertPretrainer
+    from albert.modeling.models import AlbertPretrainer
 
     start = find_starting_point(path)
     config, tokenizer = start.find_model()

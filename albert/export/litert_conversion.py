@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from albert.modeling.layer_norm import LayerNormalization
+from albert.modeling.layers import LayerNormalization
 
 # The least number above zero that float16 has. 1e-12 would become 0 in the
 # file, and a vector of equal numbers NaN. Beside the variances of a trained

@@ -247,7 +247,7 @@ def _load(start, config):
     """Returns (encoder, dict of its heads by name, path of the weights)."""
     from albert.interchange.weights import load_weights
     from albert.modeling.encoder import AlbertEncoder
-    from albert.modeling.pretrainer import AlbertPretrainer
+    from albert.modeling.models import AlbertPretrainer
 
     # Variables in the SavedModel have the names that the models give them.
     if start.head == "none":

@@ -28,7 +28,7 @@ from albert.interchange.source import Tensors
 from albert.interchange.source import from_peer
 from albert.interchange.source import to_peer
 from albert.interchange.source import warn_of_epsilon
-from albert.modeling.layer_norm import EPSILON
+from albert.modeling.layers import EPSILON
 
 FORMAT = "huggingface"
 

@@ -9,7 +9,7 @@ from albert.heads import HEADS
 from albert.heads import HEADS_OF_WEIGHTS
 from albert.interchange.source import config_of_peer
 from albert.interchange.source import groups_of_peer
-from albert.modeling.layer_norm import EPSILON
+from albert.modeling.layers import EPSILON
 
 # Its defaults, for a file that leaves a setting out.
 _DEFAULTS = {

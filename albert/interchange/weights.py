@@ -63,6 +63,18 @@ def load_weights(model, path, fresh=()):
         or a value that is no number; one message lists them all, and the
         model is unchanged.
       ValueError: ``fresh`` names what the model does not have.
+
+    Example:
+      >>> import albert
+      >>> config = albert.AlbertConfig.named("tiny")
+      >>> pretrainer = albert.AlbertPretrainer(config)
+      >>> lost = albert.save_weights(pretrainer, "model.ckpt-best")
+      >>> model = albert.AlbertClassifier(config, num_labels=3)
+      >>> report = albert.load_weights(
+      ...     model, "model.ckpt-best", fresh=["classifier"]
+      ... )
+      >>> report.fresh
+      ['classifier/output_bias', 'classifier/output_weights']
     """
     variables = named_variables(model)
     known = {_component(name) for name in variables} - {"encoder"} | {"pooler"}
@@ -177,6 +189,15 @@ def save_weights(model, path, format="checkpoint", tokenizer=None):
       UserError: the directory is not empty, or the model cannot be expressed
         in the format.
       ValueError: the format is unknown.
+
+    Example:
+      >>> import albert
+      >>> import os
+      >>> model = albert.AlbertPretrainer(albert.AlbertConfig.named("tiny"))
+      >>> albert.save_weights(model, "huggingface", format="huggingface")
+      []
+      >>> sorted(os.listdir("huggingface"))
+      ['config.json', 'model.safetensors']
     """
     if format == "checkpoint":
         tensor_bundle.write(path, google_tensors(model))

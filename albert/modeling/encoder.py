@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ALBERT encoder.
+"""ALBERT encoder: embeddings, layers with shared weights, pooler.
 
 Letters: B sequences, S positions, E embedding width, H hidden width,
 L layers, J inner layers of each.
@@ -9,18 +9,91 @@ import keras
 import tensorflow as tf
 
 from albert.config import AlbertConfig
-from albert.modeling.attention import MASKED_SCORE
-from albert.modeling.attention import SelfAttention
-from albert.modeling.dense import Dense
-from albert.modeling.embeddings import Embeddings
-from albert.modeling.feed_forward import FeedForward
-from albert.modeling.recomputation import recompute
-from albert.modeling.shared_weights import SharedWeights
+from albert.modeling.gradients import SharedWeights
+from albert.modeling.gradients import recompute
+from albert.modeling.layers import Dense
+from albert.modeling.layers import Dropout
+from albert.modeling.layers import LayerNormalization
+from albert.modeling.layers import weight_initializer
+from albert.modeling.transformer_block import MASKED_SCORE
+from albert.modeling.transformer_block import FeedForward
+from albert.modeling.transformer_block import SelfAttention
+
+
+class Embeddings(keras.layers.Layer):
+    """Embeddings of words, token types and positions, of width E.
+
+    ``dropout(LayerNorm(word + token type + position))``.
+
+    Source: ``embedding_lookup`` and ``embedding_postprocessor`` of the
+    original's modeling.py.
+
+    Args:
+      config: ``AlbertConfig``.
+
+    Call arguments:
+      input_ids: int32 [B, S], S at most ``config.max_position_embeddings``.
+      segment_ids: int32 [B, S], each below ``config.type_vocab_size``.
+      training: bool, whether dropout is active.
+
+    Returns: [B, S, E] of the compute dtype.
+    """
+
+    def __init__(self, config, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.config = config
+        self.layer_norm = LayerNormalization(
+            config.embedding_size, dtype=self.dtype_policy, name="layer_norm"
+        )
+        self.dropout = Dropout(
+            config.hidden_dropout_prob, dtype=self.dtype_policy, name="dropout"
+        )
+
+    def build(self, input_shape=None):
+        config = self.config
+
+        def table(name, rows):
+            return self.add_weight(
+                (rows, config.embedding_size),
+                initializer=weight_initializer(config),
+                name=name,
+                autocast=False,
+            )
+
+        self.word_embeddings = table("word_embeddings", config.vocab_size)
+        self.token_type_embeddings = table(
+            "token_type_embeddings", config.type_vocab_size
+        )
+        self.position_embeddings = table(
+            "position_embeddings", config.max_position_embeddings
+        )
+        self.layer_norm.build()
+        self.built = True
+
+    def call(self, input_ids, segment_ids, training=False):
+        length = input_ids.shape[1]
+        if length is not None:
+            limit = self.config.max_position_embeddings
+            if length > limit:
+                raise ValueError(
+                    f"sequences of {length} pieces were received, but the "
+                    f"model has max_position_embeddings = {limit}"
+                )
+        words = tf.gather(self.word_embeddings.value, input_ids)
+        # Rows by matrix product: there are two, and the gradient is dense.
+        token_types = tf.matmul(
+            tf.one_hot(segment_ids, self.config.type_vocab_size),
+            self.token_type_embeddings.value,
+        )
+        positions = self.position_embeddings.value[: tf.shape(input_ids)[1]]
+        vectors = self.layer_norm(words + token_types + positions)
+        vectors = tf.cast(vectors, self.compute_dtype)
+        return self.dropout(vectors, training=training)
 
 
 @keras.saving.register_keras_serializable(package="albert")
 class AlbertEncoder(keras.Model):
-    """Ids to one vector for each position and one for the sequence.
+    """Encoder of piece ids: a vector for each position and for the sequence.
 
     Source: ``AlbertModel`` and ``transformer_model`` of the original's
     modeling.py; sharing strategies: paper, section 4.4. The weights exist as
@@ -47,6 +120,16 @@ class AlbertEncoder(keras.Model):
         layer_outputs: list of L·J tensors [B, S, H];
         sequence_output: [B, S, H], the last of them;
         pooled_output: [B, H], tanh(dense(first position)).
+
+    Example:
+      >>> import albert
+      >>> import tensorflow as tf
+      >>> encoder = albert.AlbertEncoder(albert.AlbertConfig.named("tiny"))
+      >>> outputs = encoder({"input_ids": tf.constant([[2, 17, 43, 3]])})
+      >>> outputs["sequence_output"].shape
+      TensorShape([1, 4, 256])
+      >>> outputs["pooled_output"].shape
+      TensorShape([1, 256])
     """
 
     def __init__(self, config, **kwargs):
@@ -182,12 +265,12 @@ class AlbertEncoder(keras.Model):
 
 
 def _groups(number, layers):
-    """The group of each layer: list of int. Neighbours share one."""
+    """Returns the group of each layer: list of int. Neighbours share one."""
     return [layer * number // layers for layer in range(layers)]
 
 
 def _shared(groups, group_of_layer, training):
-    """``SharedWeights`` for each inner layer of each group: list of lists."""
+    """Returns ``SharedWeights`` of each group's inner layers: list of lists."""
     return [
         [
             SharedWeights(

@@ -30,11 +30,6 @@ _WORD_CHARACTERS = _PUNCTUATION | frozenset(string.ascii_lowercase)
 class Tokenizer:
     """An ALBERT tokenizer around one SentencePiece model.
 
-    Example:
-      tokenizer = Tokenizer("spiece.model", lower_case=True)
-      ids = tokenizer.encode("The cat sat.")
-      tokenizer.decode([tokenizer.cls_id, *ids, tokenizer.sep_id])
-
     Attributes:
       model_file: str, the path it was made from.
       model_proto: bytes of the model file.
@@ -45,6 +40,17 @@ class Tokenizer:
       pieces: list of V str, id to piece.
       fingerprint: str, SHA-256 in hexadecimal over everything that decides
         the ids: two tokenizers with one fingerprint give the same ids.
+
+    Example:
+      >>> import albert
+      >>> from albert.text.vocabulary import train_vocabulary
+      >>> with open("text.txt", "w") as file:
+      ...     print("The cat sat. Where the cat sat the cats sat.", file=file)
+      >>> report = train_vocabulary(["text.txt"], "spiece", vocabulary_size=24)
+      >>> tokenizer = albert.Tokenizer("spiece.model", lower_case=True)
+      >>> ids = tokenizer.encode("The cat sat.")
+      >>> tokenizer.decode([tokenizer.cls_id, *ids, tokenizer.sep_id])
+      '[CLS] the cat sat. [SEP]'
     """
 
     def __init__(self, model_file, lower_case=True, digit_comma="original"):

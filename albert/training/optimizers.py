@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""LAMB and AdamW as ALBERT was trained with, for gradients that are summed.
+"""The optimizers LAMB and AdamW, as the original ALBERT has them.
+
+They take gradients that are summed over the replicas already.
 
 A training step does, in each replica and in this order::
 
@@ -24,7 +26,7 @@ from albert.training.variable_rules import variable_depth
 
 
 class _AdamMoments(keras.optimizers.Optimizer):
-    """What LAMB and AdamW have in common: moments, decay rules, depth."""
+    """Base of LAMB and AdamW: moments, weight decay, layer-wise decay."""
 
     def __init__(
         self,
@@ -78,13 +80,13 @@ class _AdamMoments(keras.optimizers.Optimizer):
         self.model_config = model_config
 
     def build(self, variables):
-        """Creates the slots; call it under the strategy's scope.
+        """Creates the slots; must be called under the strategy's scope.
 
         Args:
-            variables: list of float32 `keras.Variable`.
+          variables: list of float32 ``keras.Variable``.
 
         Raises:
-            ValueError: a variable that no rule covers, or not float32.
+          ValueError: a variable that no rule covers, or not float32.
         """
         if self.built:
             return
@@ -147,7 +149,7 @@ class _AdamMoments(keras.optimizers.Optimizer):
         variable.assign(weights - rate * update)
 
     def _moment_bias(self, beta):
-        """1 - beta**t for the t-th update, without cancellation."""
+        """Returns 1 - beta**t for the t-th update, without cancellation."""
         step = tf.cast(self._iterations.value, tf.float32) + 1.0
         return -tf.math.expm1(step * math.log(beta)) if beta else 1.0
 
@@ -182,50 +184,50 @@ class AdamW(_AdamMoments):
     (Loshchilov and Hutter 2019; optimization.py, AdamWeightDecayOptimizer).
 
     Gradients must be summed over the replicas already (module docstring), so
-    `model.fit` is right on one device only. Keras's arguments for clipping,
+    ``model.fit`` is right on one device only. Keras's arguments for clipping,
     weight decay, averaging, loss scaling and gradient accumulation are
-    refused: all of that happens before `apply`, once, on the gradients of the
-    global batch.
+    refused: all of that happens before ``apply``, once, on the gradients of
+    the global batch.
 
-    The slots are `adam_m` and `adam_v`, lists of float32 variables in the
-    order of the trained ones; `iterations` is the number of updates made.
+    The slots are ``adam_m`` and ``adam_v``, lists of float32 variables in the
+    order of the trained ones; ``iterations`` is the number of updates made.
 
     Args:
-        learning_rate: float or `LearningRateSchedule`.
-        weight_decay_rate: added to the update as this times the weights.
-        beta_1, beta_2, epsilon: of Adam; epsilon is added outside the root.
-        bias_correction: divide the moments by 1 - beta**t, as Adam does and
-            the original does not.
-        weight_decay_rules: sequence of (regular expression, decayed or not),
-            searched in `variable.path`; the first match decides, and every
-            variable must be matched.
-        layer_decay_rate: the rate of a variable at depth d is multiplied by
-            this to the power of ``num_hidden_layers + 2 - d``; see
-            `variable_depth`. 1 is off.
-        model_config: `AlbertConfig` or its dict, read only when
-            layer_decay_rate is below 1.
-        name: of the optimizer.
+      learning_rate: float or ``LearningRateSchedule``.
+      weight_decay_rate: added to the update as this times the weights.
+      beta_1, beta_2, epsilon: of Adam; ``epsilon`` is added outside the root.
+      bias_correction: divide the moments by ``1 - beta**t``, as Adam does
+        and the original does not.
+      weight_decay_rules: sequence of (regular expression, decayed or not),
+        searched in ``variable.path``; the first match decides, and every
+        variable must be matched.
+      layer_decay_rate: the rate of a variable at depth d is multiplied by
+        this to the power of ``num_hidden_layers + 2 - d``; see
+        ``variable_depth``. 1 is off.
+      model_config: ``AlbertConfig`` or its dict, read only when
+        ``layer_decay_rate`` is below 1.
+      name: of the optimizer.
 
     Raises:
-        ValueError: an argument out of range.
-        TypeError: an argument of Keras's that is refused.
+      ValueError: an argument out of range.
+      TypeError: an argument of Keras's that is refused.
     """
 
 
 @keras.saving.register_keras_serializable(package="albert")
 class Lamb(_AdamMoments):
-    """Layer-wise adaptive moments, without bias correction.
+    """LAMB: layer-wise adaptive moments, without bias correction.
 
     ``update = m / (sqrt(v) + epsilon) + decay * w``,
     ``w -= rate * trust_ratio(w, update) * update`` (You et al. 2020,
     algorithm 2; lamb_optimizer.py). The decay is inside the trust ratio.
 
     Args:
-        learning_rate: float or `LearningRateSchedule`.
-        layer_adaptation_rules: as `weight_decay_rules`, for the variables
-            that get the trust ratio. None: those that are decayed, as in the
-            original.
-        **kwargs: as in `AdamW`, where the rest is described too.
+      learning_rate: float or ``LearningRateSchedule``.
+      layer_adaptation_rules: as ``weight_decay_rules``, for the variables
+        that get the trust ratio. None: those that are decayed, as in the
+        original.
+      **kwargs: as in ``AdamW``, where the rest is described too.
     """
 
     def __init__(self, learning_rate, *, layer_adaptation_rules=None, **kwargs):
@@ -257,15 +259,15 @@ class Lamb(_AdamMoments):
 
 
 def trust_ratio(weights, update):
-    """LAMB's factor ||weights|| / ||update||; 1 where either norm is 0.
+    """Returns LAMB's factor ||weights|| / ||update||, 1 where a norm is 0.
 
     Not clamped (lamb_optimizer.py).
 
     Args:
-        weights, update: float32 tensors.
+      weights, update: float32 tensors.
 
     Returns:
-        A float32 scalar tensor.
+      float32 scalar tensor.
     """
     weights_norm = _norm(weights)
     update_norm = _norm(update)
@@ -282,16 +284,16 @@ def _norm(tensor):
 
 
 def densify(gradients):
-    """Makes the gradients of embedding look-ups ordinary tensors.
+    """Turns the gradients of embedding look-ups into ordinary tensors.
 
     A tied embedding table has a dense gradient anyway, and clipping, the
     trust ratio and weight decay concern every row.
 
     Args:
-        gradients: list of tensor, `tf.IndexedSlices` or None.
+      gradients: list of tensor, ``tf.IndexedSlices`` or None.
 
     Returns:
-        A list of tensor or None.
+      list of tensor or None.
     """
     return [
         tf.convert_to_tensor(gradient)
@@ -302,22 +304,22 @@ def densify(gradients):
 
 
 def clip_by_global_norm(gradients, clip_norm):
-    """Scales the gradients down so that their joint norm is at most clip_norm.
+    """Scales gradients down so that their joint norm is at most ``clip_norm``.
 
     Squares are summed in float32 and repeated indices of sparse gradients
     are summed first, so that the norm is the true one. A norm that is not
     finite makes every gradient NaN: no update looks healthy by accident.
 
     Args:
-        gradients: list of tensor, `tf.IndexedSlices` or None.
-        clip_norm: positive number (the original's is 1.0).
+      gradients: list of tensor, ``tf.IndexedSlices`` or None.
+      clip_norm: positive number (the original's is 1.0).
 
     Returns:
-        The list of float32 tensors (None stays None), and the norm before
-        clipping, a float32 scalar tensor.
+      (list of float32 tensors, where None stays None; the norm before
+      clipping, a float32 scalar tensor).
 
     Raises:
-        ValueError: clip_norm is not positive.
+      ValueError: ``clip_norm`` is not positive.
     """
     if not clip_norm > 0:
         raise ValueError(
@@ -331,7 +333,7 @@ def clip_by_global_norm(gradients, clip_norm):
 
 
 def _as_rules(rules):
-    """Plain lists: what a configuration read back from JSON has too."""
+    """Returns rules as plain lists, as a configuration read from JSON has."""
     return [[pattern, bool(yes)] for pattern, yes in rules]
 
 

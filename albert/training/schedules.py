@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The learning rate: its size for a batch, and its course over the steps."""
+"""Learning rates: their course over the steps, their scale with the batch."""
 
 import math
 
@@ -11,7 +11,7 @@ import tensorflow as tf
 class PolynomialDecayWithWarmup(
     keras.optimizers.schedules.LearningRateSchedule
 ):
-    """Linear warm-up, then polynomial decay to zero.
+    """Learning rate with linear warm-up, then polynomial decay to zero.
 
     With ``s`` the number of updates already made::
 
@@ -29,14 +29,14 @@ class PolynomialDecayWithWarmup(
     original's formula becomes negative and climbs the loss.
 
     Args:
-        initial_learning_rate: the peak of the formula, positive.
-        num_train_steps: step from which the rate is 0, positive.
-        num_warmup_steps: length of the warm-up in steps, 0 for none.
-        start_warmup_step: step at which the warm-up starts.
-        power: exponent of the decay, positive; 1 is linear.
+      initial_learning_rate: the peak of the formula, positive.
+      num_train_steps: step from which the rate is 0, positive.
+      num_warmup_steps: length of the warm-up in steps, 0 for none.
+      start_warmup_step: step at which the warm-up starts.
+      power: exponent of the decay, positive; 1 is linear.
 
     Raises:
-        ValueError: an argument outside the range named above.
+      ValueError: an argument outside the range named above.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class PolynomialDecayWithWarmup(
         """Returns the rate of the update after ``step`` updates.
 
         Args:
-            step: whole number, scalar tensor or variable.
+          step: whole number, scalar tensor or variable.
 
         Returns:
-            A float32 scalar tensor.
+          float32 scalar tensor.
         """
         # Whole numbers until here: float32 does not hold every step past 2^24.
         step = tf.cast(step, tf.int64)
@@ -99,19 +99,22 @@ class PolynomialDecayWithWarmup(
 def scaled_learning_rate(
     batch_size, reference_rate=0.00176, reference_batch=4096
 ):
-    """Square-root scaling of a learning rate known for another batch size.
+    """Scales a learning rate by the square root of the batch size.
 
     You et al. 2020, "Large Batch Optimization for Deep Learning" (LAMB),
     section 4; the reference is the released ALBERT's setting
     (run_pretraining.py: --learning_rate, --train_batch_size).
 
     Args:
-        batch_size: global batch size, in sequences.
-        reference_rate: rate that is known to work.
-        reference_batch: batch size at which it works.
+      batch_size: global batch size, in sequences.
+      reference_rate: rate that is known to work.
+      reference_batch: batch size at which it works.
+
+    Returns:
+      float, the rate for ``batch_size``.
 
     Raises:
-        ValueError: an argument that is not positive.
+      ValueError: an argument that is not positive.
     """
     _require_positive("batch_size", batch_size)
     _require_positive("reference_rate", reference_rate)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an optimizer may know of a variable from its path alone."""
+"""Weight decay and depth of a variable, decided by its path alone."""
 
 import re
 
@@ -15,18 +15,18 @@ WEIGHT_DECAY_RULES = (
 
 
 def apply_rules(rules, paths):
-    """Looks every path up in a table of rules.
+    """Decides for each path by the first rule that matches it.
 
     Args:
-        rules: sequence of (regular expression, yes or no); the first
-            expression found in the path decides.
-        paths: list of variable paths.
+      rules: sequence of (regular expression, yes or no); the first
+        expression found in the path decides.
+      paths: list of variable paths.
 
     Returns:
-        A tuple of bool, one per path.
+      tuple of bool, one per path.
 
     Raises:
-        ValueError: paths that no rule covers, all of them listed.
+      ValueError: paths that no rule covers, all of them listed.
     """
     found = [
         next((yes for pattern, yes in rules if re.search(pattern, path)), None)
@@ -44,7 +44,7 @@ def apply_rules(rules, paths):
 
 
 def variable_depth(path, config):
-    """How deep a variable sits, for layer-wise learning-rate decay.
+    """Returns how deep a variable sits, for layer-wise learning-rate decay.
 
     | variable | depth |
     |---|---|
@@ -60,11 +60,14 @@ def variable_depth(path, config):
     decay thus has four rates: embeddings, encoder, pooler, heads.
 
     Args:
-        path: `variable.path`.
-        config: `AlbertConfig` of the model.
+      path: ``variable.path``.
+      config: ``AlbertConfig`` of the model.
+
+    Returns:
+      int, 0 to ``num_hidden_layers + 2``.
 
     Raises:
-        ValueError: a block that such a model does not have.
+      ValueError: a block that such a model does not have.
     """
     layers = config.num_hidden_layers
     if re.search(r"(^|/)(embeddings|embedding_projection)/", path):

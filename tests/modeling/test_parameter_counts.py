@@ -10,7 +10,7 @@ import keras
 import pytest
 
 import albert
-from albert.modeling import initializers
+from albert.modeling.layers import weight_initializer
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,7 @@ def zero_weights(monkeypatch):
 
     monkeypatch.setattr(keras.initializers.TruncatedNormal, "__call__", fake)
     assert isinstance(
-        initializers.weight_initializer(albert.AlbertConfig.named("tiny")),
+        weight_initializer(albert.AlbertConfig.named("tiny")),
         keras.initializers.TruncatedNormal,
     )
 

@@ -184,7 +184,7 @@ def test_replicas_draw_their_own_dropout():
         tf.config.set_logical_device_configuration(
             cpu, [tf.config.LogicalDeviceConfiguration()] * 2
         )
-        from albert.modeling.dropout import Dropout
+        from albert.modeling.layers import Dropout
         from albert.training import distribution
         strategy = distribution.get_strategy("mirrored")
         with strategy.scope():

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Basic layers: functions against their formulas."""
+
 import math
 
 import numpy as np
 import tensorflow as tf
 
-from albert.modeling.activations import get_activation
+from albert.modeling.layers import get_activation
 
 POINTS = np.linspace(-5.0, 5.0, 101)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Layers that are computed again give the same, and take less memory."""
+"""Recomputation and shared weights: the same gradients in less memory."""
 
 import json
 import pathlib
@@ -12,7 +12,8 @@ import pytest
 import tensorflow as tf
 
 import albert
-from albert.modeling.recomputation import recompute
+from albert.modeling.gradients import SharedWeights
+from albert.modeling.gradients import recompute
 
 
 def gradients(recompute_layers, jit_compile, dtype):
@@ -130,3 +131,46 @@ def test_less_memory_is_taken(jit_compile):
     again = peak_megabytes(recompute_layers=True, **settings)
     assert kept > 300
     assert again < 0.6 * kept
+
+
+def apply_thrice(x, weights, training):
+    shared = SharedWeights(weights, 3, training)
+    for _ in range(3):
+        x, used = shared.take(x)
+        x = x * used["a"] + used["b"]
+    return x
+
+
+@pytest.mark.parametrize("graph", [False, True])
+@pytest.mark.parametrize("training", [False, True])
+def test_shared_weights_have_the_gradient_of_all_uses(training, graph):
+    x = tf.constant([2.0, -3.0])
+    weights = {"a": tf.constant([5.0, 7.0]), "b": tf.constant([11.0, 13.0])}
+
+    def gradients():
+        with tf.GradientTape() as tape:
+            tape.watch([x, weights])
+            y = apply_thrice(x, weights, training)
+        return y, tape.gradient(y, [x, weights])
+
+    y, (of_x, of_weights) = (tf.function(gradients) if graph else gradients)()
+    # y = a³x + (a² + a + 1)b
+    a, b, x = (np.asarray(v) for v in (weights["a"], weights["b"], x))
+    assert np.array_equal(y, a**3 * x + (a**2 + a + 1) * b)
+    assert np.array_equal(of_x, a**3)
+    assert np.array_equal(of_weights["a"], 3 * a**2 * x + (2 * a + 1) * b)
+    assert np.array_equal(of_weights["b"], a**2 + a + 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recompute_layers", [False, True])
+def test_shared_weights_keep_one_gradient_at_a_time(recompute_layers):
+    # Those of one use are 2 x 32 x 2^16 floats: 16 MiB, and of 24: 384.
+    added = peak_megabytes(
+        recompute_layers=recompute_layers,
+        jit_compile=False,
+        batch=1,
+        length=7,
+        intermediate=2**16,
+    )
+    assert added < 300

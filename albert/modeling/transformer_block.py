@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Multi-head self-attention with its residual and normalisation.
+"""Self-attention and feed-forward network, the two halves of a block.
 
-Letters: B sequences, S positions, N heads, D = H / N width of a head.
+Each ends in dropout, residual and layer normalisation. Layers share weights,
+so ``step_weights`` reads and casts them once for all of them. A layer that is
+computed again for its gradient needs the same dropout both times, so
+``draw_seeds`` draws it beforehand.
+
+Letters: B sequences, S positions, H hidden width, N heads, D = H / N width of
+a head.
 """
 
 import math
@@ -9,9 +15,10 @@ import math
 import keras
 import tensorflow as tf
 
-from albert.modeling.dense import Dense
-from albert.modeling.dropout import Dropout
-from albert.modeling.layer_norm import LayerNormalization
+from albert.modeling.layers import Dense
+from albert.modeling.layers import Dropout
+from albert.modeling.layers import LayerNormalization
+from albert.modeling.layers import get_activation
 
 # Added to the score of a padded key (original modeling.py:824). Finite, so
 # that a row that is all padding stays a number.
@@ -19,7 +26,9 @@ MASKED_SCORE = -10000.0
 
 
 class SelfAttention(keras.layers.Layer):
-    """LayerNorm(x + dropout(output(softmax(q·kᵀ/√D + mask) · v))).
+    """Multi-head self-attention with its residual and normalisation.
+
+    ``LayerNorm(x + dropout(output(dropout(softmax(q·kᵀ/√D + mask)) · v)))``.
 
     Source: ``attention_layer`` and ``attention_ffn_block`` of the original's
     modeling.py. Query, key and value are separate variables, as there
@@ -137,4 +146,70 @@ class SelfAttention(keras.layers.Layer):
         update = self.output_dropout(
             update, training=training, seed=output_seed
         )
+        return self.layer_norm(hidden + update, weights=weights["layer_norm"])
+
+
+class FeedForward(keras.layers.Layer):
+    """Feed-forward network with its residual and normalisation.
+
+    ``LayerNorm(x + dropout(output(activation(intermediate(x)))))``.
+
+    Source: ``attention_ffn_block`` of the original's modeling.py.
+
+    Args:
+      config: ``AlbertConfig``.
+
+    Call arguments:
+      hidden: [rows, H] of the compute dtype.
+      training: bool, whether dropout is active.
+      weights: result of ``step_weights``; None reads them.
+      seeds: result of ``draw_seeds``; None draws them.
+
+    Returns: [rows, H] of the compute dtype.
+    """
+
+    def __init__(self, config, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        options = {"dtype": self.dtype_policy}
+        hidden, wide = config.hidden_size, config.intermediate_size
+        self.activation = get_activation(config.hidden_act)
+        self.intermediate = Dense(
+            config, hidden, wide, name="intermediate", **options
+        )
+        self.output_projection = Dense(
+            config, wide, hidden, name="output", **options
+        )
+        self.layer_norm = LayerNormalization(
+            hidden, name="layer_norm", **options
+        )
+        self.dropout = Dropout(
+            config.hidden_dropout_prob, name="dropout", **options
+        )
+
+    def build(self, input_shape=None):
+        self.intermediate.build()
+        self.output_projection.build()
+        self.layer_norm.build()
+        self.built = True
+
+    def step_weights(self):
+        """Returns the weights, cast once for one forward pass."""
+        return {
+            "intermediate": self.intermediate.step_weights(),
+            "output": self.output_projection.step_weights(),
+            "layer_norm": self.layer_norm.step_weights(),
+        }
+
+    def draw_seeds(self):
+        """Returns the seed of the dropout mask of one application."""
+        return (self.dropout.draw_seed(),)
+
+    def call(self, hidden, training=False, weights=None, seeds=None):
+        (seed,) = seeds or (None,)
+        weights = self.step_weights() if weights is None else weights
+        wide = self.activation(
+            self.intermediate(hidden, weights=weights["intermediate"])
+        )
+        update = self.output_projection(wide, weights=weights["output"])
+        update = self.dropout(update, training=training, seed=seed)
         return self.layer_norm(hidden + update, weights=weights["layer_norm"])

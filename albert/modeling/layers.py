@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Basic layers and functions that the parts of the model are made of."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+# The default of the original's contrib_layers.layer_norm. It vanishes in half
+# precision, one reason why the computation is always in float32.
+EPSILON = 1e-12
+
+_SQRT_2_OVER_PI = math.sqrt(2.0 / math.pi)
+_CUBIC = 0.044715
+
+
+def weight_initializer(config):
+    """Returns a matrix's initializer: the original's ``create_initializer``.
+
+    A truncated normal; biases start at zero and gammas at one. A new object
+    for each variable: a Keras initializer draws the same numbers each time it
+    is used.
+    """
+    return keras.initializers.TruncatedNormal(stddev=config.initializer_range)
+
+
+@tf.custom_gradient
+def gelu(x):
+    """Computes the Gaussian error linear unit, in its tanh form.
+
+    ``x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))``, as in the original
+    (modeling.py:311).
+
+    The gradient is written out: the automatic one keeps every intermediate
+    of the formula alive and makes about twice the passes over the widest
+    tensor of the model.
+    """
+    square = x * x
+    tanh = tf.tanh(x * (_SQRT_2_OVER_PI * _CUBIC * square + _SQRT_2_OVER_PI))
+    half_gate = 0.5 * tanh + 0.5
+
+    def gradient(upstream):
+        slope = 1.5 * _SQRT_2_OVER_PI * _CUBIC * square + 0.5 * _SQRT_2_OVER_PI
+        return upstream * (half_gate + x * (1.0 - tanh * tanh) * slope)
+
+    return x * half_gate, gradient
+
+
+def gelu_erf(x):
+    """Computes the Gaussian error linear unit, in its exact form: x · Φ(x).
+
+    For models made elsewhere; the original has the tanh form alone.
+    """
+    return tf.nn.gelu(x, approximate=False)
+
+
+_ACTIVATIONS = {
+    "gelu": gelu,
+    "gelu_erf": gelu_erf,
+    "relu": tf.nn.relu,
+    "tanh": tf.tanh,
+    "linear": tf.identity,
+}
+
+
+def get_activation(name):
+    """Returns the function that ``AlbertConfig.hidden_act`` names."""
+    return _ACTIVATIONS[name]
+
+
+def matmul_rows(inputs, matrix, **options):
+    """Multiplies the last axis of [..., N] with a matrix, by ``tf.matmul``.
+
+    Always a product of two matrices: on CPUs, TensorFlow 2.21 reads outside
+    of ``matrix`` where it has to repeat it for an axis of length 1
+    (github.com/tensorflow/tensorflow/issues/117700).
+    """
+    rows = tf.reshape(inputs, (-1, inputs.shape[-1]))
+    products = tf.matmul(rows, matrix, **options)
+    width = products.shape[-1]
+    shape = tf.concat([tf.shape(inputs)[:-1], [-1]], axis=0)
+    products = tf.reshape(products, shape)
+    return tf.ensure_shape(products, (*inputs.shape[:-1], width))
+
+
+class Dense(keras.layers.Layer):
+    """Dense layer whose weights are read once and applied many times.
+
+    ``x · kernel + bias``. ALBERT applies one set of weights in every layer.
+    ``step_weights`` reads and casts them once; the result is passed to each
+    application, so that 12 or 24 layers cost one read and one cast.
+
+    Args:
+      config: ``AlbertConfig``, for the initializer.
+      input_size, output_size: ints, the shape of ``kernel``.
+    """
+
+    def __init__(self, config, input_size, output_size, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.config = config
+        self.input_size = input_size
+        self.output_size = output_size
+
+    def build(self, input_shape=None):
+        self.kernel = self.add_weight(
+            (self.input_size, self.output_size),
+            initializer=weight_initializer(self.config),
+            name="kernel",
+            autocast=False,
+        )
+        self.bias = self.add_weight(
+            (self.output_size,),
+            initializer="zeros",
+            name="bias",
+            autocast=False,
+        )
+        self.built = True
+
+    def step_weights(self):
+        """Returns (kernel, bias) as tensors of the compute dtype."""
+        return (
+            tf.cast(self.kernel.value, self.compute_dtype),
+            tf.cast(self.bias.value, self.compute_dtype),
+        )
+
+    def call(self, inputs, weights=None):
+        """Applies the layer to [rows, input_size]."""
+        kernel, bias = self.step_weights() if weights is None else weights
+        return tf.nn.bias_add(tf.matmul(inputs, kernel), bias)
+
+
+class Dropout(keras.layers.Dropout):
+    """Dropout that draws another mask in each replica.
+
+    The state of Keras's generators is equal on all replicas of a
+    distribution strategy, so that N devices would drop the same entries of N
+    different examples. The replica's number is folded into the seed.
+    """
+
+    def draw_seed(self):
+        """Returns the seed of the next mask, int64 [2]; None at rate 0."""
+        if not self.rate:
+            return None
+        seed = tf.cast(self.seed_generator.next(), tf.int64)
+        context = tf.distribute.get_replica_context()
+        replica = context.replica_id_in_sync_group if context else 0
+        return tf.random.experimental.stateless_fold_in(
+            seed, tf.cast(replica, tf.int64)
+        )
+
+    def call(self, inputs, training=False, seed=None):
+        if not training or not self.rate:
+            return inputs
+        seed = self.draw_seed() if seed is None else seed
+        return tf.nn.experimental.stateless_dropout(inputs, self.rate, seed)
+
+
+class LayerNormalization(keras.layers.Layer):
+    """Layer normalisation over the last axis, in float32.
+
+    ``gamma · (x - mean) / √(variance + epsilon) + beta``. Input and output
+    are [..., width] of any float type; the computation and the variables
+    ``gamma`` and ``beta`` ([width]) are float32.
+    """
+
+    def __init__(self, width, epsilon=EPSILON, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.width = width
+        self.epsilon = epsilon
+
+    def build(self, input_shape=None):
+        self.gamma = self.add_weight(
+            (self.width,), initializer="ones", name="gamma", autocast=False
+        )
+        self.beta = self.add_weight(
+            (self.width,), initializer="zeros", name="beta", autocast=False
+        )
+        self.built = True
+
+    def step_weights(self):
+        """Returns (gamma, beta) as tensors."""
+        return (
+            tf.convert_to_tensor(self.gamma.value),
+            tf.convert_to_tensor(self.beta.value),
+        )
+
+    def call(self, inputs, weights=None):
+        gamma, beta = self.step_weights() if weights is None else weights
+        return _normalize(inputs, gamma, beta, self.epsilon)
+
+
+def _normalize(inputs, gamma, beta, epsilon):
+    # The gradient is written out for the same reason as that of gelu.
+    @tf.custom_gradient
+    def normalize(inputs, gamma, beta):
+        x = tf.cast(inputs, tf.float32)
+        centred = x - tf.reduce_mean(x, axis=-1, keepdims=True)
+        variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
+        inverse_deviation = tf.math.rsqrt(variance + epsilon)
+        normal = centred * inverse_deviation
+
+        def gradient(upstream):
+            upstream = tf.cast(upstream, tf.float32)
+            batch_axes = tf.range(tf.rank(upstream) - 1)
+            upstream_normal = upstream * normal
+            d_gamma = tf.reduce_sum(upstream_normal, axis=batch_axes)
+            d_beta = tf.reduce_sum(upstream, axis=batch_axes)
+            scaled = upstream * gamma
+            projection = tf.reduce_mean(
+                upstream_normal * gamma, axis=-1, keepdims=True
+            )
+            d_inputs = inverse_deviation * (
+                scaled
+                - tf.reduce_mean(scaled, axis=-1, keepdims=True)
+                - normal * projection
+            )
+            return tf.cast(d_inputs, inputs.dtype), d_gamma, d_beta
+
+        return tf.cast(normal * gamma + beta, inputs.dtype), gradient
+
+    return normalize(inputs, gamma, beta)
