@@ -87,8 +87,9 @@ def assert_same_gradients():
         names = [name for name in one if name.endswith("/adam_m")]
         largest = max(np.abs(one[name]).max() for name in names)
         assert largest > 1e-3
-        # Gradients are sums over a batch's tokens, some 200, and float32
-        # rounds them by 200 * 2**-24 = 1e-5 of the terms, which cancel.
+        # Gradients are sums over the tokens of a batch, some 200, which
+        # float32 rounds by 200 * 2**-24 = 1e-5 of their terms: ten times as
+        # much of a sum, as terms cancel.
         for name in names:
             difference = np.abs(one[name] - two[name]).max()
             assert difference < 1e-4 * largest, name
