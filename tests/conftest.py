@@ -1,9 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
+"""What tests share: weights, commands that are run, what they leave."""
+
+import contextlib
 import gc
+import importlib.util
+import io
+import logging
+import pathlib
 import random
+import subprocess
 import sys
 
+import numpy as np
 import pytest
+from absl import flags
+
+from albert import command_line
+
+ROOT = pathlib.Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -41,3 +55,153 @@ def _weights_of_a_module_are_the_same_in_every_run():
 def _weights_are_the_same_in_every_run():
     """A test that passes today passes tomorrow, alone and among others."""
     _seed()
+
+
+# ------------------------------------------------------------------- running
+
+
+@pytest.fixture(scope="session")
+def load_recipe():
+    """Function of a recipe's path in the repository to a module."""
+
+    def load(path):
+        specification = importlib.util.spec_from_file_location(
+            "recipe", ROOT / path
+        )
+        recipe = importlib.util.module_from_spec(specification)
+        specification.loader.exec_module(recipe)
+        return recipe
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def call_recipe(load_recipe):
+    """Function that calls a recipe's main, whose errors reach the test."""
+
+    def call(path, *arguments):
+        recipe = load_recipe(path)
+        flag_values = flags.FlagValues()
+        recipe.define_flags(flag_values)
+        flag_values([path, *map(str, arguments)])
+        recipe.main(flag_values)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def run_main():
+    """Function that runs a command's main as its script does.
+
+    It runs in this process, and gives (exit status, stdout, stderr).
+    """
+
+    def run(main, define_flags, *arguments, positional=(), name="command"):
+        handlers = list(logging.getLogger().handlers)
+        printed, errors = io.StringIO(), io.StringIO()
+        code = 0
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            contextlib.redirect_stdout(printed),
+            contextlib.redirect_stderr(errors),
+        ):
+            patch.setattr(flags, "FLAGS", flags.FlagValues())
+            patch.setattr(sys, "argv", [name, *map(str, arguments)])
+            try:
+                command_line.run(main, define_flags, positional)
+            except SystemExit as error:
+                code = error.code
+            finally:
+                logging.getLogger().handlers[:] = handlers
+        return code, printed.getvalue(), errors.getvalue()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def run_command(load_recipe, run_main):
+    """Function that runs a recipe: (exit status, stdout, stderr)."""
+
+    def run(path, *arguments):
+        recipe = load_recipe(path)
+        return run_main(
+            recipe.main, recipe.define_flags, *arguments, name=str(path)
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def run_process():
+    """Function that runs Python in a process of its own, to its end.
+
+    It runs at the top of the repository, and gives what ``subprocess.run``
+    does, with the output as text.
+    """
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def assert_refused():
+    """Function of what a run gave and of words that its one error has."""
+
+    def check(code, printed, errors, words, **names):
+        assert code == 2, errors
+        assert printed == ""
+        *log, last = errors.splitlines()
+        assert last.startswith("error: ")
+        assert not any(line.startswith("error: ") for line in log)
+        assert "Traceback" not in errors
+        for word in words:
+            assert word.format(**names) in last
+
+    return check
+
+
+# --------------------------------------------------------- what commands leave
+
+
+@pytest.fixture(scope="session")
+def contents():
+    """Function of a directory to what is in it.
+
+    It gives path to bytes of every file, or to None of every folder; of what
+    is no directory, its bytes, or None where there is nothing.
+    """
+
+    def read(directory):
+        if not directory.is_dir():
+            return directory.read_bytes() if directory.exists() else None
+        return {
+            str(path.relative_to(directory)): path.read_bytes()
+            if path.is_file()
+            else None
+            for path in directory.rglob("*")
+        }
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def assert_same_tensors():
+    """Function of two checkpoints, which must be equal in every bit."""
+
+    def check(one, two):
+        from albert.interchange import tensor_bundle
+
+        one, two = tensor_bundle.read(one), tensor_bundle.read(two)
+        assert one.keys() == two.keys()
+        for name in one:
+            np.testing.assert_array_equal(one[name], two[name], name)
+
+    return check

@@ -1,17 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Filling masks: the right places, the right order, readable errors."""
 
-import logging
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from absl import flags
 
 import albert
-from albert import command_line
 from albert import fill_mask
 from albert import model_directory
 from albert.errors import UserError
@@ -42,21 +37,13 @@ def directory(tmp_path_factory):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    def run_command(*arguments):
-        monkeypatch.setattr(flags, "FLAGS", flags.FlagValues())
-        monkeypatch.setattr(sys, "argv", ["fill_mask", *map(str, arguments)])
-        monkeypatch.setattr(logging.getLogger(), "handlers", [])
-        code = 0
-        try:
-            command_line.run(
-                fill_mask.main, fill_mask.define_flags, ("DIR", "TEXT...")
-            )
-        except SystemExit as error:
-            code = error.code
-        return code, *capsys.readouterr()
-
-    return run_command
+def run(run_main):
+    return lambda *arguments: run_main(
+        fill_mask.main,
+        fill_mask.define_flags,
+        *arguments,
+        positional=("DIR", "TEXT..."),
+    )
 
 
 def test_masks_are_where_they_were_written():
@@ -188,12 +175,7 @@ def test_tokenizer_of_another_model(directory, tmp_path):
         fill_mask.load(tmp_path)
 
 
-def test_command_is_quiet(directory):
-    completed = subprocess.run(
-        [sys.executable, "-m", "albert.fill_mask", directory, "The [MASK]."],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert completed.stderr == ""
+def test_command_is_quiet(directory, run_process):
+    completed = run_process("-m", "albert.fill_mask", directory, "The [MASK].")
+    assert (completed.returncode, completed.stderr) == (0, "")
     assert completed.stdout.startswith("The [MASK].\n    ")

@@ -2,29 +2,17 @@
 """The main job on the sample text really learns (minutes: marked slow)."""
 
 import json
-import pathlib
-import subprocess
-import sys
 
 import pytest
 
-ROOT = pathlib.Path(__file__).parents[1]
-
-
-def run(*arguments):
-    done = subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
-
 
 @pytest.mark.slow
-def test_pretraining_beats_word_frequency(tmp_path):
+def test_pretraining_beats_word_frequency(tmp_path, run_process):
+    def run(*arguments):
+        done = run_process(*arguments)
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout
+
     vocabulary = tmp_path / "vocabulary"
     run(
         "data/create_vocabulary.py",

@@ -2,18 +2,13 @@
 """Finding answers can be learned by heart (minutes: marked slow)."""
 
 import json
-import pathlib
-import subprocess
-import sys
 
 import pytest
-
-ROOT = pathlib.Path(__file__).parents[1]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("head", ["v1", "v2"])
-def test_training_questions_are_learned_by_heart(tmp_path, head):
+def test_training_questions_are_learned_by_heart(tmp_path, run_process, head):
     config = {
         "vocab_size": 2000,
         "embedding_size": 128,
@@ -24,28 +19,21 @@ def test_training_questions_are_learned_by_heart(tmp_path, head):
         "max_position_embeddings": 256,
     }
     (tmp_path / "config.json").write_text(json.dumps(config))
-    done = subprocess.run(
-        [
-            sys.executable,
-            "run_squad.py",
-            f"--albert_config_file={tmp_path}/config.json",
-            "--spm_model_file=tests/golden/tokenization/spm2000.model",
-            "--train_file=data/sample/squad/train.json",
-            "--predict_file=data/sample/squad/train.json",
-            f"--output_dir={tmp_path}/model",
-            f"--head={head}",
-            "--max_seq_length=256",
-            "--train_batch_size=12",
-            "--learning_rate=5e-4",
-            "--num_train_steps=300",
-            "--save_checkpoints_steps=300",
-            "--do_train",
-            "--do_eval",
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+    done = run_process(
+        "run_squad.py",
+        f"--albert_config_file={tmp_path}/config.json",
+        "--spm_model_file=tests/golden/tokenization/spm2000.model",
+        "--train_file=data/sample/squad/train.json",
+        "--predict_file=data/sample/squad/train.json",
+        f"--output_dir={tmp_path}/model",
+        f"--head={head}",
+        "--max_seq_length=256",
+        "--train_batch_size=12",
+        "--learning_rate=5e-4",
+        "--num_train_steps=300",
+        "--save_checkpoints_steps=300",
+        "--do_train",
+        "--do_eval",
     )
     assert done.returncode == 0, done.stderr[-2000:]
     results = json.loads((tmp_path / "model/eval_results.json").read_text())

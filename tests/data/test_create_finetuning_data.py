@@ -1,15 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The recipe that makes fine-tuning records, from flags to files."""
 
-import importlib.util
 import json
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from absl import flags
 
 from albert.errors import UserError
 from albert.records.finetuning_files import FinetuningRecords
@@ -30,15 +26,12 @@ TEXTS = [
 ]
 
 
-def run_recipe(*arguments):
+@pytest.fixture
+def run_recipe(call_recipe):
     """Runs the recipe's main in this process."""
-    specification = importlib.util.spec_from_file_location("recipe", RECIPE)
-    recipe = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(recipe)
-    flag_values = flags.FlagValues()
-    recipe.define_flags(flag_values)
-    flag_values(["recipe", f"--spm_model_file={MODEL}", *arguments])
-    recipe.main(flag_values)
+    return lambda *arguments: call_recipe(
+        RECIPE, f"--spm_model_file={MODEL}", *arguments
+    )
 
 
 @pytest.fixture
@@ -63,10 +56,6 @@ def options(tsv, *more):
         "--max_seq_length=29",
         *more,
     )
-
-
-def contents(directory):
-    return {path.name: path.read_bytes() for path in directory.iterdir()}
 
 
 def read(pattern, head, choices=1):
@@ -95,7 +84,7 @@ def rows(batch):
     )
 
 
-def test_a_task_of_ones_own(tsv, capsys):
+def test_a_task_of_ones_own(tsv, capsys, run_recipe, contents):
     run_recipe(*options(tsv, "--splits=train,dev,test", "--num_shards=2"))
     out = tsv.parent / "out" / "records"
     assert sorted(contents(out)) == sorted(
@@ -142,7 +131,7 @@ def test_a_task_of_ones_own(tsv, capsys):
         assert words in printed
 
 
-def test_the_same_flags_give_the_same_bytes(tsv):
+def test_the_same_flags_give_the_same_bytes(tsv, run_recipe, contents):
     found = []
     for name in ("a", "b"):
         run_recipe(
@@ -157,7 +146,7 @@ def test_the_same_flags_give_the_same_bytes(tsv):
     ) == rows(read(tsv.parent / "a" / "tsv_train*", "classification")[1])
 
 
-def test_regression(tsv):
+def test_regression(tsv, run_recipe):
     (tsv / "train.tsv").write_text("text\tlabel\na cat\t0.25\nNo.\t-3\n")
     run_recipe(*options(tsv, "--regression", "--splits=train"))
     records, batch = read(
@@ -167,7 +156,7 @@ def test_regression(tsv):
     assert records.metadata["labels"] == []
 
 
-def test_multiple_choice_and_both_dev_sets(tmp_path, capsys):
+def test_multiple_choice_and_both_dev_sets(tmp_path, capsys, run_recipe):
     article = {
         "id": "high1.txt",
         "article": "The cat sat on the mat.",
@@ -196,7 +185,7 @@ def test_multiple_choice_and_both_dev_sets(tmp_path, capsys):
     assert batch["segment_ids"].any(axis=2).all()
 
 
-def test_tagging(tmp_path):
+def test_tagging(tmp_path, run_recipe):
     (tmp_path / "train.txt").write_text(
         "Anna B-PER\nwent O\nto O\nSaltburn B-LOC\nSands I-LOC\n\nNo O\n"
     )
@@ -235,7 +224,7 @@ def test_tagging(tmp_path):
         (["--output_dir=EXISTING/tsv_train.tfrecord/a"], ["in the way"]),
     ],
 )
-def test_bad_input_writes_nothing(tsv, arguments, words):
+def test_bad_input_writes_nothing(tsv, arguments, words, run_recipe):
     existing = tsv.parent / "existing"
     existing.mkdir()
     (existing / "tsv_train.tfrecord").write_text("mine")
@@ -250,7 +239,7 @@ def test_bad_input_writes_nothing(tsv, arguments, words):
     assert (existing / "tsv_train.tfrecord").read_text() == "mine"
 
 
-def test_a_bad_row_of_any_split_leaves_nothing(tsv):
+def test_a_bad_row_of_any_split_leaves_nothing(tsv, run_recipe):
     with open(tsv / "dev.tsv", "a") as file:
         file.write("no label\n")
     with pytest.raises(UserError, match=r"dev.tsv:5"):
@@ -261,14 +250,14 @@ def test_a_bad_row_of_any_split_leaves_nothing(tsv):
     assert read(out / "tsv_dev.tfrecord", "classification")[0].count() == 3
 
 
-def test_overwrite_replaces_a_set_with_its_shards(tsv):
+def test_overwrite_replaces_a_set_with_its_shards(tsv, run_recipe, contents):
     run_recipe(*options(tsv, "--num_shards=3"))
     run_recipe(*options(tsv, "--num_shards=2", "--overwrite"))
     names = contents(tsv.parent / "out" / "records")
     assert len(names) == 6 and not any("of-00003" in name for name in names)
 
 
-def test_command_line_needs_no_tensorflow(tsv):
+def test_command_line_needs_no_tensorflow(tsv, run_process):
     """Exit status 2 and one line; --help names the flags."""
     code = (
         "import runpy, sys; sys.argv = sys.argv[1:];"
@@ -276,16 +265,10 @@ def test_command_line_needs_no_tensorflow(tsv):
         "runpy.run_path(sys.argv[0], run_name='__main__')"
     )
 
-    def run(*arguments):
-        return subprocess.run(
-            [sys.executable, "-c", code, str(RECIPE), *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    result = run()
+    result = run_process("-c", code, RECIPE)
     assert result.returncode == 2
     assert result.stderr == "error: --task_name is required; see --help\n"
-    result = run(f"--spm_model_file={MODEL}", *options(tsv))
+    result = run_process(
+        "-c", code, RECIPE, f"--spm_model_file={MODEL}", *options(tsv)
+    )
     assert (result.returncode, result.stderr) == (0, "")

@@ -2,7 +2,6 @@
 """The recipe that makes pretraining records, from flags to files."""
 
 import gzip
-import importlib.util
 import json
 import os
 import pathlib
@@ -12,7 +11,6 @@ import sys
 import time
 
 import pytest
-from absl import flags
 
 from albert.errors import UserError
 from albert.records import framing
@@ -26,16 +24,13 @@ INPUT = GOLDEN / "pretraining_data" / "input.txt"
 MODEL = GOLDEN / "tokenization" / "spm2000.model"
 
 
-def run_recipe(output, *arguments, text=INPUT):
+@pytest.fixture
+def run_recipe(call_recipe):
     """Runs the recipe's main in this process."""
-    specification = importlib.util.spec_from_file_location("recipe", RECIPE)
-    recipe = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(recipe)
-    flag_values = flags.FlagValues()
-    recipe.define_flags(flag_values)
-    flag_values(
-        [
-            "create_pretraining_data",
+
+    def run(output, *arguments, text=INPUT):
+        call_recipe(
+            RECIPE,
             f"--input_file={text}",
             f"--output_file={output}",
             f"--spm_model_file={MODEL}",
@@ -43,16 +38,12 @@ def run_recipe(output, *arguments, text=INPUT):
             "--dupe_factor=2",
             "--num_workers=1",
             *arguments,
-        ]
-    )
-    recipe.main(flag_values)
+        )
+
+    return run
 
 
-def contents(directory):
-    return {path.name: path.read_bytes() for path in directory.iterdir()}
-
-
-def test_records_json_and_summary(tmp_path, capsys):
+def test_records_json_and_summary(tmp_path, capsys, run_recipe, contents):
     run_recipe(tmp_path / "train.tfrecord", "--num_shards=3")
     assert sorted(contents(tmp_path)) == [
         *(f"train-0000{n}-of-00003.tfrecord" for n in range(3)),
@@ -86,7 +77,7 @@ def test_records_json_and_summary(tmp_path, capsys):
         assert words in printed
 
 
-def test_records_know_their_tokenizer(tmp_path, monkeypatch):
+def test_records_know_their_tokenizer(tmp_path, monkeypatch, run_recipe):
     for name in ("model", "records", "elsewhere"):
         (tmp_path / name).mkdir()
     model = tmp_path / "model" / "spm.model"
@@ -106,7 +97,9 @@ def test_records_know_their_tokenizer(tmp_path, monkeypatch):
     assert found() is None
 
 
-def test_same_bytes_whatever_the_number_of_processes(tmp_path):
+def test_same_bytes_whatever_the_number_of_processes(
+    tmp_path, run_recipe, contents
+):
     # Long enough for several blocks, and so several units, in each pass.
     text = tmp_path / "long.txt"
     text.write_text(INPUT.read_text() * 8)
@@ -133,14 +126,16 @@ def test_same_bytes_whatever_the_number_of_processes(tmp_path):
 @pytest.mark.parametrize(
     "arguments", [["--random_next_sentence"], ["--objective=nsp"]]
 )
-def test_random_next_sentence_is_the_objective_nsp(tmp_path, arguments):
+def test_random_next_sentence_is_the_objective_nsp(
+    tmp_path, arguments, run_recipe
+):
     run_recipe(tmp_path / "a.tfrecord", *arguments)
     value = json.loads((tmp_path / "a.json").read_text())
     assert value["settings"]["objective"] == "nsp"
     assert abs(value["statistics"]["label_1_share"] - 0.5) < 0.05
 
 
-def test_command_of_the_original(tmp_path):
+def test_command_of_the_original(tmp_path, run_recipe, contents):
     run_recipe(
         f"{tmp_path}/a.tfrecord,{tmp_path}/b.tfrecord",
         "--vocab_file=30k-clean.vocab",
@@ -161,7 +156,7 @@ def test_command_of_the_original(tmp_path):
     assert abs(record_set.counts[0] - record_set.counts[1]) <= 1
 
 
-def test_gzip_in_and_out(tmp_path):
+def test_gzip_in_and_out(tmp_path, run_recipe):
     zipped = tmp_path / "text.txt.gz"
     zipped.write_bytes(gzip.compress(INPUT.read_bytes()))
     run_recipe(tmp_path / "a.tfrecord")
@@ -216,7 +211,9 @@ def write_bad_inputs(directory):
         (["--output_file=exists.tfrecord"], ["exists", "--overwrite"]),
     ],
 )
-def test_bad_input_writes_nothing(tmp_path, monkeypatch, arguments, words):
+def test_bad_input_writes_nothing(
+    tmp_path, monkeypatch, arguments, words, contents, run_recipe
+):
     monkeypatch.chdir(tmp_path)
     write_bad_inputs(tmp_path)
     (tmp_path / "exists.tfrecord").write_text("mine")
@@ -232,7 +229,7 @@ def test_bad_input_writes_nothing(tmp_path, monkeypatch, arguments, words):
     assert contents(tmp_path) == before
 
 
-def test_directory_is_made(tmp_path):
+def test_directory_is_made(tmp_path, run_recipe, contents):
     run_recipe(tmp_path / "new" / "folder" / "a.tfrecord")
     assert sorted(contents(tmp_path / "new" / "folder")) == [
         "a.json",
@@ -240,7 +237,7 @@ def test_directory_is_made(tmp_path):
     ]
 
 
-def test_fault_is_an_error_and_leaves_nothing(tmp_path):
+def test_fault_is_an_error_and_leaves_nothing(tmp_path, run_recipe, contents):
     def fail(self, unit):
         raise RuntimeError("a fault")
 
@@ -326,14 +323,8 @@ def test_killed_worker_is_one_line(tmp_path):
     assert not list((tmp_path / "out").iterdir())
 
 
-def test_help_does_not_load_tensorflow():
-    completed = subprocess.run(
-        [sys.executable, "-X", "importtime", str(RECIPE), "--help"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_help_does_not_load_tensorflow(run_process):
+    completed = run_process("-X", "importtime", RECIPE, "--help")
     assert completed.returncode == 0
     for name in ("max_seq_length", "masked_lm_prob", "num_workers"):
         assert name in completed.stdout

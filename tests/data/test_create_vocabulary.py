@@ -2,13 +2,10 @@
 """Tests of data/create_vocabulary.py and albert/text/vocabulary.py."""
 
 import gzip
-import importlib.util
 import os
 import pathlib
 import random
 import re
-import subprocess
-import sys
 
 import pytest
 from absl import flags
@@ -25,15 +22,10 @@ SPECIAL_PIECES = [
 ]
 
 
-def run_recipe(*arguments):
+@pytest.fixture
+def run_recipe(call_recipe):
     """Runs the recipe's main in this process."""
-    specification = importlib.util.spec_from_file_location("recipe", RECIPE)
-    recipe = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(recipe)
-    flag_values = flags.FlagValues()
-    recipe.define_flags(flag_values)
-    flag_values(["create_vocabulary", *arguments])
-    recipe.main(flag_values)
+    return lambda *arguments: call_recipe(RECIPE, *arguments)
 
 
 def sample_text(number_of_sentences, seed=7):
@@ -230,7 +222,9 @@ class TestRefusals:
 
 
 class TestRecipe:
-    def test_summary_and_next_command(self, corpus, tmp_path, capsys):
+    def test_summary_and_next_command(
+        self, corpus, tmp_path, capsys, run_recipe
+    ):
         run_recipe(
             f"--input_file={','.join(corpus)}",
             f"--output_prefix={tmp_path}/v.model",
@@ -244,29 +238,22 @@ class TestRecipe:
         assert "--do_lower_case=false" in printed
         assert sorted(os.listdir(tmp_path)) == ["v.model", "v.vocab"]
 
-    def test_defaults_are_the_originals(self):
-        specification = importlib.util.spec_from_file_location("r", RECIPE)
-        recipe = importlib.util.module_from_spec(specification)
-        specification.loader.exec_module(recipe)
+    def test_defaults_are_the_originals(self, load_recipe):
         flag_values = flags.FlagValues()
-        recipe.define_flags(flag_values)
+        load_recipe(RECIPE).define_flags(flag_values)
         flag_values(["x", "--input_file=a", "--output_prefix=b"])
         assert flag_values.vocab_size == 30000
         assert flag_values.character_coverage == 0.99995
         assert flag_values.input_sentence_size == 10_000_000
         assert flag_values.do_lower_case is True
 
-    def test_command_line_error_is_one_line(self, corpus, tmp_path):
-        result = subprocess.run(
-            [
-                sys.executable,
-                RECIPE,
-                f"--input_file={corpus[0]}",
-                f"--output_prefix={tmp_path}/v",
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
+    def test_command_line_error_is_one_line(
+        self, corpus, tmp_path, run_process
+    ):
+        result = run_process(
+            RECIPE,
+            f"--input_file={corpus[0]}",
+            f"--output_prefix={tmp_path}/v",
         )
         assert result.returncode == 2
         last = result.stderr.splitlines()[-1]

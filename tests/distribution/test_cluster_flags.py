@@ -1,11 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Devices and clusters that are not there are refused at once."""
 
-import contextlib
-import importlib.util
-import io
 import json
-import logging
 import pathlib
 import subprocess
 import sys
@@ -13,47 +9,10 @@ import textwrap
 import time
 
 import pytest
-from absl import flags
-
-from albert import command_line
 
 ROOT = pathlib.Path(__file__).parents[2]
 WORKERS = "--distribution_strategy=multi_worker_mirrored"
 HOSTS = ["127.0.0.1:2222", "127.0.0.1:2223"]
-
-
-def run_here(command):
-    """Runs a recipe in this process: (exit status, standard error)."""
-    path, *arguments = map(str, command)
-    specification = importlib.util.spec_from_file_location("recipe", path)
-    recipe = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(recipe)
-    handlers = list(logging.getLogger().handlers)
-    errors = io.StringIO()
-    code = 0
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        contextlib.redirect_stdout(io.StringIO()),
-        contextlib.redirect_stderr(errors),
-    ):
-        patch.setattr(flags, "FLAGS", flags.FlagValues())
-        patch.setattr(sys, "argv", [path, *arguments])
-        try:
-            command_line.run(recipe.main, recipe.define_flags)
-        except SystemExit as error:
-            code = error.code
-        finally:
-            logging.getLogger().handlers[:] = handlers
-    return code, errors.getvalue()
-
-
-def assert_refused(outcome, words):
-    code, errors = outcome
-    assert code == 2, errors
-    (line,) = [x for x in errors.splitlines() if x.startswith("error: ")]
-    assert line == errors.splitlines()[-1] and "Traceback" not in errors
-    for word in words:
-        assert word in line
 
 
 def tf_config(kind="worker", index=0, **cluster):
@@ -90,14 +49,12 @@ def tf_config(kind="worker", index=0, **cluster):
     ],
 )
 def test_tf_config_that_is_none(
-    pretraining, tmp_path, monkeypatch, text, words
+    pretraining, tmp_path, monkeypatch, text, words, run_command, assert_refused
 ):
     monkeypatch.setenv("TF_CONFIG", text)
     out = tmp_path / "model"
-    assert_refused(
-        run_here([*pretraining(out), "--nodeterministic", WORKERS]),
-        ["TF_CONFIG", *words],
-    )
+    outcome = run_command(*pretraining(out), "--nodeterministic", WORKERS)
+    assert_refused(*outcome, ["TF_CONFIG", *words])
     assert not out.exists()
 
 
@@ -130,13 +87,19 @@ def test_tf_config_that_is_none(
     ],
 )
 def test_devices_that_do_not_fit(
-    pretraining, tmp_path, monkeypatch, given, words
+    pretraining,
+    tmp_path,
+    monkeypatch,
+    given,
+    words,
+    run_command,
+    assert_refused,
 ):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     monkeypatch.chdir(tmp_path)
     out = tmp_path / "model"
-    command = [*pretraining(out), "--nodeterministic", *given]
-    assert_refused(run_here(command), words)
+    outcome = run_command(*pretraining(out), "--nodeterministic", *given)
+    assert_refused(*outcome, words)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -142,7 +142,9 @@ def test_no_flipped_bit_goes_unnoticed(saved, kind):
 
 
 @pytest.mark.slow
-def test_a_damaged_checkpoint_is_replaced(trained, out, pretraining, launcher):
+def test_a_damaged_checkpoint_is_replaced(
+    trained, out, pretraining, launcher, assert_same_tensors
+):
     DAMAGES["truncated"](file_of(out, 6, "data"))
     output = launcher.start(*pretraining(out, *FLAGS)).succeed()
     assert "warning: " in output and "Trying the one before it." in output
@@ -162,7 +164,7 @@ def test_all_are_damaged(out, pretraining, launcher):
 
 
 @pytest.mark.slow
-def test_a_full_disk(trained, out, pretraining, launcher):
+def test_a_full_disk(trained, out, pretraining, launcher, assert_same_tensors):
     """As far as a process can tell: no file may become as large as that."""
     for step in (4, 6):
         tensor_bundle.remove(tensor_bundle.step_prefix(out, step))
@@ -208,13 +210,6 @@ def test_a_full_disk_under_tensorboard(tmp_path, pretraining, launcher):
         *pretraining(out, *flags), preexec_fn=limit_files
     ).refusal()
     assert f"{out}/tensorboard" in line and "make room" in line
-
-
-def assert_same_tensors(one, two):
-    one, two = tensor_bundle.read(one), tensor_bundle.read(two)
-    assert one.keys() == two.keys()
-    for name in one:
-        assert np.array_equal(one[name], two[name]), name
 
 
 def contents(folder):

@@ -153,14 +153,9 @@ class TestConversion:
 
 
 class TestProgram:
-    def test_help_and_bad_input(self, tmp_path):
+    def test_help_and_bad_input(self, tmp_path, run_process):
         def run(*arguments):
-            return subprocess.run(
-                [sys.executable, "-m", "albert.export", *arguments],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            return run_process("-m", "albert.export", *arguments)
 
         found = run("--help")
         assert found.returncode == 0

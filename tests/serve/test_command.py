@@ -2,7 +2,6 @@
 """`python -m albert.serve`: from the command to the answer, and to the end."""
 
 import json
-import logging
 import os
 import pathlib
 import signal
@@ -12,10 +11,8 @@ import sys
 import urllib.request
 
 import pytest
-from absl import flags
 
 import albert
-from albert import command_line
 from albert import model_directory
 from albert.errors import StopRequested
 from albert.errors import UserError
@@ -32,19 +29,13 @@ runpy.run_module("albert.serve", run_name="__main__")
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    def run_command(*arguments):
-        monkeypatch.setattr(flags, "FLAGS", flags.FlagValues())
-        monkeypatch.setattr(sys, "argv", ["serve", *map(str, arguments)])
-        monkeypatch.setattr(logging.getLogger(), "handlers", [])
-        code = 0
-        try:
-            command_line.run(command.main, command.define_flags, ("MODEL_DIR",))
-        except SystemExit as error:
-            code = error.code
-        return code, *capsys.readouterr()
-
-    return run_command
+def run(run_main):
+    return lambda *arguments: run_main(
+        command.main,
+        command.define_flags,
+        *arguments,
+        positional=("MODEL_DIR",),
+    )
 
 
 @pytest.mark.parametrize(
@@ -57,12 +48,8 @@ def run(monkeypatch, capsys):
         (["model"], 2, "pip install starlette uvicorn"),
     ],
 )
-def test_help_and_errors_need_no_library(arguments, code, told):
-    found = subprocess.run(
-        [sys.executable, "-c", HELP, *arguments],
-        capture_output=True,
-        text=True,
-    )
+def test_help_and_errors_need_no_library(arguments, code, told, run_process):
+    found = run_process("-c", HELP, *arguments)
     assert found.returncode == code
     shown = found.stderr if code else found.stdout
     assert told in shown

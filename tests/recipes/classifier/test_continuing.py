@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs that go on, or are refused, in the directory of a run."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+from albert.interchange import tensor_bundle
+
+
+def test_same_command_again_trains_nothing(
+    inputs, trained, model, contents, train, without_path
+):
+    before = contents(model)
+    printed, errors = train(inputs, model, "--do_eval", "--do_predict")
+    assert "continuing at step 4 of 4" in errors
+    assert "all 4 steps were made before" in printed
+    after = contents(model)
+    one, two = (
+        without_path(json.loads(files.pop("eval_results.json")))
+        for files in (before, after)
+    )
+    assert one == two
+    assert before.items() <= after.items()
+    assert all("events" in name for name in after.keys() - before.keys())
+
+
+def test_killed_run_ends_as_if_it_had_not_been(
+    inputs,
+    trained,
+    model,
+    train,
+    assert_same_tensors,
+    contents,
+    without_path,
+    results_of,
+):
+    for name in os.listdir(model):
+        kept = name.startswith(("model.ckpt-2.", "albert", "run", "spiece"))
+        if not kept and (model / name).is_file():
+            (model / name).unlink()
+    (model / f"model.ckpt-4.index.{os.getpid()}.tmp").touch()
+    # The best is either that of step 2, which the kill left, or of step 4.
+    best = trained[0] / "model.ckpt-best"
+    if tensor_bundle.read(best)["global_step"] == 2:
+        for path in trained[0].glob("model.ckpt-best.*"):
+            shutil.copy(path, model)
+    _, errors = train(inputs, model, "--do_eval", "--do_predict")
+    assert "continuing at step 2 of 4" in errors
+    assert "weights loaded" not in errors
+    for name in ("model.ckpt-4", "model.ckpt-best"):
+        assert_same_tensors(trained[0] / name, model / name)
+    whole, parts = contents(trained[0]), contents(model)
+    for name in whole.keys() - {"eval_results.json"}:
+        if not name.endswith((".png", ".index")) and "events" not in name:
+            assert parts[name] == whole[name], name
+    results = without_path(results_of(model))
+    assert results == without_path(results_of(trained[0]))
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        (["--train_batch_size=4"], ["train_batch_size 5 there, 4 here"]),
+        (["--num_train_steps=3"], ["num_train_steps 4 there, 3 here"]),
+        (["--max_seq_length=31"], ["max_seq_length 37 there, 31 here"]),
+        (["--classifier_dropout=0"], ["classifier_dropout 0.1 there"]),
+        (["--data_dir={t}"], ["training_data '101 examples, checksum "]),
+        (["--labels=ward,blackmore"], ["labels ['blackmore', 'ward'] there"]),
+        (
+            ["--task_name=rte", "--data_dir={g}"],
+            ["holds a model of tsv, not of rte", "--task_name=tsv"],
+        ),
+    ],
+)
+def test_directory_of_another_run(
+    inputs,
+    glue,
+    trained,
+    tmp_path,
+    changes,
+    words,
+    contents,
+    run,
+    training_flags,
+    assert_refused,
+):
+    text = (inputs / "sample" / "train.tsv").read_text()
+    (tmp_path / "train.tsv").write_text(text.replace("the", "a", 1))
+    before = contents(trained[0])
+    changes = [change.format(t=tmp_path, g=glue) for change in changes]
+    outcome = run(trained[0], *training_flags(inputs), *changes)
+    assert_refused(*outcome, words)
+    assert contents(trained[0]) == before
+
+
+def test_a_new_dev_set_forgets_the_old_best(inputs, model, tmp_path, train):
+    """The best value was measured on something else."""
+    for name in os.listdir(model):
+        if name.startswith("model.ckpt-4"):
+            (model / name).unlink()
+    folder = tmp_path / "data"
+    shutil.copytree(inputs / "sample", folder)
+    text = (folder / "test.tsv").read_text()
+    (folder / "dev.tsv").write_text(text)
+    _, errors = train(inputs, model, f"--data_dir={folder}", "--do_eval")
+    assert "the evaluation has changed" in errors
+    best = tensor_bundle.read(model / "model.ckpt-best")
+    assert best["global_step"] == 4

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run of the fine-tuning recipe writes and says."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from albert import model_directory
+
+PICTURE = b"\x89PNG"
+
+
+def test_model_directory_is_complete(
+    inputs, trained, small_config, tokenizer_file, results_of, events
+):
+    out, printed, errors = trained
+    assert set(os.listdir(out)) == {
+        "albert_config.json",
+        "confusion_matrix.png",
+        "curves.png",
+        "dev_predictions.tsv",
+        "eval_results.json",
+        "run.json",
+        "spiece.json",
+        "spiece.model",
+        "task.json",
+        "tensorboard",
+        "test_predictions.tsv",
+        *(
+            f"model.ckpt-{step}.{suffix}"
+            for step in ("2", "4", "best")
+            for suffix in ("index", "data-00000-of-00001")
+        ),
+    }
+    assert json.loads((out / "task.json").read_text()) == {
+        "task_name": "tsv",
+        "kind": "classification",
+        "labels": ["blackmore", "ward"],
+        "max_seq_length": 37,
+        "classifier_dropout": 0.1,
+    }
+    config = model_directory.read_config(out).to_dict()
+    assert small_config.items() <= config.items()
+    assert (out / "spiece.model").read_bytes() == tokenizer_file.read_bytes()
+    for name in ("confusion_matrix.png", "curves.png"):
+        assert (out / name).read_bytes().startswith(PICTURE)
+    metrics = {"accuracy", "macro_f1"}
+    results = results_of(out)
+    assert results.keys() == metrics | {"loss", "checkpoint", "baseline"}
+    assert results["baseline"].keys() == metrics
+    assert results["checkpoint"] == str(out / "model.ckpt-best")
+    assert events(out / "tensorboard" / "eval") == metrics | {"loss"}
+    assert events(out / "tensorboard" / "train") == {
+        "loss",
+        "accuracy",
+        "learning_rate",
+        "gradient_norm",
+        "sequences_per_second",
+        "tokens_per_second",
+    }
+    written = ["eval_results.json", "confusion_matrix.png", "curves.png"]
+    written += ["dev_predictions.tsv", "test_predictions.tsv"]
+    for words in (
+        "Training: 4 steps in",
+        f"Evaluation of {out}/model.ckpt-best:",
+        "constant answer",
+        f"accuracy{results['accuracy']:30.4f}",
+        f"Model: {out}",
+        *(f"Written: {out / name}" for name in written),
+    ):
+        assert words in printed
+    assert "Traceback" not in errors and "warning" not in errors
+
+
+def test_predictions_are_those_that_were_evaluated(inputs, trained, results_of):
+    out = trained[0]
+    for split in ("dev", "test"):
+        header, *rows = [
+            line.split("\t")
+            for line in (out / f"{split}_predictions.tsv")
+            .read_text()
+            .splitlines()
+        ]
+        assert header == [
+            "id",
+            "text",
+            "label",
+            "prediction",
+            "probability of blackmore",
+            "probability of ward",
+        ]
+        given = (inputs / "sample" / f"{split}.tsv").read_text().splitlines()
+        assert ["\t".join(row[1:3]) for row in rows] == given[1:]
+        for row in rows:
+            chances = [float(value) for value in row[4:]]
+            assert abs(sum(chances) - 1) < 2e-4
+            assert chances[row[3] == "ward"] >= 0.5
+        if split == "dev":
+            right = np.mean([row[2] == row[3] for row in rows])
+            assert results_of(out)["accuracy"] == pytest.approx(right)
+            # Or the tests here would prove little.
+            assert len({row[3] for row in rows}) == 2
+
+
+def test_what_is_used_is_printed(trained):
+    errors = trained[2]
+    for words in (
+        "train: 101 examples, longest ",
+        "settings of tsv, ",
+        "--dropout_prob=0.1 --classifier_dropout=0.1 --num_warmup_steps=0",
+        "101 examples; 4 steps are 0.198 epochs",
+        "global batch 5 = 1 replica(s) (CPU:0) x 1 accumulation step(s) x 5",
+        "pretrained/model.ckpt-best; new: classifier/output_bias, "
+        "classifier/output_weights; not used: cls/predictions/output_bias",
+    ):
+        assert words in errors
+    assert "--learning_rate=" not in errors  # It was given.

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of the three recipes share."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from albert.interchange import tensor_bundle
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
+
+
+@pytest.fixture(scope="session")
+def tokenizer_file():
+    return GOLDEN / "tokenization" / "spm2000.model"
+
+
+@pytest.fixture(scope="session")
+def other_tokenizer_file():
+    return GOLDEN / "tokenization" / "spm2000_numcomma.model"
+
+
+@pytest.fixture(scope="session")
+def small_config():
+    """Configuration of a model that a run trains in seconds.
+
+    The tests of each recipe add what they need.
+    """
+    return {
+        "vocab_size": 2000,
+        "embedding_size": 6,
+        "hidden_size": 22,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 26,
+        "max_position_embeddings": 128,
+    }
+
+
+@pytest.fixture(scope="session")
+def read():
+    """Function of a directory and a name to what the JSON file holds."""
+
+    def read_json(directory, name):
+        return json.loads((directory / name).read_text("utf-8"))
+
+    return read_json
+
+
+@pytest.fixture(scope="session")
+def results_of(read):
+    """Function of a directory to its evaluation's results."""
+    return lambda directory: read(directory, "eval_results.json")
+
+
+@pytest.fixture(scope="session")
+def events():
+    """Function of a directory to the tags of its TensorBoard events."""
+
+    def read_tags(directory):
+        tags = set()
+        for path in directory.glob("events.*"):
+            for event in tf.compat.v1.train.summary_iterator(str(path)):
+                tags |= {value.tag for value in event.summary.value}
+        return tags
+
+    return read_tags
+
+
+@pytest.fixture(scope="session")
+def assert_same_gradients():
+    """Function of two checkpoints whose runs must have had equal gradients.
+
+    The rate of both runs is --learning_rate=1e-30, which leaves the weights
+    as they are: the first moments are sums of gradients alone. After steps
+    that count, weights would prove less: a step is a moment divided by the
+    root of another, so the rounding of a gradient that is zero, as the key
+    bias's is, makes a step of full size.
+    """
+
+    def check(one, two):
+        one, two = tensor_bundle.read(one), tensor_bundle.read(two)
+        assert one.keys() == two.keys()
+        names = [name for name in one if name.endswith("/adam_m")]
+        largest = max(np.abs(one[name]).max() for name in names)
+        assert largest > 1e-3
+        # Gradients are sums over the tokens of a batch, some 200, which
+        # float32 rounds by 200 * 2**-24 = 1e-5 of their terms: ten times as
+        # much of a sum, as terms cancel.
+        for name in names:
+            difference = np.abs(one[name] - two[name]).max()
+            assert difference < 1e-4 * largest, name
+
+    return check

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What pretraining starts from, does, and writes."""
+
+import json
+import os
+import re
+
+import numpy as np
+import pytest
+
+from albert import model_directory
+from albert.config import AlbertConfig
+from albert.interchange import tensor_bundle
+from albert.training import defaults
+
+
+def test_model_directory_is_complete(
+    trained, small_config, tokenizer_file, events
+):
+    out, printed, errors = trained
+    assert set(os.listdir(out)) == {
+        "albert_config.json",
+        "eval_results.json",
+        "run.json",
+        "spiece.json",
+        "spiece.model",
+        "tensorboard",
+        *(
+            f"model.ckpt-{step}.{suffix}"
+            for step in ("2", "4", "5", "best")
+            for suffix in ("index", "data-00000-of-00001")
+        ),
+    }
+    config = model_directory.read_config(out).to_dict()
+    assert small_config.items() <= config.items()
+    assert (out / "spiece.model").read_bytes() == tokenizer_file.read_bytes()
+    assert model_directory.read_tokenizer(out).lower_case
+    # Masked-LM and sentence-order loss and accuracy.
+    metrics = {
+        f"{task}_{what}"
+        for task in ("masked_lm", "sentence_order")
+        for what in ("loss", "accuracy")
+    }
+    results = json.loads((out / "eval_results.json").read_text())
+    assert results.keys() == metrics | {"checkpoint", "baseline"}
+    assert results["baseline"].keys() == metrics
+    assert results["checkpoint"] == str(out / "model.ckpt-5")
+    assert events(out / "tensorboard" / "eval") == metrics
+    assert events(out / "tensorboard" / "train") == metrics | {
+        "learning_rate",
+        "gradient_norm",
+        "sequences_per_second",
+        "tokens_per_second",
+    }
+    for words in (
+        f"Model directory: {out}",
+        "Training: 5 steps in",
+        f"{results['masked_lm_loss']:.4f}",
+        "word frequency",
+        "python -m albert.fill_mask",
+    ):
+        assert words in printed
+    rate = defaults.pretraining_learning_rate(
+        AlbertConfig(**small_config), "lamb", batch_size=6
+    )
+    assert f"learning rate {rate:.3g}: derived for lamb, width 22" in errors
+    assert "starting from random weights" in errors
+
+
+def test_evaluation_alone_is_that_of_training(inputs, trained, tmp_path, run):
+    out = tmp_path / "new" / "folder"
+    code, printed, errors = run(
+        inputs,
+        out,
+        "--nodo_train",
+        "--input_file=",
+        f"--init_checkpoint={trained[0]}/model.ckpt-5",
+    )
+    assert code == 0, errors
+    assert os.listdir(out) == ["eval_results.json"]
+    there, here = (
+        json.loads((folder / "eval_results.json").read_text())
+        for folder in (trained[0], out)
+    )
+    # Alone, the evaluation records are all that frequencies can come from.
+    for results in (there, here):
+        assert results.pop("baseline")["masked_lm_loss"] > 0
+    assert there == here
+    assert f"{here['masked_lm_loss']:.4f}" in printed
+
+
+def test_weights_to_start_from(inputs, trained, tmp_path, run):
+    out = tmp_path / "model"
+    code, _, errors = run(
+        inputs,
+        out,
+        f"--init_checkpoint={trained[0]}/model.ckpt-5",
+        "--learning_rate=1e-30",
+        "--num_train_steps=1",
+        "--do_eval=false",
+    )
+    assert code == 0, errors
+    assert f"weights loaded from {trained[0]}/model.ckpt-5" in errors
+    source = tensor_bundle.read(trained[0] / "model.ckpt-5")
+    weights = tensor_bundle.read(out / "model.ckpt-1")
+    for name in tensor_bundle.read(trained[0] / "model.ckpt-best"):
+        if name != "global_step":
+            np.testing.assert_array_equal(weights[name], source[name], name)
+    assert not (out / "model.ckpt-best.index").exists()
+
+
+def test_moments_to_start_from(inputs, trained, tmp_path, run):
+    moments = {}
+    for flag in ("--init_optimizer", "--noinit_optimizer"):
+        out = tmp_path / flag
+        code, _, errors = run(
+            inputs,
+            out,
+            f"--init_checkpoint={trained[0]}/model.ckpt-5",
+            "--num_train_steps=1",
+            "--do_eval=false",
+            flag,
+        )
+        assert code == 0, errors
+        moments[flag] = tensor_bundle.read(out / "model.ckpt-1")
+    source = tensor_bundle.read(trained[0] / "model.ckpt-5")
+    for name, fresh in moments["--noinit_optimizer"].items():
+        decay = {"adam_m": 0.9, "adam_v": 0.999}.get(name.split("/")[-1])
+        if decay:
+            moment = moments["--init_optimizer"][name]
+            difference = moment - fresh - decay * source[name]
+            # Three roundings of float32 in either moment, of values that are
+            # no larger, and of the gradient nothing else.
+            rounding = 2.0**-20 * np.abs([moment, fresh]).max()
+            assert np.abs(difference).max() < rounding, name
+
+
+def test_records_of_the_original(
+    inputs, tmp_path, original_records, run, tokenizer_file, assert_same_tensors
+):
+    arguments = [
+        f"--input_file={original_records}",
+        "--do_eval=false",
+        "--num_train_steps=1",
+    ]
+    without = tmp_path / "without"
+    code, _, errors = run(inputs, without, *arguments)
+    assert code == 0, errors
+    assert "warning: the model directory will have no tokenizer" in errors
+    assert "67 examples" in errors
+    assert not (without / "spiece.model").exists()
+    with_model = tmp_path / "with"
+    code, _, errors = run(
+        inputs, with_model, *arguments, f"--spm_model_file={tokenizer_file}"
+    )
+    assert code == 0, errors
+    assert "warning" not in errors
+    assert (with_model / "spiece.model").exists()
+    assert_same_tensors(without / "model.ckpt-1", with_model / "model.ckpt-1")
+
+
+def test_accumulation_gives_the_same_update(
+    inputs, tmp_path, small_config, run, assert_same_gradients
+):
+    # Without dropout, whose draws depend on how a batch is cut.
+    (tmp_path / "config.json").write_text(
+        json.dumps(small_config | {"hidden_dropout_prob": 0.0})
+    )
+    found = []
+    for parts in (1, 3):
+        out = tmp_path / str(parts)
+        code, _, errors = run(
+            inputs,
+            out,
+            f"--albert_config_file={tmp_path}/config.json",
+            f"--gradient_accumulation_steps={parts}",
+            "--learning_rate=1e-30",
+            "--do_eval=false",
+            "--num_train_steps=2",
+        )
+        assert code == 0, errors
+        assert f"{parts} accumulation step(s) x {6 // parts} seq" in errors
+        found.append(out / "model.ckpt-2")
+    assert_same_gradients(*found)
+
+
+def test_bfloat16_xla_and_a_rate_far_too_high(inputs, tmp_path, run):
+    code, _, errors = run(
+        inputs,
+        tmp_path / "model",
+        "--dtype=bfloat16",
+        "--jit_compile",
+        "--optimizer=adamw",
+        "--learning_rate=0.05",
+        "--do_eval=false",
+        "--num_train_steps=2",
+    )
+    assert code == 0, errors
+    assert re.search(r"warning: --learning_rate 0.05 is \d+\.\d times", errors)
+    assert "derived" not in errors
+    weights = tensor_bundle.read(tmp_path / "model" / "model.ckpt-2")
+    assert weights["bert/pooler/dense/kernel"].dtype == np.float32
+    assert all(np.isfinite(value).all() for value in weights.values())
+
+
+@pytest.mark.parametrize("objective", ["none", "nsp"])
+def test_other_objectives(inputs, tmp_path, objective, run):
+    out = tmp_path / "model"
+    code, _, errors = run(
+        inputs,
+        out,
+        f"--input_file={inputs}/{objective}.tfrecord",
+        "--do_eval=false",
+        "--num_train_steps=2",
+    )
+    assert code == 0, errors
+    assert ("sentence_order_loss" in errors) == (objective == "nsp")
