@@ -3,7 +3,16 @@ import gc
 import random
 import sys
 
+import hypothesis
 import pytest
+
+# How long an example takes is the machine's affair.
+hypothesis.settings.register_profile(
+    "albert",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("albert")
 
 
 @pytest.fixture(scope="module", autouse=True)
