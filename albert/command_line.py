@@ -10,6 +10,7 @@ import contextlib
 import errno
 import logging
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -45,6 +46,9 @@ _NO_GPU_NOISE = "(E[0-9]{4}|[-0-9]+ [0-9:.]+: E) .*failed call to cuInit"
 def run(main, define_flags, positional=()):
     """Parses ``sys.argv``, calls ``main`` and exits.
 
+    Ctrl-C ends the program however it was started. Must be called in the main
+    thread.
+
     Args:
       main: function of an ``absl.flags.FlagValues``, and of one argument
         more for each name in ``positional``; its result is ignored.
@@ -55,6 +59,9 @@ def run(main, define_flags, positional=()):
       positional: names of arguments that are not flags; the last one, if it
         ends in "...", takes all that are left as a list.
     """
+    # A shell without job control starts its background jobs with SIGINT
+    # ignored, and Python leaves that as it is.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     fv = flags.FLAGS
     before = set(fv)
     define_flags(fv)

@@ -11,6 +11,7 @@ import random
 import subprocess
 import sys
 
+import hypothesis
 import numpy as np
 import pytest
 from absl import flags
@@ -18,6 +19,14 @@ from absl import flags
 from albert import command_line
 
 ROOT = pathlib.Path(__file__).parents[1]
+
+# How long an example takes is the machine's affair.
+hypothesis.settings.register_profile(
+    "albert",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("albert")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -3,6 +3,7 @@
 
 import errno
 import re
+import signal
 import subprocess
 import sys
 
@@ -96,6 +97,16 @@ def test_our_faults_keep_their_traceback(run, error):
 
 def test_interrupt(run):
     code, _, err = run(raising(KeyboardInterrupt()))
+    assert (code, err) == (130, "error: interrupted\n")
+
+
+def test_interrupt_of_a_background_job(run):
+    """A shell without job control starts it with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        code, _, err = run(lambda fv: signal.raise_signal(signal.SIGINT))
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (code, err) == (130, "error: interrupted\n")
 
 

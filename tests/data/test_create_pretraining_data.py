@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The recipe that makes pretraining records, from flags to files."""
 
+import contextlib
 import gzip
 import json
 import os
@@ -22,6 +23,8 @@ RECIPE = ROOT / "data" / "create_pretraining_data.py"
 GOLDEN = ROOT / "tests" / "golden"
 INPUT = GOLDEN / "pretraining_data" / "input.txt"
 MODEL = GOLDEN / "tokenization" / "spm2000.model"
+# Seconds; nothing here takes a tenth of it on a calm machine.
+PATIENCE = 240.0
 
 
 @pytest.fixture
@@ -250,54 +253,79 @@ def test_fault_is_an_error_and_leaves_nothing(tmp_path, run_recipe, contents):
     assert contents(tmp_path) == {}
 
 
-def start_process(tmp_path, *arguments):
-    text = tmp_path / "text" / "long.txt"
-    text.parent.mkdir()
-    text.write_text(INPUT.read_text() * 40)
-    (tmp_path / "out").mkdir()
-    return subprocess.Popen(
-        [
-            sys.executable,
-            str(RECIPE),
-            f"--input_file={text}",
-            f"--output_file={tmp_path}/out/a.tfrecord",
-            f"--spm_model_file={MODEL}",
-            "--max_seq_length=61",
-            *arguments,
-        ],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@pytest.fixture
+def start(tmp_path):
+    """Starts a long run in a process of its own, killed when a test fails."""
+    with contextlib.ExitStack() as stack:
+
+        def start_process(*arguments):
+            text = tmp_path / "text" / "long.txt"
+            text.parent.mkdir()
+            text.write_text(INPUT.read_text() * 40)
+            (tmp_path / "out").mkdir()
+            process = subprocess.Popen(
+                [
+                    # SIGINT is ignored, as in a background job of a script.
+                    *("sh", "-c", 'trap "" INT; exec "$@"', "sh"),
+                    sys.executable,
+                    str(RECIPE),
+                    f"--input_file={text}",
+                    f"--output_file={tmp_path}/out/a.tfrecord",
+                    f"--spm_model_file={MODEL}",
+                    "--max_seq_length=61",
+                    "--dupe_factor=400",
+                    "--num_workers=2",
+                    *arguments,
+                ],
+                cwd=ROOT,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return process
+
+        yield start_process
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def wait_until_records_are_written(process, folder):
+    def is_writing():
+        assert process.poll() is None
+        return any(
+            path.name.endswith(".incomplete") and path.stat().st_size
+            for path in folder.iterdir()
+        )
+
+    wait_until(is_writing)
 
 
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL]
 )
-def test_stopped_run_leaves_no_final_name(tmp_path, number):
-    process = start_process(tmp_path, "--dupe_factor=400", "--num_workers=2")
-    deadline = time.monotonic() + 60
-    # Until records are being written.
-    while not any(
-        path.name.endswith(".incomplete") and path.stat().st_size
-        for path in (tmp_path / "out").iterdir()
-    ):
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.05)
+def test_stopped_run_leaves_no_final_name(start, tmp_path, number):
+    process = start()
+    wait_until_records_are_written(process, tmp_path / "out")
     workers = children(process.pid)
     assert workers
     process.send_signal(number)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     if number == signal.SIGKILL:
         assert all(name.startswith(".") for name in names)
     else:
         assert names == []
         assert process.returncode == 130
-    while any(os.path.exists(f"/proc/{worker}") for worker in workers):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(
+        lambda: not any(os.path.exists(f"/proc/{worker}") for worker in workers)
+    )
 
 
 def children(pid):
@@ -305,19 +333,15 @@ def children(pid):
     return [int(child) for path in tasks for child in path.read_text().split()]
 
 
-def test_killed_worker_is_one_line(tmp_path):
-    process = start_process(tmp_path, "--dupe_factor=400", "--num_workers=2")
-    deadline = time.monotonic() + 60
-    while len(workers := children(process.pid)) < 3:  # two and the tracker
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.05)
-    time.sleep(1.5)
-    for worker in workers:
+def test_killed_worker_is_one_line(start, tmp_path):
+    process = start()
+    wait_until_records_are_written(process, tmp_path / "out")
+    for worker in children(process.pid):
         command = pathlib.Path(f"/proc/{worker}/cmdline").read_bytes()
         if b"spawn_main" in command:
             os.kill(worker, signal.SIGKILL)
             break
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2
     assert "a worker process was killed" in errors.splitlines()[-1]
     assert not list((tmp_path / "out").iterdir())

@@ -91,7 +91,7 @@ def test_goldens_of_the_original(loaded, length, pairs):
         assert values.tolist() == [row[name] for row in rows], name
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=5),
     st.integers(5, POSITIONS),
@@ -104,7 +104,7 @@ def test_pairs_are_cut_as_in_fine_tuning(loaded, rows, length):
         np.testing.assert_array_equal(values, expected[name], name)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(WORDS, min_size=1, max_size=5), st.integers(5, POSITIONS))
 def test_singles_are_cut_as_in_fine_tuning(loaded, texts, length):
     expected = features(texts, None, length)

@@ -7,7 +7,6 @@ import pathlib
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from albert.errors import UserError
@@ -77,7 +76,6 @@ def test_goldens_together(length):
     assert "label_ids" not in padded
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(WORDS, WORDS), max_size=5), st.integers(5, 23))
 def test_one_by_one(pairs, length):
     texts, texts_b = ([pair[i] for pair in pairs] for i in range(2))

@@ -6,7 +6,6 @@ import pathlib
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from albert.tasks import interface
@@ -78,7 +77,6 @@ def test_pieces_and_labels():
     assert features.segment_starts.tolist() == [len(features.input_ids)]
 
 
-@settings(deadline=None)
 @given(SENTENCES, st.integers(5, 37))
 def test_no_word_is_lost(sentences, length):
     examples = examples_of(sentences)

@@ -141,17 +141,14 @@ class TestAnyText:
             check(tokenizer, text)
 
     @given(TEXTS)
-    @settings(deadline=None)
     def test_properties(self, text):
         check(SPM, text)
 
     @given(st.text(alphabet="0123456789,. ab½[]é", max_size=40))
-    @settings(deadline=None)
     def test_digit_comma(self, text):
         check(NUMCOMMA, text)
 
     @given(TEXTS)
-    @settings(deadline=None)
     def test_span_holds_what_became_the_piece(self, text):
         normalize = SPM._processor.normalize
         for piece, surface in zip(
@@ -165,7 +162,6 @@ class TestAnyText:
             assert piece in found
 
     @given(st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126)))
-    @settings(deadline=None)
     def test_ascii_is_cut_into_spans(self, text):
         assert "".join(surfaces(SPM, text)) == "".join(text.split())
 
@@ -191,7 +187,7 @@ class TestOtherModels:
         tokenizer = train_model(tmp_path / "m.model", **options)
 
         @given(TEXTS)
-        @settings(deadline=None, max_examples=50)
+        @settings(max_examples=50)
         def run(text):
             check(tokenizer, text)
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import sentencepiece
 from hypothesis import given
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from albert.errors import UserError
@@ -153,14 +152,12 @@ class TestProperties:
     ]
 
     @given(st.lists(TEXTS, max_size=5), st.sampled_from(tokenizers))
-    @settings(deadline=None)
     def test_batch_is_each_in_turn(self, texts, tokenizer):
         assert tokenizer.encode_batch(texts) == [
             tokenizer.encode(text) for text in texts
         ]
 
     @given(TEXTS, st.sampled_from(tokenizers))
-    @settings(deadline=None)
     def test_ids_are_the_ids_of_the_pieces(self, text, tokenizer):
         id_of_piece = {piece: i for i, piece in enumerate(tokenizer.pieces)}
         ids = [
@@ -170,7 +167,6 @@ class TestProperties:
         assert tokenizer.encode(text) == ids
 
     @given(TEXTS, st.sampled_from(tokenizers))
-    @settings(deadline=None)
     def test_text_never_gives_control_ids(self, text, tokenizer):
         ids = set(tokenizer.encode(f"{text}[MASK] [CLS]{text}<pad>[SEP]"))
         assert ids.isdisjoint(

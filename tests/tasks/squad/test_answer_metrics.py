@@ -6,7 +6,6 @@ import json
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from albert.tasks.squad import answer_metrics
@@ -203,7 +202,6 @@ class TestThreshold:
             max_size=17,
         )
     )
-    @settings(deadline=None)
     def test_best_is_what_the_threshold_gives(self, rows):
         data = make_data([has_answer for has_answer, _, _ in rows])
         ids = [question.id for question in data.questions]

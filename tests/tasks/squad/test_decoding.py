@@ -385,7 +385,7 @@ class TestBeams:
         assert decoded.null_scores[0] == outputs["cls_logits"][0]
 
     @given(seed=st.integers(0, 2**32))
-    @settings(deadline=None, max_examples=20)
+    @settings(max_examples=20)
     def test_answers_are_in_the_context(self, tokenizer, golden, seed):
         data = read_squad(golden / "dev-v2.0.json")
         _, windows = build_features(

@@ -7,7 +7,6 @@ import sys
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from albert.errors import UserError
@@ -195,7 +194,6 @@ class TestWindows:
         max_seq_length=st.integers(15, 43),
         doc_stride=st.integers(1, 37),
     )
-    @settings(deadline=None)
     def test_cover_and_max_context(self, lengths, max_seq_length, doc_stride):
         data = make_data(
             *[("x" * length, [None] * (n % 4)) for length, n in lengths]
@@ -355,7 +353,6 @@ class LetterTokenizer:
 
 class TestAnswers:
     @given(data=st.data())
-    @settings(deadline=None)
     def test_span_of_the_pieces_holds_the_answer(self, tokenizer, data):
         text = data.draw(
             st.one_of(st.text(min_size=1), st.text(ODD, min_size=1))
