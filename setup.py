@@ -2,8 +2,9 @@
 """The build; what is not here is in pyproject.toml.
 
 A wheel carries the recipes as albert/recipes, where `albert.__main__` looks
-for them. In a clone they lie at the top, where a reader finds them, and
-neither they nor data/ are importable there.
+for them. In a clone they lie at the top, where a reader finds them. They are
+copied when the wheel is built, so that there is one of each in the clone, and
+an editable install runs the very files that are edited.
 """
 
 import pathlib

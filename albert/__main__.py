@@ -62,6 +62,7 @@ def help_text():
             80,
             initial_indent=f"  {name:{width}}  ",
             subsequent_indent=" " * (width + 4),
+            break_on_hyphens=False,
         )
     return "\n".join(lines)
 

@@ -80,9 +80,8 @@ def albert(wheel, tmp_path_factory):
     call(sys.executable, "-m", "venv", "--without-pip", place)
     (packages,) = place.glob("lib/python*/site-packages")
     call(
-        *(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"),
-        *("--no-index", "--no-warn-script-location", "--python"),
-        *(place / "bin" / "python", wheel),
+        *(sys.executable, "-m", "pip", "--python", place / "bin" / "python"),
+        *("install", "--quiet", "--no-deps", "--no-index", wheel),
     )
     # The libraries of these tests; a folder that is added so is not searched
     # for .pth files, and so not for the package as `make setup` installs it.

@@ -200,7 +200,6 @@ def write_bad_inputs(directory):
         (["--dupe_factor=0"], ["--dupe_factor"]),
         (["--masked_lm_prob=0"], ["--masked_lm_prob"]),
         (["--short_seq_prob=1.5"], ["--short_seq_prob"]),
-        (["--num_workers=-1"], ["--num_workers"]),
         (["--num_shards=0"], ["--num_shards"]),
         (["--do_permutation"], ["--do_permutation"]),
         (
