@@ -1002,7 +1002,7 @@ def test_regression_of_ones_own(inputs, sentences, tmp_path):
 
 def make_records(output, task, data_dir, *arguments):
     code, _, errors = run_command(
-        "albert create-finetuning-data",
+        "data/create_finetuning_data.py",
         [
             f"--task_name={task}",
             f"--data_dir={data_dir}",
