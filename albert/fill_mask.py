@@ -1,23 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fills masked words, to look at what a model has learned.
 
-    python -m albert.fill_mask MODEL_DIR "The capital of [MASK] is far away."
+    albert fill-mask MODEL_DIR "The capital of [MASK] is far away."
 
 Words of real sentences, hidden one at a time and compared with the truth:
 
-    python -m albert.fill_mask MODEL_DIR --text_file=book.txt --num_sentences=8
+    albert fill-mask MODEL_DIR --text_file=book.txt --num_sentences=8
 """
 
 import dataclasses
 
 import numpy as np
-from absl import flags
 
 from albert import command_line
 from albert.errors import UserError
+from albert.flags import FlagGroup
 from albert.text.documents import expand_files
 from albert.text.documents import read_documents
 
+POSITIONAL = ("MODEL_DIR", "TEXT...")
 MASK = "[MASK]"
 _WORDS_OF_A_SENTENCE = range(8, 26)
 
@@ -172,29 +173,19 @@ def load(path):
 
 def define_flags(fv):
     """Defines the command's flags."""
-    flags.DEFINE_integer(
-        "top",
-        5,
-        "Predictions shown for each mask.",
-        lower_bound=1,
-        flag_values=fv,
+    FlagGroup(fv, "Answers").integer(
+        "top", 5, "Predictions shown for each mask.", lower_bound=1
     )
-    flags.DEFINE_string(
+    text = FlagGroup(fv, "Text with words to hide")
+    text.string(
         "text_file",
         None,
         "Text whose sentences get a word hidden: paths or globs.",
-        flag_values=fv,
     )
-    flags.DEFINE_integer(
-        "num_sentences",
-        8,
-        "Sentences taken from --text_file.",
-        lower_bound=1,
-        flag_values=fv,
+    text.integer(
+        "num_sentences", 8, "Sentences taken from --text_file.", lower_bound=1
     )
-    flags.DEFINE_integer(
-        "seed", 0, "Seed of the choice of sentences.", flag_values=fv
-    )
+    text.integer("seed", 0, "Seed of the choice of sentences.")
 
 
 def main(fv, directory, texts):
@@ -239,4 +230,4 @@ def main(fv, directory, texts):
 
 
 if __name__ == "__main__":
-    command_line.run(main, define_flags, positional=("MODEL_DIR", "TEXT..."))
+    command_line.run(main, define_flags, POSITIONAL)

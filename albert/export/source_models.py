@@ -90,7 +90,7 @@ def load(source, model="task", max_seq_length=None):
         if not labels:
             raise UserError(
                 f"{start.path}: does not say how many choices a question has: "
-                "give the model directory that run_classifier.py wrote"
+                "give the model directory that `albert classify` wrote"
             )
         shape = (len(labels), length)
     keras_model = _load_model(start, head, task, labels)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A page to try a model by hand.
 
-    python -m albert.serve MODEL_DIR
+    albert serve MODEL_DIR
 
 MODEL_DIR is a model directory, or any weights that come with a configuration
-and a tokenizer; or a SavedModel that `python -m albert.export
+and a tokenizer; or a SavedModel that `albert export
 --format=serving` wrote. Programs ask it as they ask TensorFlow Serving:
 
     curl http://127.0.0.1:8000/v1/models/albert:predict \\
@@ -21,13 +21,14 @@ import signal
 import socket
 import tempfile
 
-from absl import flags
 from absl import logging
 
 from albert import command_line
 from albert.errors import StopRequested
 from albert.errors import UserError
+from albert.flags import FlagGroup
 
+POSITIONAL = ("MODEL_DIR",)
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 # Connections; beyond them the answer is 503.
 _MOST_CONNECTIONS = 64
@@ -37,51 +38,42 @@ _ENDING_SECONDS = 5
 
 def define_flags(fv):
     """Defines the command's flags."""
-    flags.DEFINE_string(
+    server = FlagGroup(fv, "Server")
+    server.string(
         "host",
         "127.0.0.1",
         "Address to listen at. Only this machine reaches 127.0.0.1; others "
         "reach 0.0.0.0.",
-        flag_values=fv,
     )
-    flags.DEFINE_integer(
+    server.integer(
         "port",
         8000,
         "Port to listen at; 0: one that is free.",
         lower_bound=0,
         upper_bound=65535,
-        flag_values=fv,
     )
-    flags.DEFINE_string(
-        "model_name", "albert", "Name in the REST paths.", flag_values=fv
-    )
-    flags.DEFINE_integer(
+    server.string("model_name", "albert", "Name in the REST paths.")
+    limits = FlagGroup(fv, "Limits")
+    limits.integer(
         "max_characters",
         20_000,
         "Characters of one text at most.",
         lower_bound=1,
-        flag_values=fv,
     )
-    flags.DEFINE_integer(
+    limits.integer(
         "max_texts",
         64,
-        "Texts (rows of the batch) of one request at most.",
+        "Texts (rows of the batch) of one request.",
         lower_bound=1,
-        flag_values=fv,
     )
-    flags.DEFINE_integer(
-        "max_body_bytes",
-        2**18,
-        "Bytes of one request at most.",
-        lower_bound=1,
-        flag_values=fv,
+    limits.integer(
+        "max_body_bytes", 2**18, "Bytes of one request at most.", lower_bound=1
     )
-    flags.DEFINE_float(
+    limits.real(
         "timeout",
         60,
         "Seconds that a client waits for an answer at most.",
         lower_bound=1,
-        flag_values=fv,
     )
 
 
@@ -217,4 +209,4 @@ def _own_temporary_files():
 
 
 if __name__ == "__main__":
-    command_line.run(main, define_flags, positional=("MODEL_DIR",))
+    command_line.run(main, define_flags, POSITIONAL)

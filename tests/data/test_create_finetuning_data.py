@@ -217,7 +217,6 @@ def test_tagging(tmp_path, run_recipe):
         (["--splits=validation"], ["--splits validation", "dev"]),
         (["--splits="], ["--splits"]),
         (["--data_dir=nowhere"], ["nowhere", "no such folder"]),
-        (["--max_seq_length=2"], ["max_seq_length"]),
         (["--spm_model_file=nothing.model"], ["nothing.model"]),
         (["--labels=ham,spam"], ["train.tsv:6", "eggs"]),
         (["--output_dir=EXISTING"], ["tsv_train.tfrecord exists", "dir or"]),

@@ -74,7 +74,7 @@ def test_records_json_and_summary(tmp_path, capsys, run_recipe, contents):
         "label 1",
         "[CLS]",
         " > ",
-        "python run_pretraining.py",
+        "albert pretrain",
         "train-*-of-00003.tfrecord",
     ):
         assert words in printed
@@ -198,7 +198,6 @@ def write_bad_inputs(directory):
         (["--dupe_factor=0"], ["--dupe_factor"]),
         (["--masked_lm_prob=0"], ["--masked_lm_prob"]),
         (["--short_seq_prob=1.5"], ["--short_seq_prob"]),
-        (["--num_workers=-1"], ["--num_workers"]),
         (["--num_shards=0"], ["--num_shards"]),
         (["--do_permutation"], ["--do_permutation"]),
         (
