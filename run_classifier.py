@@ -162,6 +162,7 @@ def main(fv):
     command_line.load_tensorflow()
     import keras
 
+    from albert.interchange.starting_point import find_starting_point
     from albert.interchange.weights import load_weights
     from albert.training import curves
     from albert.training import distribution
@@ -182,10 +183,12 @@ def main(fv):
 
     # ------------------------------------------------------------ features
     recipe = task.recipe
-    config, tokenizer = finetuning.find_model(
-        fv,
-        fv.init_checkpoint if fv.do_train else models[0],
-        recipe.dropout if fv.dropout_prob is None else fv.dropout_prob,
+    start = find_starting_point(
+        fv.init_checkpoint if fv.do_train else models[0]
+    )
+    config, tokenizer = start.find_model(
+        **shared_flags.model_options(fv),
+        dropout=recipe.dropout if fv.dropout_prob is None else fv.dropout_prob,
     )
     records = task_data.open_records(
         {
@@ -266,7 +269,7 @@ def main(fv):
             tokenizer=tokenizer,
             task=description,
             data=data["train"],
-            init_checkpoint=fv.init_checkpoint,
+            start=start,
             fresh=("classifier",),
             evaluate=(lambda loop: evaluate(loop)[0]) if dev else None,
             best_metric=task.best_metric,

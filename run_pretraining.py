@@ -110,9 +110,8 @@ def main(fv):
       fv: ``absl.flags.FlagValues`` with the flags of ``define_flags``.
     """
     do_eval = check_flags(fv)
-    config = None
     if fv.albert_config_file:
-        config = AlbertConfig.from_json(fv.albert_config_file)
+        AlbertConfig.from_json(fv.albert_config_file)
     model_directory.check_writable(fv.output_dir)
 
     # TensorFlow is loaded from here on, so that --help and what is wrong
@@ -121,7 +120,7 @@ def main(fv):
     import keras
 
     from albert.interchange import tensor_bundle
-    from albert.interchange.sources import describe
+    from albert.interchange.starting_point import find_starting_point
     from albert.interchange.weights import load_slots
     from albert.interchange.weights import load_weights
     from albert.modeling.pretrainer import AlbertPretrainer
@@ -152,16 +151,11 @@ def main(fv):
     record_sets = list(filter(None, (train_records, eval_records)))
     records = record_sets[0]
     objective_name = pretraining_inputs.find_objective(record_sets)
-    given = None
-    if fv.init_checkpoint or not fv.do_train:
-        given = describe(fv.init_checkpoint or fv.output_dir)
-        if config is None and not fv.model_size:
-            config = given.config
-    tokenizer = pretraining_inputs.find_tokenizer(
-        fv.spm_model_file, records, given
+    start = find_starting_point(
+        fv.init_checkpoint or (None if fv.do_train else fv.output_dir)
     )
-    config = pretraining_inputs.find_configuration(
-        config, fv.model_size, tokenizer
+    config, tokenizer = start.find_pretraining_model(
+        records, **shared_flags.model_options(fv)
     )
     max_seq_length = fv.max_seq_length or records.schema.max_seq_length
     max_predictions_per_seq = (
@@ -264,7 +258,7 @@ def main(fv):
 
     # ---------------------------------------------------- evaluation alone
     if not fv.do_train:
-        source = load_weights(model, fv.init_checkpoint or fv.output_dir).source
+        source = load_weights(model, start).source
         loop = TrainingLoop(
             model, None, objective, strategy, jit_compile=fv.jit_compile
         )
@@ -284,15 +278,15 @@ def main(fv):
         return loop.evaluate(loop.distribute(eval_dataset))
 
     def load_initial(optimizer):
-        if not fv.init_checkpoint:
+        if start.source is None:
             logging.info("starting from random weights")
             return
-        report = load_weights(model, fv.init_checkpoint)
+        report = load_weights(model, start)
         logging.info(
             "%d weights loaded from %s", len(report.loaded), report.source
         )
         if fv.init_optimizer:
-            load_slots(optimizer, model, fv.init_checkpoint)
+            load_slots(optimizer, model, start)
             logging.info("the optimizer's moments too")
 
     logging.info("%s parameters", f"{model.count_params():,}")

@@ -208,6 +208,7 @@ def main(fv):
     command_line.load_tensorflow()
     import keras
 
+    from albert.interchange.starting_point import find_starting_point
     from albert.interchange.weights import load_weights
     from albert.modeling.span_predictor import AlbertSpanPredictor
     from albert.training import curves
@@ -231,15 +232,15 @@ def main(fv):
         recipe = dataclasses.replace(
             recipe, warmup_proportion=fv.warmup_proportion
         )
-    config, tokenizer = finetuning.find_model(
-        fv,
-        place,
-        recipe.dropout if fv.dropout_prob is None else fv.dropout_prob,
+    start = find_starting_point(place)
+    config, tokenizer = start.find_model(
+        **shared_flags.model_options(fv),
+        dropout=recipe.dropout if fv.dropout_prob is None else fv.dropout_prob,
     )
     if fv.do_train:
         head = fv.head or ("v2" if with_negative else "v1")
     else:
-        head = span_models.require_head(place, fv.head)
+        head = span_models.require_head(start, fv.head)
     settings = {
         "head": head,
         "version_2_with_negative": with_negative,
@@ -332,8 +333,8 @@ def main(fv):
             tokenizer=tokenizer,
             task={"task_name": "squad", "kind": "span", **settings},
             data=data["train"],
-            init_checkpoint=fv.init_checkpoint,
-            fresh=span_models.fresh_layers(fv.init_checkpoint, head),
+            start=start,
+            fresh=span_models.fresh_layers(start, head),
             evaluate=(
                 lambda loop: answer_metrics.main_scores(evaluate(answer(loop)))
             )
@@ -342,8 +343,8 @@ def main(fv):
             best_metric="f1",
             evaluated_on=f"{data['predict'].fingerprint}" if fv.do_eval else "",
         )
-        place = fv.output_dir
-    weights = load_weights(model, place).source
+        start = find_starting_point(fv.output_dir)  # what was best
+    weights = load_weights(model, start).source
 
     # -------------------------------------------------- answers and scores
     if fv.predict_file:

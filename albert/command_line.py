@@ -21,6 +21,7 @@ from absl import logging as absl_logging
 from albert.errors import StopRequested
 from albert.errors import UserError
 from albert.errors import WorkerLostError
+from albert.interchange import archives
 
 # What the machine lacks or forbids, and no fault of the program.
 _MACHINE_ERRORS = (
@@ -103,12 +104,13 @@ def leave(status=0):
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    # TensorFlow's own files in the temporary directory, which only Python's
-    # way out would remove.
+    # What lies in the temporary directory, which only Python's way out would
+    # remove: TensorFlow's own files, and archives that were unpacked.
     for name, module in list(sys.modules.items()):
         if name.startswith("__autograph_generated_file"):
             with contextlib.suppress(OSError):
                 os.remove(module.__file__)
+    archives.remove_folders()
     os._exit(status)
 
 

@@ -72,69 +72,60 @@ def convert(
         in the format; nothing is then written.
     """
     from albert.interchange import names
-    from albert.interchange import sources
     from albert.interchange import weights
     from albert.interchange.destination import WRITERS
     from albert.interchange.destination import check_new
     from albert.interchange.destination import new_directory
     from albert.interchange.source import Tensors
+    from albert.interchange.starting_point import find_starting_point
 
     check_new(destination)
-    with sources.open_source(source) as opened:
-        config = opened.config
-        if config is None:
-            raise UserError(
-                f"{opened.path}: there is no configuration beside it: put the "
-                "albert_config.json of the model there"
-            )
-        head = head or sources.head_of(opened)
-        shapes = names.expected_shapes(
-            config, head, sources.num_labels_of(opened.tensors) or 1
+    start = find_starting_point(source)
+    opened = start.source
+    config = start.find_config()
+    head = head or start.head
+    shapes = names.expected_shapes(config, head, start.num_labels or 1)
+    if not weights.uses_pooler(head):
+        shapes = {
+            name: shape
+            for name, shape in shapes.items()
+            if name in opened.tensors or not name.startswith("encoder/pooler/")
+        }
+    unused = weights.check_fit(
+        shapes, opened, f"its configuration with the head {head!r}"
+    )
+    entries = weights.finite(opened).entries()
+    vocabulary = (
+        _load_tokenizer(start, config, lower_case) if tokenizer else None
+    )
+    with new_directory(destination) as directory:
+        homeless = WRITERS[to](
+            directory,
+            config,
+            Tensors({name: entries[name] for name in shapes}),
+            vocabulary,
+            head,
+            opened.classifier_dropout,
         )
-        if not weights.uses_pooler(head):
-            shapes = {
-                name: shape
-                for name, shape in shapes.items()
-                if name in opened.tensors
-                or not name.startswith("encoder/pooler/")
-            }
-        unused = weights.check_fit(
-            shapes, opened, f"its configuration with the head {head!r}"
-        )
-        entries = weights.finite(opened).entries()
-        vocabulary = (
-            _load_tokenizer(opened, config, lower_case) if tokenizer else None
-        )
-        with new_directory(destination) as directory:
-            homeless = WRITERS[to](
-                directory,
-                config,
-                Tensors({name: entries[name] for name in shapes}),
-                vocabulary,
-                head,
-                opened.classifier_dropout,
-            )
-        return ConversionReport(
-            source=opened.path,
-            head=head,
-            written=len(shapes) - len(homeless),
-            left=unused + homeless,
-            tokenizer=vocabulary is not None,
-        )
+    return ConversionReport(
+        source=opened.path,
+        head=head,
+        written=len(shapes) - len(homeless),
+        left=unused + homeless,
+        tokenizer=vocabulary is not None,
+    )
 
 
-def _load_tokenizer(opened, config, lower_case):
-    if opened.tokenizer is None:
+def _load_tokenizer(start, config, lower_case):
+    file = start.source.tokenizer
+    if file is None:
         return None
     if lower_case is not None:
-        opened.tokenizer.lower_case = lower_case
-    tokenizer = opened.tokenizer.load()
+        file = dataclasses.replace(file, lower_case=lower_case)
+    tokenizer = file.load()
+    # One with fewer pieces is expressed well in every format.
     if tokenizer.vocabulary_size > config.vocab_size:
-        raise UserError(
-            f"{opened.path}: the tokenizer has {tokenizer.vocabulary_size} "
-            f"pieces, vocab_size is {config.vocab_size}: put the files of one "
-            "model there, or leave the tokenizer out with --notokenizer"
-        )
+        raise start.misfit(config, tokenizer)
     return tokenizer
 
 

@@ -159,14 +159,15 @@ def hide_words(tokenizer, sentences, number, seed):
 def load(path):
     """Returns (model, tokenizer) of weights in any format with a tokenizer."""
     command_line.load_tensorflow()
-    from albert.interchange.sources import describe_complete
+    from albert.interchange.starting_point import find_starting_point
     from albert.interchange.weights import load_weights
     from albert.modeling.pretrainer import AlbertPretrainer
 
-    given = describe_complete(path)
-    model = AlbertPretrainer(given.config)
-    load_weights(model, path, fresh=("sentence_order", "pooler"))
-    return model, given.tokenizer
+    start = find_starting_point(path)
+    config, tokenizer = start.find_model()
+    model = AlbertPretrainer(config)
+    load_weights(model, start, fresh=("sentence_order", "pooler"))
+    return model, tokenizer
 
 
 def define_flags(fv):

@@ -52,6 +52,20 @@ def define_model_flags(fv):
     )
 
 
+def model_options(fv):
+    """Returns the arguments of ``StartingPoint.find_model`` that are flags."""
+    return {
+        name: fv[name].value
+        for name in (
+            "albert_config_file",
+            "model_size",
+            "spm_model_file",
+            "do_lower_case",
+        )
+        if name in fv
+    }
+
+
 def define_training_flags(
     fv, *, batch_size, eval_batch_size, optimizer, save_checkpoints_steps
 ):

@@ -17,8 +17,7 @@ from albert import command_line
 from albert import convert
 from albert.interchange import names
 from albert.interchange import tensor_bundle
-from albert.interchange.sources import describe
-from albert.interchange.sources import open_source
+from albert.interchange.starting_point import find_starting_point
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 RELEASE = GOLDEN / "encoder_tiny_a"
@@ -70,8 +69,7 @@ def written(model, path, format="model_dir", spm=SPM):
 
 
 def tensors_of(path):
-    with open_source(path) as source:
-        return dict(source.tensors)
+    return dict(find_starting_point(path).source.tensors)
 
 
 @pytest.mark.parametrize(
@@ -104,10 +102,10 @@ def test_from_each_format_to_each(tmp_path, monkeypatch, formats):
         assert found.keys() == expected.keys()
         for name, value in expected.items():
             assert np.array_equal(found[name], value), name
-        description = describe(destination)
-        assert description.config.num_hidden_groups == 2
-        assert description.config.inner_group_num == 2
-        assert not description.tokenizer.lower_case
+        start = find_starting_point(destination)
+        assert start.config.num_hidden_groups == 2
+        assert start.config.inner_group_num == 2
+        assert not start.tokenizer.lower_case
         source = destination
 
 
@@ -131,7 +129,7 @@ def test_heads_through_transformers(tmp_path, monkeypatch, head):
     code, out, err = run(monkeypatch, *arguments)
     assert code == 0, err
     assert f"({head})" in out
-    assert describe(tmp_path / "b").head == head
+    assert find_starting_point(tmp_path / "b").head == head
     code, out, err = run(
         monkeypatch, tmp_path / "b", tmp_path / "c", "--to=google"
     )
@@ -157,7 +155,7 @@ def test_encoder_alone(tmp_path, monkeypatch):
     assert code == 0, err
     assert "25 weights (none)" in out
     assert "Left behind (7): cls/predictions/output_bias, " in out
-    assert describe(tmp_path / "x").head == "none"
+    assert find_starting_point(tmp_path / "x").head == "none"
 
 
 def test_lower_casing_can_be_said(tmp_path, monkeypatch):
@@ -168,7 +166,7 @@ def test_lower_casing_can_be_said(tmp_path, monkeypatch):
         arguments = [source, destination, "--to=huggingface"]
         code, _, err = run(monkeypatch, *arguments, *filter(None, [flag]))
         assert code == 0, err
-        assert describe(destination).tokenizer.lower_case == expected
+        assert find_starting_point(destination).tokenizer.lower_case == expected
 
 
 def test_tokenizer_that_cannot_go_along(tmp_path, monkeypatch):
@@ -242,9 +240,9 @@ def small_vocabulary(tmp_path):
             "_bias has shape [7] instead of [1000]",
         ),
         (not_finite, ["--to=huggingface"], "bert/pooler/dense/bias holds"),
-        (without_config, ["--to=google"], "no configuration beside it"),
+        (without_config, ["--to=google"], "comes without a configuration"),
         (span_v2, ["--to=huggingface"], "start_logits"),
-        (small_vocabulary, ["--to=google"], "2000 pieces, vocab_size is 1999"),
+        (small_vocabulary, ["--to=google"], "vocab_size is 1999, but"),
     ],
 )
 def test_bad_input(tmp_path, monkeypatch, make, arguments, words):

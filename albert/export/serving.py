@@ -160,19 +160,19 @@ def export(
 def _load(source, max_seq_length):
     """Returns the ``SourceModel``."""
     from albert.export import source_models
-    from albert.interchange.sources import describe
+    from albert.interchange.starting_point import find_starting_point
 
-    given = describe(source)
-    if max_seq_length is None and given.config is not None:
+    start = find_starting_point(source)
+    if max_seq_length is None:
         max_seq_length = trained_model.read_description(source).get(
-            "max_seq_length", given.config.max_position_embeddings
+            "max_seq_length", start.find_config().max_position_embeddings
         )
     what = "task"
-    if given.head == "none" and not os.path.exists(
+    if start.head == "none" and not os.path.exists(
         os.path.join(source, model_directory.TASK_FILE)
     ):
         what = "encoder"
-    return source_models.load(source, what, max_seq_length)
+    return source_models.load(start, what, max_seq_length)
 
 
 def _signatures(loaded, tokenizer, top, null_score_diff_threshold):

@@ -7,7 +7,7 @@ Letters: S positions, C choices, P masked positions, V vocabulary, H width.
 import dataclasses
 
 from albert.errors import UserError
-from albert.interchange.sources import describe_complete
+from albert.interchange.starting_point import find_starting_point
 from albert.interchange.weights import load_weights
 from albert.modeling.classifier import AlbertClassifier
 from albert.modeling.encoder import AlbertEncoder
@@ -83,12 +83,12 @@ class SourceModel:
         return {name: outputs[name] for name in self.outputs}
 
 
-def load(path, model="task", max_seq_length=None):
+def load(source, model="task", max_seq_length=None):
     """Loads the model that is to be exported.
 
     Args:
-      path: whatever ``open_source`` opens, with its configuration and its
-        tokenizer.
+      source: ``StartingPoint``, or the path of one, with its configuration
+        and its tokenizer.
       model: "task", or "encoder" without its heads.
       max_seq_length: int; None: the task's, else ``USUAL_LENGTH`` or as many
         as the model has positions.
@@ -102,17 +102,18 @@ def load(path, model="task", max_seq_length=None):
     """
     if model not in MODELS:
         raise ValueError(f"model is {model!r}: it must be of {MODELS}")
-    given = describe_complete(path)
-    task = trained_model.read_description(path)
-    length = _find_length(path, given.config, task, max_seq_length)
+    start = find_starting_point(source)
+    config, tokenizer = start.find_model()
+    task = trained_model.read_description(start.path)
+    length = _find_length(start.path, config, task, max_seq_length)
     kind = "encoder"
     if model == "task":
-        kind = _find_kind(path, given, task)
+        kind = _find_kind(start, task)
     labels = task.get("labels") if kind != "encoder" else None
     if kind in ("classification", "tagging") and not labels:
-        labels = [str(number) for number in range(given.num_labels)]
-    keras_model, fresh = _make(path, kind, given, task, labels)
-    load_weights(keras_model, path, fresh=fresh)
+        labels = [str(number) for number in range(start.num_labels)]
+    keras_model, fresh = _make(start, kind, task, labels)
+    load_weights(keras_model, start, fresh=fresh)
     shape = (length,)
     if kind == "multiple_choice":
         shape = (len(labels), length)
@@ -127,7 +128,7 @@ def load(path, model="task", max_seq_length=None):
     return SourceModel(
         model=keras_model,
         kind=kind,
-        tokenizer=given.tokenizer,
+        tokenizer=tokenizer,
         max_seq_length=length,
         inputs=inputs,
         outputs=outputs,
@@ -149,23 +150,23 @@ def _find_length(path, config, task, max_seq_length):
     return max_seq_length
 
 
-def _find_kind(path, given, task):
-    kind = task.get("kind") or _KINDS_OF_HEADS.get(given.head)
+def _find_kind(start, task):
+    kind = task.get("kind") or _KINDS_OF_HEADS.get(start.head)
     if kind is None:
         raise UserError(
-            f"{path}: holds an encoder without a head: give a model of a "
+            f"{start.path}: holds an encoder without a head: give a model of a "
             "task, or export it with --model=encoder"
         )
     if kind == "span":
-        return given.head if "span" in given.head else f"span_{task['head']}"
-    if kind == "classification" and given.num_labels == 1:
+        return start.head if "span" in start.head else f"span_{task['head']}"
+    if kind == "classification" and start.num_labels == 1:
         return "regression"
     return kind
 
 
-def _make(path, kind, given, task, labels):
+def _make(start, kind, task, labels):
     """Returns (Keras model with random weights, heads that are not used)."""
-    config = given.config
+    config = start.config
     # The dropout is of no matter here.
     if kind == "encoder":
         return AlbertEncoder(config), ()
@@ -178,15 +179,15 @@ def _make(path, kind, given, task, labels):
     if kind == "multiple_choice":
         if not labels:
             raise UserError(
-                f"{path}: does not say how many choices a question has: give "
-                "the model directory that run_classifier.py wrote"
+                f"{start.path}: does not say how many choices a question has: "
+                "give the model directory that run_classifier.py wrote"
             )
         return AlbertMultipleChoice(config), ()
     if kind == "masked_lm":
         fresh = ("sentence_order", "pooler")
         return (
             AlbertPretrainer(config),
-            () if given.head == "pretraining" else fresh,
+            () if start.head == "pretraining" else fresh,
         )
     beam = {
         name: task[name]

@@ -124,17 +124,16 @@ def export(
     from albert.export import tfhub_encoder
     from albert.interchange.destination import check_new
     from albert.interchange.destination import new_directory
-    from albert.interchange.sources import describe
+    from albert.interchange.starting_point import find_starting_point
 
     check_new(destination)
-    description = describe(source)
+    start = find_starting_point(source)
+    config, tokenizer = _check_source(start)
     seq_length = _checked_seq_length(
-        seq_length, _check_source(description), preprocessor.DEFAULT_SEQ_LENGTH
+        seq_length, config, preprocessor.DEFAULT_SEQ_LENGTH
     )
-    encoder, heads, weights = _load(source, description)
-    facts = publishing_facts.read(
-        source, encoder, heads, description.tokenizer, weights
-    )
+    encoder, heads, weights = _load(start, config)
+    facts = publishing_facts.read(source, encoder, heads, tokenizer, weights)
     publication = publishing_page.Publication(
         version=version,
         handle=handle,
@@ -160,7 +159,7 @@ def export(
 
     with new_directory(destination) as directory:
         path = os.path.join(directory, ENCODER)
-        tfhub_encoder.save(path, encoder, description.tokenizer, **heads)
+        tfhub_encoder.save(path, encoder, tokenizer, **heads)
         difference = tfhub_encoder.difference(path, encoder)
         if not difference <= TOLERANCE:
             raise RuntimeError(
@@ -168,7 +167,7 @@ def export(
             )
         preprocessor.save(
             os.path.join(directory, PREPROCESSOR),
-            description.tokenizer,
+            tokenizer,
             encoder.config.max_position_embeddings,
             seq_length,
         )
@@ -217,25 +216,15 @@ def _check_options(version, language, handle, licence, publish, dry_run):
         publishing.check_kaggle()
 
 
-def _check_source(description):
-    """Refuses what is no pretrained encoder; returns its configuration."""
-    if description.config is None:
+def _check_source(start):
+    """Refuses what is no pretrained encoder; returns (config, tokenizer)."""
+    if start.head not in _HEADS:
         raise UserError(
-            f"{description.path}: there is no configuration beside it: put "
-            "the albert_config.json of the model there"
+            f"{start.path} is a model of a task ({start.head}): TF Hub's "
+            "encoders are pretrained models: give the directory that it was "
+            "fine-tuned from, or use --format=serving"
         )
-    if description.head not in _HEADS:
-        raise UserError(
-            f"{description.path} is a model of a task ({description.head}): "
-            "TF Hub's encoders are pretrained models: give the directory that "
-            "it was fine-tuned from, or use --format=serving"
-        )
-    if description.tokenizer is None:
-        raise UserError(
-            f"{description.path}: there is no tokenizer beside it, which the "
-            "preprocessor needs: put the SentencePiece model there"
-        )
-    return description.config
+    return start.find_model()
 
 
 def _checked_seq_length(seq_length, config, default):
@@ -252,24 +241,24 @@ def _checked_seq_length(seq_length, config, default):
     return seq_length
 
 
-def _load(source, description):
+def _load(start, config):
     """Returns (encoder, dict of its heads by name, path of the weights)."""
     from albert.interchange.weights import load_weights
     from albert.modeling.encoder import AlbertEncoder
     from albert.modeling.pretrainer import AlbertPretrainer
 
     # Variables in the SavedModel have the names that the models give them.
-    if description.head == "none":
-        encoder = AlbertEncoder(description.config, name="encoder")
-        return encoder, {}, load_weights(encoder, source).source
-    model = AlbertPretrainer(description.config, name="pretrainer")
+    if start.head == "none":
+        encoder = AlbertEncoder(config, name="encoder")
+        return encoder, {}, load_weights(encoder, start).source
+    model = AlbertPretrainer(config, name="pretrainer")
     heads = {
         "masked_lm": model.masked_lm,
         "sentence_order": model.sentence_order,
     }
     fresh = ()
-    if description.head == "masked_lm":
+    if start.head == "masked_lm":
         fresh = ("sentence_order",)
         del heads["sentence_order"]
-    weights = load_weights(model, source, fresh=fresh).source
+    weights = load_weights(model, start, fresh=fresh).source
     return model.encoder, heads, weights

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Archives of released models, unpacked without trusting them."""
 
-import contextlib
+import atexit
 import errno
 import gzip
 import os
@@ -22,14 +22,20 @@ _MAX_READ = 1 << 20
 _ERRORS = (tarfile.TarError, EOFError, zlib.error, ValueError, OverflowError)
 
 
-@contextlib.contextmanager
-def unpacked(path):
-    """Unpacks an archive into a temporary folder, which goes afterwards.
+# Where each archive of this process was unpacked, by what tells whether it is
+# still the same: (path, size, time of its last change).
+_folders = {}
+
+
+def unpack(path):
+    """Unpacks an archive into a temporary folder, once in a process.
+
+    ``remove_folders`` removes it, at the latest when Python ends.
 
     Args:
       path: str, a tar archive, compressed with gzip or not.
 
-    Yields:
+    Returns:
       str, the folder.
 
     Raises:
@@ -37,17 +43,33 @@ def unpacked(path):
         neither a file nor a folder or lies outside the archive, or one that
         is too large.
     """
-    with tempfile.TemporaryDirectory(prefix="albert-") as folder:
-        try:
-            with open(path, "rb") as file:
-                _unpack(path, file, folder)
-        except (*_ERRORS, OSError) as error:
-            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise UserError(
-                f"{path}: not a readable archive ({error}): get it again"
-            ) from None
-        yield folder
+    status = os.stat(path)
+    key = os.path.realpath(path), status.st_size, status.st_mtime_ns
+    if key in _folders and os.path.isdir(_folders[key]):
+        return _folders[key]
+    folder = tempfile.mkdtemp(prefix="albert-")
+    try:
+        with open(path, "rb") as file:
+            _unpack(path, file, folder)
+        _folders[key] = folder
+    except (*_ERRORS, OSError) as error:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise UserError(
+            f"{path}: not a readable archive ({error}): get it again"
+        ) from None
+    finally:
+        if _folders.get(key) != folder:
+            shutil.rmtree(folder)
+    return folder
+
+
+@atexit.register
+def remove_folders():
+    """Removes the folders of all archives of this process."""
+    while _folders:
+        _, folder = _folders.popitem()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _unpack(path, file, folder):

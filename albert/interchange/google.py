@@ -5,7 +5,7 @@ All three are checkpoints of tensors by Google's names. They differ in where
 the configuration and the vocabulary lie and what the vocabulary is called.
 """
 
-import contextlib
+import dataclasses
 import glob
 import os
 import re
@@ -54,7 +54,6 @@ def matches(path):
     )
 
 
-@contextlib.contextmanager
 def open_source(path):
     """Opens Google's release or a model directory; see source.py.
 
@@ -63,7 +62,7 @@ def open_source(path):
         folder that has one, as the archives are unpacked; a TF-Hub v1 module
         directory; or the archive itself.
 
-    Yields:
+    Returns:
       ``Source``; names of a module are given without "module/".
 
     Raises:
@@ -71,16 +70,12 @@ def open_source(path):
     """
     path = str(path)
     if os.path.isfile(path) and path.endswith(archives.SUFFIXES):
-        with (
-            archives.unpacked(path) as folder,
-            open_source(folder) as source,
-        ):
-            # The folder is gone when somebody reads a message about it.
-            inside = os.path.relpath(source.path, folder)
-            source.path = os.path.join(path, inside)
-            yield source
-        return
-    yield _open_checkpoint(find_prefix(path))
+        folder = archives.unpack(path)
+        source = open_source(folder)
+        # The folder is gone when somebody reads a message about it.
+        inside = os.path.relpath(source.path, folder)
+        return dataclasses.replace(source, path=os.path.join(path, inside))
+    return _open_checkpoint(find_prefix(path))
 
 
 def find_prefix(path):

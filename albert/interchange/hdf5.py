@@ -7,6 +7,7 @@ in circles. Keras writes none of that, so all of it is refused.
 """
 
 import contextlib
+import functools
 import os
 
 import h5py
@@ -24,17 +25,16 @@ _MAX_OBJECTS = 100_000
 _MAX_DEPTH = 32
 
 
-@contextlib.contextmanager
-def open_entries(path):
-    """Opens a file of weights.
+def find_entries(path):
+    """Looks at what a file of weights holds.
 
     Args:
       path: path of an HDF5 file.
 
-    Yields:
+    Returns:
       dict of a data set's path, e.g. "layers/dense/vars/0", to (shape, read):
-      a tuple of ints, and a function without arguments that returns the array
-      as float32. The functions work while the file is open.
+      a tuple of ints, and a function without arguments that opens the file
+      again and returns the array as float32.
 
     Raises:
       UserError: no such file, not HDF5, damaged, or one that does what Keras
@@ -45,14 +45,11 @@ def open_entries(path):
             f"{path}: no such file, and the weights should be in it: give a "
             "complete directory"
         )
-    with contextlib.ExitStack() as stack:
-        with _one_line(path):
-            file = stack.enter_context(h5py.File(path, "r"))
-            entries = {
-                name: (tuple(dataset.shape), _reader(path, name, dataset))
-                for name, dataset in _datasets(path, file)
-            }
-        yield entries
+    with _one_line(path), h5py.File(path, "r") as file:
+        return {
+            name: (tuple(dataset.shape), functools.partial(_read, path, name))
+            for name, dataset in _datasets(path, file)
+        }
 
 
 def write(path, entries):
@@ -129,20 +126,19 @@ def _check_stored(path, name, dataset):
         _refuse(path, name, "has fewer values in the file than its shape says")
 
 
-def _reader(path, name, dataset):
-    def read():
-        with _one_line(path):
-            if dataset.attrs.get("dtype") == _BFLOAT16:
-                if dataset.dtype.itemsize != 2:
-                    _refuse(path, name, "is not bfloat16, as it says")
-                values = dataset[()].view(ml_dtypes.bfloat16)
-            elif dataset.dtype.name in _FLOATS:
-                values = dataset[()]
-            else:
-                _refuse(path, name, f"is of type {dataset.dtype}, not a float")
-            return np.asarray(values, np.float32)
-
-    return read
+def _read(path, name):
+    with _one_line(path), h5py.File(path, "r") as file:
+        # All is checked again: the file may have been replaced.
+        dataset = dict(_datasets(path, file))[name]
+        if dataset.attrs.get("dtype") == _BFLOAT16:
+            if dataset.dtype.itemsize != 2:
+                _refuse(path, name, "is not bfloat16, as it says")
+            values = dataset[()].view(ml_dtypes.bfloat16)
+        elif dataset.dtype.name in _FLOATS:
+            values = dataset[()]
+        else:
+            _refuse(path, name, f"is of type {dataset.dtype}, not a float")
+        return np.asarray(values, np.float32)
 
 
 def _refuse(path, name, reason):

@@ -7,7 +7,6 @@ dropout after the feed-forward network, and one in front of its
 sentence-order head.
 """
 
-import contextlib
 import functools
 import os
 import re
@@ -68,14 +67,13 @@ def matches(path):
     )
 
 
-@contextlib.contextmanager
 def open_source(path):
     """Opens a directory of transformers; see source.py.
 
     Args:
       path: str; weights in one file or in several with an index.
 
-    Yields:
+    Returns:
       ``Source``. A bare ``AlbertModel``'s names are given with the prefix
       "albert." that all other classes have.
 
@@ -88,22 +86,21 @@ def open_source(path):
     config, head, dropout = huggingface_config.from_values(
         read_object(config_file), config_file
     )
-    with contextlib.ExitStack() as stack:
-        theirs = _with_prefix(_open_weights(path, stack))
-        theirs = _without_copies(theirs, config, path)
-        tensors, unknown = from_peer(theirs, FORMAT, config, path)
-        if head in (None, "none"):
-            head = _head_of_weights(tensors)
-        yield Source(
-            path=path,
-            format=FORMAT,
-            config=config,
-            tensors=tensors,
-            unknown=unknown,
-            head=head,
-            tokenizer=huggingface_tokenizer.find(path),
-            classifier_dropout=dropout,
-        )
+    theirs = _with_prefix(_open_weights(path))
+    theirs = _without_copies(theirs, config, path)
+    tensors, unknown = from_peer(theirs, FORMAT, config, path)
+    if head in (None, "none"):
+        head = _head_of_weights(tensors)
+    return Source(
+        path=path,
+        format=FORMAT,
+        config=config,
+        tensors=tensors,
+        unknown=unknown,
+        head=head,
+        tokenizer=huggingface_tokenizer.find(path),
+        classifier_dropout=dropout,
+    )
 
 
 def _head_of_weights(tensors):
@@ -120,14 +117,14 @@ def _head_of_weights(tensors):
 # -------------------------------------------------------------------- weights
 
 
-def _open_weights(path, stack):
+def _open_weights(path):
     """Returns ``Tensors`` by the names in the files."""
     single = os.path.join(path, WEIGHTS_FILE)
     if os.path.exists(single):
-        return _open_file(single, stack)
+        return _open_file(single)
     index = os.path.join(path, _SHARDS_FILE)
     if os.path.exists(index):
-        return _open_shards(path, index, stack)
+        return _open_shards(path, index)
     raise UserError(
         f"{path}: its weights are pickled (pytorch_model.bin), which can run "
         "any program when it is read: open it where you trust it, with "
@@ -136,7 +133,7 @@ def _open_weights(path, stack):
     )
 
 
-def _open_shards(path, index, stack):
+def _open_shards(path, index):
     where = read_object(index).get("weight_map")
     if not isinstance(where, dict) or not where:
         raise UserError(f"{index}: it has no weight_map: get the file again")
@@ -152,7 +149,7 @@ def _open_shards(path, index, stack):
             )
     entries = {}
     for file in sorted(set(where.values())):
-        tensors = _open_file(os.path.join(path, file), stack)
+        tensors = _open_file(os.path.join(path, file))
         for name, entry in tensors.entries().items():
             if where.get(name) != file:
                 raise UserError(
@@ -169,25 +166,25 @@ def _open_shards(path, index, stack):
     return Tensors(entries)
 
 
-def _open_file(path, stack):
+def _open_file(path):
     # The library checks sizes, types and offsets against the file's length
     # before it reads anything.
     try:
-        file = stack.enter_context(safetensors.safe_open(path, "numpy"))
         entries = {}
-        for name in file.keys():  # noqa: SIM118 (not a mapping)
-            view = file.get_slice(name)
-            if view.get_dtype() not in _TYPES and not name.endswith(
-                "position_ids"
-            ):
-                raise UserError(
-                    f"{path}: {name} is of type {view.get_dtype()}: weights "
-                    f"must be one of {', '.join(_TYPES)}"
+        with safetensors.safe_open(path, "numpy") as file:
+            for name in file.keys():  # noqa: SIM118 (not a mapping)
+                view = file.get_slice(name)
+                if view.get_dtype() not in _TYPES and not name.endswith(
+                    "position_ids"
+                ):
+                    raise UserError(
+                        f"{path}: {name} is of type {view.get_dtype()}: "
+                        f"weights must be one of {', '.join(_TYPES)}"
+                    )
+                entries[name] = (
+                    tuple(view.get_shape()),
+                    functools.partial(_read, path, name),
                 )
-            entries[name] = (
-                tuple(view.get_shape()),
-                functools.partial(_read, path, file, name),
-            )
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise UserError(
             f"{path}: not a readable safetensors file ({error}): get it again"
@@ -195,10 +192,11 @@ def _open_file(path, stack):
     return Tensors(entries)
 
 
-def _read(path, file, name):
+def _read(path, name):
     try:
-        values = file.get_tensor(name)
-    except safetensors.SafetensorError as error:
+        with safetensors.safe_open(path, "numpy") as file:
+            values = file.get_tensor(name)
+    except (safetensors.SafetensorError, OSError) as error:
         raise UserError(
             f"{path}: {name} cannot be read ({error}): get the file again"
         ) from None

@@ -78,14 +78,13 @@ def matches(path):
 # -------------------------------------------------------------------- reading
 
 
-@contextlib.contextmanager
 def open_source(path):
     """Opens a preset: a backbone, or one of the two tasks.
 
     Args:
       path: path of the directory.
 
-    Yields:
+    Returns:
       ``Source``.
 
     Raises:
@@ -101,23 +100,22 @@ def open_source(path):
     if task and task.head == "masked_lm":
         config = dataclasses.replace(config, masked_lm_epsilon=EPSILON)
     config = _own_config(own, path, config)
-    with contextlib.ExitStack() as stack:
-        entries = _backbone_entries(path, config, stack)
-        if task:
-            entries |= _task_entries(path, task, stack)
-            _check_labels(path, entries, task, config)
-        tensors, unknown = from_peer(Tensors(entries), FORMAT, config, path)
-        _check_backbone(path, unknown)
-        yield Source(
-            path=path,
-            format=FORMAT,
-            config=config,
-            tensors=tensors,
-            unknown=unknown,
-            head=task.head if task else "none",
-            tokenizer=_read_tokenizer(path, own),
-            classifier_dropout=task.dropout if task else None,
-        )
+    entries = _backbone_entries(path, config)
+    if task:
+        entries |= _task_entries(path, task)
+        _check_labels(path, entries, task, config)
+    tensors, unknown = from_peer(Tensors(entries), FORMAT, config, path)
+    _check_backbone(path, unknown)
+    return Source(
+        path=path,
+        format=FORMAT,
+        config=config,
+        tensors=tensors,
+        unknown=unknown,
+        head=task.head if task else "none",
+        tokenizer=_read_tokenizer(path, own),
+        classifier_dropout=task.dropout if task else None,
+    )
 
 
 def _own_description(path):
@@ -150,14 +148,14 @@ def _read_task(path, backbone):
     return presets.read_task(read_object(task_file), backbone, task_file)
 
 
-def _backbone_entries(path, config, stack):
-    entries = _file_entries(_weight_files(path), stack)
+def _backbone_entries(path, config):
+    entries = _file_entries(_weight_files(path))
     return _by_layer(entries, "", _backbone_groups(config))
 
 
-def _task_entries(path, task, stack):
+def _task_entries(path, task):
     weights = os.path.join(path, presets.TASK_WEIGHTS)
-    entries = _file_entries([weights], stack)
+    entries = _file_entries([weights])
     entries = {
         name: entry
         for name, entry in entries.items()
@@ -190,10 +188,10 @@ def _weight_files(path):
     return [os.path.join(path, part) for part in sorted(parts)]
 
 
-def _file_entries(paths, stack):
+def _file_entries(paths):
     entries = {}
     for path in paths:
-        for name, entry in stack.enter_context(hdf5.open_entries(path)).items():
+        for name, entry in hdf5.find_entries(path).items():
             if name in entries:
                 raise UserError(
                     f"{path}: {name!r} is in another part too: get the "

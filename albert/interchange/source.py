@@ -5,8 +5,9 @@ A module of a format (google.py, huggingface.py, kerashub.py) offers
 
     matches(path) -> bool
         whether the path is one of its; quick, never raises
-    open_source(path)
-        context manager of a ``Source``; what it holds is readable inside
+    open_source(path) -> Source
+        nothing of it has to be closed: a tensor is read from its file when it
+        is asked for
     write(directory, config, tensors, tokenizer, head, classifier_dropout)
         writes what the other side opens into an existing empty directory;
         returns the list of our variables that the format has no place for

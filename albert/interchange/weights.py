@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weights into a model and out of it, every variable accounted for."""
 
-import contextlib
 import dataclasses
 import functools
 import re
@@ -16,9 +15,8 @@ from albert.interchange.destination import WRITERS
 from albert.interchange.destination import new_directory
 from albert.interchange.names import google_name
 from albert.interchange.names import named_variables
-from albert.interchange.source import Source
 from albert.interchange.source import Tensors
-from albert.interchange.sources import open_source
+from albert.interchange.starting_point import find_starting_point
 
 # With another value of these, the same weights are another model.
 _SETTINGS_OF_WEIGHTS = ("num_attention_heads", "hidden_act")
@@ -48,7 +46,8 @@ def load_weights(model, path, fresh=()):
 
     Args:
       model: ``AlbertEncoder``, or a model with one.
-      path: whatever ``open_source`` opens, or a ``Source`` that is open.
+      path: of weights in any format that ``find_starting_point`` opens, or
+        the ``StartingPoint`` that it made of them.
       fresh: names of heads ("classifier", "masked_lm", …) that keep their
         initial values whatever the file has, and "pooler" likewise. A model
         that does not use the pooler keeps it where the file has none.
@@ -70,30 +69,30 @@ def load_weights(model, path, fresh=()):
             f"fresh is {sorted(fresh)}: it must be of the model's "
             f"{', '.join(sorted(known))}"
         )
-    with _opened(path) as source:
-        kept = set(fresh)
-        if not uses_pooler(_head_of_model(model)) and not any(
-            _is_pooler(name) for name in source.tensors
-        ):
-            kept.add("pooler")
-        targets = {
-            name: variable
-            for name, variable in variables.items()
-            if not _belongs_to(name, kept)
-        }
-        _check_settings(model.config, source)
-        shapes = {name: tuple(each.shape) for name, each in targets.items()}
-        unused = check_fit(shapes, source, "the model", kept)
-        tensors = finite(source)
-        values = {name: tensors[name] for name in targets}
-        for name, variable in targets.items():
-            variable.assign(values[name])
-        return LoadReport(
-            source=source.path,
-            loaded=sorted(_label(name, source) for name in targets),
-            unused=unused,
-            fresh=sorted(set(variables) - set(targets)),
-        )
+    source = _source(path)
+    kept = set(fresh)
+    if not uses_pooler(_head_of_model(model)) and not any(
+        _is_pooler(name) for name in source.tensors
+    ):
+        kept.add("pooler")
+    targets = {
+        name: variable
+        for name, variable in variables.items()
+        if not _belongs_to(name, kept)
+    }
+    _check_settings(model.config, source)
+    shapes = {name: tuple(each.shape) for name, each in targets.items()}
+    unused = check_fit(shapes, source, "the model", kept)
+    tensors = finite(source)
+    values = {name: tensors[name] for name in targets}
+    for name, variable in targets.items():
+        variable.assign(values[name])
+    return LoadReport(
+        source=source.path,
+        loaded=sorted(_label(name, source) for name in targets),
+        unused=unused,
+        fresh=sorted(set(variables) - set(targets)),
+    )
 
 
 def load_slots(optimizer, model, path):
@@ -125,34 +124,32 @@ def load_slots(optimizer, model, path):
         id(variable): index
         for index, variable in enumerate(model.trainable_variables)
     }
-    with _opened(path) as source:
-        moments = {"adam_m": source.adam_m, "adam_v": source.adam_v}
-        misfits = []
-        for slot, tensors in moments.items():
-            for name, variable in variables.items():
-                label = f"{_label(name, source)}/{slot}"
-                shape = tuple(variable.shape)
-                if name not in tensors:
-                    misfits.append(f"missing {label}")
-                elif tensors.shape(name) != shape:
-                    misfits.append(
-                        _misshaped(label, tensors.shape(name), shape)
-                    )
-        if misfits:
-            raise UserError(
-                f"{source.path} does not hold the optimizer's moments "
-                f"({len(misfits)} differences): {'; '.join(misfits)}. Give a "
-                "training checkpoint, or leave --init_optimizer out"
-            )
-        values = {
-            (slot, name): tensors[name]
-            for slot, tensors in moments.items()
-            for name in variables
-        }
-        for (slot, name), value in values.items():
-            index = position[id(variables[name])]
-            getattr(optimizer, slot)[index].assign(value)
-        return source.global_step
+    source = _source(path)
+    moments = {"adam_m": source.adam_m, "adam_v": source.adam_v}
+    misfits = []
+    for slot, tensors in moments.items():
+        for name, variable in variables.items():
+            label = f"{_label(name, source)}/{slot}"
+            shape = tuple(variable.shape)
+            if name not in tensors:
+                misfits.append(f"missing {label}")
+            elif tensors.shape(name) != shape:
+                misfits.append(_misshaped(label, tensors.shape(name), shape))
+    if misfits:
+        raise UserError(
+            f"{source.path} does not hold the optimizer's moments "
+            f"({len(misfits)} differences): {'; '.join(misfits)}. Give a "
+            "training checkpoint, or leave --init_optimizer out"
+        )
+    values = {
+        (slot, name): tensors[name]
+        for slot, tensors in moments.items()
+        for name in variables
+    }
+    for (slot, name), value in values.items():
+        index = position[id(variables[name])]
+        getattr(optimizer, slot)[index].assign(value)
+    return source.global_step
 
 
 def save_weights(model, path, format="checkpoint", tokenizer=None):
@@ -394,10 +391,8 @@ _HEADS_WITHOUT_POOLER = (
 )
 
 
-@contextlib.contextmanager
-def _opened(path):
-    if isinstance(path, Source):
-        yield path
-        return
-    with open_source(path) as source:
-        yield source
+def _source(path):
+    source = find_starting_point(path).source
+    if source is None:
+        raise ValueError("there are no weights to load: they are random")
+    return source

@@ -7,6 +7,8 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
+import sys
 import tarfile
 import tempfile
 
@@ -18,8 +20,7 @@ from albert.interchange import archives
 from albert.interchange import google
 from albert.interchange import names
 from albert.interchange import tensor_bundle
-from albert.interchange.sources import describe
-from albert.interchange.sources import open_source
+from albert.interchange.starting_point import find_starting_point
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 RELEASE = GOLDEN / "encoder_tiny_a"
@@ -31,8 +32,7 @@ WEIGHTS = (
 
 
 def tensors_of(path):
-    with open_source(path) as source:
-        return dict(source.tensors)
+    return dict(find_starting_point(path).source.tensors)
 
 
 def assert_is_the_release(path):
@@ -72,25 +72,74 @@ def test_directory_with_all_beside_it(tmp_path):
     path = make_release(tmp_path / "albert_base")
     for each in (path, tmp_path, path / "model.ckpt-best"):
         assert_is_the_release(each)
-        description = describe(each)
-        assert description.path == str(path / "model.ckpt-best")
-        assert description.head == "pretraining"
-        assert description.config.hidden_size == 64
-        assert description.tokenizer.lower_case
-        assert description.tokenizer.vocabulary_size == 2000
+        start = find_starting_point(each)
+        assert start.path == str(each)
+        assert start.source.path == str(path / "model.ckpt-best")
+        assert start.head == "pretraining"
+        assert start.config.hidden_size == 64
+        assert start.tokenizer.lower_case
+        assert start.tokenizer.vocabulary_size == 2000
 
 
-def test_archive_leaves_nothing_behind(tmp_path, monkeypatch):
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """The directory of temporary files."""
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    return temporary
+
+
+def test_archive_leaves_nothing_behind(tmp_path, temporary):
     folder = make_release(tmp_path / "x")
     path = make_archive(tmp_path / "albert_base_v2.tar.gz", folder)
     assert_is_the_release(path)
-    description = describe(path)
-    assert description.path == f"{path}/albert_base/model.ckpt-best"
-    assert description.config.num_hidden_layers == 4
-    assert description.tokenizer.vocabulary_size == 2000
+    start = find_starting_point(path)
+    assert start.path == str(path)
+    assert start.source.path == f"{path}/albert_base/model.ckpt-best"
+    assert start.config.num_hidden_layers == 4
+    assert start.tokenizer.vocabulary_size == 2000
+    assert len(list(temporary.iterdir())) == 1
+    archives.remove_folders()
+    assert list(temporary.iterdir()) == []
+    assert_is_the_release(path)
+
+
+def test_archive_is_unpacked_again_when_it_or_its_folder_changed(
+    tmp_path, temporary
+):
+    path = archive_of(tmp_path / "x.tar.gz", (member("a"), b"1"))
+    folder = archives.unpack(path)
+    assert archives.unpack(str(path)) == folder
+    archive_of(path, (member("a"), b"2"))
+    os.utime(path, ns=(0, 0))
+    changed = pathlib.Path(archives.unpack(path))
+    assert (changed / "a").read_bytes() == b"2"
+    shutil.rmtree(changed)
+    again = pathlib.Path(archives.unpack(path))
+    assert (again / "a").read_bytes() == b"2"
+    archives.remove_folders()
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "end", ["", "sys.exit(2)", "1 / 0", "command_line.leave(3)"]
+)
+def test_folders_of_archives_go_with_the_process(tmp_path, temporary, end):
+    path = archive_of(tmp_path / "x.tar.gz", (member("a"), b"1"))
+    program = (
+        "import os, sys\n"
+        "from albert import command_line\n"
+        "from albert.interchange import archives\n"
+        f"print(os.listdir(archives.unpack({str(path)!r})))\n{end}"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "TMPDIR": str(temporary)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "['a']\n", done.stderr
     assert list(temporary.iterdir()) == []
 
 
@@ -104,9 +153,9 @@ def test_archive_that_is_not_compressed(tmp_path):
 def test_chinese_release_has_no_sentencepiece_model(tmp_path):
     path = make_release(tmp_path / "x", None, "albert_config_base.json")
     (path / "vocab_chinese.txt").write_text("[PAD]\n")
-    description = describe(path)
-    assert description.tokenizer is None
-    assert description.config.vocab_size == 1000
+    start = find_starting_point(path)
+    assert start.tokenizer is None
+    assert start.config.vocab_size == 1000
 
 
 def test_tf_hub_module(tmp_path):
@@ -130,9 +179,9 @@ def test_tf_hub_module(tmp_path):
     )
     for path in (tmp_path, tmp_path / "variables" / "variables"):
         assert_is_the_release(path)
-        description = describe(path)
-        assert description.config.hidden_size == 64
-        assert description.tokenizer.vocabulary_size == 2000
+        start = find_starting_point(path)
+        assert start.config.hidden_size == 64
+        assert start.tokenizer.vocabulary_size == 2000
 
 
 def test_best_step_and_only_checkpoint(tmp_path):
@@ -186,8 +235,8 @@ def test_fine_tuned_heads_of_the_original(tmp_path, head, expected, make):
         tmp_path / "model.ckpt-best",
         {**encoder, **weights, "global_step": np.int64(7)},
     )
-    description = describe(tmp_path)
-    assert description.head == expected
+    start = find_starting_point(tmp_path)
+    assert start.head == expected
     model = make(albert.AlbertConfig.from_json(RELEASE / "albert_config.json"))
     report = albert.load_weights(model, tmp_path)
     assert report.unused == report.fresh == []
@@ -206,7 +255,7 @@ def test_several_heads_are_not_guessed(tmp_path):
         },
     )
     with pytest.raises(albert.UserError, match="several heads .*--head"):
-        describe(tmp_path)
+        find_starting_point(tmp_path).head
 
 
 def test_slots_and_step(tmp_path):
@@ -222,12 +271,12 @@ def test_slots_and_step(tmp_path):
             "training_state/evaluation": "words",
         },
     )
-    with open_source(tmp_path) as source:
-        assert dict(source.tensors).keys() == {"encoder/pooler/bias"}
-        assert source.adam_m["encoder/pooler/bias"].tolist() == [3, 4]
-        assert source.adam_v["encoder/pooler/bias"].tolist() == [5, 6]
-        assert source.global_step == 5
-        assert source.unknown == []
+    source = find_starting_point(tmp_path).source
+    assert dict(source.tensors).keys() == {"encoder/pooler/bias"}
+    assert source.adam_m["encoder/pooler/bias"].tolist() == [3, 4]
+    assert source.adam_v["encoder/pooler/bias"].tolist() == [5, 6]
+    assert source.global_step == 5
+    assert source.unknown == []
 
 
 # ----------------------------------------------------------- hostile files
@@ -263,25 +312,22 @@ def member(name, type=tarfile.REGTYPE, linkname=""):
     ],
     ids=lambda entry: f"{entry.name} {entry.type}",
 )
-def test_archives_that_reach_outside(tmp_path, entry):
+def test_archives_that_reach_outside(tmp_path, temporary, entry):
     path = archive_of(tmp_path / "x.tar.gz", (entry, b""))
-    with (
-        pytest.raises(albert.UserError, match="a link, a device or outside"),
-        archives.unpacked(path),
-    ):
-        raise AssertionError("it was unpacked")
-    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(albert.UserError, match="a link, a device or outside"):
+        archives.unpack(path)
+    assert sorted(tmp_path.rglob("*")) == [temporary, path]
 
 
-def test_a_link_and_then_a_file_through_it(tmp_path):
+def test_a_link_and_then_a_file_through_it(tmp_path, temporary):
     path = archive_of(
         tmp_path / "x.tar.gz",
         (member("a", tarfile.SYMTYPE, str(tmp_path)), b""),
         (member("a/evil"), b"1"),
     )
-    with pytest.raises(albert.UserError), archives.unpacked(path):
-        raise AssertionError("it was unpacked")
-    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(albert.UserError):
+        archives.unpack(path)
+    assert sorted(tmp_path.rglob("*")) == [temporary, path]
 
 
 @pytest.mark.parametrize(
@@ -292,13 +338,11 @@ def test_a_link_and_then_a_file_through_it(tmp_path):
         ((member("x" * 300), b"1"),),
     ],
 )
-def test_archives_that_contradict_themselves(tmp_path, members):
+def test_archives_that_contradict_themselves(tmp_path, temporary, members):
     path = archive_of(tmp_path / "x.tar.gz", *members)
-    with (
-        pytest.raises(albert.UserError, match="not a readable archive"),
-        archives.unpacked(path),
-    ):
-        raise AssertionError("it was unpacked")
+    with pytest.raises(albert.UserError, match="not a readable archive"):
+        archives.unpack(path)
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -315,7 +359,7 @@ def test_files_that_are_no_archives(tmp_path, content):
     path = tmp_path / "x.tar.gz"
     path.write_bytes(content)
     with pytest.raises(albert.UserError) as error:
-        describe(path)
+        find_starting_point(path)
     assert str(error.value).startswith(str(path))
 
 
@@ -323,7 +367,7 @@ def test_truncated_archive(tmp_path):
     path = make_archive(tmp_path / "x.tar.gz", make_release(tmp_path / "x"))
     path.write_bytes(path.read_bytes()[:100000])
     with pytest.raises(albert.UserError, match="not a readable archive"):
-        describe(path)
+        find_starting_point(path)
 
 
 def test_archive_that_unpacks_to_too_much(tmp_path, monkeypatch):
@@ -331,7 +375,7 @@ def test_archive_that_unpacks_to_too_much(tmp_path, monkeypatch):
     path = archive_of(tmp_path / "x.tar.gz", (member("a"), bytes(3 << 20)))
     assert path.stat().st_size < 10000
     with pytest.raises(albert.UserError, match="larger than any released"):
-        describe(path)
+        find_starting_point(path)
 
 
 def test_archive_with_a_header_that_fills_the_memory(tmp_path):
@@ -342,7 +386,7 @@ def test_archive_with_a_header_that_fills_the_memory(tmp_path):
     ) as archive:
         archive.addfile(info)
     with pytest.raises(albert.UserError, match="larger than any released"):
-        describe(tmp_path / "x.tar.gz")
+        find_starting_point(tmp_path / "x.tar.gz")
 
 
 def test_archive_of_too_many_files(tmp_path, monkeypatch):
@@ -350,7 +394,7 @@ def test_archive_of_too_many_files(tmp_path, monkeypatch):
     members = [(member(str(number)), b"") for number in range(4)]
     path = archive_of(tmp_path / "x.tar.gz", *members)
     with pytest.raises(albert.UserError, match="more than 3 files"):
-        describe(path)
+        find_starting_point(path)
 
 
 def test_index_that_claims_more_than_the_data(tmp_path):
@@ -359,14 +403,14 @@ def test_index_that_claims_more_than_the_data(tmp_path):
     data = tmp_path / WEIGHTS[0]
     data.write_bytes(data.read_bytes()[:1000])
     with pytest.raises(albert.UserError, match="the data file has 1,000 bytes"):
-        describe(tmp_path)
+        find_starting_point(tmp_path)
 
 
 def test_settings_of_a_tokenizer_that_are_none(tmp_path):
     path = make_release(tmp_path / "x")
     (path / "spiece.json").write_text('{"lower": 1}')
     with pytest.raises(albert.UserError, match="not tokenizer settings"):
-        describe(path)
+        find_starting_point(path)
 
 
 # ------------------------------------------------------------------ writing
@@ -412,14 +456,14 @@ def test_tokenizer_comes_back(tmp_path):
         albert.save_weights(
             model, tmp_path / format, format=format, tokenizer=tokenizer
         )
-        found = describe(tmp_path / format).tokenizer
+        found = find_starting_point(tmp_path / format).tokenizer
         assert found.fingerprint == tokenizer.fingerprint
 
 
 def test_unshared_layers_are_groups_of_the_original(tmp_path):
     model = albert.AlbertEncoder(small_config(sharing="none"))
     albert.save_weights(model, tmp_path / "x", format="google")
-    config = describe(tmp_path / "x").config
+    config = find_starting_point(tmp_path / "x").config
     assert (config.sharing, config.num_hidden_groups) == ("all", 4)
     again = albert.AlbertEncoder(config)
     albert.load_weights(again, tmp_path / "x")
@@ -446,7 +490,7 @@ def test_what_the_original_cannot_hold(tmp_path, changes, words):
     assert os.listdir(tmp_path) == []
     # A directory of this project holds it.
     albert.save_weights(model, tmp_path / "x", format="model_dir")
-    assert describe(tmp_path / "x").config == model.config
+    assert find_starting_point(tmp_path / "x").config == model.config
 
 
 @pytest.mark.parametrize("format", ["google", "huggingface"])

@@ -16,8 +16,7 @@ import albert
 from albert.interchange import huggingface
 from albert.interchange import huggingface_config
 from albert.interchange.names import named_variables
-from albert.interchange.sources import describe
-from albert.interchange.sources import open_source
+from albert.interchange.starting_point import find_starting_point
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "hf_tiny"
 SPM = GOLDEN.parent / "tokenization" / "spm2000.model"
@@ -75,10 +74,10 @@ def largest_difference(actual, expected):
 
 def test_pretraining_model():
     path, batch, outputs = golden("AlbertForPreTraining")
-    description = describe(path)
-    assert description.head == "pretraining"
-    assert description.config.hidden_act == "gelu"
-    model = albert.AlbertPretrainer(description.config)
+    start = find_starting_point(path)
+    assert start.head == "pretraining"
+    assert start.config.hidden_act == "gelu"
+    model = albert.AlbertPretrainer(start.config)
     report = albert.load_weights(model, path)
     assert len(report.loaded) == 32
     assert report.unused == report.fresh == []
@@ -122,9 +121,9 @@ def test_pretraining_model():
 )
 def test_fine_tuned_models(architecture, head, make, pooler):
     path, batch, outputs = golden(architecture)
-    description = describe(path)
-    assert description.head == head
-    model = perturbed(make(description.config))
+    start = find_starting_point(path)
+    assert start.head == head
+    model = perturbed(make(start.config))
     report = albert.load_weights(model, path)
     pooler_names = ["encoder/pooler/bias", "encoder/pooler/kernel"]
     assert report.fresh == ([] if pooler else pooler_names)
@@ -168,12 +167,12 @@ def test_round_trip_is_exact(tmp_path, architecture, changes):
     left = albert.save_weights(model, tmp_path / "x", format="huggingface")
     values = json.loads((tmp_path / "x" / "config.json").read_text())
     assert values["architectures"] == [architecture]
-    description = describe(tmp_path / "x")
-    assert description.config.num_attention_groups == (
+    start = find_starting_point(tmp_path / "x")
+    assert start.config.num_attention_groups == (
         model.config.num_attention_groups
     )
-    assert description.config.hidden_act == model.config.hidden_act
-    again = MODELS[architecture](description.config)
+    assert start.config.hidden_act == model.config.hidden_act
+    again = MODELS[architecture](start.config)
     report = albert.load_weights(again, tmp_path / "x")
     assert sorted(left) == report.fresh
     without_pooler = architecture in (
@@ -185,8 +184,8 @@ def test_round_trip_is_exact(tmp_path, architecture, changes):
         if name not in left:
             assert np.array_equal(weights(again)[name], value), name
     if architecture == "AlbertForSequenceClassification":
-        assert description.classifier_dropout == 0.3
-        assert len(values["id2label"]) == description.num_labels == 5
+        assert start.classifier_dropout == 0.3
+        assert len(values["id2label"]) == start.num_labels == 5
 
 
 def test_files_and_their_names(tmp_path):
@@ -208,7 +207,7 @@ def test_files_and_their_names(tmp_path):
     assert len(modes) == 1
     tensors = safetensors.numpy.load_file(tmp_path / "x" / "model.safetensors")
     assert "encoder.embedding_hidden_mapping_in.weight" in tensors
-    assert not describe(tmp_path / "x").tokenizer.lower_case
+    assert not find_starting_point(tmp_path / "x").tokenizer.lower_case
     assert list(tmp_path.iterdir()) == [tmp_path / "x"]
 
 
@@ -311,8 +310,7 @@ def rewrite(directory, change):
 
 
 def loaded(directory):
-    with open_source(directory) as source:
-        return dict(source.tensors)
+    return dict(find_starting_point(directory).source.tensors)
 
 
 def test_weights_that_older_versions_wrote_twice(directory):
@@ -394,8 +392,8 @@ def test_missing_and_foreign_weights(directory):
     assert "2 differences" in message
     assert "missing albert.pooler.bias" in message
     assert "no place for albert.mystery" in message
-    with open_source(directory) as source:
-        assert source.unknown == ["albert.mystery", "lm_head.weight"]
+    unknown = find_starting_point(directory).source.unknown
+    assert unknown == ["albert.mystery", "lm_head.weight"]
 
 
 # ------------------------------------------------------------------ shards
@@ -561,5 +559,5 @@ def test_what_is_recognised(directory, tmp_path):
     assert huggingface.matches(directory)
     assert not huggingface.matches(tmp_path)
     assert not huggingface.matches(directory / "config.json")
-    with open_source(directory / "model.safetensors") as source:
-        assert source.path == str(directory)
+    start = find_starting_point(directory / "model.safetensors")
+    assert start.source.path == str(directory)

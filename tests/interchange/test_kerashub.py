@@ -51,8 +51,8 @@ def perturbed(model):
 
 def read(path):
     """Returns the source and its arrays."""
-    with kerashub.open_source(path) as source:
-        return source, {name: source.tensors[name] for name in source.tensors}
+    source = kerashub.open_source(path)
+    return source, dict(source.tensors)
 
 
 def refusal(path):

@@ -153,20 +153,20 @@ def test_kerashub_trains_and_saves_what_we_write(tmp_path, model_file):
     task.compile(run_eagerly=True)
     task.fit(CORPUS, batch_size=2, shuffle=False, verbose=0)
     task.save_to_preset(str(tmp_path / "theirs"))
-    with kerashub.open_source(tmp_path / "theirs") as source:
-        assert source.unknown == []
-        assert source.config == model.config
-        for name, variable in named_variables(model).items():
-            if not name.startswith("sentence_order/"):
-                assert source.tensors.shape(name) == tuple(variable.shape)
-        # Training has changed the weights.
-        key = "encoder/pooler/kernel"
-        after = "encoder/attention_0_0/query/kernel"
-        before = named_variables(model)
-        assert np.array_equal(source.tensors[key], before[key].numpy())
-        assert not np.array_equal(source.tensors[after], before[after].numpy())
-        # Its vocabulary still has our rules.
-        tokenizer = source.tokenizer.load()
+    source = kerashub.open_source(tmp_path / "theirs")
+    assert source.unknown == []
+    assert source.config == model.config
+    for name, variable in named_variables(model).items():
+        if not name.startswith("sentence_order/"):
+            assert source.tensors.shape(name) == tuple(variable.shape)
+    # Training has changed the weights.
+    key = "encoder/pooler/kernel"
+    after = "encoder/attention_0_0/query/kernel"
+    before = named_variables(model)
+    assert np.array_equal(source.tensors[key], before[key].numpy())
+    assert not np.array_equal(source.tensors[after], before[after].numpy())
+    # Its vocabulary still has our rules.
+    tokenizer = source.tokenizer.load()
     assert tokenizer.lower_case
     expected = Tokenizer(model_file).encode_batch(AWKWARD)
     assert tokenizer.encode_batch(AWKWARD) == expected
@@ -236,10 +236,10 @@ def test_we_read_what_kerashub_writes(tmp_path, model_file, dropout):
         hidden_dropout_prob=dropout,
         attention_probs_dropout_prob=dropout,
     )
-    with kerashub.open_source(tmp_path) as source:
-        assert source.config == config
-        assert source.unknown == []
-        assert source.tokenizer.load().lower_case
+    source = kerashub.open_source(tmp_path)
+    assert source.config == config
+    assert source.unknown == []
+    assert source.tokenizer.load().lower_case
     model = albert.AlbertClassifier(config, num_labels=5)
     albert.load_weights(model, tmp_path)
     ours, theirs = inputs_of(config)

@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a model starts from: weights of any format, or random ones."""
+
+import dataclasses
+import functools
+import os
+
+from absl import logging
+
+from albert import model_directory
+from albert.config import AlbertConfig
+from albert.errors import UserError
+from albert.interchange import google
+from albert.interchange import huggingface
+from albert.interchange import kerashub
+from albert.interchange.source import Source
+from albert.text.tokenizer import Tokenizer
+
+# The last one also says what is wrong with a path that is none of them.
+_FORMATS = (huggingface, kerashub, google)
+
+
+def find_starting_point(given=None):
+    """Opens the weights that a model starts from.
+
+    Args:
+      given: a model directory or training checkpoint of this project;
+        Google's release as an archive, its unpacked directory or a checkpoint
+        prefix; a TF-Hub v1 module directory; a directory of transformers; a
+        preset directory of KerasHub. None where weights are random. A
+        ``StartingPoint`` is returned as it is.
+
+    Returns:
+      ``StartingPoint``.
+
+    Raises:
+      UserError: none of these, damaged, or no ALBERT.
+    """
+    if isinstance(given, StartingPoint):
+        return given
+    if not given:
+        return StartingPoint()
+    path = given = os.fspath(given)
+    if path.endswith((".safetensors", "pytorch_model.bin")):
+        path = os.path.dirname(path) or "."
+    chosen = next(
+        (format for format in _FORMATS if format.matches(path)), google
+    )
+    return StartingPoint(given, chosen.open_source(path))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StartingPoint:
+    """Weights that a model starts from, and all that came with them.
+
+    Made by ``find_starting_point``. What may be missing or unusable is looked
+    at when it is asked for: weights can be loaded without their tokenizer.
+
+    Attributes:
+      path: str, what the user gave, or None where weights are random.
+      source: ``Source``, which reads each of the weights when it is asked
+        for, or None where they are random.
+      format, config, classifier_dropout: as of ``Source``; None where weights
+        are random.
+    """
+
+    path: str | None = None
+    source: Source | None = None
+
+    @property
+    def format(self):
+        return self.source and self.source.format
+
+    @property
+    def config(self):
+        return self.source and self.source.config
+
+    @property
+    def classifier_dropout(self):
+        return self.source and self.source.classifier_dropout
+
+    @functools.cached_property
+    def tokenizer(self):
+        """The ``Tokenizer`` beside the weights, or None where there is none.
+
+        Raises:
+          UserError: it cannot be read or expressed.
+        """
+        file = self.source and self.source.tokenizer
+        return file and file.load()
+
+    @functools.cached_property
+    def head(self):
+        """The head, a key of ``names.HEADS``; "none" of random weights.
+
+        Where the format does not say it, the weights do. Google's root-level
+        weights are the same for a classifier of texts, of tokens and of
+        choices: a classifier of texts is what it released.
+
+        Raises:
+          UserError: weights of several heads.
+        """
+        if self.source is None:
+            return "none"
+        if self.source.head is not None:
+            return self.source.head
+        components = {name.split("/")[0] for name in self.source.tensors}
+        found = [
+            head
+            for component, head in (
+                ("masked_lm", "masked_lm"),
+                ("classifier", "classification"),
+                ("span", "span_v1"),
+                ("start", "span_v2"),
+            )
+            if component in components
+        ]
+        if len(found) > 1:
+            raise UserError(
+                f"{self.source.path} holds several heads ({', '.join(found)}): "
+                "say which one is meant with --head"
+            )
+        if found == ["masked_lm"] and "sentence_order" in components:
+            return "pretraining"
+        return found[0] if found else "none"
+
+    @property
+    def num_labels(self):
+        """The number of outputs of a "classifier", or None."""
+        name = "classifier/output_bias"
+        if self.source is None or name not in self.source.tensors:
+            return None
+        shape = self.source.tensors.shape(name)
+        return shape[0] if shape else None
+
+    # ------------------------------------------- together with what flags say
+
+    def find_model(
+        self,
+        albert_config_file=None,
+        model_size=None,
+        spm_model_file=None,
+        do_lower_case=None,
+        dropout=None,
+    ):
+        """Returns the configuration and the tokenizer of a model.
+
+        Each argument is what the flag of its name says, or None for what
+        came with the weights.
+
+        Args:
+          albert_config_file: str, path of a configuration.
+          model_size: str, a key of ``NAMED_SIZES``; it takes the vocabulary
+            size of the tokenizer.
+          spm_model_file: str, path of a SentencePiece model; its other
+            settings are those that came with the weights.
+          do_lower_case: bool.
+          dropout: float, dropout inside the encoder.
+
+        Returns:
+          (``AlbertConfig``, ``Tokenizer``).
+
+        Raises:
+          UserError: one of them cannot be found, or they do not fit together.
+        """
+        tokenizer = self._find_tokenizer(spm_model_file, do_lower_case)
+        config = self.find_config(albert_config_file, model_size, tokenizer)
+        if dropout is not None:
+            config = dataclasses.replace(
+                config,
+                hidden_dropout_prob=dropout,
+                attention_probs_dropout_prob=dropout,
+            )
+        return config, tokenizer
+
+    def find_pretraining_model(
+        self,
+        records,
+        albert_config_file=None,
+        model_size=None,
+        spm_model_file=None,
+    ):
+        """Returns the configuration and the tokenizer of a pretraining run.
+
+        Args:
+          records: ``RecordSet``; the JSON beside it names the tokenizer where
+            no flag does.
+          albert_config_file, model_size, spm_model_file: as of
+            ``find_model``.
+
+        Returns:
+          (``AlbertConfig``, ``Tokenizer``); None and a warning where the
+          tokenizer is not known.
+
+        Raises:
+          UserError: there is no configuration, a tokenizer cannot be used, or
+            they do not fit together.
+        """
+        tokenizer = self._find_tokenizer_of_records(records, spm_model_file)
+        config = self.find_config(albert_config_file, model_size, tokenizer)
+        return config, tokenizer
+
+    def find_config(
+        self, albert_config_file=None, model_size=None, tokenizer=None
+    ):
+        """Returns the ``AlbertConfig`` of a model.
+
+        Args:
+          albert_config_file, model_size: as of ``find_model``.
+          tokenizer: ``Tokenizer`` that it must fit, or None.
+
+        Raises:
+          UserError: there is none, or it has another vocabulary size.
+        """
+        config = self.config
+        if albert_config_file:
+            config = AlbertConfig.from_json(albert_config_file)
+        elif model_size:
+            vocabulary = (
+                {"vocab_size": tokenizer.vocabulary_size} if tokenizer else {}
+            )
+            config = AlbertConfig.named(model_size, **vocabulary)
+        if config is None:
+            raise self._lack(
+                "configuration",
+                model_directory.CONFIG_FILE,
+                "--albert_config_file",
+            )
+        if tokenizer and tokenizer.vocabulary_size != config.vocab_size:
+            raise self.misfit(config, tokenizer)
+        return config
+
+    def _find_tokenizer(self, spm_model_file, do_lower_case):
+        if not spm_model_file:
+            if self.tokenizer is None:
+                raise self._lack(
+                    "tokenizer",
+                    model_directory.TOKENIZER_FILE,
+                    "--spm_model_file",
+                )
+            if do_lower_case not in (None, self.tokenizer.lower_case):
+                raise UserError(
+                    f"--do_lower_case is {do_lower_case}, but that of "
+                    f"{self.path} is {self.tokenizer.lower_case}: leave the "
+                    "flag out"
+                )
+            return self.tokenizer
+        # What cannot be used is no matter where another is given.
+        file = self.source and self.source.tokenizer
+        found = self.tokenizer if file and not file.refusal else None
+        settings = {}
+        if found:
+            settings = {
+                "lower_case": found.lower_case,
+                "digit_comma": found.digit_comma,
+            }
+        if do_lower_case is not None:
+            settings["lower_case"] = do_lower_case
+        tokenizer = Tokenizer(spm_model_file, **settings)
+        if found and found.pieces != tokenizer.pieces:
+            raise UserError(
+                f"--spm_model_file {spm_model_file} has other pieces than the "
+                f"tokenizer of {self.path}: leave the flag out"
+            )
+        return tokenizer
+
+    def _find_tokenizer_of_records(self, records, spm_model_file):
+        found = self.tokenizer
+        if spm_model_file is None:
+            spm_model_file = records.tokenizer_file()
+        if spm_model_file is None and found:
+            return found
+        if spm_model_file is None:
+            logging.warning(
+                "the model directory will have no tokenizer: give the one "
+                "that made %s with --spm_model_file",
+                records.files[0],
+            )
+            return None
+        settings = (records.metadata or {}).get("settings", {})
+        tokenizer = Tokenizer(
+            spm_model_file, lower_case=settings.get("do_lower_case", True)
+        )
+        if found and found.model_proto != tokenizer.model_proto:
+            raise UserError(
+                f"{self.path} was trained with another vocabulary than "
+                f"{spm_model_file}, which made {records.files[0]}: make the "
+                "records with the SentencePiece model that came with the "
+                "weights"
+            )
+        return tokenizer
+
+    def _lack(self, what, file, flag):
+        return UserError(
+            f"{self.path or 'a new model'} comes without a {what}: put it "
+            f"beside the weights as {file}, or give it with {flag} to a "
+            "command that has that flag"
+        )
+
+    def misfit(self, config, tokenizer):
+        """Returns the ``UserError`` of files that are not of one model."""
+        return UserError(
+            f"{self.path or 'a new model'}: vocab_size is "
+            f"{config.vocab_size}, but {tokenizer.model_file} has "
+            f"{tokenizer.vocabulary_size} pieces: give the configuration and "
+            "the SentencePiece model of one model"
+        )
