@@ -69,52 +69,6 @@ class Watch(typing.Protocol):
         """
 
 
-@dataclasses.dataclass(frozen=True)
-class FirstWeights:
-    """The weights of a model before its first step.
-
-    Attributes:
-      start: ``StartingPoint``; not read where a checkpoint is continued from.
-      fresh: tuple of str, the layers that start anew.
-      init_optimizer: bool, take the optimizer's moments from there too.
-    """
-
-    start: StartingPoint
-    fresh: tuple[str, ...] = ()
-    init_optimizer: bool = False
-
-    @property
-    def settings(self):
-        """dict, what a continued run must repeat."""
-        return {
-            "init_checkpoint": self.start.path,
-            "init_optimizer": self.init_optimizer,
-        }
-
-    def load(self, model, optimizer):
-        """Sets the first weights, and logs what comes from where.
-
-        Raises:
-          UserError: they do not fit the model.
-        """
-        if self.start.source is None:
-            # A new head on a new encoder is seldom what was meant.
-            log = logging.warning if self.fresh else logging.info
-            log("starting from random weights")
-            return
-        report = load_weights(model, self.start, fresh=self.fresh)
-        logging.info(
-            "%d weights loaded from %s; new: %s; not used: %s",
-            len(report.loaded),
-            report.source,
-            ", ".join(report.fresh) or "none",
-            ", ".join(report.unused) or "none",
-        )
-        if self.init_optimizer:
-            load_slots(optimizer, model, self.start)
-            logging.info("the optimizer's moments too")
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
     """A training run in a directory of its own.
@@ -125,7 +79,10 @@ class Run:
       tokenizer: ``Tokenizer``, or None where it is not known.
       options: ``TrainingOptions``.
       data: ``Data`` to train on.
-      first_weights: ``FirstWeights``.
+      start: ``StartingPoint``; its weights are not read where a checkpoint is
+        continued from.
+      fresh: tuple of str, the layers that start anew.
+      init_optimizer: bool, take the optimizer's moments from ``start`` too.
       task: dict, what ``model_directory.read_task`` will return; None for
         pretraining.
       evaluation: ``Evaluation`` to make on the way, or None.
@@ -136,7 +93,9 @@ class Run:
     tokenizer: Tokenizer | None
     options: TrainingOptions
     data: Data
-    first_weights: FirstWeights
+    start: StartingPoint
+    fresh: tuple[str, ...] = ()
+    init_optimizer: bool = False
     task: dict | None = None
     evaluation: Evaluation | None = None
 
@@ -146,7 +105,8 @@ class Run:
         return {
             **self.options.settings(),
             **self.data.settings,
-            **self.first_weights.settings,
+            "init_checkpoint": self.start.path,
+            "init_optimizer": self.init_optimizer,
             **(self.task or {}),
         }
 
@@ -265,8 +225,27 @@ class Run:
                 self.options.num_train_steps,
             )
         else:
-            self.first_weights.load(loop.model, loop.optimizer)
+            self._load_first_weights(loop)
         return progress
+
+    def _load_first_weights(self, loop):
+        """Loads the weights to start from, and logs what comes from where."""
+        if self.start.source is None:
+            # A new head on a new encoder is seldom what was meant.
+            log = logging.warning if self.fresh else logging.info
+            log("starting from random weights")
+            return
+        report = load_weights(loop.model, self.start, fresh=self.fresh)
+        logging.info(
+            "%d weights loaded from %s; new: %s; not used: %s",
+            len(report.loaded),
+            report.source,
+            ", ".join(report.fresh) or "none",
+            ", ".join(report.unused) or "none",
+        )
+        if self.init_optimizer:
+            load_slots(loop.optimizer, loop.model, self.start)
+            logging.info("the optimizer's moments too")
 
 
 class _Steps:
