@@ -105,7 +105,7 @@ def convert(
             Tensors({name: entries[name] for name in shapes}),
             vocabulary,
             head,
-            opened.classifier_dropout,
+            start.classifier_dropout,
         )
     return ConversionReport(
         source=opened.path,
@@ -123,9 +123,7 @@ def _load_tokenizer(start, config, lower_case):
     if lower_case is not None:
         file = dataclasses.replace(file, lower_case=lower_case)
     tokenizer = file.load()
-    # One with fewer pieces is expressed well in every format.
-    if tokenizer.vocabulary_size > config.vocab_size:
-        raise start.misfit(config, tokenizer)
+    start.check_pieces(config, tokenizer)
     return tokenizer
 
 

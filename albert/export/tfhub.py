@@ -224,7 +224,9 @@ def _check_source(start):
             "encoders are pretrained models: give the directory that it was "
             "fine-tuned from, or use --format=serving"
         )
-    return start.find_model()
+    config, tokenizer = start.find_config(), start.find_tokenizer()
+    start.check_pieces(config, tokenizer)
+    return config, tokenizer
 
 
 def _checked_seq_length(seq_length, config, default):

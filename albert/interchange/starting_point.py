@@ -60,16 +60,12 @@ class StartingPoint:
       path: str, what the user gave, or None where weights are random.
       source: ``Source``, which reads each of the weights when it is asked
         for, or None where they are random.
-      format, config, classifier_dropout: as of ``Source``; None where weights
-        are random.
+      config, classifier_dropout: as of ``Source``; None where weights are
+        random.
     """
 
     path: str | None = None
     source: Source | None = None
-
-    @property
-    def format(self):
-        return self.source and self.source.format
 
     @property
     def config(self):
@@ -163,7 +159,7 @@ class StartingPoint:
         Raises:
           UserError: one of them cannot be found, or they do not fit together.
         """
-        tokenizer = self._find_tokenizer(spm_model_file, do_lower_case)
+        tokenizer = self.find_tokenizer(spm_model_file, do_lower_case)
         config = self.find_config(albert_config_file, model_size, tokenizer)
         if dropout is not None:
             config = dataclasses.replace(
@@ -227,10 +223,19 @@ class StartingPoint:
                 "--albert_config_file",
             )
         if tokenizer and tokenizer.vocabulary_size != config.vocab_size:
-            raise self.misfit(config, tokenizer)
+            raise self._misfit(config, tokenizer)
         return config
 
-    def _find_tokenizer(self, spm_model_file, do_lower_case):
+    def find_tokenizer(self, spm_model_file=None, do_lower_case=None):
+        """Returns the ``Tokenizer`` of a model.
+
+        Args:
+          spm_model_file, do_lower_case: as of ``find_model``.
+
+        Raises:
+          UserError: there is none, it cannot be used, or it is not that of
+            the weights.
+        """
         if not spm_model_file:
             if self.tokenizer is None:
                 raise self._lack(
@@ -264,6 +269,18 @@ class StartingPoint:
             )
         return tokenizer
 
+    def check_pieces(self, config, tokenizer):
+        """Refuses a tokenizer with more pieces than the model has.
+
+        What is only written elsewhere may have fewer: a vocabulary is padded
+        for some devices.
+
+        Raises:
+          UserError: there are more.
+        """
+        if tokenizer.vocabulary_size > config.vocab_size:
+            raise self._misfit(config, tokenizer)
+
     def _find_tokenizer_of_records(self, records, spm_model_file):
         found = self.tokenizer
         if spm_model_file is None:
@@ -292,13 +309,12 @@ class StartingPoint:
 
     def _lack(self, what, file, flag):
         return UserError(
-            f"{self.path or 'a new model'} comes without a {what}: put it "
-            f"beside the weights as {file}, or give it with {flag} to a "
-            "command that has that flag"
+            f"{self.path or 'a new model'} comes without a {what}: give it "
+            f"with {flag}, or, to a command without that flag, beside the "
+            f"weights as {file}"
         )
 
-    def misfit(self, config, tokenizer):
-        """Returns the ``UserError`` of files that are not of one model."""
+    def _misfit(self, config, tokenizer):
         return UserError(
             f"{self.path or 'a new model'}: vocab_size is "
             f"{config.vocab_size}, but {tokenizer.model_file} has "

@@ -609,7 +609,7 @@ def test_a_model_of_a_task(tmp_path):
 
 def test_no_tokenizer(model, tmp_path):
     albert.save_weights(model, tmp_path / "x", format="model_dir")
-    with pytest.raises(albert.UserError, match="no tokenizer"):
+    with pytest.raises(albert.UserError, match="without a tokenizer"):
         tfhub.export(str(tmp_path / "x"), str(tmp_path / "out"))
     assert os.listdir(tmp_path) == ["x"]
 

@@ -255,7 +255,7 @@ def test_several_heads_are_not_guessed(tmp_path):
         },
     )
     with pytest.raises(albert.UserError, match="several heads .*--head"):
-        find_starting_point(tmp_path).head
+        assert find_starting_point(tmp_path).head
 
 
 def test_slots_and_step(tmp_path):
