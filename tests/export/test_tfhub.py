@@ -614,6 +614,18 @@ def test_no_tokenizer(model, tmp_path):
     assert os.listdir(tmp_path) == ["x"]
 
 
+def test_more_pieces_than_the_model_has(tmp_path):
+    albert.save_weights(
+        albert.AlbertEncoder(config_of(vocab_size=1999)),
+        tmp_path / "x",
+        format="model_dir",
+        tokenizer=albert.Tokenizer(SPM),
+    )
+    with pytest.raises(albert.UserError, match="vocab_size is 1999, but"):
+        tfhub.export(str(tmp_path / "x"), str(tmp_path / "out"))
+    assert os.listdir(tmp_path) == ["x"]
+
+
 def test_no_model(tmp_path):
     with pytest.raises(albert.UserError):
         tfhub.export(str(tmp_path / "nothing"), str(tmp_path / "out"))
