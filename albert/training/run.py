@@ -231,9 +231,12 @@ class Run:
     def _load_first_weights(self, loop):
         """Loads the weights to start from, and logs what comes from where."""
         if self.start.source is None:
-            # A new head on a new encoder is seldom what was meant.
-            log = logging.warning if self.fresh else logging.info
-            log("starting from random weights")
+            if self.fresh:  # of a task, whose encoder should know something
+                logging.warning(
+                    "no --init_checkpoint: all weights of this model are random"
+                )
+            else:
+                logging.info("starting from random weights")
             return
         report = load_weights(loop.model, self.start, fresh=self.fresh)
         logging.info(
