@@ -22,7 +22,6 @@ The same command continues after an interruption.
 import dataclasses
 import os
 
-import numpy as np
 from absl import logging
 
 from albert import command_line
@@ -34,10 +33,8 @@ from albert.errors import UserError
 from albert.records import metadata
 from albert.tasks import interface
 from albert.tasks import multiple_choice_features
-from albert.tasks import prediction_files
 from albert.tasks import selection
 from albert.tasks import trained_model
-from albert.tasks.label_types import LABEL_TYPES
 from albert.text.documents import expand_files
 
 # What is done, the splits that are for it, and the flag of their records.
@@ -82,27 +79,10 @@ def main(fv):
     """
     check_flags(fv)
     model_directory.check_writable(fv.output_dir)
-    directories = [fv.output_dir]
-    if fv.num_runs > 1:
-        directories = [
-            os.path.join(fv.output_dir, f"run_{number}")
-            for number in range(1, fv.num_runs + 1)
-        ]
-    task = selection.get_task(
-        fv.task_name,
-        text_column=fv.text_column,
-        text_b_column=fv.text_b_column,
-        label_column=fv.label_column,
-        labels=fv.labels,
-        regression=fv.regression,
-        high_only=fv.high_only,
-        middle_only=fv.middle_only,
-    )
 
     # ---------------------------- models that are there already, and texts
-    models, trained = find_models(fv, task, directories)
-    if not fv.do_train:
-        task = trained_model.with_labels(task, models[0], trained)
+    directories = trained_model.run_directories(fv.output_dir, fv.num_runs)
+    task, models, trained = find_task(fv, directories)
     task, texts = read_texts(fv, task)
 
     # TensorFlow is loaded from here on, so that --help, wrong flags and bad
@@ -114,12 +94,12 @@ def main(fv):
     from albert.interchange.weights import load_weights
     from albert.training import curves
     from albert.training import distribution
-    from albert.training import finetuning
     from albert.training import options as options_lib
-    from albert.training import reporting
+    from albert.training import results
     from albert.training import task_data
     from albert.training import task_evaluation
     from albert.training.loop import TrainingLoop
+    from albert.training.run import Run
 
     # First of all: workers find each other before anything is computed.
     strategy = distribution.get_strategy(**shared_flags.device_options(fv))
@@ -128,21 +108,16 @@ def main(fv):
     )
     writes = distribution.is_chief(strategy)
 
-    # ------------------------------------------------------------ features
-    recipe = task.recipe
+    # ------------------------------------------- configuration and features
+    recipe = options_lib.adjust_recipe(fv, task.recipe)
     start = find_starting_point(
         fv.init_checkpoint if fv.do_train else models[0]
     )
     config, tokenizer = start.find_model(
-        **shared_flags.model_options(fv),
-        dropout=recipe.dropout if fv.dropout_prob is None else fv.dropout_prob,
+        **shared_flags.model_options(fv), dropout=recipe.dropout
     )
     records = task_data.open_records(
-        {
-            purpose: fv[flag].value
-            for _, purpose, flag in MODES
-            if fv[flag].value
-        },
+        {split: fv[flag].value for _, split, flag in MODES if fv[flag].value},
         task,
         config,
         tokenizer,
@@ -160,167 +135,113 @@ def main(fv):
     data = task_data.featurize(
         task, texts, tokenizer, lengths, max_qa_length
     ) | task_data.read_records(task, records, lengths)
-    dev = {split: data[split] for split in data if split.startswith("dev")}
-    test = {split: data[split] for split in data if split.startswith("test")}
-    baseline = task_evaluation.baseline(task, dev)
+    evaluation = task_evaluation.of_dev_splits(task, data, fv.eval_batch_size)
 
-    # --------------------------------------------------------------- model
+    # --------------------------------------------------- how it is trained
+    if fv.do_train:
+        num_examples = data["train"].num_examples
+        options = options_lib.find_finetuning_options(
+            fv, recipe, config, num_examples
+        )
+        settings = {
+            "max_seq_length": max_seq_length,
+            "classifier_dropout": recipe.classifier_dropout,
+        }
+        options_lib.log_defaults(fv, task.name, config, settings, options)
+        options_lib.log_batch(strategy, options, num_examples, max_seq_length)
+        if task.label_type == "choice":
+            settings["max_qa_length"] = max_qa_length
+
+    # ------------------------- each run: train, then evaluate what was best
     objective = heads.make_objective(task.head)
-    classifier_dropout = fv.classifier_dropout
-    if classifier_dropout is None:
-        classifier_dropout = recipe.classifier_dropout
-
-    def make_model(seed):
-        keras.utils.set_random_seed(seed)
+    outcomes = []
+    for number, directory in enumerate(directories):
+        keras.utils.set_random_seed(fv.seed + number)
         with strategy.scope():
-            return heads.make_model(
+            model = heads.make_model(
                 task.head,
                 config,
                 task.num_labels,
-                classifier_dropout=classifier_dropout,
-                dtype="mixed_bfloat16" if fv.dtype == "bfloat16" else "float32",
+                classifier_dropout=recipe.classifier_dropout,
+                dtype=options_lib.DTYPE_POLICIES[fv.dtype],
             )
-
-    # ------------------------------------------------------------ training
-    if fv.do_train:
-        num_examples = data["train"].num_examples
-        options = options_lib.find_options(fv, recipe, config, num_examples)
-        options_lib.log_defaults(
-            fv,
-            task.name,
-            {
-                "max_seq_length": max_seq_length,
-                "dropout_prob": config.hidden_dropout_prob,
-                "classifier_dropout": classifier_dropout,
-                **dataclasses.asdict(options),
-            },
-        )
-        options_lib.log_batch(strategy, options, num_examples, max_seq_length)
-        description = {
-            "task_name": task.name,
-            "kind": heads.HEADS[task.head].task_kind,
-            "labels": list(task.labels),
-            "max_seq_length": max_seq_length,
-            "classifier_dropout": classifier_dropout,
-        }
-        if task.label_type == "choice":
-            description["max_qa_length"] = max_qa_length
-
-    def train(directory, seed):
-        """Returns a ``TrainingLoop`` with the trained model."""
-        return finetuning.finetune(
-            directory,
-            make_model(seed),
-            objective,
-            strategy,
-            dataclasses.replace(options, seed=seed),
-            tokenizer=tokenizer,
-            task=description,
-            data=data["train"],
-            start=start,
-            fresh=("classifier",),
-            evaluate=(lambda loop: evaluate(loop)[0]) if dev else None,
-            best_metric=task.best_metric,
-            evaluated_on=" ".join(each.fingerprint for each in dev.values()),
-        )
-
-    def evaluate(loop):
-        return task_evaluation.evaluate(loop, dev, fv.eval_batch_size)
-
-    # ------------------------- each run: train, then evaluate what was best
-    all_results, all_predictions = [], []
-    for number, directory in enumerate(directories):
         if fv.do_train:
             if fv.num_runs > 1:
                 logging.info("---- run %d of %d", number + 1, fv.num_runs)
-            loop = train(directory, fv.seed + number)
+            run = Run(
+                directory=directory,
+                config=config,
+                tokenizer=tokenizer,
+                options=dataclasses.replace(options, seed=fv.seed + number),
+                data=data["train"],
+                start=start,
+                fresh=("classifier",),
+                task=task.describe() | settings,
+                evaluation=evaluation,
+            )
+            loop, _ = run.train(model, objective, strategy)
         else:
             loop = TrainingLoop(
-                make_model(fv.seed),
-                None,
-                objective,
-                strategy,
-                jit_compile=fv.jit_compile,
+                model, None, objective, strategy, jit_compile=fv.jit_compile
             )
-        source = load_weights(loop.model, models[number]).source
-        if dev:
-            results, predictions = evaluate(loop)
+        weights = load_weights(model, models[number]).source
+        if evaluation:
+            outcomes.append(evaluation.evaluate(loop))
             if writes:
-                model_directory.write_evaluation(
-                    directory, source, results, baseline
-                )
-            all_results.append(results)
-            all_predictions.append(predictions)
+                evaluation.write(directory, weights, outcomes[-1])
         if fv.do_train and writes:
-            curves.draw(os.path.join(directory, "curves.png"), [directory])
+            curves.draw_run(directory)
 
     # ----------------------------------- all runs together, and their best
     distribution.wait_for_workers(strategy)
     best = trained_model.find_best(models, task.best_metric)
-    predictions = {}
-    if test:
-        load_weights(loop.model, models[best])
-        for split, each in test.items():
-            predictions[split], _ = task_evaluation.predict(
-                loop, each, fv.eval_batch_size
-            )
+    predictions = dict(outcomes[best][1]) if evaluation else {}
+    if fv.do_predict:
+        load_weights(model, models[best])
+        predictions |= task_evaluation.predict_test_splits(
+            loop, data, fv.eval_batch_size
+        )
     if not writes:
         command_line.leave()
-    written = []
-    if dev:
-        predictions = {**all_predictions[best], **predictions}
-        medians = {
-            name: float(np.median([results[name] for results in all_results]))
-            for name in all_results[0]
-        }
-        if fv.num_runs > 1:
-            model_directory.write_runs(
-                fv.output_dir,
-                trained_model.read_seed(models[0], fv.seed),
-                all_results,
-                medians,
-                baseline,
-            )
-            scores = ", ".join(
-                f"{results[task.best_metric]:.4f}" for results in all_results
-            )
-            print(f"\n{task.best_metric} of {fv.num_runs} runs: {scores}")
-            print("Medians:")
-        else:
-            print(f"\nEvaluation of {source}:")
-        reporting.print_evaluation(medians, baseline, "constant answer")
-        written.append(
-            os.path.join(fv.output_dir, model_directory.EVALUATION_FILE)
-        )
-        if LABEL_TYPES[task.label_type].has_classes:
-            split = next(iter(dev))
-            written.append(os.path.join(fv.output_dir, "confusion_matrix.png"))
-            prediction_files.write_confusion_matrix(
-                written[-1], task, dev[split].gold, predictions[split]
-            )
-    for split in predictions:
-        written += data[split].write_predictions(
-            fv.output_dir, predictions[split]
-        )
-    if fv.do_train:
-        written.append(os.path.join(directories[best], "curves.png"))
 
     # ------------------------------------------------------------- summary
-    print(f"\nModel: {models[best]}")
-    for path in written:
-        print(f"Written: {path}")
+    written = []
+    if evaluation:
+        written += results.summarize_runs(
+            fv.output_dir,
+            evaluation,
+            outcomes,
+            best,
+            weights,
+            trained_model.read_seed(models[0], fv.seed),
+        )
+    for split, each in predictions.items():
+        written += data[split].write_predictions(fv.output_dir, each)
+    if fv.do_train:
+        written.append(os.path.join(directories[best], "curves.png"))
+    results.print_written(models[best], written)
 
 
-def find_models(fv, task, directories):
-    """Finds the models of the runs: to be trained, or to be used.
+def find_task(fv, directories):
+    """Finds the task, and the models of its runs.
 
     Returns:
-      (models, trained): list of paths, and what is known of models that are
-      only used.
+      (task, models, trained): ``Task``; list of paths, to be trained or to be
+      used; and dict, what is known of models that are only used.
 
     Raises:
       UserError: there are none to be used, or some of another task.
     """
+    task = selection.get_task(
+        fv.task_name,
+        text_column=fv.text_column,
+        text_b_column=fv.text_b_column,
+        label_column=fv.label_column,
+        labels=fv.labels,
+        regression=fv.regression,
+        high_only=fv.high_only,
+        middle_only=fv.middle_only,
+    )
     models = directories
     if not fv.do_train:
         models = [
@@ -330,7 +251,10 @@ def find_models(fv, task, directories):
     descriptions = list(map(trained_model.read_description, models))
     for path, description in zip(models, descriptions, strict=True):
         trained_model.check_task(task, path, description)
-    return models, {} if fv.do_train else descriptions[0]
+    if fv.do_train:
+        return task, models, {}
+    task = trained_model.with_labels(task, models[0], descriptions[0])
+    return task, models, descriptions[0]
 
 
 def read_texts(fv, task):
@@ -343,7 +267,7 @@ def read_texts(fv, task):
       UserError: a file is missing or cannot be used.
     """
     if task.labels is None and fv.train_file:
-        task = task.with_labels(labels_of_records(fv.train_file))
+        task = task.with_labels(metadata.read_labels(fv.train_file))
     texts = {}
     for mode, purpose, records in MODES:
         if not fv[mode].value or fv[records].value:
@@ -357,21 +281,6 @@ def read_texts(fv, task):
             if purpose != "test":
                 interface.gold_labels(task, texts[split])
     return task, texts
-
-
-def labels_of_records(patterns):
-    """Returns the labels that the JSON beside records names.
-
-    Raises:
-      UserError: there is no such file.
-    """
-    for found in metadata.find_metadata(expand_files(patterns)):
-        if found and "labels" in found[1]:
-            return found[1]["labels"]
-    raise UserError(
-        f"--train_file {patterns}: no JSON beside it says what its labels "
-        "are: give them with --labels, in their order"
-    )
 
 
 def check_flags(fv):

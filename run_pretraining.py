@@ -111,125 +111,77 @@ def main(fv):
 
     from albert.interchange import tensor_bundle
     from albert.interchange.starting_point import find_starting_point
-    from albert.interchange.weights import load_slots
     from albert.interchange.weights import load_weights
     from albert.modeling.models import AlbertPretrainer
-    from albert.records.pretraining_batches import pretraining_dataset
-    from albert.records.record_set import RecordSet
-    from albert.training import defaults
+    from albert.records import record_set
     from albert.training import distribution
+    from albert.training import monitoring
     from albert.training import options as options_lib
-    from albert.training import pretraining_inputs
-    from albert.training import reporting
-    from albert.training import training_run
-    from albert.training.fitting import explained_damage
+    from albert.training import results
     from albert.training.loop import TrainingLoop
     from albert.training.losses import PretrainingObjective
-    from albert.training.monitoring import CollapseDetector
-    from albert.training.monitoring import measure_baselines
+    from albert.training.pretraining_data import PretrainingData
+    from albert.training.pretraining_data import PretrainingEvaluation
+    from albert.training.run import Run
 
     # First of all: workers find each other before anything is computed.
     strategy = distribution.get_strategy(**shared_flags.device_options(fv))
     distribution.check_batch_size(
         "eval_batch_size", fv.eval_batch_size, strategy.num_replicas_in_sync
     )
-    writes = distribution.is_chief(strategy)
 
-    # ------------------------------------------------------------- records
-    train_records = RecordSet.open(fv.input_file) if fv.do_train else None
-    eval_records = RecordSet.open(fv.eval_input_file) if do_eval else None
-    record_sets = list(filter(None, (train_records, eval_records)))
-    records = record_sets[0]
-    objective_name = pretraining_inputs.find_objective(record_sets)
+    # --------------------------------- records, configuration and tokenizer
+    train = PretrainingData(fv.input_file) if fv.do_train else None
+    held_out = PretrainingData(fv.eval_input_file) if do_eval else None
+    record_sets = [data.records for data in (train, held_out) if data]
+    sentence_order = record_set.find_objective(record_sets) != "none"
     start = find_starting_point(
         fv.init_checkpoint or (None if fv.do_train else fv.output_dir)
     )
     config, tokenizer = start.find_pretraining_model(
-        records, **shared_flags.model_options(fv)
+        record_sets[0], **shared_flags.model_options(fv)
     )
-    max_seq_length = fv.max_seq_length or records.schema.max_seq_length
-    max_predictions_per_seq = (
-        fv.max_predictions_per_seq or records.schema.max_predictions_per_seq
+    record_set.check_record_sets(
+        record_sets,
+        config,
+        tokenizer,
+        fv.max_seq_length,
+        fv.max_predictions_per_seq,
     )
-    for record_set in record_sets:
-        record_set.check(
-            max_seq_length,
-            max_predictions_per_seq,
-            config.vocab_size,
-            tokenizer and tokenizer.fingerprint,
-        )
-    if max_seq_length > config.max_position_embeddings:
-        raise UserError(
-            f"{records.files[0]} holds sequences of {max_seq_length} "
-            "pieces, the model has max_position_embeddings "
-            f"{config.max_position_embeddings}: use shorter records or "
-            "another configuration"
-        )
 
-    # ------------------------------------------------ how it is trained
-    if fv.do_train:
-        warmup_steps = fv.num_warmup_steps
-        if warmup_steps is None:
-            warmup_steps = defaults.warmup_steps(fv.num_train_steps)
-            logging.info("warm-up over %d steps", warmup_steps)
-        options = options_lib.TrainingOptions.from_flags(
-            fv,
-            learning_rate=pretraining_inputs.find_learning_rate(
-                fv.learning_rate, config, fv.optimizer, fv.train_batch_size
-            ),
-            num_warmup_steps=warmup_steps,
-            bucket_by_length=False,
+    # ------------------------------------- how it is trained and evaluated
+    evaluation = None
+    if do_eval:
+        evaluation = PretrainingEvaluation(
+            held_out, fv.eval_batch_size, fv.max_eval_steps
         )
-        settings = {
-            "max_seq_length": max_seq_length,
-            "max_predictions_per_seq": max_predictions_per_seq,
-            "records": train_records.count(),
-            "records_fingerprint": train_records.fingerprint,
-            "input_file": fv.input_file,
-            "init_checkpoint": fv.init_checkpoint,
-            "init_optimizer": fv.init_optimizer,
-        }
+    if fv.do_train:
+        options = options_lib.find_pretraining_options(fv, config)
         options_lib.log_batch(
-            strategy, options, train_records.count(), max_seq_length
+            strategy,
+            options,
+            train.num_examples,
+            train.records.schema.max_seq_length,
+        )
+        run = Run(
+            directory=fv.output_dir,
+            config=config,
+            tokenizer=tokenizer,
+            options=options,
+            data=train,
+            start=start,
+            init_optimizer=fv.init_optimizer,
+            evaluation=evaluation,
         )
         # Before the data is read: it may take a while.
-        model_directory.check_run(
-            fv.output_dir, config, {**options.settings(), **settings}
-        )
+        run.check()
 
     # ------------------------------------- what word frequencies alone reach
-    def dataset(record_set, training, start_record=0):
-        return pretraining_dataset(
-            record_set,
-            fv.train_batch_size if training else fv.eval_batch_size,
-            training=training,
-            seed=fv.seed,
-            start_record=start_record,
-        )
-
-    def locate_damage():
-        found = (record_set.locate_damage() for record_set in record_sets)
-        return next(filter(None, found), None)
-
-    eval_dataset = do_eval and dataset(eval_records, False).take(
-        fv.max_eval_steps
+    train_baseline, baseline = monitoring.measure_baselines(
+        train and train.first_batches(fv.eval_batch_size, 200),
+        evaluation and evaluation.first_batches(),
+        config.vocab_size,
     )
-    covered = fv.max_eval_steps * fv.eval_batch_size
-    if do_eval and eval_records.count() > covered:
-        logging.warning(
-            "evaluating on the first %d of %d records: raise --max_eval_steps "
-            "for more of them",
-            covered,
-            eval_records.count(),
-        )
-    with explained_damage(locate_damage):
-        train_baseline, baseline = measure_baselines(
-            dataset(train_records, False).take(200).as_numpy_iterator()
-            if fv.do_train
-            else None,
-            eval_dataset.as_numpy_iterator() if do_eval else None,
-            config.vocab_size,
-        )
     logging.info(
         "predicting by word frequency: masked_lm_loss %.4f, "
         "masked_lm_accuracy %.4f",
@@ -241,87 +193,46 @@ def main(fv):
     keras.utils.set_random_seed(fv.seed)
     with strategy.scope():
         model = AlbertPretrainer(
-            config,
-            dtype="mixed_bfloat16" if fv.dtype == "bfloat16" else "float32",
+            config, dtype=options_lib.DTYPE_POLICIES[fv.dtype]
         )
-    objective = PretrainingObjective(sentence_order=objective_name != "none")
+    objective = PretrainingObjective(sentence_order)
 
-    # ---------------------------------------------------- evaluation alone
-    if not fv.do_train:
-        source = load_weights(model, start).source
+    # ------------------------- train, evaluate and save; or evaluate alone
+    metrics = None
+    if fv.do_train:
+        logging.info("%s parameters", f"{model.count_params():,}")
+        loop, metrics = run.train(
+            model,
+            objective,
+            strategy,
+            watch=monitoring.CollapseDetector(
+                train_baseline.loss,
+                patience=max(500, fv.num_train_steps // 10),
+            ),
+        )
+        weights = tensor_bundle.step_prefix(fv.output_dir, fv.num_train_steps)
+    else:
+        weights = load_weights(model, start).source
         loop = TrainingLoop(
             model, None, objective, strategy, jit_compile=fv.jit_compile
         )
-        metrics = loop.evaluate(loop.distribute(eval_dataset))
-        if writes:
-            model_directory.write_evaluation(
-                fv.output_dir, source, metrics, baseline.metrics()
-            )
-            print(f"\nWeights: {source}")
-            reporting.print_evaluation(
-                metrics, baseline.metrics(), "word frequency"
-            )
-        return
-
-    # ---------------------------------------------- train, evaluate and save
-    def evaluate(loop):
-        return loop.evaluate(loop.distribute(eval_dataset))
-
-    def load_initial(optimizer):
-        if start.source is None:
-            logging.info("starting from random weights")
-            return
-        report = load_weights(model, start)
-        logging.info(
-            "%d weights loaded from %s", len(report.loaded), report.source
-        )
-        if fv.init_optimizer:
-            load_slots(optimizer, model, start)
-            logging.info("the optimizer's moments too")
-
-    logging.info("%s parameters", f"{model.count_params():,}")
-    detector = CollapseDetector(
-        train_baseline.loss,
-        patience=max(500, fv.num_train_steps // 10),
-    )
-    loop, metrics = training_run.train(
-        fv.output_dir,
-        model,
-        objective,
-        strategy,
-        options,
-        settings=settings,
-        tokenizer=tokenizer,
-        make_dataset=lambda start: dataset(train_records, True, start),
-        load_initial=load_initial,
-        evaluate=evaluate if do_eval else None,
-        best_metric="masked_lm_accuracy",
-        evaluated_on=f"{covered} records of {eval_records.fingerprint}"
-        if do_eval
-        else "",
-        watch=lambda step, history: detector.update(
-            step, history["masked_lm_loss"]
-        ),
-        explain_data_error=locate_damage,
-    )
-    if metrics is None and do_eval:  # all steps were made before
-        metrics = evaluate(loop)
-    if not writes:
+    if metrics is None and do_eval:
+        metrics = evaluation.metrics(loop)
+    if not distribution.is_chief(strategy):
         command_line.leave()
 
     # ------------------------------------------------------------- summary
-    print(f"\nModel directory: {fv.output_dir}")
-    if metrics is not None:
+    if fv.do_train:
+        print(f"\nModel directory: {fv.output_dir}")
+    else:
+        print(f"\nWeights: {weights}")
+    if do_eval:
         model_directory.write_evaluation(
-            fv.output_dir,
-            tensor_bundle.step_prefix(fv.output_dir, fv.num_train_steps),
-            metrics,
-            baseline.metrics(),
+            fv.output_dir, weights, metrics, baseline.metrics()
         )
-        reporting.print_evaluation(
-            metrics, baseline.metrics(), "word frequency"
-        )
-    reporting.print_next_commands(fv.output_dir)
+        results.print_evaluation(metrics, baseline.metrics(), "word frequency")
+    if fv.do_train:
+        results.print_next_commands(fv.output_dir)
 
 
 def check_flags(fv):

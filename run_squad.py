@@ -24,7 +24,6 @@ The same command continues after an interruption.
 
 import dataclasses
 import math
-import os
 
 from albert import command_line
 from albert import flags as shared_flags
@@ -163,32 +162,8 @@ def main(fv):
     model_directory.check_writable(fv.output_dir)
 
     # ----------------------------------------------------------- questions
-    place = fv.init_checkpoint
-    trained = {}
-    if not fv.do_train:
-        place = trained_model.find(fv.output_dir, fv.init_checkpoint)
-        trained = read_trained(place)
-    with_negative = trained.get("version_2_with_negative", False)
-    if fv.do_train:
-        training_questions = read_questions(fv, fv.train_file)
-        with_negative = training_questions.has_impossible
-        if not training_questions.labelled:
-            raise UserError(
-                f"{fv.train_file}: there are no answers to train on: give "
-                "questions with answers, or only predict"
-            )
-    if fv.predict_file:
-        questions = read_questions(fv, fv.predict_file)
-        if fv.do_eval and not questions.labelled:
-            raise UserError(
-                f"{fv.predict_file}: there are no answers to compare with: "
-                "give --do_predict without --do_eval"
-            )
-        if not questions.labelled and fv.version_2_with_negative is None:
-            questions = dataclasses.replace(
-                questions,
-                has_impossible=questions.has_impossible or with_negative,
-            )
+    place, trained = find_trained(fv)
+    questions, with_negative = read_questions(fv, trained)
 
     # TensorFlow is loaded from here on, so that --help, wrong flags and bad
     # files answer at once.
@@ -200,11 +175,11 @@ def main(fv):
     from albert.training import answer_heads
     from albert.training import curves
     from albert.training import distribution
-    from albert.training import finetuning
     from albert.training import options as options_lib
-    from albert.training import reporting
+    from albert.training import results
+    from albert.training import span_data
     from albert.training.loop import TrainingLoop
-    from albert.training.span_data import SpanData
+    from albert.training.run import Run
 
     # First of all: workers find each other before anything is computed.
     strategy = distribution.get_strategy(**shared_flags.device_options(fv))
@@ -213,15 +188,10 @@ def main(fv):
     )
 
     # ------------------------------------------- model, head and settings
-    recipe = RECIPES[with_negative]
-    if fv.warmup_proportion is not None:
-        recipe = dataclasses.replace(
-            recipe, warmup_proportion=fv.warmup_proportion
-        )
+    recipe = options_lib.adjust_recipe(fv, RECIPES[with_negative])
     start = find_starting_point(place)
     config, tokenizer = start.find_model(
-        **shared_flags.model_options(fv),
-        dropout=recipe.dropout if fv.dropout_prob is None else fv.dropout_prob,
+        **shared_flags.model_options(fv), dropout=recipe.dropout
     )
     if fv.do_train:
         (head,) = heads.find(
@@ -237,45 +207,29 @@ def main(fv):
             trained.get("max_seq_length", recipe.max_seq_length),
             config,
         ),
-        "classifier_dropout": fv.classifier_dropout
-        if fv.classifier_dropout is not None
-        else recipe.classifier_dropout,
-    } | {
-        name: trained.get(name, usual)
-        if fv[name].value is None
-        else fv[name].value
-        for name, usual in USUAL.items()
+        "classifier_dropout": recipe.classifier_dropout,
     }
+    for name, usual in USUAL.items():
+        given = fv[name].value
+        settings[name] = trained.get(name, usual) if given is None else given
 
-    # ------------------------------------------------------------- windows
-    lengths = options_lib.find_lengths(fv, settings["max_seq_length"])
-    # A beam is as wide in every batch.
-    beam = max(settings["start_n_top"], settings["end_n_top"])
-    if beam > lengths[-1]:
-        raise UserError(
-            f"a beam of {beam} is wider than the {lengths[-1]} pieces of a "
-            "window: give a smaller --start_n_top and --end_n_top"
-        )
-    lengths = [length for length in lengths if length >= beam]
-    limits = {
-        name: settings[name] for name in ("doc_stride", "max_query_length")
-    }
-    data = {}
-    if fv.do_train:
-        data["train"] = SpanData(
-            training_questions,
-            tokenizer,
-            lengths,
-            is_training=True,
-            keep_windows_without_answer=fv.keep_windows_without_answer,
-            **limits,
-        )
+    # ------------------------------------------------- windows and answers
+    lengths = span_data.find_lengths(fv, settings)
+    data = span_data.featurize(
+        questions,
+        tokenizer,
+        lengths,
+        settings,
+        fv.keep_windows_without_answer,
+    )
+    threshold = fv.null_score_diff_threshold
+    evaluation = None
     if fv.predict_file:
-        data["predict"] = SpanData(
-            questions, tokenizer, lengths, is_training=False, **limits
+        evaluation = span_data.SpanEvaluation(
+            data["predict"], settings, fv.eval_batch_size, threshold
         )
 
-    # ------------------------------------------------------------ training
+    # --------------------------------------------------- model and training
     objective = heads.make_objective(head)
     keras.utils.set_random_seed(fv.seed)
     with strategy.scope():
@@ -285,137 +239,88 @@ def main(fv):
             start_n_top=settings["start_n_top"],
             end_n_top=settings["end_n_top"],
             classifier_dropout=settings["classifier_dropout"],
-            dtype="mixed_bfloat16" if fv.dtype == "bfloat16" else "float32",
+            dtype=options_lib.DTYPE_POLICIES[fv.dtype],
         )
-
-    def answer(loop):
-        return data["predict"].predict(
-            loop,
-            fv.eval_batch_size,
-            settings["n_best_size"],
-            settings["max_answer_length"],
-        )
-
-    def evaluate(decoded, threshold=fv.null_score_diff_threshold):
-        return answer_metrics.evaluate(
-            questions, decoded, threshold, settings["language"]
-        )
-
     if fv.do_train:
         num_windows = data["train"].num_examples
-        options = options_lib.find_options(fv, recipe, config, num_windows)
-        options_lib.log_defaults(
-            fv,
-            f"SQuAD {'2.0' if with_negative else '1.1'}",
-            dataclasses.asdict(options) | settings,
+        options = options_lib.find_finetuning_options(
+            fv, recipe, config, num_windows
         )
+        name = f"SQuAD {'2.0' if with_negative else '1.1'}"
+        options_lib.log_defaults(fv, name, config, settings, options)
         options_lib.log_batch(
             strategy, options, num_windows, settings["max_seq_length"]
         )
-        finetuning.finetune(
-            fv.output_dir,
-            model,
-            objective,
-            strategy,
-            options,
+        run = Run(
+            directory=fv.output_dir,
+            config=config,
             tokenizer=tokenizer,
+            options=options,
+            data=data["train"],
+            start=start,
+            fresh=answer_heads.fresh_components(start, head),
             task={
                 "task_name": "squad",
                 "kind": heads.HEADS[head].task_kind,
                 **settings,
             },
-            data=data["train"],
-            start=start,
-            fresh=answer_heads.fresh_components(start, head),
-            evaluate=(
-                lambda loop: answer_metrics.main_scores(evaluate(answer(loop)))
-            )
-            if fv.do_eval
-            else None,
-            best_metric="f1",
-            evaluated_on=f"{data['predict'].fingerprint}" if fv.do_eval else "",
+            evaluation=evaluation if fv.do_eval else None,
         )
+        loop, _ = run.train(model, objective, strategy)
         start = find_starting_point(fv.output_dir)  # what was best
-    weights = load_weights(model, start).source
-
-    # -------------------------------------------------- answers and scores
-    if fv.predict_file:
+    else:
         loop = TrainingLoop(
             model, None, objective, strategy, jit_compile=fv.jit_compile
         )
-        decoded = answer(loop)
+    weights = load_weights(model, start).source
+    decoded = evaluation and evaluation.answer(loop)
     if not distribution.is_chief(strategy):
         command_line.leave()
+
+    # -------------------------------------------------- answers and scores
     written = [
         output.write_report(fv.output_dir, name, each.report())
         for name, each in data.items()
     ]
-    print()
     if fv.predict_file:
-        predictions = decoded.predictions(fv.null_score_diff_threshold)
-        written += output.write_predictions(fv.output_dir, decoded, predictions)
-        written.append(
-            output.write_examples(
-                fv.output_dir, questions, decoded, predictions
-            )
+        predictions = decoded.predictions(threshold)
+        written += output.write_answers(
+            fv.output_dir, questions["predict"], decoded, predictions
         )
     if fv.do_eval:
-        results, baseline = evaluate(decoded), {}
-        if questions.has_impossible:
-            baseline = answer_metrics.main_scores(
-                evaluate(decoded, threshold=-math.inf)
-            )
+        scores = evaluation.scores(decoded)
+        baseline = evaluation.baseline(decoded)
         written.append(
-            output.write_evaluation(fv.output_dir, weights, results, baseline)
-        )
-        reporting.print_evaluation(
-            answer_metrics.main_scores(results),
-            baseline,
-            "no answers" if baseline else "",
+            output.write_evaluation(fv.output_dir, weights, scores, baseline)
         )
     if fv.do_train:
-        picture = os.path.join(fv.output_dir, "curves.png")
-        curves.draw(picture, [fv.output_dir])
-        written.append(picture)
+        written.append(curves.draw_run(fv.output_dir))
 
     # ------------------------------------------------------------- summary
+    print()
+    if fv.do_eval:
+        results.print_answer_scores(scores, baseline)
     for name, each in data.items():
         print(f"{name}: {each.summary()}")
     if fv.predict_file:
-        print(
-            what_is_unanswered(
-                fv, answer_heads.NULL_SCORES[head], questions, predictions
-            )
-        )
-    if fv.do_eval and questions.has_impossible:
-        print(
-            "Tuned on these very questions, so too good to be expected of "
-            f"others: exact {results['best_exact']:.2f} with "
-            f"--null_score_diff_threshold={results['best_exact_thresh']:.6g}, "
-            f"f1 {results['best_f1']:.2f} with {results['best_f1_thresh']:.6g}"
-        )
-    print(f"\nModel: {weights}")
-    for path in written:
-        print(f"Written: {path}")
+        null_score = answer_heads.NULL_SCORES[head]
+        print(evaluation.unanswered(predictions, null_score))
+    results.print_written(weights, written)
 
 
-def read_questions(fv, patterns):
-    """Returns the ``SquadData`` of a flag."""
-    return squad_files.read_files(
-        expand_files(patterns),
-        has_impossible=fv.version_2_with_negative,
-        stop_at_mismatch=fv.stop_at_mismatch,
-    )
+def find_trained(fv):
+    """Finds where the weights come from, and what they were trained with.
 
-
-def read_trained(place):
-    """Returns what the model that is only used was trained with.
-
-    Weights of others do not say it.
+    Returns:
+      (place, trained): str, or None for random weights; and dict, empty where
+      the weights are trained here or do not say it.
 
     Raises:
-      UserError: the model is of another task.
+      UserError: there is no model to use, or one of another task.
     """
+    if fv.do_train:
+        return fv.init_checkpoint, {}
+    place = trained_model.find(fv.output_dir, fv.init_checkpoint)
     trained = trained_model.read_description(place)
     if trained and not heads.find(
         task_kind=trained.get("kind"), label_type="span"
@@ -425,20 +330,56 @@ def read_trained(place):
             f"({trained.get('kind')}), which finds no answers: use another "
             "directory, or train with --do_train"
         )
-    return trained
+    return place, trained
 
 
-def what_is_unanswered(fv, null_score, questions, predictions):
-    """Returns a sentence on the questions that get no answer."""
-    number = sum(not text for text in predictions.values())
-    if questions.has_impossible:
-        return (
-            f"Rules of SQuAD 2.0: {number} of {len(predictions)} questions get "
-            f"no answer, those with a null score ({null_score}) above "
-            f"--null_score_diff_threshold={fv.null_score_diff_threshold:g}"
+def read_questions(fv, trained):
+    """Reads the questions to train on and to answer.
+
+    Args:
+      fv: values of the flags.
+      trained: dict, what the model was trained with.
+
+    Returns:
+      (questions, with_negative): dict from "train" and "predict" to
+      ``SquadData``, and whether the model learns, or has learnt, that a
+      question may have no answer.
+
+    Raises:
+      UserError: a file cannot be read, or lacks the answers that are needed.
+    """
+    questions = {
+        name: squad_files.read_files(
+            expand_files(patterns),
+            has_impossible=fv.version_2_with_negative,
+            stop_at_mismatch=fv.stop_at_mismatch,
         )
-    rule = "Rules of SQuAD 1.1: every question gets an answer"
-    return rule + (f", but {number} have no text for it" if number else "")
+        for name, patterns in (
+            ("train", fv.train_file),
+            ("predict", fv.predict_file),
+        )
+        if patterns
+    }
+    with_negative = trained.get("version_2_with_negative", False)
+    if fv.do_train:
+        with_negative = questions["train"].has_impossible
+        if not questions["train"].labelled:
+            raise UserError(
+                f"{fv.train_file}: there are no answers to train on: give "
+                "questions with answers, or only predict"
+            )
+    if fv.predict_file and not questions["predict"].labelled:
+        if fv.do_eval:
+            raise UserError(
+                f"{fv.predict_file}: there are no answers to compare with: "
+                "give --do_predict without --do_eval"
+            )
+        if fv.version_2_with_negative is None and with_negative:
+            # Nothing in them says so, as their answers would.
+            questions["predict"] = dataclasses.replace(
+                questions["predict"], has_impossible=True
+            )
+    return questions, with_negative
 
 
 def check_flags(fv):

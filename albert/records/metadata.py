@@ -10,6 +10,9 @@ without it and only knows less.
 import json
 import os
 
+from albert.errors import UserError
+from albert.text.documents import expand_files
+
 SCHEMA_VERSION = 1
 _ENTRY_KEYS = {"name", "records", "bytes"}
 
@@ -75,3 +78,21 @@ def find_metadata(files):
             for entry in value["files"]:
                 found[os.path.join(directory, entry["name"])] = (path, value)
     return [found.get(file) for file in files]
+
+
+def read_labels(patterns):
+    """Returns the labels that the JSON beside records for training names.
+
+    Args:
+      patterns: str, comma-separated paths or globs.
+
+    Raises:
+      UserError: there is no such file.
+    """
+    for found in find_metadata(expand_files(patterns)):
+        if found and "labels" in found[1]:
+            return found[1]["labels"]
+    raise UserError(
+        f"--train_file {patterns}: no JSON beside it says what its labels "
+        "are: give them with --labels, in their order"
+    )

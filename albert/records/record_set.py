@@ -95,3 +95,62 @@ class RecordSet(RecordFiles):
             len(features["input_ids"].int64_list.value),
             len(features["masked_lm_positions"].int64_list.value),
         )
+
+
+def find_objective(record_sets):
+    """Returns "sop", "nsp" or "none", what all of the records were made for.
+
+    Args:
+      record_sets: list of ``RecordSet``; the original's records are "sop".
+
+    Raises:
+      UserError: they were made for different objectives.
+    """
+    found = {}
+    for records in record_sets:
+        found |= records.objectives
+    if len(found) > 1:
+        (one, file), (other, other_file) = list(found.items())[:2]
+        raise UserError(
+            f"{file} was made with --objective={one}, {other_file} with "
+            f"--objective={other}: make both with the same one"
+        )
+    return next(iter(found))
+
+
+def check_record_sets(
+    record_sets,
+    config,
+    tokenizer,
+    max_seq_length=None,
+    max_predictions_per_seq=None,
+):
+    """Refuses records that do not fit the model, or one another.
+
+    Args:
+      record_sets: list of ``RecordSet``.
+      config: ``AlbertConfig``.
+      tokenizer: ``Tokenizer``, or None where it is not known.
+      max_seq_length, max_predictions_per_seq: int, lengths of the records;
+        None for those of the first.
+
+    Raises:
+      UserError: as ``RecordSet.check``, and sequences that are longer than
+        the model has positions for.
+    """
+    first = record_sets[0]
+    max_seq_length = max_seq_length or first.schema.max_seq_length
+    for record_set in record_sets:
+        record_set.check(
+            max_seq_length,
+            max_predictions_per_seq or first.schema.max_predictions_per_seq,
+            config.vocab_size,
+            tokenizer and tokenizer.fingerprint,
+        )
+    if max_seq_length > config.max_position_embeddings:
+        raise UserError(
+            f"{first.files[0]} holds sequences of {max_seq_length} pieces, "
+            "the model has max_position_embeddings "
+            f"{config.max_position_embeddings}: use shorter records or "
+            "another configuration"
+        )

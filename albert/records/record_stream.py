@@ -4,6 +4,8 @@
 Letters: B records in a batch.
 """
 
+import contextlib
+
 import tensorflow as tf
 
 from albert.errors import UserError
@@ -11,6 +13,28 @@ from albert.records.batch_plan import BATCHES_IN_WINDOW
 from albert.records.batch_plan import WINDOWS_IN_EPOCH
 
 _READ_BUFFER_BYTES = 1 << 20
+
+
+@contextlib.contextmanager
+def explained_damage(locate_damage):
+    """Turns TensorFlow's error about damaged records into a ``UserError``.
+
+    Args:
+      locate_damage: function without arguments to a line that names the
+        damaged file and record, or None where none is damaged.
+
+    Raises:
+      UserError: with that line and the remedy.
+    """
+    try:
+        yield
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+        damage = locate_damage()
+        if not damage:
+            raise
+        raise UserError(
+            f"{damage}: copy the file again or make the records again"
+        ) from error
 
 
 def training_stream(

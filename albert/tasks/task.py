@@ -91,6 +91,14 @@ class Task:
         """Sequences of an example: the options of multiple choice, else 1."""
         return len(self.labels) if self.label_type == "choice" else 1
 
+    def describe(self):
+        """Returns what a model directory remembers of the task: dict."""
+        return {
+            "task_name": self.name,
+            "kind": HEADS[self.head].task_kind,
+            "labels": list(self.labels),
+        }
+
     def splits(self, purpose):
         """Returns the names of the splits of a purpose, the main one first.
 

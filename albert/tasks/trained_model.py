@@ -8,6 +8,21 @@ from albert.errors import UserError
 from albert.heads import HEADS
 
 
+def run_directories(output_dir, num_runs):
+    """Returns the directory of each run: list of str.
+
+    Args:
+      output_dir: str, the directory itself of a single run.
+      num_runs: int.
+    """
+    if num_runs == 1:
+        return [output_dir]
+    return [
+        os.path.join(output_dir, f"run_{number}")
+        for number in range(1, num_runs + 1)
+    ]
+
+
 def find(output_dir, init_checkpoint):
     """Finds the model that is used without training.
 

@@ -101,6 +101,13 @@ def draw(path, directories):
     figure.savefig(path, dpi=110)
 
 
+def draw_run(directory):
+    """Draws the curves of one run in its directory; returns the picture."""
+    path = os.path.join(directory, "curves.png")
+    draw(path, [directory])
+    return path
+
+
 def _read_phase(directory):
     train, held_out = (
         read_scalars(os.path.join(directory, "tensorboard", part))

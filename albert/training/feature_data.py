@@ -43,6 +43,11 @@ class FeatureData:
             )
         )
 
+    @property
+    def settings(self):
+        """dict, what a continued run must find again."""
+        return training_settings(self)
+
     def training_batches(
         self, batch_size, *, seed, num_steps, start_example, bucket_by_length
     ):
@@ -66,6 +71,17 @@ class FeatureData:
 
     def locate_damage(self):
         """Returns None: what is in memory was checked."""
+
+
+def training_settings(data):
+    """Returns what a continued run must find again: dict.
+
+    Args:
+      data: with ``num_examples`` and ``fingerprint``.
+    """
+    return {
+        "training_data": f"{data.num_examples} examples, {data.fingerprint}"
+    }
 
 
 def checksum(*parts):

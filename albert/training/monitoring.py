@@ -120,6 +120,7 @@ class CollapseDetector:
       patience: int, steps in a row at the baseline before it is reported.
     """
 
+    METRIC = "masked_lm_loss"
     # Relative distance below the baseline that counts as having left it.
     MARGIN = 0.03
 
@@ -130,13 +131,18 @@ class CollapseDetector:
         self.learnt = False
         self.steps_at_baseline = 0
 
-    def update(self, step, losses):
+    def update(self, step, history):
         """Takes the masked-LM losses of the steps that end at ``step``.
+
+        Args:
+          step: int, updates made.
+          history: dict of metric name to array [steps].
 
         Returns:
           str, what to tell the user, or None. Told again after each
           ``patience`` further steps.
         """
+        losses = history[self.METRIC]
         loss = float(np.mean(losses))
         if loss < self.threshold:
             self.learnt = True

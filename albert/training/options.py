@@ -25,6 +25,10 @@ _FREE = (
 )
 
 
+# Keras's policies of the values of --dtype.
+DTYPE_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
     """How a model is trained; the fields are the flags of those names."""
@@ -83,7 +87,62 @@ class TrainingOptions:
         return optimizer
 
 
-def find_options(fv, recipe, config, num_examples):
+def find_pretraining_options(fv, config):
+    """Returns ``TrainingOptions``: flags, and what is known to work.
+
+    Args:
+      fv: values of the flags of ``define_training_flags``.
+      config: ``AlbertConfig``.
+
+    Raises:
+      UserError: a learning rate that is not positive and finite.
+    """
+    warmup_steps = fv.num_warmup_steps
+    if warmup_steps is None:
+        warmup_steps = defaults.warmup_steps(fv.num_train_steps)
+        logging.info("warm-up over %d steps", warmup_steps)
+    size = (config, fv.optimizer, fv.train_batch_size)
+    learning_rate = fv.learning_rate
+    if learning_rate is None:
+        learning_rate = defaults.pretraining_learning_rate(*size)
+        logging.info(
+            "learning rate %.3g: derived for %s, width %d, batch size %d",
+            learning_rate,
+            fv.optimizer,
+            config.hidden_size,
+            fv.train_batch_size,
+        )
+    _check_learning_rate(learning_rate, "one is derived")
+    warning = defaults.learning_rate_warning(*size, learning_rate)
+    if warning:
+        logging.warning("%s", warning)
+    return TrainingOptions.from_flags(
+        fv,
+        learning_rate=learning_rate,
+        num_warmup_steps=warmup_steps,
+        bucket_by_length=False,
+    )
+
+
+def adjust_recipe(fv, recipe):
+    """Returns a ``Recipe`` with what flags say of dropout and warm-up.
+
+    Args:
+      fv: values of the flags of ``define_finetuning_flags``.
+      recipe: ``albert.tasks.task.Recipe`` of the task.
+    """
+    given = {
+        "dropout": fv.dropout_prob,
+        "classifier_dropout": fv.classifier_dropout,
+    }
+    if "warmup_proportion" in fv:
+        given["warmup_proportion"] = fv.warmup_proportion
+    return dataclasses.replace(
+        recipe, **{name: v for name, v in given.items() if v is not None}
+    )
+
+
+def find_finetuning_options(fv, recipe, config, num_examples):
     """Returns ``TrainingOptions``: flags, and the task's recipe for the rest.
 
     Args:
@@ -117,11 +176,7 @@ def find_options(fv, recipe, config, num_examples):
         learning_rate = defaults.finetuning_learning_rate(
             config, recipe.learning_rate
         )
-    if not 0.0 < learning_rate < math.inf:
-        raise UserError(
-            f"--learning_rate is {learning_rate}: it must be positive and "
-            "finite; without the flag the task has one"
-        )
+    _check_learning_rate(learning_rate, "the task has one")
     return TrainingOptions.from_flags(
         fv,
         learning_rate=learning_rate,
@@ -130,6 +185,14 @@ def find_options(fv, recipe, config, num_examples):
         num_warmup_steps=warmup_steps,
         save_checkpoints_steps=fv.save_checkpoints_steps or max(1, steps // 10),
     )
+
+
+def _check_learning_rate(learning_rate, without_flag):
+    if not 0.0 < learning_rate < math.inf:
+        raise UserError(
+            f"--learning_rate is {learning_rate}: it must be positive and "
+            f"finite; without the flag {without_flag}"
+        )
 
 
 def find_max_seq_length(given, usual, config, of_records=()):
@@ -175,14 +238,21 @@ def find_lengths(fv, max_seq_length):
     return batch_plan.padded_lengths(max_seq_length, shapes)
 
 
-def log_defaults(fv, task_name, values):
+def log_defaults(fv, task_name, config, settings, options):
     """Logs the settings that no flag gives, as flags.
 
     Args:
       fv: values of flags.
       task_name: str.
-      values: dict from flag to the value that is used.
+      config: ``AlbertConfig``, for its dropout.
+      settings: dict from flag to the value that is used.
+      options: ``TrainingOptions``.
     """
+    values = {
+        "dropout_prob": config.hidden_dropout_prob,
+        **settings,
+        **dataclasses.asdict(options),
+    }
     derived = [
         f"--{name}={value:g}"
         if isinstance(value, float)

@@ -4,7 +4,6 @@
 import contextlib
 import os
 import re
-import shlex
 import sys
 import time
 
@@ -160,29 +159,4 @@ def format_metrics(metrics):
         if name == "learning_rate"
         else f"{name} {value:.4f}"
         for name, value in metrics.items()
-    )
-
-
-def print_evaluation(metrics, baseline, baseline_name):
-    """Prints metrics, each beside what is reached without a model.
-
-    Args:
-      metrics: dict of metric name to float.
-      baseline: dict of float, some of the same metrics.
-      baseline_name: str, what the baseline knows.
-    """
-    print(f"{'evaluation':28}{'model':>10}{baseline_name:>18}")
-    for name, value in metrics.items():
-        alone = f"{baseline[name]:18.4f}" if name in baseline else ""
-        print(f"{name:28}{value:10.4f}{alone}")
-
-
-def print_next_commands(directory):
-    """Prints what can be done with a model directory."""
-    print(
-        "Next:\n"
-        f"  albert fill-mask {shlex.quote(directory)} "
-        '"The [MASK] of the house was open."\n'
-        "  tensorboard --logdir="
-        f"{shlex.quote(os.path.join(directory, 'tensorboard'))}"
     )

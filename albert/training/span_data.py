@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Questions about texts as run_squad.py uses them: batches in, answers out."""
 
+import math
+
 import numpy as np
 from absl import logging
 
 from albert.errors import UserError
+from albert.tasks.squad import answer_metrics
 from albert.tasks.squad import decoding
 from albert.tasks.squad import windows
+from albert.training import options
 from albert.training.feature_data import FeatureData
 
 _LISTED = 5  # Questions that a warning names; the report has them all.
@@ -129,3 +133,127 @@ class SpanData(FeatureData):
                     ", ".join(which[:_LISTED]),
                     more,
                 )
+
+
+def featurize(
+    questions, tokenizer, lengths, settings, keep_windows_without_answer
+):
+    """Makes the windows of several sets of questions.
+
+    Args:
+      questions: dict from "train", which is to be trained on, or any other
+        name to ``SquadData``.
+      tokenizer: ``Tokenizer``.
+      lengths: the lengths that batches may have, see ``batch_plan``.
+      settings: dict with doc_stride and max_query_length.
+      keep_windows_without_answer: bool, see ``build_features``.
+
+    Returns:
+      dict from name to ``SpanData``.
+    """
+    return {
+        name: SpanData(
+            data,
+            tokenizer,
+            lengths,
+            is_training=name == "train",
+            doc_stride=settings["doc_stride"],
+            max_query_length=settings["max_query_length"],
+            keep_windows_without_answer=keep_windows_without_answer,
+        )
+        for name, data in questions.items()
+    }
+
+
+def find_lengths(fv, settings):
+    """Returns the lengths that batches may have, see ``padded_lengths``.
+
+    Args:
+      fv: values of flags.
+      settings: dict with max_seq_length, and the width of the beam in
+        start_n_top and end_n_top.
+
+    Raises:
+      UserError: the beam is wider than a window.
+    """
+    lengths = options.find_lengths(fv, settings["max_seq_length"])
+    # A beam is as wide in every batch.
+    beam = max(settings["start_n_top"], settings["end_n_top"])
+    if beam > lengths[-1]:
+        raise UserError(
+            f"a beam of {beam} is wider than the {lengths[-1]} pieces of a "
+            "window: give a smaller --start_n_top and --end_n_top"
+        )
+    return [length for length in lengths if length >= beam]
+
+
+class SpanEvaluation:
+    """The answers of a model to questions, and how good they are.
+
+    Args:
+      data: ``SpanData`` to predict.
+      settings: dict with n_best_size, max_answer_length and language.
+      batch_size: int, windows in a batch over all devices.
+      threshold: float, the null score above which a question gets no answer.
+    """
+
+    best_metric = "f1"
+
+    def __init__(self, data, settings, batch_size, threshold):
+        self.data = data
+        self.settings = settings
+        self.batch_size = batch_size
+        self.threshold = threshold
+
+    @property
+    def evaluated_on(self):
+        """str, tells the windows from others."""
+        return self.data.fingerprint
+
+    def answer(self, loop):
+        """Returns ``Decoded`` of the model of a ``TrainingLoop``."""
+        return self.data.predict(
+            loop,
+            self.batch_size,
+            self.settings["n_best_size"],
+            self.settings["max_answer_length"],
+        )
+
+    def scores(self, decoded):
+        """Returns ``answer_metrics.evaluate`` of answers."""
+        return self._scores(decoded, self.threshold)
+
+    def baseline(self, decoded):
+        """Returns the main scores of no answers at all.
+
+        They are empty where every question has an answer.
+        """
+        if not self.data.data.has_impossible:
+            return {}
+        return answer_metrics.main_scores(self._scores(decoded, -math.inf))
+
+    def metrics(self, loop):
+        """Returns the main scores of the model of a ``TrainingLoop``."""
+        return answer_metrics.main_scores(self.scores(self.answer(loop)))
+
+    def unanswered(self, predictions, null_score):
+        """Returns a sentence on the questions that get no answer.
+
+        Args:
+          predictions: dict from question id to str.
+          null_score: str, what the model's null score is.
+        """
+        number = sum(not text for text in predictions.values())
+        if self.data.data.has_impossible:
+            return (
+                f"Rules of SQuAD 2.0: {number} of {len(predictions)} questions "
+                f"get no answer, those with a null score ({null_score}) above "
+                f"--null_score_diff_threshold={self.threshold:g}"
+            )
+        rule = "Rules of SQuAD 1.1: every question gets an answer"
+        return rule + (f", but {number} have no text for it" if number else "")
+
+    def _scores(self, decoded, threshold):
+        return answer_metrics.evaluate(
+            self.data.data, decoded, threshold, self.settings["language"]
+        )

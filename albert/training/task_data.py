@@ -14,6 +14,7 @@ from albert.errors import UserError
 from albert.records.feature_batches import finetuning_dataset
 from albert.records.finetuning_files import FinetuningRecords
 from albert.records.finetuning_files import finetuning_record_dataset
+from albert.records.record_stream import explained_damage
 from albert.tasks import interface
 from albert.tasks import metrics
 from albert.tasks import prediction_files
@@ -23,7 +24,7 @@ from albert.tasks import tagging_features
 from albert.tasks.features import Features
 from albert.training.feature_data import FeatureData
 from albert.training.feature_data import checksum
-from albert.training.fitting import explained_damage
+from albert.training.feature_data import training_settings
 
 # Records that are parsed together.
 _READ_AT_ONCE = 256
@@ -111,6 +112,11 @@ class RecordData:
         """A checksum that tells whether the records are the same."""
         texts = (self.records.metadata or {}).get("examples_sha256", "")
         return checksum(self.records.fingerprint.encode(), texts.encode())
+
+    @property
+    def settings(self):
+        """dict, what a continued run must find again."""
+        return training_settings(self)
 
     def training_batches(
         self, batch_size, *, seed, num_steps, start_example, bucket_by_length

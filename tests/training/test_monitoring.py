@@ -18,6 +18,10 @@ def batch(ids, weights, inputs=(1,)):
     }
 
 
+def history(count, loss):
+    return {"masked_lm_loss": np.full(count, loss)}
+
+
 def test_counts_by_hand():
     counts = count_masked_pieces(
         [batch([3, 3, 7], [1, 1, 0]), batch([5, 3, 0], [1, 1, 0])], 8
@@ -44,7 +48,7 @@ def test_counting_refuses_what_is_not_in_the_vocabulary():
 
 def test_collapse_is_told_once_per_patience():
     detector = CollapseDetector(6.0, patience=10)
-    told = [detector.update(5 * i, np.full(5, 5.99)) for i in range(1, 6)]
+    told = [detector.update(5 * i, history(5, 5.99)) for i in range(1, 6)]
     assert [bool(line) for line in told] == [False, True, False, True, False]
     assert told[1].startswith("step 10: for 10 steps")
     assert "has not left" in told[1]
@@ -53,15 +57,18 @@ def test_collapse_is_told_once_per_patience():
 def test_learning_is_not_told():
     detector = CollapseDetector(6.0, patience=4)
     losses = np.linspace(8.0, 4.0, 60).reshape(20, 3)
-    told = [detector.update(3 * i, row) for i, row in enumerate(losses)]
+    told = [
+        detector.update(3 * i, {"masked_lm_loss": row})
+        for i, row in enumerate(losses)
+    ]
     assert not any(told[12:])
     assert detector.learnt
 
 
 def test_falling_back_is_told_as_collapse():
     detector = CollapseDetector(6.0, patience=4)
-    assert detector.update(4, np.full(4, 4.0)) is None
-    line = detector.update(8, np.full(4, 6.01))
+    assert detector.update(4, history(4, 4.0)) is None
+    line = detector.update(8, history(4, 6.01))
     assert "has fallen back to" in line
     assert "collapsed" in line
 

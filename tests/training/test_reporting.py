@@ -9,7 +9,6 @@ import tensorflow as tf
 from absl import logging
 
 from albert.training import reporting
-from albert.training.monitoring import WordFrequencyBaseline
 
 
 class Clock:
@@ -143,18 +142,3 @@ def test_bar_ends_when_training_fails(tmp_path, monkeypatch, capsys):
         raise KeyError
     assert capsys.readouterr().err.endswith("\n")
     assert (4, "masked_lm_loss") in read_events(tmp_path / "train")
-
-
-def test_printed_evaluation_and_commands(capsys):
-    reporting.print_evaluation(
-        {"masked_lm_loss": 3.5, "sentence_order_accuracy": 0.75},
-        WordFrequencyBaseline(loss=5.25, accuracy=0.0625).metrics(),
-        "word frequency",
-    )
-    reporting.print_next_commands("my model")
-    header, loss, order, *commands = capsys.readouterr().out.splitlines()
-    assert header.split() == ["evaluation", "model", "word", "frequency"]
-    assert loss.split() == ["masked_lm_loss", "3.5000", "5.2500"]
-    assert order.split() == ["sentence_order_accuracy", "0.7500", "0.5000"]
-    assert "albert fill-mask 'my model' " in commands[1]
-    assert "'my model/tensorboard'" in commands[2]

@@ -28,6 +28,24 @@ _NO_SPAN = {
 _EXCERPT_CHARACTERS = 200
 
 
+def write_answers(directory, data, decoded, predictions):
+    """Writes all files of answers: to hand in, and to read.
+
+    Args:
+      directory: created where it does not exist.
+      data: ``SquadData``, the questions.
+      decoded: ``Decoded``.
+      predictions: dict from question id to str, ``decoded.predictions(…)``.
+
+    Returns:
+      list of str, the paths.
+    """
+    return [
+        *write_predictions(directory, decoded, predictions),
+        write_examples(directory, data, decoded, predictions),
+    ]
+
+
 def write_predictions(directory, decoded, predictions):
     """Writes the files that the official evaluations read.
 

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pretraining records as training and evaluation use them."""
+
+from absl import logging
+
+from albert.records.pretraining_batches import pretraining_dataset
+from albert.records.record_set import RecordSet
+from albert.records.record_stream import explained_damage
+
+
+class PretrainingData:
+    """Batches of pretraining records, and what tells them from others.
+
+    Args:
+      patterns: str, comma-separated paths or globs.
+
+    Attributes:
+      records: ``RecordSet``; to be checked before a batch is made.
+
+    Raises:
+      UserError: no such records.
+    """
+
+    def __init__(self, patterns):
+        self.patterns = patterns
+        self.records = RecordSet.open(patterns)
+
+    @property
+    def num_examples(self):
+        """Number of records."""
+        return self.records.count()
+
+    @property
+    def fingerprint(self):
+        """A checksum that tells whether the records are the same."""
+        return self.records.fingerprint
+
+    @property
+    def settings(self):
+        """dict, what a continued run must find again."""
+        schema = self.records.schema
+        return {
+            "max_seq_length": schema.max_seq_length,
+            "max_predictions_per_seq": schema.max_predictions_per_seq,
+            "records": self.num_examples,
+            "records_fingerprint": self.fingerprint,
+            "input_file": self.patterns,
+        }
+
+    def training_batches(
+        self, batch_size, *, seed, num_steps, start_example, bucket_by_length
+    ):
+        """Returns ``pretraining_dataset`` for training."""
+        del num_steps  # It is endless.
+        if bucket_by_length:
+            raise ValueError("pretraining records are of one length")
+        return pretraining_dataset(
+            self.records,
+            batch_size,
+            training=True,
+            seed=seed,
+            start_record=start_example,
+        )
+
+    def evaluation_batches(self, batch_size):
+        """Returns ``pretraining_dataset`` of one pass."""
+        return pretraining_dataset(
+            self.records, batch_size, training=False, seed=None
+        )
+
+    def first_batches(self, batch_size, count):
+        """Yields the first batches of a pass as dicts of ``np.ndarray``.
+
+        Raises:
+          UserError: a record is damaged.
+        """
+        batches = self.evaluation_batches(batch_size).take(count)
+        with explained_damage(self.locate_damage):
+            yield from batches.as_numpy_iterator()
+
+    def locate_damage(self):
+        """Returns a line that names the damaged file, or None."""
+        return self.records.locate_damage()
+
+
+class PretrainingEvaluation:
+    """The masked-LM and sentence-order metrics on held-out records.
+
+    Args:
+      data: ``PretrainingData``.
+      batch_size: int, records in a batch over all devices.
+      max_steps: int, batches at most.
+    """
+
+    best_metric = "masked_lm_accuracy"
+
+    def __init__(self, data, batch_size, max_steps):
+        self.data = data
+        self.batch_size = batch_size
+        self.max_steps = max_steps
+        if data.num_examples > max_steps * batch_size:
+            logging.warning(
+                "evaluating on the first %d of %d records: raise "
+                "--max_eval_steps for more of them",
+                max_steps * batch_size,
+                data.num_examples,
+            )
+
+    @property
+    def evaluated_on(self):
+        """str, tells the records from others."""
+        covered = self.max_steps * self.batch_size
+        return f"{covered} records of {self.data.fingerprint}"
+
+    def first_batches(self):
+        """Yields what it is measured on as dicts of ``np.ndarray``."""
+        return self.data.first_batches(self.batch_size, self.max_steps)
+
+    def metrics(self, loop):
+        """Returns a dict of float for the model of a ``TrainingLoop``.
+
+        Raises:
+          UserError: a record is damaged.
+        """
+        batches = self.data.evaluation_batches(self.batch_size)
+        with explained_damage(self.data.locate_damage):
+            return loop.evaluate(loop.distribute(batches.take(self.max_steps)))

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the recipes write and print when all runs are done."""
+
+import os
+import shlex
+
+import numpy as np
+
+from albert import model_directory
+from albert.tasks.squad import answer_metrics
+
+
+def summarize_runs(directory, evaluation, outcomes, best, weights, seed):
+    """Writes and prints the metrics of one run, or of several.
+
+    Args:
+      directory: str, of all runs together; a single run has written its
+        metrics there before.
+      evaluation: ``TaskEvaluation``.
+      outcomes: list of what ``evaluation.evaluate`` returned, for each run.
+      best: int, the number of the run whose confusion matrix is drawn.
+      weights: str, the checkpoint of a single run.
+      seed: int, that of the first run; each has the next one.
+
+    Returns:
+      list of str, the files.
+    """
+    all_metrics = [metrics for metrics, _ in outcomes]
+    medians = {
+        name: float(np.median([metrics[name] for metrics in all_metrics]))
+        for name in all_metrics[0]
+    }
+    if len(outcomes) > 1:
+        model_directory.write_runs(
+            directory, seed, all_metrics, medians, evaluation.baseline
+        )
+        name = evaluation.best_metric
+        scores = ", ".join(f"{metrics[name]:.4f}" for metrics in all_metrics)
+        print(f"\n{name} of {len(outcomes)} runs: {scores}")
+        print("Medians:")
+    else:
+        print(f"\nEvaluation of {weights}:")
+    print_evaluation(medians, evaluation.baseline, "constant answer")
+    _, predictions = outcomes[best]
+    return [
+        os.path.join(directory, model_directory.EVALUATION_FILE),
+        *evaluation.write_confusion_matrix(directory, predictions),
+    ]
+
+
+def print_answer_scores(scores, baseline):
+    """Prints how good the answers to questions are.
+
+    Args:
+      scores: dict of numbers, of ``answer_metrics.evaluate``.
+      baseline: dict of numbers, what no answers at all reach; or empty.
+    """
+    print_evaluation(
+        answer_metrics.main_scores(scores),
+        baseline,
+        "no answers" if baseline else "",
+    )
+    if "best_f1" in scores:
+        print(
+            "Tuned on these very questions, so too good to be expected of "
+            f"others: exact {scores['best_exact']:.2f} with "
+            "--null_score_diff_threshold="
+            f"{scores['best_exact_thresh']:.6g}, "
+            f"f1 {scores['best_f1']:.2f} with {scores['best_f1_thresh']:.6g}"
+        )
+
+
+def print_evaluation(metrics, baseline, baseline_name):
+    """Prints metrics, each beside what is reached without a model.
+
+    Args:
+      metrics: dict of metric name to float.
+      baseline: dict of float, some of the same metrics.
+      baseline_name: str, what the baseline knows.
+    """
+    print(f"{'evaluation':28}{'model':>10}{baseline_name:>18}")
+    for name, value in metrics.items():
+        alone = f"{baseline[name]:18.4f}" if name in baseline else ""
+        print(f"{name:28}{value:10.4f}{alone}")
+
+
+def print_next_commands(directory):
+    """Prints what can be done with a model directory."""
+    print(
+        "Next:\n"
+        f"  albert fill-mask {shlex.quote(directory)} "
+        '"The [MASK] of the house was open."\n'
+        "  tensorboard --logdir="
+        f"{shlex.quote(os.path.join(directory, 'tensorboard'))}"
+    )
+
+
+def print_written(model, paths):
+    """Prints where the model and everything about it is."""
+    print(f"\nModel: {model}")
+    for path in paths:
+        print(f"Written: {path}")

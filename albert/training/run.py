@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A training run: what it is, and how it is made or continued."""
+
+import contextlib
+import dataclasses
+import os
+import time
+import typing
+
+import tensorflow as tf
+from absl import logging
+
+from albert import model_directory
+from albert.config import AlbertConfig
+from albert.errors import StopRequested
+from albert.errors import UserError
+from albert.interchange.starting_point import StartingPoint
+from albert.interchange.weights import load_slots
+from albert.interchange.weights import load_weights
+from albert.records.record_stream import explained_damage
+from albert.text.tokenizer import Tokenizer
+from albert.training import distribution
+from albert.training import preemption
+from albert.training.checkpoints import TrainingCheckpoints
+from albert.training.loop import TrainingLoop
+from albert.training.monitoring import check_finite
+from albert.training.options import TrainingOptions
+from albert.training.reporting import OPERATION
+from albert.training.reporting import Reporter
+
+
+class Data(typing.Protocol):
+    """Examples to train on."""
+
+    # Tells them from others: a continued run must repeat it.
+    settings: dict
+
+    def training_batches(
+        self, batch_size, *, seed, num_steps, start_example, bucket_by_length
+    ):
+        """Returns a dataset of global batches from ``start_example`` on."""
+
+    def locate_damage(self):
+        """Returns a line that names the damaged file, or None."""
+
+
+class Evaluation(typing.Protocol):
+    """A model's quality on data that it is not trained on."""
+
+    # The metric whose largest value marks the best weights.
+    best_metric: str
+    # Tells the data from others: a best value on others is forgotten.
+    evaluated_on: str
+
+    def metrics(self, loop):
+        """Returns a dict of float for the model of a ``TrainingLoop``."""
+
+
+class Watch(typing.Protocol):
+    """An observer of the training."""
+
+    def update(self, step, history):
+        """Returns a warning for the user, or None.
+
+        Args:
+          step: int, updates made.
+          history: dict of metric name to array, one value for each of the
+            last steps.
+        """
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """A training run in a directory of its own.
+
+    Attributes:
+      directory: str, the model directory to write.
+      config: ``AlbertConfig`` of the model.
+      tokenizer: ``Tokenizer``, or None where it is not known.
+      options: ``TrainingOptions``.
+      data: ``Data`` to train on.
+      start: ``StartingPoint``; its weights are not read where a checkpoint is
+        continued from.
+      fresh: tuple of str, the layers that start anew.
+      init_optimizer: bool, take the optimizer's moments from ``start`` too.
+      task: dict, what ``model_directory.read_task`` will return; None for
+        pretraining.
+      evaluation: ``Evaluation`` to make on the way, or None.
+    """
+
+    directory: str
+    config: AlbertConfig
+    tokenizer: Tokenizer | None
+    options: TrainingOptions
+    data: Data
+    start: StartingPoint
+    fresh: tuple[str, ...] = ()
+    init_optimizer: bool = False
+    task: dict | None = None
+    evaluation: Evaluation | None = None
+
+    @property
+    def settings(self):
+        """dict, what the command that continues the run must repeat."""
+        return {
+            **self.options.settings(),
+            **self.data.settings,
+            "init_checkpoint": self.start.path,
+            "init_optimizer": self.init_optimizer,
+            **(self.task or {}),
+        }
+
+    def check(self):
+        """Refuses a directory that holds another run.
+
+        Raises:
+          UserError: naming what differs.
+        """
+        model_directory.check_run(self.directory, self.config, self.settings)
+
+    def train(self, model, objective, strategy, watch=None):
+        """Trains to the last step, evaluating and saving on the way.
+
+        The same call continues after an interruption, and does nothing where
+        all steps have been made. A kill at any moment loses the steps since
+        the last checkpoint and nothing else. SIGTERM ends the training after
+        the step, or the batch of an evaluation, that it is at, with a
+        checkpoint. Of several workers the chief writes.
+
+        Args:
+          model: made under ``strategy.scope()``.
+          objective: of ``albert.training.losses``.
+          strategy: ``tf.distribute.Strategy``.
+          watch: ``Watch``, or None.
+
+        Returns:
+          (loop, metrics): ``TrainingLoop`` of the model with its last
+          weights, and the metrics of the last evaluation in this call, or
+          None.
+
+        Raises:
+          UserError: the directory holds another run, the loss is not finite,
+            records are damaged, or a checkpoint cannot be written.
+          WorkerLostError: another worker is gone.
+          StopRequested: SIGTERM arrived; everything is saved.
+        """
+        self.check()
+        loop = self._make_loop(model, objective, strategy)
+        checkpoints = self._make_checkpoints(loop)
+        with contextlib.ExitStack() as stack:
+            if checkpoints.writes:
+                stack.enter_context(model_directory.held(self.directory))
+            # Not before the chief holds the directory.
+            distribution.wait_for_workers(strategy)
+            progress = self._restore_or_start(loop, checkpoints)
+            if checkpoints.writes:
+                model_directory.write_run(
+                    self.directory,
+                    self.config,
+                    self.tokenizer,
+                    self.settings,
+                    self.task,
+                )
+            reporter = stack.enter_context(self._make_reporter(checkpoints))
+            stack.enter_context(preemption.on_sigterm(loop.request_stop))
+            stack.enter_context(distribution.worker_loss_explained(strategy))
+            steps = _Steps(self, loop, checkpoints, reporter)
+            metrics = steps.make(progress, watch)
+            # What the chief has written is read by all after this.
+            distribution.wait_for_workers(strategy)
+        if checkpoints.writes:
+            print(reporter.summary())
+        return loop, metrics
+
+    def _make_loop(self, model, objective, strategy):
+        model.encoder.recompute_layers = self.options.recompute_layers
+        with strategy.scope():
+            optimizer = self.options.make_optimizer(model)
+        return TrainingLoop(
+            model,
+            optimizer,
+            objective,
+            strategy,
+            accumulation_steps=self.options.gradient_accumulation_steps,
+            jit_compile=self.options.jit_compile,
+        )
+
+    def _make_checkpoints(self, loop):
+        measured = ""
+        if self.evaluation:
+            measured = (
+                f"{self.evaluation.best_metric} {self.evaluation.evaluated_on}"
+            )
+        return TrainingCheckpoints(
+            self.directory,
+            loop.model,
+            loop.optimizer,
+            self.options.keep_checkpoint_max,
+            evaluation=measured,
+            writes=distribution.is_chief(loop.strategy),
+        )
+
+    def _make_reporter(self, checkpoints):
+        folder = os.path.join(self.directory, "tensorboard")
+        return Reporter(
+            folder if checkpoints.writes else None,
+            self.options.num_train_steps,
+            checkpoints.step,
+            self.options.train_batch_size,
+        )
+
+    def _restore_or_start(self, loop, checkpoints):
+        """Restores the last checkpoint, else sets the first weights."""
+        progress = checkpoints.restore()
+        distribution.check_agreement(
+            loop.strategy,
+            checkpoints.step,
+            "they restored different checkpoints: --output_dir must be on a "
+            "file system that all workers share",
+        )
+        if progress.restored:
+            logging.info(
+                "continuing at step %d of %d",
+                checkpoints.step,
+                self.options.num_train_steps,
+            )
+        else:
+            self._load_first_weights(loop)
+        return progress
+
+    def _load_first_weights(self, loop):
+        """Loads the weights to start from, and logs what comes from where."""
+        if self.start.source is None:
+            if self.fresh:  # of a task, whose encoder should know something
+                logging.warning(
+                    "no --init_checkpoint: all weights of this model are random"
+                )
+            else:
+                logging.info("starting from random weights")
+            return
+        report = load_weights(loop.model, self.start, fresh=self.fresh)
+        logging.info(
+            "%d weights loaded from %s; new: %s; not used: %s",
+            len(report.loaded),
+            report.source,
+            ", ".join(report.fresh) or "none",
+            ", ".join(report.unused) or "none",
+        )
+        if self.init_optimizer:
+            load_slots(loop.optimizer, loop.model, self.start)
+            logging.info("the optimizer's moments too")
+
+
+class _Steps:
+    """The steps of a run in this process.
+
+    Args:
+      run: ``Run``.
+      loop: ``TrainingLoop``.
+      checkpoints: ``TrainingCheckpoints``, restored.
+      reporter: ``Reporter``.
+    """
+
+    def __init__(self, run, loop, checkpoints, reporter):
+        self.options = run.options
+        self.data = run.data
+        self.evaluation = run.evaluation
+        self.loop = loop
+        self.checkpoints = checkpoints
+        self.reporter = reporter
+        self.best = self.metrics = None
+
+    def make(self, progress, watch):
+        """Makes the steps that are left; returns the last metrics or None."""
+        self.best = progress.best
+        step, last = self.checkpoints.step, self.options.num_train_steps
+        if step and self._is_milestone(step) and not progress.evaluated:
+            self._evaluate_and_save(step)
+        if step < last:
+            iterator = iter(self.loop.distribute(self._batches(step)))
+        while step < last:
+            start = time.monotonic()
+            with explained_damage(self.data.locate_damage):
+                history = self.loop.train(iterator, self._steps_at_once(step))
+            check_finite(step, history)
+            step = self.checkpoints.step
+            self.reporter.training(step, history, time.monotonic() - start)
+            warning = watch and watch.update(step, history)
+            if warning:
+                self.reporter.warning(warning)
+            if self.loop.stopped:
+                self._save_and_stop()
+            if self._is_milestone(step):
+                self._evaluate_and_save(step)
+        return self.metrics
+
+    def _is_milestone(self, step):
+        return (
+            step % self.options.save_checkpoints_steps == 0
+            or step == self.options.num_train_steps
+        )
+
+    def _steps_at_once(self, step):
+        every = self.options.save_checkpoints_steps
+        return min(
+            self.options.steps_per_loop,
+            every - step % every,
+            self.options.num_train_steps - step,
+        )
+
+    def _batches(self, step):
+        return self.data.training_batches(
+            self.options.train_batch_size,
+            seed=self.options.seed,
+            num_steps=self.options.num_train_steps,
+            start_example=step * self.options.train_batch_size,
+            bucket_by_length=self.options.bucket_by_length,
+        )
+
+    def _evaluate_and_save(self, step):
+        """Evaluates, keeps the best weights, and saves a checkpoint."""
+        if self.evaluation:
+            start = time.monotonic()
+            try:
+                self.metrics = self.evaluation.metrics(self.loop)
+            except StopRequested:
+                self._save_and_stop()
+            self.reporter.evaluation(
+                step, self.metrics, time.monotonic() - start
+            )
+            value = self.metrics[self.evaluation.best_metric]
+            if self.best is None or value > self.best:
+                self.best = value
+                with self._explained_write():
+                    self.checkpoints.save_best()
+        self._save(evaluated=True)
+
+    def _save(self, evaluated):
+        with self._explained_write():
+            self.checkpoints.save(self.best, evaluated)
+
+    def _save_and_stop(self):
+        self._save(evaluated=False)
+        raise StopRequested(
+            f"{self.checkpoints.directory}: asked to stop (SIGTERM): saved at "
+            f"step {self.checkpoints.step}; the same command continues from "
+            "there"
+        )
+
+    @contextlib.contextmanager
+    def _explained_write(self):
+        """Turns TensorFlow's error about a full disk into a ``UserError``."""
+        try:
+            yield
+        except tf.errors.OpError as error:
+            reason = OPERATION.sub("", error.message.splitlines()[0])
+            raise UserError(
+                f"{self.checkpoints.directory}: step {self.checkpoints.step} "
+                f"cannot be saved ({reason}): make room there; the same "
+                "command continues from the last checkpoint"
+            ) from error

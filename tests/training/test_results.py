@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is printed when a run is done."""
+
+import json
+
+from albert.training import results
+from albert.training.monitoring import WordFrequencyBaseline
+
+
+def test_printed_evaluation_and_commands(capsys):
+    results.print_evaluation(
+        {"masked_lm_loss": 3.5, "sentence_order_accuracy": 0.75},
+        WordFrequencyBaseline(loss=5.25, accuracy=0.0625).metrics(),
+        "word frequency",
+    )
+    results.print_next_commands("my model")
+    header, loss, order, *commands = capsys.readouterr().out.splitlines()
+    assert header.split() == ["evaluation", "model", "word", "frequency"]
+    assert loss.split() == ["masked_lm_loss", "3.5000", "5.2500"]
+    assert order.split() == ["sentence_order_accuracy", "0.7500", "0.5000"]
+    assert "albert fill-mask 'my model' " in commands[1]
+    assert "'my model/tensorboard'" in commands[2]
+
+
+class Evaluation:
+    best_metric = "accuracy"
+    baseline = {"accuracy": 0.25}
+
+    def write_confusion_matrix(self, directory, predictions):
+        assert predictions == {"dev": "of the second"}
+        return [f"{directory}/picture.png"]
+
+
+def test_runs_are_summarized_by_their_medians(tmp_path, capsys):
+    outcomes = [
+        ({"accuracy": 0.5, "loss": 3.0}, {"dev": "of the first"}),
+        ({"accuracy": 0.75, "loss": 1.0}, {"dev": "of the second"}),
+        ({"accuracy": 0.625, "loss": 7.0}, {"dev": "of the third"}),
+    ]
+    written = results.summarize_runs(
+        str(tmp_path), Evaluation(), outcomes, 1, "unused", seed=7
+    )
+    assert written == [
+        f"{tmp_path}/eval_results.json",
+        f"{tmp_path}/picture.png",
+    ]
+    content = json.loads((tmp_path / "eval_results.json").read_text())
+    assert (content["accuracy"], content["loss"]) == (0.625, 3.0)
+    assert [run["seed"] for run in content["runs"]] == [7, 8, 9]
+    printed = capsys.readouterr().out
+    assert "accuracy of 3 runs: 0.5000, 0.7500, 0.6250\nMedians:" in printed
+    assert "0.6250            0.2500" in printed
+
+
+def test_one_run_is_printed_and_not_written_again(tmp_path, capsys):
+    outcome = ({"accuracy": 0.5}, {"dev": "of the second"})
+    results.summarize_runs(
+        str(tmp_path), Evaluation(), [outcome], 0, "model.ckpt-best", seed=7
+    )
+    assert not list(tmp_path.iterdir())
+    assert "Evaluation of model.ckpt-best:" in capsys.readouterr().out
+
+
+def test_thresholds_are_said_to_be_tuned(capsys):
+    scores = {"exact": 50.0, "f1": 60.0}
+    results.print_answer_scores(scores, {})
+    assert "Tuned" not in capsys.readouterr().out
+    results.print_answer_scores(
+        scores
+        | {
+            "best_exact": 51.0,
+            "best_exact_thresh": 0.5,
+            "best_f1": 61.0,
+            "best_f1_thresh": -0.25,
+        },
+        {"f1": 40.0},
+    )
+    printed = capsys.readouterr().out
+    assert "no answers" in printed
+    assert "f1 61.00 with -0.25" in printed

@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A run in its directory: made whole, in parts, and refused."""
+
+import contextlib
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import albert
+from albert.errors import StopRequested
+from albert.interchange import tensor_bundle
+from albert.interchange.starting_point import find_starting_point
+from albert.training import distribution
+from albert.training import preemption
+from albert.training.losses import PretrainingObjective
+from albert.training.options import TrainingOptions
+from albert.training.run import Run
+
+STEPS, BATCH, RECORDS = 7, 3, 16
+CONFIG = albert.AlbertConfig.named(
+    "tiny",
+    vocab_size=41,
+    hidden_size=26,
+    embedding_size=11,
+    num_hidden_layers=1,
+    num_attention_heads=2,
+    intermediate_size=37,
+    max_position_embeddings=17,
+    hidden_dropout_prob=0.2,
+    attention_probs_dropout_prob=0.1,
+)
+OPTIONS = TrainingOptions(
+    learning_rate=0.01,
+    train_batch_size=BATCH,
+    num_train_steps=STEPS,
+    num_warmup_steps=0,
+    start_warmup_step=0,
+    optimizer="lamb",
+    poly_power=1.0,
+    layer_decay_rate=1.0,
+    bias_correction=False,
+    dtype="float32",
+    seed=3,
+    gradient_accumulation_steps=1,
+    steps_per_loop=2,
+    save_checkpoints_steps=3,
+    keep_checkpoint_max=2,
+    jit_compile=False,
+    bucket_by_length=False,
+    recompute_layers=False,
+)
+
+
+class Killed(BaseException):
+    """The end of a process."""
+
+
+class Examples:
+    """Records in memory; they may be poisoned, damaged, or too few."""
+
+    def __init__(self, nan_at=None, damage=None):
+        rng = np.random.default_rng(11)
+        shape = (RECORDS, 13)
+
+        def integers(low, high, shape):
+            return rng.integers(low, high, shape).astype("int32")
+
+        self.records = {
+            "input_ids": integers(0, 41, shape),
+            "input_mask": np.ones(shape, "int32"),
+            "segment_ids": integers(0, 2, shape),
+            "masked_lm_positions": integers(0, 13, (RECORDS, 5)),
+            "masked_lm_ids": integers(0, 41, (RECORDS, 5)),
+            "masked_lm_weights": np.ones((RECORDS, 5), "float32"),
+            "next_sentence_labels": integers(0, 2, (RECORDS, 1)),
+            "example_weights": np.ones(RECORDS, "float32"),
+        }
+        if nan_at is not None:
+            self.records["masked_lm_weights"][nan_at] = np.nan
+        self.damage = damage
+        self.starts = []
+
+    @property
+    def settings(self):
+        return {"training_data": f"{RECORDS} examples"}
+
+    def training_batches(
+        self, batch_size, *, seed, num_steps, start_example, bucket_by_length
+    ):
+        assert (seed, num_steps, bucket_by_length) == (3, STEPS, False)
+        self.starts.append(start_example)
+        whole = (
+            tf.data.Dataset.from_tensor_slices(self.records)
+            .repeat()
+            .skip(start_example)
+            .batch(batch_size, drop_remainder=True)
+        )
+        if not self.damage:
+            return whole
+        broken = tf.data.TFRecordDataset(self.damage)
+        return whole.take(1).concatenate(
+            tf.data.Dataset.zip(broken, whole).map(lambda _, batch: batch)
+        )
+
+    def locate_damage(self):
+        return self.damage and f"{self.damage}, record 0"
+
+
+class Scores:
+    """An evaluation with values that are known before; None ends it."""
+
+    best_metric = "accuracy"
+
+    def __init__(self, *values, evaluated_on="these"):
+        self.values = list(values)
+        self.evaluated_on = evaluated_on
+
+    def metrics(self, loop):
+        value = self.values.pop(0)
+        if value is None:
+            raise StopRequested("asked to stop")
+        if value is Killed:
+            raise Killed
+        return {"accuracy": value, "loss": -value}
+
+
+def make_run(directory, **changes):
+    return Run(
+        **{
+            "directory": str(directory),
+            "config": CONFIG,
+            "tokenizer": None,
+            "options": OPTIONS,
+            "data": Examples(),
+            "start": find_starting_point(),
+            **changes,
+        }
+    )
+
+
+def train(run, watch=None):
+    """Returns what ``Run.train`` does, with a model of its own."""
+    keras.utils.set_random_seed(run.options.seed)
+    strategy = distribution.get_strategy("one_device")
+    with strategy.scope():
+        model = albert.AlbertPretrainer(CONFIG)
+    return run.train(model, PretrainingObjective(), strategy, watch)
+
+
+def state(loop):
+    return [
+        v.numpy() for v in [*loop.model.variables, *loop.optimizer.variables]
+    ]
+
+
+def test_a_killed_run_ends_as_a_whole_one(tmp_path):
+    whole, metrics = train(make_run(tmp_path / "a", evaluation=Scores(4, 2, 3)))
+    assert metrics == {"accuracy": 3, "loss": -3}
+    with pytest.raises(Killed):
+        train(make_run(tmp_path / "b", evaluation=Scores(4, Killed)))
+    assert tensor_bundle.steps(tmp_path / "b") == [3]
+    data = Examples()
+    again, metrics = train(
+        make_run(tmp_path / "b", data=data, evaluation=Scores(2, 3))
+    )
+    assert data.starts == [3 * BATCH]
+    assert metrics == {"accuracy": 3, "loss": -3}
+    for a, b in zip(state(whole), state(again), strict=True):
+        assert np.array_equal(a, b)
+    for name in ("model.ckpt-6", "model.ckpt-7", "model.ckpt-best"):
+        a, b = (tensor_bundle.read(tmp_path / x / name) for x in "ab")
+        assert a.keys() == b.keys()
+        assert all(np.array_equal(a[key], b[key]) for key in a)
+
+
+def test_old_checkpoints_go_and_the_best_stays(tmp_path):
+    train(make_run(tmp_path, evaluation=Scores(0.5, 0.9, 0.4)))
+    assert tensor_bundle.steps(tmp_path) == [6, 7]
+    best = tensor_bundle.read(tmp_path / "model.ckpt-best")
+    assert best["global_step"] == 6
+    assert not any("adam" in name for name in best)
+
+
+def test_a_run_that_is_done_makes_no_step(tmp_path, capsys):
+    first, _ = train(make_run(tmp_path, evaluation=Scores(1, 2, 3)))
+    assert "Training: 7 steps in" in capsys.readouterr().out
+    data = Examples()
+    again, metrics = train(make_run(tmp_path, data=data, evaluation=Scores()))
+    assert metrics is None and not data.starts
+    assert "all 7 steps were made before" in capsys.readouterr().out
+    for a, b in zip(state(first), state(again), strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_another_evaluation_forgets_the_best(tmp_path, caplog):
+    with pytest.raises(Killed):
+        train(make_run(tmp_path, evaluation=Scores(9, Killed)))
+    scores = Scores(1, 2, evaluated_on="others")
+    train(make_run(tmp_path, evaluation=scores))
+    assert "the evaluation has changed" in caplog.text
+    best = tensor_bundle.read(tmp_path / "model.ckpt-best")
+    assert best["global_step"] == 7
+
+
+def test_a_stop_within_an_evaluation_saves_and_evaluates_later(tmp_path):
+    with pytest.raises(StopRequested, match=f"^{tmp_path}: .* at step 3; "):
+        train(make_run(tmp_path, evaluation=Scores(None)))
+    saved = tensor_bundle.read(tmp_path / "model.ckpt-3")
+    assert not saved["training_state/evaluated"]
+    scores = Scores(5, 4, 3)
+    train(make_run(tmp_path, evaluation=scores))
+    assert not scores.values
+    best = tensor_bundle.read(tmp_path / "model.ckpt-best")
+    assert best["global_step"] == 3
+
+
+def test_a_stop_within_training_saves_at_its_step(tmp_path, monkeypatch):
+    stops = []
+
+    @contextlib.contextmanager
+    def on_sigterm(callback):
+        stops.append(callback)
+        yield
+
+    class Watch:
+        def update(self, step, history):
+            assert len(history["masked_lm_loss"]) == (2 if step == 2 else 1)
+            if step == 3:
+                stops[0]()
+            return f"warning of step {step}"
+
+    monkeypatch.setattr(preemption, "on_sigterm", on_sigterm)
+    with pytest.raises(StopRequested, match="saved at step 4; "):
+        train(make_run(tmp_path), Watch())
+    assert tensor_bundle.steps(tmp_path) == [3, 4]
+
+
+def test_what_is_watched_is_told(tmp_path, caplog):
+    class Watch:
+        def update(self, step, history):
+            return f"beware of step {step}" if step == 5 else None
+
+    train(make_run(tmp_path), Watch())
+    assert [m for m in caplog.messages if "beware" in m] == ["beware of step 5"]
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_at_its_step(tmp_path):
+    data = Examples(nan_at=4 * BATCH)
+    with pytest.raises(
+        albert.UserError, match="^step 5: masked_lm_loss is nan"
+    ):
+        train(make_run(tmp_path, data=data))
+    assert tensor_bundle.steps(tmp_path) == [3]
+
+
+def test_damaged_records_are_named(tmp_path):
+    path = tmp_path / "broken.tfrecord"
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        writer.write(b"x" * 100)
+    path.write_bytes(path.read_bytes()[:-9])
+    data = Examples(damage=str(path))
+    with pytest.raises(albert.UserError, match="broken.tfrecord, record 0"):
+        train(make_run(tmp_path / "model", data=data))
+
+
+def test_a_full_disk_is_explained(tmp_path, monkeypatch):
+    def fail(prefix, tensors):
+        raise tf.errors.ResourceExhaustedError(
+            None, None, "{{node x}} No space left [Op:SaveV2]"
+        )
+
+    monkeypatch.setattr(tensor_bundle, "write", fail)
+    with pytest.raises(
+        albert.UserError,
+        match=r"step 3 cannot be saved \(No space left\): make room",
+    ):
+        train(make_run(tmp_path))
+
+
+def test_another_run_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(Killed):
+        train(make_run(tmp_path, evaluation=Scores(1, Killed)))
+    before = sorted(tmp_path.rglob("*"))
+    for changes, name in (
+        ({"options": dataclasses.replace(OPTIONS, seed=5)}, "seed"),
+        ({"init_optimizer": True}, "init_optimizer"),
+        ({"task": {"task_name": "cola"}}, "task_name"),
+        ({"config": dataclasses.replace(CONFIG, type_vocab_size=3)}, "type_"),
+    ):
+        run = make_run(tmp_path, **changes)
+        for refuse in (run.check, lambda run=run: train(run)):
+            with pytest.raises(albert.UserError, match=f"another run: {name}"):
+                refuse()
+    assert sorted(tmp_path.rglob("*")) == before
+    # Of these nothing that is learnt depends.
+    free = dataclasses.replace(OPTIONS, steps_per_loop=1, jit_compile=True)
+    make_run(tmp_path, options=free).check()
+
+
+def test_the_directory_describes_the_run(tmp_path):
+    task = {"task_name": "of mine", "labels": ["a", "b"]}
+    train(make_run(tmp_path, task=task))
+    assert json.loads((tmp_path / "task.json").read_text()) == task
+    settings = json.loads((tmp_path / "run.json").read_text())
+    assert (
+        settings.items()
+        >= {
+            "training_data": "16 examples",
+            "init_checkpoint": None,
+            "learning_rate": 0.01,
+            **task,
+        }.items()
+    )
+    assert "steps_per_loop" not in settings
+
+
+def test_weights_of_another_run_are_where_it_starts(tmp_path, caplog):
+    first, _ = train(make_run(tmp_path / "first"))
+    start = find_starting_point(tmp_path / "first")
+    with caplog.at_level("INFO", logger="absl"):
+        loops = [
+            train(
+                make_run(
+                    tmp_path / str(init_optimizer),
+                    options=dataclasses.replace(OPTIONS, learning_rate=1e-30),
+                    start=start,
+                    init_optimizer=init_optimizer,
+                )
+            )[0]
+            for init_optimizer in (False, True)
+        ]
+    assert f"32 weights loaded from {tmp_path}/first" in caplog.text
+    assert caplog.text.count("the optimizer's moments too") == 1
+    for loop in loops:
+        kernels = [x.model.encoder.pooler.kernel.numpy() for x in (first, loop)]
+        assert np.array_equal(*kernels)
+    moments = [loop.optimizer.adam_v[0].numpy() for loop in loops]
+    assert not np.allclose(*moments)
