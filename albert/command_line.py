@@ -10,6 +10,7 @@ import contextlib
 import errno
 import logging
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -35,13 +36,16 @@ _MACHINE_ERRORS = (
 # what the program itself wants to be started again for.
 _RETRYABLE = 138
 
+# What absl says of an alias.
+_ALIAS = re.compile(r"Alias for --(\w+)\.")
+
 # TensorFlow's lines about itself: before absl::InitializeLog() they are
 # written whatever TF_CPP_MIN_LOG_LEVEL says.
 _START_NOISE = "WARNING: All log messages before absl::InitializeLog|I[0-9]{4} "
 _NO_GPU_NOISE = "(E[0-9]{4}|[-0-9]+ [0-9:.]+: E) .*failed call to cuInit"
 
 
-def run(main, define_flags, positional=()):
+def run(main, define_flags, positional=(), program=None):
     """Parses ``sys.argv``, calls ``main`` and exits.
 
     Args:
@@ -53,6 +57,8 @@ def run(main, define_flags, positional=()):
         imported by one process.
       positional: names of arguments that are not flags; the last one, if it
         ends in "...", takes all that are left as a list.
+      program: str, how the program is called, for --help. Default: the file
+        or module that Python was started with.
     """
     fv = flags.FLAGS
     before = set(fv)
@@ -62,7 +68,7 @@ def run(main, define_flags, positional=()):
     absl_logging.set_verbosity(absl_logging.INFO)
     try:
         if any(argument in ("--help", "-h") for argument in sys.argv[1:]):
-            print(_help(fv, own), flush=True)
+            print(_help(main, fv, own, positional, program), flush=True)
             sys.exit(0)
         arguments = _positional(fv(sys.argv)[1:], positional)
         main(fv, *arguments)
@@ -179,13 +185,59 @@ def _positional(arguments, names):
     return arguments
 
 
-def _help(fv, names):
-    lines = [(sys.modules["__main__"].__doc__ or "").strip(), "", "Flags:"]
-    for name in names:
-        flag = fv[name]
-        default = "" if flag.default is None else f" (default: {flag.default})"
-        lines.append(f"  --{name}{default}")
-        lines += textwrap.wrap(
-            flag.help, 76, initial_indent="      ", subsequent_indent="      "
-        )
+def _help(main, fv, names, positional, program):
+    lines = [
+        (main.__globals__["__doc__"] or "").strip(),
+        "",
+        f"Usage: {program or _program()} {' '.join(positional)}".rstrip()
+        + (" [--flag=value ...]" if names else ""),
+    ]
+    defined = [fv[name] for name in names]
+    aliases = {flag.name: _ALIAS.fullmatch(flag.help) for flag in defined}
+    spellings = {flag.name: [_spelling(flag)] for flag in defined}
+    for flag in defined:
+        if aliases[flag.name]:
+            spellings[aliases[flag.name][1]].append(_spelling(flag))
+    for heading, group in fv.flags_by_module_dict().items():
+        shown = [flag for flag in group if aliases.get(flag.name, True) is None]
+        if shown:
+            lines += ["", f"{heading}:"]
+        for flag in shown:
+            lines.append(f"  {', '.join(spellings[flag.name])}{_default(flag)}")
+            lines += _wrapped(flag)
     return "\n".join(lines)
+
+
+def _spelling(flag):
+    return f"--[no]{flag.name}" if flag.boolean else f"--{flag.name}"
+
+
+def _default(flag):
+    if flag.default is None:
+        return ""
+    return f" (default: {flag.default_as_str.strip(chr(39)) or 'nothing'})"
+
+
+def _wrapped(flag):
+    """The help in lines that break between words and never in a value."""
+    text = flag.help
+    if isinstance(flag, flags.EnumFlag):
+        text = text.partition(">: ")[2]
+        values = filter(None, flag.parser.enum_values)
+        text = f"One of {', '.join(values)}. {text}"
+    return textwrap.wrap(
+        text,
+        76,
+        initial_indent="      ",
+        subsequent_indent="      ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _program():
+    """How Python was started."""
+    specification = sys.modules["__main__"].__spec__
+    if specification is None:
+        return f"python {sys.argv[0]}"
+    return f"python -m {specification.name.removesuffix('.__main__')}"

@@ -16,6 +16,7 @@ from absl import flags
 from albert import command_line
 from albert.errors import UserError
 
+POSITIONAL = ("SOURCE", "DESTINATION")
 FORMATS = ("google", "huggingface", "kerashub", "model_dir")
 HEADS = (
     "pretraining",
@@ -186,4 +187,4 @@ def main(fv, source, destination):
 
 
 if __name__ == "__main__":
-    command_line.run(main, define_flags, positional=("SOURCE", "DESTINATION"))
+    command_line.run(main, define_flags, POSITIONAL)

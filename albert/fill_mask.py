@@ -18,6 +18,7 @@ from albert.errors import UserError
 from albert.text.documents import expand_files
 from albert.text.documents import read_documents
 
+POSITIONAL = ("MODEL_DIR", "TEXT...")
 MASK = "[MASK]"
 _WORDS_OF_A_SENTENCE = range(8, 26)
 
@@ -238,4 +239,4 @@ def main(fv, directory, texts):
 
 
 if __name__ == "__main__":
-    command_line.run(main, define_flags, positional=("MODEL_DIR", "TEXT..."))
+    command_line.run(main, define_flags, POSITIONAL)

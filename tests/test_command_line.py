@@ -116,7 +116,7 @@ def test_help_names_each_flag(run):
     assert "--number (default: 7)" in out
     assert "--colour\n" in out
     assert "Which one." in out
-    assert max(map(len, out.split("Flags:")[1].splitlines())) <= 80
+    assert max(map(len, out.split("Usage: ")[1].splitlines())) <= 80
 
 
 def test_log_lines_and_a_progress_bar_do_not_mix(run):

@@ -23,6 +23,7 @@ from absl import logging
 from albert import command_line
 from albert.errors import UserError
 
+POSITIONAL = ("MODEL_DIR", "DESTINATION")
 # The flags of each format that are passed on.
 FORMATS = {
     "serving": ("max_seq_length", "top", "null_score_diff_threshold"),
@@ -241,6 +242,4 @@ def _convert(source, destination, format):
 
 
 if __name__ == "__main__":
-    command_line.run(
-        main, define_flags, positional=("MODEL_DIR", "DESTINATION")
-    )
+    command_line.run(main, define_flags, POSITIONAL)

@@ -28,6 +28,7 @@ from albert import command_line
 from albert.errors import StopRequested
 from albert.errors import UserError
 
+POSITIONAL = ("MODEL_DIR",)
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 # Connections; beyond them the answer is 503.
 _MOST_CONNECTIONS = 64
@@ -217,4 +218,4 @@ def _own_temporary_files():
 
 
 if __name__ == "__main__":
-    command_line.run(main, define_flags, positional=("MODEL_DIR",))
+    command_line.run(main, define_flags, POSITIONAL)

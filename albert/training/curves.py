@@ -13,6 +13,7 @@ from albert import command_line
 from albert.errors import UserError
 from albert.model_directory import read_evaluation
 
+POSITIONAL = ("PICTURE", "MODEL_DIR...")
 # What is logged besides the metrics of the objective or the task.
 _NOT_METRICS = {
     "learning_rate",
@@ -113,9 +114,12 @@ def _read_phase(directory):
     return train, held_out
 
 
+def define_flags(fv):
+    """Defines nothing: there are no flags."""
+
+
 def main(fv, path, directories):
     """Draws the picture."""
-    del fv  # There are no flags.
     if not directories:
         raise UserError("no model directory given; see --help")
     command_line.load_tensorflow()  # TensorBoard does, and not as quietly.
@@ -124,6 +128,4 @@ def main(fv, path, directories):
 
 
 if __name__ == "__main__":
-    command_line.run(
-        main, lambda fv: None, positional=("PICTURE", "MODEL_DIR...")
-    )
+    command_line.run(main, define_flags, POSITIONAL)

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes, trains, tries and ships ALBERT models, from text to a server.
+
+albert COMMAND [--flag=value ...]
+albert COMMAND --help
+"""
+
+import ast
+import difflib
+import importlib
+import importlib.util
+import pathlib
+import sys
+import textwrap
+
+import albert
+
+# Each command is a script that runs on its own too; in the order of work.
+COMMANDS = {
+    "create-vocabulary": "data/create_vocabulary.py",
+    "create-pretraining-data": "data/create_pretraining_data.py",
+    "create-finetuning-data": "data/create_finetuning_data.py",
+    "pretrain": "run_pretraining.py",
+    "classify": "run_classifier.py",
+    "squad": "run_squad.py",
+    "fill-mask": "albert/fill_mask.py",
+    "convert": "albert/convert.py",
+    "export": "albert/export/__main__.py",
+    "serve": "albert/serve/__main__.py",
+    "curves": "albert/training/curves.py",
+}
+
+_PACKAGE = pathlib.Path(__file__).parent
+
+
+def main():
+    """Runs the command that ``sys.argv`` names, and exits."""
+    name, *arguments = sys.argv[1:] or [""]
+    if name in ("--help", "-h"):
+        print(help_text())
+    elif name == "--version":
+        print(f"albert {albert.__version__}")
+    elif name in COMMANDS:
+        _run(name, arguments)
+    else:
+        print(f"error: {_what_is_wrong(name)}", file=sys.stderr)
+        sys.exit(2)
+
+
+def help_text():
+    """Returns the commands with the first line of each one's docstring.
+
+    The scripts are read and not imported, so that this answers at once.
+    """
+    width = max(map(len, COMMANDS))
+    lines = [__doc__.strip(), "", "Commands:"]
+    for name in COMMANDS:
+        docstring = ast.get_docstring(ast.parse(find_script(name).read_text()))
+        lines += textwrap.wrap(
+            docstring.splitlines()[0],
+            80,
+            initial_indent=f"  {name:{width}}  ",
+            subsequent_indent=" " * (width + 4),
+        )
+    return "\n".join(lines)
+
+
+def find_script(name):
+    """Returns the path of a command's script.
+
+    A wheel carries the recipes in albert/recipes; in a clone they lie beside
+    the package.
+    """
+    path = COMMANDS[name]
+    carried = _PACKAGE / "recipes" / pathlib.PurePath(path).name
+    return carried if carried.exists() else _PACKAGE.parent / path
+
+
+def _run(name, arguments):
+    from albert import command_line
+
+    path = COMMANDS[name]
+    if path.startswith("albert/"):
+        module = path.removesuffix(".py").replace("/", ".")
+        script = importlib.import_module(module)
+    else:
+        place = find_script(name)
+        specification = importlib.util.spec_from_file_location(
+            place.stem, place
+        )
+        script = importlib.util.module_from_spec(specification)
+        specification.loader.exec_module(script)
+    program = f"albert {name}"
+    sys.argv = [program, *arguments]
+    command_line.run(
+        script.main,
+        script.define_flags,
+        getattr(script, "POSITIONAL", ()),
+        program=program,
+    )
+
+
+def _what_is_wrong(name):
+    if not name or name.startswith("-"):
+        return "a command comes first, as in `albert pretrain`; see --help"
+    nearest = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0)
+    return f"no command {name!r}: did you mean {nearest[0]!r}? See --help"
+
+
+if __name__ == "__main__":
+    main()
