@@ -23,10 +23,10 @@ import dataclasses
 import os
 
 import numpy as np
-from absl import flags
 from absl import logging
 
 from albert import command_line
+from albert import data_flags
 from albert import flags as shared_flags
 from albert import model_directory
 from albert.errors import UserError
@@ -36,7 +36,6 @@ from albert.tasks import multiple_choice_features
 from albert.tasks import prediction_files
 from albert.tasks import selection
 from albert.tasks import trained_model
-from albert.tasks.table import TASKS
 from albert.text.documents import expand_files
 
 # What is done, the splits that are for it, and the flag of their records.
@@ -49,81 +48,28 @@ MODES = (
 
 def define_flags(fv):
     """Defines this recipe's flags; the original's where it has them."""
-    shared_flags.define_model_flags(fv)
-    shared_flags.define_training_flags(
-        fv,
-        batch_size=None,
-        eval_batch_size=32,
-        optimizer="adamw",
-        save_checkpoints_steps=None,
-    )
-    shared_flags.define_finetuning_flags(fv)
-    shared_flags.define_device_flags(fv)
-    flags.DEFINE_alias("train_step", "num_train_steps", flag_values=fv)
-    flags.DEFINE_alias("warmup_step", "num_warmup_steps", flag_values=fv)
-    flags.DEFINE_alias("predict_batch_size", "eval_batch_size", flag_values=fv)
-    flags.DEFINE_string(
-        "task_name", None, f"One of {', '.join(TASKS)}.", flag_values=fv
-    )
-    flags.DEFINE_string(
-        "data_dir",
-        None,
-        "Folder of the task's files, or the one above it.",
-        flag_values=fv,
-    )
-    for name, text in (
-        ("text_column", "tsv: column of the text, a name or a number from 1."),
-        ("text_b_column", "tsv: column of a second text, if there is one."),
-        ("label_column", "tsv: column of the label."),
-    ):
-        flags.DEFINE_string(name, None, text, flag_values=fv)
-    flags.DEFINE_list(
-        "labels",
-        None,
-        "tsv, ner: the labels. Default: those of the training data.",
-        flag_values=fv,
-    )
-    flags.DEFINE_bool(
-        "regression", False, "tsv: labels are numbers.", flag_values=fv
-    )
-    flags.DEFINE_bool(
-        "high_only", False, "race: high schools only.", flag_values=fv
-    )
-    flags.DEFINE_bool(
-        "middle_only", False, "race: middle schools only.", flag_values=fv
-    )
-    flags.DEFINE_integer(
-        "max_qa_length",
-        None,
-        "race: pieces of question and option; longer ones lose their start. "
-        f"Default: {multiple_choice_features.MAX_QA_LENGTH}.",
-        lower_bound=1,
-        flag_values=fv,
-    )
+    data_flags.define_task_flags(fv)
+    records = shared_flags.FlagGroup(fv, "Records, instead of the task's files")
     for mode, _, name in MODES:
-        flags.DEFINE_string(
+        records.string(
             name,
             None,
-            f"Records of data/create_finetuning_data.py for --{mode}, paths "
-            "or globs, instead of the task's files.",
-            flag_values=fv,
+            f"For --{mode}: paths or globs of what "
+            "data/create_finetuning_data.py wrote.",
         )
-    flags.DEFINE_bool(
-        "skip_bad_rows",
-        False,
-        "Leave out rows that cannot be used, and count them, instead of "
-        "stopping at the first.",
-        flag_values=fv,
-    )
-    flags.DEFINE_integer(
+    shared_flags.define_finetuning_flags(fv)
+    training = shared_flags.FlagGroup(fv, "Training")
+    training.alias("train_step", "num_train_steps")
+    training.alias("warmup_step", "num_warmup_steps")
+    training.integer(
         "num_runs",
         1,
         "Train so often, with the seeds --seed, --seed + 1, …, each in its "
         "own run_N of --output_dir, and report the median. Without "
         "--do_train, use the runs that are there.",
         lower_bound=1,
-        flag_values=fv,
     )
+    shared_flags.define_device_flags(fv)
 
 
 def main(fv):
@@ -425,9 +371,7 @@ def labels_of_records(patterns):
 
 def check_flags(fv):
     """Refuses flags that cannot work."""
-    for name in ("task_name", "output_dir"):
-        if not fv[name].value:
-            raise UserError(f"--{name} is required; see --help")
+    shared_flags.require(fv, "task_name", "output_dir")
     if not (fv.do_train or fv.do_eval or fv.do_predict):
         raise UserError(
             "nothing to do: give --do_train, --do_eval or --do_predict, or "

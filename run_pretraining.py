@@ -22,7 +22,6 @@ The released base model's recipe, its batch of 4096 in 64 parts:
 The same command continues after an interruption.
 """
 
-from absl import flags
 from absl import logging
 
 from albert import command_line
@@ -35,72 +34,63 @@ from albert.text.documents import expand_files
 
 def define_flags(fv):
     """Defines this recipe's flags; the original's where it has them."""
+    data = shared_flags.FlagGroup(fv, "Data")
+    data.string(
+        "input_file",
+        None,
+        "Records to train on: comma-separated paths or globs.",
+    )
+    data.string(
+        "eval_input_file",
+        None,
+        "Records to evaluate on, not trained on: paths or globs.",
+    )
+    data.integer(
+        "max_seq_length",
+        None,
+        "Length of the records. Default: theirs.",
+        lower_bound=1,
+    )
+    data.integer(
+        "max_predictions_per_seq",
+        None,
+        "Masked-token slots of the records. Default: what they have.",
+        lower_bound=1,
+    )
+    modes = shared_flags.FlagGroup(fv, "Modes")
+    modes.boolean("do_train", True, "Train.")
+    modes.boolean(
+        "do_eval",
+        None,
+        "Evaluate: at each checkpoint, or the best weights of --output_dir "
+        "with --nodo_train. Default: when --eval_input_file is given.",
+    )
     shared_flags.define_model_flags(fv)
     shared_flags.define_training_flags(
         fv,
         batch_size=4096,
         eval_batch_size=64,
         optimizer="lamb",
+        num_train_steps=125000,
         save_checkpoints_steps=5000,
     )
-    shared_flags.define_device_flags(fv)
-    flags.DEFINE_string(
-        "input_file",
-        None,
-        "Records to train on: comma-separated paths or globs.",
-        flag_values=fv,
-    )
-    flags.DEFINE_string(
-        "eval_input_file",
-        None,
-        "Records to evaluate on, not trained on: paths or globs.",
-        flag_values=fv,
-    )
-    flags.DEFINE_integer(
-        "max_seq_length",
-        None,
-        "Length of the records. Default: what they have.",
-        lower_bound=1,
-        flag_values=fv,
-    )
-    flags.DEFINE_integer(
-        "max_predictions_per_seq",
-        None,
-        "Masked-token slots of the records. Default: what they have.",
-        lower_bound=1,
-        flag_values=fv,
-    )
-    flags.DEFINE_bool(
+    training = shared_flags.FlagGroup(fv, "Training")
+    training.boolean(
         "init_optimizer",
         False,
         "Take the optimizer's moments (adam_m, adam_v) from --init_checkpoint "
         "too, to go on with a training that is not in --output_dir. Off, as "
         "in the original, they start at zero. The schedule starts anew either "
         "way.",
-        flag_values=fv,
     )
-    flags.DEFINE_bool("do_train", True, "Train.", flag_values=fv)
-    flags.DEFINE_bool(
-        "do_eval",
-        None,
-        "Evaluate: at each checkpoint, or the best weights of --output_dir "
-        "with --nodo_train. Default: when --eval_input_file is given.",
-        flag_values=fv,
-    )
-    flags.DEFINE_integer(
-        "num_train_steps",
-        125000,
-        "Updates to train for.",
-        lower_bound=1,
-        flag_values=fv,
-    )
-    flags.DEFINE_integer(
+    evaluation = shared_flags.FlagGroup(fv, "Evaluation")
+    evaluation.integer(
         "max_eval_steps",
         100,
         "Batches of an evaluation, at most.",
         lower_bound=1,
-        flag_values=fv,
     )
+    shared_flags.define_device_flags(fv)
 
 
 def main(fv):
@@ -342,10 +332,9 @@ def main(fv):
 
 def check_flags(fv):
     """Refuses flags that cannot work; returns whether to evaluate."""
-    if not fv.output_dir:
-        raise UserError("--output_dir is required; see --help")
-    if fv.do_train and not fv.input_file:
-        raise UserError("--input_file is required; see --help")
+    shared_flags.require(fv, "output_dir")
+    if fv.do_train:
+        shared_flags.require(fv, "input_file")
     if fv.init_optimizer and not fv.init_checkpoint:
         raise UserError(
             "--init_optimizer needs --init_checkpoint: a checkpoint with the "

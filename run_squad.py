@@ -26,8 +26,6 @@ import dataclasses
 import math
 import os
 
-from absl import flags
-
 from albert import command_line
 from albert import flags as shared_flags
 from albert import model_directory
@@ -73,97 +71,85 @@ USUAL = {
 
 def define_flags(fv):
     """Defines this recipe's flags; the original's where it has them."""
-    shared_flags.define_model_flags(fv)
-    shared_flags.define_training_flags(
-        fv,
-        batch_size=None,
-        eval_batch_size=32,
-        optimizer="adamw",
-        save_checkpoints_steps=None,
+    questions = shared_flags.FlagGroup(fv, "Questions")
+    questions.string(
+        "train_file",
+        None,
+        "Questions with answers in SQuAD's JSON to train on; names or globs, "
+        "separated by commas.",
     )
-    shared_flags.define_finetuning_flags(fv)
-    shared_flags.define_device_flags(fv)
-    flags.DEFINE_alias("predict_batch_size", "eval_batch_size", flag_values=fv)
-    for name, text in (
-        ("train_file", "Questions with answers in SQuAD's JSON to train on"),
-        (
-            "predict_file",
-            "Questions to answer; with --do_eval they need their answers",
-        ),
-    ):
-        flags.DEFINE_string(
-            name,
-            None,
-            f"{text}; names or globs, separated by commas.",
-            flag_values=fv,
-        )
-    flags.DEFINE_bool(
+    questions.string(
+        "predict_file",
+        None,
+        "Questions to answer; with --do_eval they need their answers; names "
+        "or globs, separated by commas.",
+    )
+    questions.boolean(
         "version_2_with_negative",
         None,
-        "SQuAD 2.0: a question may have no answer. Default: as the files "
-        "say, for questions without answers as the model was trained.",
-        flag_values=fv,
+        "SQuAD 2.0: a question may have no answer. Default: as the files say, "
+        "for questions without answers as the model was trained.",
     )
-    flags.DEFINE_enum(
-        "head",
-        None,
-        ["v1", "v2"],
-        "v1: start and end apart. v2: the end given the start, and whether "
-        "there is an answer. Default: that of the version.",
-        flag_values=fv,
+    questions.boolean(
+        "keep_windows_without_answer",
+        True,
+        "Train also on the windows that do not show the answer of their "
+        "question, as the original does.",
+    )
+    questions.boolean(
+        "stop_at_mismatch",
+        False,
+        "Stop at answers that are not where the file says, instead of listing "
+        "them.",
     )
     for name, text in (
         ("doc_stride", "Pieces from one window of a text to the next."),
         ("max_query_length", "Pieces of a question; the rest is cut off."),
+    ):
+        questions.integer(name, None, text + _usual(name), lower_bound=1)
+    answers = shared_flags.FlagGroup(fv, "Answers")
+    for name, text in (
         ("start_n_top", "v2: starts that are tried in each window."),
         ("end_n_top", "v2: ends that are tried for each of these."),
         ("n_best_size", "Answers to each question that are written."),
         ("max_answer_length", "Pieces of an answer at most."),
     ):
-        flags.DEFINE_integer(
-            name,
-            None,
-            f"{text} Default: the model's, else {USUAL[name]}.",
-            lower_bound=1,
-            flag_values=fv,
-        )
-    flags.DEFINE_enum(
-        "language",
-        None,
-        list(answer_metrics.LANGUAGES),
-        "How answers are compared: en by words, zh by characters. Default: "
-        "the model's, else en.",
-        flag_values=fv,
-    )
-    flags.DEFINE_float(
+        answers.integer(name, None, text + _usual(name), lower_bound=1)
+    answers.real(
         "null_score_diff_threshold",
         0.0,
         "A question whose null score is above it gets no answer.",
-        flag_values=fv,
     )
-    flags.DEFINE_bool(
-        "keep_windows_without_answer",
-        True,
-        "Train also on the windows that do not show the answer of their "
-        "question, as the original does.",
-        flag_values=fv,
+    answers.choice(
+        "language",
+        None,
+        list(answer_metrics.LANGUAGES),
+        "How answers are compared: en by words, zh by characters."
+        + _usual("language"),
     )
-    flags.DEFINE_bool(
-        "stop_at_mismatch",
-        False,
-        "Stop at answers that are not where the file says, instead of "
-        "listing them.",
-        flag_values=fv,
+    shared_flags.define_finetuning_flags(fv)
+    model = shared_flags.FlagGroup(fv, "Model")
+    model.choice(
+        "head",
+        None,
+        ["v1", "v2"],
+        "v1: start and end apart. v2: the end given the start, and whether "
+        "there is an answer. Default: that of the version.",
     )
-    flags.DEFINE_float(
+    training = shared_flags.FlagGroup(fv, "Training")
+    training.real(
         "warmup_proportion",
         None,
         "Part of the steps that are warm-up, instead of --num_warmup_steps. "
         "Default: 0.1.",
         lower_bound=0.0,
         upper_bound=1.0,
-        flag_values=fv,
     )
+    shared_flags.define_device_flags(fv)
+
+
+def _usual(name):
+    return f" Default: the model's, else {USUAL[name]}."
 
 
 def main(fv):
@@ -448,8 +434,7 @@ def what_is_unanswered(fv, null_score, questions, predictions):
 
 def check_flags(fv):
     """Refuses flags that cannot work."""
-    if not fv.output_dir:
-        raise UserError("--output_dir is required; see --help")
+    shared_flags.require(fv, "output_dir")
     if not (fv.do_train or fv.do_eval or fv.do_predict):
         raise UserError(
             "nothing to do: give --do_train, --do_eval or --do_predict, or "

@@ -11,10 +11,11 @@ exist or is empty. Weights that the other format has no place for are named.
 
 import dataclasses
 
-from absl import flags
-
 from albert import command_line
 from albert.errors import UserError
+from albert.flags import FlagGroup
+from albert.flags import define_lower_case_flag
+from albert.flags import require
 
 POSITIONAL = ("SOURCE", "DESTINATION")
 FORMATS = ("google", "huggingface", "kerashub", "model_dir")
@@ -141,34 +142,23 @@ def _load_tokenizer(opened, config, lower_case):
 
 def define_flags(fv):
     """Defines the command's flags."""
-    flags.DEFINE_enum(
-        "to", None, list(FORMATS), "What to write.", flag_values=fv
-    )
-    flags.DEFINE_enum(
+    model = FlagGroup(fv, "Model")
+    model.choice("to", None, list(FORMATS), "What to write. Required.")
+    model.choice(
         "head",
         None,
         list(HEADS),
         "What the weights besides the encoder are. Default: what the source "
         "says; for a checkpoint with output_weights, classification. none "
         "writes the encoder alone.",
-        flag_values=fv,
     )
-    flags.DEFINE_bool(
-        "tokenizer", True, "Take the tokenizer along.", flag_values=fv
-    )
-    flags.DEFINE_bool(
-        "do_lower_case",
-        None,
-        "Whether the tokenizer lower-cases. Default: what the source says; "
-        "for Google's release, which does not say it, yes.",
-        flag_values=fv,
-    )
+    model.boolean("tokenizer", True, "Take the tokenizer along.")
+    define_lower_case_flag(fv, "Model", None)
 
 
 def main(fv, source, destination):
     """Converts, and prints what was written and what was not."""
-    if not fv.to:
-        raise UserError("--to is required; see --help")
+    require(fv, "to")
     command_line.load_tensorflow()
     report = convert(
         source,

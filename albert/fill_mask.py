@@ -11,10 +11,10 @@ Words of real sentences, hidden one at a time and compared with the truth:
 import dataclasses
 
 import numpy as np
-from absl import flags
 
 from albert import command_line
 from albert.errors import UserError
+from albert.flags import FlagGroup
 from albert.text.documents import expand_files
 from albert.text.documents import read_documents
 
@@ -172,29 +172,19 @@ def load(path):
 
 def define_flags(fv):
     """Defines the command's flags."""
-    flags.DEFINE_integer(
-        "top",
-        5,
-        "Predictions shown for each mask.",
-        lower_bound=1,
-        flag_values=fv,
+    FlagGroup(fv, "Answers").integer(
+        "top", 5, "Predictions shown for each mask.", lower_bound=1
     )
-    flags.DEFINE_string(
+    text = FlagGroup(fv, "Text with words to hide")
+    text.string(
         "text_file",
         None,
         "Text whose sentences get a word hidden: paths or globs.",
-        flag_values=fv,
     )
-    flags.DEFINE_integer(
-        "num_sentences",
-        8,
-        "Sentences taken from --text_file.",
-        lower_bound=1,
-        flag_values=fv,
+    text.integer(
+        "num_sentences", 8, "Sentences taken from --text_file.", lower_bound=1
     )
-    flags.DEFINE_integer(
-        "seed", 0, "Seed of the choice of sentences.", flag_values=fv
-    )
+    text.integer("seed", 0, "Seed of the choice of sentences.")
 
 
 def main(fv, directory, texts):

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every flag that recipes share, defined once.
+"""The flags of model, training and devices that commands share.
 
 Each function defines its flags on the ``FlagValues`` it is given. Names,
 meanings and defaults are those of the original's runners where it has them.
 """
+
+import functools
 
 from absl import flags
 
@@ -11,213 +13,237 @@ from albert.config import NAMED_SIZES
 from albert.errors import UserError
 
 
+class FlagGroup:
+    """The flags under one heading of ``--help``.
+
+    Attributes:
+      alias, boolean, choice, integer, names, real, string: the functions
+        ``absl.flags.DEFINE_*`` for the ``FlagValues`` and the heading.
+    """
+
+    def __init__(self, fv, heading):
+        """Opens a heading, or continues one.
+
+        Args:
+          fv: ``absl.flags.FlagValues`` to define flags on.
+          heading: str; absl keeps it as the module that defines the flag.
+        """
+
+        def bind(define):
+            return functools.partial(
+                define, flag_values=fv, module_name=heading
+            )
+
+        self.alias = bind(flags.DEFINE_alias)
+        self.boolean = bind(flags.DEFINE_bool)
+        self.choice = bind(flags.DEFINE_enum)
+        self.integer = bind(flags.DEFINE_integer)
+        self.names = bind(flags.DEFINE_list)
+        self.real = bind(flags.DEFINE_float)
+        self.string = bind(flags.DEFINE_string)
+
+
 def define_model_flags(fv):
-    """What the model is and where its first weights come from."""
-    flags.DEFINE_string(
-        "albert_config_file",
-        None,
-        "JSON file with the model's configuration. Or use --model_size.",
-        flag_values=fv,
+    """Defines what the model is and where its first weights come from."""
+    model = FlagGroup(fv, "Model")
+    model.string(
+        "albert_config_file", None, "The model's JSON file. Or --model_size."
     )
-    flags.DEFINE_enum(
+    model.choice(
         "model_size",
         None,
         list(NAMED_SIZES),
         "A named size instead of --albert_config_file; its vocabulary size "
         "becomes that of the data.",
-        flag_values=fv,
     )
-    flags.DEFINE_string(
+    model.string(
         "spm_model_file",
         None,
         "SentencePiece model; copied into the model directory. Default: the "
         "one that comes with --init_checkpoint or that the JSON beside the "
         "records names.",
-        flag_values=fv,
     )
-    flags.DEFINE_string(
+    model.string(
         "init_checkpoint",
         None,
         "Weights to start from: a model directory or checkpoint of ours, "
         "Google's release (its folder, a prefix or the .tar.gz), a TF-Hub v1 "
-        "module, a Hugging Face or a KerasHub directory. A checkpoint "
-        "already in --output_dir wins.",
-        flag_values=fv,
+        "module, a Hugging Face or a KerasHub directory. A checkpoint already "
+        "in --output_dir wins.",
     )
-    flags.DEFINE_string(
-        "output_dir",
-        None,
-        "Where the model directory is written.",
-        flag_values=fv,
+    files = FlagGroup(fv, "Files")
+    files.string(
+        "output_dir", None, "Where the model directory is written. Required."
     )
 
 
 def define_training_flags(
-    fv, *, batch_size, eval_batch_size, optimizer, save_checkpoints_steps
+    fv,
+    *,
+    batch_size,
+    eval_batch_size,
+    optimizer,
+    num_train_steps,
+    save_checkpoints_steps,
 ):
-    """How a model is trained; the keyword arguments are the defaults.
+    """Defines how a model is trained; the keyword arguments are the defaults.
 
     A batch size or number of steps that is None depends on the task.
     """
-    flags.DEFINE_integer(
+    training = FlagGroup(fv, "Training")
+    training.integer(
         "train_batch_size",
         batch_size,
-        "Sequences per update, over all devices and accumulation steps.",
+        "Sequences per update, over all devices and accumulation steps."
+        + ("" if batch_size else " Default: the task's."),
         lower_bound=1,
-        flag_values=fv,
     )
-    flags.DEFINE_integer(
-        "eval_batch_size",
-        eval_batch_size,
-        "Sequences per batch of evaluation, over all devices.",
+    training.integer(
+        "num_train_steps",
+        num_train_steps,
+        "Updates to train for."
+        + ("" if num_train_steps else " Default: the task's."),
         lower_bound=1,
-        flag_values=fv,
     )
-    flags.DEFINE_enum(
-        "optimizer",
-        optimizer,
-        ["lamb", "adamw"],
-        "The optimizer, as the original has it.",
-        flag_values=fv,
+    training.choice(
+        "optimizer", optimizer, ["lamb", "adamw"], "As the original has it."
     )
-    flags.DEFINE_float(
+    training.real(
         "learning_rate",
         None,
-        "Peak of the learning rate. Default: one that is known to work for the "
-        "model's size and the task, printed.",
+        "Peak of the learning rate. Default: one that is known to work for "
+        "the model's size and the task, printed.",
         lower_bound=0.0,
-        flag_values=fv,
     )
-    flags.DEFINE_float(
+    training.real(
         "poly_power",
         1.0,
-        "Power of the polynomial decay of the learning rate.",
+        "Power of the learning rate's decay.",
         lower_bound=1e-6,
-        flag_values=fv,
     )
-    flags.DEFINE_integer(
+    training.integer(
         "num_warmup_steps",
         None,
         "Steps of linear warm-up. Default: 6% of the steps of pretraining, at "
         "most the original's 3125; the task's share in fine-tuning.",
         lower_bound=0,
-        flag_values=fv,
     )
-    flags.DEFINE_integer(
-        "start_warmup_step",
-        0,
-        "Step at which the warm-up starts.",
-        lower_bound=0,
-        flag_values=fv,
+    training.integer(
+        "start_warmup_step", 0, "Step at which warm-up starts.", lower_bound=0
     )
-    flags.DEFINE_float(
+    training.real(
         "layer_decay_rate",
         1.0,
         "Factor of the learning rate from each depth of the model to the one "
         "below; 1 is off.",
         lower_bound=1e-6,
         upper_bound=1.0,
-        flag_values=fv,
     )
-    flags.DEFINE_bool(
+    training.boolean(
         "bias_correction",
         False,
         "Divide the moments by 1 - beta^t, which the original does not.",
-        flag_values=fv,
     )
-    flags.DEFINE_integer(
-        "save_checkpoints_steps",
-        save_checkpoints_steps,
-        "Steps between checkpoints, and between evaluations."
-        + ("" if save_checkpoints_steps else " Default: a tenth of the steps."),
-        lower_bound=1,
-        flag_values=fv,
-    )
-    flags.DEFINE_integer(
-        "keep_checkpoint_max",
-        5,
-        "Training checkpoints kept; the best one by evaluation is kept apart.",
-        lower_bound=1,
-        flag_values=fv,
-    )
-    flags.DEFINE_integer(
+    training.integer(
         "seed",
         12345,
         "Seed of the initial weights, the order of the data and dropout.",
         lower_bound=0,
         upper_bound=2**32 - 1,
-        flag_values=fv,
+    )
+    FlagGroup(fv, "Evaluation").integer(
+        "eval_batch_size",
+        eval_batch_size,
+        "Sequences per batch, over all devices.",
+        lower_bound=1,
+    )
+    files = FlagGroup(fv, "Files")
+    files.integer(
+        "save_checkpoints_steps",
+        save_checkpoints_steps,
+        "Steps between checkpoints, and between evaluations."
+        + ("" if save_checkpoints_steps else " Default: a tenth of the steps."),
+        lower_bound=1,
+    )
+    files.integer(
+        "keep_checkpoint_max",
+        5,
+        "Training checkpoints kept; the best one by evaluation is kept apart.",
+        lower_bound=1,
     )
 
 
 def define_finetuning_flags(fv):
-    """How a pretrained model becomes one of a task."""
-    for name, text in (
-        ("do_train", "Train."),
-        (
-            "do_eval",
-            "Evaluate on the dev set: while training, and the best weights.",
-        ),
-        ("do_predict", "Predict the test set with the best weights."),
-    ):
-        flags.DEFINE_bool(name, False, text, flag_values=fv)
-    flags.DEFINE_integer(
-        "num_train_steps",
-        None,
-        "Updates to train for. Default: the task's.",
-        lower_bound=1,
-        flag_values=fv,
+    """Defines how a pretrained model becomes one of a task."""
+    modes = FlagGroup(fv, "Modes")
+    modes.boolean("do_train", False, "Train.")
+    modes.boolean(
+        "do_eval",
+        False,
+        "Evaluate on the dev set: while training, and the best weights.",
     )
-    flags.DEFINE_float(
-        "num_train_epochs",
-        None,
-        "Passes over the training data, instead of --num_train_steps.",
-        lower_bound=1e-6,
-        flag_values=fv,
+    modes.boolean(
+        "do_predict", False, "Predict the test set with the best weights."
     )
-    flags.DEFINE_integer(
-        "max_seq_length",
-        None,
-        "Longest sequence in pieces; longer texts are cut. Default: the "
-        "task's, at most what the model has positions for.",
-        lower_bound=8,
-        flag_values=fv,
-    )
-    flags.DEFINE_bool(
-        "do_lower_case",
-        None,
-        "Lower-case the text. Default: as the tokenizer beside the weights, "
-        "else yes.",
-        flag_values=fv,
-    )
-    flags.DEFINE_float(
+    define_model_flags(fv)
+    model = FlagGroup(fv, "Model")
+    model.real(
         "dropout_prob",
         None,
         "Dropout inside the encoder while training. Default: the task's.",
         lower_bound=0.0,
         upper_bound=0.9,
-        flag_values=fv,
     )
-    flags.DEFINE_float(
+    model.real(
         "classifier_dropout",
         None,
         "Dropout before the task's last layer. Default: the task's.",
         lower_bound=0.0,
         upper_bound=0.9,
-        flag_values=fv,
     )
-    flags.DEFINE_bool(
+    define_training_flags(
+        fv,
+        batch_size=None,
+        eval_batch_size=32,
+        optimizer="adamw",
+        num_train_steps=None,
+        save_checkpoints_steps=None,
+    )
+    define_sequence_length_flag(fv, "Model")
+    define_lower_case_flag(fv, "Model", None)
+    FlagGroup(fv, "Evaluation").alias("predict_batch_size", "eval_batch_size")
+    training = FlagGroup(fv, "Training")
+    training.real(
+        "num_train_epochs",
+        None,
+        "Passes over the training data, instead of --num_train_steps.",
+        lower_bound=1e-6,
+    )
+    training.boolean(
         "bucket_by_length",
         True,
         "Put examples of like length into a batch, so that little is padded.",
-        flag_values=fv,
     )
-    flags.DEFINE_bool(
+    training.boolean(
         "pad_to_max_length",
         False,
         "Pad every batch to --max_seq_length: one shape, as TPUs need it.",
-        flag_values=fv,
     )
+
+
+def require(fv, *names):
+    """Refuses to go on without a flag.
+
+    Args:
+      fv: ``absl.flags.FlagValues``.
+      *names: the flags that must be given.
+
+    Raises:
+      UserError: naming the first that is not.
+    """
+    for name in names:
+        if not fv[name].value:
+            raise UserError(f"--{name} is required; see --help")
 
 
 def check_finetuning_flags(fv):
@@ -246,89 +272,91 @@ def check_finetuning_flags(fv):
         )
 
 
+def define_sequence_length_flag(fv, heading):
+    """Defines how long a task's sequences are."""
+    FlagGroup(fv, heading).integer(
+        "max_seq_length",
+        None,
+        "Longest sequence in pieces; longer texts are cut. Default: the "
+        "task's, at most what the model has positions for.",
+        lower_bound=8,
+    )
+
+
+def define_lower_case_flag(fv, heading, default):
+    """Defines whether text is lower-cased; None: as the weights' tokenizer."""
+    text = "Lower-case the text."
+    if default is None:
+        text += " Default: as the tokenizer of the weights, else yes."
+    FlagGroup(fv, heading).boolean("do_lower_case", default, text)
+
+
 def define_device_flags(fv):
-    """What the training runs on, and how."""
-    flags.DEFINE_enum(
+    """Defines what the training runs on, and how."""
+    devices = FlagGroup(fv, "Devices")
+    devices.choice(
         "distribution_strategy",
         "one_device",
         ["one_device", "mirrored", "multi_worker_mirrored", "tpu"],
         "one_device: the first GPU, else the CPU. mirrored: the GPUs of this "
         "machine. multi_worker_mirrored: those of all the machines that "
         "TF_CONFIG or SLURM names. tpu: a TPU, or a slice of a pod.",
-        flag_values=fv,
     )
-    flags.DEFINE_integer(
+    devices.integer(
         "num_gpus",
         None,
-        "GPUs of this machine to use; 0 for its CPU. Default: all.",
+        "GPUs to use; 0 for the CPU. Default: all.",
         lower_bound=0,
-        flag_values=fv,
     )
-    flags.DEFINE_enum(
+    devices.choice(
         "all_reduce_alg",
         "auto",
         ["auto", "nccl", "ring", "hierarchical_copy"],
         "How gradients are summed over devices. mirrored: nccl or "
         "hierarchical_copy. multi_worker_mirrored: nccl or ring.",
-        flag_values=fv,
     )
-    flags.DEFINE_string(
-        "tpu",
-        None,
-        'Name or address of the TPU; "local" on a TPU VM.',
-        flag_values=fv,
+    devices.string(
+        "tpu", None, 'Name or address of the TPU; "local" on a TPU VM.'
     )
-    flags.DEFINE_alias("tpu_name", "tpu", flag_values=fv)
-    flags.DEFINE_string(
-        "tpu_zone", None, "Zone of the TPU, for its name.", flag_values=fv
-    )
-    flags.DEFINE_string(
-        "gcp_project", None, "Project of the TPU, for its name.", flag_values=fv
-    )
-    flags.DEFINE_bool(
+    devices.alias("tpu_name", "tpu")
+    devices.string("tpu_zone", None, "Zone of the TPU, for its name.")
+    devices.string("gcp_project", None, "Project of the TPU, for its name.")
+    devices.boolean(
         "deterministic",
         False,
         "Use only operations that give the same bits in every run; slower. "
-        "With float32 on one device, a run that was interrupted ends with "
-        "the very weights of one that was not.",
-        flag_values=fv,
+        "With float32 on one device, a run that was interrupted ends with the "
+        "very weights of one that was not.",
     )
-    flags.DEFINE_enum(
+    devices.choice(
         "dtype",
         "float32",
         ["float32", "bfloat16"],
         "bfloat16 computes in mixed precision: weights, softmax, layer "
         "normalisation and losses stay float32.",
-        flag_values=fv,
     )
-    flags.DEFINE_bool(
-        "jit_compile",
-        False,
-        "Compile the step with XLA (for GPUs; slower on most CPUs).",
-        flag_values=fv,
+    devices.boolean(
+        "jit_compile", False, "Compile with XLA (slower on most CPUs)."
     )
-    flags.DEFINE_integer(
+    devices.integer(
         "steps_per_loop",
         20,
-        "Steps run on the device before metrics are looked at.",
+        "Steps between looks at the metrics.",
         lower_bound=1,
-        flag_values=fv,
     )
-    flags.DEFINE_alias("iterations_per_loop", "steps_per_loop", flag_values=fv)
-    flags.DEFINE_integer(
+    devices.alias("iterations_per_loop", "steps_per_loop")
+    devices.integer(
         "gradient_accumulation_steps",
         1,
         "Parts that a device's share of the batch is computed in, one after "
         "another, so that a large batch fits its memory.",
         lower_bound=1,
-        flag_values=fv,
     )
-    flags.DEFINE_bool(
+    devices.boolean(
         "recompute_layers",
         False,
         "Keep only what goes from layer to layer, and compute the rest again "
         "for the gradients: a third more time, a fraction of the memory.",
-        flag_values=fv,
     )
 
 

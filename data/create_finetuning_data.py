@@ -13,15 +13,17 @@ refused. The same flags and texts give the same bytes.
 """
 
 import contextlib
-import functools
 import os
 import time
 
 import numpy as np
-from absl import flags as absl_flags
 
 from albert import command_line
+from albert import data_flags
 from albert.errors import UserError
+from albert.flags import FlagGroup
+from albert.flags import define_sequence_length_flag
+from albert.flags import require
 from albert.records import finetuning_writing
 from albert.records.schema import FinetuningSchema
 from albert.records.writing import RecordSetWriter
@@ -29,68 +31,38 @@ from albert.records.writing import output_directories
 from albert.tasks import interface
 from albert.tasks.multiple_choice_features import MAX_QA_LENGTH
 from albert.tasks.selection import get_task
-from albert.tasks.table import TASKS
 from albert.text.tokenizer import Tokenizer
 
 _SHOWN_CHARACTERS = 160
 
 
-def define_flags(flag_values):
-    """Defines the flags of this recipe on an ``absl.flags.FlagValues``."""
-    string, integer, boolean, names, choice = (
-        functools.partial(define, flag_values=flag_values)
-        for define in (
-            absl_flags.DEFINE_string,
-            absl_flags.DEFINE_integer,
-            absl_flags.DEFINE_bool,
-            absl_flags.DEFINE_list,
-            absl_flags.DEFINE_enum,
-        )
-    )
-    # Task
-    string("task_name", None, f"The task: one of {', '.join(TASKS)}.")
-    string("data_dir", None, "The folder that holds the task's folder.")
-    names(
+def define_flags(fv):
+    """Defines this recipe's flags."""
+    data_flags.define_task_flags(fv)
+    task = FlagGroup(fv, "Task")
+    task.names(
         "splits",
         ["train", "dev"],
         "Splits to make records of; of mnli, dev and test are two each.",
     )
-    string("text_column", None, "tsv and ner: column of the text.")
-    string("text_b_column", None, "tsv: column of the second text.")
-    string("label_column", None, "tsv and ner: column of the label.")
-    names("labels", None, "tsv and ner: labels. Default: those in train.")
-    boolean("regression", False, "tsv: the labels are numbers.")
-    boolean("high_only", False, "race: questions of high schools.")
-    boolean("middle_only", False, "race: questions of middle schools.")
-    boolean("skip_bad_rows", False, "Leave bad rows out and count them.")
-    # Ids
-    string("spm_model_file", None, "SentencePiece model.")
-    boolean("do_lower_case", True, "Lower-case the text.")
-    integer("max_seq_length", None, "Tokens in a sequence. Default: the task's")
-    integer("max_qa_length", MAX_QA_LENGTH, "race: question and option.")
-    # Output
-    string("output_dir", None, "Where the records are written.")
-    integer("num_shards", 1, "Files that each split is dealt to.")
-    choice(
-        "compression",
-        "",
-        list(finetuning_writing.COMPRESSIONS),
-        "GZIP or nothing.",
-    )
-    integer("random_seed", 12345, "Seed of the order of the training records.")
-    boolean("overwrite", False, "Replace existing records.")
+    define_sequence_length_flag(fv, "Text")
+    data_flags.define_data_creation_flags(fv)
+    data_flags.define_record_flags(fv)
+    files = FlagGroup(fv, "Files")
+    files.string("output_dir", None, "Where the records are written. Required.")
 
 
-def main(flags):
+def main(fv):
     started = time.monotonic()
-    task = read_task(flags)
-    splits = find_splits(task, flags.splits)
+    task = read_task(fv)
+    splits = find_splits(task, fv.splits)
     outputs = {
-        split: os.path.join(flags.output_dir, f"{task.name}_{split}.tfrecord")
+        split: os.path.join(fv.output_dir, f"{task.name}_{split}.tfrecord")
         for split in splits
     }
-    tokenizer = Tokenizer(flags.spm_model_file, flags.do_lower_case)
-    max_seq_length = flags.max_seq_length or task.recipe.max_seq_length
+    tokenizer = Tokenizer(fv.spm_model_file, fv.do_lower_case)
+    max_seq_length = fv.max_seq_length or task.recipe.max_seq_length
+    max_qa_length = fv.max_qa_length or MAX_QA_LENGTH
     with (
         output_directories(outputs.values(), "--output_dir"),
         contextlib.ExitStack() as stack,
@@ -98,9 +70,9 @@ def main(flags):
         writers = {
             split: RecordSetWriter(
                 output,
-                flags.num_shards,
-                flags.overwrite,
-                inputs=[flags.spm_model_file],
+                fv.num_shards,
+                fv.overwrite,
+                inputs=[fv.spm_model_file],
                 output_flag="--output_dir",
             )
             for split, output in outputs.items()
@@ -108,8 +80,8 @@ def main(flags):
 
         # ------------------------------------------------- files → examples
         if task.labels is None:
-            task = task.with_labels_of(load(flags, task, "train"))
-        examples = {split: load(flags, task, split) for split in splits}
+            task = task.with_labels_of(load(fv, task, "train"))
+        examples = {split: load(fv, task, split) for split in splits}
 
         # ------------------------------------- examples → ids → record files
         print(f"{task.name}, {max_seq_length} tokens in a sequence:")
@@ -120,26 +92,29 @@ def main(flags):
                 examples[split],
                 tokenizer,
                 max_seq_length,
-                flags.max_qa_length,
+                max_qa_length,
             )
             features = featurized.features
             if split == "train":
-                features = shuffle(features, flags.random_seed)
+                features = shuffle(features, fv.random_seed)
             schema = FinetuningSchema(
                 task.kind, max_seq_length, features.choices
             )
             stack.enter_context(writer)
             finetuning_writing.write_features(
-                writer, features, schema, flags.compression
+                writer, features, schema, fv.compression
             )
             metadata[split] = finetuning_writing.build_metadata(
                 features,
                 schema,
                 task,
                 tokenizer,
-                {"split": split, **read_settings(flags, task, split)},
+                {
+                    "split": split,
+                    **read_settings(fv, task, split, max_qa_length),
+                },
                 examples[split],
-                flags.output_dir,
+                fv.output_dir,
             )
             padding = 1 - features.lengths().mean() / max_seq_length
             print(
@@ -151,18 +126,14 @@ def main(flags):
             writer.commit(metadata[split])
 
     # ------------------------------------------------------------- summary
-    print(
-        f"Written to {flags.output_dir} in {time.monotonic() - started:.1f} s"
-    )
+    print(f"Written to {fv.output_dir} in {time.monotonic() - started:.1f} s")
     print("Next:")
     print(f"  {next_command(task, writers)}")
 
 
-def read_task(flags):
+def read_task(fv):
     """Flags → ``Task``."""
-    for name in ("task_name", "data_dir", "spm_model_file", "output_dir"):
-        if not flags[name].value:
-            raise UserError(f"--{name} is required; see --help")
+    require(fv, "task_name", "data_dir", "spm_model_file", "output_dir")
     names = (
         "text_column",
         "text_b_column",
@@ -172,9 +143,7 @@ def read_task(flags):
         "high_only",
         "middle_only",
     )
-    return get_task(
-        flags.task_name, **{name: flags[name].value for name in names}
-    )
+    return get_task(fv.task_name, **{name: fv[name].value for name in names})
 
 
 def find_splits(task, names):
@@ -194,9 +163,9 @@ def find_splits(task, names):
     return found
 
 
-def load(flags, task, split):
+def load(fv, task, split):
     """Reads the examples of a split."""
-    return interface.load(task, flags.data_dir, split, flags.skip_bad_rows)
+    return interface.load(task, fv.data_dir, split, fv.skip_bad_rows)
 
 
 def shuffle(features, random_seed):
@@ -205,13 +174,13 @@ def shuffle(features, random_seed):
     return features.select(generator.permutation(features.num_examples))
 
 
-def read_settings(flags, task, split):
+def read_settings(fv, task, split, max_qa_length):
     """What the records depend on besides texts, labels and tokenizer."""
-    settings = {"do_lower_case": flags.do_lower_case}
+    settings = {"do_lower_case": fv.do_lower_case}
     if task.kind == "multiple_choice":
-        settings["max_qa_length"] = flags.max_qa_length
+        settings["max_qa_length"] = max_qa_length
     if split == "train":
-        settings["random_seed"] = flags.random_seed
+        settings["random_seed"] = fv.random_seed
     return settings
 
 

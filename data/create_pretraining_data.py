@@ -17,11 +17,12 @@ import os
 import tempfile
 import time
 
-from absl import flags as absl_flags
-
 from albert import command_line
+from albert import data_flags
 from albert import processes
 from albert.errors import UserError
+from albert.flags import FlagGroup
+from albert.flags import require
 from albert.progress import show_progress
 from albert.records import pretraining
 from albert.records import pretraining_report
@@ -36,81 +37,73 @@ from albert.text.masking import MaskingSettings
 from albert.text.tokenizer import Tokenizer
 
 
-def define_flags(flag_values):
-    """Defines the flags of this recipe on an ``absl.flags.FlagValues``."""
-    string, integer, real, boolean, choice = (
-        functools.partial(define, flag_values=flag_values)
-        for define in (
-            absl_flags.DEFINE_string,
-            absl_flags.DEFINE_integer,
-            absl_flags.DEFINE_float,
-            absl_flags.DEFINE_bool,
-            absl_flags.DEFINE_enum,
-        )
+def define_flags(fv):
+    """Defines this recipe's flags; the original's where it has them."""
+    data_flags.define_text_flags(fv)
+    data_flags.define_data_creation_flags(fv)
+    data_flags.define_record_flags(fv)
+    text = FlagGroup(fv, "Text")
+    text.choice("input_file_mode", "r", ["r", "rb"], "Accepted, no effect.")
+    text.string(
+        "vocab_file", None, "Accepted, no effect: the model has it all."
     )
-    # Text
-    string("input_file", None, "Text files: comma-separated names or globs.")
-    choice("input_file_mode", "r", ["r", "rb"], "Accepted, no effect.")
-    choice(
-        "sentence_splitting",
-        "auto",
-        list(documents_lib.SENTENCE_SPLITTINGS),
-        "lines: one sentence a line, blank lines between documents; prose: "
-        "paragraphs, hard-wrapped or not; auto: judged for each file.",
-    )
-    # Vocabulary
-    string("spm_model_file", None, "SentencePiece model.")
-    string("vocab_file", None, "Accepted, no effect: the model has it all.")
-    boolean("do_lower_case", True, "Lower-case the text.")
-    # Instances
-    choice(
+    instances = FlagGroup(fv, "Instances")
+    instances.choice(
         "objective",
         "sop",
         list(OBJECTIVES),
         "sop: label 1 when two consecutive segments are swapped; nsp: when "
         "the second is from another document; none: one segment, label 0.",
     )
-    boolean("random_next_sentence", False, "The same as --objective=nsp.")
-    integer("max_seq_length", 512, "Tokens in a sequence.")
-    real("short_seq_prob", 0.1, "Share of instances of a shorter length.")
-    integer("dupe_factor", 40, "Passes over the text.")
-    integer("random_seed", 12345, "Seed of everything that is drawn.")
-    # Masks
-    integer("max_predictions_per_seq", 20, "Most masked tokens a sequence.")
-    real("masked_lm_prob", 0.15, "Share of the tokens that is masked.")
-    integer("ngram", 3, "Longest masked n-gram, in words.")
-    boolean("favor_shorter_ngram", True, "n-grams of n words have p(n) ~ 1/n.")
-    boolean("do_whole_word_mask", True, "Mask whole words.")
-    boolean("do_permutation", False, "Refused: see the error message.")
-    # Output
-    string("output_file", None, "TFRecord file, or a comma-separated list.")
-    integer("num_shards", 1, "Files that one --output_file is split into.")
-    choice(
-        "compression", "", list(pretraining.COMPRESSIONS), "GZIP or nothing."
+    instances.boolean(
+        "random_next_sentence", False, "The same as --objective=nsp."
     )
-    boolean("overwrite", False, "Replace existing records.")
-    integer("num_workers", 0, "Processes; 0 takes every core.")
+    instances.integer("max_seq_length", 512, "Tokens in a sequence.")
+    instances.real(
+        "short_seq_prob", 0.1, "Share of instances of a shorter length."
+    )
+    instances.integer("dupe_factor", 40, "Passes over the text.")
+    masks = FlagGroup(fv, "Masks")
+    masks.integer(
+        "max_predictions_per_seq", 20, "Most masked tokens a sequence."
+    )
+    masks.real("masked_lm_prob", 0.15, "Share of the tokens that is masked.")
+    masks.integer("ngram", 3, "Longest masked n-gram, in words.")
+    masks.boolean(
+        "favor_shorter_ngram", True, "n-grams of n words have p(n) ~ 1/n."
+    )
+    masks.boolean("do_whole_word_mask", True, "Mask whole words.")
+    masks.boolean("do_permutation", False, "Refused: see the error message.")
+    files = FlagGroup(fv, "Files")
+    files.string(
+        "output_file",
+        None,
+        "TFRecord file, or a comma-separated list. Required.",
+    )
+    FlagGroup(fv, "Processes").integer(
+        "num_workers", 0, "0 takes every core.", lower_bound=0
+    )
 
 
-def main(flags):
+def main(fv):
     started = time.monotonic()
-    settings = read_settings(flags)
-    inputs = documents_lib.expand_files(flags.input_file)
+    settings = read_settings(fv)
+    inputs = documents_lib.expand_files(fv.input_file)
     tokenizer = Tokenizer(settings.spm_model_file, settings.do_lower_case)
     with (
         processes.termination_as_interrupt(),
-        output_directories(shard_names(flags.output_file, num_shards=1)),
+        output_directories(shard_names(fv.output_file, num_shards=1)),
         RecordSetWriter(
-            flags.output_file,
-            flags.num_shards,
-            flags.overwrite,
+            fv.output_file,
+            fv.num_shards,
+            fv.overwrite,
             inputs=[*inputs, settings.spm_model_file],
         ) as writer,
         tempfile.TemporaryDirectory(
             prefix=".tokens-", dir=os.path.dirname(writer.files[0]) or "."
         ) as folder,
         processes.ProcessPool(
-            flags.num_workers or processes.available_cores(),
+            fv.num_workers or processes.available_cores(),
             functools.partial(pretraining.RecordMaker, settings),
         ) as pool,
         token_cache.TokenCacheWriter(
@@ -125,7 +118,7 @@ def main(flags):
 
             def read_blocks():
                 documents = documents_lib.read_documents(
-                    inputs, flags.sentence_splitting
+                    inputs, fv.sentence_splitting
                 )
                 for block in token_cache.group_documents(documents):
                     size = sum(len(s.encode()) + 1 for d in block for s in d)
@@ -143,7 +136,7 @@ def main(flags):
         corpus["tokens"] = cache_writer.num_tokens
         if settings.pairs.objective == "nsp" and cache.num_documents < 2:
             raise UserError(
-                f"{flags.input_file}: --objective=nsp needs two documents, "
+                f"{fv.input_file}: --objective=nsp needs two documents, "
                 f"found {cache.num_documents}: put blank lines between "
                 "documents, or use --objective=sop"
             )
@@ -178,7 +171,7 @@ def main(flags):
                 example = example or records.example
         if not statistics.instances:
             raise UserError(
-                f"{flags.input_file}: no document has the two words that a "
+                f"{fv.input_file}: no document has the two words that a "
                 "pair of segments needs: give more text, or --objective=none"
             )
         metadata = pretraining_report.build_metadata(
@@ -203,50 +196,42 @@ def main(flags):
     print(
         "  "
         + pretraining_report.next_command(
-            settings, writer.files, flags.output_file
+            settings, writer.files, fv.output_file
         )
     )
 
 
-def read_settings(flags):
+def read_settings(fv):
     """Flags → ``PretrainingDataSettings``."""
-    for name in ("input_file", "output_file", "spm_model_file"):
-        if not flags[name].value:
-            raise UserError(f"--{name} is required; see --help")
-    if flags.do_permutation:
+    require(fv, "input_file", "output_file", "spm_model_file")
+    if fv.do_permutation:
         raise UserError(
             "--do_permutation is not supported (the released models were "
             "trained without it): leave it out"
         )
-    objective = flags.objective
-    if flags.random_next_sentence:
-        if flags["objective"].present and objective != "nsp":
+    objective = fv.objective
+    if fv.random_next_sentence:
+        if fv["objective"].present and objective != "nsp":
             raise UserError(
                 "--random_next_sentence means --objective=nsp, but "
                 f"--objective={objective} is given: leave one of them out"
             )
         objective = "nsp"
-    if flags.num_workers < 0:
-        raise UserError(
-            f"--num_workers must be at least 0, not {flags.num_workers}"
-        )
     return pretraining.PretrainingDataSettings(
-        spm_model_file=flags.spm_model_file,
-        do_lower_case=flags.do_lower_case,
-        pairs=PairSettings(
-            flags.max_seq_length, flags.short_seq_prob, objective
-        ),
+        spm_model_file=fv.spm_model_file,
+        do_lower_case=fv.do_lower_case,
+        pairs=PairSettings(fv.max_seq_length, fv.short_seq_prob, objective),
         masking=MaskingSettings(
-            flags.max_predictions_per_seq,
-            flags.masked_lm_prob,
-            flags.ngram,
-            flags.favor_shorter_ngram,
-            flags.do_whole_word_mask,
+            fv.max_predictions_per_seq,
+            fv.masked_lm_prob,
+            fv.ngram,
+            fv.favor_shorter_ngram,
+            fv.do_whole_word_mask,
         ),
-        dupe_factor=flags.dupe_factor,
-        random_seed=flags.random_seed,
-        num_shards=len(shard_names(flags.output_file, flags.num_shards)),
-        compression=flags.compression,
+        dupe_factor=fv.dupe_factor,
+        random_seed=fv.random_seed,
+        num_shards=len(shard_names(fv.output_file, fv.num_shards)),
+        compression=fv.compression,
     )
 
 

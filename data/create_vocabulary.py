@@ -17,102 +17,66 @@ It writes PREFIX.model, which every other program takes, and PREFIX.vocab,
 the same pieces as text for reading.
 """
 
-from absl import flags
-
 from albert import command_line
+from albert import data_flags
+from albert.flags import FlagGroup
+from albert.flags import require
 from albert.text import documents
 from albert.text import vocabulary
 
 
-def define_flags(flag_values):
-    """Defines this recipe's flags on ``flag_values``."""
-    flags.DEFINE_string(
-        "input_file",
-        None,
-        "Text: comma-separated files or globs, .gz understood.",
-        required=True,
-        flag_values=flag_values,
-    )
-    flags.DEFINE_string(
-        "output_prefix",
-        None,
-        "Where to write: PREFIX.model and PREFIX.vocab.",
-        required=True,
-        flag_values=flag_values,
-    )
-    flags.DEFINE_integer(
+def define_flags(fv):
+    """Defines this recipe's flags."""
+    data_flags.define_text_flags(fv)
+    data_flags.define_data_creation_flags(fv)
+    pieces = FlagGroup(fv, "Vocabulary")
+    pieces.integer(
         "vocab_size",
         30000,
         "Number of pieces, the special ones included.",
         lower_bound=1,
-        flag_values=flag_values,
     )
-    flags.DEFINE_bool(
-        "do_lower_case",
-        True,
-        "Lower-case the text. Use the same value with this vocabulary ever "
-        "after.",
-        flag_values=flag_values,
-    )
-    flags.DEFINE_enum(
-        "sentence_splitting",
-        "auto",
-        documents.SENTENCE_SPLITTINGS,
-        "lines: one sentence a line; prose: running text; auto: decided for "
-        "each file.",
-        flag_values=flag_values,
-    )
-    flags.DEFINE_float(
+    pieces.real(
         "character_coverage",
         vocabulary.DEFAULT_CHARACTER_COVERAGE,
         "Share of the text's characters that get a piece; the rest are <unk>.",
         lower_bound=0.98,
         upper_bound=1.0,
-        flag_values=flag_values,
     )
-    flags.DEFINE_integer(
+    pieces.integer(
         "input_sentence_size",
         vocabulary.DEFAULT_INPUT_SENTENCE_SIZE,
         "Train on at most so many sentences, drawn at random; they are kept "
         "in memory. 0: all.",
         lower_bound=0,
-        flag_values=flag_values,
     )
-    flags.DEFINE_integer(
-        "random_seed",
-        12345,
-        "Seed for that draw.",
-        lower_bound=0,
-        flag_values=flag_values,
-    )
-    flags.DEFINE_integer(
+    pieces.integer(
         "num_threads",
         vocabulary.DEFAULT_NUM_THREADS,
         "Threads. Another number may change the last digits of the scores.",
         lower_bound=1,
-        flag_values=flag_values,
     )
-    flags.DEFINE_bool(
-        "overwrite",
-        False,
-        "Replace files that are there already.",
-        flag_values=flag_values,
+    FlagGroup(fv, "Files").string(
+        "output_prefix",
+        None,
+        "Where to write: PREFIX.model and PREFIX.vocab. Required.",
     )
 
 
-def main(flag_values):
+def main(fv):
     """Trains the vocabulary and prints what it is like."""
+    require(fv, "input_file", "output_prefix")
     report = vocabulary.train_vocabulary(
-        documents.expand_files(flag_values.input_file),
-        flag_values.output_prefix.removesuffix(".model"),
-        vocabulary_size=flag_values.vocab_size,
-        lower_case=flag_values.do_lower_case,
-        sentence_splitting=flag_values.sentence_splitting,
-        character_coverage=flag_values.character_coverage,
-        input_sentence_size=flag_values.input_sentence_size,
-        seed=flag_values.random_seed,
-        num_threads=flag_values.num_threads,
-        overwrite=flag_values.overwrite,
+        documents.expand_files(fv.input_file),
+        fv.output_prefix.removesuffix(".model"),
+        vocabulary_size=fv.vocab_size,
+        lower_case=fv.do_lower_case,
+        sentence_splitting=fv.sentence_splitting,
+        character_coverage=fv.character_coverage,
+        input_sentence_size=fv.input_sentence_size,
+        seed=fv.random_seed,
+        num_threads=fv.num_threads,
+        overwrite=fv.overwrite,
     )
     print(
         f"wrote      {report.model_file}, {report.vocab_file}\n"
@@ -130,9 +94,9 @@ def main(flag_values):
         )
     print(
         "next:\n  python data/create_pretraining_data.py "
-        f"--input_file='{flag_values.input_file}' "
+        f"--input_file='{fv.input_file}' "
         f"--spm_model_file={report.model_file}"
-        f"{'' if flag_values.do_lower_case else ' --do_lower_case=false'} "
+        f"{'' if fv.do_lower_case else ' --do_lower_case=false'} "
         "--output_file=records/train.tfrecord --max_seq_length=128 "
         "--max_predictions_per_seq=20 --dupe_factor=10"
     )

@@ -17,11 +17,11 @@ import importlib
 import os
 import shutil
 
-from absl import flags
 from absl import logging
 
 from albert import command_line
 from albert.errors import UserError
+from albert.flags import FlagGroup
 
 POSITIONAL = ("MODEL_DIR", "DESTINATION")
 # The flags of each format that are passed on.
@@ -54,85 +54,65 @@ _MARKS = (
 
 def define_flags(fv):
     """Defines the command's flags."""
-    flags.DEFINE_enum(
-        "format", None, list(FORMATS), "What to write.", flag_values=fv
+    every = FlagGroup(fv, "Every format")
+    every.choice("format", None, list(FORMATS), "What to write. Required.")
+    every.boolean(
+        "overwrite", False, "Replace an export that is at DESTINATION."
     )
-    flags.DEFINE_bool(
-        "overwrite",
-        False,
-        "Replace an export that is at DESTINATION.",
-        flag_values=fv,
-    )
-    flags.DEFINE_integer(
+    texts = FlagGroup(fv, "Serving and litert")
+    texts.integer(
         "max_seq_length",
         None,
-        "serving, litert: pieces of a sequence at most. Default: what the "
-        "model was fine-tuned with; of a pretrained one all its positions "
-        "(litert: 128).",
-        flag_values=fv,
+        "Pieces of a sequence at most. Default: what the model was fine-tuned "
+        "with; of a pretrained one all its positions (litert: 128).",
     )
-    flags.DEFINE_integer(
+    serving = FlagGroup(fv, "Serving")
+    serving.integer(
         "top",
         None,
-        "serving: pieces that are answered for each [MASK]. Default: 5.",
+        "Pieces that are answered for each [MASK]. Default: 5.",
         lower_bound=1,
-        flag_values=fv,
     )
-    flags.DEFINE_float(
+    serving.real(
         "null_score_diff_threshold",
         None,
-        "serving: a question whose null score is above it gets no answer. "
-        "Default: 0.",
-        flag_values=fv,
+        "A question whose null score is above it gets no answer. Default: 0.",
     )
-    flags.DEFINE_enum(
+    litert = FlagGroup(fv, "Litert")
+    litert.choice(
         "model",
         None,
         ["task", "encoder"],
-        "litert: with its head, or without. Default: task.",
-        flag_values=fv,
+        "With its head, or without. Default: task.",
     )
-    flags.DEFINE_list(
-        "quantization",
-        None,
-        "litert: of float32, float16, int8. Default: all three.",
-        flag_values=fv,
+    litert.names(
+        "quantization", None, "Of float32, float16, int8. Default: all three."
     )
-    flags.DEFINE_integer(
-        "batch_size",
-        None,
-        "litert: examples of a call. Default: 1.",
-        flag_values=fv,
-    )
-    flags.DEFINE_integer(
+    litert.integer("batch_size", None, "Examples of a call. Default: 1.")
+    tfhub = FlagGroup(fv, "TF Hub")
+    tfhub.integer(
         "version",
         None,
-        "tfhub: number of the version at the publisher's. Default: 1.",
+        "Number of the version at the publisher's. Default: 1.",
         lower_bound=1,
-        flag_values=fv,
     )
-    for name, text in (
-        ("licence", "the licence of the model, such as apache-2.0."),
-        ("handle", "OWNER/MODEL/tensorFlow2/VARIATION at Kaggle."),
-        ("language", "ISO 639-1 code of the training text, such as en."),
-        ("notes", "what is new in this version."),
-    ):
-        flags.DEFINE_string(name, None, f"tfhub: {text}", flag_values=fv)
-    flags.DEFINE_alias("license", "licence", flag_values=fv)
-    flags.DEFINE_integer(
+    tfhub.string(
+        "licence", None, "The licence of the model, such as apache-2.0."
+    )
+    tfhub.alias("license", "licence")
+    tfhub.string("handle", None, "OWNER/MODEL/tensorFlow2/VARIATION at Kaggle.")
+    tfhub.string(
+        "language", None, "ISO 639-1 code of the training text, such as en."
+    )
+    tfhub.string("notes", None, "What is new in this version.")
+    tfhub.integer(
         "seq_length",
         None,
-        "tfhub: pieces of a sequence of the preprocessor. Default: 128.",
-        flag_values=fv,
+        "Pieces of a sequence of the preprocessor. Default: 128.",
     )
-    flags.DEFINE_enum(
-        "publish", None, ["kaggle"], "tfhub: send it there.", flag_values=fv
-    )
-    flags.DEFINE_bool(
-        "dry_run",
-        None,
-        "tfhub: tell what --publish would send, and do not send it.",
-        flag_values=fv,
+    tfhub.choice("publish", None, ["kaggle"], "Send it there.")
+    tfhub.boolean(
+        "dry_run", None, "Tell what --publish would send, and do not send it."
     )
 
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from albert.records.serialization import encode_records
 
-COMPRESSIONS = ("", "GZIP")
 _EXAMPLES_AT_ONCE = 1024
 _GZIP_LEVEL = 3
 
@@ -24,7 +23,7 @@ def write_features(writer, features, schema, compression=""):
       features: ``albert.tasks.features.Features``; without "label_ids", all
         labels are written as 0, as the original does for test sets.
       schema: ``FinetuningSchema``.
-      compression: one of ``COMPRESSIONS``.
+      compression: "GZIP" or "".
 
     Raises:
       ValueError: a sequence is longer than the schema's.

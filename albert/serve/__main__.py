@@ -21,12 +21,12 @@ import signal
 import socket
 import tempfile
 
-from absl import flags
 from absl import logging
 
 from albert import command_line
 from albert.errors import StopRequested
 from albert.errors import UserError
+from albert.flags import FlagGroup
 
 POSITIONAL = ("MODEL_DIR",)
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -38,51 +38,42 @@ _ENDING_SECONDS = 5
 
 def define_flags(fv):
     """Defines the command's flags."""
-    flags.DEFINE_string(
+    server = FlagGroup(fv, "Server")
+    server.string(
         "host",
         "127.0.0.1",
         "Address to listen at. Only this machine reaches 127.0.0.1; others "
         "reach 0.0.0.0.",
-        flag_values=fv,
     )
-    flags.DEFINE_integer(
+    server.integer(
         "port",
         8000,
         "Port to listen at; 0: one that is free.",
         lower_bound=0,
         upper_bound=65535,
-        flag_values=fv,
     )
-    flags.DEFINE_string(
-        "model_name", "albert", "Name in the REST paths.", flag_values=fv
-    )
-    flags.DEFINE_integer(
+    server.string("model_name", "albert", "Name in the REST paths.")
+    limits = FlagGroup(fv, "Limits")
+    limits.integer(
         "max_characters",
         20_000,
         "Characters of one text at most.",
         lower_bound=1,
-        flag_values=fv,
     )
-    flags.DEFINE_integer(
+    limits.integer(
         "max_texts",
         64,
-        "Texts (rows of the batch) of one request at most.",
+        "Texts (rows of the batch) of one request.",
         lower_bound=1,
-        flag_values=fv,
     )
-    flags.DEFINE_integer(
-        "max_body_bytes",
-        2**18,
-        "Bytes of one request at most.",
-        lower_bound=1,
-        flag_values=fv,
+    limits.integer(
+        "max_body_bytes", 2**18, "Bytes of one request at most.", lower_bound=1
     )
-    flags.DEFINE_float(
+    limits.real(
         "timeout",
         60,
         "Seconds that a client waits for an answer at most.",
         lower_bound=1,
-        flag_values=fv,
     )
 
 

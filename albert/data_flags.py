@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The flags of text, tasks and records that commands share.
+
+Each function defines its flags on the ``FlagValues`` it is given.
+"""
+
+from albert.flags import FlagGroup
+from albert.flags import define_lower_case_flag
+from albert.records.pretraining import COMPRESSIONS
+from albert.tasks import multiple_choice_features
+from albert.tasks.table import TASKS
+from albert.text import documents
+
+
+def define_task_flags(fv):
+    """Defines what a task is and where its files are."""
+    task = FlagGroup(fv, "Task")
+    task.string("task_name", None, f"One of {', '.join(TASKS)}. Required.")
+    task.string(
+        "data_dir", None, "Folder of the task's files, or the one above it."
+    )
+    task.string(
+        "text_column",
+        None,
+        "tsv, ner: column of the text, a name or a number from 1.",
+    )
+    task.string(
+        "text_b_column", None, "tsv: column of a second text, if there is one."
+    )
+    task.string("label_column", None, "tsv, ner: column of the label.")
+    task.names(
+        "labels",
+        None,
+        "tsv, ner: the labels. Default: those of the training data.",
+    )
+    task.boolean("regression", False, "tsv: the labels are numbers.")
+    task.boolean("high_only", False, "race: questions of high schools only.")
+    task.boolean(
+        "middle_only", False, "race: questions of middle schools only."
+    )
+    task.integer(
+        "max_qa_length",
+        None,
+        "race: pieces of question and option; longer ones lose their start. "
+        f"Default: {multiple_choice_features.MAX_QA_LENGTH}.",
+        lower_bound=1,
+    )
+    task.boolean(
+        "skip_bad_rows",
+        False,
+        "Leave out rows that cannot be used, and count them, instead of "
+        "stopping at the first.",
+    )
+
+
+def define_text_flags(fv):
+    """Defines the plain text that is read, and how it is split."""
+    text = FlagGroup(fv, "Text")
+    text.string(
+        "input_file",
+        None,
+        "Text: comma-separated files or globs, .gz understood. Required.",
+    )
+    text.choice(
+        "sentence_splitting",
+        "auto",
+        list(documents.SENTENCE_SPLITTINGS),
+        "lines: one sentence a line, blank lines between documents; prose: "
+        "running text, hard-wrapped or not; auto: decided for each file.",
+    )
+
+
+def define_data_creation_flags(fv):
+    """Defines what every script that makes data has."""
+    define_lower_case_flag(fv, "Text", True)
+    files = FlagGroup(fv, "Files")
+    files.boolean("overwrite", False, "Replace files that are there already.")
+    FlagGroup(fv, "Randomness").integer(
+        "random_seed",
+        12345,
+        "Seed of all that is drawn, and of the order.",
+        lower_bound=0,
+    )
+
+
+def define_record_flags(fv):
+    """Defines how records are written."""
+    FlagGroup(fv, "Text").string(
+        "spm_model_file", None, "SentencePiece model. Required."
+    )
+    files = FlagGroup(fv, "Files")
+    files.integer(
+        "num_shards", 1, "Files that each set of records is split into."
+    )
+    files.choice(
+        "compression", "", list(COMPRESSIONS), "Compression of the files."
+    )
