@@ -12,11 +12,12 @@ PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 setup: .venv/.installed
 
-.venv/.installed: requirements.txt pyproject.toml
+.venv/.installed: requirements.txt pyproject.toml setup.py
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
-	$(BIN)/python -m pip install -qq --no-deps --editable .
+	$(BIN)/python -m pip install -qq --no-deps --no-build-isolation \
+	    --editable .
 	touch $@
 
 # The main job: plain text to a pretrained ALBERT, in minutes.
@@ -77,26 +78,29 @@ test-oldest: $(OLDEST)/.installed
 	$(OLDEST)/bin/python -m pytest $(PARALLEL)
 
 $(OLDEST)/.installed: requirements.txt requirements-tensorflow-2.20.txt \
-    pyproject.toml
+    pyproject.toml setup.py
 	$(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet --upgrade pip
 	$(OLDEST)/bin/python -m pip install --quiet \
 	    --requirement requirements.txt
 	$(OLDEST)/bin/python -m pip install --quiet \
 	    --requirement requirements-tensorflow-2.20.txt
-	$(OLDEST)/bin/python -m pip install -qq --no-deps --editable .
+	$(OLDEST)/bin/python -m pip install -qq --no-deps --no-build-isolation \
+	    --editable .
 	touch $@
 
 # With torch, transformers and keras-hub, in an environment of their own.
 test-peers: $(PEERS)/.installed
 	$(PEERS)/bin/python -m pytest $(PARALLEL) tests/peers
 
-$(PEERS)/.installed: requirements.txt requirements-peers.txt pyproject.toml
+$(PEERS)/.installed: requirements.txt requirements-peers.txt pyproject.toml \
+    setup.py
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --upgrade pip
 	$(PEERS)/bin/python -m pip install --quiet \
 	    --requirement requirements-peers.txt
-	$(PEERS)/bin/python -m pip install -qq --no-deps --editable .
+	$(PEERS)/bin/python -m pip install -qq --no-deps --no-build-isolation \
+	    --editable .
 	touch $@
 
 lint: setup

@@ -5,14 +5,14 @@
 The sample task on the model that `make demo` pretrains, a minute on two
 cores:
 
-    python run_classifier.py --task_name=tsv \\
+    albert classify --task_name=tsv \\
         --data_dir=data/sample/classification \\
         --init_checkpoint=demo/model --output_dir=demo/classifier \\
         --do_train --do_eval --do_predict
 
 A GLUE task with the paper's settings, the median of five runs:
 
-    python run_classifier.py --task_name=rte --data_dir=glue_data \\
+    albert classify --task_name=rte --data_dir=glue_data \\
         --init_checkpoint=albert_base_v2.tar.gz --output_dir=rte \\
         --do_train --do_eval --num_runs=5
 
@@ -54,8 +54,8 @@ def define_flags(fv):
         records.string(
             name,
             None,
-            f"For --{mode}: paths or globs of what "
-            "data/create_finetuning_data.py wrote.",
+            f"For --{mode}: paths or globs of what `albert "
+            "create-finetuning-data` wrote.",
         )
     shared_flags.define_finetuning_flags(fv)
     training = shared_flags.FlagGroup(fv, "Training")

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Pretrains ALBERT on records made by data/create_pretraining_data.py.
+"""Pretrains ALBERT on records of `albert create-pretraining-data`.
 
 A small model on the sample text, a few minutes on two cores (`make demo`
 runs this and the steps before it):
 
-    python run_pretraining.py \\
+    albert pretrain \\
         --input_file='demo/train-*.tfrecord' \\
         --eval_input_file=demo/eval.tfrecord \\
         --model_size=tiny --output_dir=demo/model \\
@@ -13,7 +13,7 @@ runs this and the steps before it):
 
 The released base model's recipe, its batch of 4096 in 64 parts:
 
-    python run_pretraining.py \\
+    albert pretrain \\
         --input_file='records/train-*' --eval_input_file='records/eval-*' \\
         --albert_config_file=albert_config.json --output_dir=model \\
         --train_batch_size=4096 --gradient_accumulation_steps=64 \\

@@ -5,7 +5,7 @@
 The sample questions on the model that `make demo` pretrains, a minute on two
 cores (it learns these 24 by heart, and no more):
 
-    python run_squad.py --init_checkpoint=demo/model \\
+    albert squad --init_checkpoint=demo/model \\
         --train_file=data/sample/squad/train.json \\
         --predict_file=data/sample/squad/dev.json \\
         --train_batch_size=8 --num_train_epochs=30 \\
@@ -13,10 +13,10 @@ cores (it learns these 24 by heart, and no more):
 
 SQuAD 2.0 with the paper's settings, then the answers to other questions:
 
-    python run_squad.py --init_checkpoint=albert_base_v2.tar.gz \\
+    albert squad --init_checkpoint=albert_base_v2.tar.gz \\
         --train_file=train-v2.0.json --predict_file=dev-v2.0.json \\
         --output_dir=squad --do_train --do_eval
-    python run_squad.py --init_checkpoint=squad --predict_file=mine.json \\
+    albert squad --init_checkpoint=squad --predict_file=mine.json \\
         --output_dir=answers --do_predict
 
 The same command continues after an interruption.

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes, trains, tries and ships ALBERT models, from text to a server.
 
-albert COMMAND [--flag=value ...]
-albert COMMAND --help
+    albert COMMAND [--flag=value ...]
+
+`albert COMMAND --help` tells what a command does and shows its flags.
 """
 
 import ast
@@ -76,20 +77,23 @@ def find_script(name):
     return carried if carried.exists() else _PACKAGE.parent / path
 
 
-def _run(name, arguments):
-    from albert import command_line
-
+def load_script(name):
+    """Imports a command's script, which does not start it; returns it."""
     path = COMMANDS[name]
     if path.startswith("albert/"):
         module = path.removesuffix(".py").replace("/", ".")
-        script = importlib.import_module(module)
-    else:
-        place = find_script(name)
-        specification = importlib.util.spec_from_file_location(
-            place.stem, place
-        )
-        script = importlib.util.module_from_spec(specification)
-        specification.loader.exec_module(script)
+        return importlib.import_module(module)
+    place = find_script(name)
+    specification = importlib.util.spec_from_file_location(place.stem, place)
+    script = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(script)
+    return script
+
+
+def _run(name, arguments):
+    from albert import command_line
+
+    script = load_script(name)
     program = f"albert {name}"
     sys.argv = [program, *arguments]
     command_line.run(

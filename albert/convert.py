@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Converts a model between formats, without making it.
 
-    python -m albert.convert SOURCE DESTINATION --to=huggingface
+    albert convert SOURCE DESTINATION --to=huggingface
 
 SOURCE is a model directory, Google's release (an archive, its directory or a
 checkpoint prefix), a TF-Hub v1 module directory, a directory of transformers

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fills masked words, to look at what a model has learned.
 
-    python -m albert.fill_mask MODEL_DIR "The capital of [MASK] is far away."
+    albert fill-mask MODEL_DIR "The capital of [MASK] is far away."
 
 Words of real sentences, hidden one at a time and compared with the truth:
 
-    python -m albert.fill_mask MODEL_DIR --text_file=book.txt --num_sentences=8
+    albert fill-mask MODEL_DIR --text_file=book.txt --num_sentences=8
 """
 
 import dataclasses

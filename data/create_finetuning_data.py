@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes fine-tuning records (TFRecords) of a task, where files are needed.
 
-  python data/create_finetuning_data.py \\
+  albert create-finetuning-data \\
       --task_name=mnli --data_dir=glue --spm_model_file=vocabulary.model \\
       --max_seq_length=128 --output_dir=records
 
-For TPU pods and shared storage: run_classifier.py reads the records with
+For TPU pods and shared storage: `albert classify` reads the records with
 --train_file, --eval_file and --predict_file. Without them it reads the task's
 own files, which is as quick and takes less room. The JSON beside the records
 says what they depend on; records of another tokenizer, task or length are
@@ -200,7 +200,7 @@ def show_example(features, tokenizer, task):
 
 def next_command(task, writers):
     """The command that trains on the records."""
-    parts = ["python run_classifier.py", f"--task_name={task.name}"]
+    parts = ["albert classify", f"--task_name={task.name}"]
     for purpose, mode, flag in (
         ("train", "train", "train_file"),
         ("dev", "eval", "eval_file"),

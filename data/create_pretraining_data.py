@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes pretraining records (TFRecords) from plain text.
 
-  python data/create_pretraining_data.py \\
+  albert create-pretraining-data \\
       --input_file='books/*.txt' --output_file=records/train.tfrecord \\
       --spm_model_file=vocabulary.model --num_shards=8 \\
       --max_seq_length=128 --max_predictions_per_seq=20 --dupe_factor=10

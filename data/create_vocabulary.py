@@ -3,13 +3,13 @@
 
 A small uncased one from the sample text:
 
-    python data/create_vocabulary.py \\
+    albert create-vocabulary \\
         --input_file='data/sample/train/*.txt' \\
         --output_prefix=vocabulary/sample --vocab_size=2000
 
 ALBERT's own size and a cased one, from many files, some of them compressed:
 
-    python data/create_vocabulary.py \\
+    albert create-vocabulary \\
         --input_file='corpus/*.txt,more/*.txt.gz' \\
         --output_prefix=vocabulary/cased-30k --do_lower_case=false
 
@@ -93,7 +93,7 @@ def main(fv):
             "4,192 bytes"
         )
     print(
-        "next:\n  python data/create_pretraining_data.py "
+        "next:\n  albert create-pretraining-data "
         f"--input_file='{fv.input_file}' "
         f"--spm_model_file={report.model_file}"
         f"{'' if fv.do_lower_case else ' --do_lower_case=false'} "

@@ -1002,7 +1002,7 @@ def test_regression_of_ones_own(inputs, sentences, tmp_path):
 
 def make_records(output, task, data_dir, *arguments):
     code, _, errors = run_command(
-        "data/create_finetuning_data.py",
+        "albert create-finetuning-data",
         [
             f"--task_name={task}",
             f"--data_dir={data_dir}",

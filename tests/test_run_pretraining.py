@@ -220,7 +220,7 @@ def test_model_directory_is_complete(trained):
         "Training: 5 steps in",
         f"{results['masked_lm_loss']:.4f}",
         "word frequency",
-        "python -m albert.fill_mask",
+        "albert fill-mask",
     ):
         assert words in printed
     rate = defaults.pretraining_learning_rate(

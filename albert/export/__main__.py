@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes a model for those who use it without this package.
 
-    python -m albert.export MODEL_DIR DESTINATION --format=serving
+    albert export MODEL_DIR DESTINATION --format=serving
 
 serving: a TensorFlow SavedModel of the task with the tokenizer inside:
 strings in, answers out (docs/serving.md). tfhub: the encoder and its

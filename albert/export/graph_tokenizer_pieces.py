@@ -69,7 +69,7 @@ class GraphPieces(tf.Module):
             raise UserError(
                 f"{tokenizer.model_file}: a SentencePiece model of the kind "
                 f"{kind} cannot be put into a graph: use one of the kind "
-                "UNIGRAM, as data/create_vocabulary.py makes them"
+                "UNIGRAM, as `albert create-vocabulary` makes them"
             )
         self._normalize = make_processor(rules_only(model), tf.string)
         known = {

@@ -179,7 +179,7 @@ def _make(path, kind, given, task, labels):
         if not labels:
             raise UserError(
                 f"{path}: does not say how many choices a question has: give "
-                "the model directory that run_classifier.py wrote"
+                "the model directory that `albert classify` wrote"
             )
         return AlbertMultipleChoice(config), ()
     if kind == "masked_lm":

@@ -45,7 +45,7 @@ class FinetuningRecords(RecordFiles):
     )
     id_features = ("input_ids",)
     purpose = "fine-tuning"
-    recipe = "data/create_finetuning_data.py"
+    recipe = "`albert create-finetuning-data`"
 
     def __init__(self, files, task_kind, choices=1):
         """See ``open``.

@@ -175,6 +175,6 @@ def next_command(settings, files, output_file):
     fields = dataclasses.asdict(settings.schema)
     lengths = " ".join(f"--{name}={value}" for name, value in fields.items())
     return (
-        f"python run_pretraining.py --input_file={pattern} {lengths} "
+        f"albert pretrain --input_file={pattern} {lengths} "
         "--model_size=tiny --output_dir=DIRECTORY"
     )

@@ -23,7 +23,7 @@ class RecordSet(RecordFiles):
     required_features = frozenset({"input_ids", "masked_lm_positions"})
     id_features = ("input_ids", "masked_lm_ids")
     purpose = "pretraining"
-    recipe = "data/create_pretraining_data.py"
+    recipe = "`albert create-pretraining-data`"
 
     @functools.cached_property
     def objectives(self):

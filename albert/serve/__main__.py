@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A page to try a model by hand.
 
-    python -m albert.serve MODEL_DIR
+    albert serve MODEL_DIR
 
 MODEL_DIR is a model directory, or any weights that come with a configuration
-and a tokenizer; or a SavedModel that `python -m albert.export
+and a tokenizer; or a SavedModel that `albert export
 --format=serving` wrote. Programs ask it as they ask TensorFlow Serving:
 
     curl http://127.0.0.1:8000/v1/models/albert:predict \\

@@ -116,7 +116,7 @@ def load(path):
             reason = " ".join(str(error).split())[:200]
             raise UserError(
                 f"{path}: the SavedModel does not work ({reason}): export the "
-                "model again with `python -m albert.export`"
+                "model again with `albert export`"
             ) from error
     with tempfile.TemporaryDirectory(prefix="albert-serve-") as place:
         directory = os.path.join(place, "model")

@@ -258,8 +258,9 @@ class Tokenizer:
         if missing:
             raise UserError(
                 f"{self.model_file}: this SentencePiece model has no "
-                f"{', '.join(missing)}; train it with data/create_vocabulary.py"
-                " (or spm_train --control_symbols=[CLS],[SEP],[MASK])"
+                f"{', '.join(missing)}; train it with `albert "
+                "create-vocabulary` (or spm_train "
+                "--control_symbols=[CLS],[SEP],[MASK])"
             )
         return ids
 
@@ -325,12 +326,12 @@ def _read_model(model_file):
     except OSError as error:
         raise UserError(
             f"{model_file}: cannot read the SentencePiece model "
-            f"({error.strerror}); make one with data/create_vocabulary.py"
+            f"({error.strerror}); make one with `albert create-vocabulary`"
         ) from error
     if not proto:
         raise UserError(
             f"{model_file}: the SentencePiece model is empty; make it again "
-            "with data/create_vocabulary.py"
+            "with `albert create-vocabulary`"
         )
     return proto
 
@@ -342,7 +343,7 @@ def _load_processor(model_file, proto):
     except RuntimeError as error:
         raise UserError(
             f"{model_file}: not a SentencePiece model, or a damaged one; "
-            "name the .model file that data/create_vocabulary.py wrote"
+            "name the .model file that `albert create-vocabulary` wrote"
         ) from error
     return processor
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draws a run's curves as a picture, from its TensorBoard events.
 
-    python -m albert.training.curves curves.png MODEL_DIR [MODEL_DIR ...]
+    albert curves curves.png MODEL_DIR [MODEL_DIR ...]
 
 Several directories are phases of one training, drawn one after another.
 """

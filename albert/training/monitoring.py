@@ -39,7 +39,7 @@ def count_masked_pieces(batches, vocab_size):
     if not counts.sum():
         raise UserError(
             "the records hold no masked piece: make them again with "
-            "data/create_pretraining_data.py"
+            "`albert create-pretraining-data`"
         )
     return counts
 

@@ -181,7 +181,7 @@ def print_next_commands(directory):
     """Prints what can be done with a model directory."""
     print(
         "Next:\n"
-        f"  python -m albert.fill_mask {shlex.quote(directory)} "
+        f"  albert fill-mask {shlex.quote(directory)} "
         '"The [MASK] of the house was open."\n'
         "  tensorboard --logdir="
         f"{shlex.quote(os.path.join(directory, 'tensorboard'))}"

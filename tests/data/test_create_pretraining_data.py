@@ -80,7 +80,7 @@ def test_records_json_and_summary(tmp_path, capsys):
         "label 1",
         "[CLS]",
         " > ",
-        "python run_pretraining.py",
+        "albert pretrain",
         "train-*-of-00003.tfrecord",
     ):
         assert words in printed

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m albert.serve`: from the command to the answer, and to the end."""
+"""`albert serve`: from the command to the answer, and to the end."""
 
 import json
 import logging

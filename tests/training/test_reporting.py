@@ -156,5 +156,5 @@ def test_printed_evaluation_and_commands(capsys):
     assert header.split() == ["evaluation", "model", "word", "frequency"]
     assert loss.split() == ["masked_lm_loss", "3.5000", "5.2500"]
     assert order.split() == ["sentence_order_accuracy", "0.7500", "0.5000"]
-    assert "python -m albert.fill_mask 'my model' " in commands[1]
+    assert "albert fill-mask 'my model' " in commands[1]
     assert "'my model/tensorboard'" in commands[2]

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command `albert`: what it lists, what it runs, what it refuses."""
+
+import ast
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+from absl import flags
+
+import albert
+from albert import __main__ as front_door
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs `albert`: (exit status, stdout, stderr)."""
+
+    def run_command(*arguments):
+        monkeypatch.setattr(sys, "argv", ["albert", *arguments])
+        monkeypatch.setattr(flags, "FLAGS", flags.FlagValues())
+        code = 0
+        try:
+            front_door.main()
+        except SystemExit as error:
+            code = error.code
+        return code, *capsys.readouterr()
+
+    return run_command
+
+
+def test_every_script_is_a_command():
+    """A script is what calls ``command_line.run``."""
+    scripts = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("", "data/", "albert/**/")
+        for path in ROOT.glob(f"{folder}*.py")
+        if re.search(r"^    command_line\.run\(", path.read_text(), re.M)
+    }
+    assert sorted(scripts - {"albert/__main__.py"}) == sorted(
+        front_door.COMMANDS.values()
+    )
+
+
+def test_help_lists_the_commands(run):
+    code, out, err = run("--help")
+    assert (code, err) == (0, "")
+    words = " ".join(out.split())
+    for name, path in front_door.COMMANDS.items():
+        docstring = ast.get_docstring(ast.parse((ROOT / path).read_text()))
+        first = " ".join(docstring.splitlines()[0].split())
+        assert f" {name} {first}" in words
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_help_imports_no_command():
+    program = (
+        "import sys\n"
+        "from albert import __main__\n"
+        "__main__.help_text()\n"
+        "loaded = {m for m in sys.modules if m.partition('.')[0] in\n"
+        "          ('absl', 'numpy', 'sentencepiece', 'tensorflow', 'tqdm')}\n"
+        "assert not loaded, loaded\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("name", front_door.COMMANDS)
+def test_help_of_a_command(run, name):
+    """What it does, an example, the usage, and flags under headings."""
+    code, out, err = run(name, "--help")
+    assert (code, err) == (0, "")
+    introduction, usage = out.split("\nUsage: ")
+    assert f"albert {name} " in introduction
+    assert re.match(rf"albert {name}\b", usage)
+    lines = usage.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert not usage.rstrip().endswith(":")
+    headings = [line for line in lines[1:] if re.match(r"\S", line)]
+    # A heading is written, and is not the module that a flag is defined in.
+    for heading in headings:
+        assert re.fullmatch(r"[A-Z][\w ,']+:", heading), heading
+    assert len(set(headings)) == len(headings)
+
+
+def test_values_and_aliases_in_the_help(run):
+    out = run("classify", "--help")[1]
+    assert "xlarge_v2" in re.findall(r"[\w]+", out)
+    assert "\n  --num_train_steps, --train_step\n" in out
+    assert "\n  --eval_batch_size, --predict_batch_size (default: 32)\n" in out
+    assert "\n  --[no]do_train (default: false)\n" in out
+    assert "Alias for" not in out
+
+
+def test_version(run):
+    assert run("--version") == (0, f"albert {albert.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["pretrian"], "no command 'pretrian': did you mean 'pretrain'?"),
+        (["fill_mask"], "no command 'fill_mask': did you mean 'fill-mask'?"),
+        (["create-vocab"], "did you mean 'create-vocabulary'?"),
+        ([], "a command comes first"),
+        (["--output_dir=x", "pretrain"], "a command comes first"),
+    ],
+)
+def test_no_such_command(run, arguments, words):
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert re.fullmatch(r"error: .*\n", err)
+    assert words in err
+
+
+@pytest.mark.parametrize(
+    "arguments, error",
+    [
+        (["pretrain"], "--output_dir is required; see --help"),
+        (["create-vocabulary"], "--input_file is required; see --help"),
+        (["fill-mask"], "MODEL_DIR is missing; see --help"),
+        (["export", "a", "b"], "--format is required: one of serving"),
+    ],
+)
+def test_a_command_gets_its_arguments(run, arguments, error):
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {error}")
+
+
+def test_python_m_is_the_same():
+    completed = subprocess.run(
+        [sys.executable, "-m", "albert", "pretrain", "--no_such_flag"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert completed.returncode == 2
+    assert "no_such_flag" in completed.stderr
+
+
+def test_flags_of_two_commands_are_defined_once(monkeypatch):
+    """But for those that are another thing in each command."""
+    different = {
+        "do_eval",
+        "do_train",
+        "head",
+        "input_file",
+        "language",
+        "max_predictions_per_seq",
+        "max_seq_length",
+        "null_score_diff_threshold",
+        "output_dir",
+        "overwrite",
+        "predict_file",
+        "seed",
+        "spm_model_file",
+        "top",
+        "train_file",
+    }
+    helps = {}
+    for name in front_door.COMMANDS:
+        fv = flags.FlagValues()
+        front_door.load_script(name).define_flags(fv)
+        for flag in fv:
+            if not re.fullmatch(r"(test_|help)\S*", flag):
+                helps.setdefault(flag, set()).add(fv[flag].help)
+    defaults = re.compile(r" Default: .*| Use the same value.*")
+    several = {
+        flag
+        for flag, texts in helps.items()
+        if len({defaults.sub("", text) for text in texts}) > 1
+    }
+    assert several == different
