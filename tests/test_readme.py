@@ -15,15 +15,24 @@ import shutil
 import pytest
 from absl import flags
 
+import albert
+from albert.__main__ import COMMANDS
 from albert.config import NAMED_SIZES
 from albert.config import AlbertConfig
 from albert.records.writing import shard_names
+from albert.tasks import table
+from albert.tasks.metrics import METRICS
 from albert.training import defaults
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
+# Every page for users: name to text.
+PAGES = {"README.md": README} | {
+    f"docs/{path.name}": path.read_text()
+    for path in sorted((ROOT / "docs").glob("*.md"))
+}
 VOCABULARY = ROOT / "tests" / "golden" / "tokenization" / "spm2000.model"
 
 # Programs that are not ours: only their files are checked.
@@ -36,12 +45,13 @@ OTHERS = {
     "pip",
     "python3.11",
     "ruff",
-    "srun",
     "tensorboard",
+    "tensorflow_model_server",
     "touch",
 }
 INPUT_FLAGS = (
     "data_dir",
+    "eval_file",
     "eval_input_file",
     "input_file",
     "predict_file",
@@ -49,14 +59,21 @@ INPUT_FLAGS = (
     "text_file",
     "train_file",
 )
+# Ours whose first argument is a model, and those that write a second one.
+READ_A_MODEL = ("convert", "export", "fill-mask", "serve")
+WRITE_A_MODEL = ("convert", "export")
 
 
 def code_blocks(text, language):
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
 
 
-def readme_commands():
-    lines = "\n".join(code_blocks(README, "bash")).replace("\\\n", " ")
+def prose(text):
+    return re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+
+
+def commands_of(text):
+    lines = "\n".join(code_blocks(text, "bash")).replace("\\\n", " ")
     return [shlex.split(line, comments=True) for line in lines.split("\n")]
 
 
@@ -70,8 +87,14 @@ def makefile_commands():
 def our_commands(commands):
     """Yields (path of our script, its arguments)."""
     for program, *arguments in filter(None, commands):
+        if program == "srun":
+            while arguments[0].startswith("--"):
+                del arguments[0]
+            program, *arguments = arguments
         name = pathlib.PurePath(program).name
-        if name == "python" and arguments[0] == "-m":
+        if name == "albert" and arguments[0] != "--help":
+            yield COMMANDS[arguments[0]], arguments[1:]
+        elif name == "python" and arguments[0] == "-m":
             path = arguments[1].replace(".", "/")
             path += "/__main__.py" if (ROOT / path).is_dir() else ".py"
             if path.startswith("albert/"):
@@ -91,11 +114,8 @@ def load_script(path):
 
 def parse(path, arguments):
     """Parses a command as its script does; returns (flags, positional)."""
-    script = load_script(path)
-    # albert/training/curves.py has no flags and so no function for them.
-    define_flags = getattr(script, "define_flags", lambda fv: None)
     flag_values = flags.FlagValues()
-    define_flags(flag_values)
+    load_script(path).define_flags(flag_values)
     return flag_values, flag_values([path, *arguments])[1:]
 
 
@@ -128,12 +148,15 @@ def check_commands(commands, there=()):
         for name in ("init_checkpoint", "albert_config_file"):
             if name in fv and fv[name].value:
                 assert fv[name].value in there, f"{path}: {fv[name].value}"
-        if path in ("albert/fill_mask.py", "albert/serve/__main__.py"):
-            assert positional[0] in there, positional[0]
-        if path in ("albert/convert.py", "albert/export/__main__.py"):
-            assert positional[0] in there, positional[0]
+        if path in map(COMMANDS.get, READ_A_MODEL):
+            assert positional[0] in there, f"{path}: {positional[0]}"
+        if path in map(COMMANDS.get, WRITE_A_MODEL):
+            # What is there is refused.
+            assert positional[1] not in there or (
+                "overwrite" in fv and fv.overwrite
+            ), f"{path}: {positional[1]} is there already"
             there.append(positional[1])
-        if path == "albert/training/curves.py":
+        if path == COMMANDS["curves"]:
             assert set(positional[1:]) <= set(there), positional
         if "output_prefix" in fv:
             there.append(f"{fv.output_prefix}.model")
@@ -141,14 +164,32 @@ def check_commands(commands, there=()):
             there += shard_names(fv.output_file, fv.num_shards)
         elif "output_dir" in fv:
             there += [fv.output_dir, f"{fv.output_dir}/albert_config.json"]
+            if path == COMMANDS["create-finetuning-data"]:
+                there += [f"{fv.output_dir}/{x}.tfrecord" for x in fv.splits]
     return parsed, there
 
 
-def test_commands_of_the_readme():
-    """It may use what `make demo` writes."""
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_and_examples_of_a_page(page):
+    """A page may use what it wrote before, and what `make demo` writes."""
     _, of_demo = check_commands(makefile_commands())
-    number, _ = check_commands(readme_commands(), of_demo)
-    assert number >= 15
+    _, there = check_commands(commands_of(PAGES[page]), of_demo)
+    for example in code_blocks(PAGES[page], "python"):
+        if "import albert" in example:
+            continue  # is run below
+        for path in re.findall(r'"((?:run|demo)/[^"]+)"', example):
+            assert any(
+                pathlib.PurePath(path).is_relative_to(each) for each in there
+            ), path
+
+
+def test_each_command_is_shown():
+    shown = {
+        path
+        for text in PAGES.values()
+        for path, _ in our_commands(commands_of(text))
+    }
+    assert shown >= set(COMMANDS.values())
 
 
 def test_commands_of_the_makefile():
@@ -161,63 +202,110 @@ def test_a_flag_that_does_not_exist_is_noticed():
         parse("run_pretraining.py", ["--no_such_flag=1"])
 
 
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("albert fill-mask run/none", "run/none"),
+        ("albert convert demo/model demo/model --to=google", "already"),
+        ("srun --nodes=2 albert pretrain --input_file=run/none", "run/none"),
+    ],
+)
+def test_a_missing_input_is_noticed(command, message):
+    with pytest.raises(AssertionError, match=message):
+        check_commands([command.split()], ["demo/model"])
+
+
 def test_programs_are_known_and_targets_exist():
     targets = set(re.findall(r"^([\w-]+):", MAKEFILE, re.M))
-    for program, *arguments in filter(None, readme_commands()):
-        if program == "make":
-            assert set(arguments) <= targets, arguments
-        else:
-            assert program in OTHERS | {"python"}, program
-    for target in re.findall(r"`make ([\w-]+)`", README + CONTRIBUTING):
-        assert target in targets, target
+    for page, text in PAGES.items():
+        for program, *arguments in filter(None, commands_of(text)):
+            if program == "make":
+                assert set(arguments) <= targets, arguments
+            else:
+                known = OTHERS | {"albert", "python", "srun"}
+                assert program in known, f"{page}: {program}"
+    for text in (*PAGES.values(), CONTRIBUTING):
+        for target in re.findall(r"`make ([\w-]+)`", text):
+            assert target in targets, target
+
+
+def test_commands_in_the_text_exist():
+    for page, text in PAGES.items():
+        for name in re.findall(r"`albert\s+([\w-]+)", prose(text)):
+            known = {*COMMANDS, "COMMAND", "create-", "--help"}
+            assert name in known, f"{page}: {name}"
 
 
 def test_flags_in_the_text_exist():
     defined = set()
-    for path in (
-        "run_pretraining.py",
-        "run_classifier.py",
-        "run_squad.py",
-        "data/create_vocabulary.py",
-        "data/create_pretraining_data.py",
-        "data/create_finetuning_data.py",
-        "albert/fill_mask.py",
-        "albert/convert.py",
-        "albert/export/__main__.py",
-        "albert/serve/__main__.py",
-    ):
+    for path in COMMANDS.values():
         flag_values = flags.FlagValues()
         load_script(path).define_flags(flag_values)
         defined |= {f"--{name}" for name in flag_values}
-    text = re.sub(r"^```.*?^```", "", README, flags=re.M | re.S)
     # The original's, in the table of differences.
-    absent = {"--init_from_group0", "--masked_lm_budget", "--use_tpu"}
+    absent = {
+        "--init_from_group0",
+        "--master",
+        "--masked_lm_budget",
+        "--num_tpu_cores",
+        "--use_tpu",
+    }
     assert defined.isdisjoint(absent)
-    for flag in re.findall(r"`(--\w+)", text):
-        known = defined | absent | {"--help"}
-        assert flag in known or flag.replace("--no", "--") in known, flag
+    # Of TensorFlow Serving, saved_model_cli and Python.
+    others = {"--all", "--dir", "--enable_batching", "--help"}
+    for page, text in PAGES.items():
+        for code in re.findall(r"`([^`]+)`", prose(text)):
+            for flag in re.findall(r"(?:^|\s)(--\w+)", code):
+                known = defined | absent | others
+                assert flag in known or flag.replace("--no", "--") in known, (
+                    f"{page}: {flag}"
+                )
+
+
+def anchors_of(text):
+    headings = re.findall(r"^#+ (.+)$", prose(text), re.M)
+    return {
+        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+        for heading in headings
+    }
 
 
 def test_files_and_links_exist():
-    for text in (README, CONTRIBUTING):
-        text = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
-        for link in re.findall(r"\]\((?!https?:|#)([^)]+)\)", text):
-            assert (ROOT / link).exists(), link
-        headings = re.findall(r"^#+ (.+)$", text, re.M)
-        anchors = {
-            re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
-            for heading in headings
-        }
-        assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= anchors
-        for code in re.findall(r"`([^`\n]+)`", text):
+    for page, text in (PAGES | {"CONTRIBUTING.md": CONTRIBUTING}).items():
+        folder = (ROOT / page).parent
+        for link in re.findall(r"\]\((?!https?:)([^)]+)\)", prose(text)):
+            path, _, anchor = link.partition("#")
+            target = folder / path if path else ROOT / page
+            assert target.exists(), f"{page}: {link}"
+            if anchor:
+                assert anchor in anchors_of(target.read_text()), (
+                    f"{page}: {link}"
+                )
+        for code in re.findall(r"`([^`\n]+)`", prose(text)):
             if re.match(r"(albert|data|docs|tests|benchmarks)/", code):
-                assert list(ROOT.glob(code)), code
+                assert list(ROOT.glob(code)), f"{page}: {code}"
+
+
+def test_the_index_has_every_page():
+    pages = set(PAGES) - {"README.md", "docs/README.md"}
+    linked = re.findall(r"\]\(([\w-]+\.md)\)", PAGES["docs/README.md"])
+    assert {f"docs/{name}" for name in linked} == pages
+    assert set(re.findall(r"\]\((docs/[\w-]+\.md)\)", README)) >= pages
 
 
 def test_the_map_has_every_module():
-    section = README.split("\n## The map of the code\n")[1].split("\n## ")[0]
-    cells = re.findall(r"^\| (`\S+\.py`.*?) \|", section, re.M)
-    listed = re.findall(r"`(\S+\.py)`", " ".join(cells))
+    text = PAGES["docs/map.md"]
+    sections = dict(
+        re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", text, re.M | re.S)
+    )
+    listed = []
+    for folder, section in sections.items():
+        paths = re.findall(r"^\| `(\S+\.py)` \| .+ \|$", section, re.M)
+        if folder != "Recipes":
+            assert {str(pathlib.PurePath(path).parent) for path in paths} <= {
+                folder
+            }
+        listed += paths
     assert len(set(listed)) == len(listed)
     modules = {
         path.relative_to(ROOT).as_posix()
@@ -235,7 +323,7 @@ def test_the_table_of_sizes():
     rows = re.findall(
         r"^\| (\w+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \| (\d+)"
         r" \| ([\d,]+) \| ([\d,]+) \|$",
-        README,
+        PAGES["docs/pretraining.md"],
         re.M,
     )
     assert [row[0] for row in rows] == list(NAMED_SIZES)[: len(rows)]
@@ -275,7 +363,7 @@ def test_the_table_of_learning_rates():
     rows = re.findall(
         r"^\| (?:H of 768 and more|smaller)"
         r" \| ([\d.]+) at batch (\d+) \| ([\d.]+) at batch (\d+) \|$",
-        README,
+        PAGES["docs/pretraining.md"],
         re.M,
     )
     for size, (lamb, lamb_batch, adamw, adamw_batch) in zip(
@@ -291,29 +379,40 @@ def test_the_table_of_learning_rates():
             ) == pytest.approx(float(rate), rel=1e-6), (size, optimizer)
 
 
-def test_the_python_example(tmp_path, monkeypatch, capsys):
-    (example,) = (
-        block
-        for block in code_blocks(README, "python")
-        if "import albert" in block
-    )
+def test_the_example_in_python(tmp_path, monkeypatch, capsys):
+    (example,) = code_blocks(PAGES["docs/python.md"], "python")
     (tmp_path / "run").mkdir()
     shutil.copy(VOCABULARY, tmp_path / "run" / "vocabulary.model")
     monkeypatch.chdir(tmp_path)
-    exec(compile(example, "README.md", "exec"), {})
+    exec(compile(example, "docs/python.md", "exec"), {})
     printed = capsys.readouterr().out
     assert "25 weights; 7 of the heads" in printed
     assert "256)" in printed
     assert (tmp_path / "run/weights/model.ckpt-best.index").exists()
 
 
+def test_the_example_of_a_task():
+    (example,) = code_blocks(PAGES["docs/finetuning.md"], "python")
+    (task,) = eval(example, vars(table).copy())
+    assert task.num_labels == 2
+    assert task.splits("dev") == ["dev"]
+    assert task.best_metric in METRICS
+    assert set(task.metrics) <= set(METRICS)
+
+
+def test_every_name_of_the_package_is_told():
+    listed = re.findall(r"^\| `(\w+)", PAGES["docs/python.md"], re.M)
+    assert sorted(listed) == albert.__all__
+
+
 def test_no_placeholder_is_left():
-    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+    for name in (*PAGES, "CONTRIBUTING.md", "CHANGELOG.md"):
         left = re.findall(
             r"<<\w+>>|^[A-Z]+_[A-Z_]+$", (ROOT / name).read_text(), re.M
         )
         assert not left, f"{name}: {left}"
 
 
-def test_contributing_is_short():
+def test_readme_and_contributing_are_short():
+    assert len(README.splitlines()) <= 300
     assert len(CONTRIBUTING.splitlines()) <= 100

@@ -26,8 +26,8 @@ def find_resolver(num_gpus):
         return _slurm_resolver(num_gpus)
     raise UserError(
         "--distribution_strategy=multi_worker_mirrored needs the addresses of "
-        "the workers: set TF_CONFIG, or start this with srun; see README, "
-        '"Many devices, many machines"'
+        "the workers: set TF_CONFIG, or start this with srun; see "
+        "docs/devices.md"
     )
 
 

@@ -275,8 +275,8 @@ def _visible_gpus(num_gpus):
     if num_gpus > len(gpus):
         raise UserError(
             f"--num_gpus={num_gpus}, but TensorFlow finds {len(gpus)} GPU(s) "
-            "on this machine: give a smaller number, or see README on "
-            "installing it for GPUs"
+            "on this machine: give a smaller number, or see docs/devices.md "
+            "on installing it for GPUs"
         )
     gpus = gpus[:num_gpus]
     tf.config.set_visible_devices(gpus, "GPU")
