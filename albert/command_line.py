@@ -46,6 +46,12 @@ _ALIAS = re.compile(r"Alias for --(\w+)\.")
 _START_NOISE = "WARNING: All log messages before absl::InitializeLog|I[0-9]{4} "
 _NO_GPU_NOISE = "(E[0-9]{4}|[-0-9]+ [0-9:.]+: E) .*failed call to cuInit"
 
+# XLA for GPUs writes some matrix products with Triton. Those of TensorFlow 2.21
+# in bfloat16 gave wrong gradients of attention weights, infinite ones among
+# them, on an H200, where the same step without Triton is right (see
+# docs/devices.md).
+_TRITON = "--xla_gpu_enable_triton_gemm"
+
 
 def run(main, define_flags, positional=(), program=None):
     """Parses ``sys.argv``, calls ``main`` and exits.
@@ -139,7 +145,12 @@ def load_tensorflow():
     # What its C++ says later, unless it is an error.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     noise = [_START_NOISE]
-    if not os.path.exists("/dev/nvidiactl"):
+    if os.path.exists("/dev/nvidiactl"):
+        # XLA reads it once, at its first use. What the user says goes.
+        given = os.environ.get("XLA_FLAGS", "")
+        if _TRITON not in given:
+            os.environ["XLA_FLAGS"] = f"{given} {_TRITON}=false".strip()
+    else:
         noise.append(_NO_GPU_NOISE)
     with subprocess.Popen(
         ["grep", "-vE", f"^({'|'.join(noise)})"],

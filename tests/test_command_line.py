@@ -2,6 +2,7 @@
 """Exit status and the one line that a user reads."""
 
 import errno
+import os
 import re
 import signal
 import subprocess
@@ -169,6 +170,43 @@ def test_tensorflow_starts_without_noise():
     )
     assert completed.stdout == "3.0\n"
     assert completed.stderr == "said later\n"
+
+
+@pytest.mark.parametrize(
+    "given, used",
+    [
+        ("", "--xla_gpu_enable_triton_gemm=false"),
+        (
+            "--xla_cpu_enable_fast_math=false",
+            "--xla_cpu_enable_fast_math=false "
+            "--xla_gpu_enable_triton_gemm=false",
+        ),
+        (
+            "--xla_gpu_enable_triton_gemm=true",
+            "--xla_gpu_enable_triton_gemm=true",
+        ),
+    ],
+)
+def test_xla_for_gpus_does_without_triton(given, used):
+    """TensorFlow ends a process with flags of XLA that it does not know."""
+    program = (
+        "import os\n"
+        "exists = os.path.exists\n"
+        "os.path.exists = lambda p: p == '/dev/nvidiactl' or exists(p)\n"
+        "from albert import command_line\n"
+        "command_line.load_tensorflow()\n"
+        "import tensorflow as tf\n"
+        "double = tf.function(lambda x: 2.0 * x, jit_compile=True)\n"
+        "print(float(double(tf.constant(2.0))), os.environ['XLA_FLAGS'])\n"
+    )
+    completed = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "XLA_FLAGS": given},
+        check=False,
+    )
+    assert completed.stdout == f"4.0 {used}\n", completed.stderr
 
 
 def test_last_words_of_tensorflow_are_heard():

@@ -251,11 +251,12 @@ def test_flags_in_the_text_exist():
         "--use_tpu",
     }
     assert defined.isdisjoint(absent)
-    # Of TensorFlow Serving, saved_model_cli and Python.
-    others = {"--all", "--dir", "--enable_batching", "--help"}
+    # Of TensorFlow Serving, saved_model_cli, XLA and pip.
+    others = {"--all", "--dir", "--enable_batching", "--help", "--no-deps"}
+    others.add("--xla_gpu_enable_triton_gemm")
     for page, text in PAGES.items():
         for code in re.findall(r"`([^`]+)`", prose(text)):
-            for flag in re.findall(r"(?:^|\s)(--\w+)", code):
+            for flag in re.findall(r"(?:^|\s)(--[\w-]+)", code):
                 known = defined | absent | others
                 assert flag in known or flag.replace("--no", "--") in known, (
                     f"{page}: {flag}"
