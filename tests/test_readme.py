@@ -251,9 +251,16 @@ def test_flags_in_the_text_exist():
         "--use_tpu",
     }
     assert defined.isdisjoint(absent)
-    # Of TensorFlow Serving, saved_model_cli, XLA and pip.
-    others = {"--all", "--dir", "--enable_batching", "--help", "--no-deps"}
-    others.add("--xla_gpu_enable_triton_gemm")
+    # Of TensorFlow Serving, saved_model_cli, XLA, pip and benchmarks/gpu.py.
+    others = {
+        "--all",
+        "--dir",
+        "--enable_batching",
+        "--help",
+        "--no-deps",
+        "--output",
+        "--xla_gpu_enable_triton_gemm",
+    }
     for page, text in PAGES.items():
         for code in re.findall(r"`([^`]+)`", prose(text)):
             for flag in re.findall(r"(?:^|\s)(--[\w-]+)", code):
