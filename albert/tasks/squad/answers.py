@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The answers that a model considers, and the choice between them.
+"""Holds the answers that a model considers, and chooses between them.
 
 Letter: Q questions.
 """

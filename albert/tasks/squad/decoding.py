@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the outputs of the span heads to answers.
+"""Turns the outputs of the span heads into answers.
 
 Rules of ``accumulate_predictions_v1``, ``write_predictions_v1`` and their v2
 forms in the original's ``squad_utils.py``; the null answer of the v1 head is
@@ -56,7 +56,7 @@ def decode_logits(
     n_best_size=20,
     max_answer_length=30,
 ):
-    """Answers from the v1 head.
+    """Turns the outputs of the v1 head into answers.
 
     Args:
       data: ``SquadData``.
@@ -132,7 +132,7 @@ def decode_beams(
     n_best_size=20,
     max_answer_length=30,
 ):
-    """Answers from the v2 head.
+    """Turns the outputs of the v2 head into answers.
 
     Args:
       data: ``SquadData``.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions and contexts as sequences: sliding windows and answer positions.
+"""Makes sequences of questions and windows of their contexts.
 
     [CLS] question [SEP] window of the context [SEP]
 
@@ -34,7 +34,7 @@ _WINDOWS_AT_A_TIME = 4096
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Windows:
-    """What each sequence shows of which context: arrays beside ``Features``.
+    """Table of the part of a context that each sequence shows.
 
     Pieces are counted from the beginning of their context.
 

@@ -13,9 +13,9 @@ from albert.tasks.squad.answers import Decoded
 from albert.tasks.squad.answers import SpanAnswer
 from albert.tasks.squad.decoding import decode_beams
 from albert.tasks.squad.decoding import decode_logits
-from albert.tasks.squad.squad_files import Answer
-from albert.tasks.squad.squad_files import Question
-from albert.tasks.squad.squad_files import SquadData
+from albert.tasks.squad.questions import Answer
+from albert.tasks.squad.questions import Question
+from albert.tasks.squad.questions import SquadData
 from albert.tasks.squad.squad_files import read_squad
 
 CONTEXT = "The old cats met in the hall on the 3rd of May."
@@ -241,7 +241,7 @@ def make_data(has_answers):
             )
             for index, has_answer in enumerate(has_answers)
         ],
-        mismatches=[],
+        findings={},
     )
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from albert.errors import UserError
-from albert.tasks.squad.squad_files import Answer
-from albert.tasks.squad.squad_files import Question
-from albert.tasks.squad.squad_files import SquadData
+from albert.tasks.squad.questions import Answer
+from albert.tasks.squad.questions import Question
+from albert.tasks.squad.questions import SquadData
 from albert.tasks.squad.squad_files import read_squad
 from albert.tasks.squad.windows import build_features
 from albert.text.offsets import PieceSpans
@@ -59,7 +59,7 @@ def make_data(*items, has_impossible=False):
         contexts=[context for context, _ in items],
         titles=[""] * len(items),
         questions=questions,
-        mismatches=[],
+        findings={},
     )
 
 
