@@ -62,8 +62,7 @@ class SpanData(FeatureData):
         without_pieces = [
             question.id
             for question in self.data.questions
-            if question.id in unaligned
-            and question.answers[0].start != NOWHERE
+            if question.id in unaligned and question.answers[0].start != NOWHERE
         ]
         found = {
             "questions cut": self.windows.cut_ids,

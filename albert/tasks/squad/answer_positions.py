@@ -165,7 +165,7 @@ def _canonical_places(context, text):
 
 
 def _goes_on(character):
-    """Whether a character belongs to the letter in front of it."""
+    """Tells whether a character belongs to the letter in front of it."""
     if not character:
         return False
     first, last = _HANGUL_PARTS
@@ -193,7 +193,7 @@ def _cuts_word(context, start, end):
 
 
 def _joins(left, right):
-    """Whether two characters are inside a word of a script with blanks.
+    """Tells whether two characters are inside a word of a script with blanks.
 
     Letters with two cases are such; Chinese and Korean words, and the
     endings of Korean, are not told apart by their characters.

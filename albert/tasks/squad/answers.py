@@ -30,7 +30,7 @@ class SpanAnswer:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Decoded:
-    """What the outputs say about every question of a file.
+    """The answers of a model to every question of a file.
 
     Attributes:
       ids: list of Q str.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Values of a JSON file, checked as they are taken out."""
+"""Checks the values of a JSON file as they are taken out."""
 
 import json
 
@@ -9,7 +9,7 @@ _KINDS = {str: "text", list: "a list", dict: "an object"}
 
 
 class Fields:
-    """Takes values out of the objects of one file, and refuses wrong ones.
+    """The values of one JSON file, refused where they are of a wrong type.
 
     Args:
       file: str, the path that messages begin with.

@@ -191,7 +191,7 @@ def _refuse_relatives(items, fields):
 
 
 class _LayoutReader:
-    """Collects the paragraphs of a file."""
+    """The paragraphs of a file, collected one by one."""
 
     def __init__(self, fields):
         self.fields = fields

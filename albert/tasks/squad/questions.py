@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions about contexts, with their answers, as all of squad passes them."""
+"""Holds questions about contexts with their answers, however they were read."""
 
 import dataclasses
 

@@ -40,7 +40,7 @@ class RawQuestion:
 
 
 class QuestionReader:
-    """Collects the questions of one file.
+    """The questions of one file, collected one by one.
 
     Args:
       fields: ``Fields`` of the file.

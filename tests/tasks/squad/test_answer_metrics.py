@@ -245,6 +245,18 @@ def make_data(has_answers):
     )
 
 
+def test_empty_context_in_version_1(write_squad):
+    """Its right answer is nothing, in a file where all others have one."""
+    path = write_squad(
+        ("", [{"id": "a", "answers": []}]),
+        (CONTEXT, [{"id": "b", "answers": [{"text": CONTEXT}]}]),
+    )
+    data = read_squad(path)
+    for answer, expected in (("", 100), ("hall", 50)):
+        found = answer_metrics.evaluate(data, decoded([answer, CONTEXT]))
+        assert (found["exact_match"], found["f1"]) == (expected, expected)
+
+
 class TestChinese:
     @pytest.mark.parametrize(
         ("prediction", "gold", "exact", "f1"),
