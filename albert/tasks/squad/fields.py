@@ -53,7 +53,8 @@ class Fields:
 
     def refuse(self, what, remedy):
         """Raises a ``UserError`` in the name of the file."""
-        raise UserError(f"{self.file}: {what}: {remedy}")
+        # Ids and titles may hold ends of lines.
+        raise UserError(f"{self.file}: {' '.join(what.split())}: {remedy}")
 
     def _check_unicode(self, text, key, where):
         try:

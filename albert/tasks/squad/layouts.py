@@ -83,7 +83,8 @@ def read_layout(file, fields):
     items = content
     if isinstance(content, dict):
         version = content.get("version")
-        items = content.get("data", [content] if _is_row(content) else None)
+        is_item = _is_row(content) or "paragraphs" in content
+        items = content.get("data", [content] if is_item else None)
     if not isinstance(items, list):
         fields.refuse(
             'not in the format of SQuAD, there is no "data" with a list of '

@@ -255,7 +255,7 @@ class QuestionReader:
         Args:
           version: the file's "version", or None.
         """
-        says = "no version" if version is None else f"version {version!r}"
+        says = "no version" if version is None else f"version {version!r:.40}"
         if str(version).strip().lower() in _VERSIONS_2:
             return True, says
         if self._with_is_impossible:

@@ -330,6 +330,12 @@ class TestVersion:
         if version is not None:
             assert repr(version) in line
 
+    def test_long_one_is_cut(self, write_squad):
+        path = write_squad(
+            (CONTEXT, [answered("a", "cats", 6)]), version="x" * 5000
+        )
+        assert len(read_squad(path).how_it_was_read()) < 200
+
     def test_none(self, tmp_path):
         article = {"paragraphs": [{"context": CONTEXT, "qas": []}]}
         article["paragraphs"][0]["qas"] = [
@@ -480,6 +486,10 @@ class TestBadFiles:
             ("", []), (CONTEXT, [{"id": "a", "answers": [SEVEN]}])
         )
         assert read_squad(path).questions[0].context_index == 1
+
+    def test_ends_of_lines_in_ids(self, write_squad):
+        message = refuse(self.write_two(write_squad, id="b\nc", answers=7))
+        assert 'question b c: "answers" is 7' in message
 
     def test_impossible_in_version_1(self, write_squad):
         path = self.write_two(write_squad, is_impossible=True, answers=[])
