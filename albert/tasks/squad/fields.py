@@ -39,7 +39,7 @@ class Fields:
         if not isinstance(found, kind):
             self.refuse_value(found, key, f"it must be {_KINDS[kind]}", where)
         if kind is str:
-            self._check_unicode(found, key, where)
+            self.check_unicode(found, key, where)
         return found
 
     def check_object(self, value, where, remedy):
@@ -56,7 +56,8 @@ class Fields:
         # Ids and titles may hold ends of lines.
         raise UserError(f"{self.file}: {' '.join(what.split())}: {remedy}")
 
-    def _check_unicode(self, text, key, where):
+    def check_unicode(self, text, key, where):
+        """Refuses a text that no file can hold."""
         try:
             text.encode()
         except UnicodeEncodeError as error:

@@ -219,6 +219,7 @@ class _LayoutReader:
         title = where
         if isinstance(article, dict) and isinstance(article.get("title"), str):
             title = article["title"]
+            self.fields.check_unicode(title, "title", where)
             where = f'{where} ("{title}")'
         paragraphs = self.fields.get(article, "paragraphs", list, where)
         for index, paragraph in enumerate(paragraphs):
@@ -237,7 +238,10 @@ class _LayoutReader:
     def _read_row(self, row, where):
         context = self.fields.get(row, "context", str, where)
         title = row.get("title")
-        title = title if isinstance(title, str) else where
+        if isinstance(title, str):
+            self.fields.check_unicode(title, "title", where)
+        else:
+            title = where
         if row.get("qas") is not None:
             questions = [
                 self._convert_mrqa(question, context, where)

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from albert.errors import UserError
+from albert.tasks.squad.questions import NOWHERE
 from albert.tasks.squad.questions import Answer
 from albert.tasks.squad.raw_questions import NO_QUESTIONS
 from albert.tasks.squad.squad_files import read_squad
@@ -261,3 +262,56 @@ def test_utf16(tmp_path, encoding):
     mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
     path.write_bytes(mark + LAYOUTS["articles"].encode(encoding))
     assert "iconv -f UTF-16 -t UTF-8" in refuse(path)
+
+
+NASTY = [
+    *(None, True, False, 0, -1, 1, 10**30, 1.5, float("nan"), float("inf")),
+    *("", "x", " ", "\n", "\ud800", "9" * 5000, "True"),
+    *([], {}, [[]], [{}], {"a": 1}, [None], ["x"], [1], [-1]),
+]
+DELETED = object()
+
+
+def damaged(value):
+    """Yields a JSON value with each part of it replaced or taken away."""
+    yield from NASTY
+    parts = value.items() if isinstance(value, dict) else ()
+    if isinstance(value, list):
+        parts = enumerate(value)
+    for key, part in parts:
+        for other in (*damaged(part), DELETED):
+            changed = value.copy()
+            changed[key] = other
+            if other is DELETED:
+                del changed[key]
+            yield changed
+
+
+@pytest.mark.parametrize("is_lines", [False, True])
+@pytest.mark.parametrize(
+    "content", [{"version": "1.1", "data": [ARTICLE]}, ROWS, MRQA]
+)
+def test_whatever_is_damaged_is_read_or_refused(tmp_path, content, is_lines):
+    refused = read = 0
+    for value in damaged(content):
+        is_list = is_lines and isinstance(value, list)
+        text = lines(value) if is_list else json.dumps(value)
+        path = write(tmp_path, text)
+        try:
+            data = read_squad(path, is_training=True)
+        except UserError as error:
+            assert str(error).startswith(str(path))
+            assert "\n" not in str(error)
+            refused += 1
+        else:
+            # The reports can be written.
+            written = [data.titles, data.findings, data.how_it_was_read()]
+            json.dumps(written, ensure_ascii=False).encode()
+            for question in data.questions:
+                for answer in question.answers:
+                    context = data.contexts[question.context_index]
+                    assert answer.start == NOWHERE or context.startswith(
+                        answer.text, answer.start
+                    )
+            read += 1
+    assert refused > 100 and read > 50
