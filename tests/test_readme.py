@@ -165,7 +165,10 @@ def check_commands(commands, there=()):
         elif "output_dir" in fv:
             there += [fv.output_dir, f"{fv.output_dir}/albert_config.json"]
             if path == COMMANDS["create-finetuning-data"]:
-                there += [f"{fv.output_dir}/{x}.tfrecord" for x in fv.splits]
+                there += [
+                f"{fv.output_dir}/{fv.task_name}_{split}.tfrecord"
+                for split in fv.splits
+            ]
     return parsed, there
 
 
@@ -401,7 +404,7 @@ def test_the_example_in_python(tmp_path, monkeypatch, capsys):
 
 def test_the_example_of_a_task():
     (example,) = code_blocks(PAGES["docs/finetuning.md"], "python")
-    (task,) = eval(example, vars(table).copy())
+    (task,) = eval(f"({example})", vars(table).copy())
     assert task.num_labels == 2
     assert task.splits("dev") == ["dev"]
     assert task.best_metric in METRICS
