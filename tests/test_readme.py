@@ -165,7 +165,8 @@ def check_commands(commands, there=()):
         elif "output_dir" in fv:
             there += [fv.output_dir, f"{fv.output_dir}/albert_config.json"]
             if path == COMMANDS["create-finetuning-data"]:
-                there += [f"{fv.output_dir}/{x}.tfrecord" for x in fv.splits]
+                start = f"{fv.output_dir}/{fv.task_name}"
+                there += [f"{start}_{x}.tfrecord" for x in fv.splits]
     return parsed, there
 
 
@@ -251,11 +252,11 @@ def test_flags_in_the_text_exist():
         "--use_tpu",
     }
     assert defined.isdisjoint(absent)
-    # Of TensorFlow Serving, saved_model_cli and Python.
-    others = {"--all", "--dir", "--enable_batching", "--help"}
+    # Of TensorFlow Serving, saved_model_cli, pip and Python.
+    others = {"--all", "--dir", "--enable_batching", "--help", "--no-deps"}
     for page, text in PAGES.items():
         for code in re.findall(r"`([^`]+)`", prose(text)):
-            for flag in re.findall(r"(?:^|\s)(--\w+)", code):
+            for flag in re.findall(r"(?:^|\s)(--[\w-]+)", code):
                 known = defined | absent | others
                 assert flag in known or flag.replace("--no", "--") in known, (
                     f"{page}: {flag}"
@@ -314,7 +315,7 @@ def test_the_map_has_every_module():
     }
     recipes = {
         path.relative_to(ROOT).as_posix()
-        for path in (*ROOT.glob("*.py"), *ROOT.glob("data/*.py"))
+        for path in (*ROOT.glob("run_*.py"), *ROOT.glob("data/*.py"))
     }
     assert set(listed) == modules | recipes | {"albert/__init__.py"}
 
