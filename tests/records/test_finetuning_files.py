@@ -268,7 +268,7 @@ def test_rows_that_fill_up_the_file_weigh_nothing(tmp_path):
     assert batch["input_ids"].shape == (5, 5)
     with pytest.raises(UserError, match=r"record 0 .*label 2.*has 2 labels"):
         records.check(4, labels=["a", "b"])
-    with pytest.raises(UserError, match="another vocabulary"):
+    with pytest.raises(UserError, match="holds the id 3"):
         records.check(3)
 
 
