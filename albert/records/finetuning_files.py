@@ -268,7 +268,10 @@ def finetuning_record_dataset(
 
 
 def _lengths(schema, serialized):
-    """Returns the lengths of serialised records [N]: int64 [N]."""
+    """Returns the lengths of serialised records [N]: int64 [N].
+
+    Only the masks are parsed.
+    """
     tokens = schema.choices * schema.max_seq_length
     parsed = tf.io.parse_example(
         serialized, {"input_mask": tf.io.FixedLenFeature([tokens], tf.int64)}

@@ -98,7 +98,11 @@ class PretrainingDataSettings:
         )
 
     def generator(self, *identity):
-        """Returns the generator of a pass, or of a unit: (pass, unit)."""
+        """Returns the random generator of a pass, or of a unit in a pass.
+
+        Args:
+          *identity: int, the pass's index, and the unit's where it is of one.
+        """
         return np.random.Generator(
             np.random.PCG64(
                 np.random.SeedSequence(self.random_seed, spawn_key=identity)

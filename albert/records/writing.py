@@ -185,7 +185,7 @@ class RecordSetWriter:
         return list(self._groups)
 
     def _group_by_directory(self, output_file):
-        """Returns a dict of JSON path to indices of the files in it."""
+        """Returns a dict of JSON path to indices of the files that it lists."""
         members = collections.defaultdict(list)
         for index, file in enumerate(self.files):
             members[os.path.dirname(file)].append(index)
