@@ -132,11 +132,11 @@ def test_the_shape_of_an_empty_batch_is_kept():
         ({"inputs": "a"}, "give a list, the batch"),
         ({"instances": [7]}, '"text[0]": 7 is not a text'),
         ({"instances": ["a", None]}, '"text[1]": null is not a text'),
-        ({"instances": [["a"]]}, "give a text"),
+        ({"instances": [["a"]]}, "is not a text"),
         ({"instances": [{"text": "a", "more": "b"}]}, '"more" is not an input'),
         ({"instances": [{"more": "b"}]}, '"text" is missing'),
-        ({"instances": [{"b64": "a"}]}, "give a text"),
-        ({"instances": [{"b64": 3}]}, "give a text"),
+        ({"instances": [{"b64": "a"}]}, "is not a text"),
+        ({"instances": [{"b64": 3}]}, "is not a text"),
         (b'{"instances": ["\\ud83d"]}', "surrogate"),
         ({"signature_name": "pair", "instances": ["a"]}, '"text", "text_b"'),
         (
@@ -148,14 +148,14 @@ def test_the_shape_of_an_empty_batch_is_kept():
                 "signature_name": "question",
                 "instances": [{"question": "q", "options": ["1", "2"]}],
             },
-            "2 values, but this model has 3",
+            "2 values, but this model takes 3",
         ),
         (
             {
                 "signature_name": "question",
                 "instances": [{"question": "q", "options": "123"}],
             },
-            "give a list",
+            "is not a list",
         ),
         (
             {"signature_name": "words", "inputs": [["a"], ["b", "c"]]},
