@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Converts a model between formats, without making it.
+"""Converts the files of a model from one format to another.
 
     albert convert SOURCE DESTINATION --to=huggingface
 
@@ -24,7 +24,7 @@ FORMATS = ("google", "huggingface", "kerashub", "model_dir")
 
 @dataclasses.dataclass(frozen=True)
 class ConversionReport:
-    """What ``convert`` did.
+    """Report of what ``convert`` did.
 
     Attributes:
       source: str, what was read.
@@ -137,7 +137,7 @@ def define_flags(fv):
 
 
 def main(fv, source, destination):
-    """Converts, and prints what was written and what was not."""
+    """Converts a model, and prints what was written and what was not."""
     require(fv, "to")
     command_line.load_tensorflow()
     report = convert(

@@ -407,10 +407,14 @@ def test_index_that_claims_more_than_the_data(tmp_path):
         find_starting_point(tmp_path)
 
 
-def test_settings_of_a_tokenizer_that_are_none(tmp_path):
+@pytest.mark.parametrize(
+    "content, words",
+    [('{"lower": 1}', "not tokenizer settings"), ("{", "spiece.json: ")],
+)
+def test_damaged_settings_of_a_tokenizer(tmp_path, content, words):
     path = make_release(tmp_path / "x")
-    (path / "spiece.json").write_text('{"lower": 1}')
-    with pytest.raises(albert.UserError, match="not tokenizer settings"):
+    (path / "spiece.json").write_text(content)
+    with pytest.raises(albert.UserError, match=words):
         find_starting_point(path)
 
 
