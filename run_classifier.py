@@ -72,7 +72,7 @@ def define_flags(fv):
 
 
 def main(fv):
-    """Texts → features → model → training → evaluation → predictions.
+    """Trains on the texts of a task, evaluates, and writes predictions.
 
     Args:
       fv: ``absl.flags.FlagValues`` with the flags of ``define_flags``.
@@ -223,7 +223,7 @@ def main(fv):
 
 
 def find_task(fv, directories):
-    """Finds the task, and the models of its runs.
+    """Finds the task, and the models that its runs train or use.
 
     Returns:
       (task, models, trained): ``Task``; list of paths, to be trained or to be
@@ -258,7 +258,7 @@ def find_task(fv, directories):
 
 
 def read_texts(fv, task):
-    """Reads the task's own files, where no records are given instead.
+    """Reads the task's own files, for the modes that no records are given for.
 
     Returns:
       (task, texts): ``Task`` with labels, and dict from split to examples.
@@ -284,7 +284,7 @@ def read_texts(fv, task):
 
 
 def check_flags(fv):
-    """Refuses flags that cannot work."""
+    """Refuses flags that do not work together."""
     shared_flags.require(fv, "task_name", "output_dir")
     if not (fv.do_train or fv.do_eval or fv.do_predict):
         raise UserError(

@@ -94,7 +94,7 @@ def define_flags(fv):
 
 
 def main(fv):
-    """Records → model → training → model directory.
+    """Trains a model on pretraining records and writes a model directory.
 
     Args:
       fv: ``absl.flags.FlagValues`` with the flags of ``define_flags``.
@@ -236,7 +236,7 @@ def main(fv):
 
 
 def check_flags(fv):
-    """Refuses flags that cannot work; returns whether to evaluate."""
+    """Refuses flags that do not work together; returns whether to evaluate."""
     shared_flags.require(fv, "output_dir")
     if fv.do_train:
         shared_flags.require(fv, "input_file")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Fine-tunes ALBERT to find answers in texts: SQuAD 1.1, 2.0 and its like.
+"""Fine-tunes ALBERT to find answers in texts: SQuAD 1.1, 2.0 and the like.
 
 The sample questions on the model that `make demo` pretrains, a minute on two
 cores (it learns these 24 by heart, and no more):
@@ -153,7 +153,7 @@ def _usual(name):
 
 
 def main(fv):
-    """Questions → windows → model → training → answers → scores.
+    """Trains on questions with answers, answers others, and scores the answers.
 
     Args:
       fv: ``absl.flags.FlagValues`` with the flags of ``define_flags``.
@@ -309,7 +309,7 @@ def main(fv):
 
 
 def find_trained(fv):
-    """Finds where the weights come from, and what they were trained with.
+    """Finds the weights to start from, and the settings they were trained with.
 
     Returns:
       (place, trained): str, or None for random weights; and dict, empty where
@@ -383,7 +383,7 @@ def read_questions(fv, trained):
 
 
 def check_flags(fv):
-    """Refuses flags that cannot work."""
+    """Refuses flags that do not work together."""
     shared_flags.require(fv, "output_dir")
     if not (fv.do_train or fv.do_eval or fv.do_predict):
         raise UserError(

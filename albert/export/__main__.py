@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a model for those who use it without this package.
+"""Exports a model to run without this package.
 
     albert export MODEL_DIR DESTINATION --format=serving
 
@@ -159,7 +159,7 @@ def find_options(fv):
 
 @contextlib.contextmanager
 def replaced(source, destination, overwrite):
-    """Makes room at the destination, or refuses what is there.
+    """Moves an older export aside inside the block, or refuses the destination.
 
     Args:
       source: str, the model, which must not be there.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``albert.text.offsets`` in TensorFlow ops: pieces and their characters.
+"""Finds the characters of each piece in a graph, as ``albert.text.offsets``.
 
 SentencePiece's rules change the normalised text once more. A model with
 these rules and single bytes for pieces tells where each byte of the changed
@@ -21,7 +21,7 @@ _SPACE_MARKS = ("\u2581", " ")
 
 
 class GraphSpanEncoder(tf.Module):
-    """Encodes texts with spans.
+    """Encoder of texts to pieces with the spans of characters they came from.
 
     Args:
       tokenizer: ``albert.Tokenizer``.
@@ -76,7 +76,7 @@ class GraphSpanEncoder(tf.Module):
         self._replacements = _make_replacements(tokenizer)
 
     def encode(self, codes):
-        """Encodes texts.
+        """Encodes texts to pieces with their spans.
 
         Args:
           codes: int32 ragged [N, None], code points.
@@ -132,7 +132,7 @@ class GraphSpanEncoder(tf.Module):
         )
 
     def _keys(self, texts, normalized, origins, lengths, cut):
-        """Which character of its text each character of a string came from.
+        """Returns the character of its text that each normalised one came from.
 
         Args:
           texts: string [N], the normalised ones.
@@ -178,7 +178,7 @@ class GraphSpanEncoder(tf.Module):
         )
 
     def _is_changed(self, texts, cut):
-        """Which texts the rules change, or have unknown characters: bool [N].
+        """Returns which texts change or have unknown characters: bool [N].
 
         In these, SentencePiece says of each character of a symbol of the
         user's that it came from the first one.
@@ -197,7 +197,7 @@ class GraphSpanEncoder(tf.Module):
         return ~same | (unknown > 0)
 
     def _close(self, keys, base, ends_of_texts):
-        """Adds the ends, and gives beginnings what is dropped before them."""
+        """Adds the ends, and moves starts back over dropped characters."""
         keys = tf.concat([keys, ends_of_texts[:, tf.newaxis]], axis=1)
         last = keys.row_limits() - 1
         anchors = tf.minimum(keys.row_starts() + len(self._prefix), last)
@@ -232,7 +232,7 @@ class GraphSpanEncoder(tf.Module):
 
 
 def _make_replacements(tokenizer):
-    """Returns the digit-comma rule with what each part stands for.
+    """Returns the digit-comma rule with the characters that each part covers.
 
     Rows of (id, begin, end), characters counted backwards from the end of
     the piece; begin is -1 for the whole of a piece that stays. None without
@@ -250,7 +250,7 @@ def _make_replacements(tokenizer):
 
 
 def _spans(keys, rows, first, last):
-    """Places of the original texts for bounds in the strings."""
+    """Returns the places in the original texts of bounds in the strings."""
     places = keys.flat_values
     starts = tf.gather(places, first)
     # A character ends where the next one begins that begins later.
@@ -265,7 +265,7 @@ def _spans(keys, rows, first, last):
 
 
 def _running_maximum(values):
-    """The largest value up to each place.
+    """Returns the largest value up to each place.
 
     An empty part of a character that gives several pieces ends where the
     piece before it does.

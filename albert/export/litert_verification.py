@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a .tflite file does what the Keras model does, on real text.
+"""Compares a .tflite file with its Keras model on real text.
 
 Letters: N examples, C choices, S positions, P masked positions, V vocabulary.
 """
@@ -48,7 +48,7 @@ _BATCH = 8
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """How a file's outputs differ from those of the model.
+    """Differences between the outputs of a file and those of the model.
 
     Attributes:
       examples: int, N.
@@ -123,7 +123,7 @@ def _assemble(tokenizer, alone, first, second, length):
 
 
 def _impossible(examples, tokenizer):
-    """Where no answer can be: int32 [N, S], as ``tasks/squad/windows.py``."""
+    """Marks where no answer can be, as tasks/squad/windows.py: int32 [N, S]."""
     possible = examples["segment_ids"] * (
         examples["input_ids"] != tokenizer.sep_id
     )
@@ -132,7 +132,7 @@ def _impossible(examples, tokenizer):
 
 
 def _mask(examples, tokenizer, slots):
-    """Hides pieces, and adds their positions: int32 [N, P]."""
+    """Masks pieces, and adds their positions: int32 [N, P]."""
     ids = examples["input_ids"]
     places = np.zeros((len(ids), slots), np.int32)
     special = [tokenizer.cls_id, tokenizer.sep_id]
@@ -167,7 +167,7 @@ def run(function, examples, batch_size=_BATCH):
 
 
 def compare(source, examples, expected, received):
-    """Compares outputs.
+    """Compares the outputs of a file with those of the model.
 
     Args:
       source: ``SourceModel``.
@@ -204,7 +204,7 @@ def compare(source, examples, expected, received):
 
 
 def _counted(name, examples, expected, received):
-    """Which values are compared: bool array that indexes the output."""
+    """Returns which values of an output are compared: bool array."""
     real = examples["input_mask"].astype(bool)
     if name == "masked_lm_logits":
         return examples["masked_lm_positions"] > 0
@@ -224,7 +224,7 @@ def _counted(name, examples, expected, received):
 
 
 def _answers(source, examples, outputs):
-    """Returns the answers of a task: int array [any]."""
+    """Returns the answers that the outputs give: int array [any]."""
     return _ANSWERS[source.head](examples, outputs)
 
 

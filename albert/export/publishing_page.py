@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pages that describe a published encoder and its preprocessor.
+"""Writes the pages of a published encoder and its preprocessor.
 
 A page begins as TF Hub's "Write documentation" wants it, a title, a sentence
 and tags in comments; its sections are those of Kaggle's page of a model's
@@ -48,7 +48,7 @@ _RUN = {
 
 @dataclasses.dataclass(frozen=True)
 class Publication:
-    """What the publisher says about a model.
+    """The publisher's statements about a model: version, licence and so on.
 
     Attributes:
       version: int, of the model at the publisher's.
@@ -72,7 +72,7 @@ class Publication:
 
 
 def encoder_page(facts, publication):
-    """Returns the encoder's page, Markdown.
+    """Returns the encoder's page in Markdown.
 
     Args:
       facts: ``ModelFacts``.
@@ -284,7 +284,7 @@ def _training(facts, publication):
 
 
 def _phase(phase):
-    """What is told of a run: dict of name to value."""
+    """Returns what the page says of a run: dict of name to value."""
     instances = dict(phase.records.get("settings", {}))
     objective = instances.get("objective")
     instances["objective"] = _OBJECTIVES.get(objective, objective)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the outputs of the span heads to answers, in TensorFlow ops.
+"""Decodes the outputs of the span heads to answers in TensorFlow ops.
 
 As ``albert.tasks.squad.decoding``. Letters: N questions, W windows, S
 positions, A spans that may be answers.
@@ -32,7 +32,7 @@ class _Spans(typing.NamedTuple):
 
 
 class Decoder:
-    """Chooses the answers.
+    """Decoder of the outputs of a span head to the best answers.
 
     Args:
       head: "span_v1" or "span_v2".
@@ -199,7 +199,7 @@ class Decoder:
         return spans, nulls
 
     def _try_all(self, windows, lost, start_logits, end_logits):
-        """All spans of the windows of questions that are lost (v1)."""
+        """Returns all spans of windows whose question has no candidate (v1)."""
         which = tf.where(lost)[:, 0]
         positions = tf.range(tf.shape(start_logits)[1])
         starts = positions[tf.newaxis, :, tf.newaxis]
@@ -216,7 +216,7 @@ class Decoder:
         )
 
     def _beams(self, windows, outputs):
-        """The spans of the beams (v2)."""
+        """Returns the spans of the beams (v2)."""
         ends = outputs["end_top_index"]
         starts = outputs["start_top_index"]
         of_each = tf.shape(ends)[1] // tf.shape(starts)[1]
@@ -234,7 +234,7 @@ class Decoder:
         )
 
     def _is_allowed(self, windows, starts, ends):
-        """Whether spans [W, …] may be answers; see ``decoding._is_allowed``."""
+        """Returns which spans may be answers: bool [W, …]; see ``decoding``."""
         starts, ends = tf.cast(starts, tf.int64), tf.cast(ends, tf.int64)
 
         def spread(values):
@@ -253,7 +253,7 @@ class Decoder:
     # --------------------------------------------------------------- answers
 
     def _distinct(self, questions, texts):
-        """The n best with different texts of each question: int64 [any]."""
+        """Returns each question's n best spans, of distinct texts: int64."""
         kept = tf.where(texts != "")[:, 0]
         kept_questions = tf.gather(questions, kept)
         _, numbers = tf.unique(
@@ -304,7 +304,7 @@ def _sort(spans, questions):
 
 
 def _characters(windows, spans, pieces, characters, white):
-    """Characters of spans among those of all contexts, without white space.
+    """Returns the bounds of spans in characters, without white space around.
 
     Args:
       windows: ``Windows`` of the spans, [A].
@@ -342,7 +342,7 @@ def _characters(windows, spans, pieces, characters, white):
 
 
 def _probability(n_best, best, found, nulls):
-    """Probability of the best answer among the n best: float64 [N].
+    """Returns the probability of the best answer among the n best: float64 [N].
 
     Args:
       n_best: float64 ragged [N, None], scores.

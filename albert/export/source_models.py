@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The models that are exported: what is loaded, their inputs and outputs.
+"""Loads the models to export, and describes their inputs and outputs.
 
 Letters: S positions, C choices, P masked positions, V vocabulary, H width.
 """
@@ -26,7 +26,7 @@ MASKED_POSITIONS = 20
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SourceModel:
-    """A Keras model with what a client has to know of it.
+    """A Keras model to export, with its inputs, outputs and labels.
 
     Attributes:
       model: the Keras model, in float32.
@@ -126,7 +126,7 @@ def _find_length(path, config, task, max_seq_length):
 
 
 def _find_head(start, task):
-    """Returns the head: what the task says, else what the weights have."""
+    """Returns the head of the task if there is one, else of the weights."""
     head = start.head
     if task.get("kind"):
         found = find(task_kind=task["kind"])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a model is trained: flags, and the recipe of its task for the rest."""
+"""Combines flags with the recipe of a task to the options of a training."""
 
 import dataclasses
 import math
@@ -31,7 +31,7 @@ DTYPE_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
-    """How a model is trained; the fields are the flags of those names."""
+    """Options of a training; the fields are the flags of the same names."""
 
     learning_rate: float
     train_batch_size: int
@@ -54,7 +54,7 @@ class TrainingOptions:
 
     @classmethod
     def from_flags(cls, fv, **resolved):
-        """Takes the values of flags.
+        """Makes options of the values of flags.
 
         Args:
           fv: ``absl.flags.FlagValues``.
@@ -65,7 +65,7 @@ class TrainingOptions:
         return cls(**values, **resolved)
 
     def settings(self):
-        """Returns what must be the same for a run to be continued."""
+        """Returns the options that a continued run must repeat."""
         values = dataclasses.asdict(self)
         return {k: v for k, v in values.items() if k not in _FREE}
 
@@ -88,7 +88,7 @@ class TrainingOptions:
 
 
 def find_pretraining_options(fv, config):
-    """Returns ``TrainingOptions``: flags, and what is known to work.
+    """Returns the ``TrainingOptions`` of flags, else of known defaults.
 
     Args:
       fv: values of the flags of ``define_training_flags``.
@@ -125,7 +125,7 @@ def find_pretraining_options(fv, config):
 
 
 def adjust_recipe(fv, recipe):
-    """Returns a ``Recipe`` with what flags say of dropout and warm-up.
+    """Returns a ``Recipe`` with the flags' values of dropout and warm-up.
 
     Args:
       fv: values of the flags of ``define_finetuning_flags``.
@@ -143,7 +143,7 @@ def adjust_recipe(fv, recipe):
 
 
 def find_finetuning_options(fv, recipe, config, num_examples):
-    """Returns ``TrainingOptions``: flags, and the task's recipe for the rest.
+    """Returns the ``TrainingOptions`` of flags, else of the task's recipe.
 
     Args:
       fv: values of the flags of ``define_training_flags`` and
@@ -196,7 +196,7 @@ def _check_learning_rate(learning_rate, without_flag):
 
 
 def find_max_seq_length(given, usual, config, of_records=()):
-    """Returns the longest sequence: what is given, else the task's.
+    """Returns the maximum sequence length: of the flag, else of the task.
 
     Args:
       given: int, --max_seq_length, or None.
@@ -239,7 +239,7 @@ def find_lengths(fv, max_seq_length):
 
 
 def log_defaults(fv, task_name, config, settings, options):
-    """Logs the settings that no flag gives, as flags.
+    """Logs the settings that no flag sets, written as flags.
 
     Args:
       fv: values of flags.
@@ -269,7 +269,7 @@ def log_defaults(fv, task_name, config, settings, options):
 
 
 def log_batch(strategy, options, num_examples, max_seq_length):
-    """Logs how a batch is cut up, and refuses one that cannot be.
+    """Logs how a batch is divided, and refuses one that does not divide.
 
     Args:
       strategy: ``tf.distribute.Strategy``.

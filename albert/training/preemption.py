@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SIGTERM, which announces that this process must end in a few seconds."""
+"""Reacts to SIGTERM, which announces that the process must end in seconds."""
 
 import contextlib
 import os

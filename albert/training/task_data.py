@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The data of a task as a recipe uses it: of its own files, or of records.
+"""Loads the data of a task, from its own files or from records.
 
 Both classes offer the same: batches to train on and to evaluate with, what
 logits predict, how good that is, and files of it.
@@ -51,7 +51,7 @@ class TextData(FeatureData):
 
     @functools.cached_property
     def gold(self):
-        """The labels as metrics take them."""
+        """Labels in the form that the metrics take."""
         return interface.gold_labels(self.task, self.examples)
 
     def predict(self, logits):
@@ -63,7 +63,7 @@ class TextData(FeatureData):
         return interface.evaluate(self.task, self.examples, predictions)
 
     def write_predictions(self, directory, predictions):
-        """Writes them in all the task's formats; returns the paths."""
+        """Writes predictions in all the task's formats; returns the paths."""
         return prediction_files.write_predictions(
             self.task, directory, self.split, self.examples, predictions
         )
@@ -115,7 +115,7 @@ class RecordData:
 
     @property
     def settings(self):
-        """dict, what a continued run must find again."""
+        """dict, the settings of data that a continued run must repeat."""
         return training_settings(self)
 
     def training_batches(
@@ -141,7 +141,7 @@ class RecordData:
 
     @functools.cached_property
     def gold(self):
-        """The labels as metrics take them."""
+        """Labels in the form that the metrics take."""
         if self.task.label_type != "tag":
             return self.features.per_example["label_ids"]
         return [
@@ -158,7 +158,7 @@ class RecordData:
         return metrics.compute(self.task, self.gold, predictions.values)
 
     def write_predictions(self, directory, predictions):
-        """Writes labels and probabilities by number; returns the paths."""
+        """Writes predictions by the index of the record; returns the paths."""
         return prediction_files.write_numbered(
             self.task, directory, self.split, predictions
         )
@@ -191,7 +191,7 @@ class RecordData:
 
 
 def featurize(task, texts, tokenizer, lengths, max_qa_length):
-    """Makes ids of the texts of several splits.
+    """Turns the texts of several splits into ids.
 
     Args:
       task: ``Task`` with labels.
@@ -219,7 +219,7 @@ def featurize(task, texts, tokenizer, lengths, max_qa_length):
 
 
 def open_records(patterns, task, config, tokenizer):
-    """Opens the records of several splits, and refuses what does not fit.
+    """Opens the records of several splits, refusing those that do not fit.
 
     Args:
       patterns: dict from split to comma-separated globs.
@@ -257,7 +257,7 @@ def read_records(task, records, lengths):
 
 
 def _features_of(batches, per_token):
-    """Takes the padding off the batches of one pass.
+    """Removes the padding from the batches of one pass.
 
     Args:
       batches: iterable of dicts of arrays.

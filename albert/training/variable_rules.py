@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weight decay and depth of a variable, decided by its path alone."""
+"""Decides the weight decay and the depth of a variable by its path alone."""
 
 import re
 
@@ -44,7 +44,7 @@ def apply_rules(rules, paths):
 
 
 def variable_depth(path, config):
-    """Returns how deep a variable sits, for layer-wise learning-rate decay.
+    """Returns the depth of a variable, for layer-wise learning-rate decay.
 
     | variable | depth |
     |---|---|
