@@ -13,7 +13,11 @@ that SentencePiece cuts).
 import sentencepiece
 import tensorflow as tf
 
-from albert.export import graph_tokenizer_pieces as pieces_lib
+from albert.export.graph_tokenizer_pieces import PieceType
+from albert.export.graph_tokenizer_pieces import make_processor
+from albert.export.graph_tokenizer_pieces import parse_model
+from albert.export.graph_tokenizer_pieces import rules_only
+from albert.export.graph_tokenizer_pieces import utf8_length
 from albert.export.graph_tokenizer_tables import ReplacementTable
 from albert.export.graph_tokenizer_tables import repeat
 
@@ -33,24 +37,20 @@ class GraphSpanEncoder(tf.Module):
         super().__init__()
         self._normalizer = normalizer
         self._pieces = pieces
-        model = pieces_lib.parse(tokenizer.model_proto)
-        rules = pieces_lib.rules_only(
+        model = parse_model(tokenizer.model_proto)
+        rules = rules_only(
             model,
             [
-                pieces_lib.PieceType(
-                    piece=f"<0x{byte:02X}>", type=pieces_lib.PieceType.BYTE
-                )
+                PieceType(piece=f"<0x{byte:02X}>", type=PieceType.BYTE)
                 for byte in range(256)
             ],
         )
-        self._bytes = pieces_lib.make_processor(rules)
+        self._bytes = make_processor(rules)
         # Bytes of each piece: one, or those of a symbol of the user's.
         self._byte_lengths = tf.constant(
             [
-                1
-                if piece.type == pieces_lib.PieceType.BYTE
-                else len(piece.piece.encode())
-                for piece in pieces_lib.parse(rules).pieces
+                1 if piece.type == PieceType.BYTE else len(piece.piece.encode())
+                for piece in parse_model(rules).pieces
             ],
             tf.int64,
         )
@@ -59,16 +59,15 @@ class GraphSpanEncoder(tf.Module):
         ).normalize("a")[:1]
         self._prefix = mark if mark in _SPACE_MARKS else ""
         self._has_long_symbols = any(
-            piece.type == pieces_lib.PieceType.USER_DEFINED
-            and len(piece.piece) > 1
+            piece.type == PieceType.USER_DEFINED and len(piece.piece) > 1
             for piece in model.pieces
         )
         self._is_text = tf.constant(
             [
                 piece.type
                 in (
-                    pieces_lib.PieceType.NORMAL,
-                    pieces_lib.PieceType.USER_DEFINED,
+                    PieceType.NORMAL,
+                    PieceType.USER_DEFINED,
                 )
                 for piece in model.pieces
             ]
@@ -144,7 +143,7 @@ class GraphSpanEncoder(tf.Module):
           int64 ragged, of the shape of ``cut.characters``.
         """
         # Of each byte, and of the end: a space behind the text is from there.
-        sizes = pieces_lib.utf8_length(normalized.flat_values)
+        sizes = utf8_length(normalized.flat_values)
         sizes = tf.concat(
             [
                 normalized.with_flat_values(sizes),
@@ -171,7 +170,7 @@ class GraphSpanEncoder(tf.Module):
                 repeat(changed, counts), tf.zeros_like(within), within
             )
         first_bytes = tf.cumsum(
-            pieces_lib.utf8_length(cut.characters.flat_values), exclusive=True
+            utf8_length(cut.characters.flat_values), exclusive=True
         )
         return cut.characters.with_flat_values(
             tf.gather(of_byte, tf.gather(places, first_bytes))

@@ -63,7 +63,7 @@ class GraphPieces(tf.Module):
 
     def __init__(self, tokenizer):
         super().__init__()
-        model = parse(tokenizer.model_proto)
+        model = parse_model(tokenizer.model_proto)
         if model.trainer_spec.model_type != _TrainerSpec.UNIGRAM:
             kind = _TrainerSpec.ModelType.Name(model.trainer_spec.model_type)
             raise UserError(
@@ -184,7 +184,7 @@ def _utf8_bytes(codes, sizes, within):
     return tf.where(within == 0, lead + bits, following)
 
 
-def parse(model_proto):
+def parse_model(model_proto):
     """Parses the bytes of a SentencePiece model to its ``ModelProto``."""
     return sentencepiece_model_pb2.ModelProto.FromString(model_proto)
 

@@ -96,12 +96,9 @@ def export(
 
     The directory gets model_QUANTIZATION.tflite, litert.json (inputs,
     outputs, labels, what was measured), albert_config.json, spiece.model and
-    spiece.json. Shapes are fixed: accelerators of telephones take no others,
+    spiece.json. Shapes are fixed: accelerators of phones take no others,
     and with a batch size that varies the heads would need operations that
     are not LiteRT's own.
-
-    OPTIONS: ``--model``, ``--quantization`` (list), ``--max_seq_length``,
-    ``--batch_size``, ``--texts`` (list of str).
 
     Args:
       source: str, a model directory, or whatever else has configuration,
@@ -118,7 +115,7 @@ def export(
 
     Raises:
       UserError: no such model, a length or batch size that cannot be, or a
-        file whose outputs are no numbers or differ too much from those of
+        file whose outputs are NaN, infinite or differ too much from those of
         the model. Nothing is written then.
     """
     quantization = _check_quantization(quantization)

@@ -125,15 +125,14 @@ class Runner:
     """A .tflite file as a function of arrays.
 
     Args:
-      content: bytes of the file.
-      num_threads: int.
+      content: bytes of the file. It runs on one thread.
     """
 
-    def __init__(self, content, num_threads=1):
+    def __init__(self, content):
         with warnings.catch_warnings(), _without_noise():
             warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interp")
             interpreter = tf.lite.Interpreter(
-                model_content=content, num_threads=num_threads
+                model_content=content, num_threads=1
             )
             interpreter.allocate_tensors()
         self._run = interpreter.get_signature_runner()

@@ -163,7 +163,7 @@ def _packing_function(tokenizer, default_seq_length, max_seq_length):
 
 
 def _special_tokens_function(tokenizer):
-    numbers = {
+    special_tokens = {
         "vocab_size": tokenizer.vocabulary_size,
         "start_of_sequence_id": tokenizer.cls_id,
         "end_of_segment_id": tokenizer.sep_id,
@@ -174,8 +174,8 @@ def _special_tokens_function(tokenizer):
     @tf.function(autograph=False, input_signature=[])
     def get_special_tokens_dict():
         return {
-            name: tf.constant(number, tf.int32)
-            for name, number in numbers.items()
+            name: tf.constant(value, tf.int32)
+            for name, value in special_tokens.items()
         }
 
     return get_special_tokens_dict

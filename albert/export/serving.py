@@ -170,12 +170,12 @@ def _load(source, max_seq_length):
         max_seq_length = trained_model.read_description(source).get(
             "max_seq_length", start.find_config().max_position_embeddings
         )
-    what = "task"
+    model = "task"
     if start.head == "none" and not os.path.exists(
         os.path.join(source, model_directory.TASK_FILE)
     ):
-        what = "encoder"
-    return source_models.load(start, what, max_seq_length)
+        model = "encoder"
+    return source_models.load(start, model, max_seq_length)
 
 
 def _metadata(loaded, concrete, default):

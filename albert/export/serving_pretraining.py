@@ -97,10 +97,12 @@ def _fill_mask(loaded, tokenizer, top):
             tf.nn.softmax(outputs["masked_lm_logits"]),
             min(top, vocabulary.vocabulary_size),
         )
-        there = tf.sequence_mask(positions.row_lengths(), most)[..., tf.newaxis]
+        filled = tf.sequence_mask(positions.row_lengths(), most)[
+            ..., tf.newaxis
+        ]
         return {
-            "pieces": tf.where(there, tf.gather(pieces_of_ids, ids), ""),
-            "probabilities": tf.where(there, probabilities, 0.0),
+            "pieces": tf.where(filled, tf.gather(pieces_of_ids, ids), ""),
+            "probabilities": tf.where(filled, probabilities, 0.0),
         }
 
     return fill

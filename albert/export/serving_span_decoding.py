@@ -73,9 +73,9 @@ class Decoder:
           [N].
         """
         nulls = None
-        number = tf.size(pieces[0].row_starts(), tf.int64)
+        num_questions = tf.size(pieces[0].row_starts(), tf.int64)
         if self._head == "span_v1":
-            spans, nulls = self._pair(windows, inputs, outputs, number)
+            spans, nulls = self._pair(windows, inputs, outputs, num_questions)
         else:
             spans = self._beams(windows, outputs)
         questions = tf.gather(windows.questions, spans.windows)
@@ -105,7 +105,7 @@ class Decoder:
         n_best = tf.RaggedTensor.from_value_rowids(
             tf.range(tf.size(questions)),
             questions,
-            nrows=number,
+            nrows=num_questions,
             validate=False,
         )
         found = n_best.row_lengths() > 0
@@ -133,7 +133,7 @@ class Decoder:
         if not self._with_negative:
             return answer
         null_scores = self._null_scores(
-            windows, outputs, number, nulls, found, best_scores
+            windows, outputs, num_questions, nulls, found, best_scores
         )
         answered = null_scores <= self._threshold
         return answer | {
@@ -146,7 +146,7 @@ class Decoder:
 
     # ------------------------------------------------------------ candidates
 
-    def _pair(self, windows, inputs, outputs, number):
+    def _pair(self, windows, inputs, outputs, num_questions):
         """Pairs the best starts with the best ends of each window (v1).
 
         Returns:
@@ -177,7 +177,7 @@ class Decoder:
         )
         paired = tf.gather(windows.questions, spans.windows)
         counts = tf.math.unsorted_segment_sum(
-            tf.ones_like(paired), paired, number
+            tf.ones_like(paired), paired, num_questions
         )
         lost = tf.gather(counts, windows.questions) == 0
         rest = tf.cond(
@@ -194,7 +194,7 @@ class Decoder:
                 tf.cast(start_logits[:, 0], tf.float64)
                 + tf.cast(end_logits[:, 0], tf.float64),
                 windows.questions,
-                number,
+                num_questions,
             )
         return spans, nulls
 
@@ -256,17 +256,17 @@ class Decoder:
         """Returns each question's n best spans, of distinct texts: int64."""
         kept = tf.where(texts != "")[:, 0]
         kept_questions = tf.gather(questions, kept)
-        _, numbers = tf.unique(
+        _, text_indices = tf.unique(
             tf.strings.join(
                 [tf.strings.as_string(kept_questions), tf.gather(texts, kept)],
                 separator=" ",
             )
         )
-        # Numbers count up, so that these are in order again.
+        # Indices count up, so that these are in order again.
         firsts = tf.math.unsorted_segment_min(
-            tf.range(tf.size(numbers, tf.int64)),
-            numbers,
-            1 + tf.reduce_max(tf.concat([[-1], numbers], 0)),
+            tf.range(tf.size(text_indices, tf.int64)),
+            text_indices,
+            1 + tf.reduce_max(tf.concat([[-1], text_indices], 0)),
         )
         kept = tf.gather(kept, firsts)
         kept_questions = tf.gather(kept_questions, firsts)
@@ -275,13 +275,13 @@ class Decoder:
         )
         return tf.boolean_mask(kept, rank < self._n_best_size)
 
-    def _null_scores(self, windows, outputs, number, nulls, found, best):
+    def _null_scores(self, windows, outputs, num_questions, nulls, found, best):
         if self._head == "span_v1":
             return tf.where(found, nulls - best, NO_SPAN_NULL_SCORE)
         lowest = tf.math.unsorted_segment_min(
             tf.cast(outputs["cls_logits"], tf.float64),
             windows.questions,
-            number,
+            num_questions,
         )
         return tf.minimum(lowest, NO_SPAN_NULL_SCORE)
 

@@ -147,10 +147,10 @@ def _make_windows(query_lengths, document_lengths, max_seq_length, doc_stride):
     counts = 1 + (more + stride - 1) // stride
     counts = tf.where(document_lengths == 0, tf.zeros_like(counts), counts)
     questions = repeat(tf.range(tf.size(counts, tf.int64)), counts)
-    number = tf.range(tf.size(questions, tf.int64)) - tf.gather(
+    window_index = tf.range(tf.size(questions, tf.int64)) - tf.gather(
         tf.cumsum(counts, exclusive=True), questions
     )
-    starts = number * tf.gather(stride, questions)
+    starts = window_index * tf.gather(stride, questions)
     ends = tf.minimum(
         starts + tf.gather(room, questions),
         tf.gather(document_lengths, questions),

@@ -58,8 +58,8 @@ def multiple_choice_signatures(loaded, tokenizer, **_):
         endings = tokenizer.encode(_endings(tokenizer, question, options))
         endings = endings[:, -max_qa_length:]
         articles = tokenizer.encode(article)
-        number = tf.repeat(tf.range(tf.shape(article)[0]), choices)
-        articles = tf.gather(articles, number)
+        article_index = tf.repeat(tf.range(tf.shape(article)[0]), choices)
+        articles = tf.gather(articles, article_index)
         room = loaded.max_seq_length - 3 - endings.row_lengths()
         articles = first_of_rows(
             articles, tf.minimum(articles.row_lengths(), room)

@@ -84,7 +84,7 @@ def load(source, model="task", max_seq_length=None):
     row = HEADS[head]
     labels = task.get("labels")
     if row.takes_num_labels and row.label_type != "number" and not labels:
-        labels = [str(number) for number in range(start.num_labels)]
+        labels = [str(index) for index in range(start.num_labels)]
     shape = (length,)
     if row.label_type == "choice":
         if not labels:
@@ -136,7 +136,7 @@ def _find_head(start, task):
             if not found:
                 raise UserError(
                     f"{start.path}: is a model of a {task['kind']}, which this "
-                    "version does not know: use the one that wrote it"
+                    "version does not know: use the version that wrote it"
                 )
             head = found[0]
     elif head == "none":

@@ -200,9 +200,7 @@ def _check_options(version, language, handle, licence, publish, dry_run):
             f"--language={language}: must be a code of ISO 639-1, such as en"
         )
     if dry_run and not publish:
-        raise UserError(
-            "--dry_run tells what --publish=kaggle would send: give that too"
-        )
+        raise UserError("--dry_run is for --publish=kaggle: give both")
     if publish is None:
         return
     if publish not in _SERVICES:

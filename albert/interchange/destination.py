@@ -49,6 +49,6 @@ def check_new(path):
         return
     if os.path.lexists(path):
         raise UserError(
-            f"{path}: is there already and not empty: choose another "
-            "destination, nothing is overwritten"
+            f"{path}: exists already and is not empty: choose another "
+            "destination; nothing is overwritten"
         )

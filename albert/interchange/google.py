@@ -217,7 +217,7 @@ def write(directory, config, tensors, tokenizer, head, classifier_dropout):
     del classifier_dropout  # Not in the format.
     if config.hidden_act not in _ORIGINAL_ACTIVATIONS:
         raise UserError(
-            f"hidden_act {config.hidden_act!r} is none of the original's "
+            f"hidden_act {config.hidden_act!r} is not one of Google's code "
             f"({', '.join(_ORIGINAL_ACTIVATIONS)}; its gelu is the tanh "
             "form): this model cannot be written for it"
         )

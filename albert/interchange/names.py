@@ -92,10 +92,10 @@ def _norm(ours, shape, google, huggingface=None, kerashub=None):
             f"{ours}/{variable}",
             shape,
             f"{google}/{variable}",
-            huggingface and f"{huggingface}.{theirs}",
-            kerashub and f"{kerashub}/vars/{number}",
+            huggingface and f"{huggingface}.{peer_variable}",
+            kerashub and f"{kerashub}/vars/{index}",
         )
-        for number, (variable, theirs) in enumerate(
+        for index, (variable, peer_variable) in enumerate(
             (("gamma", "weight"), ("beta", "bias"))
         )
     )
@@ -327,10 +327,10 @@ def _index(column):
 
 def _pattern(template):
     # No leading zeros: two names must never be one variable.
-    number = r"(?P<{}>0|[1-9]\d*)"
+    digits = r"(?P<{}>0|[1-9]\d*)"
     escaped = re.escape(template)
     for letter in "gj":
-        escaped = escaped.replace(rf"\{{{letter}\}}", number.format(letter))
+        escaped = escaped.replace(rf"\{{{letter}\}}", digits.format(letter))
     return re.compile(escaped, re.ASCII)
 
 

@@ -187,6 +187,6 @@ class TrainingCheckpoints:
             variables[f"{name}/adam_m"] = self.optimizer.adam_m[position]
             variables[f"{name}/adam_v"] = self.optimizer.adam_v[position]
         # Numbered: the paths of Keras's generators differ between processes.
-        for number, variable in enumerate(self.model.non_trainable_variables):
-            variables[f"{_STATE}dropout_{number}"] = variable
+        for index, variable in enumerate(self.model.non_trainable_variables):
+            variables[f"{_STATE}dropout_{index}"] = variable
         return variables

@@ -152,10 +152,10 @@ class CollapseDetector:
         self.steps_at_baseline += len(losses)
         if self.steps_at_baseline // self.patience == before:
             return None
-        what = "has fallen back to" if self.learnt else "has not left"
+        state = "has fallen back to" if self.learnt else "has not left"
         return (
             f"step {step}: for {self.steps_at_baseline} steps the masked-LM "
-            f"loss ({loss:.3f}) {what} that of predicting by word frequency "
+            f"loss ({loss:.3f}) {state} that of predicting by word frequency "
             f"({self.baseline_loss:.3f}). "
             + (
                 "The training has collapsed: go back to an earlier "

@@ -131,14 +131,14 @@ def adjust_recipe(fv, recipe):
       fv: values of the flags of ``define_finetuning_flags``.
       recipe: ``albert.tasks.task.Recipe`` of the task.
     """
-    given = {
+    flag_values = {
         "dropout": fv.dropout_prob,
         "classifier_dropout": fv.classifier_dropout,
     }
     if "warmup_proportion" in fv:
-        given["warmup_proportion"] = fv.warmup_proportion
+        flag_values["warmup_proportion"] = fv.warmup_proportion
     return dataclasses.replace(
-        recipe, **{name: v for name, v in given.items() if v is not None}
+        recipe, **{name: v for name, v in flag_values.items() if v is not None}
     )
 
 
@@ -195,27 +195,27 @@ def _check_learning_rate(learning_rate, without_flag):
         )
 
 
-def find_max_seq_length(given, usual, config, of_records=()):
+def find_max_seq_length(flag_value, default, config, record_lengths=()):
     """Returns the maximum sequence length: of the flag, else of the task.
 
     Args:
-      given: int, --max_seq_length, or None.
-      usual: int, that of the task, or of the model that was trained for it.
+      flag_value: int, --max_seq_length, or None.
+      default: int, that of the task, or of the model that was trained for it.
       config: ``AlbertConfig``.
-      of_records: list of int, lengths of the records that are read.
+      record_lengths: list of int, lengths of the records that are read.
 
     Raises:
       UserError: the model has too few positions, or records differ.
     """
     positions = config.max_position_embeddings
-    wanted = {given, *of_records} - {None}
-    if len(wanted) > 1:
+    lengths = {flag_value, *record_lengths} - {None}
+    if len(lengths) > 1:
         raise UserError(
             "records and --max_seq_length must have one length, not "
-            f"{', '.join(map(str, sorted(wanted)))}: make the records again, "
+            f"{', '.join(map(str, sorted(lengths)))}: make the records again, "
             "or leave the flag out"
         )
-    length = wanted.pop() if wanted else min(usual, positions)
+    length = lengths.pop() if lengths else min(default, positions)
     if length > positions:
         raise UserError(
             f"sequences of {length} pieces are longer than the {positions} "

@@ -18,7 +18,7 @@ def summarize_runs(directory, evaluation, outcomes, best, weights, seed):
         metrics there before.
       evaluation: ``TaskEvaluation``.
       outcomes: list of what ``evaluation.evaluate`` returned, for each run.
-      best: int, the number of the run whose confusion matrix is drawn.
+      best: int, the index of the run whose confusion matrix is drawn.
       weights: str, the checkpoint of a single run.
       seed: int, that of the first run; each has the next one.
 
@@ -62,8 +62,8 @@ def print_answer_scores(scores, baseline):
     )
     if "best_f1" in scores:
         print(
-            "Tuned on these very questions, so too good to be expected of "
-            f"others: exact {scores['best_exact']:.2f} with "
+            "With the threshold tuned on these very questions, so better than "
+            f"on others: exact {scores['best_exact']:.2f} with "
             "--null_score_diff_threshold="
             f"{scores['best_exact_thresh']:.6g}, "
             f"f1 {scores['best_f1']:.2f} with {scores['best_f1_thresh']:.6g}"

@@ -109,7 +109,7 @@ class SpanData(FeatureData):
     def _warn(self, is_training):
         fate = "not trained on" if is_training else "evaluated by their text"
         windows = self.windows
-        for what, which in (
+        for fault, ids in (
             (
                 "questions are too long and lose their end",
                 windows.cut_ids,
@@ -123,14 +123,14 @@ class SpanData(FeatureData):
                 windows.unaligned_ids,
             ),
         ):
-            if which:
-                more = ", …" if len(which) > _LISTED else ""
+            if ids:
+                more = ", …" if len(ids) > _LISTED else ""
                 logging.warning(
                     "%s: %d %s: %s%s",
                     self.data.file,
-                    len(which),
-                    what,
-                    ", ".join(which[:_LISTED]),
+                    len(ids),
+                    fault,
+                    ", ".join(ids[:_LISTED]),
                     more,
                 )
 
@@ -243,15 +243,18 @@ class SpanEvaluation:
           predictions: dict from question id to str.
           null_score: str, what the model's null score is.
         """
-        number = sum(not text for text in predictions.values())
+        num_unanswered = sum(not text for text in predictions.values())
         if self.data.data.has_impossible:
             return (
-                f"Rules of SQuAD 2.0: {number} of {len(predictions)} questions "
-                f"get no answer, those with a null score ({null_score}) above "
+                f"Rules of SQuAD 2.0: {num_unanswered} of {len(predictions)} "
+                f"questions get no answer, those with a null score "
+                f"({null_score}) above "
                 f"--null_score_diff_threshold={self.threshold:g}"
             )
         rule = "Rules of SQuAD 1.1: every question gets an answer"
-        return rule + (f", but {number} have no text for it" if number else "")
+        if num_unanswered:
+            rule += f", but {num_unanswered} have no text for it"
+        return rule
 
     def _scores(self, decoded, threshold):
         return answer_metrics.evaluate(

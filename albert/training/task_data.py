@@ -18,10 +18,10 @@ from albert.records.record_stream import explained_damage
 from albert.tasks import interface
 from albert.tasks import metrics
 from albert.tasks import prediction_files
-from albert.tasks import predictions as predictions_lib
 from albert.tasks import tag_schemes
 from albert.tasks import tagging_features
 from albert.tasks.features import Features
+from albert.tasks.predictions import predict
 from albert.training.feature_data import FeatureData
 from albert.training.feature_data import checksum
 from albert.training.feature_data import training_settings
@@ -145,13 +145,13 @@ class RecordData:
         if self.task.label_type != "tag":
             return self.features.per_example["label_ids"]
         return [
-            tag_schemes.to_bio(self.task.labels[number] for number in row)
+            tag_schemes.to_bio(self.task.labels[index] for index in row)
             for row in np.split(self._word_labels, self._words.splits[1:-1])
         ]
 
     def predict(self, logits):
         """Returns ``Predictions`` of logits in the order of the records."""
-        return predictions_lib.predict(self.task, logits, self._words)
+        return predict(self.task, logits, self._words)
 
     def evaluate(self, predictions):
         """Returns the task's metrics."""
@@ -275,14 +275,19 @@ def _features_of(batches, per_token):
         rows = ids.reshape(flat)
         sequences += [row[:n] for row, n in zip(rows, lengths, strict=True)]
         starts.append(lengths - second)
-        found = batch["label_ids"][real]
+        label_ids = batch["label_ids"][real]
         if per_token:
-            labels += [row[:n] for row, n in zip(found, lengths, strict=True)]
+            labels += [
+                row[:n] for row, n in zip(label_ids, lengths, strict=True)
+            ]
         else:
-            labels.append(found)
+            labels.append(label_ids)
         indices.append(batch["example_index"][real])
     if not sequences:
-        raise UserError("the records to evaluate on hold no real example")
+        raise UserError(
+            "the records to evaluate on hold no real example: make them again "
+            "with `albert create-finetuning-data`"
+        )
     features = Features.from_sequences(
         sequences,
         np.concatenate(starts),
