@@ -58,7 +58,7 @@ RECIPES = {
 }
 
 # Of a flag that is not given: what the model was trained with, else this.
-USUAL = {
+DEFAULTS = {
     "doc_stride": 128,
     "max_query_length": 64,
     "start_n_top": 5,
@@ -106,7 +106,7 @@ def define_flags(fv):
         ("doc_stride", "Pieces from one window of a text to the next."),
         ("max_query_length", "Pieces of a question; the rest is cut off."),
     ):
-        questions.integer(name, None, text + _usual(name), lower_bound=1)
+        questions.integer(name, None, text + _default_help(name), lower_bound=1)
     answers = flags.FlagGroup(fv, "Answers")
     for name, text in (
         ("start_n_top", "v2: starts that are tried in each window."),
@@ -114,7 +114,7 @@ def define_flags(fv):
         ("n_best_size", "Answers to each question that are written."),
         ("max_answer_length", "Pieces of an answer at most."),
     ):
-        answers.integer(name, None, text + _usual(name), lower_bound=1)
+        answers.integer(name, None, text + _default_help(name), lower_bound=1)
     answers.real(
         "null_score_diff_threshold",
         0.0,
@@ -125,7 +125,7 @@ def define_flags(fv):
         None,
         list(answer_metrics.LANGUAGES),
         "How answers are compared: en by words, zh by characters."
-        + _usual("language"),
+        + _default_help("language"),
     )
     flags.define_finetuning_flags(fv)
     model = flags.FlagGroup(fv, "Model")
@@ -148,8 +148,8 @@ def define_flags(fv):
     flags.define_device_flags(fv)
 
 
-def _usual(name):
-    return f" Default: the model's, else {USUAL[name]}."
+def _default_help(name):
+    return f" Default: the model's, else {DEFAULTS[name]}."
 
 
 def main(fv):
@@ -209,9 +209,9 @@ def main(fv):
         ),
         "classifier_dropout": recipe.classifier_dropout,
     }
-    for name, usual in USUAL.items():
+    for name, default in DEFAULTS.items():
         value = fv[name].value
-        settings[name] = trained.get(name, usual) if value is None else value
+        settings[name] = trained.get(name, default) if value is None else value
 
     # ------------------------------------------------- windows and answers
     lengths = span_data.find_lengths(fv, settings)

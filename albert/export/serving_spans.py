@@ -21,7 +21,7 @@ from albert.export.serving_span_decoding import Decoder
 
 SPECIAL_PIECES = 3  # [CLS], [SEP], [SEP]
 # Of weights that do not say it, and of run_squad.py.
-_USUAL = {
+_DEFAULTS = {
     "doc_stride": 128,
     "max_query_length": 64,
     "n_best_size": 20,
@@ -66,7 +66,8 @@ def span_signatures(loaded, tokenizer, *, null_score_diff_threshold, **_):
       UserError: the model's limits leave no room for a context.
     """
     limits = {
-        name: loaded.task.get(name, usual) for name, usual in _USUAL.items()
+        name: loaded.task.get(name, default)
+        for name, default in _DEFAULTS.items()
     }
     room = loaded.max_seq_length - limits["max_query_length"] - SPECIAL_PIECES
     if room < 1:

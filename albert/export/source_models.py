@@ -18,7 +18,7 @@ from albert.tasks import truncation
 MODELS = ("task", "encoder")
 # Where neither a flag nor the task says it: longer sequences cost more than
 # in proportion, and telephones are slow.
-USUAL_LENGTH = 128
+DEFAULT_LENGTH = 128
 # Slots of the masked-LM head, the default of the original's
 # run_pretraining.py. A slot costs one product with the vocabulary.
 MASKED_POSITIONS = 20
@@ -61,7 +61,7 @@ def load(source, model="task", max_seq_length=None):
       source: ``StartingPoint``, or the path of one, with its configuration
         and its tokenizer.
       model: "task", or "encoder" without its heads.
-      max_seq_length: int; None: the task's, else ``USUAL_LENGTH`` or as many
+      max_seq_length: int; None: the task's, else ``DEFAULT_LENGTH`` or as many
         as the model has positions.
 
     Returns:
@@ -115,7 +115,7 @@ def load(source, model="task", max_seq_length=None):
 def _find_length(path, config, task, max_seq_length):
     limit = config.max_position_embeddings
     if max_seq_length is None:
-        return min(task.get("max_seq_length", USUAL_LENGTH), limit)
+        return min(task.get("max_seq_length", DEFAULT_LENGTH), limit)
     truncation.check_max_seq_length(max_seq_length)
     if max_seq_length > limit:
         raise UserError(

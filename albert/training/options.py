@@ -15,7 +15,7 @@ from albert.training import schedules
 
 # Not compared when a run is continued: they change how it is computed and
 # saved, not what comes out.
-_FREE = (
+_NOT_COMPARED = (
     "gradient_accumulation_steps",
     "steps_per_loop",
     "save_checkpoints_steps",
@@ -67,7 +67,7 @@ class TrainingOptions:
     def settings(self):
         """Returns the options that a continued run must repeat."""
         values = dataclasses.asdict(self)
-        return {k: v for k, v in values.items() if k not in _FREE}
+        return {k: v for k, v in values.items() if k not in _NOT_COMPARED}
 
     def make_optimizer(self, model):
         """Returns the optimizer, built for the model's variables."""
