@@ -87,7 +87,7 @@ def convert(
     unused = weights.check_fit(
         shapes, opened, f"its configuration with the head {head!r}"
     )
-    entries = weights.finite(opened).entries()
+    entries = weights.finite_tensors(opened).entries()
     vocabulary = (
         _load_tokenizer(start, config, lower_case) if tokenizer else None
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A training run: what it is, and how it is made or continued."""
+"""Trains to the last step in a directory, from its last checkpoint if any."""
 
 import contextlib
 import dataclasses
@@ -30,7 +30,7 @@ from albert.training.reporting import Reporter
 
 
 class Data(typing.Protocol):
-    """Examples to train on."""
+    """Data to train on."""
 
     # Tells them from others: a continued run must repeat it.
     settings: dict
@@ -45,7 +45,7 @@ class Data(typing.Protocol):
 
 
 class Evaluation(typing.Protocol):
-    """A model's quality on data that it is not trained on."""
+    """Evaluation of a model on data that it is not trained on."""
 
     # The metric whose largest value marks the best weights.
     best_metric: str
@@ -71,7 +71,7 @@ class Watch(typing.Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
-    """A training run in a directory of its own.
+    """A training run that writes a model directory.
 
     Attributes:
       directory: str, the model directory to write.
@@ -101,7 +101,7 @@ class Run:
 
     @property
     def settings(self):
-        """dict, what the command that continues the run must repeat."""
+        """dict, settings that a command that continues the run must repeat."""
         return {
             **self.options.settings(),
             **self.data.settings,
@@ -229,7 +229,7 @@ class Run:
         return progress
 
     def _load_first_weights(self, loop):
-        """Loads the weights to start from, and logs what comes from where."""
+        """Loads the weights to start from, and logs which were loaded."""
         if self.start.source is None:
             if self.fresh:  # of a task, whose encoder should know something
                 logging.warning(
@@ -252,7 +252,7 @@ class Run:
 
 
 class _Steps:
-    """The steps of a run in this process.
+    """The steps that this process makes of a run.
 
     Args:
       run: ``Run``.
@@ -271,7 +271,7 @@ class _Steps:
         self.best = self.metrics = None
 
     def make(self, progress, watch):
-        """Makes the steps that are left; returns the last metrics or None."""
+        """Makes the remaining steps; returns the last metrics or None."""
         self.best = progress.best
         step, last = self.checkpoints.step, self.options.num_train_steps
         if step and self._is_milestone(step) and not progress.evaluated:

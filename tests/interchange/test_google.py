@@ -480,7 +480,7 @@ def test_unshared_layers_are_groups_of_the_original(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"hidden_act": "gelu_erf"}, "'gelu_erf' is none of the original's"),
+        ({"hidden_act": "gelu_erf"}, "'gelu_erf' is not one of Google's"),
         ({"sharing": "attention"}, "sharing 'attention'"),
         (
             {"sharing": "none", "num_hidden_layers": 22},
