@@ -102,9 +102,8 @@ def main(fv):
     from albert.training.run import Run
 
     # First of all: workers find each other before anything is computed.
-    strategy = distribution.get_strategy(**flags.device_options(fv))
-    distribution.check_batch_size(
-        "eval_batch_size", fv.eval_batch_size, strategy.num_replicas_in_sync
+    strategy = distribution.start(
+        fv.eval_batch_size, **flags.device_options(fv)
     )
     writes = distribution.is_chief(strategy)
 
@@ -147,12 +146,12 @@ def main(fv):
             "max_seq_length": max_seq_length,
             "classifier_dropout": recipe.classifier_dropout,
         }
-        options.log_defaults(fv, task.name, config, settings, training_options)
-        options.log_batch(
-            strategy, training_options, num_examples, max_seq_length
-        )
         if task.label_type == "choice":
             settings["max_qa_length"] = max_qa_length
+        options.log_defaults(fv, task.name, config, settings, training_options)
+        options.check_and_log_batch(
+            strategy, training_options, num_examples, max_seq_length
+        )
 
     # ------------------------- each run: train, then evaluate what was best
     objective = heads.make_objective(task.head)
@@ -198,9 +197,11 @@ def main(fv):
 
     # ----------------------------------- all runs together, and their best
     distribution.wait_for_workers(strategy)
+    # From the files: models that are only used need not be evaluated here.
     best = trained_model.find_best(models, task.best_metric)
     predictions = dict(outcomes[best][1]) if evaluation else {}
     if fv.do_predict:
+        # The model of the last run takes the weights of the best one.
         load_weights(model, models[best])
         predictions |= task_evaluation.predict_test_splits(
             loop, data, fv.eval_batch_size
@@ -211,13 +212,9 @@ def main(fv):
     # ------------------------------------------------------------- summary
     written = []
     if evaluation:
+        seed = trained_model.read_seed(models[0], fv.seed)
         written += results.summarize_runs(
-            fv.output_dir,
-            evaluation,
-            outcomes,
-            best,
-            weights,
-            trained_model.read_seed(models[0], fv.seed),
+            fv.output_dir, evaluation, outcomes, best, weights, seed
         )
     for split, each in predictions.items():
         written += data[split].write_predictions(fv.output_dir, each)

@@ -31,6 +31,9 @@ from albert.config import AlbertConfig
 from albert.errors import UserError
 from albert.text.documents import expand_files
 
+# Batches of the training records whose word frequencies are the baseline.
+BASELINE_BATCHES = 200
+
 
 def define_flags(fv):
     """Defines this recipe's flags; the original's where it has them."""
@@ -101,11 +104,12 @@ def main(fv):
     """
     do_eval = check_flags(fv)
     if fv.albert_config_file:
+        # Only to refuse a bad file before TensorFlow is loaded.
         AlbertConfig.from_json(fv.albert_config_file)
     model_directory.check_writable(fv.output_dir)
 
-    # TensorFlow is loaded from here on, so that --help and what is wrong
-    # with the flags answer at once.
+    # TensorFlow is loaded from here on, so that --help and wrong flags are
+    # answered at once.
     command_line.load_tensorflow()
     import keras
 
@@ -125,9 +129,8 @@ def main(fv):
     from albert.training.run import Run
 
     # First of all: workers find each other before anything is computed.
-    strategy = distribution.get_strategy(**flags.device_options(fv))
-    distribution.check_batch_size(
-        "eval_batch_size", fv.eval_batch_size, strategy.num_replicas_in_sync
+    strategy = distribution.start(
+        fv.eval_batch_size, **flags.device_options(fv)
     )
 
     # --------------------------------- records, configuration and tokenizer
@@ -157,7 +160,7 @@ def main(fv):
         )
     if fv.do_train:
         training_options = options.find_pretraining_options(fv, config)
-        options.log_batch(
+        options.check_and_log_batch(
             strategy,
             training_options,
             train.num_examples,
@@ -178,7 +181,7 @@ def main(fv):
 
     # ------------------------------------- what word frequencies alone reach
     train_baseline, baseline = monitoring.measure_baselines(
-        train and train.first_batches(fv.eval_batch_size, 200),
+        train and train.first_batches(fv.eval_batch_size, BASELINE_BATCHES),
         evaluation and evaluation.first_batches(),
         config.vocab_size,
     )
@@ -214,7 +217,7 @@ def main(fv):
         loop = TrainingLoop(
             model, None, objective, strategy, jit_compile=fv.jit_compile
         )
-    if metrics is None and do_eval:
+    if metrics is None and do_eval:  # all steps were made before, or none
         metrics = evaluation.metrics(loop)
     if not distribution.is_chief(strategy):
         command_line.leave()
@@ -243,11 +246,7 @@ def check_flags(fv):
             "--init_optimizer needs --init_checkpoint: a checkpoint with the "
             "optimizer's moments"
         )
-    if fv.albert_config_file and fv.model_size:
-        raise UserError(
-            "--albert_config_file and --model_size say the same thing: give "
-            "one of them"
-        )
+    flags.refuse_both(fv, "albert_config_file", "model_size")
     if fv.do_train and not (
         fv.albert_config_file or fv.model_size or fv.init_checkpoint
     ):

@@ -182,9 +182,8 @@ def main(fv):
     from albert.training.run import Run
 
     # First of all: workers find each other before anything is computed.
-    strategy = distribution.get_strategy(**flags.device_options(fv))
-    distribution.check_batch_size(
-        "eval_batch_size", fv.eval_batch_size, strategy.num_replicas_in_sync
+    strategy = distribution.start(
+        fv.eval_batch_size, **flags.device_options(fv)
     )
 
     # ------------------------------------------- model, head and settings
@@ -216,11 +215,7 @@ def main(fv):
     # ------------------------------------------------- windows and answers
     lengths = span_data.find_lengths(fv, settings)
     data = span_data.featurize(
-        questions,
-        tokenizer,
-        lengths,
-        settings,
-        fv.keep_windows_without_answer,
+        questions, tokenizer, lengths, settings, fv.keep_windows_without_answer
     )
     threshold = fv.null_score_diff_threshold
     evaluation = None
@@ -248,7 +243,7 @@ def main(fv):
         )
         name = f"SQuAD {'2.0' if with_negative else '1.1'}"
         options.log_defaults(fv, name, config, settings, training_options)
-        options.log_batch(
+        options.check_and_log_batch(
             strategy, training_options, num_windows, settings["max_seq_length"]
         )
         run = Run(
@@ -267,12 +262,12 @@ def main(fv):
             evaluation=evaluation if fv.do_eval else None,
         )
         loop, _ = run.train(model, objective, strategy)
-        start = find_starting_point(fv.output_dir)  # what was best
     else:
         loop = TrainingLoop(
             model, None, objective, strategy, jit_compile=fv.jit_compile
         )
-    weights = load_weights(model, start).source
+    best = fv.output_dir if fv.do_train else start
+    weights = load_weights(model, best).source
     decoded = evaluation and evaluation.answer(loop)
     if not distribution.is_chief(strategy):
         command_line.leave()

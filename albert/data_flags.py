@@ -7,13 +7,15 @@ Each function defines its flags on the ``FlagValues`` it is given.
 from albert.flags import FlagGroup
 from albert.flags import define_lower_case_flag
 from albert.records.pretraining import COMPRESSIONS
-from albert.tasks import multiple_choice_features
-from albert.tasks.table import TASKS
 from albert.text import documents
 
 
 def define_task_flags(fv):
     """Defines the flags of a task and of its files."""
+    # Imported here, because the commands of plain text do without tasks.
+    from albert.tasks import multiple_choice_features
+    from albert.tasks.table import TASKS
+
     task = FlagGroup(fv, "Task")
     task.string("task_name", None, f"One of {', '.join(TASKS)}. Required.")
     task.string(

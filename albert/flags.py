@@ -260,20 +260,26 @@ def require(fv, *names):
             raise UserError(f"--{name} is required; see --help")
 
 
+def refuse_both(fv, one, other):
+    """Refuses two flags that say the same thing.
+
+    Raises:
+      UserError: both are given.
+    """
+    if fv[one].value is not None and fv[other].value is not None:
+        raise UserError(
+            f"--{one} and --{other} say the same thing: give one of them"
+        )
+
+
 def check_finetuning_flags(fv):
     """Refuses flags of fine-tuning that contradict each other.
 
     Raises:
       UserError: naming them.
     """
-    for one, other in (
-        ("albert_config_file", "model_size"),
-        ("num_train_steps", "num_train_epochs"),
-    ):
-        if fv[one].value and fv[other].value:
-            raise UserError(
-                f"--{one} and --{other} say the same thing: give one of them"
-            )
+    refuse_both(fv, "albert_config_file", "model_size")
+    refuse_both(fv, "num_train_steps", "num_train_epochs")
     if (
         fv.do_train
         and not fv.init_checkpoint

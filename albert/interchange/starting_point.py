@@ -242,9 +242,7 @@ class StartingPoint:
                     "flag out"
                 )
             return self.tokenizer
-        # What cannot be used is no matter where another is given.
-        file = self.source and self.source.tokenizer
-        own = self.tokenizer if file and not file.refusal else None
+        own = self._usable_tokenizer()
         settings = {}
         if own:
             settings = {
@@ -264,8 +262,8 @@ class StartingPoint:
     def check_pieces(self, config, tokenizer):
         """Refuses a tokenizer with more pieces than the model has.
 
-        What is only written elsewhere may have fewer: a vocabulary is padded
-        for some devices.
+        A conversion takes a tokenizer with fewer: some models have more
+        embeddings than pieces, for the sake of a device.
 
         Raises:
           UserError: there are more.
@@ -273,10 +271,18 @@ class StartingPoint:
         if tokenizer.vocabulary_size > config.vocab_size:
             raise self._size_mismatch(config, tokenizer)
 
+    def _usable_tokenizer(self):
+        """Returns the tokenizer beside the weights, where another is given.
+
+        One that cannot be used does not matter then.
+        """
+        file = self.source and self.source.tokenizer
+        return self.tokenizer if file and not file.refusal else None
+
     def _find_tokenizer_of_records(self, records, spm_model_file):
-        own = self.tokenizer
         if spm_model_file is None:
             spm_model_file = records.tokenizer_file()
+        own = self._usable_tokenizer() if spm_model_file else self.tokenizer
         if spm_model_file is None and own:
             return own
         if spm_model_file is None:

@@ -88,6 +88,26 @@ def get_strategy(
     return strategy
 
 
+def start(eval_batch_size, **options):
+    """Sets up the devices of a command.
+
+    Args:
+      eval_batch_size: int, that of evaluations, which replicas must divide.
+      **options: of ``get_strategy``.
+
+    Returns:
+      ``tf.distribute.Strategy``.
+
+    Raises:
+      UserError: as ``get_strategy``, or the batch cannot be divided.
+    """
+    strategy = get_strategy(**options)
+    check_batch_size(
+        "eval_batch_size", eval_batch_size, strategy.num_replicas_in_sync
+    )
+    return strategy
+
+
 def is_chief(strategy):
     """Returns whether this process writes files: one of each cluster does."""
     return _task(strategy) in (None, ("chief", 0), ("worker", 0))

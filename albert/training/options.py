@@ -268,7 +268,7 @@ def log_defaults(fv, task_name, config, settings, options):
         )
 
 
-def log_batch(strategy, options, num_examples, max_seq_length):
+def check_and_log_batch(strategy, options, num_examples, max_seq_length):
     """Logs how a batch is divided, and refuses one that does not divide.
 
     Args:

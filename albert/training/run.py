@@ -81,7 +81,7 @@ class Run:
       data: ``Data`` to train on.
       start: ``StartingPoint``; its weights are not read where a checkpoint is
         continued from.
-      fresh: tuple of str, the layers that start anew.
+      fresh: tuple of str, the components of the model that start anew.
       init_optimizer: bool, take the optimizer's moments from ``start`` too.
       task: dict, what ``model_directory.read_task`` will return; None for
         pretraining.
@@ -121,11 +121,12 @@ class Run:
     def train(self, model, objective, strategy, watch=None):
         """Trains to the last step, evaluating and saving on the way.
 
-        The same call continues after an interruption, and does nothing where
-        all steps have been made. A kill at any moment loses the steps since
-        the last checkpoint and nothing else. SIGTERM ends the training after
-        the step, or the batch of an evaluation, that it is at, with a
-        checkpoint. Of several workers the chief writes.
+        The same call continues after an interruption; where all steps have
+        been made, it makes up for an evaluation that a kill prevented. A kill
+        at any moment loses the steps since the last checkpoint and nothing
+        else. SIGTERM ends the training after the step, or the batch of an
+        evaluation, that it is at, with a checkpoint. Of several workers the
+        chief writes.
 
         Args:
           model: made under ``strategy.scope()``.
@@ -139,8 +140,9 @@ class Run:
           None.
 
         Raises:
-          UserError: the directory holds another run, the loss is not finite,
-            records are damaged, or a checkpoint cannot be written.
+          UserError: the directory holds another run or is in use, the weights
+            to start from do not fit, the loss is not finite, records are
+            damaged, or a checkpoint cannot be written.
           WorkerLostError: another worker is gone.
           StopRequested: SIGTERM arrived; everything is saved.
         """
@@ -231,7 +233,7 @@ class Run:
     def _load_first_weights(self, loop):
         """Loads the weights to start from, and logs which were loaded."""
         if self.start.source is None:
-            if self.fresh:  # of a task, whose encoder should know something
+            if self.task is not None:  # its encoder should know something
                 logging.warning(
                     "no --init_checkpoint: all weights of this model are random"
                 )
