@@ -25,6 +25,7 @@ import os
 import re
 
 import numpy as np
+import sentencepiece
 
 from albert.config import AlbertConfig
 from albert.errors import UserError
@@ -393,6 +394,19 @@ def _size(shape):
     for extent in shape:
         size *= extent
     return size
+
+
+def load_written_tokenizer(directory):
+    """Returns a function from text to ids: what the preset's tokenizer says.
+
+    KerasHub gives the text as it is to SentencePiece, as is done here.
+
+    Args:
+      directory: str, where ``write`` wrote.
+    """
+    return sentencepiece.SentencePieceProcessor(
+        model_file=os.path.join(directory, presets.VOCABULARY)
+    ).encode
 
 
 def _write_tokenizer(directory, tokenizer, vocabulary):

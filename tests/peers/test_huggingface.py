@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """transformers opens what this package writes, and the other way round."""
 
+import pathlib
+
 import keras
 import numpy as np
 import pytest
@@ -13,6 +15,12 @@ from albert.text.tokenizer import Tokenizer
 from albert.text.vocabulary import train_vocabulary
 
 TOLERANCE = 1e-5
+RELEASED = (
+    pathlib.Path(__file__).parents[1]
+    / "golden"
+    / "released_vocabulary"
+    / "30k-clean.model"
+)
 CORPUS = [
     "The house by the river was empty, and nobody had lived in it since 1911.",
     "He paid 950 pounds (or £1.000?) for a café in Zürich; naïve, wasn't he?",
@@ -269,10 +277,13 @@ def model_file(tmp_path_factory):
     return folder / "spiece.model"
 
 
-@pytest.fixture(params=[True, False], ids=["lower-cased", "cased"])
+@pytest.fixture(params=["lower-cased", "cased", "released"])
 def tokenizers(request, model_file, tmp_path):
     """(ours, transformers') of one directory."""
-    ours = Tokenizer(model_file, lower_case=request.param)
+    ours = Tokenizer(
+        RELEASED if request.param == "released" else model_file,
+        lower_case=request.param != "cased",
+    )
     model = albert.AlbertEncoder(config_of(vocab_size=ours.vocabulary_size))
     albert.save_weights(
         model, tmp_path / "x", format="huggingface", tokenizer=ours
