@@ -30,6 +30,7 @@ from albert import flags as shared_flags
 from albert import heads
 from albert import model_directory
 from albert.errors import UserError
+from albert.interchange import task_description
 from albert.records import metadata
 from albert.tasks import interface
 from albert.tasks import multiple_choice_features
@@ -184,7 +185,7 @@ def main(fv):
             loop = TrainingLoop(
                 model, None, objective, strategy, jit_compile=fv.jit_compile
             )
-        weights = load_weights(model, models[number]).source
+        weights = load_weights(model, models[number], labels=task.labels).source
         if evaluation:
             outcomes.append(evaluation.evaluate(loop))
             if writes:
@@ -197,7 +198,7 @@ def main(fv):
     best = trained_model.find_best(models, task.best_metric)
     predictions = dict(outcomes[best][1]) if evaluation else {}
     if fv.do_predict:
-        load_weights(model, models[best])
+        load_weights(model, models[best], labels=task.labels)
         predictions |= task_evaluation.predict_test_splits(
             loop, data, fv.eval_batch_size
         )
@@ -248,7 +249,7 @@ def find_task(fv, directories):
             trained_model.find(directory, fv.init_checkpoint)
             for directory in directories
         ]
-    descriptions = list(map(trained_model.read_description, models))
+    descriptions = list(map(task_description.read, models))
     for path, description in zip(models, descriptions, strict=True):
         trained_model.check_task(task, path, description)
     if fv.do_train:

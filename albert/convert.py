@@ -17,6 +17,7 @@ from albert.flags import define_lower_case_flag
 from albert.flags import require
 from albert.heads import HEADS
 from albert.heads import HEADS_OF_WEIGHTS
+from albert.heads import find
 
 POSITIONAL = ("SOURCE", "DESTINATION")
 FORMATS = ("google", "huggingface", "kerashub", "model_dir")
@@ -127,6 +128,7 @@ def convert(
             vocabulary,
             head,
             start.classifier_dropout,
+            start.task if _is_of_task(head, start.task) else {},
         )
         comparison = vocabulary and compare(directory, to, vocabulary)
     return ConversionReport(
@@ -136,6 +138,14 @@ def convert(
         left=unused + homeless,
         tokenizer=vocabulary is not None,
         comparison=comparison,
+    )
+
+
+def _is_of_task(head, task):
+    """Whether weights with a head are what a task's description is about."""
+    return any(
+        HEADS[name].components == HEADS[head].components
+        for name in find(task_kind=task.get("kind") or "")
     )
 
 

@@ -303,7 +303,9 @@ def _sha256(path):
 # -------------------------------------------------------------------- writing
 
 
-def write(directory, config, tensors, tokenizer, head, classifier_dropout):
+def write(
+    directory, config, tensors, tokenizer, head, classifier_dropout, task
+):
     """Writes a preset: a task where the head is one of KerasHub's.
 
     Args:
@@ -315,6 +317,7 @@ def write(directory, config, tensors, tokenizer, head, classifier_dropout):
         KerasHub gives it raw text, and unchanged as spiece.model beside it.
       head: a key of ``albert.heads.HEADS``.
       classifier_dropout: float, or None.
+      task: dict of ``task_description.read``, which goes into metadata.json.
 
     Returns:
       list of our variables that a preset has no place for.
@@ -323,6 +326,7 @@ def write(directory, config, tensors, tokenizer, head, classifier_dropout):
       UserError: the model or its tokenizer cannot be expressed, and why.
     """
     backbone = presets.from_config(config)
+    described = task
     task = presets.task_of(head, tensors, classifier_dropout)
     layers = {"encoder"} | ({task.description.component} if task else set())
     homeless = [name for name in tensors if name.split("/")[0] not in layers]
@@ -358,6 +362,8 @@ def write(directory, config, tensors, tokenizer, head, classifier_dropout):
             },
         )
     own = {"config": config.to_dict()}
+    if described:
+        own["task"] = described
     if vocabulary:
         own["tokenizer"] = _write_tokenizer(directory, tokenizer, vocabulary)
     parameters = sum(

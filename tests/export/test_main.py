@@ -160,12 +160,12 @@ class TestConversion:
             return ConversionReport(source, "none", 25, [], False)
 
         monkeypatch.setattr(command, "convert", convert)
-        for flags, options in (
+        for given, options in (
             (["--notokenizer"], {"tokenizer": False}),
             ([], {}),
         ):
             asked.clear()
-            fv = parse("--format=huggingface", *flags)
+            fv = parse("--format=huggingface", *given)
             command.main(fv, "model", "new")
             assert asked == options
             assert "Written: new, 25 weights" in capsys.readouterr().out
