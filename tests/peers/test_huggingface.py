@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """transformers opens what this package writes, and the other way round."""
 
+import json
 import pathlib
 
 import keras
@@ -11,6 +12,7 @@ import torch
 import transformers
 
 import albert
+from albert.interchange import task_description
 from albert.text.tokenizer import Tokenizer
 from albert.text.vocabulary import train_vocabulary
 
@@ -257,6 +259,27 @@ def test_masked_lm_of_a_model_without_the_other_heads(tmp_path):
     ]
     theirs = opened(transformers.AlbertForMaskedLM, tmp_path / "b")
     assert_same_outputs(ours, theirs, (3,), {"masked_lm_logits": "logits"})
+
+
+def test_classes_and_task_there_and_back(tmp_path):
+    from albert.convert import convert
+
+    task = {
+        "task_name": "mnli",
+        "kind": "classification",
+        "labels": ["contradiction", "entailment", "neutral"],
+        "max_seq_length": 17,
+    }
+    ours = perturb(albert.AlbertClassifier(config_of(), 3))
+    albert.save_weights(ours, tmp_path / "a", format="model_dir")
+    (tmp_path / "a" / "task.json").write_text(json.dumps(task))
+    convert(tmp_path / "a", tmp_path / "b", "huggingface")
+    theirs = opened(
+        transformers.AlbertForSequenceClassification, tmp_path / "b"
+    )
+    assert theirs.config.id2label == dict(enumerate(task["labels"]))
+    theirs.save_pretrained(tmp_path / "c")
+    assert task_description.read(tmp_path / "c") == task
 
 
 # -------------------------------------------------------------- tokenizers
