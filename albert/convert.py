@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Converts a model between formats, without making it.
+"""Converts the files of a model from one format to another.
 
     albert convert SOURCE DESTINATION --to=huggingface
 
@@ -25,7 +25,7 @@ FORMATS = ("google", "huggingface", "kerashub", "model_dir")
 
 @dataclasses.dataclass(frozen=True)
 class ConversionReport:
-    """What ``convert`` did.
+    """Report of what ``convert`` did.
 
     Attributes:
       source: str, what was read.
@@ -116,7 +116,7 @@ def convert(
     unused = weights.check_fit(
         shapes, opened, f"its configuration with the head {head!r}"
     )
-    entries = weights.finite(opened).entries()
+    entries = weights.finite_tensors(opened).entries()
     vocabulary = (
         _load_tokenizer(start, config, lower_case) if tokenizer else None
     )
@@ -177,7 +177,7 @@ def define_flags(fv):
 
 
 def main(fv, source, destination):
-    """Converts, and prints what was written and what was not."""
+    """Converts a model, and prints what was written and what was not."""
     require(fv, "to")
     command_line.load_tensorflow()
     report = convert(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a model for those who use it without this package.
+"""Exports a model to run without this package.
 
     albert export MODEL_DIR DESTINATION --format=serving
 
@@ -147,25 +147,25 @@ def find_options(fv):
     Raises:
       UserError: one is for another format.
     """
-    given = {
+    options = {
         name: fv[name].value
         for names in FORMATS.values()
         for name in names
         if fv[name].value is not None
     }
-    for name in given:
+    for name in options:
         if name not in FORMATS[fv.format]:
             formats = [key for key, names in FORMATS.items() if name in names]
             raise UserError(
                 f"--{name} is for --format={' and '.join(formats)}: leave it "
                 f"out with --format={fv.format}"
             )
-    return given
+    return options
 
 
 @contextlib.contextmanager
 def replaced(source, destination, overwrite):
-    """Makes room at the destination, or refuses what is there.
+    """Moves an older export aside inside the block, or refuses the destination.
 
     Args:
       source: str, the model, which must not be there.
@@ -185,7 +185,7 @@ def replaced(source, destination, overwrite):
         return
     if not overwrite:
         raise UserError(
-            f"{destination}: is there already: choose another destination, or "
+            f"{destination}: exists already: choose another destination, or "
             "replace it with --overwrite"
         )
     inside = os.path.abspath(source)
@@ -196,7 +196,7 @@ def replaced(source, destination, overwrite):
         )
     if not any(os.path.exists(os.path.join(path, mark)) for mark in _MARKS):
         raise UserError(
-            f"{destination}: is no export, and is not replaced: choose "
+            f"{destination}: is not an export, so it is not replaced: choose "
             "another destination"
         )
     aside = f"{path}.{os.getpid()}.old"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a model starts from: weights of any format, or random ones."""
+"""Opens the weights that a model starts from, of any format or random."""
 
 import dataclasses
 import functools
@@ -21,15 +21,15 @@ from albert.interchange.source import Source
 from albert.interchange.source import Tensors
 from albert.text.tokenizer import Tokenizer
 
-# The last one also says what is wrong with a path that is none of them.
+# The last one also explains what is wrong with a path that none matches.
 _FORMATS = (huggingface, kerashub, google)
 
 
-def find_starting_point(given=None):
+def find_starting_point(path=None):
     """Opens the weights that a model starts from.
 
     Args:
-      given: a model directory or training checkpoint of this project;
+      path: a model directory or training checkpoint of this project;
         Google's release as an archive, its unpacked directory or a checkpoint
         prefix; a TF-Hub v1 module directory; a directory of transformers; a
         preset directory of KerasHub. None where weights are random. A
@@ -41,22 +41,23 @@ def find_starting_point(given=None):
     Raises:
       UserError: none of these, damaged, or no ALBERT.
     """
-    if isinstance(given, StartingPoint):
-        return given
-    if not given:
+    if isinstance(path, StartingPoint):
+        return path
+    if not path:
         return StartingPoint()
-    path = given = os.fspath(given)
+    path = os.fspath(path)
+    source_path = path
     if path.endswith((".safetensors", "pytorch_model.bin")):
-        path = os.path.dirname(path) or "."
+        source_path = os.path.dirname(path) or "."
     chosen = next(
-        (format for format in _FORMATS if format.matches(path)), google
+        (format for format in _FORMATS if format.matches(source_path)), google
     )
-    return StartingPoint(given, chosen.open_source(path))
+    return StartingPoint(path, chosen.open_source(source_path))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class StartingPoint:
-    """Weights that a model starts from, and all that came with them.
+    """Weights that a model starts from, with their configuration and tokenizer.
 
     Made by ``find_starting_point``. What may be missing or unusable is looked
     at when it is asked for: weights can be loaded without their tokenizer.
@@ -169,7 +170,7 @@ class StartingPoint:
         }
         return dataclasses.replace(self.source, tensors=Tensors(entries))
 
-    # ------------------------------------------- together with what flags say
+    # ---------------------------------------------- combined with the flags
 
     def find_model(
         self,
@@ -181,7 +182,7 @@ class StartingPoint:
     ):
         """Returns the configuration and the tokenizer of a model.
 
-        Each argument is what the flag of its name says, or None for what
+        Each argument is the value of the flag of its name, or None for what
         came with the weights.
 
         Args:
@@ -257,13 +258,13 @@ class StartingPoint:
             )
             config = AlbertConfig.named(model_size, **vocabulary)
         if config is None:
-            raise self._lack(
+            raise self._missing(
                 "configuration",
                 model_directory.CONFIG_FILE,
                 "--albert_config_file",
             )
         if tokenizer and tokenizer.vocabulary_size != config.vocab_size:
-            raise self._misfit(config, tokenizer)
+            raise self._size_mismatch(config, tokenizer)
         return config
 
     def find_tokenizer(self, spm_model_file=None, do_lower_case=None):
@@ -278,7 +279,7 @@ class StartingPoint:
         """
         if not spm_model_file:
             if self.tokenizer is None:
-                raise self._lack(
+                raise self._missing(
                     "tokenizer",
                     model_directory.TOKENIZER_FILE,
                     "--spm_model_file",
@@ -290,19 +291,17 @@ class StartingPoint:
                     "flag out"
                 )
             return self.tokenizer
-        # What cannot be used is no matter where another is given.
-        file = self.source and self.source.tokenizer
-        found = self.tokenizer if file and not file.refusal else None
+        own = self._usable_tokenizer()
         settings = {}
-        if found:
+        if own:
             settings = {
-                "lower_case": found.lower_case,
-                "digit_comma": found.digit_comma,
+                "lower_case": own.lower_case,
+                "digit_comma": own.digit_comma,
             }
         if do_lower_case is not None:
             settings["lower_case"] = do_lower_case
         tokenizer = Tokenizer(spm_model_file, **settings)
-        if found and found.pieces != tokenizer.pieces:
+        if own and own.pieces != tokenizer.pieces:
             raise UserError(
                 f"--spm_model_file {spm_model_file} has other pieces than the "
                 f"tokenizer of {self.path}: leave the flag out"
@@ -312,21 +311,29 @@ class StartingPoint:
     def check_pieces(self, config, tokenizer):
         """Refuses a tokenizer with more pieces than the model has.
 
-        What is only written elsewhere may have fewer: a vocabulary is padded
-        for some devices.
+        A conversion takes a tokenizer with fewer: some models have more
+        embeddings than pieces, for the sake of a device.
 
         Raises:
           UserError: there are more.
         """
         if tokenizer.vocabulary_size > config.vocab_size:
-            raise self._misfit(config, tokenizer)
+            raise self._size_mismatch(config, tokenizer)
+
+    def _usable_tokenizer(self):
+        """Returns the tokenizer beside the weights, where another is given.
+
+        One that cannot be used does not matter then.
+        """
+        file = self.source and self.source.tokenizer
+        return self.tokenizer if file and not file.refusal else None
 
     def _find_tokenizer_of_records(self, records, spm_model_file):
-        found = self.tokenizer
         if spm_model_file is None:
             spm_model_file = records.tokenizer_file()
-        if spm_model_file is None and found:
-            return found
+        own = self._usable_tokenizer() if spm_model_file else self.tokenizer
+        if spm_model_file is None and own:
+            return own
         if spm_model_file is None:
             logging.warning(
                 "the model directory will have no tokenizer: give the one "
@@ -338,7 +345,7 @@ class StartingPoint:
         tokenizer = Tokenizer(
             spm_model_file, lower_case=settings.get("do_lower_case", True)
         )
-        if found and found.model_proto != tokenizer.model_proto:
+        if own and own.model_proto != tokenizer.model_proto:
             raise UserError(
                 f"{self.path} was trained with another vocabulary than "
                 f"{spm_model_file}, which made {records.files[0]}: make the "
@@ -347,14 +354,14 @@ class StartingPoint:
             )
         return tokenizer
 
-    def _lack(self, what, file, flag):
+    def _missing(self, part, file, flag):
         return UserError(
-            f"{self.path or 'a new model'} comes without a {what}: give it "
+            f"{self.path or 'a new model'} comes without a {part}: give it "
             f"with {flag}, or, to a command without that flag, beside the "
             f"weights as {file}"
         )
 
-    def _misfit(self, config, tokenizer):
+    def _size_mismatch(self, config, tokenizer):
         return UserError(
             f"{self.path or 'a new model'}: vocab_size is "
             f"{config.vocab_size}, but {tokenizer.model_file} has "

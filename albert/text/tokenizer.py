@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Strings to piece ids and back: normalisation, SentencePiece, digit-comma.
+"""Turns strings into piece ids and back.
 
-Behaves like ``preprocess_text`` followed by ``encode_ids`` of the original's
+Encoding is normalisation, SentencePiece, and the digit-comma rule. It behaves
+like ``preprocess_text`` followed by ``encode_ids`` of the original's
 ``tokenization.py``. The original's rule for pieces such as ``9,`` depends on
 the piece alone, so here it is a table from piece id to ids, built once; an
 in-graph tokenizer can use the same table.
@@ -142,7 +143,7 @@ class Tokenizer:
         return rows
 
     def encode_with_offsets(self, texts):
-        """Encodes texts and says where in them each piece stands.
+        """Encodes texts, with the characters that each piece came from.
 
         Runs on one thread; about six times the work of ``encode_batch``.
 
@@ -151,15 +152,14 @@ class Tokenizer:
 
         Returns:
           ``albert.text.offsets.PieceSpans``: the ids of ``encode_batch``,
-          joined, with the characters of the original texts that each piece
-          came from.
+          joined, with the span of each piece in the original text.
         """
         return self._span_encoder.encode(list(texts))
 
     def tokenize(self, text):
         """Returns the pieces of ``text``: list of str.
 
-        Characters outside the vocabulary are shown as they stand in the
+        Characters outside the vocabulary are shown as they are in the
         normalised text; ``encode`` gives ``unknown_id`` for them.
         """
         pieces = self._processor.encode(self.normalize(text), out_type=str)

@@ -227,7 +227,8 @@ def test_the_directory_stands_alone(exported):
         "spiece.model",
     ]
     assert model_directory.read_config(directory) == model.config
-    tokenizer = model_directory.read_tokenizer(directory)
+    settings = json.loads((directory / "spiece.json").read_text())
+    tokenizer = albert.Tokenizer(directory / "spiece.model", **settings)
     assert tokenizer.fingerprint == TOKENIZER.fingerprint
     pieces = sentencepiece.SentencePieceProcessor(
         str(directory / "raw_text.model")

@@ -126,7 +126,7 @@ class TestDestination:
     def test_what_is_no_export_is_not_replaced(self, asked, tmp_path):
         (tmp_path / "letters.txt").write_text("dear")
         fv = parse("--format=serving", "--overwrite")
-        with pytest.raises(UserError, match="is no export"):
+        with pytest.raises(UserError, match="is not an export"):
             command.main(fv, "model", str(tmp_path))
         assert os.listdir(tmp_path) == ["letters.txt"]
 

@@ -4,8 +4,6 @@
 import io
 import json
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -348,11 +346,3 @@ class TestBadModels:
         )
         with pytest.raises(UserError, match=r"has no \[SEP\]; train it"):
             Tokenizer(path)
-
-
-def test_does_not_load_tensorflow():
-    code = (
-        "import sys, albert.text.tokenizer, albert.text.documents, "
-        "albert.text.vocabulary; sys.exit('tensorflow' in sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
