@@ -30,6 +30,7 @@ from albert import flags
 from albert import heads
 from albert import model_directory
 from albert.errors import UserError
+from albert.interchange import task_description
 from albert.records import metadata
 from albert.tasks import interface
 from albert.tasks import multiple_choice_features
@@ -187,7 +188,7 @@ def main(fv):
             loop = TrainingLoop(
                 model, None, objective, strategy, jit_compile=fv.jit_compile
             )
-        weights = load_weights(model, models[index]).source
+        weights = load_weights(model, models[index], labels=task.labels).source
         if evaluation:
             outcomes.append(evaluation.evaluate(loop))
             if writes:
@@ -202,7 +203,7 @@ def main(fv):
     predictions = dict(outcomes[best][1]) if evaluation else {}
     if fv.do_predict:
         # The model of the last run takes the weights of the best one.
-        load_weights(model, models[best])
+        load_weights(model, models[best], labels=task.labels)
         predictions |= task_evaluation.predict_test_splits(
             loop, data, fv.eval_batch_size
         )
@@ -249,7 +250,7 @@ def find_task(fv, directories):
             trained_model.find(directory, fv.init_checkpoint)
             for directory in directories
         ]
-    descriptions = list(map(trained_model.read_description, models))
+    descriptions = list(map(task_description.read, models))
     for path, description in zip(models, descriptions, strict=True):
         trained_model.check_task(task, path, description)
     if fv.do_train:

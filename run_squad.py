@@ -30,6 +30,7 @@ from albert import flags
 from albert import heads
 from albert import model_directory
 from albert.errors import UserError
+from albert.interchange import task_description
 from albert.tasks import trained_model
 from albert.tasks.squad import answer_metrics
 from albert.tasks.squad import output
@@ -316,7 +317,7 @@ def find_trained(fv):
     if fv.do_train:
         return fv.init_checkpoint, {}
     place = trained_model.find(fv.output_dir, fv.init_checkpoint)
-    trained = trained_model.read_description(place)
+    trained = task_description.read(place)
     if trained and not heads.find(
         task_kind=trained.get("kind"), label_type="span"
     ):

@@ -14,9 +14,11 @@ from albert.errors import UserError
 from albert.heads import HEADS
 from albert.interchange.destination import check_new
 from albert.interchange.destination import new_directory
+from albert.interchange.sentencepiece_rules import self_contained_model
 
 QUANTIZATIONS = ("float32", "float16", "int8")
 METADATA_FILE = "litert.json"
+RAW_TEXT_FILE = "raw_text.model"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +98,8 @@ def export(
 
     The directory gets model_QUANTIZATION.tflite, litert.json (inputs,
     outputs, labels, what was measured), albert_config.json, spiece.model and
-    spiece.json. Shapes are fixed: accelerators of phones take no others,
+    spiece.json, and raw_text.model, with which SentencePiece alone makes the
+    ids of a text. Shapes are fixed: accelerators of phones take no others,
     and with a batch size that varies the heads would need operations that
     are not LiteRT's own.
 
@@ -165,6 +168,10 @@ def export(
             )
         model_directory.write_description(
             directory, loaded.model.config, loaded.tokenizer
+        )
+        model_directory.write_file(
+            os.path.join(directory, RAW_TEXT_FILE),
+            self_contained_model(loaded.tokenizer),
         )
         model_directory.write_json(
             os.path.join(directory, METADATA_FILE),

@@ -52,7 +52,6 @@ from albert import heads
 from albert import model_directory
 from albert.interchange.destination import check_new
 from albert.interchange.destination import new_directory
-from albert.tasks import trained_model
 
 METADATA_FILE = "metadata.json"
 
@@ -167,13 +166,11 @@ def _load(source, max_seq_length):
 
     start = find_starting_point(source)
     if max_seq_length is None:
-        max_seq_length = trained_model.read_description(source).get(
+        max_seq_length = start.task.get(
             "max_seq_length", start.find_config().max_position_embeddings
         )
     model = "task"
-    if start.head == "none" and not os.path.exists(
-        os.path.join(source, model_directory.TASK_FILE)
-    ):
+    if start.head == "none" and not start.task:
         model = "encoder"
     return source_models.load(start, model, max_seq_length)
 

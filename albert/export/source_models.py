@@ -12,7 +12,6 @@ from albert.heads import find
 from albert.heads import make_model
 from albert.interchange.starting_point import find_starting_point
 from albert.interchange.weights import load_weights
-from albert.tasks import trained_model
 from albert.tasks import truncation
 
 MODELS = ("task", "encoder")
@@ -75,7 +74,7 @@ def load(source, model="task", max_seq_length=None):
         raise ValueError(f"model is {model!r}: it must be of {MODELS}")
     start = find_starting_point(source)
     config, tokenizer = start.find_model()
-    task = trained_model.read_description(start.path)
+    task = start.task
     length = _find_length(start.path, config, task, max_seq_length)
     if model == "encoder":
         head, task = "none", {}

@@ -16,6 +16,7 @@ from albert.errors import UserError
 from albert.heads import HEADS
 from albert.interchange import archives
 from albert.interchange import names
+from albert.interchange import task_description
 from albert.interchange import tensor_bundle
 from albert.interchange.json_files import read_object
 from albert.interchange.source import Source
@@ -204,12 +205,14 @@ def _find_one(directory, name, pattern):
     return found[0] if len(found) == 1 else None
 
 
-def write(directory, config, tensors, tokenizer, head, classifier_dropout):
+def write(
+    directory, config, tensors, tokenizer, head, classifier_dropout, task
+):
     """Writes the files that the original's scripts read; see source.py.
 
     model.ckpt-best, albert_config.json with the original's keys alone, and
-    the vocabulary as spiece.model. spiece.json beside it is ours: the
-    original takes lower-casing from a flag.
+    the vocabulary as spiece.model. spiece.json and task.json beside them are
+    ours: the original takes what they say from flags.
 
     Raises:
       UserError: the original has no such activation or sharing.
@@ -234,6 +237,7 @@ def write(directory, config, tensors, tokenizer, head, classifier_dropout):
     model_directory.write_json(
         os.path.join(directory, model_directory.CONFIG_FILE), settings
     )
+    task_description.write(directory, task)
     peer_tensors, unmapped = to_peer(tensors, FORMAT, config)
     tensor_bundle.write(
         os.path.join(directory, tensor_bundle.BEST), peer_tensors
@@ -242,11 +246,12 @@ def write(directory, config, tensors, tokenizer, head, classifier_dropout):
 
 
 def write_model_directory(
-    directory, config, tensors, tokenizer, head, classifier_dropout
+    directory, config, tensors, tokenizer, head, classifier_dropout, task
 ):
     """Writes a model directory of this project; see source.py."""
     del head, classifier_dropout  # The recipes' flags say them.
     model_directory.write_description(directory, config, tokenizer)
+    task_description.write(directory, task)
     tensor_bundle.write(
         os.path.join(directory, tensor_bundle.BEST),
         {names.google_name(name): tensors[name] for name in tensors},

@@ -235,7 +235,9 @@ def _without_copies(tensors, config, path):
 # --------------------------------------------------------------------- writing
 
 
-def write(directory, config, tensors, tokenizer, head, classifier_dropout):
+def write(
+    directory, config, tensors, tokenizer, head, classifier_dropout, task
+):
     """Writes a directory that ``from_pretrained`` opens; see source.py.
 
     config.json, model.safetensors, and with a tokenizer spiece.model,
@@ -253,7 +255,7 @@ def write(directory, config, tensors, tokenizer, head, classifier_dropout):
         else 0
     )
     values = huggingface_config.to_values(
-        config, head, num_labels, classifier_dropout, tokenizer
+        config, head, num_labels, classifier_dropout, tokenizer, task
     )
     if "masked_lm" in HEADS[head].components:
         warn_of_epsilon(config, EPSILON, "transformers")

@@ -8,8 +8,9 @@ A module of a format (google.py, huggingface.py, kerashub.py) offers
     open_source(path) -> Source
         nothing of it has to be closed: a tensor is read from its file when it
         is asked for
-    write(directory, config, tensors, tokenizer, head, classifier_dropout)
-        writes what the other side opens into an existing empty directory;
+    write(directory, config, tensors, tokenizer, head, classifier_dropout, task)
+        writes what the other side opens into an existing empty directory,
+        and what task_description.py reads of the task;
         returns the list of our variables that the format has no place for
 """
 

@@ -5,16 +5,20 @@ import dataclasses
 import functools
 import os
 
+import numpy as np
 from absl import logging
 
 from albert import heads
 from albert import model_directory
 from albert.config import AlbertConfig
 from albert.errors import UserError
+from albert.heads import HEADS
 from albert.interchange import google
 from albert.interchange import huggingface
 from albert.interchange import kerashub
+from albert.interchange import task_description
 from albert.interchange.source import Source
+from albert.interchange.source import Tensors
 from albert.text.tokenizer import Tokenizer
 
 # The last one also explains what is wrong with a path that none matches.
@@ -88,12 +92,18 @@ class StartingPoint:
         return file and file.load()
 
     @functools.cached_property
+    def task(self):
+        """What the model was fine-tuned for: ``task_description.read``."""
+        return task_description.read(self.path)
+
+    @functools.cached_property
     def head(self):
         """The head, a key of ``HEADS``; "none" of random weights.
 
         Where the format does not say it, the weights do. Google's root-level
         weights are the same for a classifier of texts, of tokens and of
-        choices: a classifier of texts is what it released.
+        choices: the task says which one it is, and without a task it is a
+        classifier of texts, which is what Google released.
 
         Raises:
           UserError: weights of several heads.
@@ -110,7 +120,16 @@ class StartingPoint:
                 f"{self.source.path} holds several heads ({', '.join(found)}): "
                 "say which one is meant with --head"
             )
-        return found[0] if found else "none"
+        if not found:
+            return "none"
+        of_task = [
+            HEADS[name].weights_of or name
+            for name in heads.find(
+                task_kind=self.task.get("kind") or "",
+                components=HEADS[found[0]].components,
+            )
+        ]
+        return (of_task or found)[0]
 
     @property
     def num_labels(self):
@@ -120,6 +139,36 @@ class StartingPoint:
             return None
         shape = self.source.tensors.shape(name)
         return shape[0] if shape else None
+
+    def in_order_of(self, labels):
+        """Returns the ``Source`` with its classes in another order.
+
+        Args:
+          labels: sequence of str, the classes in the order that is wanted.
+            Weights that do not name theirs have that order already.
+
+        Raises:
+          UserError: the weights have other classes.
+        """
+        theirs = self.task.get("labels")
+        if not theirs or self.num_labels != len(theirs):
+            return self.source
+        order = task_description.find_order(theirs, labels)
+        if order is None:
+            raise UserError(
+                f"{self.path} has the classes {', '.join(theirs)}, not "
+                f"{', '.join(labels)}: use a model of these classes, or write "
+                "the names that are meant into its id2label"
+            )
+        tensors = self.source.tensors
+        entries = tensors.entries() | {
+            name: tensors.map(
+                name, tensors.shape(name), lambda rows: np.asarray(rows)[order]
+            )
+            for name in tensors
+            if name.startswith("classifier/")
+        }
+        return dataclasses.replace(self.source, tensors=Tensors(entries))
 
     # ---------------------------------------------- combined with the flags
 

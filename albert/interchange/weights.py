@@ -43,7 +43,7 @@ class LoadReport:
     fresh: list = dataclasses.field(default_factory=list)
 
 
-def load_weights(model, path, fresh=()):
+def load_weights(model, path, fresh=(), labels=None):
     """Sets every weight of ``model`` from a file, or fails and sets none.
 
     Args:
@@ -53,6 +53,9 @@ def load_weights(model, path, fresh=()):
       fresh: names of heads ("classifier", "masked_lm", …) that keep their
         initial values whatever the file has, and "pooler" likewise. A model
         that does not use the pooler keeps it where the file has none.
+      labels: sequence of str, what the outputs of the model's classifier are.
+        Where the file names its classes and has them in another order, they
+        are put into this one.
 
     Returns:
       ``LoadReport``.
@@ -61,7 +64,7 @@ def load_weights(model, path, fresh=()):
       UserError: nothing there, a variable that is missing or has another
         shape, an encoder weight in the file that the model has no place for,
         or a value that is no number; one message lists them all, and the
-        model is unchanged.
+        model is unchanged. Or the file has other classes than ``labels``.
       ValueError: ``fresh`` names what the model does not have.
 
     Example:
@@ -84,7 +87,7 @@ def load_weights(model, path, fresh=()):
             f"fresh is {sorted(fresh)}: it must be of the model's "
             f"{', '.join(sorted(components))}"
         )
-    source = _open_source(path)
+    source = _open_source(path, None if "classifier" in fresh else labels)
     excluded = set(fresh)
     head = _head_of_model(model)
     if (
@@ -229,6 +232,7 @@ def save_weights(model, path, format="checkpoint", tokenizer=None):
             tokenizer,
             head,
             getattr(model, "classifier_dropout", None),
+            {},
         )
 
 
@@ -408,8 +412,8 @@ def _head_of_model(model):
     return None
 
 
-def _open_source(path):
-    source = find_starting_point(path).source
-    if source is None:
+def _open_source(path, labels=None):
+    start = find_starting_point(path)
+    if start.source is None:
         raise ValueError("there are no weights to load: they are random")
-    return source
+    return start.in_order_of(labels) if labels else start.source

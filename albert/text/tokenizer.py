@@ -67,7 +67,8 @@ class Tokenizer:
             it runs (``tokenization.py`` line 69 compares a character with
             three bytes, which is never true). "stripped" takes that "▁" off
             again where the piece continues a word, as was intended there.
-            Few vocabularies hold such a piece.
+            The released English vocabulary has 141 such pieces, such as
+            ``▁2010,``, which all begin a word: both rules are one there.
 
         Raises:
           UserError: the file is missing, not a SentencePiece model, or has
@@ -209,8 +210,8 @@ class Tokenizer:
         """Returns the digit-comma rule: dict of piece id to list of ids.
 
         Encoding is SentencePiece on the normalised text, then each id that
-        is a key replaced by its list. Empty for vocabularies made with the
-        original's settings.
+        is a key replaced by its list. Empty where no piece ends in a digit
+        and a comma; the released English vocabulary has 141 of them.
         """
         return {id_: list(ids) for id_, ids in self._replaced_ids.items()}
 

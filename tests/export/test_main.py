@@ -9,6 +9,7 @@ import pytest
 from absl import flags
 
 import albert
+from albert.convert import ConversionReport
 from albert.errors import UserError
 from albert.export import __main__ as command
 from albert.export import serving
@@ -150,6 +151,24 @@ class TestConversion:
         assert "No tokenizer was written" in capsys.readouterr().out
         loaded = albert.AlbertEncoder(CONFIG)
         albert.load_weights(loaded, tmp_path / "new")
+
+    def test_without_the_tokenizer(self, monkeypatch, capsys):
+        asked = {}
+
+        def convert(source, destination, to, **options):
+            asked.update(options)
+            return ConversionReport(source, "none", 25, [], False)
+
+        monkeypatch.setattr(command, "convert", convert)
+        for given, options in (
+            (["--notokenizer"], {"tokenizer": False}),
+            ([], {}),
+        ):
+            asked.clear()
+            fv = parse("--format=huggingface", *given)
+            command.main(fv, "model", "new")
+            assert asked == options
+            assert "Written: new, 25 weights" in capsys.readouterr().out
 
 
 class TestProgram:

@@ -15,6 +15,7 @@ from albert.errors import UserError
 from albert.text.tokenizer import Tokenizer
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "tokenization"
+RELEASED = GOLDEN.parent / "released_vocabulary" / "30k-clean.model"
 MODELS = ("spm2000", "spm2000_numcomma")
 TEXTS = st.one_of(
     st.text(),
@@ -81,8 +82,27 @@ class TestGolden:
 
 
 class TestDigitComma:
-    def test_vocabulary_of_the_original_needs_no_rule(self):
+    def test_vocabulary_without_such_pieces_needs_no_rule(self):
         assert golden_tokenizer("spm2000").digit_comma_table() == {}
+
+    def test_released_vocabulary_has_such_pieces_at_the_start_of_words(self):
+        tokenizer = Tokenizer(RELEASED)
+        table = tokenizer.digit_comma_table()
+        assert len(table) == 141
+        for id_, ids in table.items():
+            number, comma = (tokenizer.pieces[part] for part in ids)
+            assert tokenizer.pieces[id_] == number + comma
+            assert number.startswith("▁") and comma == ","
+        assert tokenizer.tokenize("In 2010, 10,000") == [
+            "▁in",
+            "▁2010",
+            ",",
+            "▁10",
+            ",",
+            "000",
+        ]
+        stripped = Tokenizer(RELEASED, digit_comma="stripped")
+        assert stripped.fingerprint == tokenizer.fingerprint
 
     def test_rule_is_at_work_in_the_golden_strings(self):
         tokenizer = golden_tokenizer("spm2000_numcomma")
