@@ -1,4 +1,4 @@
-# Two commands: `make demo` and `make test`. Each sets up what it needs.
+# `make demo` and `make test` are all that is needed. Each sets up what it needs.
 PYTHON ?= python3.11
 DEMO := demo
 BIN := .venv/bin
@@ -40,13 +40,13 @@ demo: setup
 	    --eval_input_file=$(DEMO)/eval.tfrecord \
 	    --output_dir=$(DEMO)/model --train_batch_size=32 \
 	    --num_train_steps=2000 --save_checkpoints_steps=500
-	$(BIN)/python -m albert.fill_mask $(DEMO)/model \
+	$(BIN)/albert fill-mask $(DEMO)/model \
 	    --text_file='data/sample/eval/*.txt' --num_sentences=6
 	$(BIN)/python run_classifier.py --task_name=tsv \
 	    --data_dir=data/sample/classification \
 	    --init_checkpoint=$(DEMO)/model --output_dir=$(DEMO)/classifier \
 	    --do_train --do_eval --do_predict
-	$(BIN)/python -m albert.export $(DEMO)/classifier $(DEMO)/serving \
+	$(BIN)/albert export $(DEMO)/classifier $(DEMO)/serving \
 	    --format=serving --overwrite
 	@echo 'In a process without this package:'
 	cd $(DEMO) && \
@@ -60,8 +60,8 @@ demo: setup
 	@echo "The model directories are $(DEMO)/model, which was pretrained, and"
 	@echo "$(DEMO)/classifier, which tells who wrote a passage. Next:"
 	@echo '  . .venv/bin/activate'
-	@echo '  python -m albert.fill_mask $(DEMO)/model "She [MASK] at the sea."'
-	@echo '  python -m albert.training.curves $(DEMO)/curves.png $(DEMO)/model'
+	@echo '  albert fill-mask $(DEMO)/model "She [MASK] at the sea."'
+	@echo '  albert curves $(DEMO)/curves.png $(DEMO)/model'
 	@echo '  tensorboard --logdir=$(DEMO)/model/tensorboard'
 
 clean-demo:

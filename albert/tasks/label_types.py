@@ -21,6 +21,10 @@ class ClassLabels:
         """Returns the labels that occur in examples, in their order."""
         return sorted(set(examples.labels))
 
+    def order(self, labels):
+        """Returns the labels of a model in the order that the task has."""
+        return labels
+
     def check(self, task_name, labels):
         """Refuses what cannot be the labels of a task: a tuple of str.
 
@@ -79,6 +83,10 @@ class NumberLabels:
 
     has_classes = False
 
+    def order(self, labels):
+        """Returns the labels of a model: none."""
+        return labels
+
     def check(self, task_name, labels):
         """Lets any pass: a regression has no labels."""
 
@@ -113,6 +121,13 @@ class TagLabels(ClassLabels):
     def find(self, examples):
         """Returns O, and B- and I- of the types that occur in examples."""
         return tag_schemes.bio_labels(find_types(examples))
+
+    def order(self, labels):
+        """Returns tags with O first and types in their order, if they are."""
+        ordered = tag_schemes.bio_labels(
+            label[2:] for label in labels if label != tag_schemes.OUTSIDE
+        )
+        return ordered if set(ordered) == set(labels) else labels
 
     def check(self, task_name, labels):
         """As for classes; besides, BIO of types in their order."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turns questions into batches, and the model's outputs into answers."""
+"""Makes batches of questions for run_squad.py, and answers of outputs."""
 
 import math
 
@@ -20,7 +20,7 @@ _LISTED = 5  # Questions that a warning names; the report has them all.
 
 
 class SpanData(FeatureData):
-    """The windows of a file's questions.
+    """Windows of the questions of one data set, as batches.
 
     Args:
       data: ``SquadData``.
@@ -82,13 +82,13 @@ class SpanData(FeatureData):
         }
 
     def summary(self):
-        """Returns the counts as one readable line."""
+        """Returns the counts as one readable line, without absent faults."""
         return ", ".join(
             f"{value} {name}" for name, value in self.counts.items()
         )
 
     def report(self):
-        """Returns a dict of the counts and of all that they count."""
+        """Returns a dict of the counts and the ids of the questions counted."""
         return {
             "file": self.data.file,
             "read as": self.data.how_it_was_read(),
@@ -197,7 +197,7 @@ def find_lengths(fv, settings):
 
 
 class SpanEvaluation:
-    """The answers of a model to questions, and how good they are.
+    """Evaluation of a model's answers to questions.
 
     Args:
       data: ``SpanData`` to predict.
@@ -216,7 +216,7 @@ class SpanEvaluation:
 
     @property
     def evaluated_on(self):
-        """str, tells the windows from others."""
+        """str, identifies the windows."""
         return self.data.fingerprint
 
     def answer(self, loop):
@@ -229,11 +229,11 @@ class SpanEvaluation:
         )
 
     def scores(self, decoded):
-        """Returns ``answer_metrics.evaluate`` of answers."""
+        """Returns the scores of answers, of ``answer_metrics.evaluate``."""
         return self._scores(decoded, self.threshold)
 
     def baseline(self, decoded):
-        """Returns the main scores of no answers at all.
+        """Returns the main scores of giving no answer to any question.
 
         They are empty where every question has an answer.
         """
@@ -252,15 +252,18 @@ class SpanEvaluation:
           predictions: dict from question id to str.
           null_score: str, what the model's null score is.
         """
-        number = sum(not text for text in predictions.values())
+        num_unanswered = sum(not text for text in predictions.values())
         if self.data.data.has_impossible:
             return (
-                f"Rules of SQuAD 2.0: {number} of {len(predictions)} questions "
-                f"get no answer, those with a null score ({null_score}) above "
+                f"Rules of SQuAD 2.0: {num_unanswered} of {len(predictions)} "
+                f"questions get no answer, those with a null score "
+                f"({null_score}) above "
                 f"--null_score_diff_threshold={self.threshold:g}"
             )
         rule = "Rules of SQuAD 1.1: every question gets an answer"
-        return rule + (f", but {number} have no text for it" if number else "")
+        if num_unanswered:
+            rule += f", but {num_unanswered} have no text for it"
+        return rule
 
     def _scores(self, decoded, threshold):
         return answer_metrics.evaluate(

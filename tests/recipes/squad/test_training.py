@@ -145,7 +145,9 @@ def test_questions_that_need_attention_are_listed(trained, read):
         assert where == ["question q26", "question q27"]
         assert "rules of SQuAD 2.0 (version 'v2.0')" in report["read as"]
     assert f"2 {squad_files.MOVED}: question q26" in errors
-    assert "1 questions are too long and lose their end: q10" in errors
+    assert (
+        "1 questions cut: they are too long and lose their end: q10" in errors
+    )
     # They are answered and scored all the same.
     assert {"q10", "q26", "q27"} <= read(out, "predictions.json").keys()
     assert read(out, "eval_results.json")["total"] == 28
