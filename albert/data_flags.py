@@ -8,7 +8,9 @@ from albert.flags import FlagGroup
 from albert.flags import define_lower_case_flag
 from albert.records.pretraining import COMPRESSIONS
 from albert.tasks import multiple_choice_features
+from albert.tasks.delimited_rows import QUOTINGS
 from albert.tasks.table import TASKS
+from albert.tasks.tag_schemes import TAG_SCHEMES
 from albert.text import documents
 
 
@@ -28,6 +30,32 @@ def define_task_flags(fv):
         "text_b_column", None, "tsv: column of a second text, if there is one."
     )
     task.string("label_column", None, "tsv, ner: column of the label.")
+    task.string(
+        "id_column",
+        None,
+        "tsv: column of ids of your own, which predictions are given. "
+        "Default: the number of the row, from 0.",
+    )
+    task.string(
+        "delimiter",
+        None,
+        "tsv: the character between columns, such as , or ;. Default: a tab.",
+    )
+    task.choice(
+        "quoting",
+        None,
+        list(QUOTINGS),
+        "tsv: csv: fields may be in quotes, as pandas writes them; none: "
+        "quotes are characters of the texts. Default: none, but a table that "
+        "looks quoted is refused; csv with another --delimiter.",
+    )
+    task.choice(
+        "tag_scheme",
+        None,
+        list(TAG_SCHEMES),
+        "ner: prefix: B-PER, B_PER, or B alone; suffix: PER-B; plain: tags "
+        "without entities, such as parts of speech. Default: prefix.",
+    )
     task.names(
         "labels",
         None,

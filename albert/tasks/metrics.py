@@ -39,7 +39,7 @@ def compute(task, labels, predictions):
     }
     if task.best_metric == GLUE_SCORE:
         results[GLUE_SCORE] = float(np.mean(list(results.values())))
-    if task.label_type == "tag":
+    if "entity_f1" in task.metrics:
         results |= _f1_of_types(labels, predictions)
     return results
 

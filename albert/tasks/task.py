@@ -5,6 +5,7 @@ import dataclasses
 
 from albert.errors import UserError
 from albert.heads import HEADS
+from albert.tasks import tag_schemes
 from albert.tasks.label_types import LABEL_TYPES
 
 # The mean of a task's metrics, which is what enters GLUE's average.
@@ -51,7 +52,8 @@ class Task:
         A split is "train", or begins with "dev" or "test".
       labels: tuple of str, index to label; None where they are found in the
         training data; empty for a regression.
-      metrics: tuple of names of ``albert.tasks.metrics.METRICS``.
+      metrics: tuple of names of ``albert.tasks.metrics.METRICS``. Tagging
+        with labels that are no entities has the accuracy alone.
       best_metric: str, the one the best checkpoint is chosen by, on the
         first dev split: one of ``metrics``, or ``GLUE_SCORE``. Larger is
         better.
@@ -125,7 +127,13 @@ class Task:
                 "--task_name"
             )
         LABEL_TYPES[self.label_type].check(self.name, labels)
-        return dataclasses.replace(self, labels=labels)
+        task = dataclasses.replace(self, labels=labels)
+        if self.label_type == "tag" and tag_schemes.are_plain(labels):
+            # There are no entities to count.
+            task = dataclasses.replace(
+                task, metrics=("accuracy",), best_metric="accuracy"
+            )
+        return task
 
     def with_labels_of(self, examples):
         """Returns the task with its labels, found in examples if need be.

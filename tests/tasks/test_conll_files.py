@@ -64,12 +64,14 @@ def test_other_names(tmp_path):
 
 def test_types(tmp_path):
     examples = load(tmp_path, "A I-PER\nB I-PER\n\nC B-LOC\nD B-PER\n")
-    assert conll_files.find_types(examples) == {"PER": 2, "LOC": 1}
+    assert conll_files.find_labels(examples) == LABELS
 
 
 BAD_LINES = {
     "no tag": (b"Lee", "1 columns, and column 2 is needed"),
-    "not a tag": (b"Lee NNP", "'NNP' is not a tag"),
+    "not a tag": (b"Lee NNP", "'NNP' is not a tag; .*--tag_scheme=plain"),
+    "suffix": (b"Lee PER-B", "'PER-B' is not a tag; --tag_scheme=suffix"),
+    "near type": (b"Lee B-Per", "type 'Per' is not .*; is it 'PER'"),
     "type": (b"Lee B-ORG", "type 'ORG' is not one of LOC, PER"),
     "NUL byte": (b"L\x00ee O", "NUL byte"),
     "not UTF-8": (b"L\xe9e O", "not UTF-8"),
