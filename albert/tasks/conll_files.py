@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CoNLL columns → sentences of words and tags.
+"""Reading of CoNLL files: sentences of words and tags.
 
 A word a line, a blank line between sentences. Columns are separated by tabs
 on lines that have one (a word may then hold spaces), by spaces elsewhere.
@@ -25,7 +25,7 @@ _PLACEHOLDERS = label_spelling.PLACEHOLDERS | {"_"}
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TaggedSentences:
-    """Sentences of words.
+    """Sentences of words, with their tags if they have any.
 
     Attributes:
       sentences: list of N lists of str, none empty.
@@ -44,7 +44,7 @@ class TaggedSentences:
 
 @dataclasses.dataclass(frozen=True)
 class ConllFile:
-    """The place of sentences, and the columns that matter.
+    """The names and the columns of a CoNLL file.
 
     Attributes:
       names: tuple of str, the names the file may have.
@@ -191,7 +191,7 @@ class ConllFile:
         )
 
     def _check_scheme(self, path, words, label):
-        """Refuses a file most of whose tags are none of the scheme."""
+        """Refuses a file where most tags do not fit the scheme."""
         tags = [
             (number, fields[label].strip())
             for sentence in words.sentences

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lines of CoNLL files → the fields of words: no comments, counters seen."""
+"""Lines of CoNLL files that hold a word, without comments."""
 
 import collections
 import dataclasses

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lines → rows of fields, and tables that are something else than they seem."""
+"""Rows of tables, and checks of how a table is quoted and separated."""
 
 import collections
 import csv

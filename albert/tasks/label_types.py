@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Types of labels: what is done with labels and predictions of each.
+"""Types of labels, with the operations on labels and predictions of each.
 
 Letters: N examples, L labels.
 """

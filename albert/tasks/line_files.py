@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of tasks → numbered lines, whoever made them and on what machine."""
+"""Files of tasks, read as numbered lines."""
 
 import codecs
 import os

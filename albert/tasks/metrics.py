@@ -57,7 +57,7 @@ def _compute(task, labels, predictions):
 
 
 def baseline(task, labels, train_labels=None):
-    """What a model reaches that gives one answer to everything.
+    """Computes the metrics of a model that gives one answer to everything.
 
     Args:
       task: ``Task`` with labels.
@@ -101,7 +101,7 @@ def _accuracy(labels, predictions):
 
 
 def _f1(labels, predictions):
-    """F1 of label 1 of two, as GLUE wants it of MRPC and QQP."""
+    """Computes F1 of label 1 of two, as GLUE does for MRPC and QQP."""
     import sklearn.metrics
 
     return sklearn.metrics.f1_score(labels, predictions, zero_division=0.0)

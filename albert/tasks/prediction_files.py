@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Predictions → files: to read, to hand in, to compare."""
+"""Files of predictions: tables, submissions and confusion matrices."""
 
 import io
 import os

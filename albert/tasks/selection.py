@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A task by its name, as flags may change it."""
+"""Selection of a task by its name, changed as flags say."""
 
 import dataclasses
 import difflib

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tags of entities: other schemes → BIO (IOB2)."""
+"""Tags of words, and their conversion to BIO (IOB2)."""
 
 import re
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a task is: its files, labels, metrics and recipe."""
+"""Definition of a task: files, labels, metrics and recipe."""
 
 import dataclasses
 
@@ -14,7 +14,7 @@ GLUE_SCORE = "glue_score"
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How a task is trained unless flags say otherwise.
+    """Training settings of a task, which flags override.
 
     Attributes:
       learning_rate: float.
@@ -41,7 +41,7 @@ class Recipe:
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """One task.
+    """A task to fine-tune for.
 
     Attributes:
       name: str, as in ``--task_name``.
@@ -84,13 +84,13 @@ class Task:
 
     @property
     def num_labels(self):
-        """Outputs of the head: 1 for a regression or a choice."""
+        """The number of outputs of the head: 1 for a regression or a choice."""
         takes_labels = HEADS[self.head].takes_num_labels
         return (len(self.labels) or 1) if takes_labels else 1
 
     @property
     def choices(self):
-        """Sequences of an example: the options of multiple choice, else 1."""
+        """The number of sequences of an example: 1, or that of the options."""
         return len(self.labels) if self.label_type == "choice" else 1
 
     def describe(self):

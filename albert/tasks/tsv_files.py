@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tab-separated files → texts and labels.
+"""Reading of tables: texts and labels.
 
 No quoting unless it is asked for: a quote is a character of the text, as in
 GLUE and in the original's ``DataProcessor._read_tsv``.
@@ -23,7 +23,7 @@ from albert.tasks.line_files import shorten
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TextExamples:
-    """Single texts or pairs, and what is known about them.
+    """Single texts or pairs, with ids and labels.
 
     Attributes:
       ids: list of N str, from the file or the number of the row in it, from
@@ -47,7 +47,7 @@ class TextExamples:
 
 @dataclasses.dataclass(frozen=True)
 class TsvFile:
-    """The place of a task's rows, and the meaning of their columns.
+    """The name, the columns and the form of a table.
 
     A column is its name in the header (str) or its number from 0 (int). A
     name is looked up in the first line, which is then no row.
@@ -191,7 +191,7 @@ class TsvFile:
         return columns
 
     def _check_delimiter(self, path, lines):
-        """Refuses a file that is separated by something else."""
+        """Refuses a file whose columns are separated by another character."""
         found = delimited_rows.guess_delimiter(lines)
         if found and found != self.delimiter:
             raise UserError(
