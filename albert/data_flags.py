@@ -14,7 +14,9 @@ def define_task_flags(fv):
     """Defines the flags of a task and of its files."""
     # Imported here, because the commands of plain text do without tasks.
     from albert.tasks import multiple_choice_features
+    from albert.tasks.delimited_rows import QUOTINGS
     from albert.tasks.table import TASKS
+    from albert.tasks.tag_schemes import TAG_SCHEMES
 
     task = FlagGroup(fv, "Task")
     task.string("task_name", None, f"One of {', '.join(TASKS)}. Required.")
@@ -30,6 +32,32 @@ def define_task_flags(fv):
         "text_b_column", None, "tsv: column of a second text, if there is one."
     )
     task.string("label_column", None, "tsv, ner: column of the label.")
+    task.string(
+        "id_column",
+        None,
+        "tsv: column of ids of your own, which predictions are given. "
+        "Default: the number of the row, from 0.",
+    )
+    task.string(
+        "delimiter",
+        None,
+        "tsv: the character between columns, such as , or ;. Default: a tab.",
+    )
+    task.choice(
+        "quoting",
+        None,
+        list(QUOTINGS),
+        "tsv: csv: fields may be in quotes, as pandas writes them; none: "
+        "quotes are characters of the texts. Default: none, but a table that "
+        "looks quoted is refused; csv with another --delimiter.",
+    )
+    task.choice(
+        "tag_scheme",
+        None,
+        list(TAG_SCHEMES),
+        "ner: prefix: B-PER, B_PER, or B alone; suffix: PER-B; plain: tags "
+        "without entities, such as parts of speech. Default: prefix.",
+    )
     task.names(
         "labels",
         None,

@@ -57,14 +57,14 @@ class _Tagger(tf.Module):
         labels = loaded.labels
         types = [tag_schemes.entity_type(label) for label in labels]
         self._labels = tf.constant(labels)
-        self._outside = labels.index(tag_schemes.OUTSIDE)
+        self._outside = labels.index(tag_schemes.unseen_label(labels))
         # A number for each type: that of its first label.
         self._types = tf.constant([types.index(type_) for type_ in types])
-        # The label that begins an entity of the same type.
+        # The label that begins an entity of the same type; others stay.
         self._begins = tf.constant(
             [
-                self._outside if type_ is None else labels.index(f"B-{type_}")
-                for type_ in types
+                number if type_ is None else labels.index(f"B-{type_}")
+                for number, type_ in enumerate(types)
             ]
         )
         self._punctuation = CodePointTable(

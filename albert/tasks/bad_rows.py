@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens to rows that cannot be used: an error, or counted and left."""
+"""Bad rows of a file: the first one is an error, or all are left out."""
 
 from absl import logging
 
@@ -17,7 +17,7 @@ class BadRows:
     """
 
     def __init__(self, path, skip=False):
-        """Begins with none.
+        """Starts without bad rows.
 
         Args:
           path: str, the file or folder that is read.

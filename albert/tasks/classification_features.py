@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Texts and pairs → ids, as ``convert_single_example`` of the original's
+"""Ids of texts and pairs, as ``convert_single_example`` of the original's
 ``classifier_utils.py``."""
 
 import numpy as np

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Examples as ids: what a task makes of its texts and batches are made of.
+"""Examples as ids, which batches are made of.
 
 Letters: N examples, C choices (sequences of an example), R = N·C sequences,
 T tokens of all sequences, S positions of a padded sequence.
@@ -121,7 +121,7 @@ class Features:
 
     @classmethod
     def concatenate(cls, parts):
-        """The examples of several ``Features``, in their order.
+        """Joins the examples of several ``Features``, in their order.
 
         Args:
           parts: list of ``Features``, at least one, with the same number of
@@ -159,23 +159,23 @@ class Features:
 
     @property
     def num_examples(self):
-        """N."""
+        """The number of examples: int."""
         return (len(self.row_splits) - 1) // self.choices
 
     def lengths(self):
-        """Tokens of each sequence: int64 [R]."""
+        """Returns the number of tokens of each sequence: int64 [R]."""
         return np.diff(self.row_splits)
 
     def example_lengths(self):
-        """Tokens of the longest sequence of each example: int64 [N]."""
+        """Returns the length of each example's longest sequence: int64 [N]."""
         return self.lengths().reshape(-1, self.choices).max(axis=1)
 
     def max_length(self):
-        """Tokens of the longest sequence; 0 without any."""
+        """The number of tokens of the longest sequence; 0 if there is none."""
         return int(self.lengths().max(initial=0))
 
     def select(self, examples):
-        """The examples with the given numbers, in that order.
+        """Selects examples by their numbers, in that order.
 
         Args:
           examples: integers [n], or a slice.
@@ -207,7 +207,7 @@ class Features:
         )
 
     def padded(self, length):
-        """Everything as rectangles.
+        """Returns arrays in which all sequences have the same length.
 
         Args:
           length: S, at least ``max_length()``.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Examples as ids, and what to say about how they became that."""
+"""Examples as ids, with counts of what was cut."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ from albert.tasks.features import Features
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class WordPositions:
-    """Where the first piece of each word is: words of all sentences, joined.
+    """Positions of the first pieces of words, all sentences joined.
 
     Attributes:
       rows: int64 [words], the sequence; -1 for a word without pieces.
@@ -47,7 +47,7 @@ class Featurized:
     word_positions: WordPositions | None = None
 
     def summary(self):
-        """One line for the log."""
+        """Returns the counts as one line for the log."""
         line = (
             f"{self.features.num_examples} examples, longest "
             f"{self.longest} pieces, {self.truncated} cut"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tasks as a runner sees them: the same functions for every head.
+"""Functions that runners call, the same for every kind of task.
 
 task = selection.get_task("cola")
 train = interface.load(task, "glue", "train")

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Types of labels: what is done with labels and predictions of each.
+"""Types of labels, with the operations on labels and predictions of each.
 
 Letters: N examples, L labels.
 """
+
+import collections
 
 import numpy as np
 
 from albert.errors import UserError
 from albert.tasks import tag_schemes
-from albert.tasks.conll_files import find_types
+from albert.tasks.conll_files import find_labels
 
 
 class ClassLabels:
@@ -108,19 +110,24 @@ class NumberLabels:
 
     def texts(self, task, values):
         """Returns values of ``Predictions`` as text: list of str."""
-        return [f"{value:.4f}" for value in values]
+        return list(map(_shortest, values))
 
     def gold_texts(self, labels):
         """Returns numbers of examples as text."""
-        return [f"{value:g}" for value in labels]
+        return list(map(_shortest, labels))
+
+
+def _shortest(value):
+    """Returns the fewest digits that give a float32 back."""
+    return np.format_float_positional(np.float32(value), trim="0")
 
 
 class TagLabels(ClassLabels):
-    """A BIO tag for each word of each example."""
+    """A tag for each word of each example: BIO, or plain."""
 
     def find(self, examples):
-        """Returns O, and B- and I- of the types that occur in examples."""
-        return tag_schemes.bio_labels(find_types(examples))
+        """Returns O, and B- and I- of the types that occur, or plain tags."""
+        return find_labels(examples)
 
     def order(self, labels):
         """Returns tags with O first and types in their order, if they are."""
@@ -130,14 +137,9 @@ class TagLabels(ClassLabels):
         return ordered if set(ordered) == set(labels) else labels
 
     def check(self, task_name, labels):
-        """As for classes; besides, BIO of types in their order."""
+        """Refuses labels as for classes; besides, see ``check_labels``."""
         super().check(task_name, labels)
-        types = (label[2:] for label in labels if label != tag_schemes.OUTSIDE)
-        if tag_schemes.bio_labels(types) != labels:
-            raise UserError(
-                f"labels {', '.join(labels)}: {task_name} needs O, then B- "
-                "and I- of each type, types in alphabetical order"
-            )
+        tag_schemes.check_labels(task_name, labels)
 
     def gold(self, task, labels):
         """Returns tags as metrics take them: N lists of str."""
@@ -153,8 +155,8 @@ class TagLabels(ClassLabels):
         """
         words = word_positions
         best = logits.argmax(axis=-1)[words.rows, words.columns]
-        outside = task.labels.index(tag_schemes.OUTSIDE)
-        best = np.where(words.rows < 0, outside, best)
+        unseen = task.labels.index(tag_schemes.unseen_label(task.labels))
+        best = np.where(words.rows < 0, unseen, best)
         tags = np.array(task.labels, object)[best]
         bounds = zip(words.splits[:-1], words.splits[1:], strict=True)
         return [
@@ -162,8 +164,12 @@ class TagLabels(ClassLabels):
         ], None
 
     def constant(self, labels, seen):
-        """Returns O for every word."""
-        return [[tag_schemes.OUTSIDE] * len(tags) for tags in labels]
+        """Returns O for every word; of plain tags the commonest of ``seen``."""
+        answer = tag_schemes.OUTSIDE
+        counts = collections.Counter(tag for tags in seen for tag in tags)
+        if tag_schemes.are_plain(counts):
+            answer = max(counts, key=counts.get)
+        return [[answer] * len(tags) for tags in labels]
 
     def texts(self, task, values):
         """Returns the tags of each example as text: list of str."""

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of tasks → numbered lines, whoever made them and on what machine."""
+"""Files of tasks, read as numbered lines."""
 
 import codecs
 import os
+import shlex
 
 from albert.errors import UserError
 
@@ -23,15 +24,22 @@ def find_file(data_dir, folder, names, purpose):
     Raises:
       UserError: there is none.
     """
+    wanted = os.path.join(folder, names[0])
     if not data_dir:
         raise UserError(
-            f"no folder for the {purpose}: give the one that holds "
-            f"{os.path.join(folder, names[0])} as --data_dir"
+            f"no folder for the {purpose}: give the one that holds {wanted} "
+            "as --data_dir"
+        )
+    if os.path.isfile(data_dir):
+        raise UserError(
+            f"{data_dir}: a file: give the folder that holds it as "
+            f"--data_dir ({os.path.dirname(data_dir) or '.'}); the {purpose} "
+            f"is read from {wanted} in it"
         )
     if not os.path.isdir(data_dir):
         raise UserError(
-            f"{data_dir}: no such folder: give the one that holds "
-            f"{os.path.join(folder, names[0])} as --data_dir"
+            f"{data_dir}: no such folder: give the one that holds {wanted} "
+            "as --data_dir"
         )
     candidates = [
         os.path.join(data_dir, *inner, name)
@@ -42,9 +50,21 @@ def find_file(data_dir, folder, names, purpose):
         if os.path.exists(path):
             return path
     raise UserError(
-        f"{candidates[0]}: no such file, and it is the {purpose}: put it "
-        "there, or correct --data_dir"
+        f"{candidates[0]}: no such file, and it is the {purpose}: "
+        f"{_find_remedy(candidates)}"
     )
+
+
+def _find_remedy(candidates):
+    """Returns what to do about a missing file: list of str, its paths."""
+    for path in candidates:
+        csv_path = path.removesuffix(".tsv") + ".csv"
+        if path.endswith(".tsv") and os.path.exists(csv_path):
+            return (
+                f"{os.path.basename(csv_path)} is there, which --delimiter=, "
+                "reads (--task_name=tsv; or --delimiter=';')"
+            )
+    return "put it there, or correct --data_dir"
 
 
 def read_lines(path, bad_rows):
@@ -62,7 +82,8 @@ def read_lines(path, bad_rows):
       Blank lines at the end of the file are not in it.
 
     Raises:
-      UserError: it cannot be read or holds nothing.
+      UserError: it cannot be read or holds nothing, or it is UTF-16 or has
+        the line ends of old Macs.
     """
     try:
         with open(path, "rb") as file:
@@ -72,12 +93,22 @@ def read_lines(path, bad_rows):
             f"{path}: cannot be read ({error.strerror}): check the path and "
             "its permissions"
         ) from error
+    utf16 = _find_utf16(content)
+    if utf16:
+        command = _conversion(f"iconv -f {utf16} -t UTF-8", path)
+        raise UserError(f"{path}: UTF-16, not UTF-8: convert it: {command}")
     content = content.removeprefix(codecs.BOM_UTF8)
     lines = content.split(b"\n")
     while lines and not lines[-1].strip():
         lines.pop()
     if not lines:
         raise UserError(f"{path}: empty: put the task's data there")
+    if len(lines) == 1 and b"\r" in lines[0].strip():
+        command = _conversion("tr '\\r' '\\n' <", path)
+        raise UserError(
+            f"{path}: its lines end as on old Macs (CR alone): convert it: "
+            f"{command}"
+        )
     return [
         (number, _decode(number, line, bad_rows))
         for number, line in enumerate(lines, start=1)
@@ -89,16 +120,35 @@ def _decode(number, line, bad_rows):
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
+        command = _conversion("iconv -f CP1252 -t UTF-8", bad_rows.path)
         bad_rows.add(
             number,
             f"not UTF-8 (byte 0x{line[error.start]:02x})",
-            "convert the file, for example with iconv -t UTF-8",
+            f"convert the file, from Windows for Western Europe with {command}",
         )
         return None
     if "\0" in text:
         bad_rows.add(number, "holds a NUL byte", "remove it")
         return None
     return text.removesuffix("\r")
+
+
+def _find_utf16(content):
+    """Returns the name of UTF-16 in the form that bytes have, or None."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "UTF-16"
+    # Without a mark: every other byte of ASCII in UTF-16 is NUL.
+    start = content[:100]
+    for first, name in ((1, "UTF-16LE"), (0, "UTF-16BE")):
+        if len(start) > 1 and not any(start[first::2]):
+            return name
+    return None
+
+
+def _conversion(command, path):
+    """Returns the command that converts a file: to another, then back."""
+    old, new = shlex.quote(path), shlex.quote(f"{path}.new")
+    return f"{command} {old} > {new} && mv {new} {old}"
 
 
 def shorten(text):

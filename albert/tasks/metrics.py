@@ -34,18 +34,30 @@ def compute(task, labels, predictions):
       not defined, such as the correlation with a constant, so that
       checkpoints can always be compared; this is logged.
     """
+    results = _compute(task, labels, predictions)
+    undefined = {"pearson", "spearman"}.intersection(task.metrics)
+    if undefined and not any(results[name] for name in undefined):
+        logging.warning(
+            "%s: predictions or labels are all the same: their correlation is "
+            "not defined, 0 is reported",
+            task.name,
+        )
+    return results
+
+
+def _compute(task, labels, predictions):
     results = {
         name: float(METRICS[name](labels, predictions)) for name in task.metrics
     }
     if task.best_metric == GLUE_SCORE:
         results[GLUE_SCORE] = float(np.mean(list(results.values())))
-    if task.label_type == "tag":
+    if "entity_f1" in task.metrics:
         results |= _f1_of_types(labels, predictions)
     return results
 
 
 def baseline(task, labels, train_labels=None):
-    """What a model reaches that gives one answer to everything.
+    """Computes the metrics of a model that gives one answer to everything.
 
     Args:
       task: ``Task`` with labels.
@@ -59,7 +71,7 @@ def baseline(task, labels, train_labels=None):
     """
     seen = labels if train_labels is None else train_labels
     constant = LABEL_TYPES[task.label_type].constant(labels, seen)
-    results = compute(task, labels, constant)
+    results = _compute(task, labels, constant)
     names = (*task.metrics, GLUE_SCORE)
     return {name: results[name] for name in names if name in results}
 
@@ -89,7 +101,7 @@ def _accuracy(labels, predictions):
 
 
 def _f1(labels, predictions):
-    """F1 of label 1 of two, as GLUE wants it of MRPC and QQP."""
+    """Computes F1 of label 1 of two, as GLUE does for MRPC and QQP."""
     import sklearn.metrics
 
     return sklearn.metrics.f1_score(labels, predictions, zero_division=0.0)
@@ -140,13 +152,8 @@ def _correlation(function, labels, predictions):
             # Nearly constant values: the result is good or it is NaN.
             warnings.simplefilter("ignore", RuntimeWarning)
             result = float(function(labels, predictions).statistic)
-    if math.isfinite(result):
-        return result
-    logging.warning(
-        "predictions or labels are all the same: their correlation is not "
-        "defined, 0 is reported"
-    )
-    return 0.0
+    # 0 where it is not defined, as ``compute`` says.
+    return result if math.isfinite(result) else 0.0
 
 
 def _entity_f1(labels, predictions):

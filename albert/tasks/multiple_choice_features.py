@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions with options → ids, as ``convert_single_example`` of the
+"""Ids of questions with options, as ``convert_single_example`` of the
 original's ``race_utils.py``."""
 
 import numpy as np

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Logits → predictions."""
+"""Predictions, computed from logits."""
 
 import dataclasses
 
@@ -11,7 +11,7 @@ from albert.tasks.label_types import LABEL_TYPES
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Predictions:
-    """What a model says of N examples.
+    """Predictions of a model for N examples.
 
     Attributes:
       values: int64 [N], numbers of labels or options; float64 [N] of a

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""RACE as it is published → questions with four options.
+"""Reading of RACE: questions with four options.
 
 ``{train,dev,test}/{high,middle}/N.txt``, each file one article in JSON with
 its questions. (The original wants the articles of a folder joined in one

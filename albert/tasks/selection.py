@@ -1,11 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A task by its name, as flags may change it."""
+"""Selection of a task by its name, changed as flags say."""
 
 import dataclasses
+import difflib
 
 from albert.errors import UserError
+from albert.tasks.delimited_rows import QUOTINGS
 from albert.tasks.race_files import LEVELS
 from albert.tasks.table import TASKS
+from albert.tasks.tag_schemes import TAG_SCHEMES
+
+# What people call the parts of MNLI, and other tasks.
+_MEANT = {
+    "mnlim": "mnli",
+    "mnlimm": "mnli",
+    "mnlimatched": "mnli",
+    "mnlimismatched": "mnli",
+    "diagnostic": "ax",
+    "conll2003": "ner",
+    "csv": "tsv",
+}
 
 
 def get_task(
@@ -14,6 +28,10 @@ def get_task(
     text_column=None,
     text_b_column=None,
     label_column=None,
+    id_column=None,
+    delimiter=None,
+    quoting=None,
+    tag_scheme=None,
     labels=None,
     regression=False,
     high_only=False,
@@ -22,10 +40,15 @@ def get_task(
     """Returns a task, as flags may change it.
 
     Args:
-      name: str, a key of ``TASKS``; upper case and "_" for "-" are taken too.
-      text_column, text_b_column, label_column: str or None, the columns of
-        tsv or ner: a name in the header or a number from 1. A tsv file whose
-        columns are all numbers has no header.
+      name: str, a key of ``TASKS``; upper case, "_" for "-" and no "-" are
+        taken too.
+      text_column, text_b_column, label_column, id_column: str or None, the
+        columns of tsv or ner: a name in the header or a number from 1. A tsv
+        file whose columns are all numbers has no header.
+      delimiter: str or None, tsv only: the character between columns. Other
+        than a tab, quoting is that of CSV unless it is given.
+      quoting: str of ``QUOTINGS`` or None, tsv only.
+      tag_scheme: str of ``TAG_SCHEMES`` or None, ner only.
       labels: sequence of str, or None to find them in the training data.
       regression: tsv only: the labels are numbers.
       high_only, middle_only: race only: one level of the schools.
@@ -33,20 +56,20 @@ def get_task(
     Raises:
       UserError: there is no such task, or it does not take these settings.
     """
-    task = TASKS.get(name.lower().replace("_", "-"))
-    if task is None:
-        raise UserError(
-            f"--task_name {name}: no such task: choose one of "
-            f"{', '.join(TASKS)}"
-        )
+    task = _find(name)
     columns = {
         "text": text_column,
         "text_b": text_b_column,
         "label": label_column,
+        "id": id_column,
     }
     columns = {key: value for key, value in columns.items() if value}
     if columns:
         task = _with_columns(task, columns)
+    if delimiter or quoting:
+        task = _with_delimiter(task, delimiter, quoting)
+    if tag_scheme:
+        task = _with_tag_scheme(task, tag_scheme)
     if regression:
         if task.name != "tsv":
             raise UserError(f"{task.name} is not tsv: leave out --regression")
@@ -62,36 +85,101 @@ def get_task(
     return task if labels is None else task.with_labels(labels)
 
 
+def _find(name):
+    """Finds a task by its name."""
+    key = name.lower().replace("_", "").replace("-", "")
+    tasks = {known.replace("-", ""): task for known, task in TASKS.items()}
+    if key in tasks:
+        return tasks[key]
+    near = _MEANT.get(key)
+    if near is None:
+        near = next(iter(difflib.get_close_matches(key, tasks, 1)), None)
+        near = near and tasks[near].name
+    meant = f"is {near} meant? " if near else ""
+    if near == "mnli":
+        meant += "it reads the matched and the mismatched sets; "
+    raise UserError(
+        f"--task_name {name}: no such task: {meant}choose one of "
+        f"{', '.join(TASKS)}"
+    )
+
+
 def _with_columns(task, columns):
     if task.name not in ("tsv", "ner"):
         raise UserError(
             f"the columns of {task.name} are fixed: leave out --text_column, "
-            "--text_b_column and --label_column, or use --task_name=tsv"
+            "--text_b_column, --label_column and --id_column, or use "
+            "--task_name=tsv"
         )
+    # Columns are numbered from 1: "0" can only be the name that pandas gives
+    # the first one, and the numbers given with it are names too.
+    are_names = task.name == "tsv" and "0" in columns.values()
     numbers = {
         name: int(column) - 1
         for name, column in columns.items()
-        if column.isdecimal() and int(column)
+        if column.isdecimal() and int(column) and not are_names
     }
-    if task.name == "tsv":
-        by_number = len(numbers) == len(columns)
-        if by_number and not {"text", "label"} <= columns.keys():
+    by_number = len(numbers) == len(columns)
+    if task.name == "ner":
+        if {"text_b", "id"} & columns.keys() or not by_number:
             raise UserError(
-                "columns by number: give --text_column and --label_column, "
-                "both as numbers"
+                "ner takes --text_column and --label_column as numbers from "
+                "1: its files have no header"
             )
-        columns = {**columns, **numbers, "header": not by_number}
-    elif "text_b" in columns or len(numbers) < len(columns):
+    elif by_number and not {"text", "label"} <= columns.keys():
         raise UserError(
-            "ner takes --text_column and --label_column as numbers from 1: "
-            "its files have no header"
+            "columns by number: give --text_column and --label_column, both "
+            "as numbers"
         )
-    else:
-        columns = numbers
+    columns = {**columns, **numbers}
+    if columns.get("label", -1) in (
+        columns.get("text", ""),
+        columns.get("text_b"),
+    ):
+        raise UserError(
+            "--label_column is the column of a text too: give another one"
+        )
+    if task.name == "tsv":
+        columns["header"] = not by_number
+    return _with_files(task, **columns)
+
+
+def _with_delimiter(task, delimiter, quoting):
+    if task.name != "tsv":
+        raise UserError(
+            f"the files of {task.name} are what they are: leave out "
+            "--delimiter and --quoting, or use --task_name=tsv"
+        )
+    delimiter = {None: "\t", "tab": "\t", "\\t": "\t"}.get(delimiter, delimiter)
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        raise UserError(
+            f"--delimiter={delimiter}: give one character, such as , or ;"
+        )
+    if quoting is None and delimiter != "\t":
+        quoting = "csv"
+    if quoting not in (None, *QUOTINGS):
+        raise UserError(
+            f"--quoting={quoting}: choose one of {', '.join(QUOTINGS)}"
+        )
+    return _with_files(task, delimiter=delimiter, quoting=quoting)
+
+
+def _with_tag_scheme(task, tag_scheme):
+    if task.name != "ner":
+        raise UserError(f"{task.name} is not ner: leave out --tag_scheme")
+    if tag_scheme not in TAG_SCHEMES:
+        raise UserError(
+            f"--tag_scheme={tag_scheme}: choose one of {', '.join(TAG_SCHEMES)}"
+        )
+    return _with_files(task, scheme=tag_scheme)
+
+
+def _with_files(task, **values):
+    """Returns the task with attributes of its files replaced."""
     return dataclasses.replace(
         task,
         files={
-            split: dataclasses.replace(file, **columns)
+            split: dataclasses.replace(file, **values)
             for split, file in task.files.items()
         },
     )
@@ -103,10 +191,4 @@ def _with_level(task, high_only, middle_only):
             "--high_only and --middle_only are for race, one of them at a time"
         )
     level = LEVELS[0] if high_only else LEVELS[1]
-    return dataclasses.replace(
-        task,
-        files={
-            split: dataclasses.replace(file, levels=(level,))
-            for split, file in task.files.items()
-        },
-    )
+    return _with_files(task, levels=(level,))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pieces of many texts → sequences with [CLS] and [SEP], by array operations.
+"""Sequences with [CLS] and [SEP], made of pieces of many texts at once.
 
 Letters: R sequences, T tokens of all of them.
 """
@@ -29,15 +29,15 @@ class Spans:
     lengths: np.ndarray
 
     def first(self, lengths):
-        """The first ``lengths`` ids of each run: int64 [R]."""
+        """Returns the first ``lengths`` ids of each run: int64 [R]."""
         return dataclasses.replace(self, lengths=lengths)
 
     def last(self, lengths):
-        """The last ``lengths`` ids of each run: int64 [R]."""
+        """Returns the last ``lengths`` ids of each run: int64 [R]."""
         return Spans(self.ids, self.starts + self.lengths - lengths, lengths)
 
     def take(self, runs):
-        """The runs with the given numbers, in that order."""
+        """Selects runs by their numbers, in that order."""
         return Spans(self.ids, self.starts[runs], self.lengths[runs])
 
 
@@ -69,7 +69,7 @@ def encode(tokenizer, texts):
 
 
 def ranges(starts, lengths):
-    """All of start, start + 1, … (``length`` of them) for each pair, joined.
+    """Returns start, start + 1, … (``length`` numbers) of each pair, joined.
 
     Args:
       starts, lengths: int64 [R].

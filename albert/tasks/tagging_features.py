@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sentences of words → ids, with the label of a word at its first piece."""
+"""Ids of sentences of words; a word's label is at its first piece."""
 
 import numpy as np
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a task is: its files, labels, metrics and recipe."""
+"""Definition of a task: files, labels, metrics and recipe."""
 
 import dataclasses
 
 from albert.errors import UserError
 from albert.heads import HEADS
+from albert.tasks import tag_schemes
 from albert.tasks.label_types import LABEL_TYPES
 
 # The mean of a task's metrics, which is what enters GLUE's average.
@@ -13,7 +14,7 @@ GLUE_SCORE = "glue_score"
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How a task is trained unless flags say otherwise.
+    """Training settings of a task, which flags override.
 
     Attributes:
       learning_rate: float.
@@ -40,7 +41,7 @@ class Recipe:
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """One task.
+    """A task to fine-tune for.
 
     Attributes:
       name: str, as in ``--task_name``.
@@ -51,7 +52,8 @@ class Task:
         A split is "train", or begins with "dev" or "test".
       labels: tuple of str, index to label; None where they are found in the
         training data; empty for a regression.
-      metrics: tuple of names of ``albert.tasks.metrics.METRICS``.
+      metrics: tuple of names of ``albert.tasks.metrics.METRICS``. Tagging
+        with labels that are no entities has the accuracy alone.
       best_metric: str, the one the best checkpoint is chosen by, on the
         first dev split: one of ``metrics``, or ``GLUE_SCORE``. Larger is
         better.
@@ -82,13 +84,13 @@ class Task:
 
     @property
     def num_labels(self):
-        """Outputs of the head: 1 for a regression or a choice."""
+        """The number of outputs of the head: 1 for a regression or a choice."""
         takes_labels = HEADS[self.head].takes_num_labels
         return (len(self.labels) or 1) if takes_labels else 1
 
     @property
     def choices(self):
-        """Sequences of an example: the options of multiple choice, else 1."""
+        """The number of sequences of an example: 1, or that of the options."""
         return len(self.labels) if self.label_type == "choice" else 1
 
     def describe(self):
@@ -125,7 +127,13 @@ class Task:
                 "--task_name"
             )
         LABEL_TYPES[self.label_type].check(self.name, labels)
-        return dataclasses.replace(self, labels=labels)
+        task = dataclasses.replace(self, labels=labels)
+        if self.label_type == "tag" and tag_schemes.are_plain(labels):
+            # There are no entities to count.
+            task = dataclasses.replace(
+                task, metrics=("accuracy",), best_metric="accuracy"
+            )
+        return task
 
     def with_labels_of(self, examples):
         """Returns the task with its labels, found in examples if need be.

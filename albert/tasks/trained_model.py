@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A model that was trained for a task before: where it is, and which task."""
+"""Models that were fine-tuned before, and their tasks."""
 
 import os
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long the two texts of a pair may be, for many pairs at once."""
+"""Lengths that the two texts of a pair are cut to, for many pairs at once."""
 
 import numpy as np
 

@@ -1,38 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tab-separated files → texts and labels.
+"""Reading of tables: texts and labels.
 
-No quoting: a quote is a character of the text, as in GLUE and in the
-original's ``DataProcessor._read_tsv``.
+No quoting unless it is asked for: a quote is a character of the text, as in
+GLUE and in the original's ``DataProcessor._read_tsv``.
 """
 
-import collections
 import dataclasses
 import math
 
 import numpy as np
+from absl import logging
 
 from albert.errors import UserError
+from albert.tasks import delimited_rows
+from albert.tasks import header_lines
+from albert.tasks import label_spelling
 from albert.tasks.bad_rows import BadRows
 from albert.tasks.line_files import find_file
 from albert.tasks.line_files import read_lines
 from albert.tasks.line_files import shorten
 
-# A column with more different labels than this, most of them seen once, is
-# rather a number or another text.
-_MOST_RARE_LABELS = 50
-
-_COLUMN_FLAGS = (
-    "; --text_column and --label_column say which they are, by numbers where "
-    "there is no such line"
-)
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TextExamples:
-    """Single texts or pairs, and what is known about them.
+    """Single texts or pairs, with ids and labels.
 
     Attributes:
-      ids: list of N str, from the file or the number of the row from 0.
+      ids: list of N str, from the file or the number of the row in it, from
+        0; rows that were left out are counted.
       texts: list of N str.
       texts_b: list of N str, or None for single texts.
       labels: list of N str; float32 [N] of a regression; None where the file
@@ -52,7 +47,7 @@ class TextExamples:
 
 @dataclasses.dataclass(frozen=True)
 class TsvFile:
-    """Where a task's rows are, and what their columns mean.
+    """The name, the columns and the form of a table.
 
     A column is its name in the header (str) or its number from 0 (int). A
     name is looked up in the first line, which is then no row.
@@ -62,12 +57,17 @@ class TsvFile:
       text: column of the text, or of the first of a pair.
       text_b: column of the second text, or None.
       label: column of the label, or None where there are no labels.
-      id: column of the id that GLUE's server wants, or None.
+      id: column of the id: the one that GLUE's server wants, or the user's.
       header: the first line is a header; needed for columns by name.
-      label_may_lack: take rows without a label where there is no such
-        column, instead of refusing the file.
-      exact_columns: a row with more columns than the header is bad: a tab
-        in a text would move the label.
+      label_may_lack: take rows without labels where there is no such column,
+        or where it holds placeholders, instead of refusing the file.
+      left_out_label: str, a label whose rows the benchmark leaves out.
+      own: the table is the user's own: rows have as many columns as the
+        header or, without one, as most rows; a header that should not be
+        there and fields in quotes are refused.
+      delimiter: str, the character between columns.
+      quoting: str of ``delimited_rows.QUOTINGS``; None for no quoting, and a
+        table of the user's own that looks quoted is refused.
       skip_short_rows: leave out rows that are too short without a word, as
         the original does for QQP, whose files have some.
     """
@@ -79,7 +79,10 @@ class TsvFile:
     id: str | int | None = None
     header: bool = True
     label_may_lack: bool = False
-    exact_columns: bool = False
+    left_out_label: str | None = None
+    own: bool = False
+    delimiter: str = "\t"
+    quoting: str | None = None
     skip_short_rows: bool = False
 
     def read(self, task, data_dir, split, skip_bad_rows=False):
@@ -95,90 +98,184 @@ class TsvFile:
           ``TextExamples``.
 
         Raises:
-          UserError: no file, no rows, a header that does not fit, a bad row.
+          UserError: no file, no rows, a header that does not fit, a bad row,
+            a table that is not separated or quoted as it should be.
         """
         path = find_file(
             data_dir,
             task.folder,
-            (self.name,),
+            self._names(),
             f"{split} data of {task.name}",
         )
         bad_rows = BadRows(path, skip_bad_rows)
-        lines = read_lines(path, bad_rows)
-        columns, width = self._find_columns(path, lines, task, split)
-        if self.header:
-            lines = lines[1:]
-        rows = self._rows(lines, columns, width, bad_rows)
+        # A line that is left out could hold the quote that ends a text.
+        of_lines = BadRows(path) if self.quoting == "csv" else bad_rows
+        lines = read_lines(path, of_lines)
+        rows = delimited_rows.split_rows(
+            path, lines, self.delimiter, self.quoting, self.header
+        )
+        if not rows:
+            raise self._no_rows(path, task, split)
+        width = len(rows[0].fields)
+        if self.own and not self.header:
+            width = delimited_rows.find_width(path, rows)
+        columns = self._find_columns(path, rows, width, lines, task, split)
+        rows = self._usable_rows(rows[self.header :], columns, width, bad_rows)
+        if self.own and not self.header:
+            header_lines.check_absent(path, rows, columns, task)
+        if self.label_may_lack and "label" in columns:
+            _drop_placeholders(path, rows, columns, task)
+        if self.left_out_label is not None:
+            rows = self._leave_out(path, rows, columns)
         examples = _examples(rows, columns, task, self.header, bad_rows)
         bad_rows.report(len(examples))
         if not len(examples):
-            raise UserError(
-                f"{path}: no rows{' below the header' * self.header}: put the "
-                f"{split} data of {task.name} there"
-            )
+            raise self._no_rows(path, task, split)
         return examples
 
-    def _find_columns(self, path, lines, task, split):
-        """Returns dict from what a column is to its number, and the width."""
+    def _names(self):
+        """Returns the names that the file may have."""
+        if self.delimiter == "\t":
+            return (self.name,)
+        return (self.name, self.name.removesuffix(".tsv") + ".csv")
+
+    def _no_rows(self, path, task, split):
+        return UserError(
+            f"{path}: no rows{' below the header' * self.header}: put the "
+            f"{split} data of {task.name} there"
+        )
+
+    def _find_columns(self, path, rows, width, lines, task, split):
+        """Returns dict from what a column is to its number."""
         wanted = {
             name: column
             for name in ("text", "text_b", "label", "id")
             if (column := getattr(self, name)) is not None
         }
-        first = (lines[0][1] or "").split("\t")
+        header = rows[0].fields
         if self.label_may_lack and "label" in wanted:
             label = wanted["label"]
             by_number = isinstance(label, int)
-            if label >= len(first) if by_number else label not in first:
+            if label >= width if by_number else label not in header:
                 del wanted["label"]
         by_name = [c for c in wanted.values() if isinstance(c, str)]
-        missing = [column for column in by_name if column not in first]
+        missing = [column for column in by_name if column not in header]
+        by_number = [c for c in wanted.values() if isinstance(c, int)]
+        too_narrow = self.own and max(by_number, default=-1) >= width
+        if self.own:
+            if missing or too_narrow:
+                self._check_delimiter(path, lines)
+            if self.quoting is None:
+                delimited_rows.check_unquoted(path, rows, width)
         if missing:
+            remedy = header_lines.explain_missing(task, split, missing, header)
             raise UserError(
-                f"{path}:1: no column {', '.join(map(repr, missing))} in the "
-                f"header ({shorten(', '.join(first))}): the {split} data of "
-                f"{task.name} begins with a line that names the columns, "
-                "separated by tabs" + _COLUMN_FLAGS * (task.name == "tsv")
+                f"{path}:{rows[0].line}: no column "
+                f"{', '.join(map(repr, missing))} in the header "
+                f"({shorten(', '.join(header))}): {remedy}"
             )
-        double = [name for name in by_name if first.count(name) > 1]
+        double = [name for name in by_name if header.count(name) > 1]
         if double:
             raise UserError(
                 f"{path}:1: two columns are named {double[0]!r}: rename one"
             )
         columns = {
-            name: first.index(column) if isinstance(column, str) else column
+            name: header.index(column) if isinstance(column, str) else column
             for name, column in wanted.items()
         }
-        return columns, len(first) if self.header else None
+        if columns.get("label", -1) in (columns["text"], columns.get("text_b")):
+            raise UserError(
+                f"{path}: column {columns['label'] + 1} is given as text and "
+                "as label: correct --text_column or --label_column"
+            )
+        return columns
 
-    def _rows(self, lines, columns, width, bad_rows):
-        """Returns a list of (line number, fields) of the rows that fit."""
+    def _check_delimiter(self, path, lines):
+        """Refuses a file whose columns are separated by another character."""
+        found = delimited_rows.guess_delimiter(lines)
+        if found and found != self.delimiter:
+            raise UserError(
+                f"{path}: the columns are separated by "
+                f"{delimited_rows.name_delimiter(found)}, not by "
+                f"{delimited_rows.name_delimiter(self.delimiter)}: give "
+                f"--delimiter='{found}'"
+            )
+
+    def _usable_rows(self, rows, columns, width, bad_rows):
+        """Returns the rows that have the columns."""
         needed = max(columns.values()) + 1
-        rows = []
-        for number, line in lines:
-            if line is None:
+        usable = []
+        for row in rows:
+            size = len(row.fields)
+            if size < needed and self.skip_short_rows:
                 continue
-            fields = line.split("\t")
-            if len(fields) < needed:
-                if self.skip_short_rows:
-                    continue
-                if not line.strip():
-                    bad_rows.add(number, "a blank line", "remove it")
-                else:
-                    bad_rows.add(
-                        number,
-                        f"{len(fields)} columns, and column {needed} is needed",
-                        "put tabs between the columns",
-                    )
-            elif self.exact_columns and width and len(fields) > width:
+            if size < needed and delimited_rows.is_blank(row):
+                bad_rows.add(row.line, "a blank line", "remove it")
+            elif size < needed:
                 bad_rows.add(
-                    number,
-                    f"{len(fields)} columns below a header of {width}",
-                    "take the tabs out of the texts",
+                    row.line,
+                    f"{size} columns, and column {needed} is needed",
+                    "put "
+                    f"{delimited_rows.name_delimiter(self.delimiter)} between "
+                    "the columns",
+                )
+            elif self.own and self.header and size > width:
+                bad_rows.add(
+                    row.line,
+                    f"{size} columns below a header of {width}",
+                    self._remedy_of_width(),
+                )
+            elif self.own and not self.header and size != width:
+                bad_rows.add(
+                    row.line,
+                    f"{size} columns where most rows have {width}",
+                    self._remedy_of_width(),
                 )
             else:
-                rows.append((number, fields))
-        return rows
+                usable.append(row)
+        return usable
+
+    def _remedy_of_width(self):
+        name = delimited_rows.name_delimiter(self.delimiter)
+        return f"take the {name} out of the texts"
+
+    def _leave_out(self, path, rows, columns):
+        """Leaves out the rows that the benchmark does not count."""
+        column = columns["label"]
+        kept = [
+            row
+            for row in rows
+            if row.fields[column].strip() != self.left_out_label
+        ]
+        if len(kept) < len(rows):
+            logging.info(
+                "%s: %d rows with the label %r left out, as the benchmark "
+                "does; %d are kept",
+                path,
+                len(rows) - len(kept),
+                self.left_out_label,
+                len(kept),
+            )
+        return kept
+
+
+def _drop_placeholders(path, rows, columns, task):
+    """Takes rows as unlabelled where labels are placeholders."""
+    placeholders = label_spelling.PLACEHOLDERS - frozenset(task.labels or ())
+    labels = [row.fields[columns["label"]].strip() for row in rows]
+    found = sum(label in placeholders for label in labels)
+    # -1 is a number like others, unless it is all that there is.
+    is_number = task.label_type == "number"
+    if not found or is_number and found < len(labels):
+        return
+    del columns["label"]
+    logging.warning(
+        "%s: %d of %d labels are placeholders (%s): read without labels",
+        path,
+        found,
+        len(labels),
+        ", ".join(map(repr, sorted(placeholders.intersection(labels)))),
+    )
 
 
 def _examples(rows, columns, task, header, bad_rows):
@@ -187,17 +284,15 @@ def _examples(rows, columns, task, header, bad_rows):
     if "label" in columns:
         column = columns["label"]
         # Labels are taken as they are: lower case is for texts only.
-        labels = [fields[column].strip() for _, fields in rows]
+        labels = [row.fields[column].strip() for row in rows]
         read = _READERS.get(task.label_type, _check_labels)
         rows, labels = read(rows, labels, task, header, bad_rows)
     texts, texts_b, ids = (
-        [fields[columns[name]] for _, fields in rows]
-        if name in columns
-        else None
+        [row.fields[columns[name]] for row in rows] if name in columns else None
         for name in ("text", "text_b", "id")
     )
     return TextExamples(
-        ids=ids or [str(number) for number in range(len(rows))],
+        ids=ids or [str(row.number) for row in rows],
         texts=texts,
         texts_b=texts_b,
         labels=labels,
@@ -208,26 +303,32 @@ def _examples(rows, columns, task, header, bad_rows):
 def _read_numbers(rows, labels, task, header, bad_rows):
     kept, numbers = [], []
     for row, label in zip(rows, labels, strict=True):
-        try:
-            number = float(label)
-        except ValueError:
-            number = math.nan
+        number = _number(label)
         if math.isfinite(number):
             kept.append(row)
             numbers.append(number)
-        else:
-            bad_rows.add(
-                row[0],
-                f"label {shorten(label)!r} is not a number",
-                _header_remedy(row[0], header)
-                or f"{task.name} needs a number in each row",
-            )
+            continue
+        remedy = f"{task.name} needs a number in each row"
+        if math.isfinite(_number(label.replace(",", "."))):
+            remedy = "write it with a decimal point"
+        bad_rows.add(
+            row.line,
+            f"label {shorten(label)!r} is not a number",
+            _header_remedy(row, header) or remedy,
+        )
     return kept, np.array(numbers, np.float32)
+
+
+def _number(text):
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _check_labels(rows, labels, task, header, bad_rows):
     if task.labels is None:
-        _check_found_labels(rows, labels, header, bad_rows)
+        label_spelling.check_found(bad_rows.path, labels)
     known = None if task.labels is None else frozenset(task.labels)
     kept, kept_labels = [], []
     for row, label in zip(rows, labels, strict=True):
@@ -235,41 +336,18 @@ def _check_labels(rows, labels, task, header, bad_rows):
             kept.append(row)
             kept_labels.append(label)
         elif not label:
-            bad_rows.add(row[0], "no label", "add it")
+            bad_rows.add(row.line, "no label", "add it")
         else:
-            bad_rows.add(
-                row[0],
-                f"label {shorten(label)!r} is not one of "
-                f"{shorten(', '.join(task.labels))}",
-                _header_remedy(row[0], header) or "correct it",
-            )
+            what, remedy = label_spelling.explain_unknown(label, task.labels)
+            bad_rows.add(row.line, what, _header_remedy(row, header) or remedy)
     return kept, kept_labels
-
-
-def _check_found_labels(rows, labels, header, bad_rows):
-    """Refuses labels that are found in the data and cannot be meant."""
-    counts = collections.Counter(labels)
-    if len(counts) > _MOST_RARE_LABELS and 2 * len(counts) > len(labels):
-        raise UserError(
-            f"{bad_rows.path}: {len(counts)} different labels in "
-            f"{len(labels)} rows: choose another label column, or a "
-            "regression if they are numbers"
-        )
-    if not header and rows and rows[0][0] == 1:
-        once = [label for label, count in counts.items() if count == 1]
-        if once == labels[:1] and len(counts) > 1:
-            raise UserError(
-                f"{bad_rows.path}:1: looks like a header (label "
-                f"{shorten(labels[0])!r} occurs nowhere else): name the "
-                "columns instead of numbering them, or remove the line"
-            )
 
 
 # What is done with the labels of a column, where they are not classes.
 _READERS = {"number": _read_numbers}
 
 
-def _header_remedy(line, header):
-    if line == 1 and not header:
+def _header_remedy(row, header):
+    if row.line == 1 and not header:
         return "remove the line if it is a header: this file has none"
     return None

@@ -64,12 +64,14 @@ def test_other_names(tmp_path):
 
 def test_types(tmp_path):
     examples = load(tmp_path, "A I-PER\nB I-PER\n\nC B-LOC\nD B-PER\n")
-    assert conll_files.find_types(examples) == {"PER": 2, "LOC": 1}
+    assert conll_files.find_labels(examples) == LABELS
 
 
 BAD_LINES = {
     "no tag": (b"Lee", "1 columns, and column 2 is needed"),
-    "not a tag": (b"Lee NNP", "'NNP' is not a tag"),
+    "not a tag": (b"Lee NNP", "'NNP' is not a tag; .*--tag_scheme=plain"),
+    "suffix": (b"Lee PER-B", "'PER-B' is not a tag; --tag_scheme=suffix"),
+    "near type": (b"Lee B-Per", "type 'Per' is not .*; is it 'PER'"),
     "type": (b"Lee B-ORG", "type 'ORG' is not one of LOC, PER"),
     "NUL byte": (b"L\x00ee O", "NUL byte"),
     "not UTF-8": (b"L\xe9e O", "not UTF-8"),
@@ -97,3 +99,134 @@ def test_empty(tmp_path):
         load(tmp_path, "\n\n")
     with pytest.raises(UserError, match="no sentences"):
         load(tmp_path, "-DOCSTART- O\n\n")
+
+
+GERMEVAL = (
+    "#\thttp://example.org/a [2020-01-02]\n1\tAnna\tB-PER\tO\n"
+    "2\tNovak\tI-PER\tO\n\n#\thttp://example.org/b\n1\t#\tO\tO\n"
+    "2\tBonn\tB-LOC\tO\n"
+)
+UNER = (
+    "# sent_id = 1\n# text = Anna hums\n1\tAnna\tB-PER\t-\t-\n"
+    "2\thums\tO\t-\t-\n\n# sent_id = 2\n1\tHi\tO\t-\t-\n"
+)
+CONLL_U = (
+    "# newpar\n# text = don't\n1-2\tdon't" + "\t_" * 8 + "\n"
+    "1\tdo\tdo\tAUX" + "\t_" * 6 + "\n2\tn't\tnot\tPART" + "\t_" * 6 + "\n"
+    "2.1\tgo\tgo\tVERB" + "\t_" * 6 + "\n"
+)
+PLAIN = {"label_column": "4", "tag_scheme": "plain"}
+
+
+class TestCountersAndComments:
+    def test_germeval(self, tmp_path):
+        examples = load(tmp_path, GERMEVAL)
+        assert examples.sentences == [["Anna", "Novak"], ["#", "Bonn"]]
+        assert examples.labels == [["B-PER", "I-PER"], ["O", "B-LOC"]]
+        inner = load(tmp_path, GERMEVAL, label_column="4")
+        assert inner.labels == [["O", "O"], ["O", "O"]]
+
+    def test_universal_ner(self, tmp_path):
+        for skip in (False, True):
+            examples = load(tmp_path, UNER, skip=skip)
+            assert examples.sentences == [["Anna", "hums"], ["Hi"]]
+            assert examples.labels == [["B-PER", "O"], ["O"]]
+            assert examples.bad_rows == 0
+
+    def test_conll_u(self, tmp_path):
+        examples = load(tmp_path, CONLL_U, **PLAIN)
+        assert examples.sentences == [["do", "n't"]]
+        assert examples.labels == [["AUX", "PART"]]
+        with pytest.raises(UserError, match="--label_column=4 and --tag_schem"):
+            load(tmp_path, CONLL_U)
+
+    def test_counters_given_as_words(self, tmp_path):
+        settings = {"text_column": "1", "label_column": "3"}
+        with pytest.raises(UserError, match="column 1 counts.*--text_column=2"):
+            load(tmp_path, GERMEVAL, **settings)
+
+    def test_a_line_without_its_counter(self, tmp_path):
+        content = GERMEVAL * 8 + "1\tAnna\tB-PER\tO\nNovak\tI-PER\tO\tO\n"
+        with pytest.raises(UserError, match=":66: 'Novak' does not count"):
+            load(tmp_path, content.replace("LOC\tO\n", "LOC\tO\n\n"))
+
+    def test_counters_and_words_alone(self, tmp_path):
+        content = "1\tAnna\n2\thums\n"
+        examples = load(tmp_path, content, "test", "test.txt")
+        assert (examples.sentences, examples.labels) == (
+            [["Anna", "hums"]],
+            None,
+        )
+
+    def test_words_that_are_numbers(self, tmp_path):
+        content = "1 O\n2 O\n\n1 B-PER\n"
+        examples = load(tmp_path, content, "test", "test.txt")
+        assert examples.sentences == [["1", "2"], ["1"]]
+
+    def test_comments_without_counters(self, tmp_path):
+        content = (
+            "# text = # hums\n# B-PER\nhums O\n# O\n\n"
+            "# a longer comment\n#tag O\nAnn B-PER\n"
+        )
+        examples = load(tmp_path, content)
+        assert examples.sentences == [["#", "hums", "#"], ["#tag", "Ann"]]
+
+
+class TestTagSchemes:
+    @pytest.mark.parametrize(
+        ("content", "scheme", "tags"),
+        [
+            ("A B-PER\nB M-PER\nC E-PER\n", None, "B-PER I-PER I-PER"),
+            ("A B\nB I\nC O\n", None, "B-ENTITY I-ENTITY O"),
+            ("A B_PER\nB I_PER\nC O\n", None, "B-PER I-PER O"),
+            ("A b-per\nB i-per\nC o\n", None, "B-per I-per O"),
+            ("A PER-B\nB PER-I\nC O\n", "suffix", "B-PER I-PER O"),
+            ("A NOUN\nB VERB\nC ADP\n", "plain", "NOUN VERB ADP"),
+        ],
+    )
+    def test_read(self, tmp_path, content, scheme, tags):
+        assert load(tmp_path, content, tag_scheme=scheme).labels == (
+            [tags.split()]
+        )
+
+    @pytest.mark.parametrize("skip", [False, True])
+    def test_most_tags_are_none(self, tmp_path, skip):
+        with pytest.raises(
+            UserError,
+            match=":1: 'PROPN' is not a tag, nor are 2 of 3 in column 2: "
+            ".*--tag_scheme=plain",
+        ):
+            load(tmp_path, "A PROPN\nB O\n\nC VERB\n", skip=skip)
+
+    def test_entities_are_no_plain_tags(self, tmp_path):
+        with pytest.raises(UserError, match="leave out --tag_scheme=plain"):
+            load(tmp_path, "A B-PER\nB O\n", tag_scheme="plain")
+
+    def test_labels_of_plain_tags(self, tmp_path):
+        examples = load(tmp_path, "A NOUN\nB VERB\n", tag_scheme="plain")
+        task = selection.get_task("ner", tag_scheme="plain")
+        task = task.with_labels_of(examples)
+        assert task.labels == ("NOUN", "VERB")
+        with pytest.raises(UserError, match="label 'verb' .*; is it 'VERB'"):
+            load(
+                tmp_path,
+                "A NOUN\nB verb\n",
+                tag_scheme="plain",
+                labels=task.labels,
+            )
+
+
+@pytest.mark.parametrize("tag", ["_", "-", "-1"])
+def test_placeholders_of_a_test_set(tmp_path, tag):
+    content = f"Ann {tag}\nhums {tag}\n"
+    examples = load(tmp_path, content, "test", "test.txt", labels=LABELS)
+    assert (examples.sentences, examples.labels) == ([["Ann", "hums"]], None)
+    with pytest.raises(UserError, match="is not a tag"):
+        load(tmp_path, content, labels=LABELS)
+
+
+def test_one_column_is_both(tmp_path):
+    with pytest.raises(UserError, match="column 2 is the word and the tag"):
+        load(tmp_path, "B-PER Ann\nO hums\n", text_column="2")
+    with pytest.raises(UserError, match="column of a text too"):
+        selection.get_task("ner", text_column="2", label_column="2")

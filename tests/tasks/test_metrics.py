@@ -9,7 +9,9 @@ import pytest
 
 from albert.errors import UserError
 from albert.tasks import metrics
+from albert.tasks import predictions as predictions_lib
 from albert.tasks import selection
+from albert.tasks.featurization import WordPositions
 from albert.tasks.table import TASKS
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "classifier"
@@ -158,3 +160,39 @@ def test_diverged():
     for value in (np.nan, np.inf):
         with pytest.raises(UserError, match="smaller --learning_rate"):
             metrics.check_finite(np.array([[0, value]]))
+
+
+def test_the_baseline_of_a_correlation_is_no_warning(caplog):
+    gold = np.array([1.0, 2, 3], np.float32)
+    with caplog.at_level("WARNING", "absl"):
+        assert metrics.baseline(TASKS["sts-b"], gold)["pearson"] == 0
+        assert not caplog.records
+        metrics.compute(TASKS["sts-b"], gold, np.ones(3))
+    assert "their correlation is not defined" in caplog.text
+
+
+class TestPlainTags:
+    task = TASKS["ner"].with_labels(("ADP", "NOUN", "VERB"))
+    gold = [["NOUN", "VERB"], ["NOUN"]]
+
+    def test_accuracy_alone(self):
+        predicted = [["NOUN", "ADP"], ["NOUN"]]
+        assert metrics.compute(self.task, self.gold, predicted) == {
+            "accuracy": pytest.approx(2 / 3)
+        }
+
+    def test_baseline_is_the_commonest_tag(self):
+        assert metrics.baseline(self.task, self.gold) == {
+            "accuracy": pytest.approx(2 / 3)
+        }
+
+    def test_predictions(self):
+        logits = np.eye(3)[[[0, 1, 2, 1]]]
+        words = WordPositions(
+            rows=np.array([0, 0, -1]),
+            columns=np.array([1, 2, 0]),
+            splits=np.array([0, 2, 3]),
+        )
+        predictions = predictions_lib.predict(self.task, logits, words)
+        # A word that the model does not see gets the first label.
+        assert predictions.values == [["NOUN", "VERB"], ["ADP"]]

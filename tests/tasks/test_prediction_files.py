@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from albert.errors import UserError
+from albert.tasks import metrics
 from albert.tasks import prediction_files
 from albert.tasks import predictions as predictions_lib
 from albert.tasks.conll_files import TaggedSentences
@@ -75,7 +76,22 @@ def test_regression_is_clipped_for_glue_alone(tmp_path):
     assert lines(files["STS-B.tsv"])[1:] == ["0\t5.0000", "1\t0.0000"]
     table = lines(files["test_predictions.tsv"])
     assert table[0] == "id\ttext\ttext_b\tprediction"
-    assert table[1:] == ["0\tA\tC\t5.2500", "1\tB\tD\t-0.1250"]
+    assert table[1:] == ["0\tA\tC\t5.25", "1\tB\tD\t-0.125"]
+
+
+def test_metrics_of_a_regression_can_be_computed_from_its_file(tmp_path):
+    generator = np.random.default_rng(0)
+    gold = generator.uniform(0, 5, 50).astype(np.float32)
+    # Differences that four decimals do not show.
+    logits = (2.5 + 1e-4 * generator.normal(size=(50, 1))).astype(np.float32)
+    numbers = [str(number) for number in range(50)]
+    examples = TextExamples(numbers, numbers, numbers, labels=gold)
+    files = write(tmp_path, TASKS["sts-b"], "dev", examples, logits)
+    rows = [r.split("\t") for r in lines(files["dev_predictions.tsv"])[1:]]
+    labels, values = np.array([row[3:5] for row in rows], np.float32).T
+    assert metrics.compute(TASKS["sts-b"], labels, values) == (
+        metrics.compute(TASKS["sts-b"], gold, logits[:, 0])
+    )
 
 
 def test_race(tmp_path):
@@ -119,6 +135,18 @@ class TestTagging:
             )
             assert path == str(tmp_path / "dev_predictions.txt")
             assert lines(tmp_path / "dev_predictions.txt") == expected
+
+    def test_backslashes_stay_as_they_are(self, tmp_path):
+        examples = TaggedSentences([["\\", "C:\\new"]])
+        prediction_files.write_predictions(
+            self.task,
+            str(tmp_path),
+            "test",
+            examples,
+            predictions_lib.Predictions([["O", "O"]]),
+        )
+        written = lines(tmp_path / "test_predictions.txt")
+        assert written == ["\\\tO", "C:\\new\tO", ""]
 
     def test_confusion_matrix(self, tmp_path):
         predictions = predictions_lib.Predictions([["B-PER", "O"], ["B-PER"]])

@@ -157,6 +157,60 @@ class TestSelection:
         with pytest.raises(UserError, match="choose one of cola, "):
             selection.get_task("imdb")
 
+    def test_aliases(self):
+        for name, task in (
+            ("stsb", "sts-b"),
+            ("STS_B", "sts-b"),
+            ("sst2", "sst-2"),
+            ("MNLI", "mnli"),
+        ):
+            assert selection.get_task(name) is TASKS[task]
+
+    @pytest.mark.parametrize(
+        ("name", "meant"),
+        [
+            ("mnli-mm", "is mnli meant.*it reads the matched and the mis"),
+            ("mnli_matched", "is mnli meant"),
+            ("CoNLL2003", "is ner meant"),
+            ("csv", "is tsv meant"),
+            ("colaa", "is cola meant"),
+        ],
+    )
+    def test_what_was_meant(self, name, meant):
+        with pytest.raises(UserError, match=meant):
+            selection.get_task(name)
+
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            (
+                {"text_column": "a", "label_column": "a"},
+                "--label_column is the column of a text too",
+            ),
+            ({"delimiter": ",,"}, "one character"),
+            ({"delimiter": '"'}, "one character"),
+            ({"quoting": "excel"}, "choose one of none, csv"),
+            ({"tag_scheme": "plain"}, "not ner"),
+        ],
+    )
+    def test_settings_of_tsv(self, settings, message):
+        with pytest.raises(UserError, match=message):
+            selection.get_task("tsv", **settings)
+
+    def test_delimiter(self):
+        for delimiter, quoting in ((",", "csv"), ("tab", None), ("\t", None)):
+            task = selection.get_task("tsv", delimiter=delimiter)
+            assert task.files["dev"].quoting == quoting
+        with pytest.raises(UserError, match="files of rte are what they are"):
+            selection.get_task("rte", delimiter=",")
+
+    def test_tag_scheme(self):
+        with pytest.raises(UserError, match="prefix, suffix, plain"):
+            selection.get_task("ner", tag_scheme="iob")
+        task = selection.get_task("ner", tag_scheme="plain")
+        task = task.with_labels(["NOUN", "VERB"])
+        assert (task.metrics, task.best_metric) == (("accuracy",), "accuracy")
+
     def test_columns_of_fixed_tasks(self):
         with pytest.raises(UserError, match="columns of rte are fixed"):
             selection.get_task("rte", text_column="sentence1")

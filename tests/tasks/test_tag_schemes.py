@@ -23,6 +23,7 @@ BIO = [
 SAME = {
     "iob1": "O I-PER I-PER B-PER O I-ORG I-LOC I-LOC I-LOC O",
     "bioes": "O B-PER E-PER S-PER O S-ORG B-LOC I-LOC E-LOC O",
+    "bmes": "O B-PER E-PER S-PER O S-ORG B-LOC M-LOC E-LOC O",
     "bilou": "O B-PER L-PER U-PER O U-ORG B-LOC I-LOC L-LOC O",
 }
 ENTITIES = st.lists(
@@ -63,11 +64,54 @@ def test_bioes_of_any_entities(entities):
     assert tag_schemes.to_bio(bio) == bio
 
 
-def test_is_tag():
-    for tag in ("O", "B-PER", "I-a b", "S-work-of-art"):
-        assert tag_schemes.is_tag(tag)
-    for tag in ("", "o", "B", "B-", "NNP", "X-PER", "B-PER\n"):
-        assert not tag_schemes.is_tag(tag)
+NORMALIZED = {
+    "prefix": {
+        "O": "O",
+        "o": "O",
+        "B-PER": "B-PER",
+        "I-a b": "I-a b",
+        "S-work-of-art": "S-work-of-art",
+        "M-PER": "M-PER",
+        "B_PER": "B-PER",
+        "b-per": "B-per",
+        "B": "B-ENTITY",
+        "i": "I-ENTITY",
+    },
+    "suffix": {"PER-B": "B-PER", "LOC_I": "I-LOC", "a-b-S": "S-a-b", "O": "O"},
+    "plain": {"NOUN": "NOUN", "$,": "$,", "O": "O", "B": "B"},
+}
+NO_TAGS = {
+    "prefix": ["", "B-", "NNP", "X-PER", "B-PER\n", "PER-B"],
+    "suffix": ["", "B", "B-PER", "PER"],
+    "plain": ["", "B-PER", "I-LOC"],
+}
+
+
+@pytest.mark.parametrize("scheme", NORMALIZED)
+def test_normalize(scheme):
+    assert tuple(NORMALIZED) == tag_schemes.TAG_SCHEMES
+    for tag, normalized in NORMALIZED[scheme].items():
+        assert tag_schemes.normalize(tag, scheme) == normalized
+    for tag in NO_TAGS[scheme]:
+        assert not tag_schemes.normalize(tag, scheme)
+
+
+def test_bmes_and_bmewo():
+    given = "O B-PER M-PER E-PER S-PER O S-ORG B-LOC M-LOC E-LOC O"
+    expected = BIO[:2] + ["I-PER"] + BIO[2:]
+    assert tag_schemes.to_bio(given.split()) == expected
+    given = given.replace("S-", "W-")
+    assert tag_schemes.to_bio(given.split()) == expected
+
+
+def test_plain_tags_stay():
+    assert tag_schemes.to_bio(["NOUN", "B", "O"]) == ["NOUN", "B", "O"]
+
+
+def test_unseen_label():
+    assert tag_schemes.unseen_label(("O", "B-X", "I-X")) == "O"
+    assert tag_schemes.unseen_label(("NOUN", "X")) == "X"
+    assert tag_schemes.unseen_label(("NOUN", "VERB")) == "NOUN"
 
 
 def test_bio_labels():

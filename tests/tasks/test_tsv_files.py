@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading of tab-separated files: GLUE's and a user's."""
 
+import logging
+import subprocess
+
 import numpy as np
 import pytest
 
@@ -25,6 +28,19 @@ def load(tmp_path, content, split="train", name="tsv", skip=False, **settings):
     file = task.files[split].name
     write(tmp_path, f"{task.folder}/{file}" if task.folder else file, content)
     return interface.load(task, str(tmp_path), split, skip_bad_rows=skip)
+
+
+@pytest.fixture
+def warnings_of(caplog):
+    """Calls a function; returns the warnings that it logs: list of str."""
+
+    def call(function, *arguments, **settings):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING, "absl"):
+            function(*arguments, **settings)
+        return [record.getMessage() for record in caplog.records]
+
+    return call
 
 
 class TestGlue:
@@ -262,3 +278,311 @@ def test_a_folder_in_place_of_a_file(tmp_path):
     (tmp_path / "train.tsv").mkdir()
     with pytest.raises(UserError, match="cannot be read"):
         interface.load(selection.get_task("tsv"), str(tmp_path), "train")
+
+
+# Rows of a user's own table: content, settings, and the message.
+TABS = "good film\tpos\ndull film\tneg\nso so\tpos\n"
+QUOTED = 'text\tlabel\n"He said ""a small wonder"""\tpos\ndull\tneg\n'
+REFUSED = {
+    "a tab in a text, no header": (
+        TABS + "a bright and\tfunny film\tpos\n",
+        NUMBERED,
+        ":4: 3 columns where most rows have 2; take the tabs out",
+    ),
+    "as many rows of two widths": (
+        "good film\tpos\ndull film\tneg\n"
+        "a bright and\tfunny film\tpos\ndull\tand far too long\tneg\n",
+        NUMBERED,
+        ":3: 3 columns, and as many rows have 2: take the tabs out",
+    ),
+    "a label first and a tab in a text": (
+        "pos\tgood\nneg\tdull and\tlong\npos\tfine\n",
+        {"text_column": "2", "label_column": "1"},
+        ":2: 3 columns where most rows have 2",
+    ),
+    "a header that is left in, and a rare label": (
+        "text\tlabel\nA\twet\nB\twet\nC\tdry\n",
+        NUMBERED,
+        ":1: looks like a header .label 'label' occurs nowhere else",
+    ),
+    "a header of numbers that is left in": (
+        "0\t1\nA\t1\nB\t0\n",
+        NUMBERED,
+        ":1: looks like a header .its fields count the columns",
+    ),
+    "columns named by numbers, and no such header": (
+        TABS,
+        {"text_column": "0", "label_column": "1"},
+        ":1: no column '0', '1' .*columns are numbered from 1",
+    ),
+    "doubled quotes": (QUOTED, {}, ":2: a field in quotes .*--quoting=csv"),
+    "a line end in quotes": (
+        'text\tlabel\n"dull\nand long"\tneg\nA\tpos\n',
+        {},
+        r':2: a field in quotes \("dull\), as pandas .*csv.QUOTE_NONE',
+    ),
+    "a line end in quotes, label first": (
+        'label\ttext\nneg\t"dull\nand long"\npos\tA\n',
+        {},
+        ":3: a field in quotes .*--quoting=csv",
+    ),
+    "a tab in quotes": (
+        'text\tlabel\nA\tpos\n"dull\tand long"\tneg\n',
+        {},
+        ":3: a field in quotes",
+    ),
+    "all fields in quotes": (
+        '"text"\t"label"\n"A"\t"pos"\n"B"\t"neg"\n',
+        {},
+        ":1: a field in quotes",
+    ),
+    "quotes that do not close": (
+        'text\tlabel\n"A\tpos\nB\tneg\n',
+        {"quoting": "csv"},
+        ":2: not a row of --quoting=csv .*--quoting=none",
+    ),
+    "commas": (
+        'text,label\n"A, b",pos\nB,neg\n',
+        {},
+        ": the columns are separated by commas, not by tabs: give "
+        "--delimiter=','",
+    ),
+    "semicolons, no header": (
+        "A, b;pos\nB;neg\n",
+        NUMBERED,
+        "separated by semicolons, not by tabs: give --delimiter=';'",
+    ),
+    "commas where semicolons are given": (
+        "text,label\nA,pos\n",
+        {"delimiter": ";"},
+        "separated by commas, not by semicolons",
+    ),
+    "one column is both": (
+        "text\tlabel\nA\tpos\n",
+        {"text_column": "text", "label_column": "1"},
+        "column 1 is given as text and as label",
+    ),
+    "a header in capitals": (
+        "Text\t label \nA\tpos\n",
+        {},
+        "'Text', ' label ' is there: correct the header",
+    ),
+    "labels that look the same": (
+        "text\tlabel\nA\tpos\nB\tpos\u200b\n",
+        {},
+        r"'pos', 'pos\\u200b' look the same \(pos\)",
+    ),
+    "UTF-16": (
+        "text\tlabel\nA\tpos\n".encode("utf-16"),
+        {},
+        "UTF-16, not UTF-8: convert it: iconv -f UTF-16 -t UTF-8 ",
+    ),
+    "UTF-16 without a mark": (
+        "text\tlabel\nA\tpos\n".encode("utf-16-le"),
+        {},
+        "iconv -f UTF-16LE -t UTF-8 ",
+    ),
+    "line ends of old Macs": (
+        "text\tlabel\rA\tpos\rB\tneg\r",
+        {},
+        r"old Macs .CR alone.: convert it: tr '\\r' '\\n' < ",
+    ),
+}
+# Those that are single rows, which --skip_bad_rows leaves out.
+SINGLE_ROWS = {
+    "a tab in a text, no header",
+    "a label first and a tab in a text",
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_would_be_read_as_something_else(tmp_path, case):
+    content, settings, message = REFUSED[case]
+    with pytest.raises(UserError, match=message) as error:
+        load(tmp_path, content, **settings)
+    assert str(error.value).startswith(f"{tmp_path}/train.tsv")
+    assert "\n" not in str(error.value)
+    if case in SINGLE_ROWS:
+        assert load(tmp_path, content, skip=True, **settings).bad_rows == 1
+    else:
+        with pytest.raises(UserError, match=message):
+            load(tmp_path, content, skip=True, **settings)
+
+
+@pytest.mark.parametrize("name", ["UTF-16", "UTF-16 without a mark"])
+def test_the_command_that_converts_works(tmp_path, name):
+    content, _, _ = REFUSED[name]
+    with pytest.raises(UserError) as error:
+        load(tmp_path, content)
+    command = str(error.value).split("convert it: ")[1]
+    subprocess.run(command, shell=True, check=True)
+    path = tmp_path / "train.tsv"
+    assert load(tmp_path, path.read_bytes()).labels == ["pos"]
+
+
+def test_cp1252_is_named_with_its_command(tmp_path):
+    content = "text\tlabel\ncaf\u00e9\tpos\n".encode("cp1252")
+    with pytest.raises(UserError, match="iconv -f CP1252 -t UTF-8") as error:
+        load(tmp_path, content)
+    command = str(error.value).split("with ")[1].split(", or leave")[0]
+    subprocess.run(command, shell=True, check=True)
+    path = tmp_path / "train.tsv"
+    assert load(tmp_path, path.read_bytes()).texts == ["caf\u00e9"]
+
+
+class TestQuotingAndDelimiters:
+    def test_csv_quotes(self, tmp_path):
+        content = QUOTED + '"two\r\nlines"\tneg\n"a\ttab"\tpos\nB\tpos\n'
+        examples = load(tmp_path, content, quoting="csv")
+        assert examples.texts == [
+            'He said "a small wonder"',
+            "dull",
+            "two\nlines",
+            "a\ttab",
+            "B",
+        ]
+        assert examples.labels == ["pos", "neg", "neg", "pos", "pos"]
+        assert examples.ids == list("01234")
+
+    def test_lines_of_bad_rows_below_a_text_of_two_lines(self, tmp_path):
+        content = 'text\tlabel\n"two\nlines"\tneg\nB\n'
+        with pytest.raises(UserError, match=":4: 1 columns"):
+            load(tmp_path, content, quoting="csv")
+
+    def test_long_texts(self, tmp_path):
+        text = "long " * 50_000
+        content = f"text\tlabel\n{text}\tneg\n"
+        assert load(tmp_path, content, quoting="csv").texts == [text]
+
+    def test_quotes_as_characters(self, tmp_path):
+        examples = load(tmp_path, QUOTED, quoting="none")
+        assert examples.texts[0] == '"He said ""a small wonder"""'
+
+    def test_prose_may_begin_with_a_quote(self, tmp_path):
+        rows = 'text\tlabel\n"Well," he said, "so be it.\tA\n"Go!" she\tB\n'
+        assert load(tmp_path, rows).texts == (
+            ['"Well," he said, "so be it.', '"Go!" she']
+        )
+
+    @pytest.mark.parametrize("delimiter", [",", ";"])
+    def test_another_delimiter(self, tmp_path, delimiter):
+        content = 'text,label\n"A, ""b""; c",pos\nB,neg\n'.translate(
+            str.maketrans({",": delimiter, ";": ","})
+        )
+        examples = load(tmp_path, content, delimiter=delimiter)
+        assert examples.labels == ["pos", "neg"]
+        assert '"b"' in examples.texts[0]
+
+    def test_a_csv_file_is_found(self, tmp_path):
+        write(tmp_path, "train.csv", "text,label\nA,pos\n")
+        task = selection.get_task("tsv", delimiter=",")
+        assert interface.load(task, str(tmp_path), "train").texts == ["A"]
+        with pytest.raises(UserError, match="train.csv is there.*delimiter=,"):
+            interface.load(selection.get_task("tsv"), str(tmp_path), "train")
+
+    def test_columns_named_by_numbers(self, tmp_path):
+        examples = load(
+            tmp_path,
+            "0\t1\nA\tpos\nB\tneg\n",
+            text_column="0",
+            label_column="1",
+        )
+        assert (examples.texts, examples.labels) == (["A", "B"], ["pos", "neg"])
+
+
+class TestIds:
+    def test_rows_keep_their_numbers(self, tmp_path):
+        content = "text\tlabel\nA\tx\nB\nC\ty\n\nD\tx\n"
+        assert load(tmp_path, content, skip=True).ids == ["0", "2", "4"]
+        content = content.removeprefix("text\tlabel\n")
+        examples = load(tmp_path, content, skip=True, **NUMBERED)
+        assert examples.ids == ["0", "2", "4"]
+
+    def test_own_ids(self, tmp_path):
+        content = "key\ttext\tlabel\na7\tA\tx\nb9\tB\ty\n"
+        assert load(tmp_path, content, id_column="key").ids == ["a7", "b9"]
+        content = content.removeprefix("key\ttext\tlabel\n")
+        numbers = {"text_column": "2", "label_column": "3", "id_column": "1"}
+        assert load(tmp_path, content, **numbers).ids == ["a7", "b9"]
+
+    def test_no_such_column(self, tmp_path):
+        with pytest.raises(UserError, match="no column 'key'"):
+            load(tmp_path, CSV_TRAIN, id_column="key")
+
+
+class TestLabels:
+    @pytest.mark.parametrize("label", ["", "-", "-1"])
+    def test_placeholders_of_a_test_set(self, tmp_path, label, caplog):
+        content = f"text\tlabel\nA\t{label}\nB\t{label}\n"
+        for settings in (GIVEN, {"regression": True}):
+            examples = load(tmp_path, content, "test", **settings)
+            assert examples.texts == ["A", "B"]
+            assert examples.labels is None
+        with pytest.raises(UserError, match="label"):
+            load(tmp_path, content, "dev", **GIVEN)
+
+    def test_some_placeholders(self, tmp_path):
+        content = "text\tlabel\nA\twet\nB\t-\n"
+        assert load(tmp_path, content, "test", **GIVEN).labels is None
+        with pytest.raises(UserError, match="'damp' is not one of"):
+            load(tmp_path, "text\tlabel\nA\tdamp\n", "test", **GIVEN)
+
+    def test_a_label_may_be_minus_one(self, tmp_path):
+        content = "text\tlabel\nA\t-1\nB\t1\n"
+        examples = load(tmp_path, content, "test", labels=("-1", "1"))
+        assert examples.labels == ["-1", "1"]
+        numbers = load(tmp_path, content, "test", regression=True)
+        assert numbers.labels.tolist() == [-1, 1]
+
+    def test_mnli_without_agreement(self, tmp_path):
+        content = (
+            "index\tsentence1\tsentence2\tgold_label\n"
+            "0\tA\tB\tneutral\n1\tC\tD\t-\n2\tE\tF\tentailment\n"
+        )
+        for split in ("train", "dev_matched", "dev_mismatched"):
+            examples = load(tmp_path, content, split, "mnli")
+            assert examples.texts == ["A", "E"]
+            assert (examples.ids, examples.bad_rows) == (["0", "2"], 0)
+        with pytest.raises(UserError, match=":2: label '-1' is not one of"):
+            load(tmp_path, content.replace("neutral", "-1"), "train", "mnli")
+
+    @pytest.mark.parametrize(
+        ("label", "message"),
+        [
+            ("Wet", "'Wet' is not one of wet, dry; is it 'wet'"),
+            ("dry\u200b", r"'dry\\u200b' is not one of .*is it 'dry'"),
+            ("damp", "'damp' is not one of wet, dry; correct it"),
+        ],
+    )
+    def test_near_matches(self, tmp_path, label, message):
+        content = f"text\tlabel\nA\t{label}\n"
+        with pytest.raises(UserError, match=message):
+            load(tmp_path, content, "dev", **GIVEN)
+
+    def test_one_and_one_point_zero(self, tmp_path):
+        with pytest.raises(UserError, match="'1.0' is not one of .*is it '1'"):
+            load(tmp_path, "text\tlabel\nA\t1.0\n", labels=("0", "1"))
+
+    def test_decimal_commas(self, tmp_path):
+        with pytest.raises(UserError, match="'2,5' .*a decimal point"):
+            load(tmp_path, "text\tlabel\nA\t2,5\n", regression=True)
+
+    @pytest.mark.parametrize("separator", [";", ",", "|"])
+    def test_several_labels_in_a_cell(self, tmp_path, separator, warnings_of):
+        labels = ["pos", f"pos{separator}long", f"long{separator} neg", "neg"]
+        content = "".join(f"A\t{label}\n" for label in labels)
+        (warning,) = warnings_of(load, tmp_path, "text\tlabel\n" + content)
+        assert "2 of 4 labels share parts" in warning
+        content = f"text\tlabel\nA\ta{separator}b\nB\tc\n"
+        assert not warnings_of(load, tmp_path, content)
+
+    def test_spellings_are_counted(self, tmp_path, warnings_of):
+        content = "text\tlabel\nA\tPos\nB\tpos\nC\tneg\n"
+        (warning,) = warnings_of(load, tmp_path, content)
+        assert "'Pos' (1 rows), 'pos' (1 rows) differ in their" in warning
+
+
+def test_a_file_as_data_dir(tmp_path):
+    path = write(tmp_path, "RTE/train.tsv", "x")
+    with pytest.raises(UserError, match="train.tsv: a file: give the folder"):
+        interface.load(selection.get_task("rte"), str(path), "train")

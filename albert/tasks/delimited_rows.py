@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows of tables, and checks of how a table is quoted and separated."""
+
+import collections
+import csv
+from typing import NamedTuple
+
+from albert.errors import UserError
+from albert.tasks.line_files import shorten
+
+# How a table of the user's own is quoted: "none", quotes are characters of
+# the texts; "csv", as Python's csv and pandas write them.
+QUOTINGS = ("none", "csv")
+
+_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}
+# Texts of any length: csv's own limit is 128 KiB.
+_LONGEST_FIELD = 2**31 - 1
+# Enough rows to see what separates their columns.
+_LOOKED_AT = 20
+
+
+class Row(NamedTuple):
+    """One row of a table.
+
+    Attributes:
+      line: int, the line of the file that it begins on, from 1.
+      number: int, counted from 0, the header not counted.
+      fields: list of str.
+    """
+
+    line: int
+    number: int
+    fields: list
+
+
+def split_rows(path, lines, delimiter, quoting, header):
+    """Splits lines into rows.
+
+    Args:
+      path: str, for messages.
+      lines: list of (int, str) of ``read_lines``; None for a bad line.
+      delimiter: str, one character.
+      quoting: str of ``QUOTINGS``, or None as for "none".
+      header: bool, whether the first line is one: its row has number -1.
+
+    Returns:
+      list of ``Row``, without bad lines.
+
+    Raises:
+      UserError: the quotes of "csv" do not close.
+    """
+    if quoting == "csv":
+        split = _parse_csv(path, lines, delimiter)
+    else:
+        split = [
+            (line, None if text is None else text.split(delimiter))
+            for line, text in lines
+        ]
+    return [
+        Row(line, number, fields)
+        for number, (line, fields) in enumerate(split, start=-int(header))
+        if fields is not None
+    ]
+
+
+def find_width(path, rows):
+    """Finds how many columns the rows of a file without a header have.
+
+    Args:
+      path: str, for messages.
+      rows: list of ``Row``.
+
+    Returns:
+      int, the number of columns that most rows have.
+
+    Raises:
+      UserError: as many rows have another number.
+    """
+    counts = collections.Counter(
+        len(row.fields) for row in rows if not is_blank(row)
+    )
+    widths = counts.most_common(2)
+    if not widths:
+        return 0
+    if len(widths) == 2 and widths[0][1] == widths[1][1]:
+        line = next(
+            row.line for row in rows if len(row.fields) == max(widths)[0]
+        )
+        raise UserError(
+            f"{path}:{line}: {max(widths)[0]} columns, and as many rows have "
+            f"{min(widths)[0]}: take the tabs out of the texts, so that all "
+            "rows have the same number"
+        )
+    return widths[0][0]
+
+
+def is_blank(row):
+    """Tells whether a row holds nothing but spaces and delimiters."""
+    return not "".join(row.fields).strip()
+
+
+def check_unquoted(path, rows, width):
+    """Refuses a table whose fields are quoted as pandas quotes them.
+
+    A quote at the start of a text is no sign yet: prose is full of them.
+
+    Args:
+      path: str, for messages.
+      rows: list of ``Row``.
+      width: int, the columns that a row should have.
+
+    Raises:
+      UserError: a field with doubled quotes between quotes; an odd number of
+        quotes in a row of another width, as a tab or a line end between
+        quotes leaves it; or a column of which all fields are in quotes.
+    """
+    for row in rows:
+        for field in row.fields:
+            odd = len(row.fields) != width and field.count('"') % 2
+            if odd or _has_doubled_quotes(field):
+                _refuse_quoted(path, row.line, field)
+    for column in range(width):
+        fields = [
+            row.fields[column] for row in rows if len(row.fields) > column
+        ]
+        if len(fields) > 1 and all(map(_is_in_quotes, fields)):
+            _refuse_quoted(path, rows[0].line, fields[0])
+
+
+def guess_delimiter(lines):
+    """Returns what separates the columns of a file without tabs, or None.
+
+    Args:
+      lines: list of (int, str) of ``read_lines``.
+    """
+    seen = [line for _, line in lines[:_LOOKED_AT] if line and line.strip()]
+    if not seen or any("\t" in line for line in seen):
+        return None
+    found = [mark for mark in ",;" if all(mark in line for line in seen)]
+    # Of a header such as "text;label" the one that it holds; texts may hold
+    # both.
+    return max(found, key=seen[0].count, default=None)
+
+
+def name_delimiter(delimiter):
+    """Returns a delimiter in words: "commas"."""
+    return _NAMES.get(delimiter, f"{delimiter!r}")
+
+
+def _parse_csv(path, lines, delimiter):
+    limit = csv.field_size_limit(_LONGEST_FIELD)
+    reader = csv.reader(
+        (f"{text}\n" for _, text in lines), delimiter=delimiter, strict=True
+    )
+    parsed, line = [], 1
+    try:
+        for fields in reader:
+            parsed.append((line, fields))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise UserError(
+            f"{path}:{line}: not a row of --quoting=csv ({error}): close the "
+            "quotes, or give --quoting=none if quotes are characters of the "
+            "texts"
+        ) from error
+    finally:
+        csv.field_size_limit(limit)
+    return parsed
+
+
+def _is_in_quotes(field):
+    return len(field) > 1 and field[0] == field[-1] == '"'
+
+
+def _has_doubled_quotes(field):
+    if not _is_in_quotes(field):
+        return False
+    inner = field[1:-1]
+    return '""' in inner and '"' not in inner.replace('""', "")
+
+
+def _refuse_quoted(path, line, field):
+    raise UserError(
+        f"{path}:{line}: a field in quotes ({shorten(field)}), as pandas "
+        "writes it: give --quoting=csv, or write the table with "
+        "quoting=csv.QUOTE_NONE and no tabs or line ends in the texts; "
+        "--quoting=none if the quotes are characters of the texts"
+    )

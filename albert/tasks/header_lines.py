@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Headers of tables: those that lack a column, and those that should not be."""
+
+import collections
+
+from albert.errors import UserError
+from albert.tasks import label_spelling
+from albert.tasks.line_files import shorten
+
+# What a header holds above labels, and above texts.
+_LABEL_NAMES = {
+    *("label", "labels", "class", "category", "target", "tag", "y"),
+    *("score", "rating", "sentiment", "gold_label", "is_duplicate"),
+}
+_TEXT_NAMES = {
+    *("text", "texts", "sentence", "sentence1", "question", "question1"),
+    *("review", "content", "tweet", "comment", "title", "premise"),
+}
+
+
+def explain_missing(task, split, missing, header):
+    """Returns the remedy for a header that lacks columns.
+
+    Args:
+      task: ``Task``.
+      split: str.
+      missing: list of str, the names that are not in the header.
+      header: list of str, the fields of the first line.
+    """
+    columns = "a line that names the columns, separated by tabs"
+    if task.name != "tsv":
+        return f"the {split} data of {task.name} begins with {columns}"
+    if all(column.isdecimal() for column in missing):
+        return (
+            "columns are numbered from 1: with a 0 among them they are taken "
+            "for names"
+        )
+    near = [
+        found
+        for column in missing
+        if (found := label_spelling.find_near(column, header)) is not None
+    ]
+    if near:
+        return (
+            f"{', '.join(map(repr, near))} is there: correct the header, or "
+            "give --text_column and --label_column as the names are there"
+        )
+    return (
+        f"the {split} data of {task.name} begins with {columns}; "
+        "--text_column and --label_column say which they are, by numbers "
+        "where there is no such line"
+    )
+
+
+def check_absent(path, rows, columns, task):
+    """Refuses a first row that is a header, in a file that has none.
+
+    Args:
+      path: str, for messages.
+      rows: list of ``Row``.
+      columns: dict from "text" and, where there is one, "label" to the
+        number of the column.
+      task: ``Task``; what is no number is found out elsewhere.
+
+    Raises:
+      UserError: the first row looks like a header.
+    """
+    if not rows or rows[0].number or len(rows) == 1:
+        return
+    first = rows[0].fields
+    sign = None
+    is_text_name = first[columns["text"]].strip().casefold() in _TEXT_NAMES
+    if first == [str(number) for number in range(len(first))]:
+        sign = "its fields count the columns"
+    elif "label" not in columns:
+        if is_text_name:
+            sign = f"the text is {first[columns['text']]!r}"
+    elif task.label_type != "number":
+        labels = [row.fields[columns["label"]].strip() for row in rows]
+        counts = collections.Counter(labels)
+        once = [label for label, count in counts.items() if count == 1]
+        likely = (
+            once == labels[:1]
+            or is_text_name
+            or labels[0].casefold() in _LABEL_NAMES
+        )
+        if counts[labels[0]] == 1 and likely and len(counts) > 1:
+            sign = f"label {shorten(labels[0])!r} occurs nowhere else"
+    if sign:
+        raise UserError(
+            f"{path}:{rows[0].line}: looks like a header ({sign}): remove the "
+            "line if it is a header, or name the columns instead of "
+            "numbering them"
+        )
