@@ -91,8 +91,8 @@ def check_task(task, path, description):
     Args:
       task: ``Task``.
       path: str, the model, for the message.
-      description: dict, what the model says of its task; what it does not say is
-        not refused.
+      description: dict, what the model says of its task; what it does not
+        say is not refused.
 
     Raises:
       UserError: naming both.
