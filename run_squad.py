@@ -76,8 +76,8 @@ def define_flags(fv):
     questions.string(
         "train_file",
         None,
-        "Questions with answers in SQuAD's JSON to train on; names or globs, "
-        "separated by commas.",
+        "Questions with answers to train on, in SQuAD's JSON or as rows "
+        "(docs/squad.md); names or globs, separated by commas.",
     )
     questions.string(
         "predict_file",
@@ -100,8 +100,8 @@ def define_flags(fv):
     questions.boolean(
         "stop_at_mismatch",
         False,
-        "Stop at answers that are not where the file says, instead of listing "
-        "them.",
+        "Stop at answers that are not where the file says, instead of moving "
+        "them to where they stand.",
     )
     for name, text in (
         ("doc_stride", "Pieces from one window of a text to the next."),
@@ -297,7 +297,7 @@ def main(fv):
     if fv.do_eval:
         results.print_answer_scores(scores, baseline)
     for name, each in data.items():
-        print(f"{name}: {each.summary()}")
+        print(f"{name}: {each.summary()}; {each.data.how_it_was_read()}")
     if fv.predict_file:
         null_score = answer_heads.NULL_SCORES[head]
         print(evaluation.unanswered(predictions, null_score))
@@ -349,6 +349,7 @@ def read_questions(fv, trained):
             expand_files(patterns),
             has_impossible=fv.version_2_with_negative,
             stop_at_mismatch=fv.stop_at_mismatch,
+            is_training=name == "train",
         )
         for name, patterns in (
             ("train", fv.train_file),
@@ -373,7 +374,9 @@ def read_questions(fv, trained):
         if fv.version_2_with_negative is None and with_negative:
             # Nothing in them says so, as their answers would.
             questions["predict"] = dataclasses.replace(
-                questions["predict"], has_impossible=True
+                questions["predict"],
+                has_impossible=True,
+                version_reason="as the model was trained",
             )
     return questions, with_negative
 
