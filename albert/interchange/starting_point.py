@@ -19,6 +19,7 @@ from albert.interchange import kerashub
 from albert.interchange import task_description
 from albert.interchange.source import Source
 from albert.interchange.source import Tensors
+from albert.tasks.label_types import find_order
 from albert.text.tokenizer import Tokenizer
 
 # The last one also explains what is wrong with a path that none matches.
@@ -153,7 +154,7 @@ class StartingPoint:
         theirs = self.task.get("labels")
         if not theirs or self.num_labels != len(theirs):
             return self.source
-        order = task_description.find_order(theirs, labels)
+        order = find_order(theirs, labels)
         if order is None:
             raise UserError(
                 f"{self.path} has the classes {', '.join(theirs)}, not "

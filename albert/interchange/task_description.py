@@ -18,6 +18,7 @@ from albert.errors import UserError
 from albert.heads import HEADS
 from albert.interchange import kerashub_presets
 from albert.interchange.json_files import read_object
+from albert.tasks.label_types import find_order
 
 _CONFIG_FILE = "config.json"
 _WEIGHTS_SUFFIXES = (".safetensors", "pytorch_model.bin")
@@ -162,29 +163,3 @@ def _names(id_to_label, key, path):
     if all(map(_PLACEHOLDER.fullmatch, names)):
         return None
     return names
-
-
-# ------------------------------------------------------- the order of classes
-
-
-def find_order(theirs, ours):
-    """Returns where in a list of classes those of another are.
-
-    Args:
-      theirs, ours: sequences of str; upper and lower case are the same where
-        that leaves no doubt.
-
-    Returns:
-      list of int: for each of ``ours`` its place in ``theirs``; None where
-      they are not the same classes.
-    """
-    for change in (str, str.casefold):
-        place = {change(name): id_ for id_, name in enumerate(theirs)}
-        wanted = [change(name) for name in ours]
-        if (
-            len(place) == len(theirs) == len(ours)
-            and len(set(wanted)) == len(wanted)
-            and place.keys() == set(wanted)
-        ):
-            return [place[name] for name in wanted]
-    return None

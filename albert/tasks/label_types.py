@@ -187,3 +187,26 @@ LABEL_TYPES = {
     "choice": ClassLabels(),
     "tag": TagLabels(),
 }
+
+
+def find_order(theirs, ours):
+    """Returns where in a list of classes those of another are.
+
+    Args:
+      theirs, ours: sequences of str; upper and lower case are the same where
+        that leaves no doubt.
+
+    Returns:
+      list of int: for each of ``ours`` its place in ``theirs``; None where
+      they are not the same classes.
+    """
+    for change in (str, str.casefold):
+        place = {change(name): id_ for id_, name in enumerate(theirs)}
+        wanted = [change(name) for name in ours]
+        if (
+            len(place) == len(theirs) == len(ours)
+            and len(set(wanted)) == len(wanted)
+            and place.keys() == set(wanted)
+        ):
+            return [place[name] for name in wanted]
+    return None

@@ -8,8 +8,8 @@ from absl import logging
 from albert import model_directory
 from albert.errors import UserError
 from albert.heads import HEADS
-from albert.interchange import task_description
 from albert.tasks.label_types import LABEL_TYPES
+from albert.tasks.label_types import find_order
 
 
 def run_directories(output_dir, num_runs):
@@ -91,8 +91,8 @@ def check_task(task, path, description):
     Args:
       task: ``Task``.
       path: str, the model, for the message.
-      description: dict of ``task_description.read``; what it does not say is
-        not refused.
+      description: dict, what the model says of its task; what it does not
+        say is not refused.
 
     Raises:
       UserError: naming both.
@@ -138,6 +138,6 @@ def with_labels(task, path, description):
         return task
     if task.labels is None:
         return task.with_labels(LABEL_TYPES[task.label_type].order(labels))
-    if task_description.find_order(labels, task.labels):
+    if find_order(labels, task.labels):
         return task
     return task.with_labels(labels)

@@ -13,6 +13,7 @@ from albert.convert import convert
 from albert.interchange import task_description
 from albert.interchange.starting_point import find_starting_point
 from albert.tasks import trained_model
+from albert.tasks.label_types import find_order
 from albert.tasks.table import TASKS
 
 MNLI = ("contradiction", "entailment", "neutral")
@@ -125,13 +126,12 @@ class TestConfigFile:
 
 class TestOrder:
     def test_by_name_whatever_the_case(self):
-        find = task_description.find_order
-        assert find(MNLI, MNLI) == [0, 1, 2]
-        assert find(OTHER_ORDER, MNLI) == [2, 0, 1]
-        assert find(["a", "A"], ["A", "a"]) == [1, 0]
-        assert find(["a", "A"], ["b", "a"]) is None
-        assert find(["NEGATIVE", "POSITIVE"], ["0", "1"]) is None
-        assert find(["a", "b", "c"], ["a", "b"]) is None
+        assert find_order(MNLI, MNLI) == [0, 1, 2]
+        assert find_order(OTHER_ORDER, MNLI) == [2, 0, 1]
+        assert find_order(["a", "A"], ["A", "a"]) == [1, 0]
+        assert find_order(["a", "A"], ["b", "a"]) is None
+        assert find_order(["NEGATIVE", "POSITIVE"], ["0", "1"]) is None
+        assert find_order(["a", "b", "c"], ["a", "b"]) is None
 
     def test_labels_of_tags_are_sorted(self):
         tags = ["O", "B-PER", "I-PER", "I-LOC", "B-LOC"]
