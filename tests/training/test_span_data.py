@@ -11,6 +11,10 @@ import pytest
 from albert.errors import UserError
 from albert.tasks.squad import squad_files
 from albert.tasks.squad.decoding import decode_logits
+from albert.tasks.squad.questions import NOWHERE
+from albert.tasks.squad.questions import Answer
+from albert.tasks.squad.questions import Question
+from albert.tasks.squad.questions import SquadData
 from albert.tasks.squad.squad_files import read_squad
 from albert.text.tokenizer import Tokenizer
 from albert.training.span_data import SpanData
@@ -128,19 +132,28 @@ def odd(tmp_path):
     """Questions of which one is moved, one is lost, and one has no text."""
     paragraphs = [
         {
-            "context": "The fox saw \u0007 two owls.",
+            "context": "The fox saw two owls.",
             "qas": [
                 {"id": id_, "question": "Who?", "answers": [answer]}
                 for id_, answer in (
-                    ("there", {"text": "owls", "answer_start": 18}),
+                    ("there", {"text": "owls", "answer_start": 16}),
                     ("moved", {"text": "fox", "answer_start": 0}),
                     ("lost", {"text": "dog", "answer_start": 4}),
-                    ("bell", {"text": "\u0007", "answer_start": 12}),
                     ("found", {"text": "saw"}),
                 )
             ],
         },
         {"context": " ", "qas": [{"id": "empty", "question": "Who?"}]},
+        {
+            "context": "\u0007",
+            "qas": [
+                {
+                    "id": "bell",
+                    "question": "Who?",
+                    "answers": [{"text": "\u0007", "answer_start": 0}],
+                }
+            ],
+        },
         {"context": "No one asks."},
     ]
     path = tmp_path / "odd.json"
@@ -157,7 +170,7 @@ def test_all_that_is_odd_is_reported(odd, tokenizer, caplog):
     counts = report.pop("counts")
     assert counts == {
         "questions": 6,
-        "contexts": 2,
+        "contexts": 3,
         "windows": 3,
         squad_files.MOVED: 1,
         squad_files.NOT_FOUND: 1,
@@ -179,9 +192,9 @@ def test_all_that_is_odd_is_reported(odd, tokenizer, caplog):
 
 def test_empty_context_is_answered_with_nothing(odd, tokenizer):
     data = make(read_squad(odd), tokenizer)
-    assert data.num_examples == 5
+    assert data.num_examples == 4
     first = data.windows.offsets[:, np.newaxis]
-    scores = np.zeros((5, 1), np.float32)
+    scores = np.zeros((4, 1), np.float32)
     decoded = data.predict(
         Loop(
             {
@@ -197,17 +210,13 @@ def test_empty_context_is_answered_with_nothing(odd, tokenizer):
         max_answer_length=9,
     )
     predictions = decoded.predictions()
-    assert predictions.pop("empty") == ""
-    assert len(predictions) == 5 and all(predictions.values())
+    assert predictions.pop("empty") == predictions.pop("bell") == ""
+    assert len(predictions) == 4 and all(predictions.values())
 
 
-def test_nothing_to_do_is_refused(tokenizer, tmp_path):
-    answer = {"text": "\u0007", "answer_start": 4}
-    question = {"id": "1", "question": "Who?", "answers": [answer]}
-    paragraph = {"context": "The \u0007 fox.", "qas": [question]}
-    path = tmp_path / "squad.json"
-    path.write_text(json.dumps({"data": [{"paragraphs": [paragraph]}]}))
-    data = read_squad(path)
+def test_nothing_to_do_is_refused(tokenizer):
+    question = Question("1", "Who?", 0, (Answer("dog", NOWHERE),))
+    data = SquadData("a", False, True, ["The fox."], ["T"], [question], {})
     assert make(data, tokenizer).num_examples == 1
     with pytest.raises(UserError, match="no question is left"):
         make(data, tokenizer, is_training=True)

@@ -29,7 +29,7 @@ BAD_FILES = {
         squad(question=None),
         'question a1: there is no "question"',
     ),
-    "no id": (squad(id=None), 'article 1 ("F"), paragraph 1, question 1'),
+    "wrong id": (squad(id=[1]), 'paragraph 1, question 1: "id" is [1]'),
     "empty context": (squad(context=" "), "answers are not in their contexts"),
     "empty answer": (
         squad(answers=[{"text": "", "answer_start": 4}]),

@@ -136,14 +136,16 @@ def test_weights_of_others(trained, tmp_path, succeed, files, read):
 
 
 def test_questions_that_need_attention_are_listed(trained, read):
-    out, _, errors = trained["2.0"]
+    out, printed, errors = trained["2.0"]
     for name in ("train", "predict"):
         report = read(out, f"{name}_questions.json")
         assert report["counts"]["questions"] == 28
         assert report["questions cut"] == ["q10"]
         where = [line.split(":")[0] for line in report[squad_files.MOVED]]
         assert where == ["question q26", "question q27"]
-        assert "rules of SQuAD 2.0 (version 'v2.0')" in report["read as"]
+        assert report["read as"] == "rules of SQuAD 2.0 (version 'v2.0')"
+        assert f"{name}: 28 questions" in printed
+    assert printed.count("rules of SQuAD 2.0 (version 'v2.0')") == 2
     assert f"2 {squad_files.MOVED}: question q26" in errors
     assert (
         "1 questions cut: they are too long and lose their end: q10" in errors
