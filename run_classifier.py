@@ -91,7 +91,7 @@ def main(fv):
     command_line.load_tensorflow()
     import keras
 
-    from albert.interchange.starting_point import find_starting_point
+    from albert.interchange.starting_point import open_starting_point
     from albert.interchange.weights import load_weights
     from albert.training import curves
     from albert.training import distribution
@@ -110,10 +110,10 @@ def main(fv):
 
     # ------------------------------------------- configuration and features
     recipe = options.adjust_recipe(fv, task.recipe)
-    start = find_starting_point(
+    start = open_starting_point(
         fv.init_checkpoint if fv.do_train else models[0]
     )
-    config, tokenizer = start.find_model(
+    config, tokenizer = start.find_config_and_tokenizer(
         **flags.model_options(fv), dropout=recipe.dropout
     )
     records = task_data.open_records(

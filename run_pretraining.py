@@ -114,7 +114,7 @@ def main(fv):
     import keras
 
     from albert.interchange import tensor_bundle
-    from albert.interchange.starting_point import find_starting_point
+    from albert.interchange.starting_point import open_starting_point
     from albert.interchange.weights import load_weights
     from albert.modeling.models import AlbertPretrainer
     from albert.records import record_set
@@ -138,10 +138,10 @@ def main(fv):
     held_out = PretrainingData(fv.eval_input_file) if do_eval else None
     record_sets = [data.records for data in (train, held_out) if data]
     sentence_order = record_set.find_objective(record_sets) != "none"
-    start = find_starting_point(
+    start = open_starting_point(
         fv.init_checkpoint or (None if fv.do_train else fv.output_dir)
     )
-    config, tokenizer = start.find_pretraining_model(
+    config, tokenizer = start.find_pretraining_config_and_tokenizer(
         record_sets[0], **flags.model_options(fv)
     )
     record_set.check_record_sets(

@@ -171,7 +171,7 @@ def main(fv):
     command_line.load_tensorflow()
     import keras
 
-    from albert.interchange.starting_point import find_starting_point
+    from albert.interchange.starting_point import open_starting_point
     from albert.interchange.weights import load_weights
     from albert.training import answer_heads
     from albert.training import curves
@@ -189,8 +189,8 @@ def main(fv):
 
     # ------------------------------------------- model, head and settings
     recipe = options.adjust_recipe(fv, RECIPES[with_negative])
-    start = find_starting_point(place)
-    config, tokenizer = start.find_model(
+    start = open_starting_point(place)
+    config, tokenizer = start.find_config_and_tokenizer(
         **flags.model_options(fv), dropout=recipe.dropout
     )
     if fv.do_train:

@@ -98,11 +98,11 @@ def convert(
     from albert.interchange.destination import check_new
     from albert.interchange.destination import new_directory
     from albert.interchange.source import Tensors
-    from albert.interchange.starting_point import find_starting_point
+    from albert.interchange.starting_point import open_starting_point
     from albert.interchange.tokenizer_comparison import compare
 
     check_new(destination)
-    start = find_starting_point(source)
+    start = open_starting_point(source)
     opened = start.source
     config = start.find_config()
     head = head or start.head

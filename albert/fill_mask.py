@@ -160,12 +160,12 @@ def hide_words(tokenizer, sentences, num_sentences, seed):
 def load(path):
     """Loads weights in any format; returns (model, tokenizer)."""
     command_line.load_tensorflow()
-    from albert.interchange.starting_point import find_starting_point
+    from albert.interchange.starting_point import open_starting_point
     from albert.interchange.weights import load_weights
     from albert.modeling.models import AlbertPretrainer
 
-    start = find_starting_point(path)
-    config, tokenizer = start.find_model()
+    start = open_starting_point(path)
+    config, tokenizer = start.find_config_and_tokenizer()
     model = AlbertPretrainer(config)
     load_weights(model, start, fresh=("sentence_order", "pooler"))
     return model, tokenizer

@@ -78,7 +78,7 @@ def define_model_flags(fv):
 
 
 def model_options(fv):
-    """Returns the arguments of ``StartingPoint.find_model`` that are flags."""
+    """Returns the arguments of ``StartingPoint.find_config_and_tokenizer`` that are flags."""
     return {
         name: fv[name].value
         for name in (

@@ -17,7 +17,7 @@ import albert
 from albert import command_line
 from albert import convert
 from albert.interchange import tensor_bundle
-from albert.interchange.starting_point import find_starting_point
+from albert.interchange.starting_point import open_starting_point
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 RELEASE = GOLDEN / "encoder_tiny_a"
@@ -69,7 +69,7 @@ def written(model, path, format="model_dir", spm=SPM):
 
 
 def tensors_of(path):
-    return dict(find_starting_point(path).source.tensors)
+    return dict(open_starting_point(path).source.tensors)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_from_each_format_to_each(tmp_path, monkeypatch, formats):
         assert found.keys() == expected.keys()
         for name, value in expected.items():
             assert np.array_equal(found[name], value), name
-        start = find_starting_point(destination)
+        start = open_starting_point(destination)
         assert start.config.num_hidden_groups == 2
         assert start.config.inner_group_num == 2
         assert not start.tokenizer.lower_case
@@ -129,7 +129,7 @@ def test_heads_through_transformers(tmp_path, monkeypatch, head):
     code, out, err = run(monkeypatch, *arguments)
     assert code == 0, err
     assert f"({head})" in out
-    assert find_starting_point(tmp_path / "b").head == head
+    assert open_starting_point(tmp_path / "b").head == head
     code, out, err = run(
         monkeypatch, tmp_path / "b", tmp_path / "c", "--to=google"
     )
@@ -155,7 +155,7 @@ def test_encoder_alone(tmp_path, monkeypatch):
     assert code == 0, err
     assert "25 weights (none)" in out
     assert "Left behind (7): cls/predictions/output_bias, " in out
-    assert find_starting_point(tmp_path / "x").head == "none"
+    assert open_starting_point(tmp_path / "x").head == "none"
 
 
 def test_lower_casing_can_be_said(tmp_path, monkeypatch):
@@ -166,7 +166,7 @@ def test_lower_casing_can_be_said(tmp_path, monkeypatch):
         arguments = [source, destination, "--to=huggingface"]
         code, _, err = run(monkeypatch, *arguments, *filter(None, [flag]))
         assert code == 0, err
-        assert find_starting_point(destination).tokenizer.lower_case == expected
+        assert open_starting_point(destination).tokenizer.lower_case == expected
 
 
 def as_suffix(tmp_path):
@@ -208,7 +208,7 @@ def test_ids_are_compared(tmp_path, monkeypatch):
         assert code == 0, err
         assert (words or "Written") in out
         assert ("Tokenizer: " in out) == bool(words)
-        found = find_starting_point(tmp_path / format).tokenizer
+        found = open_starting_point(tmp_path / format).tokenizer
         assert len(found.digit_comma_table()) == 141
 
 

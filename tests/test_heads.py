@@ -13,7 +13,7 @@ from albert.export import source_models
 from albert.interchange import names
 from albert.interchange import task_description
 from albert.interchange import weights
-from albert.interchange.starting_point import find_starting_point
+from albert.interchange.starting_point import open_starting_point
 from albert.tasks import trained_model
 from albert.tasks.label_types import LABEL_TYPES
 from albert.tasks.table import TASKS
@@ -184,7 +184,7 @@ def test_older_model_directories_open(tmp_path, head):
     description = task_description.read(str(tmp_path / "model"))
     if head == "span_v2":
         assert loaded.model.start_n_top == 3
-        start = find_starting_point(tmp_path / "model")
+        start = open_starting_point(tmp_path / "model")
         assert answer_heads.require_head(start, "v2") == head
         with pytest.raises(albert.UserError, match="--head is v1.* head v2"):
             answer_heads.require_head(start, "v1")

@@ -162,9 +162,9 @@ def export(
 def _load(source, max_seq_length):
     """Loads the model to export: ``SourceModel``."""
     from albert.export import source_models
-    from albert.interchange.starting_point import find_starting_point
+    from albert.interchange.starting_point import open_starting_point
 
-    start = find_starting_point(source)
+    start = open_starting_point(source)
     if max_seq_length is None:
         max_seq_length = start.task.get(
             "max_seq_length", start.find_config().max_position_embeddings

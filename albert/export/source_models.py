@@ -10,7 +10,7 @@ from albert.errors import UserError
 from albert.heads import HEADS
 from albert.heads import find
 from albert.heads import make_model
-from albert.interchange.starting_point import find_starting_point
+from albert.interchange.starting_point import open_starting_point
 from albert.interchange.weights import load_weights
 from albert.tasks import truncation
 
@@ -72,8 +72,8 @@ def load(source, model="task", max_seq_length=None):
     """
     if model not in MODELS:
         raise ValueError(f"model is {model!r}: it must be of {MODELS}")
-    start = find_starting_point(source)
-    config, tokenizer = start.find_model()
+    start = open_starting_point(source)
+    config, tokenizer = start.find_config_and_tokenizer()
     task = start.task
     length = _find_length(start.path, config, task, max_seq_length)
     if model == "encoder":

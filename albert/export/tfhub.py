@@ -124,10 +124,10 @@ def export(
     from albert.export import tfhub_encoder
     from albert.interchange.destination import check_new
     from albert.interchange.destination import new_directory
-    from albert.interchange.starting_point import find_starting_point
+    from albert.interchange.starting_point import open_starting_point
 
     check_new(destination)
-    start = find_starting_point(source)
+    start = open_starting_point(source)
     config, tokenizer = _check_source(start)
     seq_length = _checked_seq_length(
         seq_length, config, preprocessor.DEFAULT_SEQ_LENGTH

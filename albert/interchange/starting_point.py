@@ -26,7 +26,7 @@ from albert.text.tokenizer import Tokenizer
 _FORMATS = (huggingface, kerashub, google)
 
 
-def find_starting_point(path=None):
+def open_starting_point(path=None):
     """Opens the weights that a model starts from.
 
     Args:
@@ -60,7 +60,7 @@ def find_starting_point(path=None):
 class StartingPoint:
     """Weights that a model starts from, with their configuration and tokenizer.
 
-    Made by ``find_starting_point``. What may be missing or unusable is looked
+    Made by ``open_starting_point``. What may be missing or unusable is looked
     at when it is asked for: weights can be loaded without their tokenizer.
 
     Attributes:
@@ -173,7 +173,7 @@ class StartingPoint:
 
     # ---------------------------------------------- combined with the flags
 
-    def find_model(
+    def find_config_and_tokenizer(
         self,
         albert_config_file=None,
         model_size=None,
@@ -211,7 +211,7 @@ class StartingPoint:
             )
         return config, tokenizer
 
-    def find_pretraining_model(
+    def find_pretraining_config_and_tokenizer(
         self,
         records,
         albert_config_file=None,
@@ -224,7 +224,7 @@ class StartingPoint:
           records: ``RecordSet``; the JSON beside it names the tokenizer where
             no flag does.
           albert_config_file, model_size, spm_model_file: as of
-            ``find_model``.
+            ``find_config_and_tokenizer``.
 
         Returns:
           (``AlbertConfig``, ``Tokenizer``); None and a warning where the
@@ -244,7 +244,7 @@ class StartingPoint:
         """Returns the ``AlbertConfig`` of a model.
 
         Args:
-          albert_config_file, model_size: as of ``find_model``.
+          albert_config_file, model_size: as of ``find_config_and_tokenizer``.
           tokenizer: ``Tokenizer`` that it must fit, or None.
 
         Raises:
@@ -272,7 +272,7 @@ class StartingPoint:
         """Returns the ``Tokenizer`` of a model.
 
         Args:
-          spm_model_file, do_lower_case: as of ``find_model``.
+          spm_model_file, do_lower_case: as of ``find_config_and_tokenizer``.
 
         Raises:
           UserError: there is none, it cannot be used, or it is not that of

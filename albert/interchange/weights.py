@@ -18,7 +18,7 @@ from albert.interchange.destination import new_directory
 from albert.interchange.names import google_name
 from albert.interchange.names import named_variables
 from albert.interchange.source import Tensors
-from albert.interchange.starting_point import find_starting_point
+from albert.interchange.starting_point import open_starting_point
 
 # With another value of these, the same weights are another model.
 _SETTINGS_OF_WEIGHTS = ("num_attention_heads", "hidden_act")
@@ -48,7 +48,7 @@ def load_weights(model, path, fresh=(), labels=None):
 
     Args:
       model: ``AlbertEncoder``, or a model with one.
-      path: of weights in any format that ``find_starting_point`` opens, or
+      path: of weights in any format that ``open_starting_point`` opens, or
         the ``StartingPoint`` that it made of them.
       fresh: names of heads ("classifier", "masked_lm", …) that keep their
         initial values whatever the file has, and "pooler" likewise. A model
@@ -413,7 +413,7 @@ def _head_of_model(model):
 
 
 def _open_source(path, labels=None):
-    start = find_starting_point(path)
+    start = open_starting_point(path)
     if start.source is None:
         raise ValueError("there are no weights to load: they are random")
     return start.in_order_of(labels) if labels else start.source

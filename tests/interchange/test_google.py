@@ -20,7 +20,7 @@ from albert.interchange import archives
 from albert.interchange import google
 from albert.interchange import names
 from albert.interchange import tensor_bundle
-from albert.interchange.starting_point import find_starting_point
+from albert.interchange.starting_point import open_starting_point
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 RELEASE = GOLDEN / "encoder_tiny_a"
@@ -32,7 +32,7 @@ WEIGHTS = (
 
 
 def tensors_of(path):
-    return dict(find_starting_point(path).source.tensors)
+    return dict(open_starting_point(path).source.tensors)
 
 
 def assert_is_the_release(path):
@@ -72,7 +72,7 @@ def test_directory_with_all_beside_it(tmp_path):
     path = make_release(tmp_path / "albert_base")
     for each in (path, tmp_path, path / "model.ckpt-best"):
         assert_is_the_release(each)
-        start = find_starting_point(each)
+        start = open_starting_point(each)
         assert start.path == str(each)
         assert start.source.path == str(path / "model.ckpt-best")
         assert start.head == "pretraining"
@@ -94,7 +94,7 @@ def test_archive_leaves_nothing_behind(tmp_path, temporary):
     folder = make_release(tmp_path / "x")
     path = make_archive(tmp_path / "albert_base_v2.tar.gz", folder)
     assert_is_the_release(path)
-    start = find_starting_point(path)
+    start = open_starting_point(path)
     assert start.path == str(path)
     assert start.source.path == f"{path}/albert_base/model.ckpt-best"
     assert start.config.num_hidden_layers == 4
@@ -153,7 +153,7 @@ def test_archive_that_is_not_compressed(tmp_path):
 def test_chinese_release_has_no_sentencepiece_model(tmp_path):
     path = make_release(tmp_path / "x", None, "albert_config_base.json")
     (path / "vocab_chinese.txt").write_text("[PAD]\n")
-    start = find_starting_point(path)
+    start = open_starting_point(path)
     assert start.tokenizer is None
     assert start.config.vocab_size == 1000
 
@@ -179,7 +179,7 @@ def test_tf_hub_module(tmp_path):
     )
     for path in (tmp_path, tmp_path / "variables" / "variables"):
         assert_is_the_release(path)
-        start = find_starting_point(path)
+        start = open_starting_point(path)
         assert start.config.hidden_size == 64
         assert start.tokenizer.vocabulary_size == 2000
 
@@ -235,7 +235,7 @@ def test_fine_tuned_heads_of_the_original(tmp_path, head, expected, make):
         tmp_path / "model.ckpt-best",
         {**encoder, **weights, "global_step": np.int64(7)},
     )
-    start = find_starting_point(tmp_path)
+    start = open_starting_point(tmp_path)
     assert start.head == expected
     model = make(albert.AlbertConfig.from_json(RELEASE / "albert_config.json"))
     report = albert.load_weights(model, tmp_path)
@@ -255,7 +255,7 @@ def test_several_heads_are_not_guessed(tmp_path):
         },
     )
     with pytest.raises(albert.UserError, match="several heads .*--head"):
-        assert find_starting_point(tmp_path).head
+        assert open_starting_point(tmp_path).head
 
 
 def test_slots_and_step(tmp_path):
@@ -271,7 +271,7 @@ def test_slots_and_step(tmp_path):
             "training_state/evaluation": "words",
         },
     )
-    source = find_starting_point(tmp_path).source
+    source = open_starting_point(tmp_path).source
     assert dict(source.tensors).keys() == {"encoder/pooler/bias"}
     assert source.adam_m["encoder/pooler/bias"].tolist() == [3, 4]
     assert source.adam_v["encoder/pooler/bias"].tolist() == [5, 6]
@@ -360,7 +360,7 @@ def test_files_that_are_no_archives(tmp_path, content):
     path = tmp_path / "x.tar.gz"
     path.write_bytes(content)
     with pytest.raises(albert.UserError) as error:
-        find_starting_point(path)
+        open_starting_point(path)
     assert str(error.value).startswith(str(path))
 
 
@@ -368,7 +368,7 @@ def test_truncated_archive(tmp_path):
     path = make_archive(tmp_path / "x.tar.gz", make_release(tmp_path / "x"))
     path.write_bytes(path.read_bytes()[:100000])
     with pytest.raises(albert.UserError, match="not a readable archive"):
-        find_starting_point(path)
+        open_starting_point(path)
 
 
 def test_archive_that_unpacks_to_too_much(tmp_path, monkeypatch):
@@ -376,7 +376,7 @@ def test_archive_that_unpacks_to_too_much(tmp_path, monkeypatch):
     path = archive_of(tmp_path / "x.tar.gz", (member("a"), bytes(3 << 20)))
     assert path.stat().st_size < 10000
     with pytest.raises(albert.UserError, match="larger than any released"):
-        find_starting_point(path)
+        open_starting_point(path)
 
 
 def test_archive_with_a_header_that_fills_the_memory(tmp_path):
@@ -387,7 +387,7 @@ def test_archive_with_a_header_that_fills_the_memory(tmp_path):
     ) as archive:
         archive.addfile(info)
     with pytest.raises(albert.UserError, match="larger than any released"):
-        find_starting_point(tmp_path / "x.tar.gz")
+        open_starting_point(tmp_path / "x.tar.gz")
 
 
 def test_archive_of_too_many_files(tmp_path, monkeypatch):
@@ -395,7 +395,7 @@ def test_archive_of_too_many_files(tmp_path, monkeypatch):
     members = [(member(str(number)), b"") for number in range(4)]
     path = archive_of(tmp_path / "x.tar.gz", *members)
     with pytest.raises(albert.UserError, match="more than 3 files"):
-        find_starting_point(path)
+        open_starting_point(path)
 
 
 def test_index_that_claims_more_than_the_data(tmp_path):
@@ -404,7 +404,7 @@ def test_index_that_claims_more_than_the_data(tmp_path):
     data = tmp_path / WEIGHTS[0]
     data.write_bytes(data.read_bytes()[:1000])
     with pytest.raises(albert.UserError, match="the data file has 1,000 bytes"):
-        find_starting_point(tmp_path)
+        open_starting_point(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -415,7 +415,7 @@ def test_damaged_settings_of_a_tokenizer(tmp_path, content, words):
     path = make_release(tmp_path / "x")
     (path / "spiece.json").write_text(content)
     with pytest.raises(albert.UserError, match=words):
-        find_starting_point(path)
+        open_starting_point(path)
 
 
 # ------------------------------------------------------------------ writing
@@ -461,14 +461,14 @@ def test_tokenizer_comes_back(tmp_path):
         albert.save_weights(
             model, tmp_path / format, format=format, tokenizer=tokenizer
         )
-        found = find_starting_point(tmp_path / format).tokenizer
+        found = open_starting_point(tmp_path / format).tokenizer
         assert found.fingerprint == tokenizer.fingerprint
 
 
 def test_unshared_layers_are_groups_of_the_original(tmp_path):
     model = albert.AlbertEncoder(small_config(sharing="none"))
     albert.save_weights(model, tmp_path / "x", format="google")
-    config = find_starting_point(tmp_path / "x").config
+    config = open_starting_point(tmp_path / "x").config
     assert (config.sharing, config.num_hidden_groups) == ("all", 4)
     again = albert.AlbertEncoder(config)
     albert.load_weights(again, tmp_path / "x")
@@ -495,7 +495,7 @@ def test_what_the_original_cannot_hold(tmp_path, changes, words):
     assert os.listdir(tmp_path) == []
     # A directory of this project holds it.
     albert.save_weights(model, tmp_path / "x", format="model_dir")
-    assert find_starting_point(tmp_path / "x").config == model.config
+    assert open_starting_point(tmp_path / "x").config == model.config
 
 
 @pytest.mark.parametrize("format", ["google", "huggingface"])

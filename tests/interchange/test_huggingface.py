@@ -16,7 +16,7 @@ import albert
 from albert.interchange import huggingface
 from albert.interchange import huggingface_config
 from albert.interchange.names import named_variables
-from albert.interchange.starting_point import find_starting_point
+from albert.interchange.starting_point import open_starting_point
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "hf_tiny"
 SPM = GOLDEN.parent / "tokenization" / "spm2000.model"
@@ -74,7 +74,7 @@ def largest_difference(actual, expected):
 
 def test_pretraining_model():
     path, batch, outputs = golden("AlbertForPreTraining")
-    start = find_starting_point(path)
+    start = open_starting_point(path)
     assert start.head == "pretraining"
     assert start.config.hidden_act == "gelu"
     model = albert.AlbertPretrainer(start.config)
@@ -121,7 +121,7 @@ def test_pretraining_model():
 )
 def test_fine_tuned_models(architecture, head, make, pooler):
     path, batch, outputs = golden(architecture)
-    start = find_starting_point(path)
+    start = open_starting_point(path)
     assert start.head == head
     model = perturbed(make(start.config))
     report = albert.load_weights(model, path)
@@ -167,7 +167,7 @@ def test_round_trip_is_exact(tmp_path, architecture, changes):
     left = albert.save_weights(model, tmp_path / "x", format="huggingface")
     values = json.loads((tmp_path / "x" / "config.json").read_text())
     assert values["architectures"] == [architecture]
-    start = find_starting_point(tmp_path / "x")
+    start = open_starting_point(tmp_path / "x")
     assert start.config.num_attention_groups == (
         model.config.num_attention_groups
     )
@@ -207,7 +207,7 @@ def test_files_and_their_names(tmp_path):
     assert len(modes) == 1
     tensors = safetensors.numpy.load_file(tmp_path / "x" / "model.safetensors")
     assert "encoder.embedding_hidden_mapping_in.weight" in tensors
-    assert not find_starting_point(tmp_path / "x").tokenizer.lower_case
+    assert not open_starting_point(tmp_path / "x").tokenizer.lower_case
     assert list(tmp_path.iterdir()) == [tmp_path / "x"]
 
 
@@ -310,7 +310,7 @@ def rewrite(directory, change):
 
 
 def loaded(directory):
-    return dict(find_starting_point(directory).source.tensors)
+    return dict(open_starting_point(directory).source.tensors)
 
 
 def test_weights_that_older_versions_wrote_twice(directory):
@@ -392,7 +392,7 @@ def test_missing_and_foreign_weights(directory):
     assert "2 differences" in message
     assert "missing albert.pooler.bias" in message
     assert "no place for albert.mystery" in message
-    unknown = find_starting_point(directory).source.unknown
+    unknown = open_starting_point(directory).source.unknown
     assert unknown == ["albert.mystery", "lm_head.weight"]
 
 
@@ -559,5 +559,5 @@ def test_what_is_recognised(directory, tmp_path):
     assert huggingface.matches(directory)
     assert not huggingface.matches(tmp_path)
     assert not huggingface.matches(directory / "config.json")
-    start = find_starting_point(directory / "model.safetensors")
+    start = open_starting_point(directory / "model.safetensors")
     assert start.source.path == str(directory)

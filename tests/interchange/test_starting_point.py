@@ -14,7 +14,7 @@ import albert
 from albert.interchange import archives
 from albert.interchange import google
 from albert.interchange import tensor_bundle
-from albert.interchange.starting_point import find_starting_point
+from albert.interchange.starting_point import open_starting_point
 from albert.interchange.weights import load_slots
 from albert.interchange.weights import load_weights
 from albert.training import optimizers
@@ -82,52 +82,54 @@ def refusal(function, *arguments, **options):
 
 
 def test_what_came_with_the_weights(directory):
-    start = find_starting_point(directory)
+    start = open_starting_point(directory)
     assert start.path == str(directory)
     assert start.head == "pretraining"
     assert start.num_labels is None
-    config, tokenizer = start.find_model()
+    config, tokenizer = start.find_config_and_tokenizer()
     assert config == start.config == albert.AlbertConfig(**CONFIG)
     assert tokenizer is start.tokenizer
     assert (tokenizer.lower_case, tokenizer.digit_comma) == (False, "stripped")
-    assert find_starting_point(start) is start
+    assert open_starting_point(start) is start
 
 
 def test_outputs_of_a_classifier(directory, tmp_path):
     model = albert.AlbertClassifier(albert.AlbertConfig(**CONFIG), 3)
     albert.save_weights(model, tmp_path / "x", format="model_dir")
-    start = find_starting_point(tmp_path / "x")
+    start = open_starting_point(tmp_path / "x")
     assert (start.head, start.num_labels) == ("classification", 3)
 
 
 def test_random_weights(config_file):
-    start = find_starting_point(None)
+    start = open_starting_point(None)
     assert (start.path, start.source, start.config) == (None, None, None)
     assert (start.tokenizer, start.head, start.num_labels) == (
         None,
         "none",
         None,
     )
-    message = refusal(start.find_model, model_size="tiny")
+    message = refusal(start.find_config_and_tokenizer, model_size="tiny")
     assert message.startswith("a new model comes without a tokenizer: give")
     assert "--spm_model_file" in message
-    config, tokenizer = start.find_model(model_size="tiny", spm_model_file=SPM)
+    config, tokenizer = start.find_config_and_tokenizer(
+        model_size="tiny", spm_model_file=SPM
+    )
     assert config == albert.AlbertConfig.named("tiny", vocab_size=2000)
     assert (tokenizer.lower_case, tokenizer.digit_comma) == (True, "original")
-    config, _ = start.find_model(config_file, spm_model_file=SPM)
+    config, _ = start.find_config_and_tokenizer(config_file, spm_model_file=SPM)
     assert config.hidden_size == 26
     with pytest.raises(ValueError, match="no weights to load"):
         load_weights(albert.AlbertEncoder(config), start)
 
 
 def test_weights_alone(bare):
-    start = find_starting_point(bare)
-    message = refusal(start.find_model)
+    start = open_starting_point(bare)
+    message = refusal(start.find_config_and_tokenizer)
     assert message.startswith(f"{bare} comes without a tokenizer: give it")
     assert "--spm_model_file" in message
     assert "spiece.model" in message
     for missing in (
-        refusal(start.find_model, spm_model_file=SPM),
+        refusal(start.find_config_and_tokenizer, spm_model_file=SPM),
         refusal(start.find_config),
     ):
         assert missing.startswith(f"{bare} comes without a configuration: give")
@@ -136,52 +138,59 @@ def test_weights_alone(bare):
 
 
 def test_flags_win(directory, config_file):
-    start = find_starting_point(directory)
-    config, tokenizer = start.find_model(config_file, dropout=0.125)
+    start = open_starting_point(directory)
+    config, tokenizer = start.find_config_and_tokenizer(
+        config_file, dropout=0.125
+    )
     assert config.hidden_size == 26
     assert config.hidden_dropout_prob == 0.125
     assert config.attention_probs_dropout_prob == 0.125
-    config, _ = start.find_model(model_size="mini")
+    config, _ = start.find_config_and_tokenizer(model_size="mini")
     assert config == albert.AlbertConfig.named("mini", vocab_size=2000)
     # Its other settings are those of the weights.
-    _, tokenizer = start.find_model(spm_model_file=SPM)
+    _, tokenizer = start.find_config_and_tokenizer(spm_model_file=SPM)
     assert tokenizer is not start.tokenizer
     assert (tokenizer.lower_case, tokenizer.digit_comma) == (False, "stripped")
-    _, tokenizer = start.find_model(spm_model_file=SPM, do_lower_case=True)
+    _, tokenizer = start.find_config_and_tokenizer(
+        spm_model_file=SPM, do_lower_case=True
+    )
     assert tokenizer.lower_case
-    assert start.find_model(do_lower_case=False)[1] is start.tokenizer
+    assert (
+        start.find_config_and_tokenizer(do_lower_case=False)[1]
+        is start.tokenizer
+    )
 
 
 def test_flags_that_contradict_the_weights(directory):
-    start = find_starting_point(directory)
-    message = refusal(start.find_model, do_lower_case=True)
+    start = open_starting_point(directory)
+    message = refusal(start.find_config_and_tokenizer, do_lower_case=True)
     assert f"--do_lower_case is True, but that of {directory}" in message
-    message = refusal(start.find_model, spm_model_file=OTHER_SPM)
+    message = refusal(start.find_config_and_tokenizer, spm_model_file=OTHER_SPM)
     assert f"{OTHER_SPM} has other pieces than" in message
     assert str(directory) in message
 
 
 def test_vocabulary_of_another_size(tmp_path):
     path = make(tmp_path / "x", vocab_size=1999)
-    start = find_starting_point(path)
-    message = refusal(start.find_model)
+    start = open_starting_point(path)
+    message = refusal(start.find_config_and_tokenizer)
     assert message.startswith(f"{path}: vocab_size is 1999, but ")
     assert "spiece.model has 2000 pieces: give" in message
     assert refusal(start.check_pieces, start.config, start.tokenizer) == message
     # A vocabulary that is padded holds all pieces.
     path = make(tmp_path / "y", vocab_size=2001)
-    start = find_starting_point(path)
+    start = open_starting_point(path)
     start.check_pieces(start.config, start.tokenizer)
-    assert "vocab_size is 2001" in refusal(start.find_model)
+    assert "vocab_size is 2001" in refusal(start.find_config_and_tokenizer)
 
 
 def test_tokenizer_that_cannot_be_used(tmp_path):
     """It is refused where it is wanted, and nowhere else."""
     path = make(tmp_path / "x", "huggingface")
     (path / "tokenizer_config.json").write_text('{"keep_accents": true}')
-    start = find_starting_point(path)
-    assert "keep_accents is set" in refusal(start.find_model)
-    _, tokenizer = start.find_model(spm_model_file=SPM)
+    start = open_starting_point(path)
+    assert "keep_accents is set" in refusal(start.find_config_and_tokenizer)
+    _, tokenizer = start.find_config_and_tokenizer(spm_model_file=SPM)
     assert tokenizer.vocabulary_size == 2000
     load_weights(albert.AlbertPretrainer(start.config), start)
 
@@ -198,23 +207,31 @@ def records(tokenizer_file=None, lower_case=False):
 
 
 def test_tokenizer_of_records(directory, caplog):
-    new = find_starting_point()
-    config, tokenizer = new.find_pretraining_model(records(), None, "tiny")
+    new = open_starting_point()
+    config, tokenizer = new.find_pretraining_config_and_tokenizer(
+        records(), None, "tiny"
+    )
     assert config == albert.AlbertConfig.named("tiny")
     assert tokenizer is None
     assert "the one that made x.tfrecord with --spm_model_file" in caplog.text
-    config, tokenizer = new.find_pretraining_model(records(SPM), None, "tiny")
+    config, tokenizer = new.find_pretraining_config_and_tokenizer(
+        records(SPM), None, "tiny"
+    )
     assert config.vocab_size == 2000
     assert not tokenizer.lower_case
-    start = find_starting_point(directory)
-    config, tokenizer = start.find_pretraining_model(records())
+    start = open_starting_point(directory)
+    config, tokenizer = start.find_pretraining_config_and_tokenizer(records())
     assert (config, tokenizer) == (start.config, start.tokenizer)
-    _, tokenizer = start.find_pretraining_model(records(SPM, lower_case=True))
+    _, tokenizer = start.find_pretraining_config_and_tokenizer(
+        records(SPM, lower_case=True)
+    )
     assert tokenizer.lower_case
     for message in (
-        refusal(start.find_pretraining_model, records(OTHER_SPM)),
         refusal(
-            start.find_pretraining_model,
+            start.find_pretraining_config_and_tokenizer, records(OTHER_SPM)
+        ),
+        refusal(
+            start.find_pretraining_config_and_tokenizer,
             records(SPM),
             spm_model_file=OTHER_SPM,
         ),
@@ -248,8 +265,8 @@ def counted(monkeypatch):
 
 
 def test_a_run_opens_an_archive_once(archive, counted):
-    start = find_starting_point(archive)
-    config, _ = start.find_model(dropout=0.1)
+    start = open_starting_point(archive)
+    config, _ = start.find_config_and_tokenizer(dropout=0.1)
     assert start.head == "pretraining"
     assert counted == {"opened": 1, "unpacked": 1, "read": 0}
     model = albert.AlbertClassifier(config, 3)
@@ -261,7 +278,7 @@ def test_a_run_opens_an_archive_once(archive, counted):
 
 def test_a_process_unpacks_an_archive_once(archive, counted):
     for _ in range(3):
-        model = albert.AlbertEncoder(find_starting_point(archive).config)
+        model = albert.AlbertEncoder(open_starting_point(archive).config)
         load_weights(model, archive)
     assert counted["opened"] == 6
     assert counted["unpacked"] == 1
@@ -277,7 +294,7 @@ def test_moments_from_what_is_open(tmp_path, counted):
         tensors[f"{name}/adam_m"] = value + 1
         tensors[f"{name}/adam_v"] = value + 2
     tensor_bundle.write(tmp_path / "model.ckpt-7", tensors)
-    start = find_starting_point(tmp_path)
+    start = open_starting_point(tmp_path)
     load_weights(model, start)
     assert load_slots(optimizer, model, start) == 7
     assert counted["opened"] == 1
@@ -290,7 +307,7 @@ def test_moments_from_what_is_open(tmp_path, counted):
 @pytest.mark.parametrize("format", ["huggingface", "kerashub"])
 def test_no_file_stays_open(tmp_path, format):
     path = make(tmp_path / "x", format, lower_case=True)
-    start = find_starting_point(path)
+    start = open_starting_point(path)
     load_weights(albert.AlbertEncoder(start.config), start)
     links = [
         os.readlink(entry.path)

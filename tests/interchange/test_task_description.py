@@ -11,7 +11,7 @@ import safetensors.numpy
 import albert
 from albert.convert import convert
 from albert.interchange import task_description
-from albert.interchange.starting_point import find_starting_point
+from albert.interchange.starting_point import open_starting_point
 from albert.tasks import trained_model
 from albert.tasks.label_types import find_order
 from albert.tasks.table import TASKS
@@ -222,7 +222,7 @@ def test_there_and_back(model_dir, tmp_path, formats):
     for number, format in enumerate([*formats, "model_dir"]):
         destination = tmp_path / f"{number}"
         convert(source, destination, format)
-        assert find_starting_point(destination).task == TASK
+        assert open_starting_point(destination).task == TASK
         source = destination
     assert json.loads((source / "task.json").read_text()) == TASK
     assert_equal(classifier_of(source, MNLI), classifier_of(model_dir))
@@ -231,7 +231,7 @@ def test_there_and_back(model_dir, tmp_path, formats):
 def test_an_encoder_alone_has_no_task(model_dir, tmp_path):
     convert(model_dir, tmp_path / "x", "model_dir", head="none")
     assert not (tmp_path / "x" / "task.json").exists()
-    assert find_starting_point(tmp_path / "x").task == {}
+    assert open_starting_point(tmp_path / "x").task == {}
 
 
 def test_the_task_tells_apart_what_the_weights_do_not(model_dir, tmp_path):
@@ -239,7 +239,7 @@ def test_the_task_tells_apart_what_the_weights_do_not(model_dir, tmp_path):
     shutil.copytree(model_dir, path)
     tags = {"kind": "tagging", "labels": ["O", "B-PER", "I-PER"]}
     (path / "task.json").write_text(json.dumps(tags))
-    assert find_starting_point(path).head == "token_classification"
+    assert open_starting_point(path).head == "token_classification"
     convert(path, tmp_path / "hf", "huggingface")
     config = json.loads((tmp_path / "hf" / "config.json").read_text())
     assert config["architectures"] == ["AlbertForTokenClassification"]

@@ -13,7 +13,7 @@ import tensorflow as tf
 import albert
 from albert.errors import StopRequested
 from albert.interchange import tensor_bundle
-from albert.interchange.starting_point import find_starting_point
+from albert.interchange.starting_point import open_starting_point
 from albert.training import distribution
 from albert.training import preemption
 from albert.training.losses import PretrainingObjective
@@ -136,7 +136,7 @@ def make_run(directory, **changes):
             "tokenizer": None,
             "options": OPTIONS,
             "data": Examples(),
-            "start": find_starting_point(),
+            "start": open_starting_point(),
             **changes,
         }
     )
@@ -320,7 +320,7 @@ def test_the_directory_describes_the_run(tmp_path):
 
 def test_weights_of_another_run_are_where_it_starts(tmp_path, caplog):
     first, _ = train(make_run(tmp_path / "first"))
-    start = find_starting_point(tmp_path / "first")
+    start = open_starting_point(tmp_path / "first")
     with caplog.at_level("INFO", logger="absl"):
         loops = [
             train(
