@@ -78,7 +78,7 @@ def define_model_flags(fv):
 
 
 def model_options(fv):
-    """Returns the arguments of ``StartingPoint.find_config_and_tokenizer`` that are flags."""
+    """Returns what the flags say of a model's configuration and tokenizer."""
     return {
         name: fv[name].value
         for name in (
