@@ -26,10 +26,11 @@ from absl import logging
 
 from albert import command_line
 from albert import data_flags
-from albert import flags as shared_flags
+from albert import flags
 from albert import heads
 from albert import model_directory
 from albert.errors import UserError
+from albert.interchange import task_description
 from albert.records import metadata
 from albert.tasks import interface
 from albert.tasks import multiple_choice_features
@@ -48,7 +49,7 @@ MODES = (
 def define_flags(fv):
     """Defines this recipe's flags; the original's where it has them."""
     data_flags.define_task_flags(fv)
-    records = shared_flags.FlagGroup(fv, "Records, instead of the task's files")
+    records = flags.FlagGroup(fv, "Records, instead of the task's files")
     for mode, _, name in MODES:
         records.string(
             name,
@@ -56,8 +57,8 @@ def define_flags(fv):
             f"For --{mode}: paths or globs of what `albert "
             "create-finetuning-data` wrote.",
         )
-    shared_flags.define_finetuning_flags(fv)
-    training = shared_flags.FlagGroup(fv, "Training")
+    flags.define_finetuning_flags(fv)
+    training = flags.FlagGroup(fv, "Training")
     training.alias("train_step", "num_train_steps")
     training.alias("warmup_step", "num_warmup_steps")
     training.integer(
@@ -68,11 +69,11 @@ def define_flags(fv):
         "--do_train, use the runs that are there.",
         lower_bound=1,
     )
-    shared_flags.define_device_flags(fv)
+    flags.define_device_flags(fv)
 
 
 def main(fv):
-    """Texts → features → model → training → evaluation → predictions.
+    """Trains on the texts of a task, evaluates, and writes predictions.
 
     Args:
       fv: ``absl.flags.FlagValues`` with the flags of ``define_flags``.
@@ -94,7 +95,7 @@ def main(fv):
     from albert.interchange.weights import load_weights
     from albert.training import curves
     from albert.training import distribution
-    from albert.training import options as options_lib
+    from albert.training import options
     from albert.training import results
     from albert.training import task_data
     from albert.training import task_evaluation
@@ -102,19 +103,18 @@ def main(fv):
     from albert.training.run import Run
 
     # First of all: workers find each other before anything is computed.
-    strategy = distribution.get_strategy(**shared_flags.device_options(fv))
-    distribution.check_batch_size(
-        "eval_batch_size", fv.eval_batch_size, strategy.num_replicas_in_sync
+    strategy = distribution.start(
+        fv.eval_batch_size, **flags.device_options(fv)
     )
     writes = distribution.is_chief(strategy)
 
     # ------------------------------------------- configuration and features
-    recipe = options_lib.adjust_recipe(fv, task.recipe)
+    recipe = options.adjust_recipe(fv, task.recipe)
     start = find_starting_point(
         fv.init_checkpoint if fv.do_train else models[0]
     )
     config, tokenizer = start.find_model(
-        **shared_flags.model_options(fv), dropout=recipe.dropout
+        **flags.model_options(fv), dropout=recipe.dropout
     )
     records = task_data.open_records(
         {split: fv[flag].value for _, split, flag in MODES if fv[flag].value},
@@ -122,7 +122,7 @@ def main(fv):
         config,
         tokenizer,
     )
-    max_seq_length = options_lib.find_max_seq_length(
+    max_seq_length = options.find_max_seq_length(
         fv.max_seq_length,
         trained.get("max_seq_length", recipe.max_seq_length),
         config,
@@ -131,7 +131,7 @@ def main(fv):
     max_qa_length = fv.max_qa_length or trained.get(
         "max_qa_length", multiple_choice_features.MAX_QA_LENGTH
     )
-    lengths = options_lib.find_lengths(fv, max_seq_length)
+    lengths = options.find_lengths(fv, max_seq_length)
     data = task_data.featurize(
         task, texts, tokenizer, lengths, max_qa_length
     ) | task_data.read_records(task, records, lengths)
@@ -140,39 +140,43 @@ def main(fv):
     # --------------------------------------------------- how it is trained
     if fv.do_train:
         num_examples = data["train"].num_examples
-        options = options_lib.find_finetuning_options(
+        training_options = options.find_finetuning_options(
             fv, recipe, config, num_examples
         )
         settings = {
             "max_seq_length": max_seq_length,
             "classifier_dropout": recipe.classifier_dropout,
         }
-        options_lib.log_defaults(fv, task.name, config, settings, options)
-        options_lib.log_batch(strategy, options, num_examples, max_seq_length)
         if task.label_type == "choice":
             settings["max_qa_length"] = max_qa_length
+        options.log_defaults(fv, task.name, config, settings, training_options)
+        options.check_and_log_batch(
+            strategy, training_options, num_examples, max_seq_length
+        )
 
     # ------------------------- each run: train, then evaluate what was best
     objective = heads.make_objective(task.head)
     outcomes = []
-    for number, directory in enumerate(directories):
-        keras.utils.set_random_seed(fv.seed + number)
+    for index, directory in enumerate(directories):
+        keras.utils.set_random_seed(fv.seed + index)
         with strategy.scope():
             model = heads.make_model(
                 task.head,
                 config,
                 task.num_labels,
                 classifier_dropout=recipe.classifier_dropout,
-                dtype=options_lib.DTYPE_POLICIES[fv.dtype],
+                dtype=options.DTYPE_POLICIES[fv.dtype],
             )
         if fv.do_train:
             if fv.num_runs > 1:
-                logging.info("---- run %d of %d", number + 1, fv.num_runs)
+                logging.info("---- run %d of %d", index + 1, fv.num_runs)
             run = Run(
                 directory=directory,
                 config=config,
                 tokenizer=tokenizer,
-                options=dataclasses.replace(options, seed=fv.seed + number),
+                options=dataclasses.replace(
+                    training_options, seed=fv.seed + index
+                ),
                 data=data["train"],
                 start=start,
                 fresh=("classifier",),
@@ -184,7 +188,7 @@ def main(fv):
             loop = TrainingLoop(
                 model, None, objective, strategy, jit_compile=fv.jit_compile
             )
-        weights = load_weights(model, models[number]).source
+        weights = load_weights(model, models[index], labels=task.labels).source
         if evaluation:
             outcomes.append(evaluation.evaluate(loop))
             if writes:
@@ -194,10 +198,12 @@ def main(fv):
 
     # ----------------------------------- all runs together, and their best
     distribution.wait_for_workers(strategy)
+    # From the files: models that are only used need not be evaluated here.
     best = trained_model.find_best(models, task.best_metric)
     predictions = dict(outcomes[best][1]) if evaluation else {}
     if fv.do_predict:
-        load_weights(model, models[best])
+        # The model of the last run takes the weights of the best one.
+        load_weights(model, models[best], labels=task.labels)
         predictions |= task_evaluation.predict_test_splits(
             loop, data, fv.eval_batch_size
         )
@@ -207,13 +213,9 @@ def main(fv):
     # ------------------------------------------------------------- summary
     written = []
     if evaluation:
+        seed = trained_model.read_seed(models[0], fv.seed)
         written += results.summarize_runs(
-            fv.output_dir,
-            evaluation,
-            outcomes,
-            best,
-            weights,
-            trained_model.read_seed(models[0], fv.seed),
+            fv.output_dir, evaluation, outcomes, best, weights, seed
         )
     for split, each in predictions.items():
         written += data[split].write_predictions(fv.output_dir, each)
@@ -223,7 +225,7 @@ def main(fv):
 
 
 def find_task(fv, directories):
-    """Finds the task, and the models of its runs.
+    """Finds the task, and the models that its runs train or use.
 
     Returns:
       (task, models, trained): ``Task``; list of paths, to be trained or to be
@@ -252,7 +254,7 @@ def find_task(fv, directories):
             trained_model.find(directory, fv.init_checkpoint)
             for directory in directories
         ]
-    descriptions = list(map(trained_model.read_description, models))
+    descriptions = list(map(task_description.read, models))
     for path, description in zip(models, descriptions, strict=True):
         trained_model.check_task(task, path, description)
     if fv.do_train:
@@ -262,7 +264,7 @@ def find_task(fv, directories):
 
 
 def read_texts(fv, task):
-    """Reads the task's own files, where no records are given instead.
+    """Reads the task's own files, for the modes that no records are given for.
 
     Returns:
       (task, texts): ``Task`` with labels, and dict from split to examples.
@@ -288,8 +290,8 @@ def read_texts(fv, task):
 
 
 def check_flags(fv):
-    """Refuses flags that cannot work."""
-    shared_flags.require(fv, "task_name", "output_dir")
+    """Refuses flags that do not work together."""
+    flags.require(fv, "task_name", "output_dir")
     if not (fv.do_train or fv.do_eval or fv.do_predict):
         raise UserError(
             "nothing to do: give --do_train, --do_eval or --do_predict, or "
@@ -302,7 +304,7 @@ def check_flags(fv):
             raise UserError(f"--data_dir is required for --{mode}; see --help")
         if fv[records].value:
             expand_files(fv[records].value)
-    shared_flags.check_finetuning_flags(fv)
+    flags.check_finetuning_flags(fv)
 
 
 if __name__ == "__main__":

@@ -25,16 +25,19 @@ The same command continues after an interruption.
 from absl import logging
 
 from albert import command_line
-from albert import flags as shared_flags
+from albert import flags
 from albert import model_directory
 from albert.config import AlbertConfig
 from albert.errors import UserError
 from albert.text.documents import expand_files
 
+# Batches of the training records whose word frequencies are the baseline.
+BASELINE_BATCHES = 200
+
 
 def define_flags(fv):
     """Defines this recipe's flags; the original's where it has them."""
-    data = shared_flags.FlagGroup(fv, "Data")
+    data = flags.FlagGroup(fv, "Data")
     data.string(
         "input_file",
         None,
@@ -57,7 +60,7 @@ def define_flags(fv):
         "Masked-token slots of the records. Default: what they have.",
         lower_bound=1,
     )
-    modes = shared_flags.FlagGroup(fv, "Modes")
+    modes = flags.FlagGroup(fv, "Modes")
     modes.boolean("do_train", True, "Train.")
     modes.boolean(
         "do_eval",
@@ -65,8 +68,8 @@ def define_flags(fv):
         "Evaluate: at each checkpoint, or the best weights of --output_dir "
         "with --nodo_train. Default: when --eval_input_file is given.",
     )
-    shared_flags.define_model_flags(fv)
-    shared_flags.define_training_flags(
+    flags.define_model_flags(fv)
+    flags.define_training_flags(
         fv,
         batch_size=4096,
         eval_batch_size=64,
@@ -74,7 +77,7 @@ def define_flags(fv):
         num_train_steps=125000,
         save_checkpoints_steps=5000,
     )
-    training = shared_flags.FlagGroup(fv, "Training")
+    training = flags.FlagGroup(fv, "Training")
     training.boolean(
         "init_optimizer",
         False,
@@ -83,29 +86,30 @@ def define_flags(fv):
         "in the original, they start at zero. The schedule starts anew either "
         "way.",
     )
-    evaluation = shared_flags.FlagGroup(fv, "Evaluation")
+    evaluation = flags.FlagGroup(fv, "Evaluation")
     evaluation.integer(
         "max_eval_steps",
         100,
         "Batches of an evaluation, at most.",
         lower_bound=1,
     )
-    shared_flags.define_device_flags(fv)
+    flags.define_device_flags(fv)
 
 
 def main(fv):
-    """Records → model → training → model directory.
+    """Trains a model on pretraining records and writes a model directory.
 
     Args:
       fv: ``absl.flags.FlagValues`` with the flags of ``define_flags``.
     """
     do_eval = check_flags(fv)
     if fv.albert_config_file:
+        # Only to refuse a bad file before TensorFlow is loaded.
         AlbertConfig.from_json(fv.albert_config_file)
     model_directory.check_writable(fv.output_dir)
 
-    # TensorFlow is loaded from here on, so that --help and what is wrong
-    # with the flags answer at once.
+    # TensorFlow is loaded from here on, so that --help and wrong flags are
+    # answered at once.
     command_line.load_tensorflow()
     import keras
 
@@ -116,7 +120,7 @@ def main(fv):
     from albert.records import record_set
     from albert.training import distribution
     from albert.training import monitoring
-    from albert.training import options as options_lib
+    from albert.training import options
     from albert.training import results
     from albert.training.loop import TrainingLoop
     from albert.training.losses import PretrainingObjective
@@ -125,9 +129,8 @@ def main(fv):
     from albert.training.run import Run
 
     # First of all: workers find each other before anything is computed.
-    strategy = distribution.get_strategy(**shared_flags.device_options(fv))
-    distribution.check_batch_size(
-        "eval_batch_size", fv.eval_batch_size, strategy.num_replicas_in_sync
+    strategy = distribution.start(
+        fv.eval_batch_size, **flags.device_options(fv)
     )
 
     # --------------------------------- records, configuration and tokenizer
@@ -139,7 +142,7 @@ def main(fv):
         fv.init_checkpoint or (None if fv.do_train else fv.output_dir)
     )
     config, tokenizer = start.find_pretraining_model(
-        record_sets[0], **shared_flags.model_options(fv)
+        record_sets[0], **flags.model_options(fv)
     )
     record_set.check_record_sets(
         record_sets,
@@ -156,10 +159,10 @@ def main(fv):
             held_out, fv.eval_batch_size, fv.max_eval_steps
         )
     if fv.do_train:
-        options = options_lib.find_pretraining_options(fv, config)
-        options_lib.log_batch(
+        training_options = options.find_pretraining_options(fv, config)
+        options.check_and_log_batch(
             strategy,
-            options,
+            training_options,
             train.num_examples,
             train.records.schema.max_seq_length,
         )
@@ -167,7 +170,7 @@ def main(fv):
             directory=fv.output_dir,
             config=config,
             tokenizer=tokenizer,
-            options=options,
+            options=training_options,
             data=train,
             start=start,
             init_optimizer=fv.init_optimizer,
@@ -178,7 +181,7 @@ def main(fv):
 
     # ------------------------------------- what word frequencies alone reach
     train_baseline, baseline = monitoring.measure_baselines(
-        train and train.first_batches(fv.eval_batch_size, 200),
+        train and train.first_batches(fv.eval_batch_size, BASELINE_BATCHES),
         evaluation and evaluation.first_batches(),
         config.vocab_size,
     )
@@ -192,9 +195,7 @@ def main(fv):
     # ------------------------------------------------------- model and loss
     keras.utils.set_random_seed(fv.seed)
     with strategy.scope():
-        model = AlbertPretrainer(
-            config, dtype=options_lib.DTYPE_POLICIES[fv.dtype]
-        )
+        model = AlbertPretrainer(config, dtype=options.DTYPE_POLICIES[fv.dtype])
     objective = PretrainingObjective(sentence_order)
 
     # ------------------------- train, evaluate and save; or evaluate alone
@@ -216,7 +217,7 @@ def main(fv):
         loop = TrainingLoop(
             model, None, objective, strategy, jit_compile=fv.jit_compile
         )
-    if metrics is None and do_eval:
+    if metrics is None and do_eval:  # all steps were made before, or none
         metrics = evaluation.metrics(loop)
     if not distribution.is_chief(strategy):
         command_line.leave()
@@ -236,20 +237,16 @@ def main(fv):
 
 
 def check_flags(fv):
-    """Refuses flags that cannot work; returns whether to evaluate."""
-    shared_flags.require(fv, "output_dir")
+    """Refuses flags that do not work together; returns whether to evaluate."""
+    flags.require(fv, "output_dir")
     if fv.do_train:
-        shared_flags.require(fv, "input_file")
+        flags.require(fv, "input_file")
     if fv.init_optimizer and not fv.init_checkpoint:
         raise UserError(
             "--init_optimizer needs --init_checkpoint: a checkpoint with the "
             "optimizer's moments"
         )
-    if fv.albert_config_file and fv.model_size:
-        raise UserError(
-            "--albert_config_file and --model_size say the same thing: give "
-            "one of them"
-        )
+    flags.refuse_both(fv, "albert_config_file", "model_size")
     if fv.do_train and not (
         fv.albert_config_file or fv.model_size or fv.init_checkpoint
     ):

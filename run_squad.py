@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Fine-tunes ALBERT to find answers in texts: SQuAD 1.1, 2.0 and its like.
+"""Fine-tunes ALBERT to find answers in texts: SQuAD 1.1, 2.0 and the like.
 
 The sample questions on the model that `make demo` pretrains, a minute on two
 cores (it learns these 24 by heart, and no more):
@@ -26,10 +26,11 @@ import dataclasses
 import math
 
 from albert import command_line
-from albert import flags as shared_flags
+from albert import flags
 from albert import heads
 from albert import model_directory
 from albert.errors import UserError
+from albert.interchange import task_description
 from albert.tasks import trained_model
 from albert.tasks.squad import answer_metrics
 from albert.tasks.squad import output
@@ -58,7 +59,7 @@ RECIPES = {
 }
 
 # Of a flag that is not given: what the model was trained with, else this.
-USUAL = {
+DEFAULTS = {
     "doc_stride": 128,
     "max_query_length": 64,
     "start_n_top": 5,
@@ -71,12 +72,12 @@ USUAL = {
 
 def define_flags(fv):
     """Defines this recipe's flags; the original's where it has them."""
-    questions = shared_flags.FlagGroup(fv, "Questions")
+    questions = flags.FlagGroup(fv, "Questions")
     questions.string(
         "train_file",
         None,
-        "Questions with answers in SQuAD's JSON to train on; names or globs, "
-        "separated by commas.",
+        "Questions with answers to train on, in SQuAD's JSON or as rows "
+        "(docs/squad.md); names or globs, separated by commas.",
     )
     questions.string(
         "predict_file",
@@ -99,22 +100,22 @@ def define_flags(fv):
     questions.boolean(
         "stop_at_mismatch",
         False,
-        "Stop at answers that are not where the file says, instead of listing "
-        "them.",
+        "Stop at answers that are not where the file says, instead of moving "
+        "them to where they stand.",
     )
     for name, text in (
         ("doc_stride", "Pieces from one window of a text to the next."),
         ("max_query_length", "Pieces of a question; the rest is cut off."),
     ):
-        questions.integer(name, None, text + _usual(name), lower_bound=1)
-    answers = shared_flags.FlagGroup(fv, "Answers")
+        questions.integer(name, None, text + _default_help(name), lower_bound=1)
+    answers = flags.FlagGroup(fv, "Answers")
     for name, text in (
         ("start_n_top", "v2: starts that are tried in each window."),
         ("end_n_top", "v2: ends that are tried for each of these."),
         ("n_best_size", "Answers to each question that are written."),
         ("max_answer_length", "Pieces of an answer at most."),
     ):
-        answers.integer(name, None, text + _usual(name), lower_bound=1)
+        answers.integer(name, None, text + _default_help(name), lower_bound=1)
     answers.real(
         "null_score_diff_threshold",
         0.0,
@@ -125,10 +126,10 @@ def define_flags(fv):
         None,
         list(answer_metrics.LANGUAGES),
         "How answers are compared: en by words, zh by characters."
-        + _usual("language"),
+        + _default_help("language"),
     )
-    shared_flags.define_finetuning_flags(fv)
-    model = shared_flags.FlagGroup(fv, "Model")
+    flags.define_finetuning_flags(fv)
+    model = flags.FlagGroup(fv, "Model")
     model.choice(
         "head",
         None,
@@ -136,7 +137,7 @@ def define_flags(fv):
         "v1: start and end apart. v2: the end given the start, and whether "
         "there is an answer. Default: that of the version.",
     )
-    training = shared_flags.FlagGroup(fv, "Training")
+    training = flags.FlagGroup(fv, "Training")
     training.real(
         "warmup_proportion",
         None,
@@ -145,15 +146,15 @@ def define_flags(fv):
         lower_bound=0.0,
         upper_bound=1.0,
     )
-    shared_flags.define_device_flags(fv)
+    flags.define_device_flags(fv)
 
 
-def _usual(name):
-    return f" Default: the model's, else {USUAL[name]}."
+def _default_help(name):
+    return f" Default: the model's, else {DEFAULTS[name]}."
 
 
 def main(fv):
-    """Questions → windows → model → training → answers → scores.
+    """Trains on questions with answers, answers others, and scores the answers.
 
     Args:
       fv: ``absl.flags.FlagValues`` with the flags of ``define_flags``.
@@ -175,23 +176,22 @@ def main(fv):
     from albert.training import answer_heads
     from albert.training import curves
     from albert.training import distribution
-    from albert.training import options as options_lib
+    from albert.training import options
     from albert.training import results
     from albert.training import span_data
     from albert.training.loop import TrainingLoop
     from albert.training.run import Run
 
     # First of all: workers find each other before anything is computed.
-    strategy = distribution.get_strategy(**shared_flags.device_options(fv))
-    distribution.check_batch_size(
-        "eval_batch_size", fv.eval_batch_size, strategy.num_replicas_in_sync
+    strategy = distribution.start(
+        fv.eval_batch_size, **flags.device_options(fv)
     )
 
     # ------------------------------------------- model, head and settings
-    recipe = options_lib.adjust_recipe(fv, RECIPES[with_negative])
+    recipe = options.adjust_recipe(fv, RECIPES[with_negative])
     start = find_starting_point(place)
     config, tokenizer = start.find_model(
-        **shared_flags.model_options(fv), dropout=recipe.dropout
+        **flags.model_options(fv), dropout=recipe.dropout
     )
     if fv.do_train:
         (head,) = heads.find(
@@ -202,25 +202,21 @@ def main(fv):
     settings = {
         "head": heads.HEADS[head].version,
         "version_2_with_negative": with_negative,
-        "max_seq_length": options_lib.find_max_seq_length(
+        "max_seq_length": options.find_max_seq_length(
             fv.max_seq_length,
             trained.get("max_seq_length", recipe.max_seq_length),
             config,
         ),
         "classifier_dropout": recipe.classifier_dropout,
     }
-    for name, usual in USUAL.items():
-        given = fv[name].value
-        settings[name] = trained.get(name, usual) if given is None else given
+    for name, default in DEFAULTS.items():
+        value = fv[name].value
+        settings[name] = trained.get(name, default) if value is None else value
 
     # ------------------------------------------------- windows and answers
     lengths = span_data.find_lengths(fv, settings)
     data = span_data.featurize(
-        questions,
-        tokenizer,
-        lengths,
-        settings,
-        fv.keep_windows_without_answer,
+        questions, tokenizer, lengths, settings, fv.keep_windows_without_answer
     )
     threshold = fv.null_score_diff_threshold
     evaluation = None
@@ -239,23 +235,23 @@ def main(fv):
             start_n_top=settings["start_n_top"],
             end_n_top=settings["end_n_top"],
             classifier_dropout=settings["classifier_dropout"],
-            dtype=options_lib.DTYPE_POLICIES[fv.dtype],
+            dtype=options.DTYPE_POLICIES[fv.dtype],
         )
     if fv.do_train:
         num_windows = data["train"].num_examples
-        options = options_lib.find_finetuning_options(
+        training_options = options.find_finetuning_options(
             fv, recipe, config, num_windows
         )
         name = f"SQuAD {'2.0' if with_negative else '1.1'}"
-        options_lib.log_defaults(fv, name, config, settings, options)
-        options_lib.log_batch(
-            strategy, options, num_windows, settings["max_seq_length"]
+        options.log_defaults(fv, name, config, settings, training_options)
+        options.check_and_log_batch(
+            strategy, training_options, num_windows, settings["max_seq_length"]
         )
         run = Run(
             directory=fv.output_dir,
             config=config,
             tokenizer=tokenizer,
-            options=options,
+            options=training_options,
             data=data["train"],
             start=start,
             fresh=answer_heads.fresh_components(start, head),
@@ -267,12 +263,12 @@ def main(fv):
             evaluation=evaluation if fv.do_eval else None,
         )
         loop, _ = run.train(model, objective, strategy)
-        start = find_starting_point(fv.output_dir)  # what was best
     else:
         loop = TrainingLoop(
             model, None, objective, strategy, jit_compile=fv.jit_compile
         )
-    weights = load_weights(model, start).source
+    best = fv.output_dir if fv.do_train else start
+    weights = load_weights(model, best).source
     decoded = evaluation and evaluation.answer(loop)
     if not distribution.is_chief(strategy):
         command_line.leave()
@@ -301,7 +297,7 @@ def main(fv):
     if fv.do_eval:
         results.print_answer_scores(scores, baseline)
     for name, each in data.items():
-        print(f"{name}: {each.summary()}")
+        print(f"{name}: {each.summary()}; {each.data.how_it_was_read()}")
     if fv.predict_file:
         null_score = answer_heads.NULL_SCORES[head]
         print(evaluation.unanswered(predictions, null_score))
@@ -309,7 +305,7 @@ def main(fv):
 
 
 def find_trained(fv):
-    """Finds where the weights come from, and what they were trained with.
+    """Finds the weights to start from, and the settings they were trained with.
 
     Returns:
       (place, trained): str, or None for random weights; and dict, empty where
@@ -321,7 +317,7 @@ def find_trained(fv):
     if fv.do_train:
         return fv.init_checkpoint, {}
     place = trained_model.find(fv.output_dir, fv.init_checkpoint)
-    trained = trained_model.read_description(place)
+    trained = task_description.read(place)
     if trained and not heads.find(
         task_kind=trained.get("kind"), label_type="span"
     ):
@@ -353,6 +349,7 @@ def read_questions(fv, trained):
             expand_files(patterns),
             has_impossible=fv.version_2_with_negative,
             stop_at_mismatch=fv.stop_at_mismatch,
+            is_training=name == "train",
         )
         for name, patterns in (
             ("train", fv.train_file),
@@ -377,14 +374,16 @@ def read_questions(fv, trained):
         if fv.version_2_with_negative is None and with_negative:
             # Nothing in them says so, as their answers would.
             questions["predict"] = dataclasses.replace(
-                questions["predict"], has_impossible=True
+                questions["predict"],
+                has_impossible=True,
+                version_reason="as the model was trained",
             )
     return questions, with_negative
 
 
 def check_flags(fv):
-    """Refuses flags that cannot work."""
-    shared_flags.require(fv, "output_dir")
+    """Refuses flags that do not work together."""
+    flags.require(fv, "output_dir")
     if not (fv.do_train or fv.do_eval or fv.do_predict):
         raise UserError(
             "nothing to do: give --do_train, --do_eval or --do_predict, or "
@@ -405,13 +404,13 @@ def check_flags(fv):
                 "leave the file out"
             )
     if math.isnan(fv.null_score_diff_threshold):
-        raise UserError("--null_score_diff_threshold is not a number")
+        raise UserError("--null_score_diff_threshold is NaN: give a number")
     if fv.warmup_proportion is not None and fv.num_warmup_steps is not None:
         raise UserError(
             "--warmup_proportion and --num_warmup_steps say the same thing: "
             "give one of them"
         )
-    shared_flags.check_finetuning_flags(fv)
+    flags.check_finetuning_flags(fv)
 
 
 if __name__ == "__main__":

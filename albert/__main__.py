@@ -10,6 +10,7 @@ import ast
 import difflib
 import importlib
 import importlib.util
+import os
 import pathlib
 import sys
 import textwrap
@@ -38,9 +39,9 @@ def main():
     """Runs the command that ``sys.argv`` names, and exits."""
     name, *arguments = sys.argv[1:] or [""]
     if name in ("--help", "-h"):
-        print(help_text())
+        _print(help_text())
     elif name == "--version":
-        print(f"albert {albert.__version__}")
+        _print(f"albert {albert.__version__}")
     elif name in COMMANDS:
         _run(name, arguments)
     else:
@@ -89,6 +90,15 @@ def load_script(name):
     script = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(script)
     return script
+
+
+def _print(text):
+    """Prints a text to a reader that may have seen enough, `head` for one."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # What is still buffered must not raise again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(name, arguments):

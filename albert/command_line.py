@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How every entry point starts: flags, then main, then one exit status.
+"""Starts every command: parses flags, calls main, exits with one status.
 
 Exit status 0 is success, 2 is bad input (one line on standard error, no
 traceback), 1 is a fault of ours (with the traceback), 138 the loss of another
@@ -169,7 +169,7 @@ def load_tensorflow():
 
 
 class _LineHandler(logging.StreamHandler):
-    """Log lines; a progress bar on the terminal is drawn again below them."""
+    """Handler that keeps a terminal's progress bar below the log lines."""
 
     def filter(self, record):
         # TensorFlow counts traces by a function's name: several models in
@@ -239,7 +239,7 @@ def _default(flag):
 
 
 def _wrapped(flag):
-    """The help in lines that break between words and never in a value."""
+    """Returns a flag's help in lines that never break inside a value."""
     text = flag.help
     if isinstance(flag, flags.EnumFlag):
         text = text.partition(">: ")[2]
@@ -256,7 +256,7 @@ def _wrapped(flag):
 
 
 def _program():
-    """How Python was started."""
+    """Returns how Python was started, for the line of usage."""
     specification = sys.modules["__main__"].__spec__
     if specification is None:
         return f"python {sys.argv[0]}"

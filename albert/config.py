@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shape of a model: one frozen record, read from and written to JSON."""
+"""Defines ``AlbertConfig``, the shape of a model, and the named sizes."""
 
 import dataclasses
 import difflib
@@ -163,12 +163,12 @@ class AlbertConfig:
 
     @property
     def num_attention_groups(self):
-        """How many different sets of attention weights there are."""
+        """Number of different sets of attention weights."""
         return self._num_groups("attention")
 
     @property
     def num_ffn_groups(self):
-        """How many different sets of feed-forward weights there are."""
+        """Number of different sets of feed-forward weights."""
         return self._num_groups("ffn")
 
     def _num_groups(self, part):

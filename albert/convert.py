@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Converts a model between formats, without making it.
+"""Converts the files of a model from one format to another.
 
     albert convert SOURCE DESTINATION --to=huggingface
 
@@ -17,6 +17,7 @@ from albert.flags import define_lower_case_flag
 from albert.flags import require
 from albert.heads import HEADS
 from albert.heads import HEADS_OF_WEIGHTS
+from albert.heads import find
 
 POSITIONAL = ("SOURCE", "DESTINATION")
 FORMATS = ("google", "huggingface", "kerashub", "model_dir")
@@ -24,7 +25,7 @@ FORMATS = ("google", "huggingface", "kerashub", "model_dir")
 
 @dataclasses.dataclass(frozen=True)
 class ConversionReport:
-    """What ``convert`` did.
+    """Report of what ``convert`` did.
 
     Attributes:
       source: str, what was read.
@@ -32,6 +33,9 @@ class ConversionReport:
       written: int, weights that the destination has of the source.
       left: list of str, weights of the source that it has not.
       tokenizer: bool, whether a tokenizer was written.
+      comparison: ``tokenizer_comparison.Comparison`` of the tokenizer as it
+        was written with this package's; None where it was written as it is,
+        or not at all.
     """
 
     source: str
@@ -39,6 +43,30 @@ class ConversionReport:
     written: int
     left: list
     tokenizer: bool
+    comparison: object = None
+
+    def lines(self, destination):
+        """Returns what is printed about it: list of str.
+
+        Args:
+          destination: str, where it was written.
+        """
+        lines = [
+            f"Source: {self.source}",
+            f"Written: {destination}, {self.written} weights ({self.head})",
+        ]
+        if not self.tokenizer:
+            lines.append(
+                "No tokenizer was written: the source has none, or "
+                "--notokenizer"
+            )
+        elif self.comparison:
+            lines.append(str(self.comparison))
+        if self.left:
+            lines.append(
+                f"Left behind ({len(self.left)}): {', '.join(self.left)}"
+            )
+        return lines
 
 
 def convert(
@@ -71,6 +99,7 @@ def convert(
     from albert.interchange.destination import new_directory
     from albert.interchange.source import Tensors
     from albert.interchange.starting_point import find_starting_point
+    from albert.interchange.tokenizer_comparison import compare
 
     check_new(destination)
     start = find_starting_point(source)
@@ -87,7 +116,7 @@ def convert(
     unused = weights.check_fit(
         shapes, opened, f"its configuration with the head {head!r}"
     )
-    entries = weights.finite(opened).entries()
+    entries = weights.finite_tensors(opened).entries()
     vocabulary = (
         _load_tokenizer(start, config, lower_case) if tokenizer else None
     )
@@ -99,13 +128,24 @@ def convert(
             vocabulary,
             head,
             start.classifier_dropout,
+            start.task if _is_of_task(head, start.task) else {},
         )
+        comparison = vocabulary and compare(directory, to, vocabulary)
     return ConversionReport(
         source=opened.path,
         head=head,
         written=len(shapes) - len(homeless),
         left=unused + homeless,
         tokenizer=vocabulary is not None,
+        comparison=comparison,
+    )
+
+
+def _is_of_task(head, task):
+    """Whether weights with a head are what a task's description is about."""
+    return any(
+        HEADS[name].components == HEADS[head].components
+        for name in find(task_kind=task.get("kind") or "")
     )
 
 
@@ -137,7 +177,7 @@ def define_flags(fv):
 
 
 def main(fv, source, destination):
-    """Converts, and prints what was written and what was not."""
+    """Converts a model, and prints what was written and what was not."""
     require(fv, "to")
     command_line.load_tensorflow()
     report = convert(
@@ -148,12 +188,7 @@ def main(fv, source, destination):
         tokenizer=fv.tokenizer,
         lower_case=fv.do_lower_case,
     )
-    print(f"Source: {report.source}")
-    print(f"Written: {destination}, {report.written} weights ({report.head})")
-    if not report.tokenizer:
-        print("No tokenizer was written: the source has none, or --notokenizer")
-    if report.left:
-        print(f"Left behind ({len(report.left)}): {', '.join(report.left)}")
+    print("\n".join(report.lines(destination)))
 
 
 if __name__ == "__main__":

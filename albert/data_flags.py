@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The flags of text, tasks and records that commands share.
+"""Defines the flags of text, tasks and records that commands share.
 
 Each function defines its flags on the ``FlagValues`` it is given.
 """
@@ -7,15 +7,17 @@ Each function defines its flags on the ``FlagValues`` it is given.
 from albert.flags import FlagGroup
 from albert.flags import define_lower_case_flag
 from albert.records.pretraining import COMPRESSIONS
-from albert.tasks import multiple_choice_features
-from albert.tasks.delimited_rows import QUOTINGS
-from albert.tasks.table import TASKS
-from albert.tasks.tag_schemes import TAG_SCHEMES
 from albert.text import documents
 
 
 def define_task_flags(fv):
-    """Defines what a task is and where its files are."""
+    """Defines the flags of a task and of its files."""
+    # Imported here, because the commands of plain text do without tasks.
+    from albert.tasks import multiple_choice_features
+    from albert.tasks.delimited_rows import QUOTINGS
+    from albert.tasks.table import TASKS
+    from albert.tasks.tag_schemes import TAG_SCHEMES
+
     task = FlagGroup(fv, "Task")
     task.string("task_name", None, f"One of {', '.join(TASKS)}. Required.")
     task.string(
@@ -82,7 +84,7 @@ def define_task_flags(fv):
 
 
 def define_text_flags(fv):
-    """Defines the plain text that is read, and how it is split."""
+    """Defines the flags of plain text and of how it is split."""
     text = FlagGroup(fv, "Text")
     text.string(
         "input_file",
@@ -99,7 +101,7 @@ def define_text_flags(fv):
 
 
 def define_data_creation_flags(fv):
-    """Defines what every script that makes data has."""
+    """Defines the flags of every command that makes data."""
     define_lower_case_flag(fv, "Text", True)
     files = FlagGroup(fv, "Files")
     files.boolean("overwrite", False, "Replace files that are there already.")
@@ -112,7 +114,7 @@ def define_data_creation_flags(fv):
 
 
 def define_record_flags(fv):
-    """Defines how records are written."""
+    """Defines the flags of how records are written."""
     FlagGroup(fv, "Text").string(
         "spm_model_file", None, "SentencePiece model. Required."
     )

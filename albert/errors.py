@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one exception that a user of the command line is meant to read."""
+"""Defines the exceptions that end a command with one line."""
 
 
 class UserError(Exception):
-    """Input that cannot be worked with.
+    """Error in what the user gave, explained in one line.
 
     The message is one line that names the thing (file, line or record, flag)
     and the remedy. Entry points print it without a traceback and exit with
@@ -12,7 +12,7 @@ class UserError(Exception):
 
 
 class WorkerLostError(UserError):
-    """Another worker of the cluster is gone.
+    """Loss of another worker of the cluster.
 
     Entry points exit with a status above 127, which Kubernetes' TFJob
     takes for a failure that a restart mends.
@@ -20,7 +20,7 @@ class WorkerLostError(UserError):
 
 
 class StopRequested(Exception):
-    """The process was asked to end (SIGTERM), and has saved its work.
+    """Request to end the process (SIGTERM), made after its work is saved.
 
     Entry points print the message and exit with status 0.
     """

@@ -25,7 +25,7 @@ _WORDS_OF_A_SENTENCE = range(8, 26)
 
 @dataclasses.dataclass(frozen=True)
 class Filling:
-    """What the model expects at one mask: pieces and their probabilities."""
+    """Prediction at one mask: pieces and their probabilities."""
 
     pieces: list
     probabilities: list
@@ -82,8 +82,8 @@ def fill_masks(model, tokenizer, rows, top=5):
     length = max(map(len, rows))
     if length > limit:
         raise UserError(
-            f"a text of {length} pieces, but the model reads {limit}: shorten "
-            "it"
+            f"a text has {length} pieces, but the model reads at most {limit}: "
+            "shorten it"
         )
     positions = [
         [i for i, id_ in enumerate(row) if id_ == tokenizer.mask_id]
@@ -119,13 +119,13 @@ def fill_masks(model, tokenizer, rows, top=5):
     ]
 
 
-def hide_words(tokenizer, sentences, number, seed):
+def hide_words(tokenizer, sentences, num_sentences, seed):
     """Hides one word in each of some sentences.
 
     Args:
       tokenizer: ``Tokenizer``.
       sentences: iterable of str.
-      number: int, sentences wanted.
+      num_sentences: int, sentences wanted.
       seed: int.
 
     Returns:
@@ -152,13 +152,13 @@ def hide_words(tokenizer, sentences, number, seed):
         position = rng.choice(single)
         text = " ".join([*words[:position], MASK, *words[position + 1 :]])
         hidden.append((text, words[position]))
-        if len(hidden) == number:
+        if len(hidden) == num_sentences:
             break
     return hidden
 
 
 def load(path):
-    """Returns (model, tokenizer) of weights in any format with a tokenizer."""
+    """Loads weights in any format; returns (model, tokenizer)."""
     command_line.load_tensorflow()
     from albert.interchange.starting_point import find_starting_point
     from albert.interchange.weights import load_weights
@@ -196,7 +196,9 @@ def main(fv, directory, texts):
         )
     for text in texts:
         if MASK not in text:
-            raise UserError(f"no {MASK} in {text!r}: write it for a word")
+            raise UserError(
+                f"no {MASK} in {text!r}: write {MASK} in place of a word"
+            )
     files = expand_files(fv.text_file) if fv.text_file else []
     model, tokenizer = load(directory)
     rows = [(text, None) for text in texts]
@@ -210,8 +212,8 @@ def main(fv, directory, texts):
         if not hidden:
             raise UserError(
                 f"{fv.text_file}: no sentence of {_WORDS_OF_A_SENTENCE[0]} to "
-                f"{_WORDS_OF_A_SENTENCE[-1]} words with one that is a single "
-                "piece: give more text"
+                f"{_WORDS_OF_A_SENTENCE[-1]} words has a word that is a single "
+                "piece of the vocabulary: give more text"
             )
         rows += hidden
     fillings = fill_masks(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The flags of model, training and devices that commands share.
+"""Defines the flags of model, training and devices that commands share.
 
 Each function defines its flags on the ``FlagValues`` it is given. Names,
 meanings and defaults are those of the original's runners where it has them.
@@ -14,7 +14,7 @@ from albert.errors import UserError
 
 
 class FlagGroup:
-    """The flags under one heading of ``--help``.
+    """Flags under one heading of ``--help``.
 
     Attributes:
       alias, boolean, choice, integer, names, real, string: the functions
@@ -44,7 +44,7 @@ class FlagGroup:
 
 
 def define_model_flags(fv):
-    """Defines what the model is and where its first weights come from."""
+    """Defines the flags of the model and of its first weights."""
     model = FlagGroup(fv, "Model")
     model.string(
         "albert_config_file", None, "The model's JSON file. Or --model_size."
@@ -100,7 +100,7 @@ def define_training_flags(
     num_train_steps,
     save_checkpoints_steps,
 ):
-    """Defines how a model is trained; the keyword arguments are the defaults.
+    """Defines the flags of training; the keyword arguments are the defaults.
 
     A batch size or number of steps that is None depends on the task.
     """
@@ -188,7 +188,7 @@ def define_training_flags(
 
 
 def define_finetuning_flags(fv):
-    """Defines how a pretrained model becomes one of a task."""
+    """Defines the flags of fine-tuning."""
     modes = FlagGroup(fv, "Modes")
     modes.boolean("do_train", False, "Train.")
     modes.boolean(
@@ -246,7 +246,7 @@ def define_finetuning_flags(fv):
 
 
 def require(fv, *names):
-    """Refuses to go on without a flag.
+    """Checks that flags are given that have no default.
 
     Args:
       fv: ``absl.flags.FlagValues``.
@@ -260,20 +260,26 @@ def require(fv, *names):
             raise UserError(f"--{name} is required; see --help")
 
 
+def refuse_both(fv, one, other):
+    """Refuses two flags that say the same thing.
+
+    Raises:
+      UserError: both are given.
+    """
+    if fv[one].value is not None and fv[other].value is not None:
+        raise UserError(
+            f"--{one} and --{other} say the same thing: give one of them"
+        )
+
+
 def check_finetuning_flags(fv):
     """Refuses flags of fine-tuning that contradict each other.
 
     Raises:
       UserError: naming them.
     """
-    for one, other in (
-        ("albert_config_file", "model_size"),
-        ("num_train_steps", "num_train_epochs"),
-    ):
-        if fv[one].value and fv[other].value:
-            raise UserError(
-                f"--{one} and --{other} say the same thing: give one of them"
-            )
+    refuse_both(fv, "albert_config_file", "model_size")
+    refuse_both(fv, "num_train_steps", "num_train_epochs")
     if (
         fv.do_train
         and not fv.init_checkpoint
@@ -287,7 +293,7 @@ def check_finetuning_flags(fv):
 
 
 def define_sequence_length_flag(fv, heading):
-    """Defines how long a task's sequences are."""
+    """Defines the flag of how long a task's sequences are."""
     FlagGroup(fv, heading).integer(
         "max_seq_length",
         None,
@@ -298,7 +304,7 @@ def define_sequence_length_flag(fv, heading):
 
 
 def define_lower_case_flag(fv, heading, default):
-    """Defines whether text is lower-cased; None: as the weights' tokenizer."""
+    """Defines the flag of lower-casing; None: as the weights' tokenizer."""
     text = "Lower-case the text."
     if default is None:
         text += " Default: as the tokenizer of the weights, else yes."
@@ -306,7 +312,7 @@ def define_lower_case_flag(fv, heading, default):
 
 
 def define_device_flags(fv):
-    """Defines what the training runs on, and how."""
+    """Defines the flags of devices and of how they are used."""
     devices = FlagGroup(fv, "Devices")
     devices.choice(
         "distribution_strategy",

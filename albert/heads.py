@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The heads: one row for each, with everything but its code.
+"""Lists the heads of the models, one row each, with all but their code.
 
-A head is what stands on the encoder. The code calls it ``head``, a str, and
-finds its row in ``HEADS``; what files, flags and other libraries call it is in
-the row. The classes and functions that a row names are loaded when they are
-first used, so that this module imports nothing of the package.
+A head is the part of a model that follows the encoder. The code calls it
+``head``, a str, and finds its row in ``HEADS``; what files, flags and other
+libraries call it is in the row. The classes and functions that a row names are
+loaded when they are first used, so that this module imports nothing of the
+package.
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ import importlib
 
 @dataclasses.dataclass(frozen=True)
 class Head:
-    """A head.
+    """Row of the table: what a head is made of and called.
 
     Attributes:
       name: str, the key of the row.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A model directory: all that a later command needs, in one place.
+"""Reads and writes model directories, which hold all that commands need.
 
 albert_config.json   the configuration
 spiece.model         the SentencePiece model
@@ -19,7 +19,6 @@ import re
 
 from albert.config import AlbertConfig
 from albert.errors import UserError
-from albert.text.tokenizer import Tokenizer
 
 CONFIG_FILE = "albert_config.json"
 TOKENIZER_FILE = "spiece.model"
@@ -28,7 +27,7 @@ TASK_FILE = "task.json"
 RUN_FILE = "run.json"
 EVALUATION_FILE = "eval_results.json"
 
-# The number is a process's; checkpoints have more suffixes behind it.
+# The digits are a process id; checkpoints have more suffixes after them.
 _TEMPORARY = re.compile(r"\.\d+\.tmp(\.|$)")
 
 
@@ -40,22 +39,6 @@ def read_config(directory):
             "--output_dir of a training run"
         )
     return AlbertConfig.from_json(os.path.join(directory, CONFIG_FILE))
-
-
-def read_tokenizer(directory):
-    """Returns the ``Tokenizer`` of a model directory, settings included."""
-    path = os.path.join(directory, TOKENIZER_SETTINGS_FILE)
-    try:
-        with open(path, encoding="utf-8") as file:
-            settings = json.load(file)
-        return Tokenizer(os.path.join(directory, TOKENIZER_FILE), **settings)
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot be read ({error.strerror}): this directory has "
-            "no tokenizer; train with --spm_model_file"
-        ) from None
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{path}: not tokenizer settings: {error}") from None
 
 
 def read_task(directory):
@@ -106,7 +89,7 @@ def read_run(directory):
 
 
 def read_evaluation(directory):
-    """Returns what ``write_evaluation`` wrote: dict, empty where nothing did.
+    """Returns what ``write_evaluation`` wrote: dict, empty without a file.
 
     Raises:
       UserError: the file is damaged.
@@ -200,7 +183,7 @@ def _read_json_object(path):
 
 @contextlib.contextmanager
 def held(directory):
-    """Context in which a directory is this process's own to train in.
+    """Holds a directory for this process to train in: a context manager.
 
     Args:
       directory: created where it does not exist, and then removed again if
@@ -252,20 +235,21 @@ def _lock(descriptor, directory):
 
 
 def _remove_leftovers(directory):
-    """Removes what a killed run had not yet given its final name."""
+    """Removes the temporary files of runs that were killed."""
     for name in os.listdir(directory):
         if _TEMPORARY.search(name):
             os.remove(os.path.join(directory, name))
 
 
 def write_evaluation(directory, weights, metrics, baseline):
-    """Writes the last evaluation, and what is reached without a model.
+    """Writes the last evaluation, and the baseline of its metrics.
 
     Args:
       directory: created where it does not exist.
       weights: str, the checkpoint that was evaluated.
       metrics: dict of float.
-      baseline: dict of float, of which the same metrics are written.
+      baseline: dict of float, what is reached without a model, of which the
+        same metrics are written.
     """
     os.makedirs(directory, exist_ok=True)
     write_json(
@@ -299,8 +283,8 @@ def write_runs(directory, seed, results, medians, baseline):
             **medians,
             "baseline": baseline,
             "runs": [
-                {"seed": seed + number, **metrics}
-                for number, metrics in enumerate(results)
+                {"seed": seed + index, **metrics}
+                for index, metrics in enumerate(results)
             ],
         },
     )

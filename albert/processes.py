@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Work spread over processes, with results in order."""
+"""Spreads work over processes, with results in order."""
 
 import collections
 import concurrent.futures
@@ -15,7 +15,7 @@ from albert.errors import UserError
 
 
 def available_cores():
-    """Number of cores that this process may use."""
+    """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
@@ -102,7 +102,7 @@ class ProcessPool:
             yield pending.popleft().result()
 
     def _ask(self, function, item):
-        """Has an idle process do it; runs in a thread for each process."""
+        """Has an idle process do it and waits; runs in a thread for each."""
         connection = self._idle.get()
         try:
             connection.send((function, item))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Progress of long steps: a bar on a terminal, plain lines elsewhere."""
+"""Shows the progress of long steps: a bar on a terminal, lines elsewhere."""
 
 import contextlib
 import sys
@@ -14,7 +14,7 @@ LINE_INTERVAL = 10.0
 
 @contextlib.contextmanager
 def show_progress(description, total=None, unit="it", unit_scale=False):
-    """Context manager that gives a function ``advance(amount=1)``.
+    """Shows progress: a context manager that gives ``advance(amount=1)``.
 
     Args:
       description: what is being done.

@@ -335,12 +335,14 @@ def make_records(folder):
         )
 
 
-def pretraining_command(folder, output, *more):
+def pretraining_command(arguments, output, *more):
+    """Returns the command that pretrains on the sample text."""
+    folder = arguments.folder
     return (
         "run_pretraining.py",
         f"--input_file={folder}/train.tfrecord",
         f"--output_dir={output}",
-        "--train_batch_size=64",
+        f"--train_batch_size={8 if arguments.quick else 64}",
         *more,
     )
 
@@ -354,7 +356,7 @@ def pretraining(arguments):
     start = time.perf_counter()
     succeed(
         *pretraining_command(
-            folder,
+            arguments,
             output,
             f"--eval_input_file={folder}/eval.tfrecord",
             f"--model_size={'tiny' if arguments.quick else 'mini'}",
@@ -394,8 +396,8 @@ def restart(arguments):
         "--deterministic",
     )
     alone, killed = f"{folder}/alone", f"{folder}/killed"
-    succeed(*pretraining_command(folder, alone, *options))
-    words = pretraining_command(folder, killed, *options)
+    succeed(*pretraining_command(arguments, alone, *options))
+    words = pretraining_command(arguments, killed, *options)
     process = command(*words)
     while process.poll() is None and not glob.glob(
         f"{killed}/model.ckpt-*.index"
@@ -422,7 +424,8 @@ def restart(arguments):
 
 def run_part(arguments, name, more=()):
     """Runs a part in a process of its own; returns its results or its error."""
-    limit = PARTS.get(name, PARTS["steps"])
+    # A slow machine may take its time to show that the program works.
+    limit = None if arguments.quick else PARTS.get(name, PARTS["steps"])
     words = [
         sys.executable,
         __file__,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes fine-tuning records (TFRecords) of a task, where files are needed.
+"""Makes fine-tuning records (TFRecords) of a task.
 
   albert create-finetuning-data \\
       --task_name=mnli --data_dir=glue --spm_model_file=vocabulary.model \\
@@ -53,6 +53,7 @@ def define_flags(fv):
 
 
 def main(fv):
+    """Makes the records of each split, and prints what they are like."""
     started = time.monotonic()
     task = read_task(fv)
     splits = find_splits(task, fv.splits)
@@ -132,7 +133,7 @@ def main(fv):
 
 
 def read_task(fv):
-    """Flags → ``Task``."""
+    """Reads the ``Task`` from the flags."""
     require(fv, "task_name", "data_dir", "spm_model_file", "output_dir")
     names = (
         "text_column",
@@ -151,7 +152,7 @@ def read_task(fv):
 
 
 def find_splits(task, names):
-    """The splits that are meant: "dev" is both of mnli's."""
+    """Returns the splits that names mean: "dev" is both of mnli's."""
     if not names:
         raise UserError("--splits names no split: give train, dev or test")
     found = []
@@ -161,7 +162,7 @@ def find_splits(task, names):
         if not name or not meant:
             raise UserError(
                 f"--splits {name}: {task.name} has {', '.join(task.files)}: "
-                "choose of these"
+                "choose from these"
             )
         found += [split for split in meant if split not in found]
     return found
@@ -173,13 +174,13 @@ def load(fv, task, split):
 
 
 def shuffle(features, random_seed):
-    """Mixes examples, whatever order the file has: readers mix some only."""
+    """Shuffles the examples: readers mix only those near one another."""
     generator = np.random.Generator(np.random.PCG64(random_seed))
     return features.select(generator.permutation(features.num_examples))
 
 
 def read_settings(fv, task, split, max_qa_length):
-    """What the records depend on besides texts, labels and tokenizer."""
+    """Returns what records depend on besides texts, labels and tokenizer."""
     settings = {"do_lower_case": fv.do_lower_case}
     if task.label_type == "choice":
         settings["max_qa_length"] = max_qa_length
@@ -189,7 +190,7 @@ def read_settings(fv, task, split, max_qa_length):
 
 
 def show_example(features, tokenizer, task):
-    """The first example in words, so that a person can see what was made."""
+    """Returns the first example in words, for a person to check."""
     ids = features.input_ids[: features.row_splits[1]].tolist()
     text = tokenizer.decode(ids)
     if len(text) > _SHOWN_CHARACTERS:
@@ -203,7 +204,7 @@ def show_example(features, tokenizer, task):
 
 
 def next_command(task, writers):
-    """The command that trains on the records."""
+    """Returns the command that trains on the records."""
     parts = ["albert classify", f"--task_name={task.name}"]
     for purpose, mode, flag in (
         ("train", "train", "train_file"),
@@ -211,7 +212,7 @@ def next_command(task, writers):
         ("test", "predict", "predict_file"),
     ):
         files = [
-            # cola_train-00000-of-00008.tfrecord → cola_train-*-of-00008...
+            # cola_train-00000-of-00008... becomes cola_train-*-of-00008...
             writer.files[0].replace("-00000-of-", "-*-of-")
             for split, writer in writers.items()
             if split.startswith(purpose)

@@ -29,8 +29,9 @@ from albert.records import pretraining_report
 from albert.records.writing import RecordSetWriter
 from albert.records.writing import output_directories
 from albert.records.writing import shard_names
-from albert.text import documents as documents_lib
 from albert.text import token_cache
+from albert.text.documents import expand_files
+from albert.text.documents import read_documents
 from albert.text.instances import OBJECTIVES
 from albert.text.instances import PairSettings
 from albert.text.masking import MaskingSettings
@@ -86,9 +87,10 @@ def define_flags(fv):
 
 
 def main(fv):
+    """Makes the records, and prints what they are like."""
     started = time.monotonic()
     settings = read_settings(fv)
-    inputs = documents_lib.expand_files(fv.input_file)
+    inputs = expand_files(fv.input_file)
     tokenizer = Tokenizer(settings.spm_model_file, settings.do_lower_case)
     with (
         processes.termination_as_interrupt(),
@@ -117,9 +119,7 @@ def main(fv):
         ) as advance:
 
             def read_blocks():
-                documents = documents_lib.read_documents(
-                    inputs, fv.sentence_splitting
-                )
+                documents = read_documents(inputs, fv.sentence_splitting)
                 for block in token_cache.group_documents(documents):
                     size = sum(len(s.encode()) + 1 for d in block for s in d)
                     corpus["bytes"] += size
@@ -152,20 +152,23 @@ def main(fv):
         ) as advance:
 
             def list_units():
-                for number in range(settings.dupe_factor):
-                    for index, ranges, tokens in cache_writer.shuffled_units(
-                        settings.generator(number)
-                    ):
-                        yield pretraining.Unit(cache, number, index, ranges)
+                for pass_index in range(settings.dupe_factor):
+                    units = cache_writer.shuffled_units(
+                        settings.generator(pass_index)
+                    )
+                    for unit_index, ranges, tokens in units:
+                        yield pretraining.Unit(
+                            cache, pass_index, unit_index, ranges
+                        )
                         advance(tokens)
 
             for records in pool.map(
                 pretraining.RecordMaker.make_records, list_units()
             ):
                 first = statistics.instances % len(writer.files)
-                for hand, (content, number) in enumerate(records.hands):
+                for shard, (content, count) in enumerate(records.shards):
                     writer.write(
-                        (first + hand) % len(writer.files), content, number
+                        (first + shard) % len(writer.files), content, count
                     )
                 statistics += records.statistics
                 example = example or records.example
@@ -202,7 +205,7 @@ def main(fv):
 
 
 def read_settings(fv):
-    """Flags → ``PretrainingDataSettings``."""
+    """Reads the ``PretrainingDataSettings`` from the flags."""
     require(fv, "input_file", "output_file", "spm_model_file")
     if fv.do_permutation:
         raise UserError(
@@ -236,7 +239,7 @@ def read_settings(fv):
 
 
 def sum_of_sizes(files):
-    """Bytes of text in the files, or None where some are compressed."""
+    """Returns the bytes of the files, or None where some are compressed."""
     if any(file.endswith(".gz") for file in files):
         return None
     return sum(os.path.getsize(file) for file in files)

@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 from absl import flags
+from sentencepiece import sentencepiece_model_pb2
 
 import albert
 from albert import command_line
@@ -21,7 +22,7 @@ from albert.interchange.starting_point import find_starting_point
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 RELEASE = GOLDEN / "encoder_tiny_a"
 SPM = GOLDEN / "tokenization" / "spm2000.model"
-DIGIT_COMMA_SPM = GOLDEN / "tokenization" / "spm2000_numcomma.model"
+RELEASED = GOLDEN / "released_vocabulary" / "30k-clean.model"
 
 
 def run(monkeypatch, *arguments):
@@ -168,11 +169,20 @@ def test_lower_casing_can_be_said(tmp_path, monkeypatch):
         assert find_starting_point(destination).tokenizer.lower_case == expected
 
 
+def as_suffix(tmp_path):
+    """A vocabulary that tokenizer.json cannot say."""
+    model = sentencepiece_model_pb2.ModelProto.FromString(SPM.read_bytes())
+    model.trainer_spec.treat_whitespace_as_suffix = True
+    path = tmp_path / "suffix.model"
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
 def test_tokenizer_that_cannot_go_along(tmp_path, monkeypatch):
     source = written(
         albert.AlbertEncoder(small_config()),
         tmp_path / "a",
-        spm=DIGIT_COMMA_SPM,
+        spm=as_suffix(tmp_path),
     )
     arguments = [source, tmp_path / "b", "--to=huggingface"]
     code, _, err = run(monkeypatch, *arguments)
@@ -182,6 +192,24 @@ def test_tokenizer_that_cannot_go_along(tmp_path, monkeypatch):
     code, out, err = run(monkeypatch, *arguments, "--notokenizer")
     assert code == 0, err
     assert "No tokenizer was written" in out
+
+
+def test_ids_are_compared(tmp_path, monkeypatch):
+    config = small_config(vocab_size=30000)
+    source = written(albert.AlbertEncoder(config), tmp_path / "a", spm=RELEASED)
+    for format, words in (
+        ("kerashub", "Tokenizer: 0 of 165 test strings have other ids"),
+        ("huggingface", "Tokenizer: "),
+        ("google", None),
+    ):
+        code, out, err = run(
+            monkeypatch, source, tmp_path / format, f"--to={format}"
+        )
+        assert code == 0, err
+        assert (words or "Written") in out
+        assert ("Tokenizer: " in out) == bool(words)
+        found = find_starting_point(tmp_path / format).tokenizer
+        assert len(found.digit_comma_table()) == 141
 
 
 def lacking(tmp_path):

@@ -94,7 +94,7 @@ def test_predictions_do_not_depend_on_the_other_rows(directory):
 def test_one_word_of_each_sentence_is_hidden():
     tokenizer = albert.Tokenizer(MODEL)
     sentences = TEXT.read_text().split("\n")[:300]
-    hidden = fill_mask.hide_words(tokenizer, sentences, number=5, seed=3)
+    hidden = fill_mask.hide_words(tokenizer, sentences, num_sentences=5, seed=3)
     assert len(hidden) == 5
     for text, word in hidden:
         assert text.split().count("[MASK]") == 1

@@ -11,6 +11,7 @@ from albert import heads
 from albert.export import litert_verification
 from albert.export import source_models
 from albert.interchange import names
+from albert.interchange import task_description
 from albert.interchange import weights
 from albert.interchange.starting_point import find_starting_point
 from albert.tasks import trained_model
@@ -180,7 +181,7 @@ def test_older_model_directories_open(tmp_path, head):
     loaded = source_models.load(str(tmp_path / "model"))
     assert loaded.head == head
     assert loaded.max_seq_length == 17
-    description = trained_model.read_description(str(tmp_path / "model"))
+    description = task_description.read(str(tmp_path / "model"))
     if head == "span_v2":
         assert loaded.model.start_n_top == 3
         start = find_starting_point(tmp_path / "model")

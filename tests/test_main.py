@@ -72,6 +72,18 @@ def test_help_imports_no_command():
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+def test_a_reader_that_stops_reading_is_no_fault():
+    with subprocess.Popen(
+        [sys.executable, "-m", "albert", "--help"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
 @pytest.mark.parametrize("name", front_door.COMMANDS)
 def test_help_of_a_command(run, name):
     """What it does, an example, the usage, and flags under headings."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a model for those who use it without this package.
+"""Exports a model to run without this package.
 
     albert export MODEL_DIR DESTINATION --format=serving
 
@@ -20,6 +20,7 @@ import shutil
 from absl import logging
 
 from albert import command_line
+from albert.convert import convert
 from albert.errors import UserError
 from albert.flags import FlagGroup
 
@@ -38,9 +39,9 @@ FORMATS = {
         "dry_run",
     ),
     "litert": ("max_seq_length", "model", "quantization", "batch_size"),
-    "google": (),
-    "huggingface": (),
-    "kerashub": (),
+    "google": ("tokenizer",),
+    "huggingface": ("tokenizer",),
+    "kerashub": ("tokenizer",),
 }
 # A directory with one of these may be replaced.
 _MARKS = (
@@ -58,6 +59,10 @@ def define_flags(fv):
     every.choice("format", None, list(FORMATS), "What to write. Required.")
     every.boolean(
         "overwrite", False, "Replace an export that is at DESTINATION."
+    )
+    projects = FlagGroup(fv, "Google, Hugging Face and KerasHub")
+    projects.boolean(
+        "tokenizer", None, "Take the tokenizer along. Default: true."
     )
     texts = FlagGroup(fv, "Serving and litert")
     texts.integer(
@@ -128,7 +133,8 @@ def main(fv, source, destination):
         logging.set_verbosity(logging.WARNING)
         command_line.load_tensorflow()
         if fv.format in ("google", "huggingface", "kerashub"):
-            lines = _convert(source, destination, fv.format)
+            report = convert(source, destination, fv.format, **options)
+            lines = report.lines(destination)
         else:
             module = importlib.import_module(f"albert.export.{fv.format}")
             lines = module.export(source, destination, **options).lines()
@@ -141,25 +147,25 @@ def find_options(fv):
     Raises:
       UserError: one is for another format.
     """
-    given = {
+    options = {
         name: fv[name].value
         for names in FORMATS.values()
         for name in names
         if fv[name].value is not None
     }
-    for name in given:
+    for name in options:
         if name not in FORMATS[fv.format]:
             formats = [key for key, names in FORMATS.items() if name in names]
             raise UserError(
                 f"--{name} is for --format={' and '.join(formats)}: leave it "
                 f"out with --format={fv.format}"
             )
-    return given
+    return options
 
 
 @contextlib.contextmanager
 def replaced(source, destination, overwrite):
-    """Makes room at the destination, or refuses what is there.
+    """Moves an older export aside inside the block, or refuses the destination.
 
     Args:
       source: str, the model, which must not be there.
@@ -179,7 +185,7 @@ def replaced(source, destination, overwrite):
         return
     if not overwrite:
         raise UserError(
-            f"{destination}: is there already: choose another destination, or "
+            f"{destination}: exists already: choose another destination, or "
             "replace it with --overwrite"
         )
     inside = os.path.abspath(source)
@@ -190,7 +196,7 @@ def replaced(source, destination, overwrite):
         )
     if not any(os.path.exists(os.path.join(path, mark)) for mark in _MARKS):
         raise UserError(
-            f"{destination}: is no export, and is not replaced: choose "
+            f"{destination}: is not an export, so it is not replaced: choose "
             "another destination"
         )
     aside = f"{path}.{os.getpid()}.old"
@@ -201,24 +207,6 @@ def replaced(source, destination, overwrite):
         os.rename(aside, path)
         raise
     shutil.rmtree(aside)
-
-
-def _convert(source, destination, format):
-    """Writes another project's format; returns the lines to print."""
-    from albert.convert import convert
-
-    report = convert(source, destination, format)
-    lines = [
-        f"Source: {report.source}",
-        f"Written: {destination}, {report.written} weights ({report.head})",
-    ]
-    if not report.tokenizer:
-        lines.append("No tokenizer was written: the source has none")
-    if report.left:
-        lines.append(
-            f"Left behind ({len(report.left)}): {', '.join(report.left)}"
-        )
-    return lines
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tokenizer as a part of a graph: strings in, the ids of ``Tokenizer``.
+"""Puts the tokenizer into a graph that maps strings to ids of ``Tokenizer``.
 
 What runs are ops of TensorFlow and TensorFlow Text: whoever loads the graph
 needs ``import tensorflow_text`` and not this package.
@@ -66,7 +66,7 @@ class GraphTokenizer(tf.Module):
         return self.encode_characters(self.normalizer.decode(texts))
 
     def encode_characters(self, codes):
-        """``encode`` of texts that are decoded already.
+        """Returns what ``encode`` does, for texts that are decoded already.
 
         Args:
           codes: int32 ragged [N, None], code points.
@@ -82,7 +82,7 @@ class GraphTokenizer(tf.Module):
         )
 
     def encode_with_offsets(self, texts):
-        """Encodes texts and says where in them each piece stands.
+        """Encodes texts and finds the characters that each piece came from.
 
         Args:
           texts: string [N].
@@ -97,7 +97,7 @@ class GraphTokenizer(tf.Module):
         )
 
     def encode_characters_with_offsets(self, codes):
-        """``encode_with_offsets`` of texts that are decoded already.
+        """Does what ``encode_with_offsets`` does, for texts already decoded.
 
         Args:
           codes: int32 ragged [N, None], code points.

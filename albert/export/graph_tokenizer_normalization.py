@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``albert.text.normalization`` in TensorFlow ops, by tables.
+"""Normalises text in a graph, by tables, as ``albert.text.normalization``.
 
 The tables are filled from Python's own Unicode data when an export is made,
 so that the graph follows them and not the Unicode version of the libraries
@@ -33,7 +33,7 @@ _OTHER, _CASED, _IGNORABLE = range(3)
 
 
 class GraphNormalizer(tf.Module):
-    """Strings to the characters that SentencePiece is given.
+    """Normaliser of strings to the characters that SentencePiece is given.
 
     Args:
       lower_case: bool.
@@ -66,7 +66,7 @@ class GraphNormalizer(tf.Module):
         return tf.strings.unicode_decode(texts, "UTF-8", errors="replace")
 
     def is_white(self, codes):
-        """Whether ``str.isspace`` holds: bool, of the shape of ``codes``."""
+        """Returns where ``str.isspace`` holds: bool, shaped as ``codes``."""
         return self._white.lookup(codes) > 0
 
     def normalize(self, codes):
@@ -96,7 +96,7 @@ class GraphNormalizer(tf.Module):
         return ragged(values), ragged(places - tf.gather(starts, rows))
 
     def _join_white_space(self, codes, rows):
-        """``" ".join(text.split())``: characters and where they were."""
+        """Does ``" ".join(text.split())``; returns (characters, places)."""
         white = self.is_white(codes)
         words = tf.where(~white)[:, 0]
         # White space is kept, as one space, right behind a word that is not
@@ -112,7 +112,7 @@ class GraphNormalizer(tf.Module):
         return tf.gather(tf.where(white, _SPACE, codes), places), places
 
     def _decompose(self, codes, places):
-        """NFKD without the combining marks."""
+        """Applies NFKD and drops the combining marks."""
         found = self._decomposed.lookup(codes)
 
         def change():
@@ -148,7 +148,7 @@ class GraphNormalizer(tf.Module):
         )
 
     def _ends_word(self, codes, rows):
-        """Whether a sigma would be final, as ``str.lower`` decides it.
+        """Returns where a sigma would be final, as ``str.lower`` decides it.
 
         The character before it is cased and the one behind it is not, both
         looked for beyond those that case rules ignore.
@@ -169,7 +169,7 @@ class GraphNormalizer(tf.Module):
 
 @functools.cache
 def _decompositions():
-    """The tables that do not depend on case.
+    """Returns the tables that do not depend on case.
 
     Returns:
       (white, decomposed, characters): int32 [code points], 1 for white
@@ -199,7 +199,7 @@ def _decompositions():
 
 @functools.cache
 def _cases():
-    """The tables of case.
+    """Returns the tables of case.
 
     Returns:
       (differences, classes): int32 [code points], what to add for the lower
@@ -226,7 +226,7 @@ def _cases():
 
 
 def _characters_in_parts():
-    """All characters but the separator, in lists."""
+    """Yields all characters but the separator, in lists."""
     characters = [
         character for character in all_characters() if character != _SEPARATOR
     ]

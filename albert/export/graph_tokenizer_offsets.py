@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``albert.text.offsets`` in TensorFlow ops: pieces and their characters.
+"""Finds the characters of each piece in a graph, as ``albert.text.offsets``.
 
 SentencePiece's rules change the normalised text once more. A model with
 these rules and single bytes for pieces tells where each byte of the changed
@@ -13,7 +13,11 @@ that SentencePiece cuts).
 import sentencepiece
 import tensorflow as tf
 
-from albert.export import graph_tokenizer_pieces as pieces_lib
+from albert.export.graph_tokenizer_pieces import PieceType
+from albert.export.graph_tokenizer_pieces import make_processor
+from albert.export.graph_tokenizer_pieces import parse_model
+from albert.export.graph_tokenizer_pieces import rules_only
+from albert.export.graph_tokenizer_pieces import utf8_length
 from albert.export.graph_tokenizer_tables import ReplacementTable
 from albert.export.graph_tokenizer_tables import repeat
 
@@ -21,7 +25,7 @@ _SPACE_MARKS = ("\u2581", " ")
 
 
 class GraphSpanEncoder(tf.Module):
-    """Encodes texts with spans.
+    """Encoder of texts to pieces with the spans of characters they came from.
 
     Args:
       tokenizer: ``albert.Tokenizer``.
@@ -33,24 +37,20 @@ class GraphSpanEncoder(tf.Module):
         super().__init__()
         self._normalizer = normalizer
         self._pieces = pieces
-        model = pieces_lib.parse(tokenizer.model_proto)
-        rules = pieces_lib.rules_only(
+        model = parse_model(tokenizer.model_proto)
+        rules = rules_only(
             model,
             [
-                pieces_lib.PieceType(
-                    piece=f"<0x{byte:02X}>", type=pieces_lib.PieceType.BYTE
-                )
+                PieceType(piece=f"<0x{byte:02X}>", type=PieceType.BYTE)
                 for byte in range(256)
             ],
         )
-        self._bytes = pieces_lib.make_processor(rules)
+        self._bytes = make_processor(rules)
         # Bytes of each piece: one, or those of a symbol of the user's.
         self._byte_lengths = tf.constant(
             [
-                1
-                if piece.type == pieces_lib.PieceType.BYTE
-                else len(piece.piece.encode())
-                for piece in pieces_lib.parse(rules).pieces
+                1 if piece.type == PieceType.BYTE else len(piece.piece.encode())
+                for piece in parse_model(rules).pieces
             ],
             tf.int64,
         )
@@ -59,16 +59,15 @@ class GraphSpanEncoder(tf.Module):
         ).normalize("a")[:1]
         self._prefix = mark if mark in _SPACE_MARKS else ""
         self._has_long_symbols = any(
-            piece.type == pieces_lib.PieceType.USER_DEFINED
-            and len(piece.piece) > 1
+            piece.type == PieceType.USER_DEFINED and len(piece.piece) > 1
             for piece in model.pieces
         )
         self._is_text = tf.constant(
             [
                 piece.type
                 in (
-                    pieces_lib.PieceType.NORMAL,
-                    pieces_lib.PieceType.USER_DEFINED,
+                    PieceType.NORMAL,
+                    PieceType.USER_DEFINED,
                 )
                 for piece in model.pieces
             ]
@@ -76,7 +75,7 @@ class GraphSpanEncoder(tf.Module):
         self._replacements = _make_replacements(tokenizer)
 
     def encode(self, codes):
-        """Encodes texts.
+        """Encodes texts to pieces with their spans.
 
         Args:
           codes: int32 ragged [N, None], code points.
@@ -132,7 +131,7 @@ class GraphSpanEncoder(tf.Module):
         )
 
     def _keys(self, texts, normalized, origins, lengths, cut):
-        """Which character of its text each character of a string came from.
+        """Returns the character of its text that each normalised one came from.
 
         Args:
           texts: string [N], the normalised ones.
@@ -144,7 +143,7 @@ class GraphSpanEncoder(tf.Module):
           int64 ragged, of the shape of ``cut.characters``.
         """
         # Of each byte, and of the end: a space behind the text is from there.
-        sizes = pieces_lib.utf8_length(normalized.flat_values)
+        sizes = utf8_length(normalized.flat_values)
         sizes = tf.concat(
             [
                 normalized.with_flat_values(sizes),
@@ -171,14 +170,14 @@ class GraphSpanEncoder(tf.Module):
                 repeat(changed, counts), tf.zeros_like(within), within
             )
         first_bytes = tf.cumsum(
-            pieces_lib.utf8_length(cut.characters.flat_values), exclusive=True
+            utf8_length(cut.characters.flat_values), exclusive=True
         )
         return cut.characters.with_flat_values(
             tf.gather(of_byte, tf.gather(places, first_bytes))
         )
 
     def _is_changed(self, texts, cut):
-        """Which texts the rules change, or have unknown characters: bool [N].
+        """Returns which texts change or have unknown characters: bool [N].
 
         In these, SentencePiece says of each character of a symbol of the
         user's that it came from the first one.
@@ -197,7 +196,7 @@ class GraphSpanEncoder(tf.Module):
         return ~same | (unknown > 0)
 
     def _close(self, keys, base, ends_of_texts):
-        """Adds the ends, and gives beginnings what is dropped before them."""
+        """Adds the ends, and moves starts back over dropped characters."""
         keys = tf.concat([keys, ends_of_texts[:, tf.newaxis]], axis=1)
         last = keys.row_limits() - 1
         anchors = tf.minimum(keys.row_starts() + len(self._prefix), last)
@@ -232,7 +231,7 @@ class GraphSpanEncoder(tf.Module):
 
 
 def _make_replacements(tokenizer):
-    """Returns the digit-comma rule with what each part stands for.
+    """Returns the digit-comma rule with the characters that each part covers.
 
     Rows of (id, begin, end), characters counted backwards from the end of
     the piece; begin is -1 for the whole of a piece that stays. None without
@@ -250,7 +249,7 @@ def _make_replacements(tokenizer):
 
 
 def _spans(keys, rows, first, last):
-    """Places of the original texts for bounds in the strings."""
+    """Returns the places in the original texts of bounds in the strings."""
     places = keys.flat_values
     starts = tf.gather(places, first)
     # A character ends where the next one begins that begins later.
@@ -265,7 +264,7 @@ def _spans(keys, rows, first, last):
 
 
 def _running_maximum(values):
-    """The largest value up to each place.
+    """Returns the largest value up to each place.
 
     An empty part of a character that gives several pieces ends where the
     piece before it does.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SentencePiece's unigram model in TensorFlow ops.
+"""Cuts text into pieces in a graph, as SentencePiece's unigram model does.
 
 TensorFlow Text holds an older SentencePiece, which decides otherwise between
 two ways to cut a text that have the same score ("000" as "00", "0" or as
@@ -34,7 +34,7 @@ _PRIVATE_USE = range(0xE000, 0xF8FF)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Cut:
-    """Texts as their pieces.
+    """Pieces of texts, with the characters that each one covers.
 
     Attributes:
       ids: int32 [P].
@@ -52,7 +52,7 @@ class Cut:
 
 
 class GraphPieces(tf.Module):
-    """A SentencePiece model as ops.
+    """SentencePiece model as TensorFlow ops.
 
     Args:
       tokenizer: ``albert.Tokenizer``.
@@ -63,7 +63,7 @@ class GraphPieces(tf.Module):
 
     def __init__(self, tokenizer):
         super().__init__()
-        model = parse(tokenizer.model_proto)
+        model = parse_model(tokenizer.model_proto)
         if model.trainer_spec.model_type != _TrainerSpec.UNIGRAM:
             kind = _TrainerSpec.ModelType.Name(model.trainer_spec.model_type)
             raise UserError(
@@ -138,7 +138,7 @@ class GraphPieces(tf.Module):
         return Cut(ids, rows, first, last, characters)
 
     def _merge(self, ids, rows, first, last, codes):
-        """Makes one unknown piece of those that follow each other."""
+        """Joins unknown pieces that follow each other into one."""
         unknown = ids >= self._size
         after = tf.concat([[False], unknown[:-1] & (rows[1:] == rows[:-1])], 0)
         kept = tf.where(~(unknown & after))[:, 0]
@@ -148,7 +148,7 @@ class GraphPieces(tf.Module):
         return tf.gather(ids, kept), tf.gather(rows, kept), first, last
 
     def _split(self, ids, rows, first, last, codes):
-        """Makes bytes of each unknown character."""
+        """Replaces each unknown character by the pieces of its bytes."""
         unknown = ids >= self._size
         codes = tf.gather(codes, first)
         sizes = tf.where(unknown, utf8_length(codes), 1)
@@ -169,14 +169,14 @@ class GraphPieces(tf.Module):
 
 
 def utf8_length(codes):
-    """Bytes of characters in UTF-8: int64, of the shape of ``codes``."""
+    """Returns the bytes of characters in UTF-8: int64, shaped as ``codes``."""
     return 1 + sum(
         tf.cast(codes >= limit, tf.int64) for limit in (0x80, 0x800, 0x10000)
     )
 
 
 def _utf8_bytes(codes, sizes, within):
-    """Byte number ``within`` of characters in UTF-8: int32 [n]."""
+    """Returns the byte at index ``within`` of UTF-8 characters: int32 [n]."""
     sizes, within = tf.cast(sizes, tf.int32), tf.cast(within, tf.int32)
     bits = tf.bitwise.right_shift(codes, 6 * (sizes - 1 - within))
     lead = tf.gather(tf.constant([0, 0, 0xC0, 0xE0, 0xF0]), sizes)
@@ -184,13 +184,13 @@ def _utf8_bytes(codes, sizes, within):
     return tf.where(within == 0, lead + bits, following)
 
 
-def parse(model_proto):
-    """Returns the ``ModelProto`` of bytes."""
+def parse_model(model_proto):
+    """Parses the bytes of a SentencePiece model to its ``ModelProto``."""
     return sentencepiece_model_pb2.ModelProto.FromString(model_proto)
 
 
 def rules_only(model, pieces=()):
-    """Returns a model that has another one's rules and no pieces of text.
+    """Returns a model with another one's rules but without its pieces of text.
 
     Args:
       model: ``ModelProto``.
@@ -217,7 +217,7 @@ def rules_only(model, pieces=()):
 
 
 def make_processor(model_proto, out_type=tf.int32):
-    """Returns TensorFlow Text's SentencePiece.
+    """Returns TensorFlow Text's SentencePiece tokenizer of a model.
 
     Args:
       model_proto: bytes of a model.
@@ -235,7 +235,7 @@ def make_processor(model_proto, out_type=tf.int32):
 
 
 def _make_cutter(model, unknown):
-    """Returns what cuts strings to which the rules have been applied.
+    """Returns the tokenizer of strings to which the rules are applied already.
 
     Args:
       model: ``ModelProto``.

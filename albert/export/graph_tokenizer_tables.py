@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables of numbers in a graph, by code point and by id."""
+"""Puts tables of numbers, by code point and by id, into a graph."""
 
 import sys
 
@@ -11,7 +11,7 @@ _SURROGATES = range(0xD800, 0xE000)
 
 
 class CodePointTable(tf.Module):
-    """A number for each code point, stored as its distinct blocks.
+    """Table of a number for each code point, stored as its distinct blocks.
 
     Args:
       values: int32 [sys.maxunicode + 1].
@@ -38,7 +38,7 @@ class CodePointTable(tf.Module):
 
 
 class ReplacementTable(tf.Module):
-    """Rows of numbers that take the place of ids.
+    """Table of the rows of numbers that take the place of ids.
 
     Args:
       rows: for each id a list of k-tuples of int.
@@ -52,7 +52,7 @@ class ReplacementTable(tf.Module):
         self._starts = tf.constant(np.cumsum(lengths) - lengths)
 
     def replace(self, ids):
-        """Replaces ids.
+        """Replaces each id by its row of numbers.
 
         Args:
           ids: int32 [n].
@@ -70,7 +70,7 @@ class ReplacementTable(tf.Module):
 
 
 def repeat(values, lengths):
-    """``tf.repeat`` for two vectors, without its rectangle in between.
+    """Does what ``tf.repeat`` does for two vectors, without a padded matrix.
 
     Args:
       values: [n].
@@ -87,7 +87,7 @@ def repeat(values, lengths):
 
 
 def code_point_marks(characters):
-    """Returns 1 for some characters and 0 for others.
+    """Returns an array of code points with 1 for the given characters, else 0.
 
     Args:
       characters: iterable of str.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes .tflite files, for telephones and other small machines (LiteRT).
+"""Writes .tflite files for phones and other small devices (LiteRT).
 
 Ids in, the outputs of the head out: a client makes the ids with the
 SentencePiece model that is written beside them.
@@ -14,14 +14,16 @@ from albert.errors import UserError
 from albert.heads import HEADS
 from albert.interchange.destination import check_new
 from albert.interchange.destination import new_directory
+from albert.interchange.sentencepiece_rules import self_contained_model
 
 QUANTIZATIONS = ("float32", "float16", "int8")
 METADATA_FILE = "litert.json"
+RAW_TEXT_FILE = "raw_text.model"
 
 
 @dataclasses.dataclass(frozen=True)
 class FileReport:
-    """One file, and what running it showed.
+    """A written file, with its size, differences and latency.
 
     Attributes:
       file: str, its name in the directory.
@@ -58,7 +60,7 @@ class FileReport:
 
 @dataclasses.dataclass(frozen=True)
 class LiteRTReport:
-    """What ``export`` wrote.
+    """The files that ``export`` wrote.
 
     Attributes:
       destination: str.
@@ -74,7 +76,7 @@ class LiteRTReport:
     files: list
 
     def lines(self):
-        """Returns what is to be printed: list of str."""
+        """Returns the lines to print: list of str."""
         return [
             f"{self.destination}: {self.kind}, {self.batch_size} × "
             f"{self.max_seq_length} pieces, built-in operations only",
@@ -92,16 +94,14 @@ def export(
     batch_size=1,
     texts=None,
 ):
-    """Converts a model, runs each file against it, and writes the files.
+    """Converts a model, compares each file with it, and writes the files.
 
     The directory gets model_QUANTIZATION.tflite, litert.json (inputs,
     outputs, labels, what was measured), albert_config.json, spiece.model and
-    spiece.json. Shapes are fixed: accelerators of telephones take no others,
+    spiece.json, and raw_text.model, with which SentencePiece alone makes the
+    ids of a text. Shapes are fixed: accelerators of phones take no others,
     and with a batch size that varies the heads would need operations that
     are not LiteRT's own.
-
-    OPTIONS: ``--model``, ``--quantization`` (list), ``--max_seq_length``,
-    ``--batch_size``, ``--texts`` (list of str).
 
     Args:
       source: str, a model directory, or whatever else has configuration,
@@ -118,7 +118,7 @@ def export(
 
     Raises:
       UserError: no such model, a length or batch size that cannot be, or a
-        file whose outputs are no numbers or differ too much from those of
+        file whose outputs are NaN, infinite or differ too much from those of
         the model. Nothing is written then.
     """
     quantization = _check_quantization(quantization)
@@ -168,6 +168,10 @@ def export(
             )
         model_directory.write_description(
             directory, loaded.model.config, loaded.tokenizer
+        )
+        model_directory.write_file(
+            os.path.join(directory, RAW_TEXT_FILE),
+            self_contained_model(loaded.tokenizer),
         )
         model_directory.write_json(
             os.path.join(directory, METADATA_FILE),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Keras model to the bytes of a .tflite file, and such bytes run.
+"""Converts a Keras model to the bytes of a .tflite file, and runs them.
 
 Converter and interpreter are those inside TensorFlow. Its interpreter is the
 one of the package ai-edge-litert, which is where it is developed further;
@@ -37,7 +37,7 @@ MOST_SECONDS = 5.0
 
 
 def convert(source, batch_size, quantizations):
-    """Converts to .tflite files of LiteRT's built-in operations.
+    """Converts a model to .tflite files of LiteRT's built-in operations.
 
     Weights of all layers that share them are in a file once: the reads, the
     casts and the joining of query, key and value become constants, and equal
@@ -105,7 +105,7 @@ def _convert(directory, quantization):
 
 @contextlib.contextmanager
 def _epsilon_of_at_least(least, model):
-    """Sets what layer normalisation adds to the variance, for a while."""
+    """Raises layer normalisation's epsilon to a minimum inside the block."""
     layers = [
         layer
         for layer in model._flatten_layers()
@@ -122,24 +122,23 @@ def _epsilon_of_at_least(least, model):
 
 
 class Runner:
-    """A .tflite file, ready to be called.
+    """A .tflite file as a function of arrays.
 
     Args:
-      content: bytes of the file.
-      num_threads: int.
+      content: bytes of the file. It runs on one thread.
     """
 
-    def __init__(self, content, num_threads=1):
+    def __init__(self, content):
         with warnings.catch_warnings(), _without_noise():
             warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interp")
             interpreter = tf.lite.Interpreter(
-                model_content=content, num_threads=num_threads
+                model_content=content, num_threads=1
             )
             interpreter.allocate_tensors()
         self._run = interpreter.get_signature_runner()
 
     def __call__(self, inputs):
-        """Returns a dict of arrays.
+        """Returns the outputs: dict of arrays.
 
         Args:
           inputs: dict from name to int32 [B, …], of the file's batch size.
@@ -159,7 +158,7 @@ class Runner:
 
 @contextlib.contextmanager
 def _without_noise():
-    """Passes on what is written to standard error, but for known noise.
+    """Filters known noise out of standard error inside the block.
 
     C++ writes there past Python, and partly whatever TF_CPP_MIN_LOG_LEVEL
     says.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a .tflite file does what the Keras model does, on real text.
+"""Compares a .tflite file with its Keras model on real text.
 
 Letters: N examples, C choices, S positions, P masked positions, V vocabulary.
 """
@@ -48,7 +48,7 @@ _BATCH = 8
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """How a file's outputs differ from those of the model.
+    """Differences between the outputs of a file and those of the model.
 
     Attributes:
       examples: int, N.
@@ -123,7 +123,7 @@ def _assemble(tokenizer, alone, first, second, length):
 
 
 def _impossible(examples, tokenizer):
-    """Where no answer can be: int32 [N, S], as ``tasks/squad/windows.py``."""
+    """Marks where no answer can be, as tasks/squad/windows.py: int32 [N, S]."""
     possible = examples["segment_ids"] * (
         examples["input_ids"] != tokenizer.sep_id
     )
@@ -132,7 +132,7 @@ def _impossible(examples, tokenizer):
 
 
 def _mask(examples, tokenizer, slots):
-    """Hides pieces, and adds their positions: int32 [N, P]."""
+    """Masks pieces, and adds their positions: int32 [N, P]."""
     ids = examples["input_ids"]
     places = np.zeros((len(ids), slots), np.int32)
     special = [tokenizer.cls_id, tokenizer.sep_id]
@@ -152,22 +152,23 @@ def run(function, examples, batch_size=_BATCH):
       examples: of ``make_examples``.
       batch_size: int; the last batch is filled up with its last example.
     """
-    number = len(examples["input_ids"])
+    num_examples = len(examples["input_ids"])
     outputs = []
-    for start in range(0, number, batch_size):
-        rows = np.minimum(np.arange(start, start + batch_size), number - 1)
+    for start in range(0, num_examples, batch_size):
+        rows = np.arange(start, start + batch_size)
+        rows = np.minimum(rows, num_examples - 1)
         batch = {name: values[rows] for name, values in examples.items()}
         outputs.append(
             {name: np.asarray(v) for name, v in function(batch).items()}
         )
     return {
-        name: np.concatenate([each[name] for each in outputs])[:number]
+        name: np.concatenate([each[name] for each in outputs])[:num_examples]
         for name in outputs[0]
     }
 
 
 def compare(source, examples, expected, received):
-    """Compares outputs.
+    """Compares the outputs of a file with those of the model.
 
     Args:
       source: ``SourceModel``.
@@ -176,22 +177,22 @@ def compare(source, examples, expected, received):
 
     Returns:
       ``Comparison``; its differences are NaN where an output of either, of a
-      padded position too, is infinite or no number.
+      padded position too, is infinite or NaN.
     """
     difference = relative = 0.0
     for name in source.outputs:
         if np.issubdtype(expected[name].dtype, np.integer):
             continue
-        right, there = expected[name], received[name]
-        counted = _counted(name, examples, expected, received)
-        if not (np.isfinite(there).all() and np.isfinite(right).all()):
+        wanted, got = expected[name], received[name]
+        if not (np.isfinite(got).all() and np.isfinite(wanted).all()):
             difference = relative = float("nan")
             break
-        right, there = right[counted], there[counted]
-        off = float(np.abs(right - there).max(initial=0.0))
-        scale = max(1.0, float(np.abs(right).max(initial=0.0)))
-        difference = max(difference, off)
-        relative = max(relative, off / scale)
+        compared = _compared(name, examples, expected, received)
+        wanted, got = wanted[compared], got[compared]
+        largest = float(np.abs(wanted - got).max(initial=0.0))
+        scale = max(1.0, float(np.abs(wanted).max(initial=0.0)))
+        difference = max(difference, largest)
+        relative = max(relative, largest / scale)
     answers = _answers(source, examples, expected)
     same = answers == _answers(source, examples, received)
     return Comparison(
@@ -203,8 +204,8 @@ def compare(source, examples, expected, received):
     )
 
 
-def _counted(name, examples, expected, received):
-    """Which values are compared: bool array that indexes the output."""
+def _compared(name, examples, expected, received):
+    """Returns which values of an output are compared: bool array."""
     real = examples["input_mask"].astype(bool)
     if name == "masked_lm_logits":
         return examples["masked_lm_positions"] > 0
@@ -224,7 +225,7 @@ def _counted(name, examples, expected, received):
 
 
 def _answers(source, examples, outputs):
-    """Returns the answers of a task: int array [any]."""
+    """Returns the answers that the outputs give: int array [any]."""
     return _ANSWERS[source.head](examples, outputs)
 
 

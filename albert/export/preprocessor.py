@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Texts → the encoder's inputs, as TF Hub's preprocessor SavedModel.
+"""Writes TF Hub's preprocessor, a SavedModel from texts to encoder inputs.
 
 Source: TF Hub's page "Common SavedModel APIs for Text Tasks", and its module
 albert_en_preprocess, version 3. Sequences are packed and cut as
@@ -18,7 +18,7 @@ _MAX_SEGMENTS = 2
 
 
 def save(directory, tokenizer, max_seq_length, seq_length=DEFAULT_SEQ_LENGTH):
-    """Writes the SavedModel.
+    """Writes the preprocessor's SavedModel.
 
     Loaded, with ``import tensorflow_text``, it maps string [N] to a dict of
     int32 [N, seq_length]: "input_word_ids", "input_mask", "input_type_ids".
@@ -163,7 +163,7 @@ def _packing_function(tokenizer, default_seq_length, max_seq_length):
 
 
 def _special_tokens_function(tokenizer):
-    numbers = {
+    special_tokens = {
         "vocab_size": tokenizer.vocabulary_size,
         "start_of_sequence_id": tokenizer.cls_id,
         "end_of_segment_id": tokenizer.sep_id,
@@ -174,8 +174,8 @@ def _special_tokens_function(tokenizer):
     @tf.function(autograph=False, input_signature=[])
     def get_special_tokens_dict():
         return {
-            name: tf.constant(number, tf.int32)
-            for name, number in numbers.items()
+            name: tf.constant(value, tf.int32)
+            for name, value in special_tokens.items()
         }
 
     return get_special_tokens_dict

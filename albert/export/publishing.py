@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The publisher's part of a TF Hub export: archives, licences, Kaggle.
+"""Packs a TF Hub export, checks licence and handle, and sends it to Kaggle.
 
 TF Hub's models are at Kaggle Models now; OWNER/MODEL/tensorFlow2/VARIATION is
 the name of one there.
@@ -23,7 +23,7 @@ _HANDLE = re.compile(
 
 @dataclasses.dataclass(frozen=True)
 class Licence:
-    """A licence by the names of both sides.
+    """A licence, with its names at TF Hub and at Kaggle.
 
     Attributes:
       title: str, for people.
@@ -94,7 +94,7 @@ LICENCES = {
 
 
 def licence_of(name):
-    """Returns the ``Licence`` of a name; None for None.
+    """Returns the ``Licence`` of a name, or None for None.
 
     Raises:
       UserError: it is not in ``LICENCES``.
@@ -110,7 +110,7 @@ def licence_of(name):
 
 @dataclasses.dataclass(frozen=True)
 class Handle:
-    """Where a model is published.
+    """The name of a published model at Kaggle.
 
     Attributes:
       owner, model, variation: str, parts of Kaggle's handle.
@@ -148,7 +148,7 @@ class Handle:
 
 
 def make_repeatable(directory):
-    """Makes the bytes of a SavedModel depend on what is in it alone.
+    """Makes the bytes of a SavedModel depend on its content alone.
 
     TensorFlow draws the identifier in its ``fingerprint.pb`` at random; here
     it is made of the check sums that are there too.
@@ -167,7 +167,7 @@ def make_repeatable(directory):
 
 
 def write_archive(directory, path):
-    """Packs a SavedModel as TF Hub serves it: its files at the root.
+    """Packs a SavedModel as TF Hub serves it, with its files at the root.
 
     The same files give the same bytes: no times, no owners, sorted names.
 
@@ -205,7 +205,7 @@ def write_archive(directory, path):
 
 @dataclasses.dataclass(frozen=True)
 class Upload:
-    """One call of ``kagglehub.model_upload``.
+    """An upload: one call of ``kagglehub.model_upload``.
 
     Attributes:
       handle: ``Handle``.
@@ -220,7 +220,7 @@ class Upload:
     notes: str
 
     def lines(self):
-        """What is sent, for people: list of str."""
+        """Returns lines that describe what is sent: list of str."""
         files = sorted(
             os.path.join(root, name)
             for root, _, names in os.walk(self.directory)
@@ -240,7 +240,7 @@ class Upload:
         ]
 
     def send(self, directory):
-        """Sends it.
+        """Sends the directory to Kaggle.
 
         Args:
           directory: str, where it is now.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The code on the pages of published models; it runs as it stands."""
+"""Writes the example code of published models' pages; it runs unchanged."""
 
 import textwrap
 
@@ -9,7 +9,7 @@ def _code(text):
 
 
 def _locations(publication, *names):
-    """Code that says where the SavedModels are."""
+    """Returns the code that defines the locations of the SavedModels."""
     handle = publication.handle
     if handle is None:
         return "\n".join(
@@ -27,7 +27,7 @@ def _locations(publication, *names):
 
 
 def encoder_usage(facts, publication):
-    """How to use an encoder; arguments as ``publishing_page.encoder_page``.
+    """Yields an encoder's usage; arguments as ``publishing_page.encoder_page``.
 
     Yields:
       str, paragraphs.
@@ -100,7 +100,7 @@ def encoder_usage(facts, publication):
 
 
 def preprocessor_usage(publication):
-    """How to use a preprocessor.
+    """Yields the usage of a preprocessor.
 
     Args:
       publication: ``Publication``.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a model directory knows about its model, for the page about it."""
+"""Collects the facts in a model directory for the model's page."""
 
 import dataclasses
 import os
@@ -27,7 +27,7 @@ class TrainingPhase:
 
 @dataclasses.dataclass(frozen=True)
 class ModelFacts:
-    """What is known about a model.
+    """Facts about a model: configuration, weights, training and metrics.
 
     Attributes:
       name: str, of the directory, fit for a title.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pages that describe a published encoder and its preprocessor.
+"""Writes the pages of a published encoder and its preprocessor.
 
 A page begins as TF Hub's "Write documentation" wants it, a title, a sentence
 and tags in comments; its sections are those of Kaggle's page of a model's
@@ -10,7 +10,7 @@ runs as it stands: the tests run it.
 import dataclasses
 import textwrap
 
-from albert.export import publishing_examples as examples
+from albert.export import publishing_examples
 from albert.export.publishing import Handle
 from albert.export.publishing import Licence
 
@@ -21,7 +21,7 @@ _API = (
 _PAPER = "https://arxiv.org/abs/1909.11942"
 _CODE = "https://github.com/google-research/albert"
 _OBJECTIVES = {"sop": "sentence order", "nsp": "next sentence"}
-# What is told of a run: the key and its name on the page.
+# What the page says of a run: the key and its name on the page.
 _TEXT = {
     "bytes": "bytes of text",
     "documents": "documents",
@@ -48,7 +48,7 @@ _RUN = {
 
 @dataclasses.dataclass(frozen=True)
 class Publication:
-    """What the publisher says about a model.
+    """The publisher's statements about a model: version, licence and so on.
 
     Attributes:
       version: int, of the model at the publisher's.
@@ -72,7 +72,7 @@ class Publication:
 
 
 def encoder_page(facts, publication):
-    """Returns the encoder's page, Markdown.
+    """Returns the encoder's page in Markdown.
 
     Args:
       facts: ``ModelFacts``.
@@ -102,8 +102,11 @@ def encoder_page(facts, publication):
         _section("Evaluation", *_evaluation(facts)),
         _section("Model Inputs", *_inputs(facts)),
         _section("Model Outputs", *_outputs(facts)),
-        _section("Model Usage", *examples.encoder_usage(facts, publication)),
-        _section("Fine-tuning", *examples.FINE_TUNING),
+        _section(
+            "Model Usage",
+            *publishing_examples.encoder_usage(facts, publication),
+        ),
+        _section("Fine-tuning", *publishing_examples.FINE_TUNING),
         _section("Changelog", f"### Version {publication.version}"),
     )
 
@@ -157,7 +160,9 @@ def preprocessor_page(facts, publication):
             "first, and both by turns once they are as long. A second segment "
             "without pieces makes a single, without the second `[SEP]`.",
         ),
-        _section("Model Usage", *examples.preprocessor_usage(publication)),
+        _section(
+            "Model Usage", *publishing_examples.preprocessor_usage(publication)
+        ),
         _section("Changelog", f"### Version {publication.version}"),
     )
 
@@ -284,7 +289,7 @@ def _training(facts, publication):
 
 
 def _phase(phase):
-    """What is told of a run: dict of name to value."""
+    """Returns what the page says of a run: dict of name to value."""
     instances = dict(phase.records.get("settings", {}))
     objective = instances.get("objective")
     instances["objective"] = _OBJECTIVES.get(objective, objective)

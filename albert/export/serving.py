@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the SavedModel of a task: strings in, answers out.
+"""Writes the SavedModel of a task, from strings to answers.
 
 It runs with TensorFlow and TensorFlow Text, without this package. What is in
 it follows from the model: its task, or what its weights are. Signatures, by
@@ -52,14 +52,13 @@ from albert import heads
 from albert import model_directory
 from albert.interchange.destination import check_new
 from albert.interchange.destination import new_directory
-from albert.tasks import trained_model
 
 METADATA_FILE = "metadata.json"
 
 
 @dataclasses.dataclass(frozen=True)
 class ServingReport:
-    """What ``export`` wrote.
+    """The SavedModel that ``export`` wrote, and its metadata.
 
     Attributes:
       destination: str.
@@ -72,7 +71,7 @@ class ServingReport:
     bytes: int
 
     def lines(self):
-        """Returns what is to be printed: list of str."""
+        """Returns the lines to print: list of str."""
         return [
             f"{self.destination}: {self.metadata['kind']}, sequences of "
             f"{self.metadata['max_seq_length']} pieces at most, "
@@ -93,7 +92,7 @@ def export(
     top=5,
     null_score_diff_threshold=0.0,
 ):
-    """Writes the SavedModel.
+    """Writes the SavedModel of a task.
 
     Args:
       source: str, a model directory, or other weights that
@@ -161,25 +160,23 @@ def export(
 
 
 def _load(source, max_seq_length):
-    """Returns the ``SourceModel``."""
+    """Loads the model to export: ``SourceModel``."""
     from albert.export import source_models
     from albert.interchange.starting_point import find_starting_point
 
     start = find_starting_point(source)
     if max_seq_length is None:
-        max_seq_length = trained_model.read_description(source).get(
+        max_seq_length = start.task.get(
             "max_seq_length", start.find_config().max_position_embeddings
         )
-    what = "task"
-    if start.head == "none" and not os.path.exists(
-        os.path.join(source, model_directory.TASK_FILE)
-    ):
-        what = "encoder"
-    return source_models.load(start, what, max_seq_length)
+    model = "task"
+    if start.head == "none" and not start.task:
+        model = "encoder"
+    return source_models.load(start, model, max_seq_length)
 
 
 def _metadata(loaded, concrete, default):
-    """What a client may want to know, as JSON has it."""
+    """Returns the metadata for clients: dict for JSON."""
 
     def describe(specs):
         return {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signatures of a pretrained model: embeddings, and filling masked words.
+"""Defines the signatures of pretrained models: embeddings, filled masks.
 
 Letters: N texts, M masks of the text that has most, K pieces for each.
 """
@@ -15,7 +15,7 @@ _SPACE_MARK = "\u2581"
 
 
 def encoder_signatures(loaded, tokenizer, **_):
-    """Signatures of an encoder without a head.
+    """Returns the signatures of an encoder without a head.
 
     Args:
       loaded: ``SourceModel``.
@@ -31,7 +31,7 @@ def encoder_signatures(loaded, tokenizer, **_):
 
 
 def masked_lm_signatures(loaded, tokenizer, *, top, **_):
-    """Signatures of a pretrained model; as ``encoder_signatures``.
+    """Returns the signatures of a pretrained model; as ``encoder_signatures``.
 
     Args:
       loaded, tokenizer: as there.
@@ -97,17 +97,19 @@ def _fill_mask(loaded, tokenizer, top):
             tf.nn.softmax(outputs["masked_lm_logits"]),
             min(top, vocabulary.vocabulary_size),
         )
-        there = tf.sequence_mask(positions.row_lengths(), most)[..., tf.newaxis]
+        filled = tf.sequence_mask(positions.row_lengths(), most)[
+            ..., tf.newaxis
+        ]
         return {
-            "pieces": tf.where(there, tf.gather(pieces_of_ids, ids), ""),
-            "probabilities": tf.where(there, probabilities, 0.0),
+            "pieces": tf.where(filled, tf.gather(pieces_of_ids, ids), ""),
+            "probabilities": tf.where(filled, probabilities, 0.0),
         }
 
     return fill
 
 
 def _encode_masked(tokenizer, texts):
-    """``encode_masked`` of ``albert.fill_mask``, without [CLS] and [SEP]."""
+    """Encodes as ``encode_masked`` of fill_mask.py, without [CLS] and [SEP]."""
     pieces = tokenizer.tokenizer.pieces
     space = pieces.index(_SPACE_MARK) if _SPACE_MARK in pieces else -1
     parts = tf.strings.split(texts, MASK)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the signatures of all tasks share: pieces → sequences → outputs.
+"""Turns pieces into sequences and outputs, for the signatures of all tasks.
 
 Letters: N texts or sequences, S positions of the longest of them.
 """
@@ -13,7 +13,7 @@ _SEQUENCES_AT_A_TIME = 32
 
 
 def first_of_rows(ragged, lengths):
-    """The first values of each row.
+    """Returns the first values of each row.
 
     Args:
       ragged: [N, None].
@@ -23,7 +23,7 @@ def first_of_rows(ragged, lengths):
 
 
 def rows_from(values, starts, lengths):
-    """Runs of one array as the rows of a ragged tensor; they may overlap.
+    """Returns ranges of an array as ragged rows; ranges may overlap.
 
     Args:
       values: [any].
@@ -37,7 +37,7 @@ def rows_from(values, starts, lengths):
 
 
 def make_inputs(tokenizer, segments, max_seq_length):
-    """Puts sequences together, no longer than the longest needs it.
+    """Makes the model's inputs of segments, padded to the longest sequence.
 
     Args:
       tokenizer: ``GraphTokenizer``.

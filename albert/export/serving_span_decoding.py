@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the outputs of the span heads to answers, in TensorFlow ops.
+"""Decodes the outputs of the span heads to answers in TensorFlow ops.
 
 As ``albert.tasks.squad.decoding``. Letters: N questions, W windows, S
 positions, A spans that may be answers.
@@ -32,7 +32,7 @@ class _Spans(typing.NamedTuple):
 
 
 class Decoder:
-    """Chooses the answers.
+    """Decoder of the outputs of a span head to the best answers.
 
     Args:
       head: "span_v1" or "span_v2".
@@ -73,9 +73,9 @@ class Decoder:
           [N].
         """
         nulls = None
-        number = tf.size(pieces[0].row_starts(), tf.int64)
+        num_questions = tf.size(pieces[0].row_starts(), tf.int64)
         if self._head == "span_v1":
-            spans, nulls = self._pair(windows, inputs, outputs, number)
+            spans, nulls = self._pair(windows, inputs, outputs, num_questions)
         else:
             spans = self._beams(windows, outputs)
         questions = tf.gather(windows.questions, spans.windows)
@@ -105,7 +105,7 @@ class Decoder:
         n_best = tf.RaggedTensor.from_value_rowids(
             tf.range(tf.size(questions)),
             questions,
-            nrows=number,
+            nrows=num_questions,
             validate=False,
         )
         found = n_best.row_lengths() > 0
@@ -133,7 +133,7 @@ class Decoder:
         if not self._with_negative:
             return answer
         null_scores = self._null_scores(
-            windows, outputs, number, nulls, found, best_scores
+            windows, outputs, num_questions, nulls, found, best_scores
         )
         answered = null_scores <= self._threshold
         return answer | {
@@ -146,7 +146,7 @@ class Decoder:
 
     # ------------------------------------------------------------ candidates
 
-    def _pair(self, windows, inputs, outputs, number):
+    def _pair(self, windows, inputs, outputs, num_questions):
         """Pairs the best starts with the best ends of each window (v1).
 
         Returns:
@@ -177,7 +177,7 @@ class Decoder:
         )
         paired = tf.gather(windows.questions, spans.windows)
         counts = tf.math.unsorted_segment_sum(
-            tf.ones_like(paired), paired, number
+            tf.ones_like(paired), paired, num_questions
         )
         lost = tf.gather(counts, windows.questions) == 0
         rest = tf.cond(
@@ -194,12 +194,12 @@ class Decoder:
                 tf.cast(start_logits[:, 0], tf.float64)
                 + tf.cast(end_logits[:, 0], tf.float64),
                 windows.questions,
-                number,
+                num_questions,
             )
         return spans, nulls
 
     def _try_all(self, windows, lost, start_logits, end_logits):
-        """All spans of the windows of questions that are lost (v1)."""
+        """Returns all spans of windows whose question has no candidate (v1)."""
         which = tf.where(lost)[:, 0]
         positions = tf.range(tf.shape(start_logits)[1])
         starts = positions[tf.newaxis, :, tf.newaxis]
@@ -216,7 +216,7 @@ class Decoder:
         )
 
     def _beams(self, windows, outputs):
-        """The spans of the beams (v2)."""
+        """Returns the spans of the beams (v2)."""
         ends = outputs["end_top_index"]
         starts = outputs["start_top_index"]
         of_each = tf.shape(ends)[1] // tf.shape(starts)[1]
@@ -234,7 +234,7 @@ class Decoder:
         )
 
     def _is_allowed(self, windows, starts, ends):
-        """Whether spans [W, …] may be answers; see ``decoding._is_allowed``."""
+        """Returns which spans may be answers: bool [W, …]; see ``decoding``."""
         starts, ends = tf.cast(starts, tf.int64), tf.cast(ends, tf.int64)
 
         def spread(values):
@@ -253,20 +253,20 @@ class Decoder:
     # --------------------------------------------------------------- answers
 
     def _distinct(self, questions, texts):
-        """The n best with different texts of each question: int64 [any]."""
+        """Returns each question's n best spans, of distinct texts: int64."""
         kept = tf.where(texts != "")[:, 0]
         kept_questions = tf.gather(questions, kept)
-        _, numbers = tf.unique(
+        _, text_indices = tf.unique(
             tf.strings.join(
                 [tf.strings.as_string(kept_questions), tf.gather(texts, kept)],
                 separator=" ",
             )
         )
-        # Numbers count up, so that these are in order again.
+        # Indices count up, so that these are in order again.
         firsts = tf.math.unsorted_segment_min(
-            tf.range(tf.size(numbers, tf.int64)),
-            numbers,
-            1 + tf.reduce_max(tf.concat([[-1], numbers], 0)),
+            tf.range(tf.size(text_indices, tf.int64)),
+            text_indices,
+            1 + tf.reduce_max(tf.concat([[-1], text_indices], 0)),
         )
         kept = tf.gather(kept, firsts)
         kept_questions = tf.gather(kept_questions, firsts)
@@ -275,13 +275,13 @@ class Decoder:
         )
         return tf.boolean_mask(kept, rank < self._n_best_size)
 
-    def _null_scores(self, windows, outputs, number, nulls, found, best):
+    def _null_scores(self, windows, outputs, num_questions, nulls, found, best):
         if self._head == "span_v1":
             return tf.where(found, nulls - best, NO_SPAN_NULL_SCORE)
         lowest = tf.math.unsorted_segment_min(
             tf.cast(outputs["cls_logits"], tf.float64),
             windows.questions,
-            number,
+            num_questions,
         )
         return tf.minimum(lowest, NO_SPAN_NULL_SCORE)
 
@@ -304,7 +304,7 @@ def _sort(spans, questions):
 
 
 def _characters(windows, spans, pieces, characters, white):
-    """Characters of spans among those of all contexts, without white space.
+    """Returns the bounds of spans in characters, without white space around.
 
     Args:
       windows: ``Windows`` of the spans, [A].
@@ -342,7 +342,7 @@ def _characters(windows, spans, pieces, characters, white):
 
 
 def _probability(n_best, best, found, nulls):
-    """Probability of the best answer among the n best: float64 [N].
+    """Returns the probability of the best answer among the n best: float64 [N].
 
     Args:
       n_best: float64 ragged [N, None], scores.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signature of answering questions: windows in, the best answer out.
+"""Defines the signature that answers a question from its context.
 
 As ``albert.tasks.squad.windows`` and ``albert.tasks.squad.decoding``, in
 TensorFlow ops.
@@ -21,7 +21,7 @@ from albert.export.serving_span_decoding import Decoder
 
 SPECIAL_PIECES = 3  # [CLS], [SEP], [SEP]
 # Of weights that do not say it, and of run_squad.py.
-_USUAL = {
+_DEFAULTS = {
     "doc_stride": 128,
     "max_query_length": 64,
     "n_best_size": 20,
@@ -31,7 +31,7 @@ _USUAL = {
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Windows:
-    """As ``albert.tasks.squad.windows.Windows``; int64 [W] each."""
+    """Windows, as ``albert.tasks.squad.windows.Windows``; int64 [W] each."""
 
     questions: tf.Tensor
     first_pieces: tf.Tensor
@@ -41,7 +41,7 @@ class Windows:
     max_context_ends: tf.Tensor
 
     def gather(self, chosen):
-        """The windows with the given numbers."""
+        """Returns the windows at the given indices."""
         return Windows(
             *(
                 tf.gather(getattr(self, field.name), chosen)
@@ -51,7 +51,7 @@ class Windows:
 
 
 def span_signatures(loaded, tokenizer, *, null_score_diff_threshold, **_):
-    """Signature of a model that finds answers.
+    """Returns the signature of a model that finds answers.
 
     Args:
       loaded: ``SourceModel`` with the head "span_v1" or "span_v2".
@@ -66,7 +66,8 @@ def span_signatures(loaded, tokenizer, *, null_score_diff_threshold, **_):
       UserError: the model's limits leave no room for a context.
     """
     limits = {
-        name: loaded.task.get(name, usual) for name, usual in _USUAL.items()
+        name: loaded.task.get(name, default)
+        for name, default in _DEFAULTS.items()
     }
     room = loaded.max_seq_length - limits["max_query_length"] - SPECIAL_PIECES
     if room < 1:
@@ -118,7 +119,7 @@ def span_signatures(loaded, tokenizer, *, null_score_diff_threshold, **_):
 
 
 def _make_inputs(tokenizer, queries, context_ids, windows, max_seq_length):
-    """The model's inputs: dict of int32 [W, S]."""
+    """Returns the model's inputs: dict of int32 [W, S]."""
     shown = rows_from(
         context_ids.flat_values,
         tf.gather(context_ids.row_starts(), windows.questions)
@@ -147,10 +148,10 @@ def _make_windows(query_lengths, document_lengths, max_seq_length, doc_stride):
     counts = 1 + (more + stride - 1) // stride
     counts = tf.where(document_lengths == 0, tf.zeros_like(counts), counts)
     questions = repeat(tf.range(tf.size(counts, tf.int64)), counts)
-    number = tf.range(tf.size(questions, tf.int64)) - tf.gather(
+    window_index = tf.range(tf.size(questions, tf.int64)) - tf.gather(
         tf.cumsum(counts, exclusive=True), questions
     )
-    starts = number * tf.gather(stride, questions)
+    starts = window_index * tf.gather(stride, questions)
     ends = tf.minimum(
         starts + tf.gather(room, questions),
         tf.gather(document_lengths, questions),
@@ -167,7 +168,7 @@ def _make_windows(query_lengths, document_lengths, max_seq_length, doc_stride):
 
 
 def _max_context(questions, starts, ends):
-    """The pieces that each window shows with the most context.
+    """Returns the pieces that each window shows with the most context.
 
     See ``_max_context`` of squad/windows.py.
     """

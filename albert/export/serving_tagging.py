@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signatures of tagging: a tag for each word.
+"""Defines the signatures of tagging: a tag for each word.
 
 Letters: N sentences, W words of the longest of them, M words of all.
 """
@@ -19,7 +19,7 @@ from albert.tasks import tag_schemes
 
 
 def tagging_signatures(loaded, tokenizer, **_):
-    """Signatures of tagging.
+    """Returns the signatures of tagging.
 
     Args:
       loaded: ``SourceModel``.
@@ -179,7 +179,7 @@ class _Tagger(tf.Module):
 
 
 def _cut_sentences(before, splits, room):
-    """Finds the words that a sequence begins with.
+    """Marks the words that a sequence begins with.
 
     Args:
       before: int64 [M + 1], pieces before each word; no word has more than

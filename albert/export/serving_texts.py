@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signatures of classification, regression and multiple choice.
+"""Defines the signatures of classification, regression and multiple choice.
 
 Letters: N examples, L labels, C choices.
 """
@@ -14,7 +14,7 @@ from albert.tasks.tsv_files import TsvFile
 
 
 def text_signatures(loaded, tokenizer, **_):
-    """Signatures of a classification or a regression.
+    """Returns the signatures of a classification or a regression.
 
     Args:
       loaded: ``SourceModel``.
@@ -48,7 +48,7 @@ def text_signatures(loaded, tokenizer, **_):
 
 
 def multiple_choice_signatures(loaded, tokenizer, **_):
-    """Signatures of multiple choice; as ``text_signatures``."""
+    """Returns the signatures of multiple choice; as ``text_signatures``."""
     max_qa_length = loaded.task.get(
         "max_qa_length", multiple_choice_features.MAX_QA_LENGTH
     )
@@ -58,8 +58,8 @@ def multiple_choice_signatures(loaded, tokenizer, **_):
         endings = tokenizer.encode(_endings(tokenizer, question, options))
         endings = endings[:, -max_qa_length:]
         articles = tokenizer.encode(article)
-        number = tf.repeat(tf.range(tf.shape(article)[0]), choices)
-        articles = tf.gather(articles, number)
+        article_index = tf.repeat(tf.range(tf.shape(article)[0]), choices)
+        articles = tf.gather(articles, article_index)
         room = loaded.max_seq_length - 3 - endings.row_lengths()
         articles = first_of_rows(
             articles, tf.minimum(articles.row_lengths(), room)
@@ -86,7 +86,7 @@ def multiple_choice_signatures(loaded, tokenizer, **_):
 
 
 def choose(labels, logits):
-    """Returns the likeliest label and what led to it.
+    """Returns the most probable label, with the probability of each.
 
     Args:
       labels: list of L str.
@@ -106,7 +106,7 @@ def choose(labels, logits):
 
 
 def _give_value(labels, logits):
-    """Returns value: float32 [N], of logits [N, 1]."""
+    """Returns the predicted value, float32 [N], of logits [N, 1]."""
     return {"value": logits[:, 0]}
 
 
@@ -115,7 +115,7 @@ _ANSWERS = {"classification": choose, "regression": _give_value}
 
 
 def _endings(tokenizer, questions, options):
-    """Question and option as one text: string [N · C].
+    """Joins question and option to one text: string [N · C].
 
     As ``_endings`` of ``albert.tasks.multiple_choice_features``.
     """
@@ -150,7 +150,7 @@ def _endings(tokenizer, questions, options):
 
 
 def _is_of_pairs(task_name):
-    """Whether the examples of a task are pairs, as far as the table says."""
+    """Returns whether a task's examples are pairs; False for unknown tasks."""
     task = TASKS.get(task_name)
     return task is not None and any(
         isinstance(file, TsvFile) and file.text_b is not None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The models that are exported: what is loaded, their inputs and outputs.
+"""Loads the models to export, and describes their inputs and outputs.
 
 Letters: S positions, C choices, P masked positions, V vocabulary, H width.
 """
@@ -12,13 +12,12 @@ from albert.heads import find
 from albert.heads import make_model
 from albert.interchange.starting_point import find_starting_point
 from albert.interchange.weights import load_weights
-from albert.tasks import trained_model
 from albert.tasks import truncation
 
 MODELS = ("task", "encoder")
 # Where neither a flag nor the task says it: longer sequences cost more than
 # in proportion, and telephones are slow.
-USUAL_LENGTH = 128
+DEFAULT_LENGTH = 128
 # Slots of the masked-LM head, the default of the original's
 # run_pretraining.py. A slot costs one product with the vocabulary.
 MASKED_POSITIONS = 20
@@ -26,7 +25,7 @@ MASKED_POSITIONS = 20
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SourceModel:
-    """A Keras model with what a client has to know of it.
+    """A Keras model to export, with its inputs, outputs and labels.
 
     Attributes:
       model: the Keras model, in float32.
@@ -61,7 +60,7 @@ def load(source, model="task", max_seq_length=None):
       source: ``StartingPoint``, or the path of one, with its configuration
         and its tokenizer.
       model: "task", or "encoder" without its heads.
-      max_seq_length: int; None: the task's, else ``USUAL_LENGTH`` or as many
+      max_seq_length: int; None: the task's, else ``DEFAULT_LENGTH`` or as many
         as the model has positions.
 
     Returns:
@@ -75,7 +74,7 @@ def load(source, model="task", max_seq_length=None):
         raise ValueError(f"model is {model!r}: it must be of {MODELS}")
     start = find_starting_point(source)
     config, tokenizer = start.find_model()
-    task = trained_model.read_description(start.path)
+    task = start.task
     length = _find_length(start.path, config, task, max_seq_length)
     if model == "encoder":
         head, task = "none", {}
@@ -84,7 +83,7 @@ def load(source, model="task", max_seq_length=None):
     row = HEADS[head]
     labels = task.get("labels")
     if row.takes_num_labels and row.label_type != "number" and not labels:
-        labels = [str(number) for number in range(start.num_labels)]
+        labels = [str(index) for index in range(start.num_labels)]
     shape = (length,)
     if row.label_type == "choice":
         if not labels:
@@ -115,7 +114,7 @@ def load(source, model="task", max_seq_length=None):
 def _find_length(path, config, task, max_seq_length):
     limit = config.max_position_embeddings
     if max_seq_length is None:
-        return min(task.get("max_seq_length", USUAL_LENGTH), limit)
+        return min(task.get("max_seq_length", DEFAULT_LENGTH), limit)
     truncation.check_max_seq_length(max_seq_length)
     if max_seq_length > limit:
         raise UserError(
@@ -126,7 +125,7 @@ def _find_length(path, config, task, max_seq_length):
 
 
 def _find_head(start, task):
-    """Returns the head: what the task says, else what the weights have."""
+    """Returns the head of the task if there is one, else of the weights."""
     head = start.head
     if task.get("kind"):
         found = find(task_kind=task["kind"])
@@ -136,7 +135,7 @@ def _find_head(start, task):
             if not found:
                 raise UserError(
                     f"{start.path}: is a model of a {task['kind']}, which this "
-                    "version does not know: use the one that wrote it"
+                    "version does not know: use the version that wrote it"
                 )
             head = found[0]
     elif head == "none":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pretrained model as TF Hub's encoder and preprocessor, to be published.
+"""Exports a pretrained model as TF Hub's encoder and preprocessor.
 
 DESTINATION/encoder/            the reusable encoder, a SavedModel
 DESTINATION/preprocessor/       the SavedModel that makes its inputs of text
@@ -26,7 +26,7 @@ _SERVICES = ("kaggle",)
 
 @dataclasses.dataclass(frozen=True)
 class ExportReport:
-    """What ``export`` did.
+    """The files that ``export`` wrote, and what it checked and sent.
 
     Attributes:
       source: str, the weights that were read.
@@ -44,7 +44,7 @@ class ExportReport:
     sent: bool
 
     def lines(self):
-        """What is printed: list of str."""
+        """Returns the lines to print: list of str."""
         lines = [f"Source: {self.source}"]
         for name in (ENCODER, PREPROCESSOR):
             path = os.path.join(self.destination, name)
@@ -200,9 +200,7 @@ def _check_options(version, language, handle, licence, publish, dry_run):
             f"--language={language}: must be a code of ISO 639-1, such as en"
         )
     if dry_run and not publish:
-        raise UserError(
-            "--dry_run tells what --publish=kaggle would send: give that too"
-        )
+        raise UserError("--dry_run is for --publish=kaggle: give both")
     if publish is None:
         return
     if publish not in _SERVICES:
@@ -217,7 +215,7 @@ def _check_options(version, language, handle, licence, publish, dry_run):
 
 
 def _check_source(start):
-    """Refuses what is no pretrained encoder; returns (config, tokenizer)."""
+    """Refuses all but a pretrained encoder; returns (config, tokenizer)."""
     if HEADS[start.head].label_type is not None:
         raise UserError(
             f"{start.path} is a model of a task ({start.head}): TF Hub's "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The encoder as TF Hub's reusable SavedModel.
+"""Writes the encoder as TF Hub's reusable SavedModel.
 
 Sources: TF Hub's pages "Reusable SavedModels" and "Common SavedModel APIs
 for Text Tasks", and the names of its ALBERT modules, version 3.
@@ -21,7 +21,7 @@ POSITIONS = "masked_lm_positions"
 
 
 class Reusable(tf.train.Checkpoint):
-    """What can be called, and trained, after it was loaded.
+    """A function with its variables, to be called and trained once loaded.
 
     Args:
       function: ``tf.function``, traced.
@@ -39,7 +39,7 @@ class Reusable(tf.train.Checkpoint):
 
 
 def save(directory, encoder, tokenizer, masked_lm=None, sentence_order=None):
-    """Writes the SavedModel.
+    """Writes the encoder's SavedModel.
 
     Loaded, it is called with a dict of int32 [B, S] (``INPUTS``) and gives a
     dict of float32: "pooled_output" and "default" [B, H], "sequence_output"
@@ -154,7 +154,7 @@ def _sentence_order_function(encode, head):
 
 
 def _traced(function, inputs):
-    """Traces a function for both modes: no others can be called later."""
+    """Traces a function for training and for inference, its only modes."""
     for training in (False, True):
         function.get_concrete_function(
             {name: _spec(name) for name in inputs}, training=training
@@ -167,12 +167,12 @@ def _spec(name):
 
 
 def _variables(*layers):
-    """The ``tf.Variable`` of layers, dropout's state among them."""
+    """Returns the ``tf.Variable`` of layers, dropout's state among them."""
     return [variable.value for layer in layers for variable in layer.variables]
 
 
 def difference(directory, encoder):
-    """Returns how far a written encoder is from the model.
+    """Returns the largest difference between a written encoder and the model.
 
     Args:
       directory: str, the SavedModel.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Archives of released models, unpacked without trusting them."""
+"""Unpacks archives of released models without trusting them."""
 
 import atexit
 import errno

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How formats arrange the values of a variable: each way there and back.
+"""Converts the values of a variable to the layout of a format and back.
 
 Letters: H hidden width, N heads, D = H / N width of a head.
 """
@@ -14,7 +14,7 @@ HEADS_BIAS = "heads bias"  # bias [N·D] as [N, D]
 
 
 def arrange(values, order, config):
-    """Returns our values as a format has them; see ``restore``.
+    """Returns our values in a format's layout; the reverse of ``restore``.
 
     Args:
       values: array in our shape.
@@ -28,7 +28,7 @@ def arrange(values, order, config):
 
 
 def restore(values, order):
-    """Returns a format's values as ours; the reverse of ``arrange``."""
+    """Returns a format's values in our layout; the reverse of ``arrange``."""
     values = np.asarray(values)
     if order == TRANSPOSED:
         return values.T
@@ -36,7 +36,7 @@ def restore(values, order):
 
 
 def arranged_shape(shape, order, config):
-    """Returns the shape in a format of a variable whose shape is ours."""
+    """Returns a variable's shape in a format from our shape of it."""
     shape = tuple(shape)
     heads = config.num_attention_heads
     if order == TRANSPOSED:

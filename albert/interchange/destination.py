@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where converted models are written, and by whom."""
+"""Writes converted models, each by the writer of its format."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ WRITERS = {
 
 @contextlib.contextmanager
 def new_directory(path):
-    """A directory that is there wholly or not at all.
+    """Makes a directory that appears complete or not at all.
 
     Args:
       path: where nothing is, or an empty directory.
@@ -44,11 +44,11 @@ def new_directory(path):
 
 
 def check_new(path):
-    """Refuses a destination where something is."""
+    """Refuses a destination that exists and is not an empty directory."""
     if os.path.isdir(path) and not os.listdir(path):
         return
     if os.path.lexists(path):
         raise UserError(
-            f"{path}: is there already and not empty: choose another "
-            "destination, nothing is overwritten"
+            f"{path}: exists already and is not empty: choose another "
+            "destination; nothing is overwritten"
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Google's release, TF-Hub v1 modules, and this project's own directories.
+"""Reads and writes Google's release, TF-Hub v1 modules and model directories.
 
 All three are checkpoints of tensors by Google's names. They differ in where
 the configuration and the vocabulary lie and what the vocabulary is called.
@@ -16,6 +16,7 @@ from albert.errors import UserError
 from albert.heads import HEADS
 from albert.interchange import archives
 from albert.interchange import names
+from albert.interchange import task_description
 from albert.interchange import tensor_bundle
 from albert.interchange.json_files import read_object
 from albert.interchange.source import Source
@@ -46,7 +47,7 @@ _ORIGINAL_ACTIVATIONS = ("gelu", "relu", "tanh", "linear")
 
 
 def matches(path):
-    """Whether the path is a checkpoint, a directory of one, or an archive."""
+    """Returns whether a path is a checkpoint, or a folder or archive of one."""
     path = str(path)
     if os.path.isdir(path):
         return bool(_directory_of_weights(path))
@@ -99,7 +100,7 @@ def find_prefix(path):
 
 
 def _directory_of_weights(path):
-    """Where in a directory the weights are: there, or one folder below."""
+    """Returns the folder of the weights: the directory or one inside it."""
     if _has_weights(path):
         return path
     below = [
@@ -154,7 +155,7 @@ def _open_checkpoint(prefix):
 
 
 def _sort_out(tensors, prefix):
-    """Divides a checkpoint into weights, moments, step and what is foreign."""
+    """Divides a checkpoint into weights, moments, step and unknown names."""
     model, moments, step, unknown = {}, {"adam_m": {}, "adam_v": {}}, None, []
     entries = tensors.entries()
     for full_name in sorted(entries):
@@ -204,12 +205,14 @@ def _find_one(directory, name, pattern):
     return found[0] if len(found) == 1 else None
 
 
-def write(directory, config, tensors, tokenizer, head, classifier_dropout):
-    """Writes what the original's runners read; see source.py.
+def write(
+    directory, config, tensors, tokenizer, head, classifier_dropout, task
+):
+    """Writes the files that the original's scripts read; see source.py.
 
     model.ckpt-best, albert_config.json with the original's keys alone, and
-    the vocabulary as spiece.model. spiece.json beside it is ours: the
-    original takes lower-casing from a flag.
+    the vocabulary as spiece.model. spiece.json and task.json beside them are
+    ours: the original takes what they say from flags.
 
     Raises:
       UserError: the original has no such activation or sharing.
@@ -217,7 +220,7 @@ def write(directory, config, tensors, tokenizer, head, classifier_dropout):
     del classifier_dropout  # Not in the format.
     if config.hidden_act not in _ORIGINAL_ACTIVATIONS:
         raise UserError(
-            f"hidden_act {config.hidden_act!r} is none of the original's "
+            f"hidden_act {config.hidden_act!r} is not one of Google's code "
             f"({', '.join(_ORIGINAL_ACTIVATIONS)}; its gelu is the tanh "
             "form): this model cannot be written for it"
         )
@@ -234,17 +237,21 @@ def write(directory, config, tensors, tokenizer, head, classifier_dropout):
     model_directory.write_json(
         os.path.join(directory, model_directory.CONFIG_FILE), settings
     )
-    theirs, homeless = to_peer(tensors, FORMAT, config)
-    tensor_bundle.write(os.path.join(directory, tensor_bundle.BEST), theirs)
-    return homeless
+    task_description.write(directory, task)
+    peer_tensors, unmapped = to_peer(tensors, FORMAT, config)
+    tensor_bundle.write(
+        os.path.join(directory, tensor_bundle.BEST), peer_tensors
+    )
+    return unmapped
 
 
 def write_model_directory(
-    directory, config, tensors, tokenizer, head, classifier_dropout
+    directory, config, tensors, tokenizer, head, classifier_dropout, task
 ):
     """Writes a model directory of this project; see source.py."""
     del head, classifier_dropout  # The recipes' flags say them.
     model_directory.write_description(directory, config, tokenizer)
+    task_description.write(directory, task)
     tensor_bundle.write(
         os.path.join(directory, tensor_bundle.BEST),
         {names.google_name(name): tensors[name] for name in tensors},

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Variables in the HDF5 files of Keras, read without trusting the file.
+"""Reads and writes Keras's HDF5 files of weights without trusting them.
 
 An HDF5 file can point into other files (external links and storage, virtual
 data sets), describe more than it holds (compression, fill values), and lead
@@ -26,7 +26,7 @@ _MAX_DEPTH = 32
 
 
 def find_entries(path):
-    """Looks at what a file of weights holds.
+    """Lists the variables that a file of weights holds.
 
     Args:
       path: path of an HDF5 file.
@@ -53,7 +53,7 @@ def find_entries(path):
 
 
 def write(path, entries):
-    """Writes variables as Keras does.
+    """Writes variables in the layout that Keras writes.
 
     Args:
       path: path of the file to write.
@@ -88,7 +88,7 @@ def _one_line(path):
 
 
 def _datasets(path, file):
-    """Yields (path in the file, data set), everything checked."""
+    """Yields (path in the file, data set) of every variable, each checked."""
     groups = [("", file)]
     objects = 0
     while groups:

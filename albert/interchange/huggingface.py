@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Directories of transformers: config.json, model.safetensors, spiece.model.
+"""Reads and writes directories of transformers (config.json, safetensors).
 
 Source: modeling_albert.py of transformers 5 and the safetensors format. Two
 differences stay after conversion, in training alone: transformers has no
@@ -58,7 +58,7 @@ _TYPES = {
 
 
 def matches(path):
-    """Whether the path is a directory with transformers' files."""
+    """Returns whether a path is a directory with transformers' files."""
     if not os.path.isfile(os.path.join(path, CONFIG_FILE)):
         return False
     return any(
@@ -86,9 +86,9 @@ def open_source(path):
     config, head, dropout = huggingface_config.from_values(
         read_object(config_file), config_file
     )
-    theirs = _with_prefix(_open_weights(path))
-    theirs = _without_copies(theirs, config, path)
-    tensors, unknown = from_peer(theirs, FORMAT, config, path)
+    peer_tensors = _with_prefix(_open_weights(path))
+    peer_tensors = _without_copies(peer_tensors, config, path)
+    tensors, unknown = from_peer(peer_tensors, FORMAT, config, path)
     if head == "none":
         head = None  # A head may lie beside what that class has.
     return Source(
@@ -107,7 +107,7 @@ def open_source(path):
 
 
 def _open_weights(path):
-    """Returns ``Tensors`` by the names in the files."""
+    """Returns the ``Tensors`` of the weights, by the names in the files."""
     single = os.path.join(path, WEIGHTS_FILE)
     if os.path.exists(single):
         return _open_file(single)
@@ -206,7 +206,7 @@ def _with_prefix(tensors):
 
 
 def _without_copies(tensors, config, path):
-    """Takes out what repeats something else, once that is made sure of."""
+    """Removes tensors that repeat another one, after checking that they do."""
     entries = tensors.entries()
     for copy, name in _COPIES.items():
         if copy not in entries:
@@ -235,8 +235,10 @@ def _without_copies(tensors, config, path):
 # --------------------------------------------------------------------- writing
 
 
-def write(directory, config, tensors, tokenizer, head, classifier_dropout):
-    """Writes what ``from_pretrained`` opens; see source.py.
+def write(
+    directory, config, tensors, tokenizer, head, classifier_dropout, task
+):
+    """Writes a directory that ``from_pretrained`` opens; see source.py.
 
     config.json, model.safetensors, and with a tokenizer spiece.model,
     tokenizer.json and tokenizer_config.json.
@@ -253,7 +255,7 @@ def write(directory, config, tensors, tokenizer, head, classifier_dropout):
         else 0
     )
     values = huggingface_config.to_values(
-        config, head, num_labels, classifier_dropout, tokenizer
+        config, head, num_labels, classifier_dropout, tokenizer, task
     )
     if "masked_lm" in HEADS[head].components:
         warn_of_epsilon(config, EPSILON, "transformers")
@@ -267,15 +269,15 @@ def write(directory, config, tensors, tokenizer, head, classifier_dropout):
                 if name not in left
             }
         )
-    theirs, homeless = to_peer(tensors, FORMAT, config)
+    peer_tensors, unmapped = to_peer(tensors, FORMAT, config)
     prefix = _BASE_PREFIX if head == "none" else ""
     config_file = os.path.join(directory, CONFIG_FILE)
     weights_file = os.path.join(directory, WEIGHTS_FILE)
     model_directory.write_json(config_file, values)
     safetensors.numpy.save_file(
         {
-            name.removeprefix(prefix): np.ascontiguousarray(theirs[name])
-            for name in theirs
+            name.removeprefix(prefix): np.ascontiguousarray(peer_tensors[name])
+            for name in peer_tensors
         },
         weights_file,
         metadata={"format": "pt"},
@@ -286,4 +288,4 @@ def write(directory, config, tensors, tokenizer, head, classifier_dropout):
         huggingface_tokenizer.write(
             directory, tokenizer, config.max_position_embeddings
         )
-    return left + homeless
+    return left + unmapped

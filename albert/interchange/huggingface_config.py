@@ -7,6 +7,7 @@ Source: configuration_albert.py and activations.py of transformers 5.
 from albert.errors import UserError
 from albert.heads import HEADS
 from albert.heads import HEADS_OF_WEIGHTS
+from albert.interchange import task_description
 from albert.interchange.source import config_of_peer
 from albert.interchange.source import groups_of_peer
 from albert.modeling.layers import EPSILON
@@ -130,7 +131,9 @@ def _head(architectures):
     return found.pop() if len(found) == 1 else None
 
 
-def to_values(config, head, num_labels, classifier_dropout, tokenizer):
+def to_values(
+    config, head, num_labels, classifier_dropout, tokenizer, task=None
+):
     """Writes a ``config.json``; the reverse of ``from_values``.
 
     Args:
@@ -139,6 +142,7 @@ def to_values(config, head, num_labels, classifier_dropout, tokenizer):
       num_labels: int, outputs of a classifier; 1 is regression.
       classifier_dropout: float, or None for the original's 0.1.
       tokenizer: ``Tokenizer``, or None.
+      task: dict of ``task_description.read``, or None.
 
     Returns:
       dict.
@@ -174,12 +178,9 @@ def to_values(config, head, num_labels, classifier_dropout, tokenizer):
             "bos_token_id": tokenizer.cls_id,
             "eos_token_id": tokenizer.sep_id,
         }
-    if row.takes_num_labels:
-        labels = [f"LABEL_{label}" for label in range(num_labels)]
-        values |= {
-            "id2label": {str(id_): name for id_, name in enumerate(labels)},
-            "label2id": {name: id_ for id_, name in enumerate(labels)},
-        }
+    values |= task_description.to_values(
+        task or {}, num_labels if row.takes_num_labels else 0
+    )
     if row.label_type == "class" and num_labels == 1:
         values["problem_type"] = "regression"
     return values

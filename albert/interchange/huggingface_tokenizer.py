@@ -10,6 +10,9 @@ pieces; ``AutoTokenizer`` takes it as it is.
 "[MASK]" and the like in a text are control pieces there, as users of
 transformers expect; here they are text.
 
+Pieces that are cut again here, such as "▁2010,", and unused ones get a score
+so low that their parts are always better.
+
 Source: the tokenizer.json of the tokenizers library, and
 tokenization_albert.py of transformers 5.
 """
@@ -26,12 +29,16 @@ from albert.errors import UserError
 from albert.interchange.json_files import read_object
 from albert.interchange.sentencepiece_rules import self_contained_model
 from albert.interchange.source import TokenizerFile
+from albert.text.tokenizer import DIGIT_COMMA_RULES
 
 TOKENIZER_FILE = "spiece.model"
-_PIPELINE_FILE = "tokenizer.json"
+PIPELINE_FILE = "tokenizer.json"
 _SETTINGS_FILE = "tokenizer_config.json"
 
 _SPACE_MARK = "\u2581"
+# Below the scores of a piece's parts together: those of trained vocabularies
+# lie between 0 and -20.
+_SCORE_OF_UNUSED = -100.0
 # What str.split takes for white space, as a class of a regular expression.
 _WHITE_SPACE = (
     r"[\t-\r\x{1c}-\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}"
@@ -58,6 +65,7 @@ def find(path):
     if os.path.exists(settings_file):
         settings = read_object(settings_file)
     lower_case = settings.get("do_lower_case", True)
+    digit_comma = settings.get("digit_comma", "original")
     refusal = None
     if not isinstance(lower_case, bool):
         refusal = (
@@ -69,10 +77,15 @@ def find(path):
             f"{settings_file}: keep_accents is set, but ALBERT takes the "
             "accents off: this tokenizer cannot be expressed here"
         )
+    elif digit_comma not in DIGIT_COMMA_RULES:
+        refusal = (
+            f"{settings_file}: digit_comma is {digit_comma!r}: it must be one "
+            f"of {', '.join(DIGIT_COMMA_RULES)}"
+        )
     return TokenizerFile(
         model_file,
         lower_case=lower_case,
-        digit_comma=settings.get("digit_comma", "original"),
+        digit_comma=digit_comma,
         refusal=refusal,
     )
 
@@ -95,9 +108,7 @@ def write(directory, tokenizer, max_length):
     model_directory.write_file(
         os.path.join(directory, TOKENIZER_FILE), tokenizer.model_proto
     )
-    model_directory.write_json(
-        os.path.join(directory, _PIPELINE_FILE), pipeline
-    )
+    model_directory.write_json(os.path.join(directory, PIPELINE_FILE), pipeline)
     pieces = tokenizer.pieces
     model_directory.write_json(
         os.path.join(directory, _SETTINGS_FILE),
@@ -112,6 +123,7 @@ def write(directory, tokenizer, max_length):
             ],
             "clean_up_tokenization_spaces": False,
             "do_lower_case": tokenizer.lower_case,
+            "digit_comma": tokenizer.digit_comma,
             "keep_accents": False,
             "unk_token": pieces[tokenizer.unknown_id],
             "pad_token": pieces[tokenizer.pad_id],
@@ -124,6 +136,26 @@ def write(directory, tokenizer, max_length):
     )
 
 
+def load_written(directory):
+    """Returns a function from text to ids: what tokenizer.json says.
+
+    Args:
+      directory: str, where ``write`` wrote.
+
+    Returns:
+      function from str to list of int; None where the package tokenizers,
+      which reads the file, is not installed.
+    """
+    try:
+        import tokenizers
+    except ImportError:
+        return None
+    theirs = tokenizers.Tokenizer.from_file(
+        os.path.join(directory, PIPELINE_FILE)
+    )
+    return lambda text: theirs.encode(text, add_special_tokens=False).ids
+
+
 def to_pipeline(tokenizer):
     """Returns the dict that tokenizer.json holds.
 
@@ -131,9 +163,8 @@ def to_pipeline(tokenizer):
       tokenizer: ``Tokenizer``.
 
     Raises:
-      UserError: the vocabulary has pieces that are cut again after
-        SentencePiece (see ``Tokenizer``), is not of the unigram kind, or uses
-        a setting that the tokenizers library does not have.
+      UserError: the vocabulary is not of the unigram kind, or uses a setting
+        that the tokenizers library does not have.
     """
     model = sentencepiece_model_pb2.ModelProto.FromString(tokenizer.model_proto)
     _check_expressible(tokenizer, model)
@@ -193,15 +224,10 @@ def _check_expressible(tokenizer, model):
     kinds = {piece.type for piece in model.pieces}
     unigram = sentencepiece_model_pb2.TrainerSpec.UNIGRAM
     reason = None
-    if tokenizer.digit_comma_table():
-        reason = (
-            f"{len(tokenizer.digit_comma_table())} of its pieces end in a "
-            "digit and a comma and are cut again after SentencePiece"
-        )
-    elif model.trainer_spec.model_type != unigram:
+    if model.trainer_spec.model_type != unigram:
         reason = "it is not of the unigram kind"
-    elif types.UNUSED in kinds or types.BYTE in kinds:
-        reason = "it has unused pieces or pieces for bytes"
+    elif types.BYTE in kinds:
+        reason = "it has pieces for bytes"
     elif model.trainer_spec.treat_whitespace_as_suffix:
         reason = "it writes spaces behind the words"
     elif not model.normalizer_spec.escape_whitespaces:
@@ -277,6 +303,8 @@ def _vocabulary(model):
         if piece.type == types.USER_DEFINED:
             # SentencePiece's own rule, which prefers it to all else.
             return len(piece.piece.encode()) * best - 0.1
+        if piece.type == types.UNUSED:
+            return _SCORE_OF_UNUSED
         return piece.score
 
     return [[piece.piece, score(piece)] for piece in model.pieces]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JSON that came with somebody's weights."""
+"""Reads the JSON files beside weights without trusting them."""
 
 import json
 import os

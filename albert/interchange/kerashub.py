@@ -25,6 +25,7 @@ import os
 import re
 
 import numpy as np
+import sentencepiece
 
 from albert.config import AlbertConfig
 from albert.errors import UserError
@@ -302,7 +303,9 @@ def _sha256(path):
 # -------------------------------------------------------------------- writing
 
 
-def write(directory, config, tensors, tokenizer, head, classifier_dropout):
+def write(
+    directory, config, tensors, tokenizer, head, classifier_dropout, task
+):
     """Writes a preset: a task where the head is one of KerasHub's.
 
     Args:
@@ -314,6 +317,7 @@ def write(directory, config, tensors, tokenizer, head, classifier_dropout):
         KerasHub gives it raw text, and unchanged as spiece.model beside it.
       head: a key of ``albert.heads.HEADS``.
       classifier_dropout: float, or None.
+      task: dict of ``task_description.read``, which goes into metadata.json.
 
     Returns:
       list of our variables that a preset has no place for.
@@ -322,6 +326,7 @@ def write(directory, config, tensors, tokenizer, head, classifier_dropout):
       UserError: the model or its tokenizer cannot be expressed, and why.
     """
     backbone = presets.from_config(config)
+    described = task
     task = presets.task_of(head, tensors, classifier_dropout)
     layers = {"encoder"} | ({task.description.component} if task else set())
     homeless = [name for name in tensors if name.split("/")[0] not in layers]
@@ -357,6 +362,8 @@ def write(directory, config, tensors, tokenizer, head, classifier_dropout):
             },
         )
     own = {"config": config.to_dict()}
+    if described:
+        own["task"] = described
     if vocabulary:
         own["tokenizer"] = _write_tokenizer(directory, tokenizer, vocabulary)
     parameters = sum(
@@ -393,6 +400,19 @@ def _size(shape):
     for extent in shape:
         size *= extent
     return size
+
+
+def load_written_tokenizer(directory):
+    """Returns a function from text to ids: what the preset's tokenizer says.
+
+    KerasHub gives the text as it is to SentencePiece, as is done here.
+
+    Args:
+      directory: str, where ``write`` wrote.
+    """
+    return sentencepiece.SentencePieceProcessor(
+        model_file=os.path.join(directory, presets.VOCABULARY)
+    ).encode
 
 
 def _write_tokenizer(directory, tokenizer, vocabulary):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One table of names: ours, Google's, Hugging Face's and KerasHub's.
+"""Lists every variable's name here, at Google, in transformers and KerasHub.
 
 A row is a variable: its name and shape here, its name in each format, and how
 its values are arranged there. ``None`` is a variable that the format has no
@@ -29,7 +29,7 @@ FORMATS = ("google", "huggingface", "kerashub")
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A variable in every format.
+    """A variable, with its name and layout in every format.
 
     Attributes:
       ours: str, the name of ``named_variables``.
@@ -52,11 +52,11 @@ class Row:
     kerashub_order: str = SAME
 
     def name(self, format):
-        """The template of the name in ``format``."""
+        """Returns the template of the name in ``format``."""
         return getattr(self, format)
 
     def order(self, format):
-        """The arrangement of the values in ``format``."""
+        """Returns the arrangement of the values in ``format``."""
         return SAME if format == "google" else getattr(self, f"{format}_order")
 
 
@@ -92,17 +92,17 @@ def _norm(ours, shape, google, huggingface=None, kerashub=None):
             f"{ours}/{variable}",
             shape,
             f"{google}/{variable}",
-            huggingface and f"{huggingface}.{theirs}",
-            kerashub and f"{kerashub}/vars/{number}",
+            huggingface and f"{huggingface}.{peer_variable}",
+            kerashub and f"{kerashub}/vars/{index}",
         )
-        for number, (variable, theirs) in enumerate(
+        for index, (variable, peer_variable) in enumerate(
             (("gamma", "weight"), ("beta", "bias"))
         )
     )
 
 
 def _head(ours, shape, google, huggingface=None, weights=None, bias=None):
-    """A head of the original: its weights are [outputs, H]."""
+    """Returns the rows of an original head, whose weights are [outputs, H]."""
     return (
         Row(
             f"{ours}/output_weights",
@@ -312,7 +312,7 @@ def _find(name, column):
 
 @functools.cache
 def _index(column):
-    """Rows by a column: names that stand for themselves, and patterns."""
+    """Returns the rows by a format's names: (dict, list of patterns)."""
     exact, patterns = {}, []
     for row in ROWS:
         template = getattr(row, column)
@@ -327,10 +327,10 @@ def _index(column):
 
 def _pattern(template):
     # No leading zeros: two names must never be one variable.
-    number = r"(?P<{}>0|[1-9]\d*)"
+    digits = r"(?P<{}>0|[1-9]\d*)"
     escaped = re.escape(template)
     for letter in "gj":
-        escaped = escaped.replace(rf"\{{{letter}\}}", number.format(letter))
+        escaped = escaped.replace(rf"\{{{letter}\}}", digits.format(letter))
     return re.compile(escaped, re.ASCII)
 
 
@@ -338,7 +338,7 @@ def _pattern(template):
 
 
 def expected_shapes(config, head="pretraining", num_labels=1):
-    """Returns the variables of a model without making it.
+    """Returns the names and shapes of a model's variables without making it.
 
     Args:
       config: ``AlbertConfig``.

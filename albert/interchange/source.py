@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every format is read into: our names, our shapes, float32.
+"""Defines ``Source``: weights of any format in our names, shapes and float32.
 
 A module of a format (google.py, huggingface.py, kerashub.py) offers
 
@@ -8,8 +8,9 @@ A module of a format (google.py, huggingface.py, kerashub.py) offers
     open_source(path) -> Source
         nothing of it has to be closed: a tensor is read from its file when it
         is asked for
-    write(directory, config, tensors, tokenizer, head, classifier_dropout)
-        writes what the other side opens into an existing empty directory;
+    write(directory, config, tensors, tokenizer, head, classifier_dropout, task)
+        writes what the other side opens into an existing empty directory,
+        and what task_description.py reads of the task;
         returns the list of our variables that the format has no place for
 """
 
@@ -27,7 +28,7 @@ from albert.text.tokenizer import Tokenizer
 
 
 class Tensors(collections.abc.Mapping):
-    """Arrays by name, each read when it is asked for and not kept.
+    """Arrays by name, each read from its file whenever it is asked for.
 
     Args:
       entries: dict of name to (shape, read): a tuple of ints, and a function
@@ -73,7 +74,7 @@ class Tensors(collections.abc.Mapping):
 
 @dataclasses.dataclass
 class TokenizerFile:
-    """A SentencePiece model beside the weights, and how it is used.
+    """A SentencePiece model beside the weights, with the tokenizer's settings.
 
     Attributes:
       model_file: str, path.
@@ -103,7 +104,7 @@ class TokenizerFile:
 
 @dataclasses.dataclass
 class Source:
-    """Weights and all that came with them.
+    """Weights with their configuration, tokenizer and optimizer moments.
 
     Attributes:
       path: str, what was read, for messages.
@@ -152,23 +153,26 @@ def from_peer(tensors, format, config, path):
         all of them in one message.
     """
     entries, unknown, misfits = {}, [], []
-    expected = names.expected_shapes(config) if config else {}
+    our_shapes = names.expected_shapes(config) if config else {}
     for name in tensors:
         try:
-            ours = names.our_name(name, format)
+            our_name = names.our_name(name, format)
         except KeyError:
             unknown.append(name)
             continue
-        order = names.arrangement(ours, format)
+        order = names.arrangement(our_name, format)
         shape = tensors.shape(name)
-        if ours in expected:
-            right = arrangements.arranged_shape(expected[ours], order, config)
-            if shape != right:
+        if our_name in our_shapes:
+            expected = arrangements.arranged_shape(
+                our_shapes[our_name], order, config
+            )
+            if shape != expected:
                 misfits.append(
-                    f"{name} has shape {list(shape)} instead of {list(right)}"
+                    f"{name} has shape {list(shape)} instead of "
+                    f"{list(expected)}"
                 )
                 continue
-        entries[ours] = tensors.map(
+        entries[our_name] = tensors.map(
             name,
             arrangements.restored_shape(shape, order),
             lambda values, order=order: arrangements.restore(values, order),
@@ -179,9 +183,9 @@ def from_peer(tensors, format, config, path):
             f"{'; '.join(misfits)}. Give the configuration that belongs to "
             "the weights"
         )
-    ours = Tensors(entries)
+    translated = Tensors(entries)
     if config and config.embedding_size == config.hidden_size:
-        _drop_identity(ours, entries, path)
+        _drop_identity(translated, entries, path)
     return Tensors(entries), unknown
 
 
@@ -249,7 +253,7 @@ def to_peer(tensors, format, config):
       (``Tensors`` by the format's names, list of our names that it has no
       place for).
     """
-    entries, homeless = {}, []
+    entries, unmapped = {}, []
     if format != "google" and config.embedding_size == config.hidden_size:
         size = config.hidden_size
         tensors = Tensors(
@@ -266,19 +270,19 @@ def to_peer(tensors, format, config):
             }
         )
     for name in tensors:
-        theirs = names.peer_name(name, format)
-        if theirs is None:
-            homeless.append(name)
+        peer_name = names.peer_name(name, format)
+        if peer_name is None:
+            unmapped.append(name)
             continue
         order = names.arrangement(name, format)
-        entries[theirs] = tensors.map(
+        entries[peer_name] = tensors.map(
             name,
             arrangements.arranged_shape(tensors.shape(name), order, config),
             lambda values, order=order: arrangements.arrange(
                 values, order, config
             ),
         )
-    return Tensors(entries), homeless
+    return Tensors(entries), unmapped
 
 
 def warn_of_epsilon(config, epsilon, peer):

@@ -1,31 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a model starts from: weights of any format, or random ones."""
+"""Opens the weights that a model starts from, of any format or random."""
 
 import dataclasses
 import functools
 import os
 
+import numpy as np
 from absl import logging
 
 from albert import heads
 from albert import model_directory
 from albert.config import AlbertConfig
 from albert.errors import UserError
+from albert.heads import HEADS
 from albert.interchange import google
 from albert.interchange import huggingface
 from albert.interchange import kerashub
+from albert.interchange import task_description
 from albert.interchange.source import Source
+from albert.interchange.source import Tensors
 from albert.text.tokenizer import Tokenizer
 
-# The last one also says what is wrong with a path that is none of them.
+# The last one also explains what is wrong with a path that none matches.
 _FORMATS = (huggingface, kerashub, google)
 
 
-def find_starting_point(given=None):
+def find_starting_point(path=None):
     """Opens the weights that a model starts from.
 
     Args:
-      given: a model directory or training checkpoint of this project;
+      path: a model directory or training checkpoint of this project;
         Google's release as an archive, its unpacked directory or a checkpoint
         prefix; a TF-Hub v1 module directory; a directory of transformers; a
         preset directory of KerasHub. None where weights are random. A
@@ -37,22 +41,23 @@ def find_starting_point(given=None):
     Raises:
       UserError: none of these, damaged, or no ALBERT.
     """
-    if isinstance(given, StartingPoint):
-        return given
-    if not given:
+    if isinstance(path, StartingPoint):
+        return path
+    if not path:
         return StartingPoint()
-    path = given = os.fspath(given)
+    path = os.fspath(path)
+    source_path = path
     if path.endswith((".safetensors", "pytorch_model.bin")):
-        path = os.path.dirname(path) or "."
+        source_path = os.path.dirname(path) or "."
     chosen = next(
-        (format for format in _FORMATS if format.matches(path)), google
+        (format for format in _FORMATS if format.matches(source_path)), google
     )
-    return StartingPoint(given, chosen.open_source(path))
+    return StartingPoint(path, chosen.open_source(source_path))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class StartingPoint:
-    """Weights that a model starts from, and all that came with them.
+    """Weights that a model starts from, with their configuration and tokenizer.
 
     Made by ``find_starting_point``. What may be missing or unusable is looked
     at when it is asked for: weights can be loaded without their tokenizer.
@@ -87,12 +92,18 @@ class StartingPoint:
         return file and file.load()
 
     @functools.cached_property
+    def task(self):
+        """What the model was fine-tuned for: ``task_description.read``."""
+        return task_description.read(self.path)
+
+    @functools.cached_property
     def head(self):
         """The head, a key of ``HEADS``; "none" of random weights.
 
         Where the format does not say it, the weights do. Google's root-level
         weights are the same for a classifier of texts, of tokens and of
-        choices: a classifier of texts is what it released.
+        choices: the task says which one it is, and without a task it is a
+        classifier of texts, which is what Google released.
 
         Raises:
           UserError: weights of several heads.
@@ -109,7 +120,16 @@ class StartingPoint:
                 f"{self.source.path} holds several heads ({', '.join(found)}): "
                 "say which one is meant with --head"
             )
-        return found[0] if found else "none"
+        if not found:
+            return "none"
+        of_task = [
+            HEADS[name].weights_of or name
+            for name in heads.find(
+                task_kind=self.task.get("kind") or "",
+                components=HEADS[found[0]].components,
+            )
+        ]
+        return (of_task or found)[0]
 
     @property
     def num_labels(self):
@@ -120,7 +140,37 @@ class StartingPoint:
         shape = self.source.tensors.shape(name)
         return shape[0] if shape else None
 
-    # ------------------------------------------- together with what flags say
+    def in_order_of(self, labels):
+        """Returns the ``Source`` with its classes in another order.
+
+        Args:
+          labels: sequence of str, the classes in the order that is wanted.
+            Weights that do not name theirs have that order already.
+
+        Raises:
+          UserError: the weights have other classes.
+        """
+        theirs = self.task.get("labels")
+        if not theirs or self.num_labels != len(theirs):
+            return self.source
+        order = task_description.find_order(theirs, labels)
+        if order is None:
+            raise UserError(
+                f"{self.path} has the classes {', '.join(theirs)}, not "
+                f"{', '.join(labels)}: use a model of these classes, or write "
+                "the names that are meant into its id2label"
+            )
+        tensors = self.source.tensors
+        entries = tensors.entries() | {
+            name: tensors.map(
+                name, tensors.shape(name), lambda rows: np.asarray(rows)[order]
+            )
+            for name in tensors
+            if name.startswith("classifier/")
+        }
+        return dataclasses.replace(self.source, tensors=Tensors(entries))
+
+    # ---------------------------------------------- combined with the flags
 
     def find_model(
         self,
@@ -132,7 +182,7 @@ class StartingPoint:
     ):
         """Returns the configuration and the tokenizer of a model.
 
-        Each argument is what the flag of its name says, or None for what
+        Each argument is the value of the flag of its name, or None for what
         came with the weights.
 
         Args:
@@ -208,13 +258,13 @@ class StartingPoint:
             )
             config = AlbertConfig.named(model_size, **vocabulary)
         if config is None:
-            raise self._lack(
+            raise self._missing(
                 "configuration",
                 model_directory.CONFIG_FILE,
                 "--albert_config_file",
             )
         if tokenizer and tokenizer.vocabulary_size != config.vocab_size:
-            raise self._misfit(config, tokenizer)
+            raise self._size_mismatch(config, tokenizer)
         return config
 
     def find_tokenizer(self, spm_model_file=None, do_lower_case=None):
@@ -229,7 +279,7 @@ class StartingPoint:
         """
         if not spm_model_file:
             if self.tokenizer is None:
-                raise self._lack(
+                raise self._missing(
                     "tokenizer",
                     model_directory.TOKENIZER_FILE,
                     "--spm_model_file",
@@ -241,19 +291,17 @@ class StartingPoint:
                     "flag out"
                 )
             return self.tokenizer
-        # What cannot be used is no matter where another is given.
-        file = self.source and self.source.tokenizer
-        found = self.tokenizer if file and not file.refusal else None
+        own = self._usable_tokenizer()
         settings = {}
-        if found:
+        if own:
             settings = {
-                "lower_case": found.lower_case,
-                "digit_comma": found.digit_comma,
+                "lower_case": own.lower_case,
+                "digit_comma": own.digit_comma,
             }
         if do_lower_case is not None:
             settings["lower_case"] = do_lower_case
         tokenizer = Tokenizer(spm_model_file, **settings)
-        if found and found.pieces != tokenizer.pieces:
+        if own and own.pieces != tokenizer.pieces:
             raise UserError(
                 f"--spm_model_file {spm_model_file} has other pieces than the "
                 f"tokenizer of {self.path}: leave the flag out"
@@ -263,21 +311,29 @@ class StartingPoint:
     def check_pieces(self, config, tokenizer):
         """Refuses a tokenizer with more pieces than the model has.
 
-        What is only written elsewhere may have fewer: a vocabulary is padded
-        for some devices.
+        A conversion takes a tokenizer with fewer: some models have more
+        embeddings than pieces, for the sake of a device.
 
         Raises:
           UserError: there are more.
         """
         if tokenizer.vocabulary_size > config.vocab_size:
-            raise self._misfit(config, tokenizer)
+            raise self._size_mismatch(config, tokenizer)
+
+    def _usable_tokenizer(self):
+        """Returns the tokenizer beside the weights, where another is given.
+
+        One that cannot be used does not matter then.
+        """
+        file = self.source and self.source.tokenizer
+        return self.tokenizer if file and not file.refusal else None
 
     def _find_tokenizer_of_records(self, records, spm_model_file):
-        found = self.tokenizer
         if spm_model_file is None:
             spm_model_file = records.tokenizer_file()
-        if spm_model_file is None and found:
-            return found
+        own = self._usable_tokenizer() if spm_model_file else self.tokenizer
+        if spm_model_file is None and own:
+            return own
         if spm_model_file is None:
             logging.warning(
                 "the model directory will have no tokenizer: give the one "
@@ -289,7 +345,7 @@ class StartingPoint:
         tokenizer = Tokenizer(
             spm_model_file, lower_case=settings.get("do_lower_case", True)
         )
-        if found and found.model_proto != tokenizer.model_proto:
+        if own and own.model_proto != tokenizer.model_proto:
             raise UserError(
                 f"{self.path} was trained with another vocabulary than "
                 f"{spm_model_file}, which made {records.files[0]}: make the "
@@ -298,14 +354,14 @@ class StartingPoint:
             )
         return tokenizer
 
-    def _lack(self, what, file, flag):
+    def _missing(self, part, file, flag):
         return UserError(
-            f"{self.path or 'a new model'} comes without a {what}: give it "
+            f"{self.path or 'a new model'} comes without a {part}: give it "
             f"with {flag}, or, to a command without that flag, beside the "
             f"weights as {file}"
         )
 
-    def _misfit(self, config, tokenizer):
+    def _size_mismatch(self, config, tokenizer):
         return UserError(
             f"{self.path or 'a new model'}: vocab_size is "
             f"{config.vocab_size}, but {tokenizer.model_file} has "

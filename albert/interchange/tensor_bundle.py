@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checkpoints as the original writes them: tensors by name in two files.
+"""Reads and writes checkpoints as the original does: tensors by name.
 
 ``PREFIX.index`` and ``PREFIX.data-00000-of-00001``, readable with
 ``tf.train.load_checkpoint`` by anything that reads Google's release.
@@ -24,7 +24,7 @@ _STEP = re.compile(r"model\.ckpt-(\d+)\.index$")
 
 
 def write(prefix, tensors):
-    """Writes a checkpoint so that it is there wholly or not at all.
+    """Writes a checkpoint that appears complete or not at all.
 
     The index is renamed into place last, and a prefix without its index is
     no checkpoint to any reader.
@@ -125,7 +125,7 @@ def _one_line(prefix):
 
 
 def remove(prefix):
-    """Removes a checkpoint; without its index first, it is none."""
+    """Removes a checkpoint, its index first: without it there is none."""
     for path in (f"{prefix}.index", *_data_files(prefix)):
         if os.path.exists(path):
             os.remove(path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights into a model and out of it, every variable accounted for."""
+"""Loads and saves a model's weights, with every variable accounted for."""
 
 import dataclasses
 import functools
@@ -26,7 +26,7 @@ _SETTINGS_OF_WEIGHTS = ("num_attention_heads", "hidden_act")
 
 @dataclasses.dataclass(frozen=True)
 class LoadReport:
-    """What ``load_weights`` did.
+    """Report of ``load_weights``: which weights were set, and which not.
 
     Attributes:
       source: str, what was read.
@@ -43,8 +43,8 @@ class LoadReport:
     fresh: list = dataclasses.field(default_factory=list)
 
 
-def load_weights(model, path, fresh=()):
-    """Sets every weight of ``model`` from a file, or none.
+def load_weights(model, path, fresh=(), labels=None):
+    """Sets every weight of ``model`` from a file, or fails and sets none.
 
     Args:
       model: ``AlbertEncoder``, or a model with one.
@@ -53,6 +53,9 @@ def load_weights(model, path, fresh=()):
       fresh: names of heads ("classifier", "masked_lm", …) that keep their
         initial values whatever the file has, and "pooler" likewise. A model
         that does not use the pooler keeps it where the file has none.
+      labels: sequence of str, what the outputs of the model's classifier are.
+        Where the file names its classes and has them in another order, they
+        are put into this one.
 
     Returns:
       ``LoadReport``.
@@ -61,7 +64,7 @@ def load_weights(model, path, fresh=()):
       UserError: nothing there, a variable that is missing or has another
         shape, an encoder weight in the file that the model has no place for,
         or a value that is no number; one message lists them all, and the
-        model is unchanged.
+        model is unchanged. Or the file has other classes than ``labels``.
       ValueError: ``fresh`` names what the model does not have.
 
     Example:
@@ -77,43 +80,44 @@ def load_weights(model, path, fresh=()):
       ['classifier/output_bias', 'classifier/output_weights']
     """
     variables = named_variables(model)
-    known = {_component(name) for name in variables} - {"encoder"} | {"pooler"}
-    if not set(fresh) <= known:
+    components = {_component(name) for name in variables}
+    components = components - {"encoder"} | {"pooler"}
+    if not set(fresh) <= components:
         raise ValueError(
             f"fresh is {sorted(fresh)}: it must be of the model's "
-            f"{', '.join(sorted(known))}"
+            f"{', '.join(sorted(components))}"
         )
-    source = _source(path)
-    kept = set(fresh)
+    source = _open_source(path, None if "classifier" in fresh else labels)
+    excluded = set(fresh)
     head = _head_of_model(model)
     if (
         head
         and not HEADS[head].uses_pooler
         and not any(_is_pooler(name) for name in source.tensors)
     ):
-        kept.add("pooler")
+        excluded.add("pooler")
     targets = {
         name: variable
         for name, variable in variables.items()
-        if not _belongs_to(name, kept)
+        if not _belongs_to(name, excluded)
     }
     _check_settings(model.config, source)
     shapes = {name: tuple(each.shape) for name, each in targets.items()}
-    unused = check_fit(shapes, source, "the model", kept)
-    tensors = finite(source)
+    unused = check_fit(shapes, source, "the model", excluded)
+    tensors = finite_tensors(source)
     values = {name: tensors[name] for name in targets}
     for name, variable in targets.items():
         variable.assign(values[name])
     return LoadReport(
         source=source.path,
-        loaded=sorted(_label(name, source) for name in targets),
+        loaded=sorted(_stored_name(name, source) for name in targets),
         unused=unused,
         fresh=sorted(set(variables) - set(targets)),
     )
 
 
 def load_slots(optimizer, model, path):
-    """Sets an optimizer's moments from a checkpoint with them.
+    """Sets an optimizer's moments from a training checkpoint.
 
     The number of updates is not taken: schedules start anew.
 
@@ -141,17 +145,19 @@ def load_slots(optimizer, model, path):
         id(variable): index
         for index, variable in enumerate(model.trainable_variables)
     }
-    source = _source(path)
+    source = _open_source(path)
     moments = {"adam_m": source.adam_m, "adam_v": source.adam_v}
     misfits = []
     for slot, tensors in moments.items():
         for name, variable in variables.items():
-            label = f"{_label(name, source)}/{slot}"
+            label = f"{_stored_name(name, source)}/{slot}"
             shape = tuple(variable.shape)
             if name not in tensors:
                 misfits.append(f"missing {label}")
             elif tensors.shape(name) != shape:
-                misfits.append(_misshaped(label, tensors.shape(name), shape))
+                misfits.append(
+                    _shape_difference(label, tensors.shape(name), shape)
+                )
     if misfits:
         raise UserError(
             f"{source.path} does not hold the optimizer's moments "
@@ -209,7 +215,9 @@ def save_weights(model, path, format="checkpoint", tokenizer=None):
         )
     head = _head_of_model(model)
     if head is None:
-        raise ValueError(f"{type(model).__name__} is none of this package")
+        raise ValueError(
+            f"{type(model).__name__} is not a model of this package"
+        )
     tensors = Tensors.from_arrays(
         {
             name: variable.numpy()
@@ -224,6 +232,7 @@ def save_weights(model, path, format="checkpoint", tokenizer=None):
             tokenizer,
             head,
             getattr(model, "classifier_dropout", None),
+            {},
         )
 
 
@@ -238,14 +247,14 @@ def google_tensors(model):
 # ---------------------------------------------------------------- accounting
 
 
-def check_fit(shapes, source, target, kept=()):
-    """Refuses a source that is not what is wanted, with all differences.
+def check_fit(shapes, source, target, excluded=()):
+    """Refuses a source whose weights do not fit, listing all differences.
 
     Args:
       shapes: dict of our name to the shape that is wanted.
       source: ``Source``.
       target: str, what it must fit, for the message.
-      kept: names of components, "pooler" among them, that are not wanted.
+      excluded: names of components, "pooler" among them, that are not wanted.
 
     Returns:
       list of str, what the source has besides, by its own names.
@@ -257,17 +266,21 @@ def check_fit(shapes, source, target, kept=()):
     if not any(name.startswith("encoder/") for name in tensors):
         raise UserError(
             f"{source.path} holds no weights of an ALBERT encoder: "
-            f"{_what_is_there(source)}"
+            f"{_describe_content(source)}"
         )
     components = {_component(name) for name in shapes}
-    peer_components = {_peer_component(_label(name, source)) for name in shapes}
+    peer_components = {
+        _peer_component(_stored_name(name, source)) for name in shapes
+    }
     misfits = [
-        f"missing {_label(name, source)}"
+        f"missing {_stored_name(name, source)}"
         for name in shapes
         if name not in tensors
     ]
     misfits += [
-        _misshaped(_label(name, source), tensors.shape(name), shape)
+        _shape_difference(
+            _stored_name(name, source), tensors.shape(name), shape
+        )
         for name, shape in shapes.items()
         if name in tensors and tensors.shape(name) != shape
     ]
@@ -275,10 +288,10 @@ def check_fit(shapes, source, target, kept=()):
     for name in tensors:
         if name in shapes:
             continue
-        if _component(name) in components and not _belongs_to(name, kept):
-            misfits.append(f"no place for {_label(name, source)}")
+        if _component(name) in components and not _belongs_to(name, excluded):
+            misfits.append(f"no place for {_stored_name(name, source)}")
         else:
-            unused.append(_label(name, source))
+            unused.append(_stored_name(name, source))
     for name in source.unknown:
         if _peer_component(name) in peer_components:
             misfits.append(f"no place for {name}")
@@ -293,16 +306,16 @@ def check_fit(shapes, source, target, kept=()):
     return sorted(unused)
 
 
-def finite(source):
-    """Returns the tensors of a ``Source``, refusing values that are none."""
+def finite_tensors(source):
+    """Returns the tensors of a ``Source``, refusing NaN and infinite values."""
 
     def checked(name):
         values = np.asarray(source.tensors[name], np.float32)
         if not np.isfinite(values).all():
             raise UserError(
-                f"{source.path}: {_label(name, source)} holds values that are "
-                "no numbers or infinite: its training went wrong or the file "
-                "is damaged; give another one"
+                f"{source.path}: {_stored_name(name, source)} holds NaN or "
+                "infinite values: its training diverged or the file is "
+                "damaged; give another checkpoint"
             )
         return values
 
@@ -330,48 +343,50 @@ def _check_settings(config, source):
             "checkpoint was trained with"
         )
     for name in ("num_hidden_layers", "masked_lm_epsilon"):
-        there, here = getattr(source.config, name), getattr(config, name)
-        if there != here:
+        source_value = getattr(source.config, name)
+        model_value = getattr(config, name)
+        if source_value != model_value:
             logging.warning(
                 "%s was made with %s %s, this model has %s",
                 source.path,
                 name,
-                there,
-                here,
+                source_value,
+                model_value,
             )
 
 
-def _what_is_there(source):
+def _describe_content(source):
     if "_CHECKPOINTABLE_OBJECT_GRAPH" in source.unknown:
         return (
             "it is a checkpoint of TensorFlow 2 objects; give one of tensors "
             "by name, as the original and this package write them"
         )
-    there = [_label(name, source) for name in source.tensors] + source.unknown
-    if not there:
+    names_in_file = [_stored_name(name, source) for name in source.tensors]
+    names_in_file += source.unknown
+    if not names_in_file:
         return "it holds no weights at all; give another one"
     return (
-        f"it has {len(there)} others, such as {there[0]}; give a checkpoint "
-        "of ALBERT"
+        f"it has {len(names_in_file)} others, such as {names_in_file[0]}; give "
+        "a checkpoint of ALBERT"
     )
 
 
-def _label(name, source):
-    """What the file calls our variable."""
+def _stored_name(name, source):
+    """Returns the file's name of our variable."""
     return names.peer_name(name, source.format) or name
 
 
-def _misshaped(name, shape, right):
-    return f"{name} has shape {list(shape)} instead of {list(right)}"
+def _shape_difference(name, shape, expected):
+    return f"{name} has shape {list(shape)} instead of {list(expected)}"
 
 
 def _component(name):
-    """The part of a model that our variable belongs to."""
+    """Returns the part of a model that our variable belongs to."""
     return name.split("/")[0]
 
 
 def _peer_component(name):
-    """The part of a model that a file's variable belongs to."""
+    """Returns the part of a model that a file's variable belongs to."""
     first, *rest = re.split("[/.]", name)
     return f"cls/{rest[0]}" if first == "cls" and rest else first
 
@@ -387,7 +402,7 @@ def _belongs_to(name, components):
 
 
 def _head_of_model(model):
-    """The head of a model; None if its class is not of this package."""
+    """Returns the head of a model; None if its class is not of this package."""
     for each in type(model).__mro__:
         # By name, so that the classes need not be loaded.
         for head in find(model=f"albert:{each.__name__}"):
@@ -397,8 +412,8 @@ def _head_of_model(model):
     return None
 
 
-def _source(path):
-    source = find_starting_point(path).source
-    if source is None:
+def _open_source(path, labels=None):
+    start = find_starting_point(path)
+    if start.source is None:
         raise ValueError("there are no weights to load: they are random")
-    return source
+    return start.in_order_of(labels) if labels else start.source

@@ -264,9 +264,9 @@ class AlbertEncoder(keras.Model):
         return {**super().get_config(), "config": self.config.to_dict()}
 
 
-def _groups(number, layers):
+def _groups(num_groups, num_layers):
     """Returns the group of each layer: list of int. Neighbours share one."""
-    return [layer * number // layers for layer in range(layers)]
+    return [layer * num_groups // num_layers for layer in range(num_layers)]
 
 
 def _shared(groups, group_of_layer, training):

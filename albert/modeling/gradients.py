@@ -74,7 +74,7 @@ class SharedWeights:
         self._training = training
 
     def take(self, inputs):
-        """Hands out the weights for one use.
+        """Returns the weights for one use.
 
         Args:
           inputs: float tensor that the weights are to be used on; it depends

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which examples stand in which batch, so that little of it is padding.
+"""Plans which examples share a batch, so that little of it is padding.
 
 Letters: N examples, B examples in a batch, S positions of its sequences.
 """
@@ -18,10 +18,10 @@ SHAPES = ("many", "few", "one")
 
 
 def padded_lengths(max_seq_length, shapes="many"):
-    """The values that S may have.
+    """Returns the lengths that sequences may be padded to.
 
     Args:
-      max_seq_length: int, the largest of them.
+      max_seq_length: int, the largest of them (values of S).
       shapes: "many": multiples of 8, as matrix units like them; "few": each
         a third or a half above the one before, for XLA, which compiles anew
         for each of them; "one": ``max_seq_length`` alone, for devices that
@@ -31,7 +31,7 @@ def padded_lengths(max_seq_length, shapes="many"):
       list of int, increasing; of 512 tokens 64 are "many" and 12 "few".
 
     Raises:
-      ValueError: ``shapes`` is none of the three.
+      ValueError: ``shapes`` is not one of the three.
     """
     if shapes not in SHAPES:
         raise ValueError(
@@ -47,7 +47,7 @@ def padded_lengths(max_seq_length, shapes="many"):
 
 
 def training_plan(lengths, batch_size, num_steps, *, seed, bucket_by_length):
-    """The examples of every batch of a training run.
+    """Plans the batches of a training run.
 
     The examples of an epoch come in random order, are cut into windows,
     sorted by length in each (equal ones stay in random order), cut into
@@ -64,7 +64,7 @@ def training_plan(lengths, batch_size, num_steps, *, seed, bucket_by_length):
       bucket_by_length: bool; False leaves out windows and sorting.
 
     Returns:
-      int32 [num_steps, B], numbers of examples.
+      int32 [num_steps, B], indices of examples.
     """
     batches = []
     planned = 0
@@ -77,22 +77,22 @@ def training_plan(lengths, batch_size, num_steps, *, seed, bucket_by_length):
         )
         order = generator.permutation(len(lengths)).astype(np.int32)
         order = np.concatenate([left, order])
-        number = len(order) // batch_size
-        left = order[number * batch_size :]
-        order = order[: number * batch_size]
+        num_batches = len(order) // batch_size
+        left = order[num_batches * batch_size :]
+        order = order[: num_batches * batch_size]
         if bucket_by_length:
-            windows = _windows(number).repeat(batch_size)
+            windows = _windows(num_batches).repeat(batch_size)
             order = order[np.lexsort((lengths[order], windows))]
-        cut = order.reshape(number, batch_size)
+        cut = order.reshape(num_batches, batch_size)
         batches.append(generator.permutation(cut) if bucket_by_length else cut)
-        planned += number
+        planned += num_batches
     return np.concatenate([np.zeros((0, batch_size), np.int32), *batches])[
         :num_steps
     ]
 
 
 def evaluation_plan(lengths, batch_size, *, bucket_by_length):
-    """The batches of one pass over all examples.
+    """Plans the batches of one pass over all examples.
 
     Args:
       lengths, batch_size: as in ``training_plan``.
@@ -101,7 +101,7 @@ def evaluation_plan(lengths, batch_size, *, bucket_by_length):
         in the order of the examples.
 
     Returns:
-      (int32 [batches, B], float32 [batches, B]): numbers of examples, and
+      (int32 [batches, B], float32 [batches, B]): indices of examples, and
       weights: 1, or 0 for repetitions of an example that fill up the last
       batch.
     """
@@ -115,9 +115,13 @@ def evaluation_plan(lengths, batch_size, *, bucket_by_length):
     return order.reshape(-1, batch_size), weights.reshape(-1, batch_size)
 
 
-def _windows(batches):
-    """The window of each batch: int [batches]; windows are of even size."""
+def _windows(num_batches):
+    """Returns the window of each batch: int [num_batches].
+
+    Windows are of even size.
+    """
     windows = max(
-        -(-batches // BATCHES_IN_WINDOW), min(batches, WINDOWS_IN_EPOCH)
+        -(-num_batches // BATCHES_IN_WINDOW),
+        min(num_batches, WINDOWS_IN_EPOCH),
     )
-    return np.arange(batches) * windows // max(batches, 1)
+    return np.arange(num_batches) * windows // max(num_batches, 1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Features in memory → batches that are as long as their longest sequence.
+"""Makes batches of features in memory, as long as their longest sequence.
 
 Letters: N examples, B examples in a batch, C choices, S positions of the
 batch's sequences.
@@ -23,7 +23,7 @@ def finetuning_dataset(
     start_example=0,
     bucket_by_length=True,
 ):
-    """Batches of examples of similar length.
+    """Returns a dataset of batches, each of examples of similar length.
 
     What an example gives does not depend on the batch that it is in: padding
     is masked. So evaluation gives the same with any batch size, order and
@@ -33,8 +33,8 @@ def finetuning_dataset(
     those of similar length.
 
     In training, the dataset has ``num_steps`` batches, over as many epochs
-    as it takes, less the ``start_example`` / B first ones: it goes on
-    exactly where another one stood. Otherwise it is one pass over all
+    as it takes, less the ``start_example`` / B first ones: it continues
+    exactly where another one stopped. Otherwise it is one pass over all
     examples, the longest first; ``example_index`` gives the order back. The
     last batch is filled up with rows of weight 0, which repeat an example.
 
@@ -107,13 +107,14 @@ def finetuning_dataset(
 
 
 def padded_length(longest, lengths):
-    """S of a batch.
+    """Returns S of a batch: the least length that holds its sequences.
 
     Args:
       longest: int64 [], tokens of the batch's longest sequence.
       lengths: see ``finetuning_dataset``.
 
-    Returns: int64 [], constant where there is one length.
+    Returns:
+      int64 [], constant where there is one length.
     """
     if len(lengths) == 1:
         return tf.constant(lengths[0], tf.int64)
@@ -122,7 +123,7 @@ def padded_length(longest, lengths):
 
 
 class _BatchGatherer:
-    """Numbers of examples → their rows, padded to the same length."""
+    """Function of indices of examples to their rows, padded to one length."""
 
     def __init__(self, features, padded_lengths):
         self._choices = features.choices

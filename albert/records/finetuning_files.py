@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of fine-tuning records: whether they fit a run, and their batches.
+"""Checks whether fine-tuning records fit a run, and makes their batches.
 
 Letters: B records in a batch, C choices, S positions of a batch's sequences.
 """
@@ -50,7 +50,7 @@ class FinetuningRecords(RecordFiles):
     recipe = "`albert create-finetuning-data`"
 
     def __init__(self, files, head, choices=1):
-        """See ``open``.
+        """Reads what the files hold; ``open`` finds them.
 
         Args:
           files: list of paths.
@@ -112,8 +112,8 @@ class FinetuningRecords(RecordFiles):
                 continue
             if task_name not in (None, metadata["task"]):
                 raise UserError(
-                    f"{file} holds examples of {metadata['task']}, this run "
-                    f"is of {task_name}: give --task_name="
+                    f"{file} holds examples of {metadata['task']}, and the "
+                    f"task of this run is {task_name}: give --task_name="
                     f"{metadata['task']} or records of {task_name}"
                 )
             if labels is not None and list(labels) != metadata["labels"]:
@@ -124,8 +124,9 @@ class FinetuningRecords(RecordFiles):
                 )
             if need_labels and not metadata["labeled"]:
                 raise UserError(
-                    f"{file} was made of examples without labels: it can be "
-                    "predicted (--predict_file), not trained or evaluated on"
+                    f"{file} was made from examples without labels, which "
+                    "cannot be trained or evaluated on: give it as "
+                    "--predict_file"
                 )
 
     def _schema_of(self, index):
@@ -143,13 +144,16 @@ class FinetuningRecords(RecordFiles):
         if found != right:
             raise UserError(
                 f"{self.files[index]} holds records of {_describe(*found)}, "
-                f"this run is of {_describe(*right)}: give another "
+                f"and this run needs {_describe(*right)}: give another "
                 "--task_name or other records"
             )
         return schema
 
     def _found_kind(self, features):
-        """What a record without a JSON can be, as close to the run's as so."""
+        """Returns (task kind, choices) of a record without a JSON.
+
+        Where a record can be of several kinds, it is of the run's.
+        """
         tokens = len(features["input_ids"].int64_list.value)
         right = HEADS[self._head]
         if features["label_ids"].WhichOneof("kind") == "float_list":
@@ -167,11 +171,11 @@ class FinetuningRecords(RecordFiles):
         """Refuses class indices that the run's labels do not have."""
         if labels is None or HEADS[self._head].label_type != "class":
             return
-        for number, features in enumerate(self._inspected_examples(index)):
+        for record, features in enumerate(self._inspected_examples(index)):
             (label,) = features["label_ids"].int64_list.value
             if not 0 <= label < len(labels):
                 raise UserError(
-                    f"{self.files[index]}, record {number} (0-based) has the "
+                    f"{self.files[index]}, record {record} (0-based) has the "
                     f"label {label}, this run has {len(labels)} labels: give "
                     "records of the same task"
                 )
@@ -192,9 +196,9 @@ def finetuning_record_dataset(
     shuffle_buffer=8192,
     bucket_by_length=True,
 ):
-    """Batches of fine-tuning records, streamed from their files.
+    """Returns a dataset of batches of fine-tuning records in files.
 
-    In training it is endless, and goes on exactly where another one stood
+    In training it is endless, and continues exactly where another one stopped
     after ``start_record`` records (``record_stream.training_stream``).
     Otherwise it is one pass, and the last batch is filled up with rows of
     padding.
@@ -219,7 +223,7 @@ def finetuning_record_dataset(
       of a regression; [B, S] of tagging, -1 where not scored);
       example_weights float32 [B]: 0 for rows that only fill up a batch, in
       the file or here; in evaluation, example_index int32 [B]: the record's
-      number in the order of the files.
+      index in the order of the files.
 
     Raises:
       UserError: no records. While it is iterated, ``tf.errors.DataLossError``
@@ -264,7 +268,10 @@ def finetuning_record_dataset(
 
 
 def _lengths(schema, serialized):
-    """Serialised records [N] → int64 [N], reading nothing else of them."""
+    """Returns the lengths of serialised records [N]: int64 [N].
+
+    Only the masks are parsed.
+    """
     tokens = schema.choices * schema.max_seq_length
     parsed = tf.io.parse_example(
         serialized, {"input_mask": tf.io.FixedLenFeature([tokens], tf.int64)}
@@ -273,14 +280,19 @@ def _lengths(schema, serialized):
 
 
 def _longest_sequences(schema, input_mask):
-    """int64 [N, C·max_seq_length] → int64 [N]."""
+    """Returns the longest sequence of each record: int64 [N].
+
+    Args:
+      schema: ``FinetuningSchema``.
+      input_mask: int64 [N, C·max_seq_length].
+    """
     shape = [-1, schema.choices, schema.max_seq_length]
     tokens = tf.reduce_sum(tf.reshape(input_mask, shape), axis=2)
     return tf.reduce_max(tokens, axis=1)
 
 
 def _parse(schema, batch_size, lengths, serialized):
-    """Serialised records [b <= B] → dict of tensors with B rows."""
+    """Parses serialised records [b <= B] into a batch of B rows."""
     formats = {
         field.name: tf.io.FixedLenFeature([field.length], field.dtype)
         for field in schema.fields
@@ -293,7 +305,7 @@ def _parse(schema, batch_size, lengths, serialized):
     filling = batch_size - tf.shape(serialized)[0]
 
     def trim(values):
-        """[b, C·max_seq_length] → [B, S], or [B, C, S]."""
+        """Reshapes [b, C·max_seq_length] to [B, S], or [B, C, S]."""
         values = tf.cast(values, tf.int32)
         values = tf.reshape(
             values, [-1, schema.choices, schema.max_seq_length]
@@ -305,7 +317,7 @@ def _parse(schema, batch_size, lengths, serialized):
         return values if schema.choices > 1 else values[:, 0]
 
     def column(values, dtype):
-        """[b, 1] → [B]."""
+        """Reshapes [b, 1] to [B]."""
         values = tf.pad(tf.cast(values[:, 0], dtype), [[0, filling]])
         return tf.ensure_shape(values, [batch_size])
 

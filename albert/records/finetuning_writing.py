@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Features → record files, and the JSON that says what they depend on."""
+"""Writes features to record files, and builds the JSON beside them."""
 
 import dataclasses
 import gzip
@@ -28,10 +28,10 @@ def write_features(writer, features, schema, compression=""):
     Raises:
       ValueError: a sequence is longer than the schema's.
     """
-    number = features.num_examples
-    files = len(writer.files)
-    for shard in range(files):
-        first, end = shard * number // files, (shard + 1) * number // files
+    num_examples, num_files = features.num_examples, len(writer.files)
+    for shard in range(num_files):
+        first = shard * num_examples // num_files
+        end = (shard + 1) * num_examples // num_files
         for begin in range(first, end, _EXAMPLES_AT_ONCE):
             part = features.select(
                 slice(begin, min(begin + _EXAMPLES_AT_ONCE, end))
@@ -48,7 +48,7 @@ def write_features(writer, features, schema, compression=""):
 def build_metadata(
     features, schema, task, tokenizer, settings, examples, directory
 ):
-    """The JSON beside the records, without the list of files.
+    """Builds the JSON beside the records, without the list of files.
 
     Args:
       features: ``Features`` that are written.
@@ -93,7 +93,7 @@ def build_metadata(
 
 
 def fingerprint(examples):
-    """SHA-256 of texts and labels as they were read: a dataclass of lists."""
+    """Returns the SHA-256 of a dataclass of lists: the texts and labels."""
     total = hashlib.sha256()
     for field in dataclasses.fields(examples):
         value = getattr(examples, field.name)
@@ -104,22 +104,23 @@ def fingerprint(examples):
 
 
 def _columns(features, schema):
-    """Arrays for each field of the schema."""
-    number = features.num_examples
+    """Returns an array for each field of the schema."""
+    num_examples = features.num_examples
     padded = features.padded(schema.max_seq_length)
     columns = {
-        name: padded[name].reshape(number, -1)
+        name: padded[name].reshape(num_examples, -1)
         for name in ("input_ids", "input_mask", "segment_ids")
     }
-    columns["is_real_example"] = np.ones((number, 1), np.int32)
+    columns["is_real_example"] = np.ones((num_examples, 1), np.int32)
     labels = padded.get("label_ids")
     if schema.label_type == "tag":
         if labels is None:
-            labels = np.full((number, schema.max_seq_length), -1, np.int32)
+            shape = (num_examples, schema.max_seq_length)
+            labels = np.full(shape, -1, np.int32)
         columns["label_ids"] = np.maximum(labels, 0)
         columns["label_mask"] = (labels >= 0).astype(np.int32)
     else:
         if labels is None:
-            labels = np.zeros(number, np.int32)
+            labels = np.zeros(num_examples, np.int32)
         columns["label_ids"] = labels[:, None]
     return columns

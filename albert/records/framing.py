@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The TFRecord container: length, checksum, payload, checksum.
+"""Reads TFRecord files, and computes the checksums in them.
 
 Each record is ``uint64 length | uint32 masked crc of length | payload |
 uint32 masked crc of payload``, little-endian; the checksum is CRC-32C with
@@ -24,10 +24,10 @@ _LONGEST_PAYLOAD = 1 << 31  # the most that a protocol buffer may have
 
 
 class FramingError(Exception):
-    """A file that stops being a TFRecord.
+    """Error at the first record of a TFRecord file that cannot be read.
 
     Attributes:
-      record: 0-based number of the first record that cannot be read.
+      record: 0-based index of that record.
       reason: what is wrong with it.
     """
 
@@ -38,20 +38,20 @@ class FramingError(Exception):
 
 
 def masked_crc(data):
-    """TensorFlow's masked CRC-32C of a bytes object."""
+    """Returns TensorFlow's masked CRC-32C of a bytes object."""
     crc = google_crc32c.value(data)
     return (((crc >> 15) | (crc << 17)) + _MASK_DELTA) & 0xFFFFFFFF
 
 
 def mask_crcs(crcs):
-    """TensorFlow's mask on an array of CRC-32C values: uint32 [N]."""
+    """Applies TensorFlow's mask to CRC-32C values: uint32 [N]."""
     crcs = np.asarray(crcs, np.uint32)
     rotated = (crcs >> np.uint32(15)) | (crcs << np.uint32(17))
     return rotated + np.uint32(_MASK_DELTA)
 
 
 def is_gzip(path):
-    """Whether the file is gzip-compressed, whatever its name says.
+    """Returns whether a file is gzip-compressed, whatever its name says.
 
     The first two bytes of a plain TFRecord may look like gzip's mark (they
     are part of a length), but then the checksum of the length is right.
@@ -76,30 +76,30 @@ def iterate_records(path, check_payload=True):
     Raises:
       FramingError: at the first record that is truncated or corrupt.
     """
-    number = 0
+    index = 0
     with _open(path) as stream:
         while True:
-            header = _read(stream, HEADER_BYTES, number)
+            header = _read(stream, HEADER_BYTES, index)
             if not header:
                 return
-            length = _payload_length(header, number)
-            body = _read(stream, length + FOOTER_BYTES, number)
+            length = _payload_length(header, index)
+            body = _read(stream, length + FOOTER_BYTES, index)
             if len(body) < length + FOOTER_BYTES:
                 raise FramingError(
-                    number,
+                    index,
                     f"truncated: {len(body)} of {length + FOOTER_BYTES} bytes",
                 )
             payload = body[:length]
             if check_payload:
                 expected = struct.unpack("<I", body[length:])[0]
                 if masked_crc(payload) != expected:
-                    raise FramingError(number, "corrupt: checksum of the data")
+                    raise FramingError(index, "corrupt: checksum of the data")
             yield payload
-            number += 1
+            index += 1
 
 
 def count_records(path):
-    """Number of records, from the headers alone.
+    """Counts the records of a file, from the headers alone.
 
     Raises:
       FramingError: at the first header that is truncated or corrupt, or at a
@@ -108,42 +108,42 @@ def count_records(path):
     if is_gzip(path):
         return sum(1 for _ in iterate_records(path, check_payload=False))
     size = os.path.getsize(path)
-    number = 0
+    count = 0
     offset = 0
     with open(path, "rb") as stream:
         while offset < size:
             stream.seek(offset)
-            length = _payload_length(stream.read(HEADER_BYTES), number)
+            length = _payload_length(stream.read(HEADER_BYTES), count)
             offset += HEADER_BYTES + length + FOOTER_BYTES
             if offset > size:
                 raise FramingError(
-                    number, f"truncated: {offset - size} bytes are missing"
+                    count, f"truncated: {offset - size} bytes are missing"
                 )
-            number += 1
-    return number
+            count += 1
+    return count
 
 
 def _open(path):
     return gzip.open(path, "rb") if is_gzip(path) else open(path, "rb")
 
 
-def _read(stream, size, number):
+def _read(stream, size, index):
     try:
         return stream.read(size)
     except EOFError:
-        raise FramingError(number, "truncated gzip stream") from None
+        raise FramingError(index, "truncated gzip stream") from None
     except (zlib.error, gzip.BadGzipFile) as error:
-        raise FramingError(number, f"corrupt gzip stream: {error}") from None
+        raise FramingError(index, f"corrupt gzip stream: {error}") from None
 
 
-def _payload_length(header, number):
+def _payload_length(header, index):
     if len(header) < HEADER_BYTES:
         raise FramingError(
-            number, f"truncated: {len(header)} of {HEADER_BYTES} header bytes"
+            index, f"truncated: {len(header)} of {HEADER_BYTES} header bytes"
         )
     length, crc = struct.unpack("<QI", header)
     if masked_crc(header[:8]) != crc:
-        raise FramingError(number, "corrupt: checksum of the length")
+        raise FramingError(index, "corrupt: checksum of the length")
     if length > _LONGEST_PAYLOAD:
-        raise FramingError(number, f"corrupt: a length of {length} bytes")
+        raise FramingError(index, f"corrupt: a length of {length} bytes")
     return length

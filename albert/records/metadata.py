@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The JSON file beside a set of record files.
+"""Finds and reads the JSON file beside a set of record files.
 
 It says what the records are (kind, lengths, vocabulary, settings), how many
 records and bytes each file has, and what was measured when they were made.
@@ -18,19 +18,19 @@ _ENTRY_KEYS = {"name", "records", "bytes"}
 
 
 def metadata_path(first_output):
-    """Path of the JSON of a set, from the set's first (unsharded) output."""
+    """Returns the path of a set's JSON, from its first (unsharded) output."""
     return without_record_suffix(first_output) + ".json"
 
 
 def without_record_suffix(path):
-    """The path without ``.tfrecord``, ``.tfrecord.gz`` and the like."""
+    """Returns the path without ``.tfrecord``, ``.tfrecord.gz`` and the like."""
     for suffix in (".gz", ".tfrecord", ".tf_record", ".tfrecords"):
         path = path.removesuffix(suffix)
     return path
 
 
 def is_metadata(value):
-    """Whether a parsed JSON value describes a set of record files."""
+    """Returns whether a parsed JSON describes a set of record files."""
     return (
         isinstance(value, dict)
         and isinstance(value.get("kind"), str)
@@ -46,7 +46,7 @@ def is_metadata(value):
 
 
 def read_metadata(path):
-    """The parsed JSON, or None where the file is not of our kind."""
+    """Reads a JSON; returns None where it does not describe records."""
     try:
         with open(path, encoding="utf-8") as stream:
             value = json.load(stream)
@@ -56,7 +56,7 @@ def read_metadata(path):
 
 
 def find_metadata(files):
-    """The JSON beside each record file.
+    """Finds the JSON beside each record file.
 
     Args:
       files: paths of record files.
@@ -81,7 +81,7 @@ def find_metadata(files):
 
 
 def read_labels(patterns):
-    """Returns the labels that the JSON beside records for training names.
+    """Reads the labels from the JSON beside records for training.
 
     Args:
       patterns: str, comma-separated paths or globs.

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the processes do that turn text into pretraining records.
+"""Turns text into pretraining records: the work of one process.
 
-Two kinds of work: documents → ids, once for each block of the corpus, and
-blocks of ids → serialised records, once for each unit and pass. The records
-of a unit depend on the settings, the seed, and the numbers of pass and unit,
-and so not on the process that makes them.
+There are two kinds of work: encoding documents, once for each block of the
+corpus, and making serialised records of the ids, once for each unit and pass.
+The records of a unit depend on the settings, the seed, and the indices of pass
+and unit, and so not on the process that makes them.
 """
 
 import dataclasses
@@ -15,8 +15,13 @@ import numpy as np
 from albert.errors import UserError
 from albert.records.schema import PretrainingSchema
 from albert.records.serialization import encode_records
-from albert.text import instances as instances_lib
-from albert.text import masking as masking_lib
+from albert.text.instances import SPECIAL_TOKENS
+from albert.text.instances import PairSettings
+from albert.text.instances import assemble
+from albert.text.instances import pair_segments
+from albert.text.masking import MaskingPieces
+from albert.text.masking import MaskingSettings
+from albert.text.masking import mask_instances
 from albert.text.token_cache import encode_documents
 from albert.text.tokenizer import Tokenizer
 
@@ -27,7 +32,7 @@ _GZIP_LEVEL = 3
 
 @dataclasses.dataclass(frozen=True)
 class PretrainingDataSettings:
-    """Everything that decides what records are made from a text.
+    """Settings that decide which records are made from a text.
 
     Attributes:
       spm_model_file: path of the SentencePiece model.
@@ -36,25 +41,25 @@ class PretrainingDataSettings:
       masking: ``albert.text.masking.MaskingSettings``.
       dupe_factor: passes over the text, each with other pairs and masks.
       random_seed: int, at least 0.
-      num_shards: files that the records are dealt to.
+      num_shards: files that the records are spread over.
       compression: "" or "GZIP".
     """
 
     spm_model_file: str
     do_lower_case: bool = True
-    pairs: instances_lib.PairSettings = instances_lib.PairSettings()
-    masking: masking_lib.MaskingSettings = masking_lib.MaskingSettings()
+    pairs: PairSettings = PairSettings()
+    masking: MaskingSettings = MaskingSettings()
     dupe_factor: int = 40
     random_seed: int = 12345
     num_shards: int = 1
     compression: str = ""
 
     def __post_init__(self):
-        """Raises UserError for a setting that cannot work."""
+        """Refuses settings that cannot work."""
         length = self.pairs.max_seq_length
         predictions = self.masking.max_predictions_per_seq
         # One token in each segment, and a choice of lengths to draw from.
-        shortest = instances_lib.SPECIAL_TOKENS[self.pairs.objective] + 2
+        shortest = SPECIAL_TOKENS[self.pairs.objective] + 2
         if length < shortest:
             raise UserError(
                 f"--max_seq_length must be at least {shortest} with "
@@ -93,7 +98,11 @@ class PretrainingDataSettings:
         )
 
     def generator(self, *identity):
-        """The generator of a pass, or of a unit: (pass,) or (pass, unit)."""
+        """Returns the random generator of a pass, or of a unit in a pass.
+
+        Args:
+          *identity: int, the pass's index, and the unit's where it is of one.
+        """
         return np.random.Generator(
             np.random.PCG64(
                 np.random.SeedSequence(self.random_seed, spawn_key=identity)
@@ -103,7 +112,7 @@ class PretrainingDataSettings:
 
 @dataclasses.dataclass
 class Statistics:
-    """Counts over instances; two of them can be added.
+    """Counts over instances, which can be added.
 
     Attributes:
       instances: number of instances.
@@ -137,7 +146,7 @@ class Statistics:
         )
 
     def as_dict(self, max_seq_length):
-        """The figures for the JSON, with the shares that people compare."""
+        """Returns the figures for the JSON, with shares that people compare."""
         spans, replaced = self.span_counts, self.replacement_counts
         return {
             "instances": self.instances,
@@ -165,38 +174,38 @@ class Statistics:
 
 @dataclasses.dataclass(frozen=True)
 class Unit:
-    """A piece of work: some blocks of the corpus, in one pass.
+    """Piece of work: some blocks of the corpus, in one pass.
 
     Attributes:
       cache: ``albert.text.token_cache.TokenCache``.
-      pass_number, unit_number: its identity.
-      ranges: list of (first, end) document numbers.
+      pass_index, unit_index: its identity.
+      ranges: list of (first, end) document indices.
     """
 
     cache: object
-    pass_number: int
-    unit_number: int
+    pass_index: int
+    unit_index: int
     ranges: list
 
 
 @dataclasses.dataclass(frozen=True)
 class UnitRecords:
-    """The records of a unit.
+    """Records of a unit.
 
     Attributes:
-      hands: list of num_shards (bytes, number of records): every
+      shards: list of num_shards (bytes, number of records): every
         num_shards-th record from the first on, from the second on, ...
       statistics: ``Statistics``.
       example: dict of the first instance's arrays, or None without any.
     """
 
-    hands: list
+    shards: list
     statistics: Statistics
     example: dict | None
 
 
 class RecordMaker:
-    """Makes records; each process has one."""
+    """Maker of records; each process has one."""
 
     def __init__(self, settings):
         """Loads the tokenizer and its tables.
@@ -216,26 +225,26 @@ class RecordMaker:
             self.tokenizer.cls_id,
             self.tokenizer.sep_id,
         )
-        self._pieces = masking_lib.MaskingPieces(
+        self._pieces = MaskingPieces(
             mask_id=self.tokenizer.mask_id,
             replacement_ids=self.tokenizer.replacement_ids(),
             word_start=self.tokenizer.word_start_table(),
         )
 
     def encode(self, documents):
-        """List of lists of str → ``TokenizedDocuments``."""
+        """Encodes a list of lists of str as ``TokenizedDocuments``."""
         return encode_documents(self.tokenizer, documents)
 
     def make_records(self, unit):
-        """``Unit`` → ``UnitRecords``."""
+        """Makes the ``UnitRecords`` of a ``Unit``."""
         settings = self.settings
-        generator = settings.generator(unit.pass_number, unit.unit_number)
+        generator = settings.generator(unit.pass_index, unit.unit_index)
         with unit.cache.open() as reader:
-            documents, numbers = reader.read_documents(unit.ranges)
+            documents, indices = reader.read_documents(unit.ranges)
             foreign = _ForeignText(
-                reader, numbers, len(documents.ids), generator
+                reader, indices, len(documents.ids), generator
             )
-            pairs, dropped = instances_lib.pair_segments(
+            pairs, dropped = pair_segments(
                 documents,
                 self._pieces.word_start,
                 settings.pairs,
@@ -243,46 +252,46 @@ class RecordMaker:
                 foreign.draw if settings.pairs.objective == "nsp" else None,
             )
         pairs = pairs.take(generator.permutation(len(pairs)))
-        instances = instances_lib.assemble(
+        instances = assemble(
             pairs,
             np.concatenate([documents.ids, *foreign.slices]),
             settings.pairs.max_seq_length,
             self._special_ids,
             self._pieces.word_start,
         )
-        masked = masking_lib.mask_instances(
+        masked = mask_instances(
             instances, settings.masking, self._pieces, generator
         )
         columns = _columns(instances, masked)
         return UnitRecords(
-            hands=self._deal(columns),
+            shards=self._serialize_shards(columns),
             statistics=self._count(instances, masked, dropped),
             example={name: values[0] for name, values in columns.items()}
             if len(pairs)
             else None,
         )
 
-    def _deal(self, columns):
-        """Serialises every num_shards-th record together."""
-        number = len(columns["input_ids"])
-        shards = self.settings.num_shards
-        order = np.argsort(np.arange(number) % shards, kind="stable")
+    def _serialize_shards(self, columns):
+        """Serialises the records of each shard: every num_shards-th one."""
+        num_records = len(columns["input_ids"])
+        num_shards = self.settings.num_shards
+        order = np.argsort(np.arange(num_records) % num_shards, kind="stable")
         flat, offsets = encode_records(
             {name: values[order] for name, values in columns.items()},
             self.settings.schema.fields,
         )
-        hands = []
+        shards = []
         first = 0
-        for shard in range(shards):
-            end = first + len(range(shard, number, shards))
+        for shard in range(num_shards):
+            end = first + len(range(shard, num_records, num_shards))
             content = flat[offsets[first] : offsets[end]].tobytes()
             if content and self.settings.compression == "GZIP":
                 # Gzip files may be joined; without a time of day in them
                 # the same records are the same bytes.
                 content = gzip.compress(content, _GZIP_LEVEL, mtime=0)
-            hands.append((content, end - first))
+            shards.append((content, end - first))
             first = end
-        return hands
+        return shards
 
     def _count(self, instances, masked, dropped):
         lengths = instances.lengths
@@ -300,19 +309,21 @@ class RecordMaker:
 
 
 class _ForeignText:
-    """Slices of other documents, numbered as if appended to the unit's ids."""
+    """Slices of other documents, placed as if appended to the unit's ids."""
 
-    def __init__(self, reader, numbers, first_token, generator):
+    def __init__(self, reader, document_indices, first_token, generator):
         self.slices = []
         self._reader = reader
-        self._numbers = numbers
+        self._document_indices = document_indices
         self._next_token = first_token
         self._generator = generator
 
     def draw(self, document, wanted_tokens):
-        """See ``pair_segments``."""
+        """Draws a slice of another document; see ``pair_segments``."""
         ids = self._reader.read_random_slice(
-            int(self._numbers[document]), wanted_tokens, self._generator
+            int(self._document_indices[document]),
+            wanted_tokens,
+            self._generator,
         )
         start = self._next_token
         self.slices.append(ids)
@@ -321,7 +332,7 @@ class _ForeignText:
 
 
 def _columns(instances, masked):
-    """Arrays for each field of the schema."""
+    """Returns an array for each field of the schema."""
     seq_length = instances.input_ids.shape[1]
     return {
         "input_ids": masked.input_ids,

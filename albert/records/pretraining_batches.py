@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of pretraining records → batches.
+"""Makes batches of pretraining records from their files.
 
 Letters: B records in a batch, S tokens in a sequence, P masked-token slots.
 """
@@ -21,7 +21,7 @@ def pretraining_dataset(
     shuffle_buffer=8192,
     interleaved_files=8,
 ):
-    """Batches of pretraining records.
+    """Returns a dataset of batches of pretraining records.
 
     In training the dataset is endless; its order and how it is continued:
     ``record_stream.training_stream``. In evaluation it is one pass in file
@@ -71,7 +71,7 @@ def pretraining_dataset(
 
 
 def _parse(schema, batch_size, serialized):
-    """Serialised records [b <= B] → dict of tensors with B rows."""
+    """Parses serialised records [b <= B] into a batch of B rows."""
     parsed = tf.io.parse_example(
         serialized,
         {

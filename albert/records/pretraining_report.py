@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a person, and the JSON beside the records, is told about a run."""
+"""Describes pretraining records: their JSON, a summary and an example."""
 
 import dataclasses
 import os
@@ -10,7 +10,7 @@ from albert.records.schema import PretrainingSchema
 
 
 def build_metadata(settings, tokenizer, corpus, statistics, directory):
-    """The JSON beside the records, without the list of files.
+    """Builds the JSON beside the records, without the list of files.
 
     Args:
       settings: ``albert.records.pretraining.PretrainingDataSettings``.
@@ -53,7 +53,7 @@ def build_metadata(settings, tokenizer, corpus, statistics, directory):
 
 
 def summarize(metadata, output_bytes, seconds):
-    """A summary that a person can judge the records by.
+    """Returns a summary by which a person can judge the records.
 
     Args:
       metadata: dict from ``build_metadata``.
@@ -69,8 +69,8 @@ def summarize(metadata, output_bytes, seconds):
     passes = settings["dupe_factor"]
     megabytes = corpus["bytes"] / 1e6
     spans = "  ".join(
-        f"{number}: {share:.1%}"
-        for number, share in enumerate(figures["span_shares"], 1)
+        f"{num_words}: {share:.1%}"
+        for num_words, share in enumerate(figures["span_shares"], 1)
     )
     replaced = figures["replacement_shares"]
     meaning = {
@@ -130,7 +130,7 @@ def summarize(metadata, output_bytes, seconds):
 
 
 def show_example(example, tokenizer):
-    """One instance in words, with what its masks hide.
+    """Returns one instance in words, with what its masks hide.
 
     Args:
       example: dict of the arrays of one instance, by field.
@@ -142,11 +142,11 @@ def show_example(example, tokenizer):
     """
     length = int(np.sum(example["input_mask"]))
     seen = example["input_ids"][:length].tolist()
-    number = int(np.sum(example["masked_lm_weights"]))
+    num_masked = int(np.sum(example["masked_lm_weights"]))
     hidden = dict(
         zip(
-            example["masked_lm_positions"][:number].tolist(),
-            example["masked_lm_ids"][:number].tolist(),
+            example["masked_lm_positions"][:num_masked].tolist(),
+            example["masked_lm_ids"][:num_masked].tolist(),
             strict=True,
         )
     )
@@ -167,10 +167,10 @@ def show_example(example, tokenizer):
 
 
 def next_command(settings, files, output_file):
-    """The command that trains on the records."""
+    """Returns the command that trains on the records."""
     pattern = output_file
     if len(files) > 1 and "," not in output_file:
-        # train-00000-of-00008.tfrecord → train-*-of-00008.tfrecord
+        # train-00000-of-00008.tfrecord becomes train-*-of-00008.tfrecord.
         pattern = f"'{files[0].replace('-00000-of-', '-*-of-')}'"
     fields = dataclasses.asdict(settings.schema)
     lengths = " ".join(f"--{name}={value}" for name, value in fields.items())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of records of any kind: how many, with what JSON, whole or damaged."""
+"""Opens files of records of any kind: counts, JSON, and damage."""
 
 import functools
 import hashlib
@@ -13,7 +13,8 @@ from google.protobuf.message import DecodeError
 
 from albert.errors import UserError
 from albert.records import framing
-from albert.records import metadata as metadata_lib
+from albert.records.metadata import SCHEMA_VERSION
+from albert.records.metadata import find_metadata
 from albert.text.documents import expand_files
 
 # Records of a file without a JSON whose ids are looked at.
@@ -31,9 +32,9 @@ class RecordFiles:
       metadata: dict, the JSON beside the first file, or None.
     """
 
-    # Of a subclass: its kind in the JSON and what else that must hold, the
-    # features that a record cannot lack, in words what the records are for,
-    # and the recipe that makes them.
+    # A subclass sets its kind in the JSON, the other keys that the JSON must
+    # have, the features that a record must have and those that hold ids, and
+    # for messages what the records are for and the command that makes them.
     kind = None
     required_keys = frozenset()
     required_features = frozenset()
@@ -43,14 +44,14 @@ class RecordFiles:
 
     def __init__(self, files):
         self.files = tuple(files)
-        self._found = metadata_lib.find_metadata(self.files)
+        self._found = find_metadata(self.files)
         self.metadata = self._found[0] and self._found[0][1]
         for path, value in self._jsons():
-            if value.get("schema_version") != metadata_lib.SCHEMA_VERSION:
+            if value.get("schema_version") != SCHEMA_VERSION:
                 raise UserError(
                     f"{path} has schema_version "
                     f"{value.get('schema_version')!r}; this program reads "
-                    f"{metadata_lib.SCHEMA_VERSION}: make the records again"
+                    f"{SCHEMA_VERSION}: make the records again"
                 )
             if value["kind"] != self.kind:
                 raise UserError(
@@ -83,7 +84,7 @@ class RecordFiles:
         return cls(files, **options)
 
     def count(self):
-        """Number of records: from the JSON, else by a scan of the headers.
+        """Counts the records: from the JSON, else by a scan of the headers.
 
         Raises:
           UserError: a file without a JSON is truncated or corrupt.
@@ -99,11 +100,11 @@ class RecordFiles:
         )
 
     def tokenizer_file(self):
-        """Path of the SentencePiece model that made the records.
+        """Finds the SentencePiece model that made the records.
 
         Returns:
-          str, or None where no JSON names it or it is no longer there. The
-          file may have changed since: `check` compares fingerprints.
+          str, its path, or None where no JSON names it or it is no longer
+          there. The file may have changed since: `check` compares fingerprints.
         """
         for path, value in self._jsons():
             directory = os.path.dirname(path)
@@ -142,12 +143,12 @@ class RecordFiles:
 
     @functools.cached_property
     def compressions(self):
-        """ "GZIP" or "" for each file, found from its bytes."""
+        """Compression of each file, from its bytes: "GZIP" or nothing."""
         return tuple("GZIP" if framing.is_gzip(f) else "" for f in self.files)
 
     @functools.cached_property
     def _entries(self):
-        """What the JSON says of each file, or None."""
+        """Entry of each file in the JSON beside it, or None."""
         entries = []
         for file, found in zip(self.files, self._found, strict=True):
             name = os.path.basename(file)
@@ -156,16 +157,16 @@ class RecordFiles:
         return entries
 
     def _jsons(self):
-        """The distinct (path, value) of the JSONs beside the files."""
+        """Returns the distinct (path, value) of the JSONs beside the files."""
         return list({f[0]: f for f in self._found if f}.values())
 
     def _metadata_of(self, index):
-        """The JSON beside a file, parsed, or None."""
+        """Returns the parsed JSON beside a file, or None."""
         found = self._found[index]
         return found and found[1]
 
-    def _first_examples(self, index, number):
-        """The first records of a file: dicts from name to feature.
+    def _first_examples(self, index, count):
+        """Reads the first records of a file: dicts from name to feature.
 
         Raises:
           UserError: the file is damaged, empty or holds something else.
@@ -174,7 +175,7 @@ class RecordFiles:
         examples = []
         try:
             for payload in itertools.islice(
-                framing.iterate_records(file), number
+                framing.iterate_records(file), count
             ):
                 examples.append(self._parse_example(file, payload))
         except framing.FramingError as error:
@@ -184,7 +185,7 @@ class RecordFiles:
         return examples
 
     def _inspected_examples(self, index):
-        """What is looked at of a file without a JSON."""
+        """Reads the records that are checked in a file without a JSON."""
         return self._first_examples(index, _RECORDS_INSPECTED)
 
     def _parse_example(self, file, payload):
@@ -192,13 +193,15 @@ class RecordFiles:
             features = tf.train.Example.FromString(payload).features.feature
         except DecodeError as error:
             raise UserError(
-                f"{file} holds something else than tf.train.Example: {error}"
+                f"{file} does not hold tf.train.Example ({error}): give files "
+                f"that {self.recipe} wrote"
             ) from None
         absent = self.required_features - set(features)
         if absent:
             raise UserError(
                 f"{file} does not hold {self.purpose} records: the feature "
-                f"{min(absent)!r} is absent"
+                f"{min(absent)!r} is absent: give files that {self.recipe} "
+                "wrote"
             )
         return features
 
@@ -251,17 +254,17 @@ class RecordFiles:
                     "records or make them again"
                 )
             return
-        for number, features in enumerate(self._inspected_examples(index)):
+        for record, features in enumerate(self._inspected_examples(index)):
             largest = max(
                 max(features[name].int64_list.value, default=0)
                 for name in self.id_features
             )
             if largest >= vocabulary_size:
                 raise UserError(
-                    f"{file}, record {number} (0-based) holds the id "
+                    f"{file}, record {record} (0-based) holds the id "
                     f"{largest}, the model's vocabulary has "
-                    f"{vocabulary_size} pieces: the records were made with "
-                    "another vocabulary"
+                    f"{vocabulary_size} pieces: make the records again with "
+                    "the model's vocabulary"
                 )
 
     def _warn_of_absent_files(self):
@@ -271,7 +274,7 @@ class RecordFiles:
             absent = sorted(names - here)
             if absent:
                 logging.warning(
-                    "%s lists %d files, %d of them are not there (%s, ...)",
+                    "%s lists %d files, and %d of them are missing (%s, ...)",
                     path,
                     len(names),
                     len(absent),

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of pretraining records, and whether they fit a run."""
+"""Checks whether files of pretraining records fit a run."""
 
 import functools
 
 from albert.errors import UserError
-from albert.records import schema as schema_lib
 from albert.records.record_files import RecordFiles
+from albert.records.schema import PretrainingSchema
 
 
 class RecordSet(RecordFiles):
@@ -16,7 +16,7 @@ class RecordSet(RecordFiles):
     agree.
     """
 
-    kind = schema_lib.PretrainingSchema.kind
+    kind = PretrainingSchema.kind
     required_keys = frozenset(
         {"max_seq_length", "max_predictions_per_seq", "vocabulary"}
     )
@@ -27,7 +27,7 @@ class RecordSet(RecordFiles):
 
     @functools.cached_property
     def objectives(self):
-        """dict from objective to a file that was made for it.
+        """Objectives of the records: dict to a file that was made for each.
 
         Files without a JSON are the original's, whose objective is "sop".
         """
@@ -63,9 +63,7 @@ class RecordSet(RecordFiles):
           UserError: other lengths, another vocabulary, or a file that has
             another size than when it was written.
         """
-        wanted = schema_lib.PretrainingSchema(
-            max_seq_length, max_predictions_per_seq
-        )
+        wanted = PretrainingSchema(max_seq_length, max_predictions_per_seq)
         self._warn_of_absent_files()
         for index, file in enumerate(self.files):
             self._check_size(index)
@@ -86,19 +84,19 @@ class RecordSet(RecordFiles):
     def _schema_of(self, index):
         metadata = self._metadata_of(index)
         if metadata:
-            return schema_lib.PretrainingSchema(
+            return PretrainingSchema(
                 metadata["max_seq_length"],
                 metadata["max_predictions_per_seq"],
             )
         (features,) = self._first_examples(index, 1)
-        return schema_lib.PretrainingSchema(
+        return PretrainingSchema(
             len(features["input_ids"].int64_list.value),
             len(features["masked_lm_positions"].int64_list.value),
         )
 
 
 def find_objective(record_sets):
-    """Returns "sop", "nsp" or "none", what all of the records were made for.
+    """Returns the objective, "sop", "nsp" or "none", of all the records.
 
     Args:
       record_sets: list of ``RecordSet``; the original's records are "sop".

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Record files → serialised records, in an order that can be continued.
+"""Reads serialised records in an order that can be continued.
 
 Letters: B records in a batch.
 """
@@ -47,13 +47,13 @@ def training_stream(
     interleaved_files=8,
     lengths_of=None,
 ):
-    """Batches of serialised records, without end.
+    """Returns an endless dataset of batches of serialised records.
 
-    The order of an epoch is a function of ``seed`` and the epoch's number
+    The order of an epoch is a function of ``seed`` and the epoch's index
     (and of B, with ``lengths_of``), not of TensorFlow's global seed: the
     files are permuted, ``interleaved_files`` of them are read in turn, and
     each ``shuffle_buffer`` records that follow one another are permuted. So a
-    stream with ``start_record`` k goes on exactly where another one stood
+    stream with ``start_record`` k continues exactly where another one stopped
     after k records.
 
     Args:
@@ -101,16 +101,19 @@ def training_stream(
             consumed_here = tf.where(
                 tf.equal(index, 0), resumed * consumed_of_buffer, 0
             )
-            number = index + resumed * first_buffer
-            buffer = permute(buffer, epoch, number)
+            # Of the epoch; ``index`` is of what is left of it.
+            buffer_index = index + resumed * first_buffer
+            buffer = permute(buffer, epoch, buffer_index)
             if lengths_of is not None:
                 buffer = _bucket(
                     buffer,
                     lengths_of(buffer),
                     batch_size,
-                    first=-(epoch * count + number * shuffle_buffer)
+                    first=-(epoch * count + buffer_index * shuffle_buffer)
                     % batch_size,
-                    permute=lambda values: permute(values, epoch, -2 - number),
+                    permute=lambda values: permute(
+                        values, epoch, -2 - buffer_index
+                    ),
                 )
             return buffer[consumed_here:]
 
@@ -140,7 +143,7 @@ def training_stream(
 
 
 def evaluation_stream(record_files, batch_size, *, lengths_of=None):
-    """Batches of serialised records, one pass.
+    """Returns a dataset of batches of serialised records: one pass.
 
     Args:
       record_files: ``RecordFiles``.
@@ -149,7 +152,7 @@ def evaluation_stream(record_files, batch_size, *, lengths_of=None):
         sorted together, the longest first. None leaves the files' order.
 
     Returns:
-      ``tf.data.Dataset`` of pairs (int64 [b], str [b]): numbers of the
+      ``tf.data.Dataset`` of pairs (int64 [b], str [b]): indices of the
       records in the order of the files, and the records. b is B, and what is
       left in the last batch.
 
@@ -179,7 +182,9 @@ def evaluation_stream(record_files, batch_size, *, lengths_of=None):
 
 def _check_count(record_files):
     if record_files.count() == 0:
-        raise UserError(f"{record_files.files[0]} holds no record")
+        raise UserError(
+            f"{record_files.files[0]} holds no record: give files with records"
+        )
 
 
 def _records_of_file(file, compression):
@@ -198,19 +203,22 @@ def _bucket(buffer, lengths, batch_size, first, permute):
       first: int64, what of the buffer completes a batch of the one before.
       permute: function that shuffles rows.
 
-    Returns: str [N]; ``first`` records and those of the last incomplete batch
-    stay where they are.
+    Returns:
+      str [N]; ``first`` records and those of the last incomplete batch stay
+      where they are.
     """
-    number = tf.maximum(tf.size(buffer, tf.int64) - first, 0) // batch_size
-    end = first + number * batch_size
+    num_left = tf.maximum(tf.size(buffer, tf.int64) - first, 0)
+    num_batches = num_left // batch_size
+    end = first + num_batches * batch_size
     middle = buffer[first:end]
     windows = tf.maximum(
-        -(-number // BATCHES_IN_WINDOW), tf.minimum(number, WINDOWS_IN_EPOCH)
+        -(-num_batches // BATCHES_IN_WINDOW),
+        tf.minimum(num_batches, WINDOWS_IN_EPOCH),
     )
-    window = tf.range(number) * windows // tf.maximum(number, 1)
+    window = tf.range(num_batches) * windows // tf.maximum(num_batches, 1)
     order = tf.argsort(
         tf.repeat(window, batch_size) * 2**32 + lengths[first:end], stable=True
     )
-    batches = tf.reshape(tf.gather(middle, order), [number, batch_size])
+    batches = tf.reshape(tf.gather(middle, order), [num_batches, batch_size])
     batches = tf.reshape(permute(batches), [-1])
     return tf.concat([buffer[:first], batches, buffer[end:]], axis=0)

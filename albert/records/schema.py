@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fields of each kind of record, once, for the writer and the reader.
+"""Lists the fields of each kind of record, for the writer and the reader.
 
 Field names, order and types are those of the original's records
 (google-research/albert: ``write_instance_to_example_files`` of
@@ -15,7 +15,7 @@ from albert.heads import HEADS
 
 @dataclasses.dataclass(frozen=True)
 class Field:
-    """One feature of a ``tf.train.Example``.
+    """Feature of a ``tf.train.Example``.
 
     Attributes:
       name: key of the feature in the record.
@@ -85,12 +85,12 @@ class FinetuningSchema:
 
     @property
     def label_type(self):
-        """Of the head, see ``albert.heads.Head``."""
+        """Type of the labels, see ``albert.heads.Head``."""
         return HEADS[self.head].label_type
 
     @property
     def task_kind(self):
-        """What the JSON beside records calls the head."""
+        """Name of the head in the JSON beside records."""
         return HEADS[self.head].task_kind
 
     @property

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Batches of arrays → framed ``tf.train.Example`` bytes.
+"""Serialises arrays as framed ``tf.train.Example`` records, many at once.
 
 Examples of one schema differ only in the bytes of their numbers, so the wire
 bytes of N records are one uint8 matrix, a row each, in which every varint has
@@ -45,20 +45,20 @@ def encode_records(columns, fields):
             f"expected the fields {sorted(f.name for f in fields)}, "
             f"received {sorted(columns)}"
         )
-    number = len(columns[fields[0].name])
-    entries = _Rows(number)
+    num_records = len(columns[fields[0].name])
+    entries = _Rows(num_records)
     for field in fields:
         values = np.asarray(columns[field.name])
-        if values.shape != (number, field.length):
+        if values.shape != (num_records, field.length):
             raise ValueError(
                 f"field {field.name}: expected shape "
-                f"({number}, {field.length}), received {values.shape}"
+                f"({num_records}, {field.length}), received {values.shape}"
             )
         entries.append_rows(_map_entry(field, values))
-    example = _Rows(number)
+    example = _Rows(num_records)
     example.append_message(_FIELD_1, entries)
 
-    records = _Rows(number)
+    records = _Rows(num_records)
     records.append_bytes(b"\0" * framing.HEADER_BYTES)
     records.append_rows(example)
     records.append_bytes(b"\0" * framing.FOOTER_BYTES)
@@ -69,7 +69,7 @@ def encode_records(columns, fields):
 
 
 def _map_entry(field, values):
-    """The bytes of one feature and its key, as `_Rows`."""
+    """Returns the bytes of one feature and its key, as ``_Rows``."""
     packed = _Rows(len(values))
     if field.dtype == "float32":
         little_endian = np.ascontiguousarray(values, "<f4")
@@ -98,9 +98,9 @@ class _Rows:
       sizes: int64 [N], bytes in use of each row.
     """
 
-    def __init__(self, number):
+    def __init__(self, num_rows):
         self.blocks = []
-        self.sizes = np.zeros(number, np.int64)
+        self.sizes = np.zeros(num_rows, np.int64)
 
     def append_bytes(self, content):
         """Appends the same bytes to every row."""
@@ -147,7 +147,7 @@ class _Rows:
         self.sizes += np.count_nonzero(used, axis=1)
 
     def flatten(self):
-        """The rows one after the other: uint8 [bytes]."""
+        """Returns the rows one after the other: uint8 [bytes]."""
         matrix = np.concatenate([block for block, _ in self.blocks], axis=1)
         used = np.ones(matrix.shape, bool)
         column = 0
@@ -188,5 +188,5 @@ def _fill_frames(flat, offsets):
 
 
 def _bytes_of(crcs):
-    """uint32 [N] → little-endian uint8 [N, 4]."""
+    """Returns the little-endian bytes of uint32 [N]: uint8 [N, 4]."""
     return crcs.astype("<u4")[:, None].view(np.uint8)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sets of record files that appear whole or not at all."""
+"""Writes sets of record files that appear whole or not at all."""
 
 import collections
 import contextlib
@@ -7,11 +7,14 @@ import json
 import os
 
 from albert.errors import UserError
-from albert.records import metadata as metadata_lib
+from albert.records.metadata import SCHEMA_VERSION
+from albert.records.metadata import metadata_path
+from albert.records.metadata import read_metadata
+from albert.records.metadata import without_record_suffix
 
 
 def shard_names(output_file, num_shards):
-    """File names of a set.
+    """Returns the file names of a set.
 
     Args:
       output_file: one name, or a comma-separated list of names.
@@ -38,11 +41,11 @@ def shard_names(output_file, num_shards):
             "give either --num_shards or a list of files as --output_file, "
             "not both"
         )
-    stem = metadata_lib.without_record_suffix(names[0])
+    stem = without_record_suffix(names[0])
     suffix = names[0].removeprefix(stem)
     return [
-        f"{stem}-{number:05d}-of-{num_shards:05d}{suffix}"
-        for number in range(num_shards)
+        f"{stem}-{shard:05d}-of-{num_shards:05d}{suffix}"
+        for shard in range(num_shards)
     ]
 
 
@@ -81,7 +84,7 @@ def output_directories(files, output_flag="--output_file"):
 
 
 class RecordSetWriter:
-    """Writes the files of a set, and the JSON beside them.
+    """Writer of the files of a set, and of the JSON beside them.
 
     Everything is written under temporary names in the directories of the
     outputs. ``commit`` gives it the final names; leaving the context without
@@ -156,7 +159,7 @@ class RecordSetWriter:
         for path, members in self._groups.items():
             value = {
                 "kind": metadata["kind"],
-                "schema_version": metadata_lib.SCHEMA_VERSION,
+                "schema_version": SCHEMA_VERSION,
                 **metadata,
                 "files": [
                     {
@@ -182,17 +185,17 @@ class RecordSetWriter:
         return list(self._groups)
 
     def _group_by_directory(self, output_file):
-        """JSON path → numbers of the files that it is to describe."""
+        """Returns a dict of JSON path to indices of the files that it lists."""
         members = collections.defaultdict(list)
-        for number, file in enumerate(self.files):
-            members[os.path.dirname(file)].append(number)
+        for index, file in enumerate(self.files):
+            members[os.path.dirname(file)].append(index)
         groups = {}
-        for directory, numbers in members.items():
-            first = self.files[numbers[0]]
+        for directory, indices in members.items():
+            first = self.files[indices[0]]
             if len(self.files) > 1 and "," not in output_file:
                 first = output_file.strip()
-            path = metadata_lib.metadata_path(first)
-            groups[os.path.join(directory, os.path.basename(path))] = numbers
+            path = metadata_path(first)
+            groups[os.path.join(directory, os.path.basename(path))] = indices
         return groups
 
     def _check_paths(self, overwrite, inputs):
@@ -225,20 +228,20 @@ class RecordSetWriter:
                     f"{self._output_flag} or give --overwrite"
                 )
         for path in self._groups:
-            if os.path.exists(path) and not metadata_lib.read_metadata(path):
+            if os.path.exists(path) and not read_metadata(path):
                 raise UserError(
                     f"{path} exists and does not describe records: choose "
                     f"another {self._output_flag}"
                 )
 
     def _files_of_replaced_sets(self):
-        """Files of the sets to be replaced that get no successor."""
+        """Returns files of replaced sets that the new set does not have."""
         ours = set(self.files)
         stale = []
         for path in self._groups:
             if not os.path.exists(path):
                 continue
-            for entry in metadata_lib.read_metadata(path)["files"]:
+            for entry in read_metadata(path)["files"]:
                 file = os.path.join(os.path.dirname(path), entry["name"])
                 if file not in ours and os.path.isfile(file):
                     stale.append(file)

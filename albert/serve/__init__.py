@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A page, and TensorFlow Serving's REST interface, to try a model by hand."""
+"""Serves a page, and TensorFlow Serving's REST interface, to try a model."""

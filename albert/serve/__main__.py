@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A page to try a model by hand.
+"""Serves a model: a page to try it by hand, and a REST interface.
 
     albert serve MODEL_DIR
 
@@ -93,7 +93,7 @@ def main(fv, source):
         is_loopback = ipaddress.ip_address(address).is_loopback
         if not is_loopback:
             logging.warning(
-                "listening at %s: whoever reaches this machine can use the "
+                "listening at %s: anyone who reaches this machine can use the "
                 "model, and nothing is encrypted",
                 address,
             )
@@ -148,9 +148,10 @@ def _import_server():
 
 
 def _bind(host, port):
-    """Returns a socket that does not listen yet.
+    """Returns a socket that is bound and does not listen yet.
 
-    Now, and not when the model is loaded, which takes its time.
+    An address that is taken is then found before the model is loaded, which
+    takes its time.
     """
     listener = None
     try:
@@ -179,18 +180,18 @@ def _stop_by_signal():
     raises them again.
     """
 
-    def stop(number, frame):
+    def stop(signal_number, frame):
         raise StopRequested("Stopped.")
 
     before = {
-        number: signal.signal(number, stop)
-        for number in (signal.SIGINT, signal.SIGTERM)
+        signal_number: signal.signal(signal_number, stop)
+        for signal_number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for signal_number, handler in before.items():
+            signal.signal(signal_number, handler)
 
 
 @contextlib.contextmanager

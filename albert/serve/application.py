@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the server answers: the page, and TensorFlow Serving's REST paths.
+"""Answers requests for the page and for TensorFlow Serving's REST paths.
 
 Starlette rather than FastAPI or Gradio: what a request must look like comes
 from the model's signatures, not from declared types, and the page is three
@@ -95,7 +95,7 @@ def make_application(model, name, limits, timeout, hosts=None):
 
 
 class _Service:
-    """The answers that depend on the model."""
+    """Endpoints whose answers depend on the model."""
 
     def __init__(self, model, name, limits, timeout):
         self._model = model
@@ -106,7 +106,7 @@ class _Service:
         self._pending = []
 
     async def describe(self, request):
-        """What the page has to know."""
+        """Answers with what the page has to know."""
         metadata = self._model.metadata
         return _json(
             {
@@ -121,7 +121,7 @@ class _Service:
         )
 
     async def tell_status(self, request):
-        """As ``GetModelStatus`` of TensorFlow Serving."""
+        """Answers as ``GetModelStatus`` of TensorFlow Serving."""
         self._check_model(request)
         state = {
             "version": _VERSION,
@@ -131,7 +131,7 @@ class _Service:
         return _json({"model_version_status": [state]})
 
     async def tell_signatures(self, request):
-        """As ``GetModelMetadata`` of TensorFlow Serving."""
+        """Answers as ``GetModelMetadata`` of TensorFlow Serving."""
         self._check_model(request)
         return _json(
             {
@@ -147,7 +147,7 @@ class _Service:
         )
 
     async def predict(self, request):
-        """As ``Predict`` of TensorFlow Serving."""
+        """Answers as ``Predict`` of TensorFlow Serving."""
         self._check_model(request)
         body = await _read_body(request, self._limits.body_bytes)
         asked = parse_request(
@@ -172,7 +172,8 @@ class _Service:
             # A call that has begun goes on; the next one waits for its end.
             raise RequestError(
                 503,
-                f"no answer within {self._timeout:g} seconds: ask for less",
+                f"no answer within {self._timeout:g} seconds: send fewer or "
+                "shorter texts",
             ) from error
         except asyncio.CancelledError as error:
             raise RequestError(503, "the server is ending") from error
@@ -189,7 +190,7 @@ class _Service:
 
 
 class _Guard:
-    """Refuses other pages' requests, and puts the headers on each answer."""
+    """Wrapper that refuses other pages' requests, and adds the headers."""
 
     def __init__(self, application, hosts):
         self._application = application
@@ -217,18 +218,23 @@ class _Guard:
             if self._hosts is not None and (
                 urllib.parse.urlsplit(f"//{host}").hostname not in self._hosts
             ):
-                return "this server does not go by the name in Host"
+                return (
+                    "the header Host names another server: use the address "
+                    "that this server printed"
+                )
             if origin is not None and host != (
                 urllib.parse.urlsplit(origin.decode("latin-1")).netloc
             ):
-                return "pages of other servers may not ask this one"
+                return (
+                    "pages of other servers may not send requests to this one"
+                )
         except ValueError:
-            return "Host or Origin is no address"
+            return "the header Host or Origin is not an address"
         return None
 
 
 def _page(file_name, media_type):
-    """An endpoint that answers one of the page's files."""
+    """Returns an endpoint that answers with one of the page's files."""
     content = (
         importlib.resources.files("albert.serve")
         .joinpath("page", file_name)
@@ -275,12 +281,12 @@ async def _refuse_path(request, error):
 
 
 async def _refuse_rest(request, error):
-    return _error(400, "the request broke off")
+    return _error(400, "the request ended before its body was complete")
 
 
 async def _fail(request, error):
-    """The traceback is for standard error alone."""
-    return _error(500, "this request made the server fail; it has logged why")
+    """Answers without the traceback, which is for standard error alone."""
+    return _error(500, "the server failed at this request; its log says why")
 
 
 def _error(status, message, headers=None):

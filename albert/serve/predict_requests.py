@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests and answers in the layout of TensorFlow Serving's REST interface.
+"""Reads requests and writes answers in TensorFlow Serving's REST layout.
 
 That layout: https://www.tensorflow.org/tfx/serving/api_rest, "Predict API".
 Requests are not trusted. This module needs no TensorFlow.
@@ -18,7 +18,7 @@ _BASE64 = "b64"
 
 
 class RequestError(Exception):
-    """A request that is not answered.
+    """Error in a request, which is the answer to it.
 
     Attributes:
       status: int, the HTTP status.
@@ -31,7 +31,7 @@ class RequestError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What one request may ask for.
+    """Limits of what one request may ask for.
 
     Attributes:
       body_bytes: int.
@@ -46,7 +46,7 @@ class Limits:
 
 @dataclasses.dataclass(frozen=True)
 class Signature:
-    """A signature of a SavedModel; all inputs are strings.
+    """Signature of a SavedModel, whose inputs are all strings.
 
     Attributes:
       inputs: dict of name to shape, a tuple of ints and None.
@@ -59,7 +59,7 @@ class Signature:
 
 @dataclasses.dataclass(frozen=True)
 class PredictRequest:
-    """A request that fits its signature and the limits.
+    """Request that fits its signature and the limits.
 
     Attributes:
       signature_name: str.
@@ -85,7 +85,7 @@ def parse_request(body, signatures, default, limits):
       ``PredictRequest``.
 
     Raises:
-      RequestError: it is no such request, or above the limits.
+      RequestError: it is not a valid request, or above the limits.
     """
     request = _parse_json(body)
     name = request.get("signature_name", default)
@@ -110,7 +110,7 @@ def parse_request(body, signatures, default, limits):
         if not isinstance(column, list):
             raise RequestError(400, f'"{input_name}": give a list, the batch')
         sizes[input_name] = len(column)
-        _check_number(len(column), limits)
+        _check_num_rows(len(column), limits)
     if len(set(sizes.values())) > 1:
         raise RequestError(
             400,
@@ -144,9 +144,9 @@ def make_answer(request, outputs):
     """
     values = {name: _plain(array) for name, array in outputs.items()}
     if request.in_rows:
-        number = len(next(iter(request.inputs.values())))
+        num_rows = len(next(iter(request.inputs.values())))
         for name, array in outputs.items():
-            if array.shape[:1] != (number,):
+            if array.shape[:1] != (num_rows,):
                 raise RequestError(
                     400,
                     f'"{name}" of the answer has no row for each of the '
@@ -154,7 +154,7 @@ def make_answer(request, outputs):
                 )
         rows = [
             {name: value[row] for name, value in values.items()}
-            for row in range(number)
+            for row in range(num_rows)
         ]
         answer = {"predictions": [_without_name(row) for row in rows]}
     else:
@@ -185,7 +185,7 @@ def _columns_of_rows(rows, signature, limits):
     """Returns a dict of input name to list of values, one for each row."""
     if not isinstance(rows, list) or not rows:
         raise RequestError(400, f'"{_ROWS}": give a list that is not empty')
-    _check_number(len(rows), limits)
+    _check_num_rows(len(rows), limits)
     if not signature.inputs:
         raise RequestError(
             400, f'this signature has no inputs: ask with "{_COLUMNS}": {{}}'
@@ -217,16 +217,18 @@ def _named(value, signature, place):
     for name in value:
         if name not in signature.inputs:
             raise RequestError(
-                400, f'"{place}": {_shown(name)} is no input of this signature'
+                400,
+                f'"{place}": {_shown(name)} is not an input of this signature',
             )
     return value
 
 
-def _check_number(number, limits):
-    if number > limits.texts:
+def _check_num_rows(num_rows, limits):
+    if num_rows > limits.texts:
         raise RequestError(
             413,
-            f"{number} rows in one request: this server takes {limits.texts}",
+            f"{num_rows} rows in one request: this server takes at most "
+            f"{limits.texts}",
         )
 
 
@@ -247,12 +249,12 @@ def _nested(value, shape, place, limits):
         return _encode_text(value, place, limits)
     if not isinstance(value, list):
         raise RequestError(
-            400, f'"{place}": give a list, {_shown(value)} is none'
+            400, f'"{place}": {_shown(value)} is not a list: give one'
         )
     if shape[0] is not None and len(value) != shape[0]:
         raise RequestError(
             400,
-            f'"{place}": {len(value)} values, but this model has {shape[0]}',
+            f'"{place}": {len(value)} values, but this model takes {shape[0]}',
         )
     return [
         _nested(each, shape[1:], f"{place}[{index}]", limits)
@@ -280,23 +282,23 @@ def _encode_text(value, place, limits):
             text, length = value.encode("utf-8"), len(value)
     except UnicodeEncodeError as error:
         raise RequestError(
-            400, f'"{place}": half of a surrogate pair is no character'
+            400, f'"{place}": half of a surrogate pair is not a character'
         ) from error
     except (AttributeError, TypeError, ValueError, binascii.Error) as error:
         raise RequestError(
-            400, f'"{place}": give a text, {_shown(value)} is none'
+            400, f'"{place}": {_shown(value)} is not a text: give one'
         ) from error
     if length > limits.characters:
         raise RequestError(
             413,
-            f'"{place}": {length} characters: this server takes '
+            f'"{place}": {length} characters: this server takes at most '
             f"{limits.characters} in one text",
         )
     return text
 
 
 def _plain(array):
-    """Returns nested lists that JSON has."""
+    """Returns an array as nested lists of values that JSON has."""
     if array.dtype == object:
         texts = [value.decode("utf-8", "replace") for value in array.flat]
         return np.array(texts, object).reshape(array.shape).tolist()
@@ -313,7 +315,7 @@ def _without_name(values):
 
 
 def _shown(value):
-    """A value of the request in a message, not much of it."""
+    """Returns the start of a value of the request, for a message."""
     text = json.dumps(value)
     return text if len(text) <= 40 else f"{text[:36]} ..."
 

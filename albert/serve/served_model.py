@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The SavedModel that is served."""
+"""Loads the SavedModel that is served."""
 
 import json
 import os
@@ -22,7 +22,7 @@ _FAULTS = (OSError, LookupError, RuntimeError, ValueError, tf.errors.OpError)
 
 
 class ServedModel:
-    """A SavedModel of ``albert.export.serving``, read and tried once.
+    """SavedModel of ``albert.export.serving``, loaded and called once.
 
     A SavedModel is a program: load only those that you trust.
 
@@ -36,7 +36,7 @@ class ServedModel:
       definitions: dict, the signatures as TensorFlow Serving tells them.
 
     Raises:
-      UserError: it is of another origin.
+      UserError: ``albert.export.serving`` did not write it.
       others: it cannot be read or run.
     """
 
@@ -49,9 +49,9 @@ class ServedModel:
         self._functions = dict(self._loaded.signatures)
         if not {_METADATA, _DEFAULT} <= set(self._functions):
             raise UserError(
-                f"{directory}: is a SavedModel, but not one of `python -m "
-                "albert.export --format=serving`: give one of these, or a "
-                "model directory"
+                f"{directory}: is a SavedModel that `albert export "
+                "--format=serving` did not write: give one that it wrote, or "
+                "a model directory"
             )
         self.signatures = {
             name: _signature(function)
@@ -86,7 +86,7 @@ class ServedModel:
         return {name: value.numpy() for name, value in outputs.items()}
 
     def _try(self):
-        """One call, to find faults now and to make the next one quick."""
+        """Calls the model once: finds faults, and makes the next call quick."""
         self.predict(
             _DEFAULT,
             {
@@ -97,7 +97,7 @@ class ServedModel:
 
 
 def load(path):
-    """Loads a model, and exports it before if that has not been done.
+    """Loads a model, exporting it first where that has not been done.
 
     Args:
       path: str, a SavedModel of ``albert.export.serving``, or what that
@@ -125,7 +125,7 @@ def load(path):
 
 
 def _is_exported(path):
-    """Whether it is a SavedModel of TensorFlow 2.
+    """Returns whether a path is a SavedModel of TensorFlow 2.
 
     Modules for TF Hub's first interface have such a file too; what comes of
     these is the exporter's business.
@@ -155,7 +155,7 @@ def _signature(function):
 
 
 def _definitions(directory):
-    """The signatures, as of ``GetModelMetadata`` of TensorFlow Serving."""
+    """Returns the signatures as ``GetModelMetadata`` gives them."""
     model = saved_model_pb2.SavedModel()
     with open(os.path.join(directory, _GRAPH_FILE), "rb") as file:
         model.ParseFromString(file.read())

@@ -23,6 +23,10 @@ class ClassLabels:
         """Returns the labels that occur in examples, in their order."""
         return sorted(set(examples.labels))
 
+    def order(self, labels):
+        """Returns the labels of a model in the order that the task has."""
+        return labels
+
     def check(self, task_name, labels):
         """Refuses what cannot be the labels of a task: a tuple of str.
 
@@ -81,6 +85,10 @@ class NumberLabels:
 
     has_classes = False
 
+    def order(self, labels):
+        """Returns the labels of a model: none."""
+        return labels
+
     def check(self, task_name, labels):
         """Lets any pass: a regression has no labels."""
 
@@ -121,6 +129,13 @@ class TagLabels(ClassLabels):
         """Returns O, and B- and I- of the types that occur, or plain tags."""
         return find_labels(examples)
 
+    def order(self, labels):
+        """Returns tags with O first and types in their order, if they are."""
+        ordered = tag_schemes.bio_labels(
+            label[2:] for label in labels if label != tag_schemes.OUTSIDE
+        )
+        return ordered if set(ordered) == set(labels) else labels
+
     def check(self, task_name, labels):
         """Refuses labels as for classes; besides, see ``check_labels``."""
         super().check(task_name, labels)
@@ -152,7 +167,7 @@ class TagLabels(ClassLabels):
         """Returns O for every word; of plain tags the commonest of ``seen``."""
         answer = tag_schemes.OUTSIDE
         counts = collections.Counter(tag for tags in seen for tag in tags)
-        if tag_schemes.are_plain(counts):
+        if counts and tag_schemes.are_plain(counts):
             answer = max(counts, key=counts.get)
         return [[answer] * len(tags) for tags in labels]
 

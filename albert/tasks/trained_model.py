@@ -3,9 +3,13 @@
 
 import os
 
+from absl import logging
+
 from albert import model_directory
 from albert.errors import UserError
 from albert.heads import HEADS
+from albert.interchange import task_description
+from albert.tasks.label_types import LABEL_TYPES
 
 
 def run_directories(output_dir, num_runs):
@@ -57,26 +61,6 @@ def find(output_dir, init_checkpoint):
     )
 
 
-def read_description(path):
-    """Returns what a model says of its task.
-
-    Args:
-      path: str, a model directory or one of its checkpoints, or weights from
-        elsewhere.
-
-    Returns:
-      dict as ``model_directory.write_task`` wrote it; empty where there is
-      none.
-
-    Raises:
-      UserError: it is damaged.
-    """
-    for directory in (path, os.path.dirname(path)):
-        if os.path.exists(os.path.join(directory, model_directory.TASK_FILE)):
-            return model_directory.read_task(directory)
-    return {}
-
-
 def find_best(paths, metric):
     """Finds the best of several models by their last evaluations.
 
@@ -107,22 +91,20 @@ def check_task(task, path, description):
     Args:
       task: ``Task``.
       path: str, the model, for the message.
-      description: of ``read_description``; nothing is refused where it is
-        empty.
+      description: dict of ``task_description.read``; what it does not say is
+        not refused.
 
     Raises:
       UserError: naming both.
     """
-    if not description:
-        return
     name, kind = description.get("task_name"), description.get("kind")
     right = HEADS[task.head].task_kind
-    if name not in (task.name, task.trained_as):
+    if name not in (None, task.name, task.trained_as):
         raise UserError(
             f"{path} holds a model of {name}, not of {task.name}: use "
             f"another --output_dir, or --task_name={name}"
         )
-    if kind != right:
+    if kind not in (None, right):
         raise UserError(
             f"{path} holds a model of a {kind}, not of a {right}: "
             f"{'leave out' if task.label_type == 'number' else 'give'} "
@@ -133,15 +115,29 @@ def check_task(task, path, description):
 def with_labels(task, path, description):
     """Returns the task with the labels of the model.
 
+    The order of the task's own labels stays: the weights are put into it when
+    they are loaded (``load_weights(labels=…)``).
+
     Raises:
       UserError: they are not known, or others than those of the task.
     """
     labels = description.get("labels")
-    if labels is not None:
-        return task.with_labels(labels)
-    if task.labels is None:
+    if labels is None and task.labels is None:
         raise UserError(
             f"{path} does not say what its labels are: give them with "
             "--labels, in their order"
         )
-    return task
+    if labels is None:
+        if task.labels and HEADS[task.head].takes_num_labels:
+            logging.warning(
+                "%s does not name its classes: they are taken for %s, in this "
+                "order",
+                path,
+                ", ".join(task.labels),
+            )
+        return task
+    if task.labels is None:
+        return task.with_labels(LABEL_TYPES[task.label_type].order(labels))
+    if task_description.find_order(labels, task.labels):
+        return task
+    return task.with_labels(labels)

@@ -64,7 +64,7 @@ _NUMERAL = re.compile(r"(?:[IVXLCDM]+|\d{1,3})\.?")
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """How a file holds its sentences.
+    """Layout of the sentences in a file.
 
     Attributes:
       kind: "lines" (a sentence a line), "paragraphs" (a paragraph a line) or
@@ -134,7 +134,7 @@ def read_documents(files, sentence_splitting="auto"):
     Raises:
       UserError: a file cannot be read, is not UTF-8 (naming file and line),
         is a damaged gzip file, or the files hold no text at all.
-      ValueError: ``sentence_splitting`` is none of the three.
+      ValueError: ``sentence_splitting`` is not one of the three.
     """
     if sentence_splitting not in SENTENCE_SPLITTINGS:
         raise ValueError(
@@ -230,7 +230,7 @@ def _read_file(path, sentence_splitting):
 
 @functools.cache
 def _log_once(message):
-    """Logs a line the first time: some programs read a file twice."""
+    """Logs a line once, because some programs read a file twice."""
     logging.info(message)
 
 
@@ -282,7 +282,7 @@ def _prose_documents(paragraphs):
 
 
 def is_heading(paragraph):
-    """Whether a paragraph is the heading of a chapter."""
+    """Returns whether a paragraph is the heading of a chapter."""
     if len(paragraph) > 100:
         return False
     paragraph = paragraph.strip()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Documents → segment pairs → instances, as arrays.
+"""Makes segment pairs from documents, and instances from pairs, as arrays.
 
 A pair is four numbers that point into the flat token ids of a group of
 documents; an instance is a row ``[CLS] A [SEP] B [SEP]`` (or ``[CLS] A
@@ -35,7 +35,7 @@ OBJECTIVES = tuple(SPECIAL_TOKENS)
 
 @dataclasses.dataclass(frozen=True)
 class TokenizedDocuments:
-    """Documents as one run of ids.
+    """Documents as one array of token ids.
 
     Attributes:
       ids: integers [T].
@@ -50,7 +50,7 @@ class TokenizedDocuments:
 
 @dataclasses.dataclass(frozen=True)
 class PairSettings:
-    """How sentences become pairs.
+    """Settings that decide how sentences become pairs.
 
     Attributes:
       max_seq_length: S.
@@ -66,7 +66,7 @@ class PairSettings:
 
     @property
     def max_tokens(self):
-        """Tokens of text that fit in an instance."""
+        """Number of text tokens that fit in an instance."""
         return self.max_seq_length - SPECIAL_TOKENS[self.objective]
 
 
@@ -91,7 +91,7 @@ class SegmentPairs:
         return len(self.labels)
 
     def take(self, order):
-        """The pairs with the given numbers."""
+        """Returns the pairs at the indices ``order``."""
         return SegmentPairs(
             *(
                 getattr(self, field.name)[order]
@@ -110,10 +110,10 @@ def pair_segments(
       word_start: bool [V], pieces that start a word.
       settings: ``PairSettings``.
       generator: ``np.random.Generator``.
-      other_document: for "nsp" alone: function of (document number, wanted
-        length) that returns (start, length) of a slice of another document
-        in the flat ids. The slice may lie past ``documents.ids``: the
-        caller appends what it points to.
+      other_document: for "nsp" alone: function of (index of the document,
+        wanted length) that returns (start, length) of a slice of another
+        document in the flat ids. The slice may lie past ``documents.ids``:
+        the caller appends what it points to.
 
     Returns:
       (``SegmentPairs``, int): the pairs, shortened to fit, and the number of
@@ -127,7 +127,7 @@ def pair_segments(
     rows = []
     dropped = 0
     first = 0
-    for number, length in enumerate(documents.document_lengths.tolist()):
+    for index, length in enumerate(documents.document_lengths.tolist()):
         already = len(rows)
         end = first + length
         if settings.objective == "none":
@@ -143,7 +143,7 @@ def pair_segments(
                 end,
                 draws,
                 settings.max_tokens,
-                functools.partial(other_document, number),
+                functools.partial(other_document, index),
             )
         dropped += len(rows) == already
         first = end
@@ -153,48 +153,54 @@ def pair_segments(
     return _shorten(pairs, settings.max_tokens, generator), dropped
 
 
-def _draw_for_chunks(number, settings, generator):
-    """Iterator of (target length, position of the cut in [0, 1), coin).
+def _draw_for_chunks(num_sentences, settings, generator):
+    """Returns draws of (target length, place of the cut in [0, 1), coin).
 
     A chunk uses up at least one sentence, so as many draws as there are
     sentences are enough.
     """
     full = settings.max_tokens
-    short = generator.random(number) < settings.short_seq_prob
+    short = generator.random(num_sentences) < settings.short_seq_prob
     targets = np.where(
-        short, generator.integers(2, full, size=number, endpoint=True), full
+        short,
+        generator.integers(2, full, size=num_sentences, endpoint=True),
+        full,
     )
-    cuts = generator.random(number)
-    coins = generator.random(number) < 0.5
+    cuts = generator.random(num_sentences)
+    coins = generator.random(num_sentences) < 0.5
     return zip(targets.tolist(), cuts.tolist(), coins.tolist(), strict=True)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Sentences:
-    """Sentences as token offsets: sentence i is ``ends[i]`` to
-    ``ends[i + 1]``."""
+    """Sentences as offsets of tokens.
+
+    Sentence i holds the tokens from ``ends[i]`` to ``ends[i + 1]``.
+    """
 
     ends: list
     ids: np.ndarray
     word_start: np.ndarray
 
     def fill(self, begin, document_end, target):
-        """One past the last sentence of a chunk that begins at ``begin``."""
+        """Returns the end of a chunk that begins at ``begin``, exclusive."""
         # bisect answers document_end where the document is too short.
         return bisect.bisect_left(
             self.ends, self.ends[begin] + target, begin + 1, document_end
         )
 
     def reach_back(self, document_begin, stop, target):
-        """First sentence of a chunk that ends before ``stop``; takes at
-        least two sentences."""
+        """Returns the first sentence of a chunk that ends before ``stop``.
+
+        The chunk has at least two sentences.
+        """
         filled = bisect.bisect_right(
             self.ends, self.ends[stop] - target, document_begin, stop
         )
         return max(document_begin, min(filled - 1, stop - 2))
 
     def cut_at_word(self, sentence, draw):
-        """Offset of a random word start inside a sentence, or None."""
+        """Returns the offset of a random word start in a sentence, or None."""
         first = self.ends[sentence] + 1
         inside = self.ids[first : self.ends[sentence + 1]]
         words = np.flatnonzero(self.word_start[inside])

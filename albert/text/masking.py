@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""n-gram masking of many instances at once (ALBERT paper, section 3.1).
+"""Masks n-grams of words in many instances at once (ALBERT paper, 3.1).
 
 Behaviour follows ``create_masked_lm_predictions`` of the original's
 ``create_pretraining_data.py``: the words of an instance are visited in a
@@ -23,7 +23,7 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class MaskingSettings:
-    """How many tokens are masked, and in what groups.
+    """Settings that decide how many tokens are masked, and in what groups.
 
     Attributes:
       max_predictions_per_seq: P.
@@ -40,14 +40,14 @@ class MaskingSettings:
     whole_word: bool = True
 
     def ngram_probabilities(self):
-        """p(n) for n = 1 .. ngram: float64 [ngram]."""
+        """Returns p(n) for n = 1 .. ngram: float64 [ngram]."""
         weights = 1.0 / np.arange(1, self.ngram + 1)
         if not self.favor_shorter_ngram:
             weights = weights[::-1]
         return weights / weights.sum()
 
     def budgets(self, lengths):
-        """Tokens to mask in sequences of these lengths: int64 [N]."""
+        """Returns how many tokens to mask for these lengths: int64 [N]."""
         # rint rounds halves to even, as Python's round does in the original.
         wanted = np.rint(np.asarray(lengths) * self.masked_lm_prob)
         return np.minimum(
@@ -57,7 +57,7 @@ class MaskingSettings:
 
 @dataclasses.dataclass(frozen=True)
 class MaskingPieces:
-    """What masking must know of a vocabulary.
+    """Facts about a vocabulary that masking needs.
 
     Attributes:
       mask_id: id of [MASK].
@@ -72,7 +72,7 @@ class MaskingPieces:
 
 @dataclasses.dataclass(frozen=True)
 class MaskedInstances:
-    """The result of ``mask_instances``.
+    """Result of ``mask_instances``.
 
     Attributes:
       input_ids: int32 [N, S], masked.
@@ -117,8 +117,8 @@ def mask_instances(instances, settings, pieces, generator):
     first_word = np.arange(len(taken_words))[:, None] * width
     masked = taken_words.ravel()[first_word + words.index_of_token]
     row, position = np.nonzero(masked)
-    number = masked.sum(axis=1)
-    slot = np.arange(len(row)) - np.repeat(np.cumsum(number) - number, number)
+    counts = masked.sum(axis=1)
+    slot = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
 
     shape = (len(masked), settings.max_predictions_per_seq)
     positions = np.zeros(shape, np.int32)
@@ -152,7 +152,7 @@ def mask_instances(instances, settings, pieces, generator):
 
 @dataclasses.dataclass(frozen=True)
 class Words:
-    """The words of N instances; special tokens and padding are in none.
+    """Words of N instances; special tokens and padding belong to none.
 
     Attributes:
       counts: int64 [N], number of words.
@@ -231,14 +231,14 @@ def choose_spans(words, budgets, probabilities, generator):
       words.
     """
     ngram = len(probabilities)
-    number, width = words.starts.shape
+    num_instances, width = words.starts.shape
     thresholds = np.cumsum(probabilities)[:-1]
     # Flat views: taking from them with one index is several times faster
     # than with a pair of indices.
     starts = words.starts.ravel()
     ends = words.ends.ravel()
-    order = np.tile(np.arange(width, dtype=np.int32), number)
-    taken = np.zeros(number * width + ngram, bool)
+    order = np.tile(np.arange(width, dtype=np.int32), num_instances)
+    taken = np.zeros(num_instances * width + ngram, bool)
     remaining = budgets.copy()
     span_counts = np.zeros(ngram, np.int64)
 
@@ -281,4 +281,5 @@ def choose_spans(words, budgets, probabilities, generator):
 
         step += 1
         active = active[(remaining[active] > 0) & (step < words.counts[active])]
-    return taken[: number * width].reshape(number, width), span_counts
+    taken = taken[: num_instances * width]
+    return taken.reshape(num_instances, width), span_counts

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text normalisation that comes before SentencePiece.
+"""Normalises text before SentencePiece encodes it.
 
 The same rule as ``preprocess_text`` in the original's ``tokenization.py``:
 join on whitespace, decompose (NFKD), drop the combining marks, lower-case.

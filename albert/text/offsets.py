@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pieces with the characters of the original text that they came from.
+"""Finds the characters of the original text that each piece came from.
 
 A text is changed twice on its way to pieces: by ``normalization.py`` (spaces
 joined, NFKD, marks dropped, lower case) and by the normaliser inside the
@@ -24,7 +24,7 @@ _SPACE = ord(" ")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PieceSpans:
-    """Pieces of R texts, T together, and where in the texts they stand.
+    """Pieces of R texts, T together, and the span of text of each.
 
     Piece t of text r stands for ``text[starts[t]:ends[t]]``, and
     ``row_splits[r] <= t < row_splits[r + 1]``. Spans hold no white space at
@@ -52,7 +52,7 @@ class PieceSpans:
 
 
 class SpanEncoder:
-    """Encodes texts with spans; ``Tokenizer.encode_with_offsets`` uses it."""
+    """Encoder behind ``Tokenizer.encode_with_offsets``."""
 
     def __init__(self, processor, pieces, lower_case, replaced_pieces):
         """Prepares the tables.
@@ -80,7 +80,7 @@ class SpanEncoder:
         }
 
     def encode(self, texts):
-        """Encodes a list of str.
+        """Encodes a list of str, with the span of each piece.
 
         Returns:
           ``PieceSpans``.
@@ -123,7 +123,7 @@ class SpanEncoder:
         return np.array(ids, np.int32), starts, np.maximum.accumulate(ends)
 
     def _piece_bounds(self, normalized, ids, origins):
-        """Where the pieces stand in the string that the model made.
+        """Finds where each piece begins and ends in the model's string.
 
         Args:
           normalized: str.
@@ -185,7 +185,7 @@ class SpanEncoder:
 
 
 def _replacement(piece, parts):
-    """Says which characters of a piece the parts in its place stand for.
+    """Returns which characters of a piece each part in its place stands for.
 
     Args:
       piece: str such as "▁20,".
@@ -223,7 +223,7 @@ def _without_marks(piece):
 
 
 def _spans(origins, first, last):
-    """Characters of the original text for bounds in the model's string."""
+    """Converts bounds in the model's string to spans of the original text."""
     starts = origins[first]
     # A character ends where the next one begins that begins later.
     following = np.searchsorted(origins, origins[last - 1], side="right")
@@ -236,7 +236,7 @@ def _trim(words, length, starts, ends):
 
     Args:
       words: int64, ascending: the characters that are no white space.
-      length: of the text.
+      length: int, of the text.
       starts, ends: int64 [n].
     """
     following = np.append(words, length)[np.searchsorted(words, starts)]
@@ -245,7 +245,7 @@ def _trim(words, length, starts, ends):
 
 
 def _origins(text, codes, words, length, lower_case):
-    """Where each character of the normalised text begins in the original.
+    """Finds where each normalised character begins in the original text.
 
     Args:
       text: str.

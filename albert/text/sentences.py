@@ -88,7 +88,7 @@ def split_sentences(paragraph):
 
 
 def _ends_sentence(text, start, match, without_capitals):
-    """Whether the sentence that began at ``start`` ends with ``match``."""
+    """Returns whether the sentence from ``start`` ends with ``match``."""
     following = _NEXT.match(text, match.end())
     if following is None:
         return False
@@ -108,7 +108,7 @@ def _ends_sentence(text, start, match, without_capitals):
 
 
 def _is_abbreviating(text, start, match, first):
-    """Whether the single point of ``match`` belongs to the word before it."""
+    """Returns whether the point of ``match`` belongs to the word before it."""
     point = match.start()
     word_start = text.rfind(" ", start, point) + 1 or start
     word = text[word_start:point].lstrip("\"'\u2018\u201c([{\u00ab_*")

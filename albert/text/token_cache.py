@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A tokenised corpus on disk.
+"""Keeps a tokenised corpus on disk and reads parts of it.
 
 The text is encoded once, and each pass over it (``dupe_factor``) reads ids
 from here; memory holds the block at hand and a few numbers for each block.
@@ -55,7 +55,7 @@ def group_documents(documents, block_characters=BLOCK_CHARACTERS):
 
 
 def encode_documents(tokenizer, documents):
-    """Encodes documents: list of lists of str → ``TokenizedDocuments``.
+    """Encodes documents, each a list of str, as ``TokenizedDocuments``.
 
     Sentences without a token and documents without a sentence are left out.
     """
@@ -83,7 +83,7 @@ def encode_documents(tokenizer, documents):
 
 @dataclasses.dataclass(frozen=True)
 class TokenCache:
-    """A finished cache; cheap to send to another process.
+    """Finished cache, cheap to send to another process.
 
     Attributes:
       folder: where the files are.
@@ -97,7 +97,7 @@ class TokenCache:
 
     @contextlib.contextmanager
     def open(self):
-        """Context manager that gives a ``TokenCacheReader``."""
+        """Opens the files: a context manager that gives a reader."""
         with contextlib.ExitStack() as stack:
             streams = [
                 stack.enter_context(open(os.path.join(self.folder, name), "rb"))
@@ -107,7 +107,7 @@ class TokenCache:
 
 
 class TokenCacheWriter:
-    """Appends blocks to a new cache. Use as a context manager."""
+    """Writer of a new cache, to be used as a context manager."""
 
     def __init__(self, folder, vocabulary_size):
         self._folder = folder
@@ -134,8 +134,8 @@ class TokenCacheWriter:
 
     def append(self, documents):
         """Appends ``TokenizedDocuments`` as one block."""
-        number = len(documents.document_lengths)
-        if not number:
+        num_documents = len(documents.document_lengths)
+        if not num_documents:
             return
         sentence_ends = np.cumsum(documents.document_lengths)
         first_sentences = sentence_ends - documents.document_lengths
@@ -157,7 +157,7 @@ class TokenCacheWriter:
             ("documents", table, _DOCUMENT_DTYPE),
         ):
             self._streams[name].write(values.astype(dtype).tobytes())
-        self.num_documents += number
+        self.num_documents += num_documents
         self.num_sentences += len(documents.sentence_lengths)
         self.num_tokens += len(documents.ids)
         self._block_ends.append(self.num_documents)
@@ -172,17 +172,17 @@ class TokenCacheWriter:
         )
 
     def shuffled_units(self, generator, unit_tokens=UNIT_TOKENS):
-        """Blocks in a random order, grouped into units of work.
+        """Yields the blocks in a random order, grouped into units of work.
 
         Args:
           generator: ``np.random.Generator``.
           unit_tokens: a unit ends with the block that fills it.
 
         Yields:
-          (number of the unit, list of (first, end) document numbers with one
+          (index of the unit, list of (first, end) document indices with one
           pair for each block, tokens of the unit).
         """
-        number = 0
+        unit_index = 0
         unit = []
         tokens = 0
         for block in generator.permutation(len(self._block_ends)).tolist():
@@ -190,16 +190,16 @@ class TokenCacheWriter:
             unit.append((first, self._block_ends[block]))
             tokens += self._block_tokens[block]
             if tokens >= unit_tokens:
-                yield number, unit, tokens
-                number += 1
+                yield unit_index, unit, tokens
+                unit_index += 1
                 unit = []
                 tokens = 0
         if unit:
-            yield number, unit, tokens
+            yield unit_index, unit, tokens
 
 
 class TokenCacheReader:
-    """Reads documents of an open cache."""
+    """Reader of the documents of an open cache."""
 
     def __init__(self, cache, tokens, sentences, documents):
         self.num_documents = cache.num_documents
@@ -212,38 +212,41 @@ class TokenCacheReader:
         """Reads ranges of documents.
 
         Args:
-          ranges: list of (first, end) document numbers.
+          ranges: list of (first, end) document indices.
 
         Returns:
           (``TokenizedDocuments``, int64 array): the documents, and the
-          number of each in the corpus.
+          index of each in the corpus.
         """
         parts = [self._read_range(first, end) for first, end in ranges]
         columns = [
             np.concatenate(column) for column in zip(*parts, strict=True)
         ]
-        numbers = np.concatenate([np.arange(*pair) for pair in ranges])
-        return TokenizedDocuments(*columns), numbers
+        indices = np.concatenate([np.arange(*pair) for pair in ranges])
+        return TokenizedDocuments(*columns), indices
 
     def read_random_slice(self, other_than, wanted_tokens, generator):
-        """Text from a random place of a random document.
+        """Reads text from a random place of a random document.
 
         As the original draws the second segment of a negative
         next-sentence pair: from the start of a random sentence, sentence
         after sentence until there are enough tokens or the document ends.
 
         Args:
-          other_than: number of the document that is not drawn.
+          other_than: index of the document that is not drawn.
           wanted_tokens: where to stop; at least one sentence is taken.
           generator: ``np.random.Generator``.
 
         Returns:
           integer array of ids.
         """
-        number = int(generator.integers(self.num_documents - 1))
-        number += number >= other_than
+        document = int(generator.integers(self.num_documents - 1))
+        document += document >= other_than
         token_start, sentence_start, sentences = _read(
-            self._documents, _DOCUMENT_DTYPE, number * 3, 3
+            self._documents,
+            _DOCUMENT_DTYPE,
+            document * _DOCUMENT_COLUMNS,
+            _DOCUMENT_COLUMNS,
         ).tolist()
         lengths = _read(
             self._sentences, _SENTENCE_DTYPE, sentence_start, sentences
@@ -282,10 +285,10 @@ class TokenCacheReader:
         return ids, sentence_lengths, table[:, 2]
 
 
-def _read(stream, dtype, first, number):
+def _read(stream, dtype, first, count):
     # pread and not a memory map: mapped pages would count as memory in use.
     content = os.pread(
-        stream.fileno(), number * dtype.itemsize, first * dtype.itemsize
+        stream.fileno(), count * dtype.itemsize, first * dtype.itemsize
     )
     return np.frombuffer(content, dtype)
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Strings to piece ids and back: normalisation, SentencePiece, digit-comma.
+"""Turns strings into piece ids and back.
 
-Behaves like ``preprocess_text`` followed by ``encode_ids`` of the original's
+Encoding is normalisation, SentencePiece, and the digit-comma rule. It behaves
+like ``preprocess_text`` followed by ``encode_ids`` of the original's
 ``tokenization.py``. The original's rule for pieces such as ``9,`` depends on
 the piece alone, so here it is a table from piece id to ids, built once; an
 in-graph tokenizer can use the same table.
@@ -66,7 +67,8 @@ class Tokenizer:
             it runs (``tokenization.py`` line 69 compares a character with
             three bytes, which is never true). "stripped" takes that "▁" off
             again where the piece continues a word, as was intended there.
-            Few vocabularies hold such a piece.
+            The released English vocabulary has 141 such pieces, such as
+            ``▁2010,``, which all begin a word: both rules are one there.
 
         Raises:
           UserError: the file is missing, not a SentencePiece model, or has
@@ -141,7 +143,7 @@ class Tokenizer:
         return rows
 
     def encode_with_offsets(self, texts):
-        """Encodes texts and says where in them each piece stands.
+        """Encodes texts, with the characters that each piece came from.
 
         Runs on one thread; about six times the work of ``encode_batch``.
 
@@ -150,15 +152,14 @@ class Tokenizer:
 
         Returns:
           ``albert.text.offsets.PieceSpans``: the ids of ``encode_batch``,
-          joined, with the characters of the original texts that each piece
-          came from.
+          joined, with the span of each piece in the original text.
         """
         return self._span_encoder.encode(list(texts))
 
     def tokenize(self, text):
         """Returns the pieces of ``text``: list of str.
 
-        Characters outside the vocabulary are shown as they stand in the
+        Characters outside the vocabulary are shown as they are in the
         normalised text; ``encode`` gives ``unknown_id`` for them.
         """
         pieces = self._processor.encode(self.normalize(text), out_type=str)
@@ -209,8 +210,8 @@ class Tokenizer:
         """Returns the digit-comma rule: dict of piece id to list of ids.
 
         Encoding is SentencePiece on the normalised text, then each id that
-        is a key replaced by its list. Empty for vocabularies made with the
-        original's settings.
+        is a key replaced by its list. Empty where no piece ends in a digit
+        and a comma; the released English vocabulary has 141 of them.
         """
         return {id_: list(ids) for id_, ids in self._replaced_ids.items()}
 

@@ -36,7 +36,7 @@ _SAMPLE_SENTENCES = 2000
 
 @dataclasses.dataclass(frozen=True)
 class VocabularyReport:
-    """What ``train_vocabulary`` read and made.
+    """Report of what ``train_vocabulary`` read and made.
 
     Attributes:
       model_file, vocab_file: str, the files written.
@@ -178,7 +178,7 @@ class _SentenceSource:
         self.error = None
 
     def count(self):
-        """Reads the text once to know how many sentences it has."""
+        """Counts the sentences of the text by reading it once."""
         with show_progress(
             "reading", unit="sentences", unit_scale=True
         ) as advance:
@@ -239,7 +239,7 @@ class _SentenceSource:
 
 
 def _train(sentences, vocabulary_size, **settings):
-    """Returns the bytes of the model."""
+    """Trains a model and returns its bytes."""
     model = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The head that finds answers: which one weights have, and what starts anew."""
+"""Finds the answer head that weights have, and its parts that start anew."""
 
 from albert.errors import UserError
 from albert.heads import HEADS
@@ -12,7 +12,7 @@ NULL_SCORES = {
 
 
 def require_head(start, version=None):
-    """Returns the head that weights have, which must be one of answers.
+    """Returns the head of weights, refusing one that does not find answers.
 
     Args:
       start: ``StartingPoint``.

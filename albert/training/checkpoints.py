@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training checkpoints: everything that the next step depends on.
+"""Saves and restores everything that the next training step depends on.
 
-They are Google's format and names: weights, ``NAME/adam_m``, ``NAME/adam_v``
-and ``global_step`` are as the original writes them. What it does not have is
-under ``training_state/``: the state of dropout's generators and the best
-evaluation so far. The position in the input needs no room: it is the step
-times the batch size.
+Checkpoints have Google's format and names: weights, ``NAME/adam_m``,
+``NAME/adam_v`` and ``global_step`` are as the original writes them. What it
+does not have is under ``training_state/``: the state of dropout's generators
+and the best evaluation so far. The position in the input needs no room: it is
+the step times the batch size.
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ _STATE = "training_state/"
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """What a checkpoint says of the training, besides its variables.
+    """Facts about the training that a checkpoint holds beside its variables.
 
     Attributes:
       restored: bool, whether there was one.
@@ -39,7 +39,7 @@ class Progress:
 
 
 class TrainingCheckpoints:
-    """Saves and restores a model with its optimizer in one directory.
+    """Checkpoints of a model and its optimizer in one directory.
 
     Args:
       directory: where ``model.ckpt-STEP`` go.
@@ -171,7 +171,7 @@ class TrainingCheckpoints:
             variable.assign(tensors[name])
 
     def _variables(self):
-        """Everything that is saved, by its name in the checkpoint."""
+        """Returns everything that is saved, by its name in the checkpoint."""
         named = {
             google_name(name): variable
             for name, variable in named_variables(self.model).items()
@@ -187,6 +187,6 @@ class TrainingCheckpoints:
             variables[f"{name}/adam_m"] = self.optimizer.adam_m[position]
             variables[f"{name}/adam_v"] = self.optimizer.adam_v[position]
         # Numbered: the paths of Keras's generators differ between processes.
-        for number, variable in enumerate(self.model.non_trainable_variables):
-            variables[f"{_STATE}dropout_{number}"] = variable
+        for index, variable in enumerate(self.model.non_trainable_variables):
+            variables[f"{_STATE}dropout_{index}"] = variable
         return variables

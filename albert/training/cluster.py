@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which machines work together, as TF_CONFIG or SLURM says."""
+"""Finds the machines that work together, from TF_CONFIG or SLURM."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def find_resolver(num_gpus):
 
 
 def _slurm_resolver(num_gpus):
-    """Returns the workers of a SLURM step, a task each.
+    """Returns the ``ClusterResolver`` of a SLURM step, one worker a task.
 
     Their addresses only: SLURM gives each task its GPUs (--gpus-per-task),
     and the resolver would divide by a number that a machine without any has.

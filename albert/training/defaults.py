@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Learning rates that are known to work, and how far they may be stretched.
+"""Derives default learning rates, and warns of rates far above them.
 
 Square-root scaling by batch size from a reference. For base and larger the
 reference is the paper's (LAMB .00176 at 4096); smaller models stand and want
@@ -54,7 +54,7 @@ def finetuning_learning_rate(config, rate):
 
 
 def learning_rate_warning(config, optimizer, batch_size, rate):
-    """Returns a warning where ``rate`` is far above what is known, or None."""
+    """Returns a warning if ``rate`` is far above known ones, else None."""
     known = pretraining_learning_rate(config, optimizer, batch_size)
     if rate <= _STRETCH * known:
         return None

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Devices and machines: the only module that names a ``tf.distribute`` class.
+"""Sets up devices and machines, and divides batches over them.
 
-Batch sizes are global, and every worker makes the same sequence of global
-batches and computes its own rows of each: what is learned does not depend on
-how many devices or workers there are.
+No other module names a class of ``tf.distribute``. Batch sizes are global, and
+every worker makes the same sequence of global batches and computes its own
+rows of each: what is learned does not depend on how many devices or workers
+there are.
 """
 
 import signal
@@ -38,7 +39,7 @@ def get_strategy(
     gcp_project=None,
     deterministic=False,
 ):
-    """Sets up the devices; to be called before anything is computed.
+    """Sets up the devices; must be called before TensorFlow computes anything.
 
     Args:
       name: "one_device" (the first GPU, else the CPU), "mirrored" (the GPUs of
@@ -87,8 +88,28 @@ def get_strategy(
     return strategy
 
 
+def start(eval_batch_size, **options):
+    """Sets up the devices of a command.
+
+    Args:
+      eval_batch_size: int, that of evaluations, which replicas must divide.
+      **options: of ``get_strategy``.
+
+    Returns:
+      ``tf.distribute.Strategy``.
+
+    Raises:
+      UserError: as ``get_strategy``, or the batch cannot be divided.
+    """
+    strategy = get_strategy(**options)
+    check_batch_size(
+        "eval_batch_size", eval_batch_size, strategy.num_replicas_in_sync
+    )
+    return strategy
+
+
 def is_chief(strategy):
-    """Returns whether this process writes files; one of each cluster does."""
+    """Returns whether this process writes files: one of each cluster does."""
     return _task(strategy) in (None, ("chief", 0), ("worker", 0))
 
 
@@ -105,7 +126,7 @@ def num_workers(strategy):
 
 
 def device_name(strategy):
-    """Returns what one replica computes on, such as "GPU:0"."""
+    """Returns the device that one replica computes on, such as "GPU:0"."""
     return strategy.extended.worker_devices[0].rpartition("device:")[-1]
 
 
@@ -159,7 +180,7 @@ def distribute(strategy, dataset):
 
 
 def check_agreement(strategy, value, explanation):
-    """Checks that all workers have the same number; they wait for each other.
+    """Waits for all workers, and checks that they have the same number.
 
     Args:
       strategy: ``tf.distribute.Strategy``.
@@ -188,12 +209,12 @@ def check_agreement(strategy, value, explanation):
 
 
 def wait_for_workers(strategy):
-    """Returns when every worker has come to this place."""
+    """Waits until every worker has called this function."""
     check_agreement(strategy, 0, "")
 
 
 class worker_loss_explained:
-    """Context in which the failure of another worker gets one clear line.
+    """Context that reports the failure of another worker in one line.
 
     Args:
       strategy: ``tf.distribute.Strategy``.
@@ -219,7 +240,7 @@ class worker_loss_explained:
 
 
 def check_batch_size(flag_name, batch_size, replicas, accumulation_steps=1):
-    """Checks that the global batch can be cut evenly.
+    """Checks that replicas and accumulation steps divide the global batch.
 
     Returns:
       int, sequences that one replica has in memory at a time.
@@ -268,7 +289,7 @@ def _check_arguments(name, all_reduce_alg, tpu, num_gpus):
 
 
 def _visible_gpus(num_gpus):
-    """Makes the first GPUs the only ones, and returns them."""
+    """Hides all GPUs but the first ``num_gpus``, and returns these."""
     gpus = tf.config.list_physical_devices("GPU")
     if num_gpus is None:
         return gpus
@@ -341,7 +362,7 @@ def _check_reachable(address):
 
 
 def _task(strategy):
-    """Returns (type, index) of this worker; None where there is one."""
+    """Returns (type, index) of this worker, or None if it is the only one."""
     resolver = strategy.cluster_resolver
     if resolver is None or not isinstance(
         strategy, tf.distribute.MultiWorkerMirroredStrategy

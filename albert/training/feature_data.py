@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Features in memory as training and evaluation use them."""
+"""Makes batches of features in memory, for training and evaluation."""
 
 import functools
 import zlib
@@ -10,7 +10,7 @@ from albert.records.feature_batches import finetuning_dataset
 
 
 class FeatureData:
-    """Batches of ``Features``, and what tells them from others.
+    """Batches of ``Features``, with a fingerprint that identifies the data.
 
     Args:
       features: ``albert.tasks.features.Features``.
@@ -23,7 +23,7 @@ class FeatureData:
 
     @property
     def num_examples(self):
-        """Sequences, or groups of choices."""
+        """Number of sequences, or of groups of choices."""
         return self.features.num_examples
 
     @functools.cached_property
@@ -45,7 +45,7 @@ class FeatureData:
 
     @property
     def settings(self):
-        """dict, what a continued run must find again."""
+        """dict, the settings of data that a continued run must repeat."""
         return training_settings(self)
 
     def training_batches(
@@ -70,11 +70,11 @@ class FeatureData:
         )
 
     def locate_damage(self):
-        """Returns None: what is in memory was checked."""
+        """Returns None: features in memory were checked when they were made."""
 
 
 def training_settings(data):
-    """Returns what a continued run must find again: dict.
+    """Returns the settings of data that a continued run must repeat: dict.
 
     Args:
       data: with ``num_examples`` and ``fingerprint``.
@@ -85,7 +85,7 @@ def training_settings(data):
 
 
 def checksum(*parts):
-    """Returns a checksum of buffers, as a message can show it."""
+    """Returns a checksum of buffers, short enough for messages."""
     value = 0
     for part in parts:
         value = zlib.crc32(part, value)

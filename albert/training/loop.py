@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one training loop: steps on the device, decisions on the host."""
+"""Runs the training steps, the evaluation and the prediction of a model.
+
+There is no other loop: steps run on the device, decisions on the host.
+"""
 
 import numpy as np
 import tensorflow as tf
@@ -11,7 +14,7 @@ from albert.training.optimizers import densify
 
 
 class TrainingLoop:
-    """Runs a model's steps under a distribution strategy.
+    """The loop that runs a model's steps under a distribution strategy.
 
     In each replica, and in this order: the denominators of the loss are
     summed over the global batch; the gradients of every micro-batch are
@@ -86,7 +89,7 @@ class TrainingLoop:
         return distribution.distribute(self.strategy, dataset)
 
     def request_stop(self):
-        """Ends ``train`` after the step it is at; may come from any thread.
+        """Ends ``train`` after its current step; may be called from any thread.
 
         With several workers, all stop at the same step.
         """
@@ -310,7 +313,7 @@ class TrainingLoop:
         )
 
     def _local(self, value):
-        """Returns this process's first copy of what replicas agree on."""
+        """Returns this process's first copy of a value that replicas share."""
         return self.strategy.experimental_local_results(value)[0]
 
     def _each(self, function, batches, *arguments):
@@ -335,7 +338,7 @@ class TrainingLoop:
 
 
 def _joined(parts, num_examples):
-    """Puts [(indices, values [rows, ...]), ...] into one array by index."""
+    """Joins [(indices, values [rows, ...]), ...] to one array by index."""
     shape = np.max([values.shape[1:] for _, values in parts], axis=0)
     whole = np.zeros((num_examples, *np.asarray(shape, int)), parts[0][1].dtype)
     for index, values in parts:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Objectives as sums, and the one place that divides them.
+"""Computes losses and accuracies as sums, and divides them in one place.
 
 A loss or accuracy is a numerator over a denominator, both sums. Numerators
 and denominators may be added over micro-batches, replicas and batches before
@@ -15,7 +15,7 @@ _MASKED_LM_EPSILON = 1e-5
 
 
 class PretrainingObjective:
-    """Masked-LM loss plus sentence-order loss.
+    """Objective of pretraining: masked-LM loss plus sentence-order loss.
 
     Args:
       sentence_order: bool; False leaves the second loss out, for records
@@ -32,7 +32,7 @@ class PretrainingObjective:
             ]
 
     def trains(self, path):
-        """Whether the loss depends on a variable, by ``variable.path``."""
+        """Returns whether the loss depends on the variable of a path."""
         return self.sentence_order or not re.search(
             r"(^|/)(pooler|sentence_order)/", path
         )
@@ -102,13 +102,13 @@ class PretrainingObjective:
 
 
 class _MeanObjective:
-    """Losses and accuracies that are all divided by one weight."""
+    """Base of objectives whose sums are all divided by one weight."""
 
     # Parts of the model that the loss does not depend on.
     untrained = None
 
     def trains(self, path):
-        """Whether the loss depends on a variable, by ``variable.path``."""
+        """Returns whether the loss depends on the variable of a path."""
         return not (self.untrained and re.search(self.untrained, path))
 
     def denominators(self, batch):
@@ -126,7 +126,7 @@ class _MeanObjective:
 
 
 class ClassificationObjective(_MeanObjective):
-    """Cross-entropy of the right label or choice.
+    """Objective of classification: cross-entropy of the right label or choice.
 
     Source: ``create_model`` of the original's classifier_utils.py and
     race_utils.py.
@@ -150,7 +150,7 @@ class ClassificationObjective(_MeanObjective):
 
 
 class RegressionObjective(_MeanObjective):
-    """Squared error of one number.
+    """Objective of regression: squared error of one number.
 
     Source: ``create_model`` of the original's classifier_utils.py (sts-b).
     """
@@ -171,7 +171,7 @@ class RegressionObjective(_MeanObjective):
 
 
 class TokenClassificationObjective(_MeanObjective):
-    """Cross-entropy of the labels of the positions that have one."""
+    """Objective of tagging: cross-entropy of labels, where there is one."""
 
     metric_names = ("loss", "accuracy")
     untrained = r"(^|/)pooler/"
@@ -197,7 +197,7 @@ class TokenClassificationObjective(_MeanObjective):
 
 
 class SpanObjective(_MeanObjective):
-    """Mean cross-entropy of the start and of the end.
+    """Objective of "span_v1": mean cross-entropy of the start and the end.
 
     Source: model_fn of the original's run_squad_v1.py.
     """
@@ -227,7 +227,7 @@ class SpanObjective(_MeanObjective):
 
 
 class SpanWithAnswerabilityObjective(_MeanObjective):
-    """Half of the span losses' sum plus half of the answerability loss.
+    """Objective of "span_v2": mean span loss plus half of answerability's.
 
     Source: model_fn of the original's run_squad_v2.py.
     """
@@ -267,18 +267,18 @@ class SpanWithAnswerabilityObjective(_MeanObjective):
 
 
 def _labelled(batch):
-    """Float32 [B, S]: 1 where a position has a label."""
+    """Returns 1 where a position has a label: float32 [B, S]."""
     labelled = tf.cast(batch["label_ids"] >= 0, tf.float32)
     return labelled * batch["example_weights"][:, tf.newaxis]
 
 
 def _at_least_one(weight):
-    """A batch in which nothing counts has a loss of 0, not of NaN."""
+    """Returns at least 1, so that an empty batch has a loss of 0, not NaN."""
     return tf.maximum(weight, 1.0)
 
 
 def _sums(prefix, logits, labels, weights):
-    """Weighted sums of cross-entropy and of hits, in float32."""
+    """Returns weighted sums of cross-entropy and of hits, in float32."""
     logits = tf.cast(logits, tf.float32)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
     hits = tf.argmax(logits, axis=-1, output_type=labels.dtype) == labels

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Telling learning from not learning."""
+"""Detects collapse and losses that are not finite; measures the baseline."""
 
 import dataclasses
 import math
@@ -46,7 +46,7 @@ def count_masked_pieces(batches, vocab_size):
 
 @dataclasses.dataclass(frozen=True)
 class WordFrequencyBaseline:
-    """What predicting masked pieces by their frequency alone achieves.
+    """Scores of predicting masked pieces by their frequency alone.
 
     Attributes:
       loss: float, cross-entropy in nats.
@@ -57,7 +57,7 @@ class WordFrequencyBaseline:
     accuracy: float
 
     def metrics(self):
-        """Returns it under the names of the model's metrics.
+        """Returns the baseline under the names of the model's metrics.
 
         A coin stands in for the order of sentences, which word frequencies
         say nothing of.
@@ -71,7 +71,7 @@ class WordFrequencyBaseline:
 
     @classmethod
     def of(cls, counts, known):
-        """Predicts pieces from the frequencies of other text.
+        """Returns the baseline of pieces by the frequencies of other text.
 
         Args:
           counts: float64 [V], of the pieces to predict.
@@ -86,7 +86,7 @@ class WordFrequencyBaseline:
 
 
 def measure_baselines(train_batches, eval_batches, vocab_size):
-    """Measures what word frequencies alone reach, in training and evaluation.
+    """Measures the word-frequency baselines of training and evaluation data.
 
     Args:
       train_batches, eval_batches: iterables as of ``count_masked_pieces``;
@@ -110,7 +110,7 @@ def measure_baselines(train_batches, eval_batches, vocab_size):
 
 
 class CollapseDetector:
-    """Notices that a model predicts nothing but word frequencies.
+    """Detector of models that predict nothing but word frequencies.
 
     Pretraining is known to stay at, or to fall back to, the loss of the
     word-frequency baseline and never to leave it again.
@@ -152,10 +152,10 @@ class CollapseDetector:
         self.steps_at_baseline += len(losses)
         if self.steps_at_baseline // self.patience == before:
             return None
-        what = "has fallen back to" if self.learnt else "has not left"
+        state = "has fallen back to" if self.learnt else "has not left"
         return (
             f"step {step}: for {self.steps_at_baseline} steps the masked-LM "
-            f"loss ({loss:.3f}) {what} that of predicting by word frequency "
+            f"loss ({loss:.3f}) {state} that of predicting by word frequency "
             f"({self.baseline_loss:.3f}). "
             + (
                 "The training has collapsed: go back to an earlier "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The optimizers LAMB and AdamW, as the original ALBERT has them.
+"""Defines the optimizers LAMB and AdamW as the original ALBERT has them.
 
 They take gradients that are summed over the replicas already.
 
@@ -178,7 +178,7 @@ class _AdamMoments(keras.optimizers.Optimizer):
 
 @keras.saving.register_keras_serializable(package="albert")
 class AdamW(_AdamMoments):
-    """Adam with decoupled weight decay, without bias correction.
+    """AdamW: Adam with decoupled weight decay, without bias correction.
 
     ``update = m / (sqrt(v) + epsilon) + decay * w``, ``w -= rate * update``
     (Loshchilov and Hutter 2019; optimization.py, AdamWeightDecayOptimizer).

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a model is trained: flags, and the recipe of its task for the rest."""
+"""Combines flags with the recipe of a task to the options of a training."""
 
 import dataclasses
 import math
@@ -15,7 +15,7 @@ from albert.training import schedules
 
 # Not compared when a run is continued: they change how it is computed and
 # saved, not what comes out.
-_FREE = (
+_NOT_COMPARED = (
     "gradient_accumulation_steps",
     "steps_per_loop",
     "save_checkpoints_steps",
@@ -31,7 +31,7 @@ DTYPE_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
-    """How a model is trained; the fields are the flags of those names."""
+    """Options of a training; the fields are the flags of the same names."""
 
     learning_rate: float
     train_batch_size: int
@@ -54,7 +54,7 @@ class TrainingOptions:
 
     @classmethod
     def from_flags(cls, fv, **resolved):
-        """Takes the values of flags.
+        """Makes options of the values of flags.
 
         Args:
           fv: ``absl.flags.FlagValues``.
@@ -65,9 +65,9 @@ class TrainingOptions:
         return cls(**values, **resolved)
 
     def settings(self):
-        """Returns what must be the same for a run to be continued."""
+        """Returns the options that a continued run must repeat."""
         values = dataclasses.asdict(self)
-        return {k: v for k, v in values.items() if k not in _FREE}
+        return {k: v for k, v in values.items() if k not in _NOT_COMPARED}
 
     def make_optimizer(self, model):
         """Returns the optimizer, built for the model's variables."""
@@ -88,7 +88,7 @@ class TrainingOptions:
 
 
 def find_pretraining_options(fv, config):
-    """Returns ``TrainingOptions``: flags, and what is known to work.
+    """Returns the ``TrainingOptions`` of flags, else of known defaults.
 
     Args:
       fv: values of the flags of ``define_training_flags``.
@@ -125,25 +125,25 @@ def find_pretraining_options(fv, config):
 
 
 def adjust_recipe(fv, recipe):
-    """Returns a ``Recipe`` with what flags say of dropout and warm-up.
+    """Returns a ``Recipe`` with the flags' values of dropout and warm-up.
 
     Args:
       fv: values of the flags of ``define_finetuning_flags``.
       recipe: ``albert.tasks.task.Recipe`` of the task.
     """
-    given = {
+    flag_values = {
         "dropout": fv.dropout_prob,
         "classifier_dropout": fv.classifier_dropout,
     }
     if "warmup_proportion" in fv:
-        given["warmup_proportion"] = fv.warmup_proportion
+        flag_values["warmup_proportion"] = fv.warmup_proportion
     return dataclasses.replace(
-        recipe, **{name: v for name, v in given.items() if v is not None}
+        recipe, **{name: v for name, v in flag_values.items() if v is not None}
     )
 
 
 def find_finetuning_options(fv, recipe, config, num_examples):
-    """Returns ``TrainingOptions``: flags, and the task's recipe for the rest.
+    """Returns the ``TrainingOptions`` of flags, else of the task's recipe.
 
     Args:
       fv: values of the flags of ``define_training_flags`` and
@@ -195,27 +195,27 @@ def _check_learning_rate(learning_rate, without_flag):
         )
 
 
-def find_max_seq_length(given, usual, config, of_records=()):
-    """Returns the longest sequence: what is given, else the task's.
+def find_max_seq_length(flag_value, default, config, record_lengths=()):
+    """Returns the maximum sequence length: of the flag, else of the task.
 
     Args:
-      given: int, --max_seq_length, or None.
-      usual: int, that of the task, or of the model that was trained for it.
+      flag_value: int, --max_seq_length, or None.
+      default: int, that of the task, or of the model that was trained for it.
       config: ``AlbertConfig``.
-      of_records: list of int, lengths of the records that are read.
+      record_lengths: list of int, lengths of the records that are read.
 
     Raises:
       UserError: the model has too few positions, or records differ.
     """
     positions = config.max_position_embeddings
-    wanted = {given, *of_records} - {None}
-    if len(wanted) > 1:
+    lengths = {flag_value, *record_lengths} - {None}
+    if len(lengths) > 1:
         raise UserError(
             "records and --max_seq_length must have one length, not "
-            f"{', '.join(map(str, sorted(wanted)))}: make the records again, "
+            f"{', '.join(map(str, sorted(lengths)))}: make the records again, "
             "or leave the flag out"
         )
-    length = wanted.pop() if wanted else min(usual, positions)
+    length = lengths.pop() if lengths else min(default, positions)
     if length > positions:
         raise UserError(
             f"sequences of {length} pieces are longer than the {positions} "
@@ -239,7 +239,7 @@ def find_lengths(fv, max_seq_length):
 
 
 def log_defaults(fv, task_name, config, settings, options):
-    """Logs the settings that no flag gives, as flags.
+    """Logs the settings that no flag sets, written as flags.
 
     Args:
       fv: values of flags.
@@ -268,8 +268,8 @@ def log_defaults(fv, task_name, config, settings, options):
         )
 
 
-def log_batch(strategy, options, num_examples, max_seq_length):
-    """Logs how a batch is cut up, and refuses one that cannot be.
+def check_and_log_batch(strategy, options, num_examples, max_seq_length):
+    """Logs how a batch is divided, and refuses one that does not divide.
 
     Args:
       strategy: ``tf.distribute.Strategy``.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SIGTERM, which announces that this process must end in a few seconds."""
+"""Reacts to SIGTERM, which announces that the process must end in seconds."""
 
 import contextlib
 import os
@@ -30,7 +30,7 @@ def on_sigterm(callback):
                 callback()
                 return
 
-    before = signal.signal(signal.SIGTERM, lambda number, frame: None)
+    before = signal.signal(signal.SIGTERM, lambda signal_number, frame: None)
     wakeup_before = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
     thread = threading.Thread(target=wait, daemon=True)
     thread.start()

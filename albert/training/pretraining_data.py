@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pretraining records as training and evaluation use them."""
+"""Makes batches of pretraining records, and evaluates a model on them."""
 
 from absl import logging
 
@@ -9,7 +9,7 @@ from albert.records.record_stream import explained_damage
 
 
 class PretrainingData:
-    """Batches of pretraining records, and what tells them from others.
+    """Batches of pretraining records, with a checksum that identifies them.
 
     Args:
       patterns: str, comma-separated paths or globs.
@@ -37,7 +37,7 @@ class PretrainingData:
 
     @property
     def settings(self):
-        """dict, what a continued run must find again."""
+        """dict, the settings of data that a continued run must repeat."""
         schema = self.records.schema
         return {
             "max_seq_length": schema.max_seq_length,
@@ -84,7 +84,7 @@ class PretrainingData:
 
 
 class PretrainingEvaluation:
-    """The masked-LM and sentence-order metrics on held-out records.
+    """Evaluation of the masked-LM and sentence-order metrics on records.
 
     Args:
       data: ``PretrainingData``.
@@ -108,12 +108,12 @@ class PretrainingEvaluation:
 
     @property
     def evaluated_on(self):
-        """str, tells the records from others."""
+        """str, identifies the records."""
         covered = self.max_steps * self.batch_size
         return f"{covered} records of {self.data.fingerprint}"
 
     def first_batches(self):
-        """Yields what it is measured on as dicts of ``np.ndarray``."""
+        """Yields the evaluated batches as dicts of ``np.ndarray``."""
         return self.data.first_batches(self.batch_size, self.max_steps)
 
     def metrics(self, loop):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run tells: log lines, a progress bar, TensorBoard."""
+"""Reports a run's steps: log lines, a progress bar, TensorBoard events."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ OPERATION = re.compile(r"\{\{.*?\}\} ?| \[Op:\w+\].*")
 
 
 class Reporter:
-    """Reports the steps of a training run.
+    """Reporter of the steps of a training run.
 
     Args:
       directory: where TensorBoard's event files go (``train`` and ``eval``);

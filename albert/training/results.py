@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the recipes write and print when all runs are done."""
+"""Writes and prints the results of the recipes when all runs are done."""
 
 import os
 import shlex
@@ -18,7 +18,7 @@ def summarize_runs(directory, evaluation, outcomes, best, weights, seed):
         metrics there before.
       evaluation: ``TaskEvaluation``.
       outcomes: list of what ``evaluation.evaluate`` returned, for each run.
-      best: int, the number of the run whose confusion matrix is drawn.
+      best: int, the index of the run whose confusion matrix is drawn.
       weights: str, the checkpoint of a single run.
       seed: int, that of the first run; each has the next one.
 
@@ -49,7 +49,7 @@ def summarize_runs(directory, evaluation, outcomes, best, weights, seed):
 
 
 def print_answer_scores(scores, baseline):
-    """Prints how good the answers to questions are.
+    """Prints the scores of the answers to questions.
 
     Args:
       scores: dict of numbers, of ``answer_metrics.evaluate``.
@@ -62,8 +62,8 @@ def print_answer_scores(scores, baseline):
     )
     if "best_f1" in scores:
         print(
-            "Tuned on these very questions, so too good to be expected of "
-            f"others: exact {scores['best_exact']:.2f} with "
+            "With the threshold tuned on these very questions, so better than "
+            f"on others: exact {scores['best_exact']:.2f} with "
             "--null_score_diff_threshold="
             f"{scores['best_exact_thresh']:.6g}, "
             f"f1 {scores['best_f1']:.2f} with {scores['best_f1_thresh']:.6g}"
@@ -71,7 +71,7 @@ def print_answer_scores(scores, baseline):
 
 
 def print_evaluation(metrics, baseline, baseline_name):
-    """Prints metrics, each beside what is reached without a model.
+    """Prints metrics, each beside that of a baseline without a model.
 
     Args:
       metrics: dict of metric name to float.
@@ -85,7 +85,7 @@ def print_evaluation(metrics, baseline, baseline_name):
 
 
 def print_next_commands(directory):
-    """Prints what can be done with a model directory."""
+    """Prints commands that use a model directory."""
     print(
         "Next:\n"
         f"  albert fill-mask {shlex.quote(directory)} "
@@ -96,7 +96,7 @@ def print_next_commands(directory):
 
 
 def print_written(model, paths):
-    """Prints where the model and everything about it is."""
+    """Prints the paths of the model and of the files written about it."""
     print(f"\nModel: {model}")
     for path in paths:
         print(f"Written: {path}")

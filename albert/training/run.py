@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A training run: what it is, and how it is made or continued."""
+"""Trains to the last step in a directory, from its last checkpoint if any."""
 
 import contextlib
 import dataclasses
@@ -30,7 +30,7 @@ from albert.training.reporting import Reporter
 
 
 class Data(typing.Protocol):
-    """Examples to train on."""
+    """Data to train on."""
 
     # Tells them from others: a continued run must repeat it.
     settings: dict
@@ -45,7 +45,7 @@ class Data(typing.Protocol):
 
 
 class Evaluation(typing.Protocol):
-    """A model's quality on data that it is not trained on."""
+    """Evaluation of a model on data that it is not trained on."""
 
     # The metric whose largest value marks the best weights.
     best_metric: str
@@ -71,7 +71,7 @@ class Watch(typing.Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
-    """A training run in a directory of its own.
+    """A training run that writes a model directory.
 
     Attributes:
       directory: str, the model directory to write.
@@ -81,7 +81,7 @@ class Run:
       data: ``Data`` to train on.
       start: ``StartingPoint``; its weights are not read where a checkpoint is
         continued from.
-      fresh: tuple of str, the layers that start anew.
+      fresh: tuple of str, the components of the model that start anew.
       init_optimizer: bool, take the optimizer's moments from ``start`` too.
       task: dict, what ``model_directory.read_task`` will return; None for
         pretraining.
@@ -101,7 +101,7 @@ class Run:
 
     @property
     def settings(self):
-        """dict, what the command that continues the run must repeat."""
+        """dict, settings that a command that continues the run must repeat."""
         return {
             **self.options.settings(),
             **self.data.settings,
@@ -121,11 +121,12 @@ class Run:
     def train(self, model, objective, strategy, watch=None):
         """Trains to the last step, evaluating and saving on the way.
 
-        The same call continues after an interruption, and does nothing where
-        all steps have been made. A kill at any moment loses the steps since
-        the last checkpoint and nothing else. SIGTERM ends the training after
-        the step, or the batch of an evaluation, that it is at, with a
-        checkpoint. Of several workers the chief writes.
+        The same call continues after an interruption; where all steps have
+        been made, it makes up for an evaluation that a kill prevented. A kill
+        at any moment loses the steps since the last checkpoint and nothing
+        else. SIGTERM ends the training after the step, or the batch of an
+        evaluation, that it is at, with a checkpoint. Of several workers the
+        chief writes.
 
         Args:
           model: made under ``strategy.scope()``.
@@ -139,8 +140,9 @@ class Run:
           None.
 
         Raises:
-          UserError: the directory holds another run, the loss is not finite,
-            records are damaged, or a checkpoint cannot be written.
+          UserError: the directory holds another run or is in use, the weights
+            to start from do not fit, the loss is not finite, records are
+            damaged, or a checkpoint cannot be written.
           WorkerLostError: another worker is gone.
           StopRequested: SIGTERM arrived; everything is saved.
         """
@@ -229,9 +231,9 @@ class Run:
         return progress
 
     def _load_first_weights(self, loop):
-        """Loads the weights to start from, and logs what comes from where."""
+        """Loads the weights to start from, and logs which were loaded."""
         if self.start.source is None:
-            if self.fresh:  # of a task, whose encoder should know something
+            if self.task is not None:  # its encoder should know something
                 logging.warning(
                     "no --init_checkpoint: all weights of this model are random"
                 )
@@ -252,7 +254,7 @@ class Run:
 
 
 class _Steps:
-    """The steps of a run in this process.
+    """The steps that this process makes of a run.
 
     Args:
       run: ``Run``.
@@ -271,7 +273,7 @@ class _Steps:
         self.best = self.metrics = None
 
     def make(self, progress, watch):
-        """Makes the steps that are left; returns the last metrics or None."""
+        """Makes the remaining steps; returns the last metrics or None."""
         self.best = progress.best
         step, last = self.checkpoints.step, self.options.num_train_steps
         if step and self._is_milestone(step) and not progress.evaluated:

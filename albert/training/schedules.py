@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Learning rates: their course over the steps, their scale with the batch."""
+"""Computes the learning rate of each step, and its scale with the batch."""
 
 import math
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions about texts as run_squad.py uses them: batches in, answers out."""
+"""Makes batches of questions for run_squad.py, and answers of outputs."""
 
 import math
 
@@ -9,7 +9,10 @@ from absl import logging
 from albert.errors import UserError
 from albert.tasks.squad import answer_metrics
 from albert.tasks.squad import decoding
+from albert.tasks.squad import raw_questions
+from albert.tasks.squad import squad_files
 from albert.tasks.squad import windows
+from albert.tasks.squad.questions import NOWHERE
 from albert.training import options
 from albert.training.feature_data import FeatureData
 
@@ -17,7 +20,7 @@ _LISTED = 5  # Questions that a warning names; the report has them all.
 
 
 class SpanData(FeatureData):
-    """The windows of a file's questions.
+    """Windows of the questions of one data set, as batches.
 
     Args:
       data: ``SquadData``.
@@ -46,37 +49,51 @@ class SpanData(FeatureData):
                 f"{data.file}: no question is left: their contexts or answers "
                 "have no text that the tokenizer knows; give another file"
             )
+        logging.info("%s: %s", data.file, data.how_it_was_read())
         logging.info("%s: %s", data.file, self.summary())
         self._warn(is_training)
 
     @property
+    def findings(self):
+        """dict of str to list of str: what is odd, and each time it is."""
+        # Answers that are nowhere in their context are among those of the
+        # file already.
+        unaligned = set(self.windows.unaligned_ids)
+        without_pieces = [
+            question.id
+            for question in self.data.questions
+            if question.id in unaligned and question.answers[0].start != NOWHERE
+        ]
+        found = {
+            "questions cut": self.windows.cut_ids,
+            **self.data.findings,
+            "answers without pieces": without_pieces,
+        }
+        return {name: each for name, each in found.items() if each}
+
+    @property
     def counts(self):
-        """dict of str to int: what there is, and what is wrong with it."""
+        """dict of str to int: what there is, and what is odd about it."""
         return {
             "questions": len(self.data.questions),
             "contexts": len(self.data.contexts),
             "windows": len(self.windows),
-            "questions cut": len(self.windows.cut_ids),
-            "answers not at answer_start": len(self.data.mismatches),
-            "answers without pieces": len(self.windows.unaligned_ids),
+            **{name: len(found) for name, found in self.findings.items()},
         }
 
     def summary(self):
-        """Returns the counts as one readable line, without what is well."""
+        """Returns the counts as one readable line, without absent faults."""
         return ", ".join(
-            f"{value} {name}"
-            for name, value in self.counts.items()
-            if value or name in ("questions", "contexts", "windows")
+            f"{value} {name}" for name, value in self.counts.items()
         )
 
     def report(self):
-        """Returns a dict of the counts and of all that they count."""
+        """Returns a dict of the counts and the ids of the questions counted."""
         return {
             "file": self.data.file,
+            "read as": self.data.how_it_was_read(),
             "counts": self.counts,
-            "questions cut": self.windows.cut_ids,
-            "answers not at answer_start": list(map(str, self.data.mismatches)),
-            "answers without pieces": self.windows.unaligned_ids,
+            **self.findings,
         }
 
     def predict(self, loop, batch_size, n_best_size, max_answer_length):
@@ -108,31 +125,23 @@ class SpanData(FeatureData):
 
     def _warn(self, is_training):
         fate = "not trained on" if is_training else "evaluated by their text"
-        windows = self.windows
-        for what, which in (
-            (
-                "questions are too long and lose their end",
-                windows.cut_ids,
-            ),
-            (
-                "answers are not at their answer_start",
-                list(map(str, self.data.mismatches)),
-            ),
-            (
-                f"answers have no piece of the context and are {fate}",
-                windows.unaligned_ids,
-            ),
-        ):
-            if which:
-                more = ", …" if len(which) > _LISTED else ""
-                logging.warning(
-                    "%s: %d %s: %s%s",
-                    self.data.file,
-                    len(which),
-                    what,
-                    ", ".join(which[:_LISTED]),
-                    more,
-                )
+        fates = {
+            "questions cut": ": they are too long and lose their end",
+            squad_files.NOT_FOUND: f", {fate}",
+            "answers without pieces": f" of the context, {fate}",
+        }
+        for name, found in self.findings.items():
+            if name in raw_questions.HARMLESS:
+                continue
+            logging.warning(
+                "%s: %d %s%s: %s%s",
+                self.data.file,
+                len(found),
+                name,
+                fates.get(name, ""),
+                ", ".join(found[:_LISTED]),
+                ", …" if len(found) > _LISTED else "",
+            )
 
 
 def featurize(
@@ -188,7 +197,7 @@ def find_lengths(fv, settings):
 
 
 class SpanEvaluation:
-    """The answers of a model to questions, and how good they are.
+    """Evaluation of a model's answers to questions.
 
     Args:
       data: ``SpanData`` to predict.
@@ -207,7 +216,7 @@ class SpanEvaluation:
 
     @property
     def evaluated_on(self):
-        """str, tells the windows from others."""
+        """str, identifies the windows."""
         return self.data.fingerprint
 
     def answer(self, loop):
@@ -220,11 +229,11 @@ class SpanEvaluation:
         )
 
     def scores(self, decoded):
-        """Returns ``answer_metrics.evaluate`` of answers."""
+        """Returns the scores of answers, of ``answer_metrics.evaluate``."""
         return self._scores(decoded, self.threshold)
 
     def baseline(self, decoded):
-        """Returns the main scores of no answers at all.
+        """Returns the main scores of giving no answer to any question.
 
         They are empty where every question has an answer.
         """
@@ -243,15 +252,18 @@ class SpanEvaluation:
           predictions: dict from question id to str.
           null_score: str, what the model's null score is.
         """
-        number = sum(not text for text in predictions.values())
+        num_unanswered = sum(not text for text in predictions.values())
         if self.data.data.has_impossible:
             return (
-                f"Rules of SQuAD 2.0: {number} of {len(predictions)} questions "
-                f"get no answer, those with a null score ({null_score}) above "
+                f"Rules of SQuAD 2.0: {num_unanswered} of {len(predictions)} "
+                f"questions get no answer, those with a null score "
+                f"({null_score}) above "
                 f"--null_score_diff_threshold={self.threshold:g}"
             )
         rule = "Rules of SQuAD 1.1: every question gets an answer"
-        return rule + (f", but {number} have no text for it" if number else "")
+        if num_unanswered:
+            rule += f", but {num_unanswered} have no text for it"
+        return rule
 
     def _scores(self, decoded, threshold):
         return answer_metrics.evaluate(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The data of a task as a recipe uses it: of its own files, or of records.
+"""Loads the data of a task, from its own files or from records.
 
 Both classes offer the same: batches to train on and to evaluate with, what
 logits predict, how good that is, and files of it.
@@ -18,10 +18,10 @@ from albert.records.record_stream import explained_damage
 from albert.tasks import interface
 from albert.tasks import metrics
 from albert.tasks import prediction_files
-from albert.tasks import predictions as predictions_lib
 from albert.tasks import tag_schemes
 from albert.tasks import tagging_features
 from albert.tasks.features import Features
+from albert.tasks.predictions import predict
 from albert.training.feature_data import FeatureData
 from albert.training.feature_data import checksum
 from albert.training.feature_data import training_settings
@@ -51,7 +51,7 @@ class TextData(FeatureData):
 
     @functools.cached_property
     def gold(self):
-        """The labels as metrics take them."""
+        """Labels in the form that the metrics take."""
         return interface.gold_labels(self.task, self.examples)
 
     def predict(self, logits):
@@ -63,7 +63,7 @@ class TextData(FeatureData):
         return interface.evaluate(self.task, self.examples, predictions)
 
     def write_predictions(self, directory, predictions):
-        """Writes them in all the task's formats; returns the paths."""
+        """Writes predictions in all the task's formats; returns the paths."""
         return prediction_files.write_predictions(
             self.task, directory, self.split, self.examples, predictions
         )
@@ -115,7 +115,7 @@ class RecordData:
 
     @property
     def settings(self):
-        """dict, what a continued run must find again."""
+        """dict, the settings of data that a continued run must repeat."""
         return training_settings(self)
 
     def training_batches(
@@ -141,24 +141,24 @@ class RecordData:
 
     @functools.cached_property
     def gold(self):
-        """The labels as metrics take them."""
+        """Labels in the form that the metrics take."""
         if self.task.label_type != "tag":
             return self.features.per_example["label_ids"]
         return [
-            tag_schemes.to_bio(self.task.labels[number] for number in row)
+            tag_schemes.to_bio(self.task.labels[index] for index in row)
             for row in np.split(self._word_labels, self._words.splits[1:-1])
         ]
 
     def predict(self, logits):
         """Returns ``Predictions`` of logits in the order of the records."""
-        return predictions_lib.predict(self.task, logits, self._words)
+        return predict(self.task, logits, self._words)
 
     def evaluate(self, predictions):
         """Returns the task's metrics."""
         return metrics.compute(self.task, self.gold, predictions.values)
 
     def write_predictions(self, directory, predictions):
-        """Writes labels and probabilities by number; returns the paths."""
+        """Writes predictions by the index of the record; returns the paths."""
         return prediction_files.write_numbered(
             self.task, directory, self.split, predictions
         )
@@ -191,7 +191,7 @@ class RecordData:
 
 
 def featurize(task, texts, tokenizer, lengths, max_qa_length):
-    """Makes ids of the texts of several splits.
+    """Turns the texts of several splits into ids.
 
     Args:
       task: ``Task`` with labels.
@@ -219,7 +219,7 @@ def featurize(task, texts, tokenizer, lengths, max_qa_length):
 
 
 def open_records(patterns, task, config, tokenizer):
-    """Opens the records of several splits, and refuses what does not fit.
+    """Opens the records of several splits, refusing those that do not fit.
 
     Args:
       patterns: dict from split to comma-separated globs.
@@ -257,7 +257,7 @@ def read_records(task, records, lengths):
 
 
 def _features_of(batches, per_token):
-    """Takes the padding off the batches of one pass.
+    """Removes the padding from the batches of one pass.
 
     Args:
       batches: iterable of dicts of arrays.
@@ -275,14 +275,19 @@ def _features_of(batches, per_token):
         rows = ids.reshape(flat)
         sequences += [row[:n] for row, n in zip(rows, lengths, strict=True)]
         starts.append(lengths - second)
-        found = batch["label_ids"][real]
+        label_ids = batch["label_ids"][real]
         if per_token:
-            labels += [row[:n] for row, n in zip(found, lengths, strict=True)]
+            labels += [
+                row[:n] for row, n in zip(label_ids, lengths, strict=True)
+            ]
         else:
-            labels.append(found)
+            labels.append(label_ids)
         indices.append(batch["example_index"][real])
     if not sequences:
-        raise UserError("the records to evaluate on hold no real example")
+        raise UserError(
+            "the records to evaluate on hold no real example: make them again "
+            "with `albert create-finetuning-data`"
+        )
     features = Features.from_sequences(
         sequences,
         np.concatenate(starts),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How good a model is on the splits of a task, and what it answers."""
+"""Computes metrics and predictions of a model on the splits of a task."""
 
 import os
 
@@ -10,7 +10,7 @@ from albert.tasks.label_types import LABEL_TYPES
 
 
 def predict(loop, data, batch_size, evaluate=False):
-    """Predicts a split.
+    """Predicts the labels of a split.
 
     Args:
       loop: ``TrainingLoop`` with the model.
@@ -34,7 +34,7 @@ def predict(loop, data, batch_size, evaluate=False):
 
 
 def predict_test_splits(loop, data, batch_size):
-    """Predicts what there is of test splits: dict to ``Predictions``.
+    """Predicts the test splits among the data: dict to ``Predictions``.
 
     Args:
       loop, batch_size: as of ``predict``.
@@ -48,7 +48,7 @@ def predict_test_splits(loop, data, batch_size):
 
 
 def of_dev_splits(task, data, batch_size):
-    """Returns the ``TaskEvaluation`` of what there is of dev splits, or None.
+    """Returns the ``TaskEvaluation`` of the dev splits, or None without any.
 
     Args:
       task, batch_size: as of ``TaskEvaluation``.
@@ -61,7 +61,7 @@ def of_dev_splits(task, data, batch_size):
 
 
 class TaskEvaluation:
-    """The metrics of a task on its dev splits.
+    """Evaluation of a model on the dev splits of a task.
 
     Args:
       task: ``Task`` with labels.
@@ -90,11 +90,11 @@ class TaskEvaluation:
 
     @property
     def evaluated_on(self):
-        """str, tells the splits from others."""
+        """str, identifies the splits."""
         return " ".join(data.fingerprint for data in self.dev.values())
 
     def metrics(self, loop):
-        """Returns the metrics alone of ``evaluate``."""
+        """Returns the metrics of ``evaluate``, without the predictions."""
         return self.evaluate(loop)[0]
 
     def evaluate(self, loop):
@@ -130,7 +130,7 @@ class TaskEvaluation:
         )
 
     def write_confusion_matrix(self, directory, predictions):
-        """Draws which labels of the main split are taken for which.
+        """Draws the confusion matrix of the main split.
 
         Args:
           directory: str, has been created.
@@ -150,6 +150,6 @@ class TaskEvaluation:
 
 
 def _named(values, split, splits):
-    """Returns values under their names, with a suffix for a second split."""
+    """Returns values by name, with a suffix for a second split."""
     suffix = "" if split == next(iter(splits)) else f"_{split.split('_')[1]}"
     return {f"{name}{suffix}": value for name, value in values.items()}

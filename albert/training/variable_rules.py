@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weight decay and depth of a variable, decided by its path alone."""
+"""Decides the weight decay and the depth of a variable by its path alone."""
 
 import re
 
@@ -28,23 +28,32 @@ def apply_rules(rules, paths):
     Raises:
       ValueError: paths that no rule covers, all of them listed.
     """
-    found = [
-        next((yes for pattern, yes in rules if re.search(pattern, path)), None)
+    decisions = [
+        next(
+            (
+                decision
+                for pattern, decision in rules
+                if re.search(pattern, path)
+            ),
+            None,
+        )
         for path in paths
     ]
     uncovered = [
-        path for path, yes in zip(paths, found, strict=True) if yes is None
+        path
+        for path, decision in zip(paths, decisions, strict=True)
+        if decision is None
     ]
     if uncovered:
         raise ValueError(
             f"No rule covers {', '.join(uncovered)}. Add a row for each to "
             f"the rules: {', '.join(repr(pattern) for pattern, _ in rules)}"
         )
-    return tuple(found)
+    return tuple(decisions)
 
 
 def variable_depth(path, config):
-    """Returns how deep a variable sits, for layer-wise learning-rate decay.
+    """Returns the depth of a variable, for layer-wise learning-rate decay.
 
     | variable | depth |
     |---|---|

@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 import pytest
+import sentencepiece
 import tensorflow as tf
 
 import albert
@@ -221,12 +222,19 @@ def test_the_directory_stands_alone(exported):
         "model_float16.tflite",
         "model_float32.tflite",
         "model_int8.tflite",
+        "raw_text.model",
         "spiece.json",
         "spiece.model",
     ]
     assert model_directory.read_config(directory) == model.config
-    tokenizer = model_directory.read_tokenizer(directory)
+    settings = json.loads((directory / "spiece.json").read_text())
+    tokenizer = albert.Tokenizer(directory / "spiece.model", **settings)
     assert tokenizer.fingerprint == TOKENIZER.fingerprint
+    pieces = sentencepiece.SentencePieceProcessor(
+        str(directory / "raw_text.model")
+    )
+    text = "  A Café, in 1999,  and ½ ﬁsh"
+    assert pieces.encode(text) == TOKENIZER.encode(text)
 
 
 def test_the_report(exported):

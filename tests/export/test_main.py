@@ -9,6 +9,7 @@ import pytest
 from absl import flags
 
 import albert
+from albert.convert import ConversionReport
 from albert.errors import UserError
 from albert.export import __main__ as command
 from albert.export import serving
@@ -125,7 +126,7 @@ class TestDestination:
     def test_what_is_no_export_is_not_replaced(self, asked, tmp_path):
         (tmp_path / "letters.txt").write_text("dear")
         fv = parse("--format=serving", "--overwrite")
-        with pytest.raises(UserError, match="is no export"):
+        with pytest.raises(UserError, match="is not an export"):
             command.main(fv, "model", str(tmp_path))
         assert os.listdir(tmp_path) == ["letters.txt"]
 
@@ -150,6 +151,24 @@ class TestConversion:
         assert "No tokenizer was written" in capsys.readouterr().out
         loaded = albert.AlbertEncoder(CONFIG)
         albert.load_weights(loaded, tmp_path / "new")
+
+    def test_without_the_tokenizer(self, monkeypatch, capsys):
+        asked = {}
+
+        def convert(source, destination, to, **options):
+            asked.update(options)
+            return ConversionReport(source, "none", 25, [], False)
+
+        monkeypatch.setattr(command, "convert", convert)
+        for given, options in (
+            (["--notokenizer"], {"tokenizer": False}),
+            ([], {}),
+        ):
+            asked.clear()
+            fv = parse("--format=huggingface", *given)
+            command.main(fv, "model", "new")
+            assert asked == options
+            assert "Written: new, 25 weights" in capsys.readouterr().out
 
 
 class TestProgram:

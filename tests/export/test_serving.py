@@ -22,8 +22,8 @@ from albert.tasks import interface
 from albert.tasks.conll_files import TaggedSentences
 from albert.tasks.race_files import QuestionExamples
 from albert.tasks.squad import decoding
-from albert.tasks.squad.squad_files import Question
-from albert.tasks.squad.squad_files import SquadData
+from albert.tasks.squad.questions import Question
+from albert.tasks.squad.questions import SquadData
 from albert.tasks.squad.windows import build_features
 from albert.tasks.task import Recipe
 from albert.tasks.task import Task
@@ -352,7 +352,7 @@ class TestSpans:
             CONTEXTS,
             [""] * len(CONTEXTS),
             [Question(str(i), text, i, ()) for i, text in enumerate(ASKED)],
-            [],
+            {},
         )
         features, windows = build_features(
             data,

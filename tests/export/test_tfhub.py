@@ -589,7 +589,7 @@ def test_an_export_that_differs_is_not_written(source, tmp_path, monkeypatch):
 
 def test_a_destination_with_something_in_it(source, tmp_path):
     (tmp_path / "there").write_text("x")
-    with pytest.raises(albert.UserError, match="is there already"):
+    with pytest.raises(albert.UserError, match="exists already"):
         tfhub.export(str(source), str(tmp_path))
     assert os.listdir(tmp_path) == ["there"]
 

@@ -407,10 +407,14 @@ def test_index_that_claims_more_than_the_data(tmp_path):
         find_starting_point(tmp_path)
 
 
-def test_settings_of_a_tokenizer_that_are_none(tmp_path):
+@pytest.mark.parametrize(
+    "content, words",
+    [('{"lower": 1}', "not tokenizer settings"), ("{", "spiece.json: ")],
+)
+def test_damaged_settings_of_a_tokenizer(tmp_path, content, words):
     path = make_release(tmp_path / "x")
-    (path / "spiece.json").write_text('{"lower": 1}')
-    with pytest.raises(albert.UserError, match="not tokenizer settings"):
+    (path / "spiece.json").write_text(content)
+    with pytest.raises(albert.UserError, match=words):
         find_starting_point(path)
 
 
@@ -476,7 +480,7 @@ def test_unshared_layers_are_groups_of_the_original(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"hidden_act": "gelu_erf"}, "'gelu_erf' is none of the original's"),
+        ({"hidden_act": "gelu_erf"}, "'gelu_erf' is not one of Google's"),
         ({"sharing": "attention"}, "sharing 'attention'"),
         (
             {"sharing": "none", "num_hidden_layers": 22},

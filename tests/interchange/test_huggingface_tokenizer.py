@@ -106,14 +106,17 @@ def as_suffix(model):
     model.trainer_spec.treat_whitespace_as_suffix = True
 
 
-def with_unused_piece(model):
+def with_piece_for_a_byte(model):
     types = sentencepiece_model_pb2.ModelProto.SentencePiece
-    model.pieces[100].type = types.UNUSED
+    model.trainer_spec.byte_fallback = True
+    for byte, piece in enumerate(model.pieces[100:356]):
+        piece.piece = f"<0x{byte:02X}>"
+        piece.type = types.BYTE
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [(as_suffix, "spaces behind"), (with_unused_piece, "unused pieces")],
+    [(as_suffix, "spaces behind"), (with_piece_for_a_byte, "for bytes")],
 )
 def test_what_it_cannot_say(tmp_path, change, words):
     tokenizer = albert.Tokenizer(changed_model(tmp_path, change))
@@ -121,16 +124,24 @@ def test_what_it_cannot_say(tmp_path, change, words):
         huggingface_tokenizer.to_pipeline(tokenizer)
 
 
-def test_pieces_that_are_cut_again(tmp_path):
+def test_pieces_that_are_cut_again_are_never_the_best():
     tokenizer = albert.Tokenizer(DIGIT_COMMA_SPM)
-    with pytest.raises(albert.UserError, match="109 of its pieces .* --notok"):
-        huggingface_tokenizer.write(tmp_path, tokenizer, 512)
-    assert list(tmp_path.iterdir()) == []
+    pipeline = huggingface_tokenizer.to_pipeline(tokenizer)
+    scores = [score for _, score in pipeline["model"]["vocab"]]
+    table = tokenizer.digit_comma_table()
+    assert len(table) == 109
+    for id_, score in enumerate(scores):
+        assert (score == -100.0) == (id_ in table)
+    # Parts of a piece that begins a word make up the piece.
+    for id_, ids in table.items():
+        assert sum(scores[part] for part in ids) > scores[id_]
 
 
 @pytest.mark.parametrize("lower_case", [True, False])
 def test_there_and_back(tmp_path, lower_case):
-    tokenizer = albert.Tokenizer(SPM, lower_case=lower_case)
+    tokenizer = albert.Tokenizer(
+        DIGIT_COMMA_SPM, lower_case=lower_case, digit_comma="stripped"
+    )
     huggingface_tokenizer.write(tmp_path, tokenizer, 19)
     found = huggingface_tokenizer.find(tmp_path).load()
     assert found.fingerprint == tokenizer.fingerprint
@@ -141,6 +152,7 @@ def test_there_and_back(tmp_path, lower_case):
     [
         ({"keep_accents": True}, "keep_accents"),
         ({"do_lower_case": "no"}, "do_lower_case is 'no'"),
+        ({"digit_comma": "some"}, "digit_comma is 'some'"),
     ],
 )
 def test_settings_that_are_not_ours(tmp_path, settings, words):

@@ -313,14 +313,6 @@ def test_all_reasons_are_in_one_message(tmp_path):
         assert word in str(error.value)
 
 
-def test_a_digit_comma_vocabulary_is_refused(tmp_path):
-    tokenizer = Tokenizer(GOLDEN / "tokenization" / "spm2000_numcomma.model")
-    encoder = albert.AlbertEncoder(small_config(vocab_size=2000))
-    with pytest.raises(albert.UserError, match="a digit and a comma"):
-        albert.save_weights(encoder, tmp_path, "kerashub", tokenizer)
-    assert list(tmp_path.iterdir()) == []
-
-
 # -------------------------------------------------------- hostile and damaged
 
 

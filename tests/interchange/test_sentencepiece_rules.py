@@ -6,11 +6,11 @@ import unicodedata
 import pytest
 import sentencepiece
 
-import albert
 from albert.interchange.sentencepiece_rules import self_contained_model
 from albert.text.tokenizer import Tokenizer
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "tokenization"
+RELEASED = GOLDEN.parent / "released_vocabulary" / "30k-clean.model"
 LINES = [
     "",
     " ",
@@ -77,7 +77,20 @@ def test_applied_twice_they_change_nothing():
     assert normalized(model, ours) == normalized(model, LINES)
 
 
-def test_pieces_that_are_cut_again_are_no_rule():
-    tokenizer = Tokenizer(GOLDEN / "spm2000_numcomma.model")
-    with pytest.raises(albert.UserError, match="109 of its pieces"):
-        self_contained_model(tokenizer)
+def test_pieces_that_are_cut_again_are_unused():
+    tokenizer = Tokenizer(RELEASED)
+    processor = sentencepiece.SentencePieceProcessor(
+        model_proto=self_contained_model(tokenizer)
+    )
+    unused = [
+        id_
+        for id_ in range(tokenizer.vocabulary_size)
+        if processor.is_unused(id_)
+    ]
+    assert unused == sorted(tokenizer.digit_comma_table())
+    texts = [
+        f"In{piece} it is {piece}5 or a{piece}".replace("▁", " ")
+        for piece in map(tokenizer.pieces.__getitem__, unused)
+    ]
+    assert processor.encode(texts) == tokenizer.encode_batch(texts)
+    assert processor.encode(LINES) == tokenizer.encode_batch(LINES)

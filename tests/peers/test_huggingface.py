@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """transformers opens what this package writes, and the other way round."""
 
+import json
+import pathlib
+
 import keras
 import numpy as np
 import pytest
@@ -9,10 +12,17 @@ import torch
 import transformers
 
 import albert
+from albert.interchange import task_description
 from albert.text.tokenizer import Tokenizer
 from albert.text.vocabulary import train_vocabulary
 
 TOLERANCE = 1e-5
+RELEASED = (
+    pathlib.Path(__file__).parents[1]
+    / "golden"
+    / "released_vocabulary"
+    / "30k-clean.model"
+)
 CORPUS = [
     "The house by the river was empty, and nobody had lived in it since 1911.",
     "He paid 950 pounds (or £1.000?) for a café in Zürich; naïve, wasn't he?",
@@ -251,6 +261,27 @@ def test_masked_lm_of_a_model_without_the_other_heads(tmp_path):
     assert_same_outputs(ours, theirs, (3,), {"masked_lm_logits": "logits"})
 
 
+def test_classes_and_task_there_and_back(tmp_path):
+    from albert.convert import convert
+
+    task = {
+        "task_name": "mnli",
+        "kind": "classification",
+        "labels": ["contradiction", "entailment", "neutral"],
+        "max_seq_length": 17,
+    }
+    ours = perturb(albert.AlbertClassifier(config_of(), 3))
+    albert.save_weights(ours, tmp_path / "a", format="model_dir")
+    (tmp_path / "a" / "task.json").write_text(json.dumps(task))
+    convert(tmp_path / "a", tmp_path / "b", "huggingface")
+    theirs = opened(
+        transformers.AlbertForSequenceClassification, tmp_path / "b"
+    )
+    assert theirs.config.id2label == dict(enumerate(task["labels"]))
+    theirs.save_pretrained(tmp_path / "c")
+    assert task_description.read(tmp_path / "c") == task
+
+
 # -------------------------------------------------------------- tokenizers
 
 
@@ -269,10 +300,13 @@ def model_file(tmp_path_factory):
     return folder / "spiece.model"
 
 
-@pytest.fixture(params=[True, False], ids=["lower-cased", "cased"])
+@pytest.fixture(params=["lower-cased", "cased", "released"])
 def tokenizers(request, model_file, tmp_path):
     """(ours, transformers') of one directory."""
-    ours = Tokenizer(model_file, lower_case=request.param)
+    ours = Tokenizer(
+        RELEASED if request.param == "released" else model_file,
+        lower_case=request.param != "cased",
+    )
     model = albert.AlbertEncoder(config_of(vocab_size=ours.vocabulary_size))
     albert.save_weights(
         model, tmp_path / "x", format="huggingface", tokenizer=ours

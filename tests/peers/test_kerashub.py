@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """KerasHub opens what this package writes, and the other way round."""
 
+import pathlib
+
 import keras_hub
 import numpy as np
 import pytest
@@ -11,6 +13,13 @@ from albert.interchange import kerashub
 from albert.interchange.names import named_variables
 from albert.text.tokenizer import Tokenizer
 from albert.text.vocabulary import train_vocabulary
+
+RELEASED = (
+    pathlib.Path(__file__).parents[1]
+    / "golden"
+    / "released_vocabulary"
+    / "30k-clean.model"
+)
 
 # KerasHub does not close the vocabulary that it reads.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
@@ -190,13 +199,22 @@ def test_kerashub_classifies_what_we_write(tmp_path, model_file):
 
 @pytest.mark.parametrize("lower_case", [True, False])
 def test_kerashub_s_tokenizer_gives_our_ids(tmp_path, model_file, lower_case):
-    encoder = albert.AlbertEncoder(config_of())
     ours = Tokenizer(model_file, lower_case)
+    expected = ours.encode_batch(CORPUS)
+    assert any(ours.unknown_id not in ids for ids in expected[3:5])
+    check_ids(tmp_path, ours)
+
+
+def test_kerashub_s_tokenizer_with_the_released_vocabulary(tmp_path):
+    check_ids(tmp_path, Tokenizer(RELEASED))
+
+
+def check_ids(tmp_path, ours):
+    encoder = albert.AlbertEncoder(config_of(vocab_size=ours.vocabulary_size))
     albert.save_weights(encoder, tmp_path, "kerashub", ours)
     theirs = keras_hub.models.AlbertTokenizer.from_preset(str(tmp_path))
-    texts = [*CORPUS, *AWKWARD]
+    texts = [*CORPUS, *AWKWARD, "1999, 12, 3,4,5 and 9, in 2010, 10,000"]
     expected = ours.encode_batch(texts)
-    assert any(ours.unknown_id not in ids for ids in expected[3:5])
     # SentencePiece for Python, then TensorFlow's inside a graph.
     eager = [np.asarray(theirs(text)).tolist() for text in texts]
     assert eager == expected

@@ -25,23 +25,25 @@ def padding_share(plan, lengths=LENGTHS):
 
 @pytest.mark.parametrize("bucket_by_length", [True, False])
 @pytest.mark.parametrize(
-    "number, batch_size", [(1009, 7), (1008, 7), (11, 7), (5, 7), (1, 3)]
+    "num_examples, batch_size", [(1009, 7), (1008, 7), (11, 7), (5, 7), (1, 3)]
 )
-def test_every_example_once_an_epoch(number, batch_size, bucket_by_length):
+def test_every_example_once_an_epoch(
+    num_examples, batch_size, bucket_by_length
+):
     plan = training_plan(
-        LENGTHS[:number],
+        LENGTHS[:num_examples],
         batch_size,
-        3 * number,
+        3 * num_examples,
         bucket_by_length=bucket_by_length,
     )
-    assert plan.shape == (3 * number, batch_size)
+    assert plan.shape == (3 * num_examples, batch_size)
     # After e epochs each example was there e times, but for the examples
     # that are left over for the next batch.
     for epoch in range(1, 1 + 3 * batch_size):
-        whole = epoch * number // batch_size
-        times = np.bincount(plan[:whole].reshape(-1), minlength=number)
+        whole = epoch * num_examples // batch_size
+        times = np.bincount(plan[:whole].reshape(-1), minlength=num_examples)
         assert times.max() <= epoch
-        assert (epoch - times).sum() == epoch * number % batch_size
+        assert (epoch - times).sum() == epoch * num_examples % batch_size
 
 
 def test_a_longer_run_begins_with_a_shorter_one():

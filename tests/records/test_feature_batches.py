@@ -22,15 +22,17 @@ MAX_SEQ_LENGTH = 61
 LENGTHS = batch_plan.padded_lengths(MAX_SEQ_LENGTH)
 
 
-def make_features(number=67, choices=1, labels=np.int32, tagged=False):
-    random = np.random.default_rng(number)
-    lengths = random.integers(2, 47, number * choices)
+def make_features(num_examples=67, choices=1, labels=np.int32, tagged=False):
+    random = np.random.default_rng(num_examples)
+    lengths = random.integers(2, 47, num_examples * choices)
     sequences = [random.integers(1, 97, n).tolist() for n in lengths]
     return Features.from_sequences(
         sequences,
         [random.integers(1, n + 1) for n in lengths],
         choices=choices,
-        per_example={"label_ids": random.integers(0, 3, number).astype(labels)}
+        per_example={
+            "label_ids": random.integers(0, 3, num_examples).astype(labels)
+        }
         if not tagged
         else {},
         per_token={

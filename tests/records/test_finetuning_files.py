@@ -53,19 +53,19 @@ def choices_of(head):
     return 3 if head == "multiple_choice" else 1
 
 
-def make_features(head, labeled=True, number=NUMBER):
-    random = np.random.default_rng(number)
+def make_features(head, labeled=True, num_examples=NUMBER):
+    random = np.random.default_rng(num_examples)
     choices = choices_of(head)
-    lengths = random.integers(2, MAX_SEQ_LENGTH + 1, number * choices)
+    lengths = random.integers(2, MAX_SEQ_LENGTH + 1, num_examples * choices)
     # Ids as they are in texts: the small ones are rare.
     sequences = [random.integers(100, VOCABULARY, n) for n in lengths]
     per_example, per_token = {}, {}
     if labeled and head == "token_classification":
         per_token = {"label_ids": [random.integers(-1, 7, n) for n in lengths]}
     elif labeled:
-        labels = random.integers(0, 3, number)
+        labels = random.integers(0, 3, num_examples)
         if head == "regression":
-            labels = random.normal(size=number).astype(np.float32)
+            labels = random.normal(size=num_examples).astype(np.float32)
         else:
             labels = labels.astype(np.int32)
         per_example = {"label_ids": labels}
@@ -79,9 +79,9 @@ def make_features(head, labeled=True, number=NUMBER):
 
 
 def write(
-    directory, head, files=3, compression="", labeled=True, number=NUMBER
+    directory, head, files=3, compression="", labeled=True, num_examples=NUMBER
 ):
-    features = make_features(head, labeled, number)
+    features = make_features(head, labeled, num_examples)
     schema = FinetuningSchema(head, MAX_SEQ_LENGTH, choices_of(head))
     labels = () if head == "regression" else ("no", "maybe", "yes")
     output = str(directory / "train.tfrecord")
@@ -114,12 +114,12 @@ def classification(tmp_path_factory):
     return directory, write(directory, "classification")
 
 
-def read(records, batch_size, number=None, lengths=LENGTHS, **options):
+def read(records, batch_size, num_batches=None, lengths=LENGTHS, **options):
     dataset = finetuning_record_dataset(
         records, batch_size, lengths, **{"training": False, **options}
     )
-    if number is not None:
-        dataset = dataset.take(number)
+    if num_batches is not None:
+        dataset = dataset.take(num_batches)
     return list(dataset.as_numpy_iterator())
 
 
@@ -179,7 +179,7 @@ def test_evaluation_reads_what_was_written(tmp_path, head, bucket_by_length):
 )
 def test_fields_are_those_of_the_original(tmp_path, head, label_kind, tokens):
     """``file_based_convert_examples_to_features`` of classifier_utils.py."""
-    features = write(tmp_path, head, files=1, number=5)
+    features = write(tmp_path, head, files=1, num_examples=5)
     (raw, *_) = tf.data.TFRecordDataset(str(tmp_path / "train.tfrecord"))
     example = tf.train.Example.FromString(raw.numpy()).features.feature
     found = {
@@ -208,7 +208,7 @@ def _values(feature):
 
 def test_unlabeled_examples(tmp_path):
     for head, label in (("classification", 0), ("token_classification", -1)):
-        write(tmp_path, head, labeled=False, number=7, files=1)
+        write(tmp_path, head, labeled=False, num_examples=7, files=1)
         records = open_records(tmp_path, head)
         (batch,) = read(records, 7)
         assert (batch["label_ids"] == label).all()
@@ -268,7 +268,7 @@ def test_rows_that_fill_up_the_file_weigh_nothing(tmp_path):
     assert batch["input_ids"].shape == (5, 5)
     with pytest.raises(UserError, match=r"record 0 .*label 2.*has 2 labels"):
         records.check(4, labels=["a", "b"])
-    with pytest.raises(UserError, match="another vocabulary"):
+    with pytest.raises(UserError, match="holds the id 3"):
         records.check(3)
 
 
@@ -410,7 +410,7 @@ def test_other_heads_are_refused(tmp_path, with_json):
     for head in HEADS:
         for path in tmp_path.iterdir():
             path.unlink()
-        write(tmp_path, head, number=5, files=1)
+        write(tmp_path, head, num_examples=5, files=1)
         if not with_json:
             (tmp_path / "train.json").unlink()
         for other in HEADS:
@@ -433,8 +433,8 @@ def test_pretraining_records_are_refused():
 
 
 def test_files_of_different_lengths_are_refused(tmp_path):
-    write(tmp_path, "classification", number=5, files=2)
-    features = make_features("classification", number=5)
+    write(tmp_path, "classification", num_examples=5, files=2)
+    features = make_features("classification", num_examples=5)
     with writing.RecordSetWriter(str(tmp_path / "train2.tfrecord")) as writer:
         finetuning_writing.write_features(
             writer, features, FinetuningSchema("classification", 64)

@@ -13,8 +13,8 @@ from albert.records import framing
 from albert.records import pretraining
 from albert.records import pretraining_report
 from albert.records import serialization
-from albert.text import documents as documents_lib
 from albert.text import token_cache
+from albert.text.documents import read_documents
 from albert.text.instances import PairSettings
 from albert.text.masking import MaskingSettings
 from albert.text.tokenizer import Tokenizer
@@ -33,7 +33,7 @@ def make_settings(length=128, objective="sop", **options):
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
     tokenizer = Tokenizer(MODEL)
-    documents = documents_lib.read_documents([str(INPUT)], "lines")
+    documents = read_documents([str(INPUT)], "lines")
     folder = tmp_path_factory.mktemp("cache")
     with token_cache.TokenCacheWriter(folder, 2000) as writer:
         for block in token_cache.group_documents(documents, 1 << 16):
@@ -43,16 +43,16 @@ def cache(tmp_path_factory):
     return cache
 
 
-def make_unit(cache, pass_number=0, ranges=((0, 60),)):
-    return pretraining.Unit(cache, pass_number, 0, list(ranges))
+def make_unit(cache, pass_index=0, ranges=((0, 60),)):
+    return pretraining.Unit(cache, pass_index, 0, list(ranges))
 
 
 def total_statistics(cache, settings, passes):
     maker = pretraining.RecordMaker(settings)
     return sum(
         (
-            maker.make_records(make_unit(cache, number)).statistics
-            for number in range(passes)
+            maker.make_records(make_unit(cache, pass_index)).statistics
+            for pass_index in range(passes)
         ),
         pretraining.Statistics(),
     ).as_dict(settings.pairs.max_seq_length)
@@ -86,7 +86,7 @@ def test_statistics_are_those_of_the_original(cache):
     assert abs(got["instances"] / 10 - golden["instances"] / 2) < 30
 
 
-def masked_columns(cache, settings, pass_number=0):
+def masked_columns(cache, settings, pass_index=0):
     """The arrays of the records of a pass, before they are bytes."""
     maker = pretraining.RecordMaker(settings)
     seen = {}
@@ -97,7 +97,7 @@ def masked_columns(cache, settings, pass_number=0):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pretraining, "encode_records", keep)
-        maker.make_records(make_unit(cache, pass_number))
+        maker.make_records(make_unit(cache, pass_index))
     return seen
 
 
@@ -190,29 +190,29 @@ def test_every_objective_uses_every_prediction_slot_it_may(cache):
 
 
 def test_same_identity_same_bytes(cache):
-    def contents(pass_number=0, **options):
+    def contents(pass_index=0, **options):
         maker = pretraining.RecordMaker(make_settings(**options))
-        hands = maker.make_records(make_unit(cache, pass_number)).hands
-        return b"".join(content for content, _ in hands)
+        shards = maker.make_records(make_unit(cache, pass_index)).shards
+        return b"".join(content for content, _ in shards)
 
     first = contents()
     assert contents() == first
     assert contents(random_seed=1) != first
-    assert contents(pass_number=1) != first
+    assert contents(pass_index=1) != first
 
 
 @pytest.mark.parametrize("compression", ["", "GZIP"])
-def test_records_are_dealt_in_turn(cache, tmp_path, compression):
+def test_shards_take_records_in_turn(cache, tmp_path, compression):
     unit = make_unit(cache, ranges=[(0, 7), (40, 53)])
 
     def payloads(num_shards, compression):
         maker = pretraining.RecordMaker(
             make_settings(num_shards=num_shards, compression=compression)
         )
-        for number, (content, count) in enumerate(
-            maker.make_records(unit).hands
+        for shard, (content, count) in enumerate(
+            maker.make_records(unit).shards
         ):
-            path = tmp_path / f"{num_shards}{compression}{number}"
+            path = tmp_path / f"{num_shards}{compression}{shard}"
             path.write_bytes(content)
             assert (content[:2] == b"\x1f\x8b") == (compression == "GZIP")
             records = list(framing.iterate_records(path))
@@ -220,8 +220,8 @@ def test_records_are_dealt_in_turn(cache, tmp_path, compression):
             yield records
 
     (whole,) = payloads(1, "")
-    dealt = list(payloads(3, compression))
-    assert [whole[hand::3] for hand in range(3)] == dealt
+    shards = list(payloads(3, compression))
+    assert [whole[shard::3] for shard in range(3)] == shards
 
 
 def test_more_shards_than_records(cache):
@@ -229,9 +229,9 @@ def test_more_shards_than_records(cache):
         make_settings(num_shards=500, compression="GZIP")
     )
     got = maker.make_records(make_unit(cache, ranges=[(3, 5)]))
-    counts = [count for _, count in got.hands]
+    counts = [count for _, count in got.shards]
     assert sum(counts) == got.statistics.instances < 500
-    assert got.hands[-1] == (b"", 0)
+    assert got.shards[-1] == (b"", 0)
 
 
 def test_unit_without_instances(tmp_path):
@@ -242,7 +242,7 @@ def test_unit_without_instances(tmp_path):
     got = pretraining.RecordMaker(make_settings()).make_records(
         make_unit(cache, ranges=[(0, 1)])
     )
-    assert got.hands == [(b"", 0)]
+    assert got.shards == [(b"", 0)]
     assert got.example is None
     assert got.statistics.instances == 0
     assert got.statistics.dropped_documents == 1
@@ -250,9 +250,9 @@ def test_unit_without_instances(tmp_path):
 
 def test_gzip_has_no_time_in_it(cache, monkeypatch):
     maker = pretraining.RecordMaker(make_settings(compression="GZIP"))
-    first = maker.make_records(make_unit(cache)).hands
+    first = maker.make_records(make_unit(cache)).shards
     monkeypatch.setattr(gzip.time, "time", lambda: 1e9)
-    assert maker.make_records(make_unit(cache)).hands == first
+    assert maker.make_records(make_unit(cache)).shards == first
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ import tensorflow as tf
 
 from albert.errors import UserError
 from albert.records import pretraining_batches
-from albert.records import schema as schema_lib
 from albert.records import serialization
 from albert.records import writing
 from albert.records.record_set import RecordSet
+from albert.records.schema import PretrainingSchema
 
 GOLDEN = (
     pathlib.Path(__file__).parents[1]
@@ -29,17 +29,17 @@ SHARDS = (101, 67, 41)
 COUNT = sum(SHARDS)
 
 
-def make_columns(first, number):
-    """Records that can be told apart: id 0 is the record's number."""
+def make_columns(first, count):
+    """Records that can be told apart: id 0 is the record's index."""
     generator = np.random.default_rng(first)
     shapes = {
-        f.name: (number, f.length)
-        for f in schema_lib.PretrainingSchema(SEQ_LENGTH, PREDICTIONS).fields
+        f.name: (count, f.length)
+        for f in PretrainingSchema(SEQ_LENGTH, PREDICTIONS).fields
     }
     columns = {
         name: generator.integers(0, 2, shape) for name, shape in shapes.items()
     }
-    columns["input_ids"][:, 0] = np.arange(first, first + number)
+    columns["input_ids"][:, 0] = np.arange(first, first + count)
     columns["masked_lm_ids"] = generator.integers(
         0, VOCABULARY, shapes["masked_lm_ids"]
     )
@@ -50,19 +50,19 @@ def make_columns(first, number):
 
 
 def write_records(directory, compression=""):
-    schema = schema_lib.PretrainingSchema(SEQ_LENGTH, PREDICTIONS)
+    schema = PretrainingSchema(SEQ_LENGTH, PREDICTIONS)
     output = str(directory / "train.tfrecord")
     first = 0
     with writing.RecordSetWriter(output, len(SHARDS)) as writer:
-        for shard, number in enumerate(SHARDS):
+        for shard, count in enumerate(SHARDS):
             flat, _ = serialization.encode_records(
-                make_columns(first, number), schema.fields
+                make_columns(first, count), schema.fields
             )
             content = flat.tobytes()
             if compression:
                 content = gzip.compress(content)
-            writer.write(shard, content, number)
-            first += number
+            writer.write(shard, content, count)
+            first += count
         writer.commit(
             {
                 "kind": schema.kind,
@@ -86,18 +86,18 @@ def open_set(directory, pattern="train*"):
     return RecordSet.open(str(directory / pattern))
 
 
-def numbers(batches):
+def indices(batches):
     return np.concatenate([b["input_ids"][:, 0] for b in batches])
 
 
-def training_batches(record_set, number, batch_size=17, **options):
+def training_batches(record_set, num_batches, batch_size=17, **options):
     dataset = pretraining_batches.pretraining_dataset(
         record_set,
         batch_size,
         training=True,
         **{"seed": 3, "shuffle_buffer": 29, **options},
     )
-    return list(dataset.take(number).as_numpy_iterator())
+    return list(dataset.take(num_batches).as_numpy_iterator())
 
 
 def assert_equal_batches(got, expected):
@@ -116,8 +116,8 @@ def test_batches_hold_what_was_written(records):
     expected = {
         name: np.concatenate(
             [
-                make_columns(first, number)[name]
-                for first, number in zip((0, 101, 168), SHARDS, strict=True)
+                make_columns(first, count)[name]
+                for first, count in zip((0, 101, 168), SHARDS, strict=True)
             ]
         )
         for name in make_columns(0, 1)
@@ -140,7 +140,7 @@ def test_batches_hold_what_was_written(records):
 
 def test_each_epoch_visits_every_record_once_in_another_order(records):
     # 2 epochs are 418 records: 24 batches of 17 and one that crosses.
-    visited = numbers(training_batches(open_set(records), 25))
+    visited = indices(training_batches(open_set(records), 25))
     first, second = visited[:COUNT], visited[COUNT : 2 * COUNT]
     assert sorted(first) == sorted(second) == list(range(COUNT))
     assert (first != second).any()
@@ -177,12 +177,12 @@ def test_continues_with_any_buffer(records, shuffle_buffer):
 
 def test_order_depends_on_the_seed_and_not_on_the_global_one(records):
     record_set = open_set(records)
-    first = numbers(training_batches(record_set, 9))
+    first = indices(training_batches(record_set, 9))
     tf.random.set_seed(12)
-    assert (numbers(training_batches(record_set, 9)) == first).all()
+    assert (indices(training_batches(record_set, 9)) == first).all()
     tf.random.set_seed(13)
-    assert (numbers(training_batches(record_set, 9)) == first).all()
-    assert (numbers(training_batches(record_set, 9, seed=4)) != first).any()
+    assert (indices(training_batches(record_set, 9)) == first).all()
+    assert (indices(training_batches(record_set, 9, seed=4)) != first).any()
 
 
 def test_evaluation_is_one_pass_in_order_with_filling(records):
@@ -193,7 +193,7 @@ def test_evaluation_is_one_pass_in_order_with_filling(records):
     assert len(batches) == 13  # 209 records
     weights = np.concatenate([b["example_weights"] for b in batches])
     assert weights.tolist() == [1.0] * COUNT + [0.0] * 12
-    assert numbers(batches)[:COUNT].tolist() == list(range(COUNT))
+    assert indices(batches)[:COUNT].tolist() == list(range(COUNT))
     last = batches[-1]
     for name, values in last.items():
         assert values.shape[0] == 17
@@ -234,7 +234,7 @@ def test_reads_records_of_the_original():
     record_set = RecordSet.open(str(GOLDEN))
     assert record_set.metadata is None
     assert record_set.count() == 67
-    assert record_set.schema == schema_lib.PretrainingSchema(128, 20)
+    assert record_set.schema == PretrainingSchema(128, 20)
     record_set.check(128, 20, 2000)
     assert record_set.locate_damage() is None
     dataset = pretraining_batches.pretraining_dataset(
@@ -271,7 +271,7 @@ def test_what_is_known_of_a_set(records):
     assert record_set.count() == COUNT
     assert record_set.counts == SHARDS
     assert record_set.metadata["vocabulary"]["size"] == VOCABULARY
-    assert record_set.schema == schema_lib.PretrainingSchema(13, 5)
+    assert record_set.schema == PretrainingSchema(13, 5)
     record_set.check(SEQ_LENGTH, PREDICTIONS, VOCABULARY, FINGERPRINT)
     record_set.check(SEQ_LENGTH, PREDICTIONS, VOCABULARY + 1)
     assert record_set.locate_damage() is None
@@ -320,7 +320,7 @@ def test_truncated_file_is_refused_and_located(copied):
 
 
 def test_missing_records_are_located_by_the_json(copied):
-    schema = schema_lib.PretrainingSchema(SEQ_LENGTH, PREDICTIONS)
+    schema = PretrainingSchema(SEQ_LENGTH, PREDICTIONS)
     flat, _ = serialization.encode_records(make_columns(0, 11), schema.fields)
     (copied / "train-00002-of-00003.tfrecord").write_bytes(flat.tobytes())
     damage = open_set(copied).locate_damage()

@@ -6,15 +6,15 @@ import pytest
 import tensorflow as tf
 
 from albert.records import framing
-from albert.records import schema as schema_lib
 from albert.records import serialization
+from albert.records.schema import PretrainingSchema
 
 
-def random_columns(schema, number, largest, seed=0):
+def random_columns(schema, num_records, largest, seed=0):
     generator = np.random.default_rng(seed)
     columns = {}
     for field in schema.fields:
-        shape = (number, field.length)
+        shape = (num_records, field.length)
         if field.dtype == "float32":
             columns[field.name] = generator.normal(size=shape).astype("f4")
         else:
@@ -26,7 +26,7 @@ def random_columns(schema, number, largest, seed=0):
 
 @pytest.mark.parametrize("largest", [1, 127, 128, 16383, 16384, 2**31 - 1])
 def test_tensorflow_reads_the_same_fields(tmp_path, largest):
-    schema = schema_lib.PretrainingSchema(61, 17)
+    schema = PretrainingSchema(61, 17)
     columns = random_columns(schema, 43, largest)
     flat, offsets = serialization.encode_records(columns, schema.fields)
     assert offsets[0] == 0 and offsets[-1] == len(flat)
@@ -51,7 +51,7 @@ def test_tensorflow_reads_the_same_fields(tmp_path, largest):
 
 
 def test_no_records():
-    schema = schema_lib.PretrainingSchema(5, 3)
+    schema = PretrainingSchema(5, 3)
     flat, offsets = serialization.encode_records(
         random_columns(schema, 0, 9), schema.fields
     )
@@ -59,7 +59,7 @@ def test_no_records():
 
 
 def test_wrong_columns_are_refused():
-    schema = schema_lib.PretrainingSchema(5, 3)
+    schema = PretrainingSchema(5, 3)
     columns = random_columns(schema, 2, 9)
     with pytest.raises(ValueError, match="input_ids"):
         serialization.encode_records(

@@ -7,7 +7,9 @@ import os
 import pytest
 
 from albert.errors import UserError
-from albert.records import metadata as metadata_lib
+from albert.records.metadata import SCHEMA_VERSION
+from albert.records.metadata import find_metadata
+from albert.records.metadata import is_metadata
 from albert.records.writing import RecordSetWriter
 from albert.records.writing import shard_names
 
@@ -36,10 +38,10 @@ def test_shards_and_json(tmp_path):
     assert jsons == [str(tmp_path / "train.json")]
     value = json.loads((tmp_path / "train.json").read_text())
     assert value["colour"] == "blue"
-    assert value["schema_version"] == metadata_lib.SCHEMA_VERSION
+    assert value["schema_version"] == SCHEMA_VERSION
     assert [entry["bytes"] for entry in value["files"]] == [3, 6, 9]
     assert [entry["records"] for entry in value["files"]] == [1, 2, 3]
-    assert metadata_lib.find_metadata(files) == [(jsons[0], value)] * 3
+    assert find_metadata(files) == [(jsons[0], value)] * 3
     assert len(names_in(tmp_path)) == 4
 
 
@@ -51,9 +53,7 @@ def test_files_in_two_directories_have_a_json_each(tmp_path):
         str(tmp_path / "left" / "a.json"),
         str(tmp_path / "right" / "b.json"),
     ]
-    for file, found in zip(
-        files, metadata_lib.find_metadata(files), strict=True
-    ):
+    for file, found in zip(files, find_metadata(files), strict=True):
         assert [e["name"] for e in found[1]["files"]] == [
             os.path.basename(file)
         ]
@@ -120,9 +120,9 @@ def test_json_of_somebody_else_is_never_overwritten(tmp_path):
 def test_json_naming_files_elsewhere_is_not_ours(tmp_path):
     # Else --overwrite would remove them.
     value = {"kind": "a", "files": [{"name": "../x", "records": 1, "bytes": 1}]}
-    assert not metadata_lib.is_metadata(value)
+    assert not is_metadata(value)
     value["files"][0]["name"] = "x"
-    assert metadata_lib.is_metadata(value)
+    assert is_metadata(value)
 
 
 @pytest.mark.parametrize(

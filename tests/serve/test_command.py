@@ -91,12 +91,12 @@ def test_a_door_that_is_open_to_others_is_told(run, monkeypatch, host, warned):
     assert not warned or lines[0].startswith("warning: listening at 0.0.0.0")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_stop_it_while_it_loads(number):
-    before = signal.getsignal(number)
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_stop_it_while_it_loads(signal_number):
+    before = signal.getsignal(signal_number)
     with pytest.raises(StopRequested), command._stop_by_signal():
-        os.kill(os.getpid(), number)
-    assert signal.getsignal(number) is before
+        os.kill(os.getpid(), signal_number)
+    assert signal.getsignal(signal_number) is before
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 """A task from its files to its results, kind by kind."""
 
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -21,15 +19,6 @@ SAMPLE = ROOT / "data" / "sample" / "classification"
 TOKENIZER = Tokenizer(
     ROOT / "tests" / "golden" / "tokenization" / "spm2000.model"
 )
-
-
-def test_without_tensorflow():
-    code = (
-        "import sys, albert.tasks.interface, albert.tasks.prediction_files, "
-        "albert.tasks.selection; "
-        "sys.exit('tensorflow' in sys.modules or 'sklearn' in sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
 def test_the_sample():

@@ -6,7 +6,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from albert.text import instances as instances_lib
+from albert.text.instances import PairSettings
+from albert.text.instances import SegmentPairs
+from albert.text.instances import TokenizedDocuments
+from albert.text.instances import _shorten
+from albert.text.instances import assemble
+from albert.text.instances import pair_segments
 
 PAD, CLS, SEP = 0, 2, 3
 # Ids grow by one from token to token, so a slice of ids is a slice of text.
@@ -19,9 +24,9 @@ def make_documents(seed, documents=23, most_sentences=17, most_tokens=11):
     sentence_lengths = generator.integers(
         1, most_tokens, document_lengths.sum()
     )
-    number = int(sentence_lengths.sum())
-    return instances_lib.TokenizedDocuments(
-        ids=np.arange(FIRST_ID, FIRST_ID + number),
+    count = int(sentence_lengths.sum())
+    return TokenizedDocuments(
+        ids=np.arange(FIRST_ID, FIRST_ID + count),
         sentence_lengths=sentence_lengths,
         document_lengths=document_lengths,
     )
@@ -49,10 +54,10 @@ def document_of(documents, token):
 
 
 def make_pairs(documents, seed=5, **settings):
-    return instances_lib.pair_segments(
+    return pair_segments(
         documents,
         word_starts(documents),
-        instances_lib.PairSettings(**settings),
+        PairSettings(**settings),
         np.random.default_rng(seed),
     )
 
@@ -118,7 +123,7 @@ def test_segments_begin_at_sentences_unless_a_sentence_is_alone():
 
 
 def test_single_last_sentence_reaches_back_to_fill_the_target():
-    documents = instances_lib.TokenizedDocuments(
+    documents = TokenizedDocuments(
         ids=np.arange(FIRST_ID, FIRST_ID + 5 * 5),
         sentence_lengths=np.full(5, 5),
         document_lengths=np.array([5]),
@@ -133,7 +138,7 @@ def test_single_last_sentence_reaches_back_to_fill_the_target():
 
 
 def test_one_long_sentence_is_cut_at_a_word():
-    documents = instances_lib.TokenizedDocuments(
+    documents = TokenizedDocuments(
         ids=np.arange(FIRST_ID, FIRST_ID + 13),
         sentence_lengths=np.array([13]),
         document_lengths=np.array([1]),
@@ -148,7 +153,7 @@ def test_one_long_sentence_is_cut_at_a_word():
 
 
 def test_sentence_that_fills_the_sequence_takes_no_other():
-    documents = instances_lib.TokenizedDocuments(
+    documents = TokenizedDocuments(
         ids=np.arange(FIRST_ID, FIRST_ID + 60),
         sentence_lengths=np.array([20, 20, 20]),
         document_lengths=np.array([3]),
@@ -164,7 +169,7 @@ def test_sentence_that_fills_the_sequence_takes_no_other():
 
 def test_short_targets_are_drawn_for_each_instance():
     # One document of sentences of one token: lengths show the targets.
-    documents = instances_lib.TokenizedDocuments(
+    documents = TokenizedDocuments(
         ids=np.arange(FIRST_ID, FIRST_ID + 60000),
         sentence_lengths=np.ones(60000, int),
         document_lengths=np.array([60000]),
@@ -196,15 +201,15 @@ def test_shortening_ends_where_one_token_at_a_time_ends(a, b, most):
             left -= 1
         else:
             right -= 1
-    number = 301
-    pairs = instances_lib.SegmentPairs(
-        a_start=np.full(number, 100),
-        a_length=np.full(number, a),
-        b_start=np.full(number, 200),
-        b_length=np.full(number, b),
-        labels=np.zeros(number, int),
+    count = 301
+    pairs = SegmentPairs(
+        a_start=np.full(count, 100),
+        a_length=np.full(count, a),
+        b_start=np.full(count, 200),
+        b_length=np.full(count, b),
+        labels=np.zeros(count, int),
     )
-    got = instances_lib._shorten(pairs, most, np.random.default_rng(1))
+    got = _shorten(pairs, most, np.random.default_rng(1))
     assert set(got.a_length.tolist()) == {left}
     assert set(got.b_length.tolist()) == {right}
     for start, first, removed in (
@@ -225,10 +230,10 @@ def test_next_sentence_negatives_use_the_other_document_function():
         asked.append((document, wanted))
         return end + 3 * len(asked), 3
 
-    pairs, _ = instances_lib.pair_segments(
+    pairs, _ = pair_segments(
         documents,
         word_starts(documents),
-        instances_lib.PairSettings(41, 0.1, "nsp"),
+        PairSettings(41, 0.1, "nsp"),
         np.random.default_rng(2),
         other_document,
     )
@@ -246,10 +251,10 @@ def test_next_sentence_negatives_use_the_other_document_function():
 def test_sentences_that_a_negative_leaves_out_are_used_again():
     documents = make_documents(10, documents=60, most_sentences=30)
     end = len(documents.ids)
-    pairs, _ = instances_lib.pair_segments(
+    pairs, _ = pair_segments(
         documents,
         word_starts(documents),
-        instances_lib.PairSettings(43, 0.0, "nsp"),
+        PairSettings(43, 0.0, "nsp"),
         np.random.default_rng(2),
         lambda document, wanted: (end, 1),
     )
@@ -279,14 +284,14 @@ def test_assembled_rows():
     ids = np.arange(10, 30)
     word_start = np.zeros(31, bool)
     word_start[10::3] = True
-    pairs = instances_lib.SegmentPairs(
+    pairs = SegmentPairs(
         a_start=np.array([4, 0]),
         a_length=np.array([3, 2]),
         b_start=np.array([1, 0]),
         b_length=np.array([2, 0]),
         labels=np.array([1, 0]),
     )
-    got = instances_lib.assemble(pairs, ids, 11, (PAD, CLS, SEP), word_start)
+    got = assemble(pairs, ids, 11, (PAD, CLS, SEP), word_start)
     np.testing.assert_array_equal(
         got.input_ids,
         [
@@ -313,10 +318,10 @@ def test_assembled_rows():
 
 
 def test_assembled_row_without_padding():
-    pairs = instances_lib.SegmentPairs(
+    pairs = SegmentPairs(
         *np.array([[[0], [5]], [[5], [3]]]).reshape(4, 1), labels=np.array([0])
     )
-    got = instances_lib.assemble(
+    got = assemble(
         pairs, np.arange(10, 20), 11, (PAD, CLS, SEP), np.ones(31, bool)
     )
     assert got.input_ids.tolist() == [

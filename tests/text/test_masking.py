@@ -4,8 +4,9 @@
 import numpy as np
 import pytest
 
-from albert.text import instances as instances_lib
 from albert.text import masking
+from albert.text.instances import SegmentPairs
+from albert.text.instances import assemble
 
 PAD, UNKNOWN, CLS, SEP, MASK = range(5)
 VOCABULARY = 97
@@ -15,20 +16,18 @@ REPLACEMENTS = np.arange(11, VOCABULARY, dtype=np.int32)
 PIECES = masking.MaskingPieces(MASK, REPLACEMENTS, WORD_START)
 
 
-def make_instances(number=211, seq_length=67, seed=3, first_id=5):
+def make_instances(count=211, seq_length=67, seed=3, first_id=5):
     generator = np.random.default_rng(seed)
     ids = generator.integers(first_id, VOCABULARY, 4001)
-    lengths = generator.integers(1, (seq_length - 3) // 2, (2, number))
-    pairs = instances_lib.SegmentPairs(
-        a_start=generator.integers(0, 3000, number),
+    lengths = generator.integers(1, (seq_length - 3) // 2, (2, count))
+    pairs = SegmentPairs(
+        a_start=generator.integers(0, 3000, count),
         a_length=lengths[0],
-        b_start=generator.integers(0, 3000, number),
+        b_start=generator.integers(0, 3000, count),
         b_length=lengths[1],
-        labels=generator.integers(0, 2, number),
+        labels=generator.integers(0, 2, count),
     )
-    return instances_lib.assemble(
-        pairs, ids, seq_length, (PAD, CLS, SEP), WORD_START
-    )
+    return assemble(pairs, ids, seq_length, (PAD, CLS, SEP), WORD_START)
 
 
 def mask(instances, seed=1, pieces=PIECES, **settings):
@@ -159,14 +158,12 @@ def test_words_end_at_separators():
     assert continued > 20  # the case that the original gets wrong
 
 
-def equal_rows(number, a_length, b_length, seq_length):
-    pairs = instances_lib.SegmentPairs(
-        *(np.full(number, n) for n in (0, a_length, a_length, b_length, 0))
+def equal_rows(count, a_length, b_length, seq_length):
+    pairs = SegmentPairs(
+        *(np.full(count, n) for n in (0, a_length, a_length, b_length, 0))
     )
     ids = np.arange(a_length + b_length) % (VOCABULARY - 5) + 5
-    return instances_lib.assemble(
-        pairs, ids, seq_length, (PAD, CLS, SEP), WORD_START
-    )
+    return assemble(pairs, ids, seq_length, (PAD, CLS, SEP), WORD_START)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +245,7 @@ def reference_spans(words, ends, budget, probabilities, generator):
 
 
 def test_shares_equal_those_of_the_loop():
-    instances = make_instances(number=1501, seq_length=61, seed=9)
+    instances = make_instances(count=1501, seq_length=61, seed=9)
     settings = masking.MaskingSettings(max_predictions_per_seq=8)
     words = masking.find_words(instances, WORD_START, True)
     probabilities = settings.ngram_probabilities()
@@ -274,7 +271,7 @@ def test_shares_equal_those_of_the_loop():
 
 
 def test_every_word_can_be_masked():
-    instances = make_instances(number=1, seq_length=23)
+    instances = make_instances(count=1, seq_length=23)
     seen = np.zeros(23, bool)
     for seed in range(200):
         got = mask(instances, seed, masked_lm_prob=0.5)
@@ -290,7 +287,7 @@ def test_draws_come_from_the_generator_alone():
 
 
 def test_no_instances():
-    instances = make_instances(number=0)
+    instances = make_instances(count=0)
     got = mask(instances)
     assert got.input_ids.shape == (0, 67)
     assert got.masked_lm_ids.shape == (0, 20)

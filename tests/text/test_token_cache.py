@@ -52,25 +52,25 @@ def test_blocks_come_back(tmp_path, vocabulary_size):
         )
     ends = np.cumsum([len(b.document_lengths) for b in blocks]).tolist()
     assert cache.num_documents == ends[-1]
-    assert [number for number, _, _ in units] == list(range(5))
+    assert [index for index, _, _ in units] == list(range(5))
     with cache.open() as reader:
         seen = set()
         for _, ranges, tokens in units:
             assert len(ranges) == 1
             which = ends.index(ranges[0][1])
             seen.add(which)
-            got, numbers = reader.read_documents(ranges)
+            got, indices = reader.read_documents(ranges)
             assert_same(got, blocks[which])
-            assert numbers.tolist() == list(range(*ranges[0]))
+            assert indices.tolist() == list(range(*ranges[0]))
             assert tokens == len(blocks[which].ids)
         assert seen == set(range(5))
-        both, numbers = reader.read_documents(
+        both, indices = reader.read_documents(
             [(0, ends[0]), (ends[2], ends[3])]
         )
     np.testing.assert_array_equal(
         both.ids, np.concatenate([blocks[0].ids, blocks[3].ids])
     )
-    assert numbers.tolist() == [*range(ends[0]), *range(ends[2], ends[3])]
+    assert indices.tolist() == [*range(ends[0]), *range(ends[2], ends[3])]
 
 
 def test_units_depend_on_the_generator(tmp_path):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from albert.errors import UserError
+from albert.tasks.squad import squad_files
 from albert.tasks.squad.decoding import decode_logits
 from albert.tasks.squad.squad_files import read_squad
 from albert.text.tokenizer import Tokenizer
@@ -96,7 +97,7 @@ def test_what_is_counted_and_listed(golden, tokenizer, caplog):
     assert "28 questions, 7 contexts" in data.summary()
     report = data.report()
     assert report["questions cut"] == ["q10"]
-    assert len(report["answers not at answer_start"]) == 2
+    assert len(report[squad_files.MOVED]) == 2
     json.dumps(report)
     few = make(
         golden, tokenizer, is_training=True, keep_windows_without_answer=False
@@ -122,10 +123,88 @@ def test_batches_to_train_on(golden, tokenizer):
             np.testing.assert_array_equal(batch[name], other[name])
 
 
+@pytest.fixture
+def odd(tmp_path):
+    """Questions of which one is moved, one is lost, and one has no text."""
+    paragraphs = [
+        {
+            "context": "The fox saw \u0007 two owls.",
+            "qas": [
+                {"id": id_, "question": "Who?", "answers": [answer]}
+                for id_, answer in (
+                    ("there", {"text": "owls", "answer_start": 18}),
+                    ("moved", {"text": "fox", "answer_start": 0}),
+                    ("lost", {"text": "dog", "answer_start": 4}),
+                    ("bell", {"text": "\u0007", "answer_start": 12}),
+                    ("found", {"text": "saw"}),
+                )
+            ],
+        },
+        {"context": " ", "qas": [{"id": "empty", "question": "Who?"}]},
+        {"context": "No one asks."},
+    ]
+    path = tmp_path / "odd.json"
+    content = {"version": "2020-01-31", "data": [{"paragraphs": paragraphs}]}
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_all_that_is_odd_is_reported(odd, tokenizer, caplog):
+    data = read_squad(odd, is_training=True)
+    with caplog.at_level(logging.INFO):
+        windows = make(data, tokenizer, is_training=True)
+    report = windows.report()
+    counts = report.pop("counts")
+    assert counts == {
+        "questions": 6,
+        "contexts": 2,
+        "windows": 3,
+        squad_files.MOVED: 1,
+        squad_files.NOT_FOUND: 1,
+        squad_files.UNPLACED: 1,
+        "questions on an empty context": 1,
+        "paragraphs without questions": 1,
+        "answers without pieces": 1,
+    }
+    for name, count in list(counts.items())[3:]:
+        assert len(report[name]) == count
+        assert f"{count} {name}" in windows.summary()
+        warned = f"{odd}: {count} {name}" in caplog.text
+        assert warned is (name != "paragraphs without questions")
+    assert report["answers without pieces"] == ["bell"]
+    assert "rules of SQuAD 1.1 (version '2020-01-31'" in report["read as"]
+    assert report["read as"] in caplog.text
+    assert "in their context, not trained on: question lost" in caplog.text
+
+
+def test_empty_context_is_answered_with_nothing(odd, tokenizer):
+    data = make(read_squad(odd), tokenizer)
+    assert data.num_examples == 5
+    first = data.windows.offsets[:, np.newaxis]
+    scores = np.zeros((5, 1), np.float32)
+    decoded = data.predict(
+        Loop(
+            {
+                "start_top_log_probs": scores,
+                "start_top_index": first,
+                "end_top_log_probs": scores,
+                "end_top_index": first,
+                "cls_logits": scores[:, 0],
+            }
+        ),
+        7,
+        n_best_size=3,
+        max_answer_length=9,
+    )
+    predictions = decoded.predictions()
+    assert predictions.pop("empty") == ""
+    assert len(predictions) == 5 and all(predictions.values())
+
+
 def test_nothing_to_do_is_refused(tokenizer, tmp_path):
-    answer = {"text": "fox", "answer_start": 44}
+    answer = {"text": "\u0007", "answer_start": 4}
     question = {"id": "1", "question": "Who?", "answers": [answer]}
-    paragraph = {"context": "The fox.", "qas": [question]}
+    paragraph = {"context": "The \u0007 fox.", "qas": [question]}
     path = tmp_path / "squad.json"
     path.write_text(json.dumps({"data": [{"paragraphs": [paragraph]}]}))
     data = read_squad(path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exact match and F1 as the official evaluations of SQuAD define them.
+"""Computes exact match and F1 as SQuAD's official evaluations do.
 
 Version 1.1 and 2.0 are those of rajpurkar/SQuAD-explorer
 (``evaluate-v1.1.py``, ``evaluate-v2.0.py``), which the original's
@@ -44,7 +44,7 @@ class Scores:
 
 
 def normalize_answer(text):
-    """Lower case without punctuation, articles and extra white space."""
+    """Lower-cases; drops punctuation, articles and extra white space."""
     text = text.lower().translate(_DROP_PUNCTUATION)
     return " ".join(_ARTICLES.sub(" ", text).split())
 
@@ -97,7 +97,7 @@ def _f1(common, predicted, expected):
 
 
 def _longest_common_run(left, right):
-    """Length of the longest list that is a part of both."""
+    """Returns the length of the longest run that both lists hold."""
     best = 0
     # Runs that end at the segment before, by where they end on the right.
     lengths = [0] * (len(right) + 1)
@@ -138,12 +138,14 @@ def score(data, predictions, language="en"):
             # An answer such as "." is normalised to nothing, which is what
             # an unanswerable question has.
             golds = [gold for gold in golds if _is_answer(gold, language)]
-            golds = golds or [""]
+        # In version 1.1 only a question on an empty context has none; the
+        # rules of 2.0 score it.
+        has_impossible = data.has_impossible or not golds
         scores = [
             score_answer(
-                predictions[question.id], gold, data.has_impossible, language
+                predictions[question.id], gold, has_impossible, language
             )
-            for gold in golds
+            for gold in golds or [""]
         ]
         exact.append(max(match for match, _ in scores))
         f1.append(max(overlap for _, overlap in scores))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The answers that a model considers, and the choice between them.
+"""Holds the answers that a model considers, and chooses between them.
 
 Letter: Q questions.
 """
@@ -30,7 +30,7 @@ class SpanAnswer:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Decoded:
-    """What the outputs say about every question of a file.
+    """The answers of a model to every question of a file.
 
     Attributes:
       ids: list of Q str.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the outputs of the span heads to answers.
+"""Turns the outputs of the span heads into answers.
 
 Rules of ``accumulate_predictions_v1``, ``write_predictions_v1`` and their v2
 forms in the original's ``squad_utils.py``; the null answer of the v1 head is
@@ -56,7 +56,7 @@ def decode_logits(
     n_best_size=20,
     max_answer_length=30,
 ):
-    """Answers from the v1 head.
+    """Turns the outputs of the v1 head into answers.
 
     Args:
       data: ``SquadData``.
@@ -132,7 +132,7 @@ def decode_beams(
     n_best_size=20,
     max_answer_length=30,
 ):
-    """Answers from the v2 head.
+    """Turns the outputs of the v2 head into answers.
 
     Args:
       data: ``SquadData``.
@@ -195,7 +195,7 @@ def _ids(data):
 
 
 def _is_allowed(windows, window, starts, ends, max_answer_length):
-    """Whether a span may be an answer: in the context, of this window.
+    """Tells whether spans may be answers: in the context, of this window.
 
     A span belongs to the window that shows its start with the most context.
     """
@@ -236,13 +236,13 @@ def _pair_best(windows, part, start_logits, end_logits, size, max_length):
 
 
 def _top(scores, size):
-    """The highest scores of each row and where they are; ties: first first."""
+    """Finds the highest scores of each row; of equal ones the first."""
     order = np.argsort(-scores, axis=1, kind="stable")[:, :size]
     return np.take_along_axis(scores, order, axis=1), order
 
 
 def _try_all(windows, window, start_logits, end_logits, max_answer_length):
-    """All spans that may be answers in one window."""
+    """Returns all spans that may be answers in one window."""
     positions = np.arange(len(start_logits))
     starts = np.repeat(positions, max_answer_length)
     ends = starts + np.tile(np.arange(max_answer_length), len(positions))
@@ -271,7 +271,7 @@ def _concatenate(parts):
 
 
 def _null_windows(windows, start_scores, end_scores, num_questions):
-    """Scores of [CLS] in the window of each question where it is lowest.
+    """Finds the lowest score of [CLS] among each question's windows.
 
     Returns:
       list of Q pairs of float, or of None for a question without windows.
@@ -288,7 +288,7 @@ def _null_windows(windows, start_scores, end_scores, num_questions):
 
 
 def _keep_best(data, windows, candidates, n_best_size, nulls):
-    """The n best answers with different texts of each question.
+    """Keeps the n best answers with different texts of each question.
 
     Args:
       nulls: None, or the scores of "no answer", which is then among them.
@@ -326,7 +326,7 @@ def _keep_best(data, windows, candidates, n_best_size, nulls):
 
 
 def _distinct(context, spans, n_best_size, null):
-    """Answers with different texts of one question, with probabilities."""
+    """Returns a question's answers of different texts, with probabilities."""
     chosen = {}
     for first, end, start_score, end_score in spans:
         if len(chosen) >= n_best_size:

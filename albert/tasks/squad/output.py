@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files that predicting and evaluating write, in the official formats."""
+"""Writes answers, scores and reports, in the official formats."""
 
 import json
 import os

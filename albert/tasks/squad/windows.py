@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Questions and contexts as sequences: sliding windows and answer positions.
+"""Makes sequences of questions and windows of their contexts.
 
     [CLS] question [SEP] window of the context [SEP]
 
@@ -27,14 +27,13 @@ _SPECIAL_PIECES = 3  # [CLS], [SEP], [SEP]
 _P_MASK = (0, 1, 1, 0, 1)
 _NO_ANSWER = -1
 _UNALIGNED = -2
-_FAR = 2**40
 # Bounds the memory of joining them.
 _WINDOWS_AT_A_TIME = 4096
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Windows:
-    """What each sequence shows of which context: arrays beside ``Features``.
+    """Table of the part of a context that each sequence shows.
 
     Pieces are counted from the beginning of their context.
 
@@ -71,7 +70,7 @@ class Windows:
         return len(self.question_index)
 
     def character_spans(self, windows, starts, ends):
-        """Characters of the context that tokens stand for.
+        """Finds the characters of the context that tokens stand for.
 
         Args:
           windows: int array [n], positions in these arrays.
@@ -216,7 +215,7 @@ def _window_table(data, pieces, rows, max_seq_length, doc_stride):
 
 
 def _max_context(question_index, starts, ends):
-    """The pieces that each window shows with the most context.
+    """Finds the pieces that each window shows with the most context.
 
     The original scores a piece in a window by the smaller number of pieces on
     its two sides plus a hundredth of the window's length, and takes the first
@@ -252,18 +251,14 @@ def _align(data, pieces):
     Returns:
       first, last: int64 [Q], numbers of pieces in the context, both
       inclusive; ``_NO_ANSWER`` for a question without answer, ``_UNALIGNED``
-      where no piece stands for the answer or the context is shorter.
+      where no piece stands for the answer, or it is not in the context.
     """
     contexts = np.array(
         [question.context_index for question in data.questions], np.int64
     )
     answered = np.array([bool(q.answers) for q in data.questions])
-    # A file may say anything: numbers that no array holds are cut.
     starts = np.array(
-        [
-            max(-1, min(q.answers[0].start, _FAR)) if q.answers else 0
-            for q in data.questions
-        ]
+        [q.answers[0].start if q.answers else 0 for q in data.questions]
     )
     ends = starts + [
         len(q.answers[0].text) if q.answers else 0 for q in data.questions
@@ -288,7 +283,7 @@ def _align(data, pieces):
 
 
 def _label(data, table, first, last):
-    """Positions of the answers in the windows.
+    """Finds the positions of the answers in the windows.
 
     Returns:
       labels: dict of int32 [N]; [CLS] is the answer of a window that does

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Evaluation and prediction of a model that is there."""
 
+import json
 import os
 
+import numpy as np
 import pytest
+import safetensors.numpy
+
+from albert.convert import convert
 
 
 def test_each_mode_alone_gives_the_same(
@@ -74,3 +79,27 @@ def test_weights_from_another_directory(
             assert results == results_of(trained[0])
         else:
             assert results["checkpoint"] == str(trained[0] / name)
+
+
+def test_classes_of_transformers_in_another_order(
+    inputs, trained, tmp_path, evaluate, without_path, results_of
+):
+    path = tmp_path / "hf"
+    convert(trained[0], path, "huggingface")
+    tensors = safetensors.numpy.load_file(path / "model.safetensors")
+    for name in ("classifier.weight", "classifier.bias"):
+        tensors[name] = np.ascontiguousarray(tensors[name][::-1])
+    safetensors.numpy.save_file(tensors, path / "model.safetensors")
+    config = json.loads((path / "config.json").read_text())
+    del config["albert_task"]
+    config["id2label"] = {"0": "Ward", "1": "Blackmore"}
+    config["label2id"] = {"Ward": 0, "Blackmore": 1}
+    (path / "config.json").write_text(json.dumps(config))
+    results = evaluate(
+        inputs,
+        tmp_path / "out",
+        f"--init_checkpoint={path}",
+        "--labels=blackmore,ward",
+        "--max_seq_length=37",
+    )
+    assert without_path(results) == without_path(results_of(trained[0]))

@@ -30,7 +30,7 @@ BAD_FILES = {
         'question a1: there is no "question"',
     ),
     "no id": (squad(id=None), 'article 1 ("F"), paragraph 1, question 1'),
-    "empty context": (squad(context=" "), "context is empty"),
+    "empty context": (squad(context=" "), "answers are not in their contexts"),
     "empty answer": (
         squad(answers=[{"text": "", "answer_start": 4}]),
         "an answer is empty",
@@ -42,7 +42,7 @@ BAD_FILES = {
     ),
     "answer outside": (
         squad(answers=[{"text": "fox", "answer_start": 400}]),
-        "no question is left",
+        "1 of 1 answers are not where the file says",
     ),
 }
 

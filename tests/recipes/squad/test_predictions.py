@@ -120,7 +120,7 @@ def test_predictions_are_in_the_official_formats(trained, version, files, read):
         assert abs(baseline["f1"] - 100 * nothing.f1.mean()) < 1e-9
         assert baseline["NoAns_exact"] == 100
         assert "tuned on" in results["note"]
-        assert "Tuned on these very questions" in trained[version][1]
+        assert "tuned on these very questions" in trained[version][1]
     report = (out / "examples.md").read_text("utf-8")
     assert report.count("\n## ") == min(10, len(ids))
 

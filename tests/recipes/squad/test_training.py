@@ -8,9 +8,8 @@ import pytest
 
 from albert import model_directory
 from albert.interchange import tensor_bundle
+from albert.tasks.squad import squad_files
 from albert.tasks.squad.squad_files import read_squad
-
-MISMATCHES = "answers not at answer_start"
 
 
 @pytest.mark.parametrize("version, head", [("1.1", "v2"), ("2.0", "v1")])
@@ -142,10 +141,13 @@ def test_questions_that_need_attention_are_listed(trained, read):
         report = read(out, f"{name}_questions.json")
         assert report["counts"]["questions"] == 28
         assert report["questions cut"] == ["q10"]
-        where = [line.split(":")[0] for line in report[MISMATCHES]]
+        where = [line.split(":")[0] for line in report[squad_files.MOVED]]
         assert where == ["question q26", "question q27"]
-    assert "2 answers are not at their answer_start: question q26" in errors
-    assert "1 questions are too long and lose their end: q10" in errors
+        assert "rules of SQuAD 2.0 (version 'v2.0')" in report["read as"]
+    assert f"2 {squad_files.MOVED}: question q26" in errors
+    assert (
+        "1 questions cut: they are too long and lose their end: q10" in errors
+    )
     # They are answered and scored all the same.
     assert {"q10", "q26", "q27"} <= read(out, "predictions.json").keys()
     assert read(out, "eval_results.json")["total"] == 28

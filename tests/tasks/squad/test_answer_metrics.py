@@ -13,9 +13,9 @@ from albert.tasks.squad.answers import Decoded
 from albert.tasks.squad.answers import SpanAnswer
 from albert.tasks.squad.decoding import decode_beams
 from albert.tasks.squad.decoding import decode_logits
-from albert.tasks.squad.squad_files import Answer
-from albert.tasks.squad.squad_files import Question
-from albert.tasks.squad.squad_files import SquadData
+from albert.tasks.squad.questions import Answer
+from albert.tasks.squad.questions import Question
+from albert.tasks.squad.questions import SquadData
 from albert.tasks.squad.squad_files import read_squad
 
 CONTEXT = "The old cats met in the hall on the 3rd of May."
@@ -241,8 +241,20 @@ def make_data(has_answers):
             )
             for index, has_answer in enumerate(has_answers)
         ],
-        mismatches=[],
+        findings={},
     )
+
+
+def test_empty_context_in_version_1(write_squad):
+    """Its right answer is nothing, in a file where all others have one."""
+    path = write_squad(
+        ("", [{"id": "a", "answers": []}]),
+        (CONTEXT, [{"id": "b", "answers": [{"text": CONTEXT}]}]),
+    )
+    data = read_squad(path)
+    for answer, expected in (("", 100), ("hall", 50)):
+        found = answer_metrics.evaluate(data, decoded([answer, CONTEXT]))
+        assert (found["exact_match"], found["f1"]) == (expected, expected)
 
 
 class TestChinese:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from albert.errors import UserError
-from albert.tasks.squad.squad_files import Answer
-from albert.tasks.squad.squad_files import Question
-from albert.tasks.squad.squad_files import SquadData
+from albert.tasks.squad.questions import Answer
+from albert.tasks.squad.questions import Question
+from albert.tasks.squad.questions import SquadData
 from albert.tasks.squad.squad_files import read_squad
 from albert.tasks.squad.windows import build_features
 from albert.text.offsets import PieceSpans
@@ -59,7 +59,7 @@ def make_data(*items, has_impossible=False):
         contexts=[context for context, _ in items],
         titles=[""] * len(items),
         questions=questions,
-        mismatches=[],
+        findings={},
     )
 
 
@@ -469,15 +469,53 @@ class TestAnswers:
             windows.first_pieces, kept_windows.first_pieces[stay]
         )
 
-    @pytest.mark.parametrize("start", [-1, 4711, 10**30])
-    def test_unaligned(self, write_squad, tokenizer, start):
+    @pytest.mark.parametrize(
+        ("context", "text", "start", "expected"),
+        [
+            ("The cat sat.", "cat", 0, "cat"),
+            ("The cat sat.", "cat", 10**30, "cat"),
+            ("The cat sat.", " cat", 4, "cat"),
+            ("The cat sat.", "cat", None, "cat"),
+            ("At two 😀 cats sat.", "cats", 10, "cats"),
+            ("Cafe\u0301s had cats.", "Caf\u00e9s", 0, "Cafe\u0301s"),
+        ],
+    )
+    def test_moved_answers_are_trained_on(
+        self, write_squad, tokenizer, context, text, start, expected
+    ):
+        path = write_squad(
+            (
+                context,
+                [
+                    {
+                        "id": "a",
+                        "answers": [{"text": text, "answer_start": start}],
+                    },
+                    {
+                        "id": "b",
+                        "answers": [{"text": "cat"}],
+                    },
+                ],
+            )
+        )
+        data = read_squad(path)
+        features, windows = build_features(data, tokenizer, is_training=True)
+        assert windows.unaligned_ids == []
+        first, end = windows.character_spans(
+            np.array([0]),
+            features.per_example["start_positions"][:1],
+            features.per_example["end_positions"][:1],
+        )
+        assert context[first[0] : end[0]] == expected
+
+    def test_answers_that_are_nowhere(self, write_squad, tokenizer):
         path = write_squad(
             (
                 "The cat sat.",
                 [
                     {
                         "id": "a",
-                        "answers": [{"text": "cat", "answer_start": start}],
+                        "answers": [{"text": "dog", "answer_start": 4}],
                     },
                     {
                         "id": "b",
@@ -486,7 +524,7 @@ class TestAnswers:
                 ],
             )
         )
-        data = read_squad(path)
+        data = read_squad(path, is_training=True)
         features, windows = build_features(data, tokenizer, is_training=True)
         assert windows.unaligned_ids == ["a"]
         assert windows.question_index.tolist() == [1]

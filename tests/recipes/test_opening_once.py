@@ -1,58 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a recipe starts from is opened once, and unpacked once."""
+"""The weights that a recipe starts from are opened and unpacked once."""
 
-import importlib.util
 import json
 import pathlib
 import tarfile
 
 import pytest
-from absl import flags
 
 import albert
 from albert.interchange import archives
 from albert.interchange import google
 
-ROOT = pathlib.Path(__file__).parents[1]
-TOKENIZER = ROOT / "tests" / "golden" / "tokenization" / "spm2000.model"
-QUESTIONS = ROOT / "tests" / "golden" / "squad" / "dev-v2.0.json"
+QUESTIONS = pathlib.Path(__file__).parents[1] / "golden/squad/dev-v2.0.json"
 
 
 @pytest.fixture
-def archive(tmp_path):
+def archive(small_config, tokenizer_file, tmp_path):
     """A pretrained model as Google releases its own."""
-    config = albert.AlbertConfig(
-        vocab_size=2000,
-        embedding_size=6,
-        hidden_size=22,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=26,
-        max_position_embeddings=128,
-    )
     albert.save_weights(
-        albert.AlbertPretrainer(config),
+        albert.AlbertPretrainer(albert.AlbertConfig(**small_config)),
         tmp_path / "model",
         format="google",
-        tokenizer=albert.Tokenizer(TOKENIZER),
+        tokenizer=albert.Tokenizer(tokenizer_file),
     )
     path = tmp_path / "model.tar.gz"
     with tarfile.open(path, "w:gz") as file:
         file.add(tmp_path / "model", arcname="model")
     return path
-
-
-def run(name, *arguments):
-    """Runs a recipe in this process."""
-    specification = importlib.util.spec_from_file_location(
-        "recipe", ROOT / f"{name}.py"
-    )
-    recipe = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(recipe)
-    values = flags.FlagValues()
-    recipe.define_flags(values)
-    values([name, *map(str, arguments)])
-    recipe.main(values)
 
 
 def squad(folder):
@@ -72,10 +46,10 @@ def classifier(folder):
 
 @pytest.mark.parametrize(
     ("recipe", "arguments"),
-    [("run_squad", squad), ("run_classifier", classifier)],
+    [("run_squad.py", squad), ("run_classifier.py", classifier)],
 )
 def test_archive_to_start_from(
-    archive, tmp_path, monkeypatch, recipe, arguments
+    archive, tmp_path, monkeypatch, call_recipe, recipe, arguments
 ):
     opened, unpacked = [], []
     open_checkpoint, unpack = google._open_checkpoint, archives._unpack
@@ -91,7 +65,7 @@ def test_archive_to_start_from(
     monkeypatch.setattr(google, "_open_checkpoint", counting_open)
     monkeypatch.setattr(archives, "_unpack", counting_unpack)
     out = tmp_path / "out"
-    run(
+    call_recipe(
         recipe,
         f"--init_checkpoint={archive}",
         f"--output_dir={out}",

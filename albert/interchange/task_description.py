@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a model was fine-tuned for, in the words of each format.
+
+task.json             in a model directory, and beside Google's files
+config.json           of transformers: the names of the classes are id2label,
+                      the rest is "albert_task", which is ours
+metadata.json         of KerasHub's presets, in the part that is ours
+
+It is read before TensorFlow is loaded, so this module imports nothing that
+needs it.
+"""
+
+import os
+import re
+
+from albert import model_directory
+from albert.errors import UserError
+from albert.heads import HEADS
+from albert.interchange import kerashub_presets
+from albert.interchange.json_files import read_object
+
+_CONFIG_FILE = "config.json"
+_WEIGHTS_SUFFIXES = (".safetensors", "pytorch_model.bin")
+_OWN_KEY = "albert_task"
+# What transformers calls classes that nobody has named.
+_PLACEHOLDER = re.compile(r"LABEL_\d+", re.ASCII)
+
+
+def read(path):
+    """Returns what a model says of its task.
+
+    Args:
+      path: str, weights in any format, or None.
+
+    Returns:
+      dict, as ``model_directory.read_task`` returns it; empty where nothing
+      is said. Of a classifier that was trained elsewhere and names its
+      classes it has "labels", in the order of the outputs, and "kind".
+
+    Raises:
+      UserError: a file is damaged, or names classes that cannot be.
+    """
+    if not path:
+        return {}
+    path = os.fspath(path)
+    # Otherwise a checkpoint or a file in a directory.
+    directory = path if os.path.isdir(path) else os.path.dirname(path)
+    config_file = os.path.join(directory, _CONFIG_FILE)
+    is_of_peer = os.path.isdir(path) or path.endswith(_WEIGHTS_SUFFIXES)
+    if is_of_peer and os.path.exists(config_file):
+        values = read_object(config_file)
+        if "registered_name" in values:
+            return _read_preset(directory)
+        return from_values(values, config_file)
+    if os.path.exists(os.path.join(directory, model_directory.TASK_FILE)):
+        return model_directory.read_task(directory)
+    return {}
+
+
+def write(directory, task):
+    """Writes task.json, if there is a task.
+
+    Args:
+      directory: str, existing.
+      task: dict, as ``read`` returns it.
+    """
+    if task:
+        model_directory.write_json(
+            os.path.join(directory, model_directory.TASK_FILE), task
+        )
+
+
+def _read_preset(directory):
+    path = os.path.join(directory, kerashub_presets.METADATA_FILE)
+    values = read_object(path) if os.path.exists(path) else {}
+    return _own(_own(values, kerashub_presets.OWN_KEY), "task")
+
+
+def _own(values, key):
+    value = values.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+# --------------------------------------------------- config.json, transformers
+
+
+def from_values(values, path):
+    """Returns the task that a ``config.json`` says; see ``read``.
+
+    Args:
+      values: dict, what the file holds.
+      path: str, for messages.
+
+    Raises:
+      UserError: the classes are not numbered from 0, or named in two ways.
+    """
+    task = _own(values, _OWN_KEY)
+    named = [
+        _names(values.get("id2label"), "id2label", path),
+        _names(_turned(values.get("label2id")), "label2id", path),
+    ]
+    kind = _kind(values.get("architectures"))
+    named = [names for names in named if names and kind]
+    if len(named) == 2 and named[0] != named[1]:
+        raise UserError(
+            f"{path}: id2label says {', '.join(named[0])}, label2id "
+            f"{', '.join(named[1])}: make them say the same"
+        )
+    if not named:
+        return dict(task)
+    # The classifier may have been trained for another task since.
+    if find_order(named[0], task.get("labels") or ()) is None:
+        task = {"task_name": None, "kind": kind}
+    return task | {"labels": named[0]}
+
+
+def _kind(architectures):
+    """Returns the kind of task of a class with named outputs, or None."""
+    for row in HEADS.values():
+        if row.takes_num_labels and architectures == [row.transformers]:
+            return row.task_kind
+    return None
+
+
+def to_values(task, num_labels):
+    """Returns what ``config.json`` says of a task; reversed by ``from_values``.
+
+    Args:
+      task: dict, as ``read`` returns it.
+      num_labels: int, outputs of the classifier; 0 where it has no classes.
+    """
+    labels = task.get("labels")
+    if not labels or len(labels) != num_labels:
+        labels = [f"LABEL_{number}" for number in range(num_labels)]
+    values = {_OWN_KEY: task} if task else {}
+    if num_labels:
+        values |= {
+            "id2label": {str(id_): name for id_, name in enumerate(labels)},
+            "label2id": {name: id_ for id_, name in enumerate(labels)},
+        }
+    return values
+
+
+def _turned(label_to_id):
+    if not isinstance(label_to_id, dict):
+        return label_to_id
+    return {str(id_): name for name, id_ in label_to_id.items()}
+
+
+def _names(id_to_label, key, path):
+    """Returns the classes in their order; None where they have no names."""
+    if id_to_label is None:
+        return None
+    if not isinstance(id_to_label, dict):
+        id_to_label = {}
+    names = [id_to_label.get(str(id_)) for id_ in range(len(id_to_label))]
+    if not names or not all(isinstance(name, str) for name in names):
+        raise UserError(
+            f"{path}: {key} does not name the classes 0, 1, …: mend it, or "
+            "take it out"
+        )
+    if all(map(_PLACEHOLDER.fullmatch, names)):
+        return None
+    return names
+
+
+# ------------------------------------------------------- the order of classes
+
+
+def find_order(theirs, ours):
+    """Returns where in a list of classes those of another are.
+
+    Args:
+      theirs, ours: sequences of str; upper and lower case are the same where
+        that leaves no doubt.
+
+    Returns:
+      list of int: for each of ``ours`` its place in ``theirs``; None where
+      they are not the same classes.
+    """
+    for change in (str, str.casefold):
+        place = {change(name): id_ for id_, name in enumerate(theirs)}
+        wanted = [change(name) for name in ours]
+        if (
+            len(place) == len(theirs) == len(ours)
+            and len(set(wanted)) == len(wanted)
+            and place.keys() == set(wanted)
+        ):
+            return [place[name] for name in wanted]
+    return None

@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the layouts that questions with contexts are published in.
+
+Each becomes a list of ``Paragraph``:
+
+- SQuAD's: {"version", "data": [{"title", "paragraphs": [{"context", "qas"}]}]},
+  also as the list of articles alone;
+- rows, as Hugging Face's datasets write them: {"id", "title", "context",
+  "question", "answers": {"text": […], "answer_start": […]}}, in a list, in
+  "data" or one a line;
+- MRQA's JSON lines: a header, then {"context", "qas"} with
+  "detected_answers".
+
+Files may be compressed with gzip. KorQuAD 2 and CMRC 2018's own layout are
+recognised and refused.
+"""
+
+import dataclasses
+import gzip
+import json
+import zlib
+
+from albert.errors import UserError
+
+_FORMAT = "give a file in the format of SQuAD"
+_GZIP = b"\x1f\x8b"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+@dataclasses.dataclass(frozen=True)
+class Paragraph:
+    """A context and what is asked about it, not yet checked.
+
+    Attributes:
+      title: str, of its article.
+      context: str.
+      questions: list of values, objects with "id", "question", "answers" if
+        the file is right.
+      article: str, the place of its article in the file, for messages.
+      where: str, its own.
+    """
+
+    title: str
+    context: str
+    questions: list
+    article: str
+    where: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """What a file holds.
+
+    Attributes:
+      paragraphs: list of ``Paragraph``.
+      version: what the file says of its version; None if nothing.
+      name: str, the layout, for people; "" for SQuAD's.
+      without_questions: list of str, paragraphs that were passed over.
+    """
+
+    paragraphs: list
+    version: object
+    name: str
+    without_questions: list
+
+
+def read_layout(file, fields):
+    """Reads a file of any of the layouts.
+
+    Args:
+      file: path.
+      fields: ``Fields`` of the file.
+
+    Returns:
+      ``Layout``.
+
+    Raises:
+      UserError: the file cannot be read, or is in none of the layouts.
+    """
+    content, is_lines = _parse(_read_text(file), file)
+    version = None
+    noun = "line" if is_lines else "row"
+    items = content
+    if isinstance(content, dict):
+        version = content.get("version")
+        is_item = _is_row(content) or "paragraphs" in content
+        items = content.get("data", [content] if is_item else None)
+    if not isinstance(items, list):
+        fields.refuse(
+            'not in the format of SQuAD, there is no "data" with a list of '
+            "articles",
+            "give another file",
+        )
+    _refuse_relatives(items, fields)
+    reader = _LayoutReader(fields)
+    for index, item in enumerate(items):
+        reader.read_item(item, index + 1, noun)
+    return Layout(
+        reader.paragraphs, version, reader.name, reader.without_questions
+    )
+
+
+def _read_text(file):
+    try:
+        with open(file, "rb") as stream:
+            content = stream.read()
+        if content.startswith(_GZIP):
+            content = gzip.decompress(content)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UserError(
+            f"{file}: damaged gzip file ({error}): get it again"
+        ) from None
+    except OSError as error:
+        raise UserError(
+            f"{file}: cannot be read ({error.strerror}): {_FORMAT}"
+        ) from None
+    if content.startswith(_UTF16):
+        raise UserError(
+            f"{file}: not UTF-8 but UTF-16: convert it with iconv -f UTF-16 "
+            "-t UTF-8"
+        )
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(
+            f"{file}: not UTF-8: give a JSON file in the format of SQuAD"
+        ) from None
+
+
+def _parse(text, file):
+    """Returns the JSON value of a text, and whether it is one a line."""
+    if not text.strip():
+        raise UserError(f"{file}: empty: {_FORMAT}")
+    try:
+        return json.loads(text), False
+    except json.JSONDecodeError as error:
+        # A value of its own on the first line: the next begins behind it.
+        lines = text.split("\n")
+        if not error.msg.startswith("Extra data") or error.lineno == 1:
+            raise _invalid(file, error.lineno, error.msg) from None
+    except (ValueError, RecursionError) as error:
+        raise _invalid(file, 1, error) from None
+    values = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            values.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            raise _invalid(file, number, error.msg) from None
+        except (ValueError, RecursionError) as error:
+            raise _invalid(file, number, error) from None
+    return values, True
+
+
+def _invalid(file, line, error):
+    reason = str(error).split(";")[0]  # without Python's own remedy
+    return UserError(f"{file}:{line}: not valid JSON ({reason}): {_FORMAT}")
+
+
+def _is_row(item):
+    return isinstance(item, dict) and "context" in item
+
+
+def _refuse_relatives(items, fields):
+    """Refuses the layouts that are called SQuAD's and are not."""
+    for item in items:
+        if not isinstance(item, dict):
+            continue
+        if "context_text" in item:
+            fields.refuse(
+                'CMRC 2018\'s own layout ("context_text", "query_text"), '
+                "which gives no positions of answers",
+                "use its files in the layout of SQuAD (squad-style-data)",
+            )
+        questions = item.get("qas")
+        is_html = "raw_html" in item or (
+            isinstance(questions, list)
+            and any(
+                isinstance(question, dict)
+                and isinstance(question.get("answer"), dict)
+                and "html_answer_start" in question["answer"]
+                for question in questions
+            )
+        )
+        if is_html:
+            fields.refuse(
+                "KorQuAD 2's layout, whose contexts are pages of HTML",
+                "use KorQuAD 1.0, or write the text of the pages with its "
+                "answers in the layout of SQuAD",
+            )
+
+
+class _LayoutReader:
+    """The paragraphs of a file, collected one by one."""
+
+    def __init__(self, fields):
+        self.fields = fields
+        self.paragraphs = []
+        self.without_questions = []
+        self.name = ""
+
+    def read_item(self, item, number, noun):
+        """Reads an article, a paragraph, a row or a header.
+
+        Args:
+          item: the JSON value.
+          number: int, which it is, from 1.
+          noun: str, what an item is called that is no article.
+        """
+        if _is_row(item):
+            self._read_row(item, f"{noun} {number}")
+        elif isinstance(item, dict) and isinstance(item.get("header"), dict):
+            self.name = "MRQA's JSON lines"
+        else:
+            self._read_article(item, f"article {number}")
+
+    def _read_article(self, article, where):
+        title = where
+        if isinstance(article, dict) and isinstance(article.get("title"), str):
+            title = article["title"]
+            self.fields.check_unicode(title, "title", where)
+            where = f'{where} ("{title}")'
+        paragraphs = self.fields.get(article, "paragraphs", list, where)
+        for index, paragraph in enumerate(paragraphs):
+            here = f"{where}, paragraph {index + 1}"
+            context = self.fields.get(paragraph, "context", str, here)
+            if paragraph.get("qas") is None:
+                self.without_questions.append(here)
+                continue
+            questions = self.fields.get(paragraph, "qas", list, here)
+            if not questions:
+                self.without_questions.append(here)
+            self.paragraphs.append(
+                Paragraph(title, context, questions, where, here)
+            )
+
+    def _read_row(self, row, where):
+        context = self.fields.get(row, "context", str, where)
+        title = row.get("title")
+        if isinstance(title, str):
+            self.fields.check_unicode(title, "title", where)
+        else:
+            title = where
+        if row.get("qas") is not None:
+            questions = [
+                self._convert_mrqa(question, context, where)
+                for question in self.fields.get(row, "qas", list, where)
+            ]
+            self.name = self.name or "paragraphs without articles"
+        elif "question" in row:
+            questions = [row]
+            self.name = self.name or "rows of one question each"
+            last = self.paragraphs[-1] if self.paragraphs else None
+            if (
+                last
+                and last.context == context
+                and title
+                in (
+                    last.title,
+                    where,
+                )
+            ):
+                # One context for all its questions, tokenized once.
+                last.questions.append(row)
+                return
+        else:
+            self.without_questions.append(where)
+            return
+        self.paragraphs.append(
+            Paragraph(title, context, questions, where, where)
+        )
+
+    def _convert_mrqa(self, question, context, where):
+        """Returns a question of MRQA as SQuAD has it, and others as they are.
+
+        The detected answers are all places where an answer stands; the
+        characters of a span include its last one.
+        """
+        if not isinstance(question, dict) or "id" in question:
+            return question
+        if "detected_answers" not in question and "qid" not in question:
+            return question
+        converted = {"id": question.get("qid")}
+        if "question" in question:
+            converted["question"] = question["question"]
+        if "detected_answers" not in question:
+            answers = question.get("answers") or []
+            converted["answers"] = [
+                {"text": each} if isinstance(each, str) else each
+                for each in (answers if isinstance(answers, list) else [])
+            ]
+            return converted
+        where = f"{where}, question {question.get('qid')}"
+        converted["answers"] = [
+            self._convert_span(answer, context, where)
+            for answer in self.fields.get(
+                question, "detected_answers", list, where
+            )
+        ]
+        return converted
+
+    def _convert_span(self, answer, context, where):
+        spans = self.fields.get(answer, "char_spans", list, where)
+        for span in spans[:1]:
+            if (
+                isinstance(span, list)
+                and [type(each) for each in span] == [int, int]
+                and 0 <= span[0] <= span[1] < len(context)
+            ):
+                return {
+                    "text": context[span[0] : span[1] + 1],
+                    "answer_start": span[0],
+                }
+        self.fields.refuse_value(
+            spans[:1],
+            "char_spans",
+            "it must hold [first, last] characters of the context",
+            where,
+        )

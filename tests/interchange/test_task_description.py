@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a model was fine-tuned for comes along, and its classes by name."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+import albert
+from albert.convert import convert
+from albert.interchange import task_description
+from albert.interchange.starting_point import find_starting_point
+from albert.tasks import trained_model
+from albert.tasks.table import TASKS
+
+MNLI = ("contradiction", "entailment", "neutral")
+OTHER_ORDER = ("ENTAILMENT", "NEUTRAL", "CONTRADICTION")
+TASK = {
+    "task_name": "mnli",
+    "kind": "classification",
+    "labels": list(MNLI),
+    "max_seq_length": 17,
+    "classifier_dropout": 0.3,
+}
+CLASSIFIER = "AlbertForSequenceClassification"
+CONFIG = albert.AlbertConfig(
+    vocab_size=31,
+    embedding_size=5,
+    hidden_size=6,
+    num_hidden_layers=2,
+    num_attention_heads=3,
+    intermediate_size=7,
+    max_position_embeddings=19,
+)
+
+
+def numbered(names):
+    return {str(id_): name for id_, name in enumerate(names)}
+
+
+def turned(names):
+    return {name: id_ for id_, name in enumerate(names)}
+
+
+def of_values(architecture=CLASSIFIER, **values):
+    values["architectures"] = [architecture]
+    return task_description.from_values(values, "config.json")
+
+
+class TestConfigFile:
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"id2label": numbered(MNLI)},
+            {"label2id": turned(MNLI)},
+            {"id2label": numbered(MNLI), "label2id": turned(MNLI)},
+            {
+                "id2label": numbered(["LABEL_0", "LABEL_1", "LABEL_2"]),
+                "label2id": turned(MNLI),
+            },
+        ],
+    )
+    def test_classes_have_names(self, values):
+        found = of_values(**values)
+        assert found["labels"] == list(MNLI)
+        assert found["kind"] == "classification"
+
+    def test_order_is_that_of_the_numbers(self):
+        names = [f"class {number}" for number in range(11)]
+        values = dict(sorted(numbered(names).items(), reverse=True))
+        assert of_values(id2label=values)["labels"] == names
+
+    def test_placeholders_are_no_names(self):
+        names = ["LABEL_0", "LABEL_1"]
+        assert of_values(id2label=numbered(names)) == {}
+        assert of_values(label2id=turned(names)) == {}
+        assert of_values() == {}
+
+    def test_names_of_what_is_no_classifier_are_no_matter(self):
+        for each in ("AlbertModel", "AlbertForQuestionAnswering"):
+            assert of_values(each, id2label=numbered(MNLI)) == {}
+        tags = ("O", "B-PER", "I-PER")
+        found = of_values(
+            "AlbertForTokenClassification", id2label=numbered(tags)
+        )
+        assert found["kind"] == "tagging"
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"id2label": {"0": "a", "2": "b"}},
+            {"id2label": {"0": "a", "1": 5}},
+            {"id2label": ["a", "b"]},
+            {"label2id": {"a": 0, "b": 0}, "id2label": {"0": "a", "1": "b"}},
+            {"label2id": "ab"},
+            {"id2label": numbered(MNLI), "label2id": turned(OTHER_ORDER)},
+        ],
+    )
+    def test_what_cannot_be(self, values):
+        with pytest.raises(albert.UserError, match="config.json: .*2"):
+            of_values(**values)
+
+    def test_there_and_back(self):
+        values = task_description.to_values(TASK, 3)
+        assert values["id2label"] == numbered(MNLI)
+        assert values["label2id"] == turned(MNLI)
+        assert of_values(**values) == TASK
+
+    def test_without_a_task_classes_are_placeholders(self):
+        values = task_description.to_values({}, 2)
+        assert values["id2label"] == {"0": "LABEL_0", "1": "LABEL_1"}
+        assert of_values(**values) == {}
+
+    def test_trained_for_something_else_since(self):
+        values = task_description.to_values(TASK, 3)
+        values |= {"id2label": {"0": "ham", "1": "spam"}, "label2id": None}
+        assert of_values(**values) == {
+            "task_name": None,
+            "kind": "classification",
+            "labels": ["ham", "spam"],
+        }
+
+
+class TestOrder:
+    def test_by_name_whatever_the_case(self):
+        find = task_description.find_order
+        assert find(MNLI, MNLI) == [0, 1, 2]
+        assert find(OTHER_ORDER, MNLI) == [2, 0, 1]
+        assert find(["a", "A"], ["A", "a"]) == [1, 0]
+        assert find(["a", "A"], ["b", "a"]) is None
+        assert find(["NEGATIVE", "POSITIVE"], ["0", "1"]) is None
+        assert find(["a", "b", "c"], ["a", "b"]) is None
+
+    def test_labels_of_tags_are_sorted(self):
+        tags = ["O", "B-PER", "I-PER", "I-LOC", "B-LOC"]
+        task = trained_model.with_labels(TASKS["ner"], "x", {"labels": tags})
+        assert task.labels == ("O", "B-LOC", "I-LOC", "B-PER", "I-PER")
+
+    def test_other_classes_are_refused_with_both_lists(self):
+        description = {"labels": ["NEGATIVE", "POSITIVE"]}
+        with pytest.raises(albert.UserError, match="0, 1.*NEGATIVE, POSITIVE"):
+            trained_model.with_labels(TASKS["sst-2"], "x", description)
+
+    def test_classes_without_names_are_a_warning(self, caplog):
+        task = trained_model.with_labels(TASKS["mnli"], "there", {})
+        assert task.labels == MNLI
+        (line,) = caplog.messages
+        assert "there does not name its classes" in line
+        assert "contradiction, entailment, neutral" in line
+
+
+# ------------------------------------------------------------ whole models
+
+
+@pytest.fixture(scope="module")
+def model_dir(tmp_path_factory):
+    """A model directory of MNLI, every weight another number."""
+    path = tmp_path_factory.mktemp("model") / "mnli"
+    model = albert.AlbertClassifier(CONFIG, num_labels=3)
+    rng = np.random.default_rng(7)
+    for variable in model.trainable_variables:
+        variable.assign(rng.normal(size=variable.shape))
+    albert.save_weights(model, path, "model_dir")
+    (path / "task.json").write_text(json.dumps(TASK))
+    return path
+
+
+def in_another_order(path):
+    """Puts the classes of a directory of transformers into OTHER_ORDER."""
+    file = path / "model.safetensors"
+    tensors = safetensors.numpy.load_file(file)
+    for name in ("classifier.weight", "classifier.bias"):
+        tensors[name] = np.ascontiguousarray(tensors[name][[1, 2, 0]])
+    safetensors.numpy.save_file(tensors, file)
+    config = json.loads((path / "config.json").read_text())
+    del config["albert_task"]
+    config["id2label"] = numbered(OTHER_ORDER)
+    config["label2id"] = turned(OTHER_ORDER)
+    (path / "config.json").write_text(json.dumps(config))
+
+
+def classifier_of(path, labels=None):
+    model = albert.AlbertClassifier(CONFIG, num_labels=3)
+    albert.load_weights(model, path, labels=labels)
+    return [each.numpy() for each in model.trainable_variables]
+
+
+def assert_equal(ones, others):
+    for one, other in zip(ones, others, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_classes_in_another_order_are_put_into_ours(model_dir, tmp_path):
+    convert(model_dir, tmp_path / "hf", "huggingface")
+    in_another_order(tmp_path / "hf")
+    expected = classifier_of(model_dir)
+    assert_equal(classifier_of(tmp_path / "hf", MNLI), expected)
+    # Through a model directory, which keeps the order and the names.
+    convert(tmp_path / "hf", tmp_path / "back", "model_dir")
+    assert task_description.read(tmp_path / "back") == {
+        "task_name": None,
+        "kind": "classification",
+        "labels": list(OTHER_ORDER),
+    }
+    assert_equal(classifier_of(tmp_path / "back", MNLI), expected)
+    for one, other in zip(
+        classifier_of(tmp_path / "back"), expected, strict=True
+    ):
+        assert np.array_equal(one, other) == (one.shape[0] != 3)
+    with pytest.raises(albert.UserError, match="ENTAILMENT.*not yes, no"):
+        classifier_of(tmp_path / "hf", ("yes", "no"))
+
+
+@pytest.mark.parametrize(
+    "formats",
+    [["huggingface"], ["google"], ["kerashub"], ["huggingface", "google"]],
+)
+def test_there_and_back(model_dir, tmp_path, formats):
+    source = model_dir
+    for number, format in enumerate([*formats, "model_dir"]):
+        destination = tmp_path / f"{number}"
+        convert(source, destination, format)
+        assert find_starting_point(destination).task == TASK
+        source = destination
+    assert json.loads((source / "task.json").read_text()) == TASK
+    assert_equal(classifier_of(source, MNLI), classifier_of(model_dir))
+
+
+def test_an_encoder_alone_has_no_task(model_dir, tmp_path):
+    convert(model_dir, tmp_path / "x", "model_dir", head="none")
+    assert not (tmp_path / "x" / "task.json").exists()
+    assert find_starting_point(tmp_path / "x").task == {}
+
+
+def test_the_task_tells_apart_what_the_weights_do_not(model_dir, tmp_path):
+    path = tmp_path / "tagger"
+    shutil.copytree(model_dir, path)
+    tags = {"kind": "tagging", "labels": ["O", "B-PER", "I-PER"]}
+    (path / "task.json").write_text(json.dumps(tags))
+    assert find_starting_point(path).head == "token_classification"
+    convert(path, tmp_path / "hf", "huggingface")
+    config = json.loads((tmp_path / "hf" / "config.json").read_text())
+    assert config["architectures"] == ["AlbertForTokenClassification"]
+    assert config["id2label"] == numbered(tags["labels"])
+
+
+def test_what_lies_beside_a_directory_is_not_its_task(model_dir, tmp_path):
+    (tmp_path / "task.json").write_text(json.dumps(TASK))
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model").mkdir()
+    assert task_description.read(tmp_path / "model") == {}
+    assert task_description.read(tmp_path / "model.ckpt-7") == TASK

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Imports of the package: only lower layers, no circles, and no TensorFlow."""
+
+import ast
+import graphlib
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+# Packages and single modules of ``albert``, the lowest layer first. A module
+# imports from its own package and from lower layers, in functions too.
+LAYERS = (
+    ("errors", "heads", "progress"),
+    ("config", "processes", "text"),
+    ("flags", "model_directory", "modeling"),
+    ("interchange", "tasks"),
+    ("command_line", "records"),
+    ("convert", "data_flags", "fill_mask", "training"),
+    ("export",),
+    ("serve",),
+    ("__main__",),
+)
+LAYER_OF = {part: i for i, parts in enumerate(LAYERS) for part in parts}
+
+# Where --help and the processes of data creation would wait for it.
+WITHOUT_TENSORFLOW = (
+    "albert",
+    "albert.command_line",
+    "albert.data_flags",
+    "albert.flags",
+    "albert.heads",
+    "albert.model_directory",
+    "albert.processes",
+    "albert.records.finetuning_writing",
+    "albert.records.pretraining",
+    "albert.records.pretraining_report",
+    "albert.records.writing",
+    "albert.tasks.*",
+    "albert.text.*",
+)
+
+
+def module_name(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in ROOT.glob("albert/**/*.py")}
+
+
+def imported(source, modules):
+    """Returns the modules that statements anywhere in a source import."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                found.add(name if name in modules else node.module)
+    # The package itself imports nothing; see the test below.
+    return (found & set(modules)) - {"albert"}
+
+
+IMPORTS = {
+    module: imported(path.read_text("utf-8"), MODULES)
+    for module, path in MODULES.items()
+}
+
+
+def part_of(module):
+    return module.split(".")[1]
+
+
+def test_every_part_of_the_package_is_in_one_layer():
+    parts = {part_of(module) for module in MODULES if module != "albert"}
+    assert parts == set(LAYER_OF)
+    assert len(LAYER_OF) == sum(map(len, LAYERS))
+
+
+def test_package_itself_imports_nothing():
+    assert not IMPORTS["albert"]
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {"albert"}))
+def test_only_lower_layers_are_imported(module):
+    part = part_of(module)
+    upwards = {
+        other
+        for other in IMPORTS[module]
+        if part_of(other) != part and LAYER_OF[part_of(other)] >= LAYER_OF[part]
+    }
+    assert not upwards
+
+
+def test_no_module_imports_a_recipe():
+    recipes = {path.stem for path in ROOT.glob("run_*.py")}
+    recipes |= {path.stem for path in ROOT.glob("data/*.py")}
+    assert len(recipes) == 6
+    for path in MODULES.values():
+        assert not imported(path.read_text("utf-8"), recipes), path
+
+
+def test_imports_close_no_circle():
+    # Raises CycleError, which names the modules.
+    list(graphlib.TopologicalSorter(IMPORTS).static_order())
+
+
+def test_imports_of_all_kinds_are_found():
+    modules = ("albert.a", "albert.a.b", "albert.c", "albert.d", "albert.e")
+    source = """
+import albert
+import albert.c
+from albert.a import b
+from albert.d import name
+def function():
+    from albert import e
+"""
+    assert imported(source, modules) == set(modules) - {"albert.a"}
+
+
+def test_help_and_the_writing_of_records_do_not_load_tensorflow():
+    names = set()
+    for pattern in WITHOUT_TENSORFLOW:
+        prefix = pattern.removesuffix("*")
+        matching = {
+            name
+            for name in MODULES
+            if name == pattern or (prefix != pattern and prefix in name)
+        }
+        assert matching, pattern
+        names |= matching
+    program = (
+        "import sys\n"
+        "sys.modules.update(tensorflow=None, keras=None, sklearn=None)\n"
+        + "".join(f"import {name}\n" for name in sorted(names))
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
