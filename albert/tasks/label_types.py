@@ -167,7 +167,7 @@ class TagLabels(ClassLabels):
         """Returns O for every word; of plain tags the commonest of ``seen``."""
         answer = tag_schemes.OUTSIDE
         counts = collections.Counter(tag for tags in seen for tag in tags)
-        if tag_schemes.are_plain(counts):
+        if counts and tag_schemes.are_plain(counts):
             answer = max(counts, key=counts.get)
         return [[answer] * len(tags) for tags in labels]
 
