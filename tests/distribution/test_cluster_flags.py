@@ -6,7 +6,6 @@ import pathlib
 import subprocess
 import sys
 import textwrap
-import time
 
 import pytest
 
@@ -127,7 +126,6 @@ def test_no_tpu(tmp_path):
                 print(error)
         """
     )
-    start = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True,
@@ -137,7 +135,6 @@ def test_no_tpu(tmp_path):
         cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert time.monotonic() - start < 120.0
     lines = done.stdout.splitlines()
     names = ("", "local", "no-such-tpu", "grpc://127.0.0.1:1")
     for line, tpu in zip(lines, names, strict=True):

@@ -9,6 +9,9 @@ import tensorflow as tf
 import albert
 
 BATCH, LENGTH, PREDICTIONS = 3, 11, 5
+# Of hidden vectors, whose largest value is about 4: one unit in the last place
+# of every weight changes them by up to 1.5e-6.
+ROUNDING = 1e-5
 
 
 def tiny_config(**changes):
@@ -95,8 +98,9 @@ def test_sharing_is_an_unshared_model_with_equal_weights(changes):
     for a, b in zip(
         actual["layer_outputs"], expected["layer_outputs"], strict=True
     ):
-        assert difference(a, b) < 1e-6
-    assert difference(actual["pooled_output"], expected["pooled_output"]) < 1e-6
+        assert difference(a, b) < ROUNDING
+    pooled = [outputs["pooled_output"] for outputs in (actual, expected)]
+    assert difference(*pooled) < ROUNDING
 
 
 @pytest.mark.parametrize("changes", SHARINGS)
@@ -140,7 +144,7 @@ def test_longer_padding_cannot_change_what_is_real():
     real = inputs["input_mask"] == 1
     a = np.asarray(model(inputs)["sequence_output"])[real]
     b = np.asarray(model(longer)["sequence_output"])[:, :LENGTH][real]
-    assert difference(a, b) < 1e-6
+    assert difference(a, b) < ROUNDING
 
 
 def test_no_projection_where_the_widths_are_equal():
@@ -216,7 +220,9 @@ def test_bfloat16_computes_in_half_and_keeps_float32_where_it_matters(
     outputs, expected = call(inputs), full(inputs)
     for name in expected:
         assert outputs[name].dtype == tf.float32
-        assert 0 < difference(outputs[name], expected[name]) < 0.1, name
+        # bfloat16 has 8 bits, and eight normalizations magnify what they
+        # lose: with other weights 0.01 to 0.07, of numbers up to 1.5.
+        assert 0 < difference(outputs[name], expected[name]) < 0.3, name
     encoded = half.encoder(inputs)
     assert encoded["sequence_output"].dtype == tf.bfloat16
 
@@ -228,7 +234,7 @@ def test_forward_pass_compiles_with_xla():
     compiled = tf.function(model, jit_compile=True)(inputs)
     plain = model(inputs)
     for name in plain:
-        assert difference(compiled[name], plain[name]) < 1e-5, name
+        assert difference(compiled[name], plain[name]) < ROUNDING, name
 
 
 def test_keras_can_save_load_and_fit(tmp_path):

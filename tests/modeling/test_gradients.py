@@ -29,7 +29,8 @@ def gradients(recompute_layers, jit_compile, dtype):
         max_position_embeddings=17,
         hidden_dropout_prob=0.2,
         attention_probs_dropout_prob=0.3,
-        initializer_range=0.3,
+        # Larger ones make the gradients depend more on how all is rounded.
+        initializer_range=0.1,
     )
     keras.utils.set_random_seed(5)
     model = albert.AlbertClassifier(config, num_labels=3, dtype=dtype)
@@ -70,17 +71,20 @@ def test_gradients_are_the_same(jit_compile):
     kept = gradients(False, jit_compile, "float32")
     again = gradients(True, jit_compile, "float32")
     size = max(np.max(np.abs(value)) for value in kept)
-    assert size > 0.1
-    # Sums over the layers are made in another order.
-    assert difference(kept, again) < 1e-5 * size
+    assert size > 1.0
+    # Operations are fused and gradients summed in another order. One unit in
+    # the last place of every weight is 1e-6; a part of the gradient that is a
+    # tenth too small, 1e-2; other dropout, 0.3.
+    assert difference(kept, again) < 2e-5 * size
 
 
-def test_half_precision_is_as_near_to_single_precision():
-    # Other operations are fused, and so rounded, than without.
-    single = gradients(False, False, "float32")
-    kept = difference(gradients(False, False, "mixed_bfloat16"), single)
-    again = difference(gradients(True, False, "mixed_bfloat16"), single)
-    assert 0 < again < 2 * kept
+def test_gradients_are_the_same_in_half_precision():
+    # Not those of float32, whose dropout draws other numbers.
+    kept = gradients(False, False, "mixed_bfloat16")
+    again = gradients(True, False, "mixed_bfloat16")
+    size = max(np.max(np.abs(value)) for value in kept)
+    # Rounded to 8 bits at other places: 0.009; with other dropout 0.2.
+    assert difference(kept, again) < 0.05 * size
 
 
 def test_the_function_is_computed_again_for_the_gradient():

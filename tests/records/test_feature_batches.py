@@ -20,6 +20,9 @@ from albert.tasks.features import Features
 REPLICAS = pathlib.Path(__file__).with_name("replica_batches.py")
 MAX_SEQ_LENGTH = 61
 LENGTHS = batch_plan.padded_lengths(MAX_SEQ_LENGTH)
+# Of the largest number: one unit in the last place of every weight changes
+# losses and gradients by up to 1e-6 of it.
+ROUNDING = 1e-5
 
 
 def make_features(num_examples=67, choices=1, labels=np.int32, tagged=False):
@@ -208,11 +211,11 @@ def test_padding_changes_neither_loss_nor_gradients(encoder):
         assert short["input_mask"].all(axis=1).any()  # no longer than needed
         loss, gradients = loss_and_gradients(encoder, short)
         padded_loss, padded_gradients = loss_and_gradients(encoder, long)
-        assert abs(float(loss - padded_loss)) < 1e-6 * abs(float(loss))
+        assert abs(float(loss - padded_loss)) < ROUNDING * abs(float(loss))
         for left, right in zip(gradients, padded_gradients, strict=True):
             scale = float(tf.reduce_max(abs(left)))
             # Position embeddings past the end have no gradient on one side.
-            assert float(tf.reduce_max(abs(left - right))) < 1e-6 * max(
+            assert float(tf.reduce_max(abs(left - right))) < ROUNDING * max(
                 1.0, scale
             )
 
@@ -240,7 +243,8 @@ def test_evaluation_does_not_depend_on_how_batches_are_cut(encoder):
         (13, batch_plan.padded_lengths(128, "few"), True),
     ):
         got = evaluate(batch_size, lengths, bucket_by_length=bucket_by_length)
-        assert np.abs(got - expected).max() < 2e-5
+        largest = np.abs(expected).max(axis=0)
+        assert (np.abs(got - expected).max(axis=0) < ROUNDING * largest).all()
 
 
 # ------------------------------------------------------------------ replicas

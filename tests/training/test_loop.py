@@ -17,6 +17,11 @@ from albert.training.loop import TrainingLoop
 from albert.training.losses import PretrainingObjective
 
 BATCH, LENGTH, PREDICTIONS = 12, 13, 5
+# Of how far a variable moves, and of the largest value of a history: one unit
+# in the last place of every weight changes these by up to 1.5e-4 and 1e-5. An
+# update divides by the root of the gradient's square, so that small gradients,
+# which are rounding for the most part, move weights as far as large ones.
+OF_MOVEMENT, OF_HISTORY = 2e-3, 2e-4
 
 
 def make_config(**changes):
@@ -92,15 +97,26 @@ def name_of(variable):
 
 
 def difference(a, b):
-    """Largest absolute difference of equally named arrays.
+    """Largest difference of equally named weights, of how far they moved.
 
     The loss does not depend on the bias of the keys, which moves by rounding.
     """
-    assert a.keys() == b.keys()
+    before = weights_of(make_loop())
+    assert a.keys() == b.keys() == before.keys()
     return max(
         np.max(np.abs(a[name] - b[name]))
+        / np.max(np.abs(a[name] - before[name]))
         for name in a
         if not name.endswith("key/bias")
+    )
+
+
+def history_difference(a, b):
+    """Largest difference of equally named histories, of their largest value."""
+    assert a.keys() == b.keys()
+    return max(
+        np.max(np.abs(a[name] - b[name])) / np.max(np.abs(a[name]))
+        for name in a
     )
 
 
@@ -109,15 +125,14 @@ def test_accumulation_gives_the_update_of_the_whole_batch():
     assert (history["gradient_norm"][:4] > 1.0).all()  # clipping is active
     for steps in (2, 4):
         parts, other = train(make_loop(accumulation_steps=steps))
-        assert difference(whole, parts) < 1e-5
-        for name in history:
-            assert np.max(np.abs(history[name] - other[name])) < 1e-4, name
+        assert difference(whole, parts) < OF_MOVEMENT
+        assert history_difference(history, other) < OF_HISTORY
 
 
 def test_xla_gives_the_same_update():
     whole, _ = train(make_loop())
     compiled, _ = train(make_loop(jit_compile=True))
-    assert difference(whole, compiled) < 1e-5
+    assert difference(whole, compiled) < OF_MOVEMENT
 
 
 def test_steps_per_loop_do_not_matter():
@@ -152,8 +167,7 @@ def test_two_replicas_give_the_update_of_one_device(tmp_path):
         two, other = t.train(loop)
         assert (history["gradient_norm"][:4] > 1.0).all()
         print("weights", t.difference(one, two))
-        print("metrics", max(
-            np.max(np.abs(history[n] - other[n])) for n in history))
+        print("history", t.history_difference(history, other))
         batches = t.dataset(3)
         a = loop.evaluate(loop.distribute(batches))
         single = t.make_loop()
@@ -171,8 +185,9 @@ def test_two_replicas_give_the_update_of_one_device(tmp_path):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     found = dict(line.split() for line in done.stdout.splitlines())
-    assert float(found["weights"]) < 1e-5
-    assert float(found["metrics"]) < 1e-4
+    assert float(found["weights"]) < OF_MOVEMENT
+    assert float(found["history"]) < OF_HISTORY
+    # Of the loss, which is about 5.
     assert float(found["evaluation"]) < 1e-5
 
 
@@ -219,7 +234,8 @@ def test_evaluation_counts_real_examples_only():
     a = loop.evaluate(loop.distribute(tf.data.Dataset.from_tensors(real)))
     b = loop.evaluate(loop.distribute(tf.data.Dataset.from_tensors(padded)))
     for name in a:
-        assert abs(a[name] - b[name]) < 1e-6, name
+        # Of the loss, which is about 5.
+        assert abs(a[name] - b[name]) < 1e-5, name
 
 
 def test_evaluation_is_that_of_one_large_batch():
