@@ -290,7 +290,7 @@ def test_a_checkpoint_without_an_encoder(tmp_path, tensors, words):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_values_that_are_no_numbers(tmp_path, value):
+def test_values_that_are_not_finite(tmp_path, value):
     model = albert.AlbertEncoder(small_config())
     perturb(model)
     before = weights(model)
@@ -299,7 +299,7 @@ def test_values_that_are_no_numbers(tmp_path, value):
     tensors["bert/pooler/dense/bias"] = np.full(26, value, "float32")
     tensor_bundle.write(tmp_path / "x", tensors)
     perturb(model)
-    with pytest.raises(albert.UserError, match="pooler/dense/bias holds val"):
+    with pytest.raises(albert.UserError, match="pooler/dense/bias holds NaN"):
         albert.load_weights(model, tmp_path / "x")
     for name, each in weights(model).items():
         assert np.array_equal(before[name], each), name
