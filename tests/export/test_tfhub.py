@@ -515,7 +515,7 @@ def test_an_encoder_alone(tmp_path):
             {"publish": "kaggle", "handle": "a/b/tensorFlow2/c"},
             "--publish=kaggle needs --licence",
         ),
-        ({"dry_run": True}, "--dry_run .*give that too"),
+        ({"dry_run": True}, "--dry_run is for --publish=kaggle"),
     ],
 )
 def test_options_that_cannot_be(source, tmp_path, options, message):

@@ -290,7 +290,7 @@ def test_a_checkpoint_without_an_encoder(tmp_path, tensors, words):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_values_that_are_no_numbers(tmp_path, value):
+def test_values_that_are_not_finite(tmp_path, value):
     model = albert.AlbertEncoder(small_config())
     perturb(model)
     before = weights(model)
