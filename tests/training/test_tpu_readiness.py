@@ -193,7 +193,9 @@ def test_the_step_compiles_and_gives_the_same(name):
         compiled.model.trainable_variables,
         strict=True,
     ):
-        assert np.max(np.abs(a.numpy() - b.numpy())) < 1e-5
+        # Weights move by 1e-3 and more, but for those that the loss does not
+        # depend on, as the bias of the keys: these move by rounding, 6e-6.
+        assert np.max(np.abs(a.numpy() - b.numpy())) < 5e-5
 
 
 @pytest.mark.parametrize("name", RECIPES)
