@@ -65,8 +65,10 @@ def print_answer_scores(scores, baseline):
             "With the threshold tuned on these very questions, so better than "
             f"on others: exact {scores['best_exact']:.2f} with "
             "--null_score_diff_threshold="
-            f"{scores['best_exact_thresh']:.6g}, "
-            f"f1 {scores['best_f1']:.2f} with {scores['best_f1_thresh']:.6g}"
+            # All digits: rounded, a score may fall on its other side.
+            f"{float(scores['best_exact_thresh'])!r}, "
+            f"f1 {scores['best_f1']:.2f} with "
+            f"{float(scores['best_f1_thresh'])!r}"
         )
 
 

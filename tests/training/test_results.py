@@ -3,6 +3,8 @@
 
 import json
 
+import numpy as np
+
 from albert.training import results
 from albert.training.monitoring import WordFrequencyBaseline
 
@@ -69,7 +71,7 @@ def test_thresholds_are_said_to_be_tuned(capsys):
         scores
         | {
             "best_exact": 51.0,
-            "best_exact_thresh": 0.5,
+            "best_exact_thresh": np.float32(0.20065151154994962),
             "best_f1": 61.0,
             "best_f1_thresh": -0.25,
         },
@@ -78,3 +80,5 @@ def test_thresholds_are_said_to_be_tuned(capsys):
     printed = capsys.readouterr().out
     assert "no answers" in printed
     assert "f1 61.00 with -0.25" in printed
+    # It can be given back: rounded up, it would answer one question more.
+    assert "--null_score_diff_threshold=0.20065151154994965," in printed
