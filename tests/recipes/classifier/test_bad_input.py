@@ -142,7 +142,10 @@ BAD_FLAGS_WITHOUT_TRAINING = [
         ["missing output_weights"],
     ),
     (["--init_checkpoint={m}", "--task_name=rte"], ["model of tsv, not of"]),
-    (["--init_checkpoint={m}", "--labels=ward,blackmore"], ["blackmore, ward"]),
+    (
+        ["--init_checkpoint={m}", "--labels=ward,blackmoor"],
+        ["blackmore, ward", "ward, blackmoor"],
+    ),
     (["--output_dir={m}", "--task_name=rte"], ["model of tsv, not of rte"]),
 ]
 
