@@ -402,7 +402,11 @@ class TestSpans:
                 assert found["probability"][index] == 0
                 continue
             if found["answer"][index]:
-                assert (start, end) == (answer.start, answer.end)
+                # Of places with the same text and score, rounding takes one.
+                text = CONTEXTS[index][answer.start : answer.end]
+                assert CONTEXTS[index][start:end] == text
+                if CONTEXTS[index].count(text) == 1:
+                    assert (start, end) == (answer.start, answer.end)
             score = answer.start_score + answer.end_score
             assert abs(found["score"][index] - score) < TOLERANCE
             difference = abs(found["probability"][index] - answer.probability)
