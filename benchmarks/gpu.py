@@ -20,7 +20,6 @@ import json
 import os
 import pathlib
 import signal
-import statistics
 import subprocess
 import sys
 import time
@@ -29,7 +28,6 @@ from albert import command_line
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "tests" / "golden" / "encoder_tiny_a"
-PREDICTIONS = 20
 # Share of the card's memory that a batch is chosen to fill.
 FILLED = 0.85
 # Seconds that a part may take; each case of "steps" by itself.
@@ -133,21 +131,10 @@ def goldens(arguments):
 # --------------------------------------------------------------- time and FLOPs
 
 
-def median_seconds(work, runs):
-    """Returns the median time of ``work`` after two runs of warming up."""
-    for _ in range(2):
-        work()
-    times = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
-
-
 def peak(arguments):
     """Returns the rate of bfloat16 matrix products in TFLOP/s."""
     import tensorflow as tf
+    from training_step import median_seconds
 
     size = 256 if arguments.quick else 8192
     products = 20
@@ -165,8 +152,8 @@ def peak(arguments):
     return {"matmul_tflops": products * 2 * size**3 / seconds / 1e12}
 
 
-def sequence_flops(config, length, training):
-    """Returns the FLOPs of one sequence in matrix products.
+def training_flops(config, length, predictions):
+    """Returns the FLOPs of a step for one sequence, in matrix products.
 
     A backward pass costs two forward passes.
     """
@@ -175,36 +162,17 @@ def sequence_flops(config, length, training):
     layer += 2 * 2 * length * length * hidden
     flops = config.num_hidden_layers * layer
     flops += length * 2 * config.embedding_size * hidden
-    if not training:
-        return flops
     head = hidden + config.vocab_size
-    flops += PREDICTIONS * 2 * config.embedding_size * head
+    flops += predictions * 2 * config.embedding_size * head
     return 3 * flops
-
-
-def make_batch(config, batch, length):
-    """Returns random records without padding."""
-    import numpy as np
-
-    rng = np.random.default_rng(0)
-    ids = rng.integers(5, config.vocab_size, (batch, length)).astype("int32")
-    return {
-        "input_ids": ids,
-        "input_mask": np.ones_like(ids),
-        "segment_ids": np.zeros_like(ids),
-        "masked_lm_positions": np.tile(
-            np.arange(PREDICTIONS, dtype="int32"), (batch, 1)
-        ),
-        "masked_lm_ids": ids[:, :PREDICTIONS],
-        "masked_lm_weights": np.ones((batch, PREDICTIONS), "float32"),
-        "next_sentence_labels": np.zeros((batch, 1), "int32"),
-        "example_weights": np.ones(batch, "float32"),
-    }
 
 
 def step(arguments):
     """Returns times and memory of one size, length and way to compile."""
     import tensorflow as tf
+    from training_step import PREDICTIONS
+    from training_step import make_batch
+    from training_step import median_seconds
 
     import albert
     from albert.training import distribution
@@ -232,7 +200,7 @@ def step(arguments):
     gpus = tf.config.list_physical_devices("GPU")
 
     def measure(batch):
-        records = make_batch(config, batch, arguments.length)
+        records = make_batch(config.vocab_size, batch, arguments.length)
         dataset = tf.data.Dataset.from_tensors(records).repeat()
         iterator = iter(loop.distribute(dataset))
         tensors = {name: tf.constant(value) for name, value in records.items()}
@@ -254,7 +222,7 @@ def step(arguments):
             "train_s": train,
             "train_sequences_per_s": batch / train,
             "train_tflops": batch
-            * sequence_flops(config, arguments.length, True)
+            * training_flops(config, arguments.length, PREDICTIONS)
             / train
             / 1e12,
             "peak_memory_gb": memory / 1e9,

@@ -55,7 +55,7 @@ def median_seconds(work, runs):
         start = time.perf_counter()
         work()
         times.append(time.perf_counter() - start)
-    return round(statistics.median(times), 4)
+    return statistics.median(times)
 
 
 def main():
@@ -87,21 +87,19 @@ def main():
     batch = make_batch(config.vocab_size, arguments.batch, arguments.length)
     dataset = tf.data.Dataset.from_tensors(batch).repeat()
     iterator = iter(loop.distribute(dataset))
-    encode = tf.function(
+    encoder = tf.function(
         lambda inputs: model.encoder(inputs)["sequence_output"],
         jit_compile=arguments.jit_compile,
     )
     tensors = {name: tf.constant(value) for name, value in batch.items()}
+    train = median_seconds(lambda: loop.train(iterator, 1), arguments.runs)
+    encode = median_seconds(lambda: encoder(tensors).numpy(), arguments.runs)
     print(
         json.dumps(
             {
                 **vars(arguments),
-                "train_s": median_seconds(
-                    lambda: loop.train(iterator, 1), arguments.runs
-                ),
-                "encode_s": median_seconds(
-                    lambda: encode(tensors).numpy(), arguments.runs
-                ),
+                "train_s": round(train, 4),
+                "encode_s": round(encode, 4),
                 "tensorflow": tf.__version__,
             }
         )

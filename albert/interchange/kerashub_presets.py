@@ -7,12 +7,8 @@ albert_backbone.py, masked_lm_preprocessor.py, text_classifier.py and
 sentence_piece_tokenizer.py of keras-hub 0.32.
 """
 
-import dataclasses
-
 from albert.config import AlbertConfig
 from albert.errors import UserError
-from albert.heads import HEADS
-from albert.heads import find
 
 CONFIG_FILE = "config.json"
 METADATA_FILE = "metadata.json"
@@ -46,10 +42,9 @@ _FLOAT_POLICIES = (
     "mixed_float16",
     "mixed_bfloat16",
 )
-# KerasHub renamed itself and, later, the classifier.
+# KerasHub renamed itself.
 _PACKAGES = ("keras_hub", "keras_nlp")
 _BACKBONE = "AlbertBackbone"
-_OLD_NAMES = {"AlbertClassifier": "AlbertTextClassifier"}
 _MODULE = "keras_hub.src.models.albert."
 # Defaults of KerasHub's preprocessors.
 _SEQUENCE_LENGTH = 512
@@ -59,60 +54,6 @@ _MASKED_LM_SETTINGS = {
     "mask_token_rate": 0.8,
     "random_token_rate": 0.1,
 }
-_PAD_PIECE = "<pad>"
-
-
-@dataclasses.dataclass(frozen=True)
-class TaskClass:
-    """A class of KerasHub with a head.
-
-    Attributes:
-      module: str, its module, and the name of its objects.
-      component: str, first part of our names of the head's variables.
-      layer: str, KerasHub's name of the layer that has them.
-      learning_rate: float, what it is trained with unless told otherwise.
-    """
-
-    module: str
-    component: str
-    layer: str
-    learning_rate: float
-
-
-_TASK_CLASSES = {
-    "AlbertMaskedLM": TaskClass(
-        "albert_masked_lm", "masked_lm", "mlm_head", 5e-5
-    ),
-    "AlbertTextClassifier": TaskClass(
-        "albert_text_classifier", "classifier", "logits", 1e-5
-    ),
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """A task of KerasHub.
-
-    Attributes:
-      class_name: str, a key of ``_TASK_CLASSES``.
-      num_labels: int, or None without a classifier.
-      dropout: float before the classifier, or None.
-    """
-
-    class_name: str
-    num_labels: int | None = None
-    dropout: float | None = None
-
-    @property
-    def description(self):
-        """``TaskClass``."""
-        return _TASK_CLASSES[self.class_name]
-
-    @property
-    def head(self):
-        """Our head with the weights that KerasHub's class has."""
-        components = (self.description.component,)
-        return find(kerashub=self.class_name, components=components)[0]
 
 
 # -------------------------------------------------------------- configuration
@@ -183,12 +124,12 @@ def read_backbone(description, path):
     Raises:
       UserError: another model, or settings that this package does not know.
     """
-    if _class_name(description, path) != _BACKBONE:
+    if class_name_of(description, path) != _BACKBONE:
         raise UserError(
             f"{path}: {description['registered_name']!r} is not an ALBERT "
             "(keras_hub>AlbertBackbone): give the preset of one"
         )
-    settings = _object(description.get("config"), "config", path)
+    settings = json_object(description.get("config"), "config", path)
     known = {*_SETTINGS, "dropout"}
     missing = sorted(known - settings.keys())
     unknown = sorted(settings.keys() - known - set(_OF_EVERY_LAYER))
@@ -219,69 +160,12 @@ def _check_policy(policy, path):
         )
 
 
-# ---------------------------------------------------------------------- tasks
-
-
-def read_task(description, backbone, path):
-    """Returns the ``Task`` of a task.json.
-
-    Args:
-      description: dict, the content of the file.
-      backbone: the result of ``read_backbone``.
-      path: str, for messages.
+def class_name_of(description, path):
+    """Returns the class that a description names, one of KerasHub's.
 
     Raises:
-      UserError: a task that has no counterpart here.
+      UserError: it names none.
     """
-    name = _class_name(description, path)
-    known = _OLD_NAMES.get(name, name)
-    if known not in _TASK_CLASSES:
-        raise UserError(
-            f"{path}: {description['registered_name']!r} is none of "
-            f"{', '.join((*_TASK_CLASSES, *_OLD_NAMES))}: save its backbone "
-            "alone (model.backbone.save_to_preset)"
-        )
-    settings = _object(description.get("config"), "config", path)
-    inner = _object(settings.get("backbone"), "backbone", path)
-    if read_backbone(inner, path) != backbone:
-        raise UserError(
-            f"{path}: its backbone is another than that of {CONFIG_FILE}: get "
-            "the directory again"
-        )
-    if known == "AlbertMaskedLM":
-        return Task(known)
-    activation = settings.get("activation", "linear")
-    if activation not in (None, "linear"):
-        raise UserError(
-            f"{path}: the classifier's activation is {activation!r}, and ours "
-            "gives logits: save it with activation=None"
-        )
-    num_labels, dropout = settings.get("num_classes"), settings.get("dropout")
-    if type(num_labels) is not int or num_labels < 1:
-        raise UserError(
-            f"{path}: num_classes is {num_labels!r}, not a number of classes: "
-            "get the file again"
-        )
-    if type(dropout) not in (int, float) or not 0 <= dropout < 1:
-        raise UserError(
-            f"{path}: dropout is {dropout!r}, not in [0, 1): get the file again"
-        )
-    return Task(known, num_labels, float(dropout))
-
-
-def task_of(head, tensors, classifier_dropout):
-    """Returns the ``Task`` for one of our heads, or None for a backbone."""
-    class_name = HEADS[head].kerashub
-    if class_name is None:
-        return None
-    if class_name == "AlbertMaskedLM":
-        return Task(class_name)
-    num_labels = tensors.shape("classifier/output_bias")[0]
-    dropout = 0.1 if classifier_dropout is None else classifier_dropout
-    return Task(class_name, num_labels, dropout)
-
-
-def _class_name(description, path):
     registered = description.get("registered_name")
     if isinstance(registered, str):
         package, _, name = registered.partition(">")
@@ -293,25 +177,20 @@ def _class_name(description, path):
     )
 
 
-def _object(value, what, path):
+def json_object(value, name, path):
+    """Returns a value that must be a JSON object.
+
+    Raises:
+      UserError: it is something else.
+    """
     if not isinstance(value, dict):
         raise UserError(
-            f"{path}: {what!r} is not a JSON object: get the file again"
+            f"{path}: {name!r} is not a JSON object: get the file again"
         )
     return value
 
 
 # -------------------------------------------------------------------- writing
-
-
-def check_tokenizer(tokenizer):
-    """Refuses a vocabulary that AlbertTokenizer does not take."""
-    if _PAD_PIECE not in tokenizer.pieces:
-        raise UserError(
-            f"{tokenizer.model_file}: it has no piece {_PAD_PIECE}, which "
-            "KerasHub's tokenizer needs: --notokenizer converts the weights "
-            "alone"
-        )
 
 
 def descriptions(backbone, task, has_tokenizer, parameters, own):

@@ -10,8 +10,8 @@ import dataclasses
 import os
 
 from albert.interchange import huggingface_tokenizer
-from albert.interchange import kerashub
 from albert.interchange import kerashub_presets
+from albert.interchange import kerashub_tokenizer
 
 # What is known to go wrong easily; no control pieces, which are text here.
 _TEXTS = (
@@ -52,7 +52,7 @@ _READERS = {
     ),
     "kerashub": (
         kerashub_presets.VOCABULARY,
-        kerashub.load_written_tokenizer,
+        kerashub_tokenizer.load_written,
     ),
 }
 

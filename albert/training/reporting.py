@@ -15,7 +15,27 @@ from absl import logging
 from albert.errors import UserError
 
 # How TensorFlow's messages name the operation that failed.
-OPERATION = re.compile(r"\{\{.*?\}\} ?| \[Op:\w+\].*")
+_OPERATION = re.compile(r"\{\{.*?\}\} ?| \[Op:\w+\].*")
+
+
+@contextlib.contextmanager
+def explained_write(failure):
+    """Turns TensorFlow's error about a write into a ``UserError``.
+
+    Args:
+      failure: str, what cannot be written where.
+
+    Raises:
+      UserError: with that, TensorFlow's reason and the remedy.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        reason = _OPERATION.sub("", error.message.splitlines()[0])
+        raise UserError(
+            f"{failure} ({reason}): make room there, or remove what is in the "
+            "way; the same command continues from the last checkpoint"
+        ) from error
 
 
 class Reporter:
@@ -126,17 +146,8 @@ class Reporter:
             if exception[0] is None:
                 raise
 
-    @contextlib.contextmanager
     def _explained_write(self):
-        try:
-            yield
-        except tf.errors.OpError as error:
-            reason = OPERATION.sub("", error.message.splitlines()[0])
-            raise UserError(
-                f"{self._directory}: cannot be written ({reason}): make room "
-                "there, or remove what is in the way; the same command "
-                "continues from the last checkpoint"
-            ) from error
+        return explained_write(f"{self._directory}: cannot be written")
 
     def summary(self):
         """Returns a line on the time and speed of this process's steps."""

@@ -7,13 +7,11 @@ import os
 import time
 import typing
 
-import tensorflow as tf
 from absl import logging
 
 from albert import model_directory
 from albert.config import AlbertConfig
 from albert.errors import StopRequested
-from albert.errors import UserError
 from albert.interchange.starting_point import StartingPoint
 from albert.interchange.weights import load_slots
 from albert.interchange.weights import load_weights
@@ -25,8 +23,8 @@ from albert.training.checkpoints import TrainingCheckpoints
 from albert.training.loop import TrainingLoop
 from albert.training.monitoring import check_finite
 from albert.training.options import TrainingOptions
-from albert.training.reporting import OPERATION
 from albert.training.reporting import Reporter
+from albert.training.reporting import explained_write
 
 
 class Data(typing.Protocol):
@@ -349,15 +347,8 @@ class _Steps:
             "there"
         )
 
-    @contextlib.contextmanager
     def _explained_write(self):
-        """Turns TensorFlow's error about a full disk into a ``UserError``."""
-        try:
-            yield
-        except tf.errors.OpError as error:
-            reason = OPERATION.sub("", error.message.splitlines()[0])
-            raise UserError(
-                f"{self.checkpoints.directory}: step {self.checkpoints.step} "
-                f"cannot be saved ({reason}): make room there; the same "
-                "command continues from the last checkpoint"
-            ) from error
+        return explained_write(
+            f"{self.checkpoints.directory}: step {self.checkpoints.step} "
+            "cannot be saved"
+        )

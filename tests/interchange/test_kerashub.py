@@ -268,6 +268,20 @@ def test_the_tokenizer_comes_back_as_it_was(tmp_path):
     assert raw.encode(text) == tokenizer.encode(text)
 
 
+@pytest.mark.parametrize(
+    "changed", [{"digit_comma": "none"}, {"lower_case": "yes"}]
+)
+def test_damaged_settings_of_the_tokenizer_are_not_guessed(tmp_path, changed):
+    encoder = albert.AlbertEncoder(small_config(vocab_size=2000))
+    albert.save_weights(encoder, tmp_path, "kerashub", Tokenizer(VOCABULARY))
+    metadata = json.loads((tmp_path / "metadata.json").read_text())
+    metadata["albert"]["tokenizer"] |= changed
+    (tmp_path / "metadata.json").write_text(json.dumps(metadata))
+    source, _ = read(tmp_path)
+    with pytest.raises(UserError, match="metadata.json: its tokenizer has"):
+        source.tokenizer.load()
+
+
 def test_a_changed_vocabulary_is_the_one_that_counts(tmp_path):
     encoder = albert.AlbertEncoder(small_config(vocab_size=2000))
     albert.save_weights(encoder, tmp_path, "kerashub", Tokenizer(VOCABULARY))

@@ -7,6 +7,7 @@ import pathlib
 import numpy as np
 import pytest
 
+from albert.errors import UserError
 from albert.tasks.squad.squad_files import read_squad
 from albert.tasks.squad.windows import build_features
 from albert.text.tokenizer import Tokenizer
@@ -59,6 +60,21 @@ def write_squad(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def refuse():
+    """Returns a function of a file to the message that it is refused with."""
+
+    def refuse(path, **options):
+        with pytest.raises(UserError) as caught:
+            read_squad(path, **options)
+        message = str(caught.value)
+        assert "\n" not in message
+        assert message.startswith(str(path))
+        return message
+
+    return refuse
 
 
 @pytest.fixture

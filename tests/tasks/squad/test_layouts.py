@@ -95,16 +95,6 @@ def write(tmp_path, content, name="questions.json"):
     return path
 
 
-def refuse(path):
-    """Returns the message that a file is refused with."""
-    with pytest.raises(UserError) as caught:
-        read_squad(path)
-    message = str(caught.value)
-    assert "\n" not in message
-    assert message.startswith(str(path))
-    return message
-
-
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layouts_say_the_same(tmp_path, layout):
     path = write(tmp_path, LAYOUTS[layout])
@@ -120,7 +110,7 @@ def test_layouts_say_the_same(tmp_path, layout):
 
 
 @pytest.mark.parametrize("name", ["a.json.gz", "a.json"])
-def test_gzip(tmp_path, name):
+def test_gzip(tmp_path, name, refuse):
     path = tmp_path / name
     path.write_bytes(gzip.compress(LAYOUTS["row a line"].encode()))
     assert len(read_squad(path).questions) == 2
@@ -130,7 +120,7 @@ def test_gzip(tmp_path, name):
     assert "damaged gzip file" in refuse(path)
 
 
-def test_rows_without_answers(tmp_path):
+def test_rows_without_answers(tmp_path, refuse):
     empty = {"answers": {"text": [], "answer_start": []}}
     path = write(tmp_path, json.dumps([{**row, **empty} for row in ROWS]))
     assert not read_squad(path).labelled
@@ -163,7 +153,7 @@ def test_mrqa_without_positions(tmp_path):
 @pytest.mark.parametrize(
     "spans", [[], [[0]], [[5, 30]], [[7, 3]], [["0", 4]], [5], [[True, 4]]]
 )
-def test_mrqa_with_wrong_spans(tmp_path, spans):
+def test_mrqa_with_wrong_spans(tmp_path, spans, refuse):
     (question, _) = MRQA[1]["qas"]
     detected = [{"text": "Seven", "char_spans": spans}]
     row = {
@@ -250,14 +240,14 @@ CMRC = {
         ),
     ],
 )
-def test_refused(tmp_path, content, words):
+def test_refused(tmp_path, content, words, refuse):
     message = refuse(write(tmp_path, content))
     for word in words:
         assert word in message
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
-def test_utf16(tmp_path, encoding):
+def test_utf16(tmp_path, encoding, refuse):
     path = tmp_path / "a.json"
     mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
     path.write_bytes(mark + LAYOUTS["articles"].encode(encoding))

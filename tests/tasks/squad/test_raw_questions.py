@@ -3,7 +3,6 @@
 
 import pytest
 
-from albert.errors import UserError
 from albert.tasks.squad import raw_questions
 from albert.tasks.squad.squad_files import read_squad
 
@@ -11,16 +10,6 @@ CONTEXT = "Seven cats sat on eleven mats."
 SEVEN = {"text": "Seven", "answer_start": 0}
 MATS = {"text": "mats", "answer_start": 25}
 NO_ANSWER = {"text": "", "answer_start": -1}
-
-
-def refuse(path, **options):
-    """Returns the message that a file is refused with."""
-    with pytest.raises(UserError) as caught:
-        read_squad(path, **options)
-    message = str(caught.value)
-    assert "\n" not in message
-    assert message.startswith(str(path))
-    return message
 
 
 class TestIds:
@@ -44,7 +33,7 @@ class TestIds:
         assert [each.id for each in data.questions] == ["mine-1", "mine-2"]
         assert "named mine-1 to mine-2" in data.how_it_was_read()
 
-    def test_some_without(self, write_squad):
+    def test_some_without(self, write_squad, refuse):
         path = write_squad(
             (CONTEXT, [{"id": "a", "answers": [SEVEN]}, {"answers": [MATS]}])
         )
@@ -69,7 +58,7 @@ class TestIds:
             {"answers": [], "is_impossible": True},
         ],
     )
-    def test_one_id_of_two_questions(self, write_squad, change):
+    def test_one_id_of_two_questions(self, write_squad, change, refuse):
         first = {"id": "1", "answers": [SEVEN]}
         path = write_squad(
             (CONTEXT, [first, {"id": "b", "answers": [MATS]}]),
@@ -80,7 +69,7 @@ class TestIds:
         assert 'article 1 ("Thing"), question 1' in message
         assert "ids must be unique" in message
 
-    def test_one_id_of_many_questions(self, write_squad):
+    def test_one_id_of_many_questions(self, write_squad, refuse):
         questions = [
             {"id": str(number % 7), "question": f"{number}?"}
             for number in range(21)
@@ -90,7 +79,7 @@ class TestIds:
             message
         )
 
-    def test_other_context(self, write_squad):
+    def test_other_context(self, write_squad, refuse):
         question = {"id": "a", "answers": [SEVEN]}
         path = write_squad(
             (CONTEXT, [question]), (CONTEXT + " So.", [question])
@@ -105,7 +94,7 @@ class TestNoAnswer:
         )
         assert not read_squad(path).labelled
 
-    def test_null_beside_answers(self, write_squad):
+    def test_null_beside_answers(self, write_squad, refuse):
         path = write_squad(
             (
                 CONTEXT,
@@ -119,7 +108,7 @@ class TestNoAnswer:
     @pytest.mark.parametrize(
         "empty", [NO_ANSWER, {"text": " "}, {"text": "", "answer_start": None}]
     )
-    def test_empty_answer(self, write_squad, more, empty):
+    def test_empty_answer(self, write_squad, more, empty, refuse):
         path = write_squad(
             (
                 CONTEXT,
@@ -193,7 +182,7 @@ class TestNoAnswer:
         assert [len(each.answers) for each in data.questions] == [1, 0, 0]
         assert data.findings == {raw_questions.IGNORED: ["b"]}
 
-    def test_all_answers_ignored(self, write_squad):
+    def test_all_answers_ignored(self, write_squad, refuse):
         question = {"answers": [MATS], "is_impossible": True}
         path = write_squad(
             (CONTEXT, [{"id": "a", **question}, {"id": "b", **question}])

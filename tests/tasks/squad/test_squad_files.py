@@ -20,16 +20,6 @@ SEVEN = {"text": "Seven", "answer_start": 0}
 MATS = {"text": "mats", "answer_start": 25}
 
 
-def refuse(path, **options):
-    """Returns the message that a file is refused with."""
-    with pytest.raises(UserError) as caught:
-        read_squad(path, **options)
-    message = str(caught.value)
-    assert "\n" not in message
-    assert message.startswith(str(path))
-    return message
-
-
 class TestFiles:
     def test_version_1(self, write_squad):
         path = write_squad(
@@ -138,7 +128,7 @@ class TestMismatches:
         ("start", "found"),
         [(1, "even "), (-1, "Seve"), (28, "s."), (4711, ""), (10**30, "")],
     )
-    def test_moved(self, write_squad, start, found):
+    def test_moved(self, write_squad, start, found, refuse):
         path = self.write(write_squad, "Seven", start)
         data = read_squad(path, is_training=True)
         (line,) = data.findings.pop(squad_files.MOVED)
@@ -152,7 +142,7 @@ class TestMismatches:
         assert "1 answers are not where" in message
         assert "question b" in message
 
-    def test_not_found(self, write_squad):
+    def test_not_found(self, write_squad, refuse):
         path = self.write(write_squad, "dogs", 6)
         data = read_squad(path, is_training=True)
         (line,) = data.findings.pop(squad_files.NOT_FOUND)
@@ -185,7 +175,7 @@ class TestMismatches:
         data = read_squad(path, stop_at_mismatch=True, is_training=True)
         assert data.findings == {}
 
-    def test_most_are_off(self, write_squad):
+    def test_most_are_off(self, write_squad, refuse):
         path = write_squad(
             (
                 CONTEXT,
@@ -211,7 +201,7 @@ class TestMismatches:
         )
 
     @pytest.mark.parametrize("is_training", [True, False])
-    def test_most_are_nowhere(self, write_squad, is_training):
+    def test_most_are_nowhere(self, write_squad, is_training, refuse):
         path = write_squad(
             (
                 CONTEXT,
@@ -367,24 +357,24 @@ def answered(id_, text, start=...):
 
 
 class TestBadFiles:
-    def test_missing_file(self, tmp_path):
+    def test_missing_file(self, tmp_path, refuse):
         assert "cannot be read" in refuse(tmp_path / "none.json")
 
-    def test_folder(self, tmp_path):
+    def test_folder(self, tmp_path, refuse):
         assert "cannot be read" in refuse(tmp_path)
 
-    def test_not_utf8(self, tmp_path):
+    def test_not_utf8(self, tmp_path, refuse):
         path = tmp_path / "a.json"
         path.write_bytes(b'{"data": "\xff"}')
         assert "not UTF-8" in refuse(path)
 
-    def test_not_json(self, tmp_path):
+    def test_not_json(self, tmp_path, refuse):
         path = tmp_path / "a.json"
         path.write_text('{"data":\n[}', "utf-8")
         assert f"{path}:2: not valid JSON" in refuse(path)
 
     @pytest.mark.parametrize("content", [7, {"data": {}}, {"rows": []}])
-    def test_not_squad(self, tmp_path, content):
+    def test_not_squad(self, tmp_path, content, refuse):
         path = tmp_path / "a.json"
         path.write_text(json.dumps(content), "utf-8")
         assert "not in the format of SQuAD" in refuse(path)
@@ -392,7 +382,7 @@ class TestBadFiles:
     @pytest.mark.parametrize(
         "content", [[], [{"paragraphs": []}]], ids=["empty", "no paragraphs"]
     )
-    def test_no_questions(self, tmp_path, content):
+    def test_no_questions(self, tmp_path, content, refuse):
         path = tmp_path / "a.json"
         path.write_text(json.dumps({"data": content}), "utf-8")
         assert "there are no questions" in refuse(path)
@@ -424,7 +414,7 @@ class TestBadFiles:
         ],
         ids=lambda value: str(value[-1]) if isinstance(value, list) else "",
     )
-    def test_missing_key(self, write_squad, remove, where):
+    def test_missing_key(self, write_squad, remove, where, refuse):
         path = self.write_two(write_squad)
         content = json.loads(path.read_text("utf-8"))
         *way, key = ["data", 0, *remove]
@@ -478,7 +468,7 @@ class TestBadFiles:
             ({"question": "\ud83d?"}, "half a surrogate pair, character 0"),
         ],
     )
-    def test_wrong_kind(self, write_squad, change, where):
+    def test_wrong_kind(self, write_squad, change, where, refuse):
         assert where in refuse(self.write_two(write_squad, **change))
 
     def test_empty_context_without_questions(self, write_squad):
@@ -487,18 +477,18 @@ class TestBadFiles:
         )
         assert read_squad(path).questions[0].context_index == 1
 
-    def test_ends_of_lines_in_ids(self, write_squad):
+    def test_ends_of_lines_in_ids(self, write_squad, refuse):
         message = refuse(self.write_two(write_squad, id="b\nc", answers=7))
         assert 'question b c: "answers" is 7' in message
 
-    def test_impossible_in_version_1(self, write_squad):
+    def test_impossible_in_version_1(self, write_squad, refuse):
         path = self.write_two(write_squad, is_impossible=True, answers=[])
         message = refuse(path, has_impossible=False)
         assert "1 questions have no answer" in message
         assert "question b" in message
         assert "--version_2_with_negative" in message
 
-    def test_some_without_answers(self, write_squad):
+    def test_some_without_answers(self, write_squad, refuse):
         message = refuse(self.write_two(write_squad, answers=[]))
         assert 'question b: there are no "answers"' in message
 

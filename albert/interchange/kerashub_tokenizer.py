@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tokenizer of a KerasHub preset, with the same ids as a ``Tokenizer``.
+
+KerasHub gives SentencePiece the text as it is, so the model in a preset is
+written with our normalisation among its rules; the unchanged one lies beside
+it as spiece.model, and its settings in metadata.json.
+"""
+
+import hashlib
+import os
+
+import sentencepiece
+
+from albert.errors import UserError
+from albert.interchange import kerashub_presets as presets
+from albert.interchange.sentencepiece_rules import self_contained_model
+from albert.interchange.source import TokenizerFile
+from albert.model_directory import TOKENIZER_FILE
+from albert.model_directory import write_file
+from albert.text.tokenizer import DIGIT_COMMA_RULES
+from albert.text.tokenizer import Tokenizer
+
+_PAD_PIECE = "<pad>"
+
+
+def find(path, settings):
+    """Returns the ``TokenizerFile`` of a preset, or None.
+
+    Args:
+      path: str, the preset's directory.
+      settings: what ``write`` returned, or None where KerasHub wrote the
+        preset.
+    """
+    asset = os.path.join(path, presets.VOCABULARY)
+    if not os.path.exists(asset):
+        return None
+    original = os.path.join(path, TOKENIZER_FILE)
+    if (
+        isinstance(settings, dict)
+        and settings.get("vocabulary_sha256") == _sha256(asset)
+        and os.path.exists(original)
+    ):
+        return _with_settings(original, settings, path)
+    try:
+        return TokenizerFile(asset, lower_case=_is_lower_case(asset))
+    except UserError as error:
+        return TokenizerFile(asset, refusal=str(error))
+
+
+def write(directory, tokenizer):
+    """Writes a tokenizer for KerasHub.
+
+    Args:
+      directory: str, exists.
+      tokenizer: ``Tokenizer``.
+
+    Returns:
+      dict, the settings that ``find`` takes.
+
+    Raises:
+      UserError: KerasHub cannot express it; nothing is written.
+    """
+    if _PAD_PIECE not in tokenizer.pieces:
+        raise UserError(
+            f"{tokenizer.model_file}: it has no piece {_PAD_PIECE}, which "
+            "KerasHub's tokenizer needs: --notokenizer converts the weights "
+            "alone"
+        )
+    vocabulary = self_contained_model(tokenizer)
+    asset = os.path.join(directory, presets.VOCABULARY)
+    os.makedirs(os.path.dirname(asset))
+    write_file(asset, vocabulary)
+    write_file(os.path.join(directory, TOKENIZER_FILE), tokenizer.model_proto)
+    return {
+        "lower_case": tokenizer.lower_case,
+        "digit_comma": tokenizer.digit_comma,
+        "vocabulary_sha256": hashlib.sha256(vocabulary).hexdigest(),
+    }
+
+
+def load_written(directory):
+    """Returns a function from text to ids: what the preset's tokenizer says.
+
+    KerasHub gives the text as it is to SentencePiece, as is done here.
+
+    Args:
+      directory: str, where ``write`` wrote.
+    """
+    return sentencepiece.SentencePieceProcessor(
+        model_file=os.path.join(directory, presets.VOCABULARY)
+    ).encode
+
+
+def _with_settings(model_file, settings, path):
+    lower_case = settings.get("lower_case")
+    digit_comma = settings.get("digit_comma")
+    if not isinstance(lower_case, bool) or digit_comma not in DIGIT_COMMA_RULES:
+        return TokenizerFile(
+            model_file,
+            refusal=f"{os.path.join(path, presets.METADATA_FILE)}: its "
+            f"tokenizer has lower_case {lower_case!r} and digit_comma "
+            f"{digit_comma!r}: they must be true or false, and one of "
+            f"{', '.join(DIGIT_COMMA_RULES)}",
+        )
+    return TokenizerFile(
+        model_file, lower_case=lower_case, digit_comma=digit_comma
+    )
+
+
+def _is_lower_case(asset):
+    """Whether a vocabulary knows no capitals; KerasHub itself never says."""
+    tokenizer = Tokenizer(asset, lower_case=False)
+    return not any(
+        piece != piece.lower()
+        for piece in (tokenizer.pieces[i] for i in tokenizer.replacement_ids())
+    )
+
+
+def _sha256(path):
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be read ({error.strerror}): get the directory "
+            "again"
+        ) from None
