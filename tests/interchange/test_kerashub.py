@@ -278,7 +278,9 @@ def test_damaged_settings_of_the_tokenizer_are_not_guessed(tmp_path, changed):
     metadata["albert"]["tokenizer"] |= changed
     (tmp_path / "metadata.json").write_text(json.dumps(metadata))
     source, _ = read(tmp_path)
-    with pytest.raises(UserError, match="metadata.json: its tokenizer has"):
+    with pytest.raises(
+        albert.UserError, match="metadata.json: its tokenizer has"
+    ):
         source.tokenizer.load()
 
 
