@@ -116,12 +116,10 @@ def main(fv):
     config, tokenizer = start.find_config_and_tokenizer(
         **flags.model_options(fv), dropout=recipe.dropout
     )
-    records = task_data.open_records(
-        {split: fv[flag].value for _, split, flag in MODES if fv[flag].value},
-        task,
-        config,
-        tokenizer,
-    )
+    given = {
+        split: fv[flag].value for _, split, flag in MODES if fv[flag].value
+    }
+    records = task_data.open_records(given, task, config, tokenizer)
     max_seq_length = options.find_max_seq_length(
         fv.max_seq_length,
         trained.get("max_seq_length", recipe.max_seq_length),
@@ -157,6 +155,7 @@ def main(fv):
     # ------------------------- each run: train, then evaluate what was best
     objective = heads.make_objective(task.head)
     outcomes = []
+    sources = models if fv.do_train else [start, *models[1:]]
     for index, directory in enumerate(directories):
         keras.utils.set_random_seed(fv.seed + index)
         with strategy.scope():
@@ -188,7 +187,7 @@ def main(fv):
             loop = TrainingLoop(
                 model, None, objective, strategy, jit_compile=fv.jit_compile
             )
-        weights = load_weights(model, models[index], labels=task.labels).source
+        weights = load_weights(model, sources[index], labels=task.labels).source
         if evaluation:
             outcomes.append(evaluation.evaluate(loop))
             if writes:
@@ -292,11 +291,7 @@ def read_texts(fv, task):
 def check_flags(fv):
     """Refuses flags that do not work together."""
     flags.require(fv, "task_name", "output_dir")
-    if not (fv.do_train or fv.do_eval or fv.do_predict):
-        raise UserError(
-            "nothing to do: give --do_train, --do_eval or --do_predict, or "
-            "several of them"
-        )
+    flags.require_mode(fv)
     for mode, _, records in MODES:
         if fv[records].value and not fv[mode].value:
             raise UserError(f"--{records} is for --{mode}: give both")

@@ -214,7 +214,8 @@ def main(fv):
         settings[name] = trained.get(name, default) if value is None else value
 
     # ------------------------------------------------- windows and answers
-    lengths = span_data.find_lengths(fv, settings)
+    lengths = options.find_lengths(fv, settings["max_seq_length"])
+    lengths = span_data.find_lengths(lengths, settings)
     data = span_data.featurize(
         questions, tokenizer, lengths, settings, fv.keep_windows_without_answer
     )
@@ -384,11 +385,7 @@ def read_questions(fv, trained):
 def check_flags(fv):
     """Refuses flags that do not work together."""
     flags.require(fv, "output_dir")
-    if not (fv.do_train or fv.do_eval or fv.do_predict):
-        raise UserError(
-            "nothing to do: give --do_train, --do_eval or --do_predict, or "
-            "several of them"
-        )
+    flags.require_mode(fv)
     for file, modes in (
         ("train_file", ("do_train",)),
         ("predict_file", ("do_eval", "do_predict")),
@@ -405,11 +402,7 @@ def check_flags(fv):
             )
     if math.isnan(fv.null_score_diff_threshold):
         raise UserError("--null_score_diff_threshold is NaN: give a number")
-    if fv.warmup_proportion is not None and fv.num_warmup_steps is not None:
-        raise UserError(
-            "--warmup_proportion and --num_warmup_steps say the same thing: "
-            "give one of them"
-        )
+    flags.refuse_both(fv, "warmup_proportion", "num_warmup_steps")
     flags.check_finetuning_flags(fv)
 
 

@@ -57,7 +57,7 @@ def help_text():
     width = max(map(len, COMMANDS))
     lines = [__doc__.strip(), "", "Commands:"]
     for name in COMMANDS:
-        docstring = ast.get_docstring(ast.parse(find_script(name).read_text()))
+        docstring = ast.get_docstring(ast.parse(find_script(name).read_bytes()))
         lines += textwrap.wrap(
             docstring.splitlines()[0],
             80,

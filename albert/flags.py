@@ -69,7 +69,7 @@ def define_model_flags(fv):
         "Weights to start from: a model directory or checkpoint of ours, "
         "Google's release (its folder, a prefix or the .tar.gz), a TF-Hub v1 "
         "module, a Hugging Face or a KerasHub directory. A checkpoint already "
-        "in --output_dir wins.",
+        "in --output_dir wins, except with --nodo_train of `albert pretrain`.",
     )
     files = FlagGroup(fv, "Files")
     files.string(
@@ -260,6 +260,19 @@ def require(fv, *names):
             raise UserError(f"--{name} is required; see --help")
 
 
+def require_mode(fv):
+    """Refuses a command of fine-tuning without anything to do.
+
+    Raises:
+      UserError: none of --do_train, --do_eval and --do_predict is given.
+    """
+    if not (fv.do_train or fv.do_eval or fv.do_predict):
+        raise UserError(
+            "nothing to do: give --do_train, --do_eval or --do_predict, or "
+            "several of them"
+        )
+
+
 def refuse_both(fv, one, other):
     """Refuses two flags that say the same thing.
 
@@ -376,7 +389,7 @@ def define_device_flags(fv):
         "recompute_layers",
         False,
         "Keep only what goes from layer to layer, and compute the rest again "
-        "for the gradients: a third more time, a fraction of the memory.",
+        "for the gradients: more time for less memory, see docs/devices.md.",
     )
 
 

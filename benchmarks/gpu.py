@@ -374,6 +374,8 @@ def restart(arguments):
     process.send_signal(signal.SIGKILL)
     process.wait()
     at = tensor_bundle.steps(killed)
+    if at[-1] == count:
+        raise RuntimeError("the run ended before it was killed")
     succeed(*words)
     one, other = (
         tensor_bundle.read(tensor_bundle.step_prefix(path, count))
@@ -469,6 +471,8 @@ def main():
         command_line.load_tensorflow()
         print(json.dumps(globals()[arguments.part](arguments)), flush=True)
         return
+    if os.path.exists(arguments.folder):
+        parser.error(f"{arguments.folder} is there: give another --folder")
     results = about()
     arguments.total_memory_gb = results["memory_gb"]
     results |= run_part(arguments, "versions")

@@ -24,6 +24,7 @@ from albert.training import distribution
 from albert.training.loop import TrainingLoop
 from albert.training.losses import PretrainingObjective
 from albert.training.optimizers import Lamb
+from albert.training.options import DTYPE_POLICIES
 
 PREDICTIONS = 20
 
@@ -62,7 +63,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", default="base")
     parser.add_argument(
-        "--dtype", default="float32", choices=["float32", "bfloat16"]
+        "--dtype", default="float32", choices=list(DTYPE_POLICIES)
     )
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--length", type=int, default=128)
@@ -71,10 +72,11 @@ def main():
     arguments = parser.parse_args()
 
     config = albert.AlbertConfig.named(arguments.size)
-    policy = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
     strategy = distribution.get_strategy("one_device")
     with strategy.scope():
-        model = albert.AlbertPretrainer(config, dtype=policy[arguments.dtype])
+        model = albert.AlbertPretrainer(
+            config, dtype=DTYPE_POLICIES[arguments.dtype]
+        )
         optimizer = Lamb(1e-4)
         optimizer.build(model.trainable_variables)
     loop = TrainingLoop(

@@ -3,6 +3,7 @@
 
 import ast
 import logging
+import os
 import pathlib
 import re
 import subprocess
@@ -58,6 +59,23 @@ def test_help_lists_the_commands(run):
         first = " ".join(docstring.splitlines()[0].split())
         assert f" {name} {first}" in words
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_help_does_not_depend_on_the_locale():
+    done = subprocess.run(
+        [sys.executable, "-m", "albert", "--help"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "LC_ALL": "C",
+            "PYTHONUTF8": "0",
+            "PYTHONCOERCECLOCALE": "0",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_help_imports_no_command():

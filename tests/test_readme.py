@@ -7,6 +7,7 @@ input must exist or be written by a command before it.
 
 import fnmatch
 import importlib.util
+import inspect
 import pathlib
 import re
 import shlex
@@ -182,6 +183,44 @@ def test_commands_and_examples_of_a_page(page):
             assert any(
                 pathlib.PurePath(path).is_relative_to(each) for each in there
             ), path
+
+
+def test_a_server_ends_its_block():
+    """What follows a command that does not end is never reached."""
+    for page, text in PAGES.items():
+        for block in code_blocks(text, "bash"):
+            lines = block.replace("\\\n", " ").strip().split("\n")
+            for line in lines[:-1]:
+                words = shlex.split(line, comments=True)
+                assert words[:1] not in (
+                    ["tensorboard"],
+                    ["tensorflow_model_server"],
+                ), f"{page}: {line}"
+                assert words[:2] != ["albert", "serve"], f"{page}: {line}"
+
+
+def test_functions_named_beside_a_file_exist():
+    found = 0
+    for page, text in PAGES.items():
+        for functions, path in re.findall(
+            r"((?:`\w+`(?: and )?)+) in `(albert/\S+\.py)`", prose(text)
+        ):
+            source = (ROOT / path).read_text()
+            for name in re.findall(r"`(\w+)`", functions):
+                found += 1
+                assert re.search(rf"\b(def|class) {name}\b", source), (
+                    f"{page}: {name} in {path}"
+                )
+    assert found >= 6
+
+
+def test_signatures_of_the_python_page():
+    for name in ("load_weights", "save_weights"):
+        row = re.search(rf"`{name}\((.*)\)` \|", PAGES["docs/python.md"])
+        shown = [each.split("=")[0] for each in row[1].split(", ")]
+        assert shown == list(
+            inspect.signature(getattr(albert, name)).parameters
+        )
 
 
 def test_each_command_is_shown():

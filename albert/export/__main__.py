@@ -9,7 +9,8 @@ preprocessor as TF Hub wants them. litert: .tflite files for telephones.
 google, huggingface, kerashub: what these projects open.
 
 MODEL_DIR is a model directory, or any weights that come with a configuration
-and a tokenizer. DESTINATION is a directory that does not exist or is empty.
+and, for serving, tfhub and litert, a tokenizer. DESTINATION is a directory that
+does not exist or is empty.
 """
 
 import contextlib

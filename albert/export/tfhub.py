@@ -86,9 +86,6 @@ def export(
 ):
     """Writes the two SavedModels, their archives and their pages.
 
-    OPTIONS, for the command line: --version, --licence, --handle, --language,
-    --seq_length, --notes, --publish=kaggle, --dry_run.
-
     Args:
       source: str, a model directory of pretraining, or other weights that
         ``albert.load_weights`` takes, with a tokenizer.

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sets up devices and machines, and divides batches over them.
 
-No other module names a class of ``tf.distribute``. Batch sizes are global, and
-every worker makes the same sequence of global batches and computes its own
-rows of each: what is learned does not depend on how many devices or workers
-there are.
+No other module but ``cluster`` names a class of ``tf.distribute``. Batch sizes
+are global, and every worker makes the same sequence of global batches and
+computes its own rows of each: what is learned does not depend on how many
+devices or workers there are.
 """
 
 import signal

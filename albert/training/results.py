@@ -66,9 +66,9 @@ def print_answer_scores(scores, baseline):
             f"on others: exact {scores['best_exact']:.2f} with "
             "--null_score_diff_threshold="
             # All digits: rounded, a score may fall on its other side.
-            f"{float(scores['best_exact_thresh'])!r}, "
+            f"{scores['best_exact_thresh']!r}, "
             f"f1 {scores['best_f1']:.2f} with "
-            f"{float(scores['best_f1_thresh'])!r}"
+            f"{scores['best_f1_thresh']!r}"
         )
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes batches of questions for run_squad.py, and answers of outputs."""
 
+import functools
 import math
 
 import numpy as np
@@ -13,7 +14,6 @@ from albert.tasks.squad import raw_questions
 from albert.tasks.squad import squad_files
 from albert.tasks.squad import windows
 from albert.tasks.squad.questions import NOWHERE
-from albert.training import options
 from albert.training.feature_data import FeatureData
 
 _LISTED = 5  # Questions that a warning names; the report has them all.
@@ -53,7 +53,7 @@ class SpanData(FeatureData):
         logging.info("%s: %s", data.file, self.summary())
         self._warn(is_training)
 
-    @property
+    @functools.cached_property
     def findings(self):
         """dict of str to list of str: what is odd, and each time it is."""
         # Answers that are nowhere in their context are among those of the
@@ -174,18 +174,16 @@ def featurize(
     }
 
 
-def find_lengths(fv, settings):
-    """Returns the lengths that batches may have, see ``padded_lengths``.
+def find_lengths(lengths, settings):
+    """Returns the lengths of batches that are no shorter than the beam.
 
     Args:
-      fv: values of flags.
-      settings: dict with max_seq_length, and the width of the beam in
-        start_n_top and end_n_top.
+      lengths: list of int, see ``padded_lengths``.
+      settings: dict with the width of the beam in start_n_top and end_n_top.
 
     Raises:
       UserError: the beam is wider than a window.
     """
-    lengths = options.find_lengths(fv, settings["max_seq_length"])
     # A beam is as wide in every batch.
     beam = max(settings["start_n_top"], settings["end_n_top"])
     if beam > lengths[-1]:

@@ -44,13 +44,9 @@ def classifier(folder):
     return ["--task_name=tsv", f"--data_dir={folder}", "--num_runs=2"]
 
 
-@pytest.mark.parametrize(
-    ("recipe", "arguments"),
-    [("run_squad.py", squad), ("run_classifier.py", classifier)],
-)
-def test_archive_to_start_from(
-    archive, tmp_path, monkeypatch, call_recipe, recipe, arguments
-):
+@pytest.fixture
+def counted(monkeypatch):
+    """Lists of what is opened and of what is unpacked."""
     opened, unpacked = [], []
     open_checkpoint, unpack = google._open_checkpoint, archives._unpack
 
@@ -64,6 +60,17 @@ def test_archive_to_start_from(
 
     monkeypatch.setattr(google, "_open_checkpoint", counting_open)
     monkeypatch.setattr(archives, "_unpack", counting_unpack)
+    return opened, unpacked
+
+
+@pytest.mark.parametrize(
+    ("recipe", "arguments"),
+    [("run_squad.py", squad), ("run_classifier.py", classifier)],
+)
+def test_archive_to_start_from(
+    archive, tmp_path, counted, call_recipe, recipe, arguments
+):
+    opened, unpacked = counted
     out = tmp_path / "out"
     call_recipe(
         recipe,
@@ -81,3 +88,26 @@ def test_archive_to_start_from(
     # Each run's own weights are opened after its training.
     assert len([path for path in opened if not path.startswith(str(out))]) == 1
     assert any(path.startswith(str(out)) for path in opened)
+
+
+def test_trained_model_that_is_only_used(
+    archive, tmp_path, counted, call_recipe
+):
+    out, arguments = tmp_path / "out", classifier(tmp_path)[:2]
+    (tmp_path / "dev.tsv").write_bytes((tmp_path / "train.tsv").read_bytes())
+    call_recipe(
+        "run_classifier.py",
+        f"--init_checkpoint={archive}",
+        f"--output_dir={out}",
+        "--do_train",
+        "--num_train_steps=1",
+        "--max_seq_length=11",
+        *arguments,
+    )
+    opened, _ = counted
+    opened.clear()
+    call_recipe(
+        "run_classifier.py", f"--output_dir={out}", "--do_eval", *arguments
+    )
+    archives.remove_folders()
+    assert len(opened) == 1

@@ -199,7 +199,9 @@ class QuestionReader:
             return ()
         if isinstance(answers, dict):  # of lists, as Hugging Face has them
             texts = self.fields.get(answers, "text", list, where)
-            starts = self.fields.get(answers, "answer_start", list, where)
+            starts = [None] * len(texts)
+            if answers.get("answer_start") is not None:
+                starts = self.fields.get(answers, "answer_start", list, where)
             if len(texts) != len(starts):
                 self.fields.refuse(
                     f"{where}: {len(texts)} texts of answers and "

@@ -204,6 +204,12 @@ class TestAnswers:
         answers = read_squad(path, stop_at_mismatch=True).questions[0].answers
         assert [each.text for each in answers] == ["Seven", "mats"]
 
+    @pytest.mark.parametrize("starts", [{}, {"answer_start": None}])
+    def test_list_of_texts_alone(self, write_squad, starts):
+        answers = {"text": ["mats"], **starts}
+        path = write_squad((CONTEXT, [{"id": "a", "answers": answers}]))
+        assert read_squad(path).questions[0].answers[0].start == 25
+
 
 class TestEmptyParts:
     @pytest.mark.parametrize("is_training", [True, False])
