@@ -118,7 +118,9 @@ class TsvFile:
             raise self._no_rows(path, task, split)
         width = len(rows[0].fields)
         if self.own and not self.header:
-            width = delimited_rows.find_width(path, rows)
+            width = delimited_rows.find_width(
+                path, rows, self.delimiter, self.quoting
+            )
         columns = self._find_columns(path, rows, width, lines, task, split)
         rows = self._usable_rows(rows[self.header :], columns, width, bad_rows)
         if self.own and not self.header:
@@ -219,25 +221,18 @@ class TsvFile:
                     f"{delimited_rows.name_delimiter(self.delimiter)} between "
                     "the columns",
                 )
-            elif self.own and self.header and size > width:
+            elif self.own and size != width:
+                other = "below a header of"
+                if not self.header:
+                    other = "where most rows have"
                 bad_rows.add(
                     row.line,
-                    f"{size} columns below a header of {width}",
-                    self._remedy_of_width(),
-                )
-            elif self.own and not self.header and size != width:
-                bad_rows.add(
-                    row.line,
-                    f"{size} columns where most rows have {width}",
-                    self._remedy_of_width(),
+                    f"{size} columns {other} {width}",
+                    delimited_rows.explain_width(self.delimiter, self.quoting),
                 )
             else:
                 usable.append(row)
         return usable
-
-    def _remedy_of_width(self):
-        name = delimited_rows.name_delimiter(self.delimiter)
-        return f"take the {name} out of the texts"
 
     def _leave_out(self, path, rows, columns):
         """Leaves out the rows that the benchmark does not count."""

@@ -287,13 +287,31 @@ REFUSED = {
     "a tab in a text, no header": (
         TABS + "a bright and\tfunny film\tpos\n",
         NUMBERED,
-        ":4: 3 columns where most rows have 2; take the tabs out",
+        ":4: 3 columns where most rows have 2; put tabs between the columns "
+        "and nowhere else",
+    ),
+    "a row without one of the columns": (
+        "id\ttext\tlabel\tdate\n1\tgood film\tpos\t2020\nbad film\tneg\t2021\n",
+        {},
+        ":3: 3 columns below a header of 4; put tabs between the columns and "
+        "nowhere else",
+    ),
+    "a row of CSV with a comma in its text": (
+        "text,label\nA,pos\nB, or so,neg\n",
+        {"delimiter": ","},
+        ":3: 3 columns below a header of 2; put commas between the columns and "
+        "nowhere else but in quotes",
     ),
     "as many rows of two widths": (
         "good film\tpos\ndull film\tneg\n"
         "a bright and\tfunny film\tpos\ndull\tand far too long\tneg\n",
         NUMBERED,
-        ":3: 3 columns, and as many rows have 2: take the tabs out",
+        ":3: 3 columns, and as many rows have 2: put tabs between the columns",
+    ),
+    "as many rows of two widths, and semicolons": (
+        "good film;pos\nA; B;neg\n",
+        NUMBERED | {"delimiter": ";", "quoting": "none"},
+        ":2: 3 columns, and as many rows have 2: put semicolons between the",
     ),
     "a label first and a tab in a text": (
         "pos\tgood\nneg\tdull and\tlong\npos\tfine\n",
@@ -392,6 +410,8 @@ REFUSED = {
 SINGLE_ROWS = {
     "a tab in a text, no header",
     "a label first and a tab in a text",
+    "a row without one of the columns",
+    "a row of CSV with a comma in its text",
 }
 
 
