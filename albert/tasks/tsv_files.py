@@ -68,8 +68,8 @@ class TsvFile:
       delimiter: str, the character between columns.
       quoting: str of ``delimited_rows.QUOTINGS``; None for no quoting, and a
         table of the user's own that looks quoted is refused.
-      skip_short_rows: leave out rows that are too short without a word, as
-        the original does for QQP, whose files have some.
+      skip_short_rows: leave out rows that are too short, as the original does
+        for QQP, whose files have some.
     """
 
     name: str
@@ -122,7 +122,10 @@ class TsvFile:
                 path, rows, self.delimiter, self.quoting
             )
         columns = self._find_columns(path, rows, width, lines, task, split)
-        rows = self._usable_rows(rows[self.header :], columns, width, bad_rows)
+        rows = rows[self.header :]
+        if self.skip_short_rows:
+            rows = _skip_short_rows(path, rows, max(columns.values()) + 1)
+        rows = self._usable_rows(rows, columns, width, bad_rows)
         if self.own and not self.header:
             header_lines.check_absent(path, rows, columns, task)
         if self.label_may_lack and "label" in columns:
@@ -209,8 +212,6 @@ class TsvFile:
         usable = []
         for row in rows:
             size = len(row.fields)
-            if size < needed and self.skip_short_rows:
-                continue
             if size < needed and delimited_rows.is_blank(row):
                 bad_rows.add(row.line, "a blank line", "remove it")
             elif size < needed:
@@ -252,6 +253,20 @@ class TsvFile:
                 len(kept),
             )
         return kept
+
+
+def _skip_short_rows(path, rows, needed):
+    """Returns the rows that have the needed number of columns."""
+    kept = [row for row in rows if len(row.fields) >= needed]
+    if len(kept) < len(rows):
+        logging.info(
+            "%s: %d rows that are too short left out, as the original does; "
+            "%d are kept",
+            path,
+            len(rows) - len(kept),
+            len(kept),
+        )
+    return kept
 
 
 def _drop_placeholders(path, rows, columns, task):

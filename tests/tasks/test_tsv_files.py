@@ -95,14 +95,17 @@ class TestGlue:
             assert examples.labels == ["entailment"]
             assert examples.texts == ["One."]
 
-    def test_qqp_short_rows_are_left_out(self, tmp_path):
-        examples = load(
-            tmp_path,
-            "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n"
-            "0\t1\t2\tWhat?\tWhy?\t0\n1\t2\n2\t1\t2\tHow?\tWho?\t1\n",
-            name="qqp",
-        )
+    def test_qqp_short_rows_are_left_out(self, tmp_path, caplog):
+        header = "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n"
+        rows = "0\t1\t2\tWhat?\tWhy?\t0\n2\t1\t2\tHow?\tWho?\t1\n"
+        with caplog.at_level(logging.INFO, "absl"):
+            load(tmp_path, header + rows, name="qqp")
+            assert not caplog.records
+            examples = load(tmp_path, f"{header}1\t2\n{rows}3\n", name="qqp")
         assert examples.texts == ["What?", "How?"]
+        assert examples.bad_rows == 0
+        assert "train.tsv: 2 rows that are too short left out" in caplog.text
+        assert "2 are kept" in caplog.text
 
     def test_data_dir_may_be_the_task_itself(self, tmp_path):
         write(tmp_path, "dev.tsv", "sentence\tlabel\nfine \t1\n")
@@ -134,6 +137,16 @@ class TestOwnColumns:
         )
         assert examples.texts == ["A?", "B?"]
         assert examples.labels == ["yes", "no"]
+
+    def test_first_row_with_a_rare_label(self, tmp_path):
+        content = "Odd.\trare\nA\twet\nB\twet\nC\tdry\nD\tdry\n"
+        with pytest.raises(UserError, match=":1: looks like a header .label"):
+            load(tmp_path, content, **NUMBERED)
+        labels = ("dry", "rare", "wet")
+        examples = load(tmp_path, content, labels=labels, **NUMBERED)
+        assert examples.labels == ["rare", "wet", "wet", "dry", "dry"]
+        with pytest.raises(UserError, match=":1: looks like a header .label"):
+            load(tmp_path, "text\tlabel\n" + content, labels=labels, **NUMBERED)
 
     def test_labels_keep_their_case(self, tmp_path):
         examples = load(tmp_path, "text\tlabel\nA\tYes\nB\tyes\n")
@@ -321,7 +334,8 @@ REFUSED = {
     "a header that is left in, and a rare label": (
         "text\tlabel\nA\twet\nB\twet\nC\tdry\n",
         NUMBERED,
-        ":1: looks like a header .label 'label' occurs nowhere else",
+        ":1: looks like a header .label 'label' occurs nowhere else.*, or give "
+        "--labels if it is a row",
     ),
     "a header of numbers that is left in": (
         "0\t1\nA\t1\nB\t0\n",
