@@ -191,7 +191,8 @@ class TsvFile:
         if columns.get("label", -1) in (columns["text"], columns.get("text_b")):
             raise UserError(
                 f"{path}: column {columns['label'] + 1} is given as text and "
-                "as label: correct --text_column or --label_column"
+                "as label: correct --text_column, --text_b_column or "
+                "--label_column"
             )
         return columns
 

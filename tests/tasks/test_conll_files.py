@@ -266,5 +266,5 @@ def test_placeholders_of_a_test_set(tmp_path, tag):
 def test_one_column_is_both(tmp_path):
     with pytest.raises(UserError, match="column 2 is the word and the tag"):
         load(tmp_path, "B-PER Ann\nO hums\n", text_column="2")
-    with pytest.raises(UserError, match="column of a text too"):
-        selection.get_task("ner", text_column="2", label_column="2")
+    with pytest.raises(UserError, match="column 2 is the word and the tag"):
+        load(tmp_path, "Ann O\nhums O\n", text_column="2", label_column="2")

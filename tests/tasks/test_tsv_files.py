@@ -391,8 +391,18 @@ REFUSED = {
     ),
     "one column is both": (
         "text\tlabel\nA\tpos\n",
+        {"text_column": "text", "label_column": "text"},
+        "column 1 is given as text and as label: correct --text_column, --",
+    ),
+    "one column is both, by name and by number": (
+        "text\tlabel\nA\tpos\n",
         {"text_column": "text", "label_column": "1"},
         "column 1 is given as text and as label",
+    ),
+    "one column is the second text and the label": (
+        "a\tb\nA\tpos\n",
+        {"text_column": "1", "text_b_column": "2", "label_column": "2"},
+        "column 2 is given as text and as label: correct .*, --text_b_column",
     ),
     "a header in capitals": (
         "Text\t label \nA\tpos\n",
