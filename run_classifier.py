@@ -34,7 +34,6 @@ from albert.interchange import task_description
 from albert.records import metadata
 from albert.tasks import interface
 from albert.tasks import multiple_choice_features
-from albert.tasks import selection
 from albert.tasks import trained_model
 from albert.text.documents import expand_files
 
@@ -233,20 +232,7 @@ def find_task(fv, directories):
     Raises:
       UserError: there are none to be used, or some of another task.
     """
-    task = selection.get_task(
-        fv.task_name,
-        text_column=fv.text_column,
-        text_b_column=fv.text_b_column,
-        label_column=fv.label_column,
-        id_column=fv.id_column,
-        delimiter=fv.delimiter,
-        quoting=fv.quoting,
-        tag_scheme=fv.tag_scheme,
-        labels=fv.labels,
-        regression=fv.regression,
-        high_only=fv.high_only,
-        middle_only=fv.middle_only,
-    )
+    task = data_flags.get_task(fv)
     models = directories
     if not fv.do_train:
         models = [

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Defines the flags of text, tasks and records that commands share.
 
-Each function defines its flags on the ``FlagValues`` it is given.
+Each function takes the ``FlagValues`` to define its flags on, or to read.
 """
 
 from albert.flags import FlagGroup
@@ -80,6 +80,33 @@ def define_task_flags(fv):
         False,
         "Leave out rows that cannot be used, and count them, instead of "
         "stopping at the first.",
+    )
+
+
+def get_task(fv):
+    """Returns the ``Task`` that the flags of ``define_task_flags`` say.
+
+    Args:
+      fv: values of flags.
+
+    Raises:
+      UserError: there is no such task, or it does not take these settings.
+    """
+    from albert.tasks import selection
+
+    return selection.get_task(
+        fv.task_name,
+        text_column=fv.text_column,
+        text_b_column=fv.text_b_column,
+        label_column=fv.label_column,
+        id_column=fv.id_column,
+        delimiter=fv.delimiter,
+        quoting=fv.quoting,
+        tag_scheme=fv.tag_scheme,
+        labels=fv.labels,
+        regression=fv.regression,
+        high_only=fv.high_only,
+        middle_only=fv.middle_only,
     )
 
 

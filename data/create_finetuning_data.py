@@ -30,7 +30,6 @@ from albert.records.writing import RecordSetWriter
 from albert.records.writing import output_directories
 from albert.tasks import interface
 from albert.tasks.multiple_choice_features import MAX_QA_LENGTH
-from albert.tasks.selection import get_task
 from albert.text.tokenizer import Tokenizer
 
 _SHOWN_CHARACTERS = 160
@@ -55,7 +54,8 @@ def define_flags(fv):
 def main(fv):
     """Makes the records of each split, and prints what they are like."""
     started = time.monotonic()
-    task = read_task(fv)
+    require(fv, "task_name", "data_dir", "spm_model_file", "output_dir")
+    task = data_flags.get_task(fv)
     splits = find_splits(task, fv.splits)
     outputs = {
         split: os.path.join(fv.output_dir, f"{task.name}_{split}.tfrecord")
@@ -80,9 +80,13 @@ def main(fv):
         }
 
         # ------------------------------------------------- files → examples
+        examples = {}
         if task.labels is None:
-            task = task.with_labels_of(load(fv, task, "train"))
-        examples = {split: load(fv, task, split) for split in splits}
+            examples["train"] = load(fv, task, "train")
+            task = task.with_labels_of(examples["train"])
+        for split in splits:
+            if split not in examples:
+                examples[split] = load(fv, task, split)
 
         # ------------------------------------- examples → ids → record files
         print(f"{task.name}, {max_seq_length} tokens in a sequence:")
@@ -130,25 +134,6 @@ def main(fv):
     print(f"Written to {fv.output_dir} in {time.monotonic() - started:.1f} s")
     print("Next:")
     print(f"  {next_command(task, writers)}")
-
-
-def read_task(fv):
-    """Reads the ``Task`` from the flags."""
-    require(fv, "task_name", "data_dir", "spm_model_file", "output_dir")
-    names = (
-        "text_column",
-        "text_b_column",
-        "label_column",
-        "id_column",
-        "delimiter",
-        "quoting",
-        "tag_scheme",
-        "labels",
-        "regression",
-        "high_only",
-        "middle_only",
-    )
-    return get_task(fv.task_name, **{name: fv[name].value for name in names})
 
 
 def find_splits(task, names):

@@ -91,7 +91,7 @@ class ConllFile:
         text, label = self._find_columns(path, words)
         if label is not None:
             self._check_scheme(path, words, label)
-        take = _Taker(text, label, self.scheme, words.has_counters, task)
+        take = _Taker(text, label, self.scheme, words, task)
         read_words, read_tags = [], []
         for sentence in words.sentences:
             taken = []
@@ -183,12 +183,14 @@ class ConllFile:
         return text, label
 
     def _has_placeholders(self, words, label):
-        return all(
-            fields[label].strip() in _PLACEHOLDERS
+        tags = [
+            fields[label].strip()
             for sentence in words.sentences
             for _, fields in sentence
             if fields and len(fields) > label
-        )
+        ]
+        # Where there is no such column, nothing is known of the tags.
+        return bool(tags) and _PLACEHOLDERS.issuperset(tags)
 
     def _check_scheme(self, path, words, label):
         """Refuses a file where most tags do not fit the scheme."""
@@ -219,14 +221,15 @@ class _Taker:
     Args:
       text, label: int, columns; the label's may be None.
       scheme: str of ``tag_schemes.TAG_SCHEMES``.
-      has_counters: bool, whether the first field must count.
+      words: ``WordLines``, whose width and counters each line must have.
       task: ``Task``.
     """
 
-    def __init__(self, text, label, scheme, has_counters, task):
+    def __init__(self, text, label, scheme, words, task):
         self._label = label
         self._scheme = scheme
-        self._has_counters = has_counters and text > 0
+        self._has_counters = words.has_counters and text > 0
+        self._width = words.width
         self._needed = text + 1
         if label is not None:
             self._needed = max(self._needed, label + 1, 2)
@@ -250,6 +253,14 @@ class _Taker:
                 f"{shorten(fields[0])!r} does not count the words as column 1 "
                 "of other lines does",
                 "correct it",
+            )
+        if len(fields) != self._width:
+            return (
+                f"{len(fields)} columns where other lines have {self._width}",
+                "put tabs between the columns, and the same columns in all "
+                "lines"
+                if self._width > 1
+                else "put one word a line",
             )
         if self._label is None:
             return None

@@ -56,10 +56,7 @@ def read_words(path, lines):
         [fields for _, fields, line in sentence if line and line[0] != "#"]
         for sentence in sentences
     ]
-    widths = collections.Counter(
-        len(fields) for sentence in words for fields in sentence
-    )
-    width = widths.most_common(1)[0][0] if widths else 0
+    width = _find_width(fields for sentence in words for fields in sentence)
     has_counters = _have_counters(words, width)
     kept = []
     comments = others = 0
@@ -84,6 +81,8 @@ def read_words(path, lines):
             comments,
             others,
         )
+    # Without comments, but with words that begin with "#".
+    width = _find_width(fields for rows in kept for _, fields in rows if fields)
     return WordLines(kept, has_counters, width)
 
 
@@ -114,6 +113,12 @@ def _group(lines):
         else:
             sentences[-1].append((number, line))
     return [sentence for sentence in sentences if sentence]
+
+
+def _find_width(lines):
+    """Returns the number of fields that most lines have, 0 without any."""
+    widths = collections.Counter(map(len, lines)).most_common(1)
+    return widths[0][0] if widths else 0
 
 
 def _have_counters(sentences, width):

@@ -63,12 +63,13 @@ def split_rows(path, lines, delimiter, quoting, header):
     ]
 
 
-def find_width(path, rows):
+def find_width(path, rows, delimiter, quoting):
     """Finds how many columns the rows of a file without a header have.
 
     Args:
       path: str, for messages.
       rows: list of ``Row``.
+      delimiter, quoting: as of ``split_rows``, for messages.
 
     Returns:
       int, the number of columns that most rows have.
@@ -88,10 +89,21 @@ def find_width(path, rows):
         )
         raise UserError(
             f"{path}:{line}: {max(widths)[0]} columns, and as many rows have "
-            f"{min(widths)[0]}: take the tabs out of the texts, so that all "
-            "rows have the same number"
+            f"{min(widths)[0]}: {explain_width(delimiter, quoting)}"
         )
     return widths[0][0]
+
+
+def explain_width(delimiter, quoting):
+    """Returns the remedy for a row with too many or too few columns.
+
+    Args:
+      delimiter, quoting: as of ``split_rows``.
+    """
+    return (
+        f"put {name_delimiter(delimiter)} between the columns and nowhere else"
+        f"{' but in quotes' * (quoting == 'csv')}"
+    )
 
 
 def is_blank(row):

@@ -60,7 +60,8 @@ def check_absent(path, rows, columns, task):
       rows: list of ``Row``.
       columns: dict from "text" and, where there is one, "label" to the
         number of the column.
-      task: ``Task``; what is no number is found out elsewhere.
+      task: ``Task``; a label that it knows is that of a row. What is no
+        number is found out elsewhere.
 
     Raises:
       UserError: the first row looks like a header.
@@ -68,13 +69,15 @@ def check_absent(path, rows, columns, task):
     if not rows or rows[0].number or len(rows) == 1:
         return
     first = rows[0].fields
-    sign = None
+    sign, remedy = None, ""
     is_text_name = first[columns["text"]].strip().casefold() in _TEXT_NAMES
     if first == [str(number) for number in range(len(first))]:
         sign = "its fields count the columns"
     elif "label" not in columns:
         if is_text_name:
             sign = f"the text is {first[columns['text']]!r}"
+    elif first[columns["label"]].strip() in (task.labels or ()):
+        return
     elif task.label_type != "number":
         labels = [row.fields[columns["label"]].strip() for row in rows]
         counts = collections.Counter(labels)
@@ -86,9 +89,10 @@ def check_absent(path, rows, columns, task):
         )
         if counts[labels[0]] == 1 and likely and len(counts) > 1:
             sign = f"label {shorten(labels[0])!r} occurs nowhere else"
+            remedy = ", or give --labels if it is a row"
     if sign:
         raise UserError(
             f"{path}:{rows[0].line}: looks like a header ({sign}): remove the "
             "line if it is a header, or name the columns instead of "
-            "numbering them"
+            f"numbering them{remedy}"
         )

@@ -63,9 +63,9 @@ class ClassLabels:
             scipy.special.softmax(logits.astype(np.float64), axis=-1),
         )
 
-    def constant(self, labels, seen):
-        """Returns one answer for all ``labels``: the commonest of ``seen``."""
-        return np.full(len(labels), np.bincount(seen).argmax())
+    def constant(self, labels):
+        """Returns the commonest label, once for each of the labels."""
+        return np.full(len(labels), np.bincount(labels).argmax())
 
     def texts(self, task, values):
         """Returns values of ``Predictions`` as text: list of str."""
@@ -104,9 +104,9 @@ class NumberLabels:
         """Returns (values, None) of logits [N, 1]."""
         return logits.reshape(-1).astype(np.float64), None
 
-    def constant(self, labels, seen):
-        """Returns one answer for all ``labels``: the mean of ``seen``."""
-        return np.full(len(labels), np.mean(seen))
+    def constant(self, labels):
+        """Returns the mean of the labels, once for each of them."""
+        return np.full(len(labels), np.mean(labels))
 
     def texts(self, task, values):
         """Returns values of ``Predictions`` as text: list of str."""
@@ -163,10 +163,10 @@ class TagLabels(ClassLabels):
             tag_schemes.to_bio(tags[first:end]) for first, end in bounds
         ], None
 
-    def constant(self, labels, seen):
-        """Returns O for every word; of plain tags the commonest of ``seen``."""
+    def constant(self, labels):
+        """Returns O for every word; of plain tags the commonest."""
         answer = tag_schemes.OUTSIDE
-        counts = collections.Counter(tag for tags in seen for tag in tags)
+        counts = collections.Counter(tag for tags in labels for tag in tags)
         if counts and tag_schemes.are_plain(counts):
             answer = max(counts, key=counts.get)
         return [[answer] * len(tags) for tags in labels]

@@ -93,9 +93,9 @@ def read_lines(path, bad_rows):
             f"{path}: cannot be read ({error.strerror}): check the path and "
             "its permissions"
         ) from error
-    utf16 = _find_utf16(content)
+    utf16 = find_utf16(content)
     if utf16:
-        command = _conversion(f"iconv -f {utf16} -t UTF-8", path)
+        command = conversion(f"iconv -f {utf16} -t UTF-8", path)
         raise UserError(f"{path}: UTF-16, not UTF-8: convert it: {command}")
     content = content.removeprefix(codecs.BOM_UTF8)
     lines = content.split(b"\n")
@@ -104,7 +104,7 @@ def read_lines(path, bad_rows):
     if not lines:
         raise UserError(f"{path}: empty: put the task's data there")
     if len(lines) == 1 and b"\r" in lines[0].strip():
-        command = _conversion("tr '\\r' '\\n' <", path)
+        command = conversion("tr '\\r' '\\n' <", path)
         raise UserError(
             f"{path}: its lines end as on old Macs (CR alone): convert it: "
             f"{command}"
@@ -120,7 +120,7 @@ def _decode(number, line, bad_rows):
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
-        command = _conversion("iconv -f CP1252 -t UTF-8", bad_rows.path)
+        command = conversion("iconv -f CP1252 -t UTF-8", bad_rows.path)
         bad_rows.add(
             number,
             f"not UTF-8 (byte 0x{line[error.start]:02x})",
@@ -133,8 +133,15 @@ def _decode(number, line, bad_rows):
     return text.removesuffix("\r")
 
 
-def _find_utf16(content):
-    """Returns the name of UTF-16 in the form that bytes have, or None."""
+def find_utf16(content):
+    """Finds out whether bytes are UTF-16, and in which order.
+
+    Args:
+      content: bytes, the start of a file or all of it.
+
+    Returns:
+      str, the name that iconv has for it; None where they are not.
+    """
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "UTF-16"
     # Without a mark: every other byte of ASCII in UTF-16 is NUL.
@@ -145,10 +152,17 @@ def _find_utf16(content):
     return None
 
 
-def _conversion(command, path):
-    """Returns the command that converts a file: to another, then back."""
+def conversion(command, path, is_gzip=False):
+    """Returns the command that converts a file: to another, then back.
+
+    Args:
+      command: str, to which the name of a file can be added.
+      path: str.
+      is_gzip: bool, unpack it too.
+    """
     old, new = shlex.quote(path), shlex.quote(f"{path}.new")
-    return f"{command} {old} > {new} && mv {new} {old}"
+    run = f"gzip -dc < {old} | {command}" if is_gzip else f"{command} {old}"
+    return f"{run} > {new} && mv {new} {old}"
 
 
 def shorten(text):

@@ -56,21 +56,18 @@ def _compute(task, labels, predictions):
     return results
 
 
-def baseline(task, labels, train_labels=None):
+def baseline(task, labels):
     """Computes the metrics of a model that gives one answer to everything.
 
     Args:
       task: ``Task`` with labels.
-      labels: gold labels, see ``compute``.
-      train_labels: labels that the answer is taken from; by default the gold
-        labels themselves.
+      labels: gold labels, see ``compute``; the answer is taken from them.
 
     Returns:
       dict of float: the metrics of answering the commonest label, the mean
       of a regression, or O of tagging.
     """
-    seen = labels if train_labels is None else train_labels
-    constant = LABEL_TYPES[task.label_type].constant(labels, seen)
+    constant = LABEL_TYPES[task.label_type].constant(labels)
     results = _compute(task, labels, constant)
     names = (*task.metrics, GLUE_SCORE)
     return {name: results[name] for name in names if name in results}

@@ -132,13 +132,6 @@ def _with_columns(task, columns):
             "as numbers"
         )
     columns = {**columns, **numbers}
-    if columns.get("label", -1) in (
-        columns.get("text", ""),
-        columns.get("text_b"),
-    ):
-        raise UserError(
-            "--label_column is the column of a text too: give another one"
-        )
     if task.name == "tsv":
         columns["header"] = not by_number
     return _with_files(task, **columns)

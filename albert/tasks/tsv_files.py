@@ -68,8 +68,8 @@ class TsvFile:
       delimiter: str, the character between columns.
       quoting: str of ``delimited_rows.QUOTINGS``; None for no quoting, and a
         table of the user's own that looks quoted is refused.
-      skip_short_rows: leave out rows that are too short without a word, as
-        the original does for QQP, whose files have some.
+      skip_short_rows: leave out rows that are too short, as the original does
+        for QQP, whose files have some.
     """
 
     name: str
@@ -118,9 +118,14 @@ class TsvFile:
             raise self._no_rows(path, task, split)
         width = len(rows[0].fields)
         if self.own and not self.header:
-            width = delimited_rows.find_width(path, rows)
+            width = delimited_rows.find_width(
+                path, rows, self.delimiter, self.quoting
+            )
         columns = self._find_columns(path, rows, width, lines, task, split)
-        rows = self._usable_rows(rows[self.header :], columns, width, bad_rows)
+        rows = rows[self.header :]
+        if self.skip_short_rows:
+            rows = _skip_short_rows(path, rows, max(columns.values()) + 1)
+        rows = self._usable_rows(rows, columns, width, bad_rows)
         if self.own and not self.header:
             header_lines.check_absent(path, rows, columns, task)
         if self.label_may_lack and "label" in columns:
@@ -186,7 +191,8 @@ class TsvFile:
         if columns.get("label", -1) in (columns["text"], columns.get("text_b")):
             raise UserError(
                 f"{path}: column {columns['label'] + 1} is given as text and "
-                "as label: correct --text_column or --label_column"
+                "as label: correct --text_column, --text_b_column or "
+                "--label_column"
             )
         return columns
 
@@ -207,8 +213,6 @@ class TsvFile:
         usable = []
         for row in rows:
             size = len(row.fields)
-            if size < needed and self.skip_short_rows:
-                continue
             if size < needed and delimited_rows.is_blank(row):
                 bad_rows.add(row.line, "a blank line", "remove it")
             elif size < needed:
@@ -219,25 +223,18 @@ class TsvFile:
                     f"{delimited_rows.name_delimiter(self.delimiter)} between "
                     "the columns",
                 )
-            elif self.own and self.header and size > width:
+            elif self.own and size != width:
+                other = "below a header of"
+                if not self.header:
+                    other = "where most rows have"
                 bad_rows.add(
                     row.line,
-                    f"{size} columns below a header of {width}",
-                    self._remedy_of_width(),
-                )
-            elif self.own and not self.header and size != width:
-                bad_rows.add(
-                    row.line,
-                    f"{size} columns where most rows have {width}",
-                    self._remedy_of_width(),
+                    f"{size} columns {other} {width}",
+                    delimited_rows.explain_width(self.delimiter, self.quoting),
                 )
             else:
                 usable.append(row)
         return usable
-
-    def _remedy_of_width(self):
-        name = delimited_rows.name_delimiter(self.delimiter)
-        return f"take the {name} out of the texts"
 
     def _leave_out(self, path, rows, columns):
         """Leaves out the rows that the benchmark does not count."""
@@ -257,6 +254,20 @@ class TsvFile:
                 len(kept),
             )
         return kept
+
+
+def _skip_short_rows(path, rows, needed):
+    """Returns the rows that have the needed number of columns."""
+    kept = [row for row in rows if len(row.fields) >= needed]
+    if len(kept) < len(rows):
+        logging.info(
+            "%s: %d rows that are too short left out, as the original does; "
+            "%d are kept",
+            path,
+            len(rows) - len(kept),
+            len(kept),
+        )
+    return kept
 
 
 def _drop_placeholders(path, rows, columns, task):

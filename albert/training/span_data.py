@@ -256,7 +256,7 @@ class SpanEvaluation:
                 f"Rules of SQuAD 2.0: {num_unanswered} of {len(predictions)} "
                 f"questions get no answer, those with a null score "
                 f"({null_score}) above "
-                f"--null_score_diff_threshold={self.threshold:g}"
+                f"--null_score_diff_threshold={self.threshold!r}"
             )
         rule = "Rules of SQuAD 1.1: every question gets an answer"
         if num_unanswered:

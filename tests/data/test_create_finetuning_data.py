@@ -249,6 +249,14 @@ def test_a_bad_row_of_any_split_leaves_nothing(tsv, run_recipe):
     assert read(out / "tsv_dev.tfrecord", "classification")[0].count() == 3
 
 
+def test_each_file_is_read_once(tsv, run_recipe, caplog):
+    with open(tsv / "train.tsv", "a") as file:
+        file.write("no label\n")
+    with caplog.at_level("WARNING", "absl"):
+        run_recipe(*options(tsv, "--skip_bad_rows"))
+    assert caplog.text.count("train.tsv: 1 bad rows left out") == 1
+
+
 def test_overwrite_replaces_a_set_with_its_shards(tsv, run_recipe, contents):
     run_recipe(*options(tsv, "--num_shards=3"))
     run_recipe(*options(tsv, "--num_shards=2", "--overwrite"))

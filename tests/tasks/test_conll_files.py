@@ -69,6 +69,10 @@ def test_types(tmp_path):
 
 BAD_LINES = {
     "no tag": (b"Lee", "1 columns, and column 2 is needed"),
+    "a word of two": (
+        b"New York B-LOC",
+        "3 columns where other lines have 2; put tabs between the columns",
+    ),
     "not a tag": (b"Lee NNP", "'NNP' is not a tag; .*--tag_scheme=plain"),
     "suffix": (b"Lee PER-B", "'PER-B' is not a tag; --tag_scheme=suffix"),
     "near type": (b"Lee B-Per", "type 'Per' is not .*; is it 'PER'"),
@@ -92,6 +96,40 @@ def test_bad_lines(tmp_path, case, place):
     assert examples.sentences == [["One"], ["Two"]]
     assert examples.labels == [["O"], ["O"]]
     assert examples.bad_rows == 1
+
+
+class TestWidths:
+    def test_a_column_is_missing(self, tmp_path):
+        content = "Ann NNP - B-PER\nLee NNP O\nhums VBZ - O\n"
+        with pytest.raises(UserError, match=":2: 3 columns where other .* 4;"):
+            load(tmp_path, content)
+        settings = {"text_column": "1", "label_column": "3"}
+        with pytest.raises(UserError, match=":2: 3 columns where other .* 4;"):
+            load(tmp_path, "Ann x O y\nLee x O\nhums x O y\n", **settings)
+
+    def test_words_alone(self, tmp_path):
+        content = "Ann\nNew York\nhums\n"
+        with pytest.raises(
+            UserError, match=":2: 2 columns where .* have 1; put one word a"
+        ):
+            load(tmp_path, content, "test", "test.txt")
+        examples = load(
+            tmp_path, content + "\nBob\n", "test", "test.txt", skip=True
+        )
+        assert examples.sentences == [["Bob"]]
+
+    def test_placeholders(self, tmp_path):
+        content = "Ann _\nNew York _\nhums _\n"
+        with pytest.raises(UserError, match=":2: 3 columns where .* have 2;"):
+            load(tmp_path, content, "test", "test.txt")
+
+    def test_words_that_begin_with_a_hash(self, tmp_path):
+        assert load(tmp_path, "#a O\n#b O\n").sentences == [["#a", "#b"]]
+
+    def test_the_label_column_is_not_there(self, tmp_path):
+        content = "Ann O\nhums O\n"
+        with pytest.raises(UserError, match=":1: 2 columns, and column 4 is"):
+            load(tmp_path, content, "test", "test.txt", label_column="4")
 
 
 def test_empty(tmp_path):
@@ -228,5 +266,5 @@ def test_placeholders_of_a_test_set(tmp_path, tag):
 def test_one_column_is_both(tmp_path):
     with pytest.raises(UserError, match="column 2 is the word and the tag"):
         load(tmp_path, "B-PER Ann\nO hums\n", text_column="2")
-    with pytest.raises(UserError, match="column of a text too"):
-        selection.get_task("ner", text_column="2", label_column="2")
+    with pytest.raises(UserError, match="column 2 is the word and the tag"):
+        load(tmp_path, "Ann O\nhums O\n", text_column="2", label_column="2")

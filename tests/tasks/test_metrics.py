@@ -138,10 +138,9 @@ class TestBaseline:
             "matthews": 0,
             "accuracy": 4 / 7,
         }
-        train = np.array([1, 1, 0])
-        results = metrics.baseline(TASKS["mrpc"], labels, train)
-        assert results["accuracy"] == pytest.approx(3 / 7)
-        assert results["f1"] == pytest.approx(6 / 10)
+        results = metrics.baseline(TASKS["mrpc"], 1 - labels)
+        assert results["accuracy"] == pytest.approx(4 / 7)
+        assert results["f1"] == pytest.approx(8 / 11)
 
     def test_mean(self):
         labels = np.array([1.0, 2, 6])

@@ -183,10 +183,6 @@ class TestSelection:
     @pytest.mark.parametrize(
         ("settings", "message"),
         [
-            (
-                {"text_column": "a", "label_column": "a"},
-                "--label_column is the column of a text too",
-            ),
             ({"delimiter": ",,"}, "one character"),
             ({"delimiter": '"'}, "one character"),
             ({"quoting": "excel"}, "choose one of none, csv"),

@@ -95,14 +95,17 @@ class TestGlue:
             assert examples.labels == ["entailment"]
             assert examples.texts == ["One."]
 
-    def test_qqp_short_rows_are_left_out(self, tmp_path):
-        examples = load(
-            tmp_path,
-            "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n"
-            "0\t1\t2\tWhat?\tWhy?\t0\n1\t2\n2\t1\t2\tHow?\tWho?\t1\n",
-            name="qqp",
-        )
+    def test_qqp_short_rows_are_left_out(self, tmp_path, caplog):
+        header = "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n"
+        rows = "0\t1\t2\tWhat?\tWhy?\t0\n2\t1\t2\tHow?\tWho?\t1\n"
+        with caplog.at_level(logging.INFO, "absl"):
+            load(tmp_path, header + rows, name="qqp")
+            assert not caplog.records
+            examples = load(tmp_path, f"{header}1\t2\n{rows}3\n", name="qqp")
         assert examples.texts == ["What?", "How?"]
+        assert examples.bad_rows == 0
+        assert "train.tsv: 2 rows that are too short left out" in caplog.text
+        assert "2 are kept" in caplog.text
 
     def test_data_dir_may_be_the_task_itself(self, tmp_path):
         write(tmp_path, "dev.tsv", "sentence\tlabel\nfine \t1\n")
@@ -134,6 +137,16 @@ class TestOwnColumns:
         )
         assert examples.texts == ["A?", "B?"]
         assert examples.labels == ["yes", "no"]
+
+    def test_first_row_with_a_rare_label(self, tmp_path):
+        content = "Odd.\trare\nA\twet\nB\twet\nC\tdry\nD\tdry\n"
+        with pytest.raises(UserError, match=":1: looks like a header .label"):
+            load(tmp_path, content, **NUMBERED)
+        labels = ("dry", "rare", "wet")
+        examples = load(tmp_path, content, labels=labels, **NUMBERED)
+        assert examples.labels == ["rare", "wet", "wet", "dry", "dry"]
+        with pytest.raises(UserError, match=":1: looks like a header .label"):
+            load(tmp_path, "text\tlabel\n" + content, labels=labels, **NUMBERED)
 
     def test_labels_keep_their_case(self, tmp_path):
         examples = load(tmp_path, "text\tlabel\nA\tYes\nB\tyes\n")
@@ -287,13 +300,31 @@ REFUSED = {
     "a tab in a text, no header": (
         TABS + "a bright and\tfunny film\tpos\n",
         NUMBERED,
-        ":4: 3 columns where most rows have 2; take the tabs out",
+        ":4: 3 columns where most rows have 2; put tabs between the columns "
+        "and nowhere else",
+    ),
+    "a row without one of the columns": (
+        "id\ttext\tlabel\tdate\n1\tgood film\tpos\t2020\nbad film\tneg\t2021\n",
+        {},
+        ":3: 3 columns below a header of 4; put tabs between the columns and "
+        "nowhere else",
+    ),
+    "a row of CSV with a comma in its text": (
+        "text,label\nA,pos\nB, or so,neg\n",
+        {"delimiter": ","},
+        ":3: 3 columns below a header of 2; put commas between the columns and "
+        "nowhere else but in quotes",
     ),
     "as many rows of two widths": (
         "good film\tpos\ndull film\tneg\n"
         "a bright and\tfunny film\tpos\ndull\tand far too long\tneg\n",
         NUMBERED,
-        ":3: 3 columns, and as many rows have 2: take the tabs out",
+        ":3: 3 columns, and as many rows have 2: put tabs between the columns",
+    ),
+    "as many rows of two widths, and semicolons": (
+        "good film;pos\nA; B;neg\n",
+        NUMBERED | {"delimiter": ";", "quoting": "none"},
+        ":2: 3 columns, and as many rows have 2: put semicolons between the",
     ),
     "a label first and a tab in a text": (
         "pos\tgood\nneg\tdull and\tlong\npos\tfine\n",
@@ -303,7 +334,8 @@ REFUSED = {
     "a header that is left in, and a rare label": (
         "text\tlabel\nA\twet\nB\twet\nC\tdry\n",
         NUMBERED,
-        ":1: looks like a header .label 'label' occurs nowhere else",
+        ":1: looks like a header .label 'label' occurs nowhere else.*, or give "
+        "--labels if it is a row",
     ),
     "a header of numbers that is left in": (
         "0\t1\nA\t1\nB\t0\n",
@@ -359,8 +391,18 @@ REFUSED = {
     ),
     "one column is both": (
         "text\tlabel\nA\tpos\n",
+        {"text_column": "text", "label_column": "text"},
+        "column 1 is given as text and as label: correct --text_column, --",
+    ),
+    "one column is both, by name and by number": (
+        "text\tlabel\nA\tpos\n",
         {"text_column": "text", "label_column": "1"},
         "column 1 is given as text and as label",
+    ),
+    "one column is the second text and the label": (
+        "a\tb\nA\tpos\n",
+        {"text_column": "1", "text_b_column": "2", "label_column": "2"},
+        "column 2 is given as text and as label: correct .*, --text_b_column",
     ),
     "a header in capitals": (
         "Text\t label \nA\tpos\n",
@@ -392,6 +434,8 @@ REFUSED = {
 SINGLE_ROWS = {
     "a tab in a text, no header",
     "a label first and a tab in a text",
+    "a row without one of the columns",
+    "a row of CSV with a comma in its text",
 }
 
 

@@ -18,6 +18,7 @@ from albert.tasks.squad.questions import SquadData
 from albert.tasks.squad.squad_files import read_squad
 from albert.text.tokenizer import Tokenizer
 from albert.training.span_data import SpanData
+from albert.training.span_data import SpanEvaluation
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 LENGTHS = [40, 64, 101]
@@ -212,6 +213,16 @@ def test_empty_context_is_answered_with_nothing(odd, tokenizer):
     predictions = decoded.predictions()
     assert predictions.pop("empty") == predictions.pop("bell") == ""
     assert len(predictions) == 4 and all(predictions.values())
+
+
+def test_threshold_can_be_given_back(golden, tokenizer):
+    threshold = 0.20065151154994965
+    data = make(golden, tokenizer)
+    evaluation = SpanEvaluation(data, {}, 7, threshold)
+    said = evaluation.unanswered({"1": "", "2": "a"}, "x")
+    assert "1 of 2 questions" in said
+    flag = "--null_score_diff_threshold="
+    assert float(said.partition(flag)[2]) == threshold
 
 
 def test_nothing_to_do_is_refused(tokenizer):

@@ -21,10 +21,10 @@ import json
 import zlib
 
 from albert.errors import UserError
+from albert.tasks import line_files
 
 _FORMAT = "give a file in the format of SQuAD"
 _GZIP = b"\x1f\x8b"
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +104,8 @@ def _read_text(file):
     try:
         with open(file, "rb") as stream:
             content = stream.read()
-        if content.startswith(_GZIP):
+        is_gzip = content.startswith(_GZIP)
+        if is_gzip:
             content = gzip.decompress(content)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError(
@@ -114,17 +115,18 @@ def _read_text(file):
         raise UserError(
             f"{file}: cannot be read ({error.strerror}): {_FORMAT}"
         ) from None
-    if content.startswith(_UTF16):
-        raise UserError(
-            f"{file}: not UTF-8 but UTF-16: convert it with iconv -f UTF-16 "
-            "-t UTF-8"
-        )
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UserError(
-            f"{file}: not UTF-8: give a JSON file in the format of SQuAD"
-        ) from None
+    encoding = line_files.find_utf16(content)
+    what, origin = "UTF-16, not UTF-8", ""
+    if encoding is None:
+        try:
+            return content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            what = f"not UTF-8 (byte 0x{error.object[error.start]:02x})"
+            encoding, origin = "CP1252", ", from Windows for Western Europe"
+    command = line_files.conversion(
+        f"iconv -f {encoding} -t UTF-8", str(file), is_gzip
+    )
+    raise UserError(f"{file}: {what}: convert it{origin}: {command}")
 
 
 def _parse(text, file):
@@ -275,29 +277,33 @@ class _LayoutReader:
         """Returns a question of MRQA as SQuAD has it, and others as they are.
 
         The detected answers are all places where an answer stands; the
-        characters of a span include its last one.
+        characters of a span include its last one. The answers themselves are
+        texts, taken where none was detected.
         """
-        if not isinstance(question, dict) or "id" in question:
+        if not isinstance(question, dict):
             return question
-        if "detected_answers" not in question and "qid" not in question:
+        if "qid" not in question and "detected_answers" not in question:
             return question
-        converted = {"id": question.get("qid")}
-        if "question" in question:
-            converted["question"] = question["question"]
-        if "detected_answers" not in question:
-            answers = question.get("answers") or []
-            converted["answers"] = [
-                {"text": each} if isinstance(each, str) else each
-                for each in (answers if isinstance(answers, list) else [])
-            ]
-            return converted
-        where = f"{where}, question {question.get('qid')}"
-        converted["answers"] = [
-            self._convert_span(answer, context, where)
-            for answer in self.fields.get(
+        converted = {**question}
+        if question.get("id") in (None, ""):
+            converted["id"] = question.get("qid")
+        where = f"{where}, question {converted['id']}"
+        detected = []
+        if question.get("detected_answers") is not None:
+            detected = self.fields.get(
                 question, "detected_answers", list, where
             )
-        ]
+        answers = question.get("answers", [])
+        if detected:
+            converted["answers"] = [
+                self._convert_span(answer, context, where)
+                for answer in detected
+            ]
+        elif isinstance(answers, list):
+            converted["answers"] = [
+                {"text": each} if isinstance(each, str) else each
+                for each in answers
+            ]
         return converted
 
     def _convert_span(self, answer, context, where):

@@ -84,7 +84,7 @@ def write_evaluation(directory, weights, metrics, baseline=None):
     Args:
       directory: created where it does not exist.
       weights: str, the checkpoint that was evaluated.
-      metrics: dict of numbers, from ``metrics.evaluate``.
+      metrics: dict of numbers, from ``answer_metrics.evaluate``.
       baseline: dict of numbers, what is reached without a model; or None.
 
     Returns:

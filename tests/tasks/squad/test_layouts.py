@@ -3,6 +3,7 @@
 
 import gzip
 import json
+import subprocess
 
 import pytest
 
@@ -150,6 +151,42 @@ def test_mrqa_without_positions(tmp_path):
     assert starts == [0, 25]
 
 
+class TestMrqaQuestions:
+    def read(self, tmp_path, change):
+        (question, other) = MRQA[1]["qas"]
+        row = {**MRQA[1], "qas": [{**question, **change}, other]}
+        path = write(tmp_path, lines([MRQA[0], row]))
+        return read_squad(path).questions[0]
+
+    def test_id_beside_qid(self, tmp_path):
+        question = self.read(tmp_path, {"id": "c", "answers": ["None."]})
+        assert question.id == "c"
+        assert question.answers == (Answer("Seven", 0),)
+        assert self.read(tmp_path, {"id": ""}).id == "a"
+
+    def test_is_impossible(self, tmp_path):
+        (question, other) = MRQA[1]["qas"]
+        none = {"is_impossible": True, "answers": [], "detected_answers": []}
+        row = {**MRQA[1], "qas": [{**question, **none}, other]}
+        data = read_squad(write(tmp_path, lines([MRQA[0], row])))
+        assert data.has_impossible
+        assert [len(each.answers) for each in data.questions] == [0, 1]
+
+    @pytest.mark.parametrize("detected", [[], None])
+    def test_nothing_was_detected(self, tmp_path, detected):
+        change = {"detected_answers": detected, "answers": ["eleven mats"]}
+        question = self.read(tmp_path, change)
+        assert question.answers == (Answer("eleven mats", 18),)
+
+    @pytest.mark.parametrize("answers", ["Seven", 7, {"a": "Seven"}])
+    def test_answers_of_another_type(self, tmp_path, answers, refuse):
+        question = {**MRQA[1]["qas"][0], "answers": answers}
+        del question["detected_answers"]
+        row = {**MRQA[1], "qas": [question]}
+        message = refuse(write(tmp_path, lines([MRQA[0], row])))
+        assert "question a" in message
+
+
 @pytest.mark.parametrize(
     "spans", [[], [[0]], [[5, 30]], [[7, 3]], [["0", 4]], [5], [[True, 4]]]
 )
@@ -246,12 +283,28 @@ def test_refused(tmp_path, content, words, refuse):
         assert word in message
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
-def test_utf16(tmp_path, encoding, refuse):
-    path = tmp_path / "a.json"
-    mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
-    path.write_bytes(mark + LAYOUTS["articles"].encode(encoding))
-    assert "iconv -f UTF-16 -t UTF-8" in refuse(path)
+@pytest.mark.parametrize(
+    ("encoding", "mark", "name"),
+    [
+        ("utf-16", b"", "UTF-16"),
+        ("utf-16-be", b"\xfe\xff", "UTF-16"),
+        ("utf-16-le", b"", "UTF-16LE"),
+        ("utf-16-be", b"", "UTF-16BE"),
+        ("cp1252", b"", "CP1252"),
+    ],
+)
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_encodings(tmp_path, encoding, mark, name, compress, refuse):
+    path = tmp_path / "a file.json"
+    context = CONTEXT.replace("cats", "caf\u00e9s")
+    text = LAYOUTS["articles"].replace(CONTEXT, context)
+    path.write_bytes(compress(mark + text.encode(encoding)))
+    message = refuse(path)
+    assert f"iconv -f {name} -t UTF-8" in message
+    # What the message says can be done, and helps.
+    command = message.rpartition(": ")[2]
+    subprocess.run(command, shell=True, check=True)
+    assert read_squad(path).contexts == [context]
 
 
 NASTY = [

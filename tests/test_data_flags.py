@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of albert/data_flags.py."""
+
+import inspect
+
+import pytest
+from absl import flags
+
+from albert import data_flags
+from albert.errors import UserError
+from albert.tasks import selection
+
+# A value of each flag, and a task that takes it.
+SETTINGS = {
+    "text_column": ("tsv", "sentence"),
+    "text_b_column": ("tsv", "other"),
+    "label_column": ("tsv", "class"),
+    "id_column": ("tsv", "key"),
+    "delimiter": ("tsv", ";"),
+    "quoting": ("tsv", "csv"),
+    "tag_scheme": ("ner", "suffix"),
+    "labels": ("tsv", ["a", "b"]),
+    "regression": ("tsv", True),
+    "high_only": ("race", True),
+    "middle_only": ("race", True),
+}
+
+
+def parse(**values):
+    fv = flags.FlagValues()
+    data_flags.define_task_flags(fv)
+    fv(["albert"])
+    for name, value in values.items():
+        fv[name].value = value
+    return fv
+
+
+def test_every_setting_of_a_task_is_tried():
+    parameters = inspect.signature(selection.get_task).parameters
+    assert set(SETTINGS) == set(parameters) - {"name"}
+
+
+@pytest.mark.parametrize("flag", SETTINGS)
+def test_flags_change_the_task(flag):
+    name, value = SETTINGS[flag]
+    task = data_flags.get_task(parse(task_name=name, **{flag: value}))
+    assert task == selection.get_task(name, **{flag: value})
+    assert task != data_flags.get_task(parse(task_name=name))
+
+
+def test_no_such_task():
+    with pytest.raises(UserError, match="--task_name imdb: no such task"):
+        data_flags.get_task(parse(task_name="imdb"))
