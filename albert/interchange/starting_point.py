@@ -48,7 +48,7 @@ def open_starting_point(path=None):
         return StartingPoint()
     path = os.fspath(path)
     source_path = path
-    if path.endswith((".safetensors", "pytorch_model.bin")):
+    if path.endswith(task_description.WEIGHTS_SUFFIXES):
         source_path = os.path.dirname(path) or "."
     chosen = next(
         (format for format in _FORMATS if format.matches(source_path)), google

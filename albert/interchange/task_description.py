@@ -16,12 +16,15 @@ import re
 from albert import model_directory
 from albert.errors import UserError
 from albert.heads import HEADS
+from albert.interchange import checkpoint_paths
 from albert.interchange import kerashub_presets
 from albert.interchange.json_files import read_object
 from albert.tasks.label_types import find_order
 
+# Files of transformers that stand for their directory.
+WEIGHTS_SUFFIXES = (".safetensors", "pytorch_model.bin")
+
 _CONFIG_FILE = "config.json"
-_WEIGHTS_SUFFIXES = (".safetensors", "pytorch_model.bin")
 _OWN_KEY = "albert_task"
 # What transformers calls classes that nobody has named.
 _PLACEHOLDER = re.compile(r"LABEL_\d+", re.ASCII)
@@ -44,18 +47,15 @@ def read(path):
     if not path:
         return {}
     path = os.fspath(path)
-    # Otherwise a checkpoint or a file in a directory.
-    directory = path if os.path.isdir(path) else os.path.dirname(path)
-    config_file = os.path.join(directory, _CONFIG_FILE)
-    is_of_peer = os.path.isdir(path) or path.endswith(_WEIGHTS_SUFFIXES)
-    if is_of_peer and os.path.exists(config_file):
+    if path.endswith(WEIGHTS_SUFFIXES):
+        path = os.path.dirname(path) or "."
+    config_file = os.path.join(path, _CONFIG_FILE)
+    if os.path.exists(config_file):
         values = read_object(config_file)
         if "registered_name" in values:
-            return _read_preset(directory)
+            return _read_preset(path)
         return from_values(values, config_file)
-    if os.path.exists(os.path.join(directory, model_directory.TASK_FILE)):
-        return model_directory.read_task(directory)
-    return {}
+    return model_directory.read_task(checkpoint_paths.find_directory(path))
 
 
 def write(directory, task):

@@ -3,6 +3,7 @@
 
 import json
 import shutil
+import tarfile
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import safetensors.numpy
 
 import albert
 from albert.convert import convert
+from albert.interchange import archives
 from albert.interchange import task_description
 from albert.interchange.starting_point import open_starting_point
 from albert.tasks import trained_model
@@ -226,6 +228,45 @@ def test_there_and_back(model_dir, tmp_path, formats):
         source = destination
     assert json.loads((source / "task.json").read_text()) == TASK
     assert_equal(classifier_of(source, MNLI), classifier_of(model_dir))
+
+
+def packed(path):
+    """Writes an archive of a directory, as one folder in it."""
+    archive = path.with_suffix(".tar.gz")
+    with tarfile.open(archive, "w:gz") as file:
+        file.add(path, arcname="model")
+    return archive
+
+
+def nested(path):
+    """Puts a directory into one that holds nothing else."""
+    outer = path.with_suffix(".outer")
+    outer.mkdir()
+    return path.rename(outer / "model").parent
+
+
+@pytest.mark.parametrize("arrange", [packed, nested])
+@pytest.mark.parametrize("format", ["google", "model_dir"])
+def test_there_and_back_in_a_folder(model_dir, tmp_path, format, arrange):
+    convert(model_dir, tmp_path / "x", format)
+    path = arrange(tmp_path / "x")
+    assert open_starting_point(path).task == TASK
+    convert(path, tmp_path / "back", "model_dir")
+    assert json.loads((tmp_path / "back" / "task.json").read_text()) == TASK
+    archives.remove_folders()
+
+
+def test_an_archive_beside_another_model(model_dir, tmp_path):
+    tags = {"kind": "tagging", "labels": ["O", "B-PER", "I-PER"]}
+    shutil.copytree(model_dir, tmp_path / "tagger")
+    (tmp_path / "tagger" / "task.json").write_text(json.dumps(tags))
+    convert(model_dir, tmp_path / "bare", "model_dir")
+    (tmp_path / "bare" / "task.json").unlink()
+    (tmp_path / "task.json").write_text(json.dumps(TASK))
+    start = open_starting_point(packed(tmp_path / "tagger"))
+    assert (start.task, start.head) == (tags, "token_classification")
+    assert open_starting_point(packed(tmp_path / "bare")).task == {}
+    archives.remove_folders()
 
 
 def test_an_encoder_alone_has_no_task(model_dir, tmp_path):
