@@ -81,6 +81,13 @@ class TestConfigFile:
         assert of_values(label2id=turned(names)) == {}
         assert of_values() == {}
 
+    def test_the_name_of_a_single_output_is_none_of_a_class(self):
+        # One output is a regression.
+        values = {"id2label": {"0": "similarity"}}
+        assert of_values(problem_type="regression", **values) == {}
+        task = {"task_name": "sts-b", "kind": "regression", "labels": []}
+        assert of_values(albert_task=task, **values) == task
+
     def test_names_of_what_is_no_classifier_are_no_matter(self):
         for each in ("AlbertModel", "AlbertForQuestionAnswering"):
             assert of_values(each, id2label=numbered(MNLI)) == {}
@@ -124,6 +131,53 @@ class TestConfigFile:
             "kind": "classification",
             "labels": ["ham", "spam"],
         }
+
+    @pytest.mark.parametrize(
+        "architectures",
+        [["AlbertForQuestionAnswering"], ["AlbertModel"], None, "x", [7]],
+    )
+    def test_trained_since_as_another_class(self, architectures):
+        values = task_description.to_values(TASK, 3)
+        values["architectures"] = architectures
+        assert task_description.from_values(values, "x") == {}
+
+    def test_trained_since_to_tag_with_the_names_that_stayed(self):
+        values = task_description.to_values(TASK, 3)
+        assert of_values("AlbertForTokenClassification", **values) == {
+            "task_name": None,
+            "kind": "tagging",
+            "labels": list(MNLI),
+        }
+
+    @pytest.mark.parametrize("names", [5, 3, 0])
+    def test_trained_since_without_names(self, names):
+        values = task_description.to_values({}, names)
+        assert of_values(albert_task=TASK, **values) == {}
+
+    @pytest.mark.parametrize(
+        ("task", "architecture", "num_labels"),
+        [
+            ({"kind": "regression", "labels": []}, CLASSIFIER, 1),
+            (
+                {"kind": "multiple_choice", "labels": ["0", "1"]},
+                "AlbertForMultipleChoice",
+                0,
+            ),
+            (
+                {"kind": "span", "head": "v1"},
+                "AlbertForQuestionAnswering",
+                0,
+            ),
+            (
+                {"kind": "tagging", "labels": ["O", "B-X"]},
+                "AlbertForTokenClassification",
+                2,
+            ),
+        ],
+    )
+    def test_each_kind_there_and_back(self, task, architecture, num_labels):
+        values = task_description.to_values(task, num_labels)
+        assert of_values(architecture, **values) == task
 
 
 class TestOrder:
