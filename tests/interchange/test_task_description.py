@@ -265,8 +265,11 @@ def test_classes_in_another_order_are_put_into_ours(model_dir, tmp_path):
         classifier_of(tmp_path / "back"), expected, strict=True
     ):
         assert np.array_equal(one, other) == (one.shape[0] != 3)
-    with pytest.raises(albert.UserError, match="ENTAILMENT.*not yes, no"):
-        classifier_of(tmp_path / "hf", ("yes", "no"))
+    for path in (tmp_path / "hf", tmp_path / "back"):
+        with pytest.raises(albert.UserError) as error:
+            classifier_of(path, ("yes", "no"))
+        for words in ("ENTAILMENT", "not yes, no", "id2label", "task.json"):
+            assert words in str(error.value)
 
 
 @pytest.mark.parametrize(
