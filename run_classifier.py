@@ -233,13 +233,14 @@ def find_task(fv, directories):
       UserError: there are none to be used, or some of another task.
     """
     task = data_flags.get_task(fv)
-    models = directories
+    models, describe = directories, model_directory.read_task
     if not fv.do_train:
         models = [
             trained_model.find(directory, fv.init_checkpoint)
             for directory in directories
         ]
-    descriptions = list(map(task_description.read, models))
+        describe = task_description.read
+    descriptions = list(map(describe, models))
     for path, description in zip(models, descriptions, strict=True):
         trained_model.check_task(task, path, description)
     if fv.do_train:

@@ -156,7 +156,11 @@ def _load_tokenizer(start, config, lower_case):
     if lower_case is not None:
         file = dataclasses.replace(file, lower_case=lower_case)
     tokenizer = file.load()
-    start.check_pieces(config, tokenizer)
+    start.check_pieces(
+        config,
+        tokenizer,
+        remedy=", or leave the tokenizer out with --notokenizer",
+    )
     return tokenizer
 
 

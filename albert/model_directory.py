@@ -42,19 +42,12 @@ def read_config(directory):
 
 
 def read_task(directory):
-    """Returns the dict that describes what a model was fine-tuned for.
+    """Returns what a model was fine-tuned for: dict, empty without a file.
 
     Raises:
-      UserError: it was not fine-tuned, or the file is damaged.
+      UserError: the file is damaged.
     """
-    path = os.path.join(directory, TASK_FILE)
-    if not os.path.exists(path):
-        raise UserError(
-            f"{directory}: not a model of a task (it has no {TASK_FILE}): "
-            "give the --output_dir of a fine-tuning run, or train with "
-            "--do_train"
-        )
-    return _read_json_object(path)
+    return _read_if_there(directory, TASK_FILE)
 
 
 def write_description(directory, config, tokenizer):

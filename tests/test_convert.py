@@ -1,20 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command that converts models, and what it says of what it cannot."""
 
-import contextlib
-import io
+import functools
 import os
 import pathlib
 import shutil
-import sys
 
 import numpy as np
 import pytest
-from absl import flags
 from sentencepiece import sentencepiece_model_pb2
 
 import albert
-from albert import command_line
 from albert import convert
 from albert.interchange import tensor_bundle
 from albert.interchange.starting_point import open_starting_point
@@ -25,22 +21,15 @@ SPM = GOLDEN / "tokenization" / "spm2000.model"
 RELEASED = GOLDEN / "released_vocabulary" / "30k-clean.model"
 
 
-def run(monkeypatch, *arguments):
-    """Runs the command in this process: (exit status, stdout, stderr)."""
-    monkeypatch.setattr(flags, "FLAGS", flags.FlagValues())
-    monkeypatch.setattr(sys, "argv", ["convert", *map(str, arguments)])
-    out, err = io.StringIO(), io.StringIO()
-    code = 0
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            command_line.run(
-                convert.main,
-                convert.define_flags,
-                positional=("SOURCE", "DESTINATION"),
-            )
-        except SystemExit as exit:
-            code = exit.code
-    return code, out.getvalue(), err.getvalue()
+@pytest.fixture(scope="session")
+def run(run_main):
+    """Function that runs the command: (exit status, stdout, stderr)."""
+    return functools.partial(
+        run_main,
+        convert.main,
+        convert.define_flags,
+        positional=convert.POSITIONAL,
+    )
 
 
 def small_config(**changes):
@@ -79,7 +68,7 @@ def tensors_of(path):
         ("huggingface", "model_dir", "kerashub", "google"),
     ],
 )
-def test_from_each_format_to_each(tmp_path, monkeypatch, formats):
+def test_from_each_format_to_each(tmp_path, run, formats):
     model = albert.AlbertPretrainer(
         small_config(num_hidden_groups=2, inner_group_num=2)
     )
@@ -88,7 +77,7 @@ def test_from_each_format_to_each(tmp_path, monkeypatch, formats):
     lost = ["sentence_order/output_bias", "sentence_order/output_weights"]
     for format in formats:
         destination = tmp_path / format
-        code, out, err = run(monkeypatch, source, destination, f"--to={format}")
+        code, out, err = run(source, destination, f"--to={format}")
         assert code == 0, err
         if format == "kerashub" and lost[0] in expected:
             assert "Left behind (2)" in out
@@ -121,18 +110,16 @@ HEADS = {
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_heads_through_transformers(tmp_path, monkeypatch, head):
+def test_heads_through_transformers(tmp_path, run, head):
     source = written(HEADS[head](small_config()), tmp_path / "a")
     arguments = [source, tmp_path / "b", "--to=huggingface"]
     if head in ("multiple_choice", "token_classification"):
         arguments.append(f"--head={head}")
-    code, out, err = run(monkeypatch, *arguments)
+    code, out, err = run(*arguments)
     assert code == 0, err
     assert f"({head})" in out
     assert open_starting_point(tmp_path / "b").head == head
-    code, out, err = run(
-        monkeypatch, tmp_path / "b", tmp_path / "c", "--to=google"
-    )
+    code, out, err = run(tmp_path / "b", tmp_path / "c", "--to=google")
     assert code == 0, err
     before, after = tensors_of(source), tensors_of(tmp_path / "c")
     lost = before.keys() - after.keys()
@@ -144,9 +131,8 @@ def test_heads_through_transformers(tmp_path, monkeypatch, head):
         assert np.array_equal(before[name], value), name
 
 
-def test_encoder_alone(tmp_path, monkeypatch):
+def test_encoder_alone(tmp_path, run):
     code, out, err = run(
-        monkeypatch,
         RELEASE,
         tmp_path / "x",
         "--to=huggingface",
@@ -158,13 +144,13 @@ def test_encoder_alone(tmp_path, monkeypatch):
     assert open_starting_point(tmp_path / "x").head == "none"
 
 
-def test_lower_casing_can_be_said(tmp_path, monkeypatch):
+def test_lower_casing_can_be_said(tmp_path, run):
     source = written(albert.AlbertEncoder(small_config()), tmp_path / "a")
     os.remove(source / "spiece.json")
     for flag, expected in (("", True), ("--nodo_lower_case", False)):
         destination = tmp_path / f"b{flag}"
         arguments = [source, destination, "--to=huggingface"]
-        code, _, err = run(monkeypatch, *arguments, *filter(None, [flag]))
+        code, _, err = run(*arguments, *filter(None, [flag]))
         assert code == 0, err
         assert open_starting_point(destination).tokenizer.lower_case == expected
 
@@ -178,23 +164,23 @@ def as_suffix(tmp_path):
     return path
 
 
-def test_tokenizer_that_cannot_go_along(tmp_path, monkeypatch):
+def test_tokenizer_that_cannot_go_along(tmp_path, run):
     source = written(
         albert.AlbertEncoder(small_config()),
         tmp_path / "a",
         spm=as_suffix(tmp_path),
     )
     arguments = [source, tmp_path / "b", "--to=huggingface"]
-    code, _, err = run(monkeypatch, *arguments)
+    code, _, err = run(*arguments)
     assert code == 2
     assert "--notokenizer" in err
     assert not (tmp_path / "b").exists()
-    code, out, err = run(monkeypatch, *arguments, "--notokenizer")
+    code, out, err = run(*arguments, "--notokenizer")
     assert code == 0, err
     assert "No tokenizer was written" in out
 
 
-def test_ids_are_compared(tmp_path, monkeypatch):
+def test_ids_are_compared(tmp_path, run):
     config = small_config(vocab_size=30000)
     source = written(albert.AlbertEncoder(config), tmp_path / "a", spm=RELEASED)
     for format, words in (
@@ -202,9 +188,7 @@ def test_ids_are_compared(tmp_path, monkeypatch):
         ("huggingface", "Tokenizer: "),
         ("google", None),
     ):
-        code, out, err = run(
-            monkeypatch, source, tmp_path / format, f"--to={format}"
-        )
+        code, out, err = run(source, tmp_path / format, f"--to={format}")
         assert code == 0, err
         assert (words or "Written") in out
         assert ("Tokenizer: " in out) == bool(words)
@@ -270,28 +254,27 @@ def small_vocabulary(tmp_path):
         (without_config, ["--to=google"], "comes without a configuration"),
         (span_v2, ["--to=huggingface"], "the head span_v2"),
         (small_vocabulary, ["--to=google"], "vocab_size is 1999, but"),
+        (small_vocabulary, ["--to=google"], "out with --notokenizer"),
     ],
 )
-def test_bad_input(tmp_path, monkeypatch, make, arguments, words):
+def test_bad_input(tmp_path, run, make, arguments, words):
     source = make(tmp_path)
     before = sorted(os.listdir(tmp_path))
-    code, out, err = run(monkeypatch, source, tmp_path / "new", *arguments)
+    code, out, err = run(source, tmp_path / "new", *arguments)
     assert code == 2
     assert out == ""
     assert words in err.splitlines()[-1]
     assert sorted(os.listdir(tmp_path)) == before
 
 
-def test_destination_that_is_there(tmp_path, monkeypatch):
+def test_destination_that_is_there(tmp_path, run):
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "notes.txt").write_text("mine")
-    code, _, err = run(monkeypatch, RELEASE, tmp_path / "x", "--to=google")
+    code, _, err = run(RELEASE, tmp_path / "x", "--to=google")
     assert code == 2
     assert "nothing is overwritten" in err
     assert os.listdir(tmp_path / "x") == ["notes.txt"]
-    code, _, err = run(
-        monkeypatch, RELEASE, tmp_path / "x" / "notes.txt", "--to=google"
-    )
+    code, _, err = run(RELEASE, tmp_path / "x" / "notes.txt", "--to=google")
     assert code == 2
     assert (tmp_path / "x" / "notes.txt").read_text() == "mine"
 

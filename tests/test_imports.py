@@ -34,6 +34,7 @@ WITHOUT_TENSORFLOW = (
     "albert.data_flags",
     "albert.flags",
     "albert.heads",
+    "albert.interchange.task_description",
     "albert.model_directory",
     "albert.processes",
     "albert.records.finetuning_writing",

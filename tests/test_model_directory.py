@@ -168,3 +168,12 @@ def test_leftovers_of_a_killed_run_are_removed(tmp_path, config):
         "notes.tmp",
         "run.json",
     ]
+
+
+def test_task_of_a_directory(tmp_path):
+    assert model_directory.read_task(tmp_path) == {}
+    (tmp_path / "task.json").write_text('{"kind": "tagging"}')
+    assert model_directory.read_task(tmp_path) == {"kind": "tagging"}
+    (tmp_path / "task.json").write_text("[]")
+    with pytest.raises(UserError, match=r"task\.json: not a JSON object"):
+        model_directory.read_task(tmp_path)

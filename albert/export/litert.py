@@ -8,6 +8,8 @@ SentencePiece model that is written beside them.
 import dataclasses
 import os
 
+import sentencepiece
+
 import albert
 from albert import model_directory
 from albert.errors import UserError
@@ -15,6 +17,8 @@ from albert.heads import HEADS
 from albert.interchange.destination import check_new
 from albert.interchange.destination import new_directory
 from albert.interchange.sentencepiece_rules import self_contained_model
+from albert.interchange.tokenizer_comparison import Comparison
+from albert.interchange.tokenizer_comparison import compare_ids
 
 QUANTIZATIONS = ("float32", "float16", "int8")
 METADATA_FILE = "litert.json"
@@ -67,6 +71,8 @@ class LiteRTReport:
       kind: str, ``exported_kind`` of the head.
       max_seq_length, batch_size: ints, the shape of the inputs.
       files: list of ``FileReport``.
+      ids: ``tokenizer_comparison.Comparison`` of raw_text.model with the
+        model's tokenizer.
     """
 
     destination: str
@@ -74,6 +80,7 @@ class LiteRTReport:
     max_seq_length: int
     batch_size: int
     files: list
+    ids: Comparison
 
     def lines(self):
         """Returns the lines to print: list of str."""
@@ -81,6 +88,7 @@ class LiteRTReport:
             f"{self.destination}: {self.kind}, {self.batch_size} × "
             f"{self.max_seq_length} pieces, built-in operations only",
             *map(str, self.files),
+            str(self.ids),
         ]
 
 
@@ -169,9 +177,9 @@ def export(
         model_directory.write_description(
             directory, loaded.model.config, loaded.tokenizer
         )
+        raw_text = self_contained_model(loaded.tokenizer)
         model_directory.write_file(
-            os.path.join(directory, RAW_TEXT_FILE),
-            self_contained_model(loaded.tokenizer),
+            os.path.join(directory, RAW_TEXT_FILE), raw_text
         )
         model_directory.write_json(
             os.path.join(directory, METADATA_FILE),
@@ -183,6 +191,11 @@ def export(
         max_seq_length=loaded.max_seq_length,
         batch_size=batch_size,
         files=reports,
+        ids=compare_ids(
+            RAW_TEXT_FILE,
+            sentencepiece.SentencePieceProcessor(model_proto=raw_text).encode,
+            loaded.tokenizer,
+        ),
     )
 
 

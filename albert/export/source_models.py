@@ -33,7 +33,6 @@ class SourceModel:
       tokenizer: ``Tokenizer``.
       max_seq_length: int, S.
       inputs: dict from name to the shape of one example; all are int32.
-      outputs: tuple of the names of the outputs.
       task: dict of ``model_directory.read_task``; empty where there is none.
       labels: list of str, or None where there are none.
     """
@@ -43,9 +42,13 @@ class SourceModel:
     tokenizer: object
     max_seq_length: int
     inputs: dict
-    outputs: tuple
     task: dict
     labels: list | None = None
+
+    @property
+    def outputs(self):
+        """The names of the outputs: tuple of str."""
+        return HEADS[self.head].outputs
 
     def call(self, inputs):
         """Returns the outputs for a dict of int32 [B, …]: dict of tensors."""
@@ -105,7 +108,6 @@ def load(source, model="task", max_seq_length=None):
         tokenizer=tokenizer,
         max_seq_length=length,
         inputs=inputs,
-        outputs=row.outputs,
         task=task,
         labels=labels or None,
     )

@@ -15,6 +15,7 @@ from albert.config import AlbertConfig
 from albert.errors import UserError
 from albert.heads import HEADS
 from albert.interchange import archives
+from albert.interchange import checkpoint_paths
 from albert.interchange import names
 from albert.interchange import task_description
 from albert.interchange import tensor_bundle
@@ -32,7 +33,6 @@ FORMAT = "google"
 
 # Beside the weights in the released archives, and in assets/ of a module.
 _RELEASED_TOKENIZER_FILE = "30k-clean.model"
-_MODULE_WEIGHTS = os.path.join("variables", "variables")
 _MODULE_PREFIX = "module/"
 
 # What training checkpoints hold besides the model.
@@ -50,7 +50,7 @@ def matches(path):
     """Returns whether a path is a checkpoint, or a folder or archive of one."""
     path = str(path)
     if os.path.isdir(path):
-        return bool(_directory_of_weights(path))
+        return checkpoint_paths.directory_of_weights(path) is not None
     return path.endswith(archives.SUFFIXES) or os.path.exists(
         f"{path.removesuffix('.index')}.index"
     )
@@ -71,66 +71,18 @@ def open_source(path):
       UserError: no checkpoint, a damaged one, or a damaged archive.
     """
     path = str(path)
-    if os.path.isfile(path) and path.endswith(archives.SUFFIXES):
-        folder = archives.unpack(path)
-        source = open_source(folder)
-        # The folder is gone when somebody reads a message about it.
-        inside = os.path.relpath(source.path, folder)
-        return dataclasses.replace(source, path=os.path.join(path, inside))
-    return _open_checkpoint(find_prefix(path))
-
-
-def find_prefix(path):
-    """Returns the checkpoint prefix that a path stands for.
-
-    Raises:
-      UserError: there is no checkpoint.
-    """
-    path = str(path)
-    if not os.path.isdir(path):
-        return tensor_bundle.resolve(path)
-    directory = _directory_of_weights(path) or path
-    module = os.path.join(directory, _MODULE_WEIGHTS)
-    if os.path.exists(f"{module}.index"):
-        return module
-    others = _other_indices(directory)
-    if not _has_usual_names(directory) and len(others) == 1:
-        return others[0].removesuffix(".index")
-    return tensor_bundle.resolve(directory)
-
-
-def _directory_of_weights(path):
-    """Returns the folder of the weights: the directory or one inside it."""
-    if _has_weights(path):
-        return path
-    below = [
-        entry.path
-        for entry in os.scandir(path)
-        if entry.is_dir() and _has_weights(entry.path)
-    ]
-    return below[0] if len(below) == 1 else None
-
-
-def _has_weights(directory):
-    return (
-        os.path.exists(os.path.join(directory, f"{_MODULE_WEIGHTS}.index"))
-        or _has_usual_names(directory)
-        or len(_other_indices(directory)) == 1
-    )
-
-
-def _has_usual_names(directory):
-    best = os.path.join(directory, f"{tensor_bundle.BEST}.index")
-    return os.path.exists(best) or bool(tensor_bundle.steps(directory))
-
-
-def _other_indices(directory):
-    return glob.glob(os.path.join(glob.escape(directory), "*.index"))
+    folder = checkpoint_paths.unpacked(path)
+    source = _open_checkpoint(checkpoint_paths.find_prefix(folder))
+    if folder == path:
+        return source
+    # The folder is gone when somebody reads a message about it.
+    inside = os.path.relpath(source.path, folder)
+    return dataclasses.replace(source, path=os.path.join(path, inside))
 
 
 def _open_checkpoint(prefix):
     directory = os.path.dirname(prefix)
-    is_module = prefix.endswith(_MODULE_WEIGHTS)
+    is_module = prefix.endswith(checkpoint_paths.MODULE_WEIGHTS)
     if is_module:
         directory = os.path.join(os.path.dirname(directory), "assets")
     config_file = _find_one(

@@ -98,10 +98,7 @@ def _datasets(path, file):
             name = f"{prefix}{key}"
             if objects > _MAX_OBJECTS or name.count("/") > _MAX_DEPTH:
                 _refuse(path, name, "lies too deep, or the file has no end")
-            link = group.get(key, getlink=True)
-            if not isinstance(link, h5py.HardLink):
-                _refuse(path, name, "is a link to another place")
-            item = group[key]
+            item = _member(path, name, group, key)
             if isinstance(item, h5py.Group):
                 groups.append((f"{name}/", item))
             elif isinstance(item, h5py.Dataset):
@@ -109,6 +106,27 @@ def _datasets(path, file):
                 yield name, item
             else:
                 _refuse(path, name, "is neither a group nor a data set")
+
+
+def _find(path, file, name):
+    """Returns one data set of ``_datasets``, checked, and the way to it."""
+    item = file
+    for key in name.split("/"):
+        if not isinstance(item, h5py.Group):
+            _refuse(path, name, "is not in a group")
+        item = _member(path, name, item, key)
+    if not isinstance(item, h5py.Dataset):
+        _refuse(path, name, "is not a data set")
+    _check_stored(path, name, item)
+    return item
+
+
+def _member(path, name, group, key):
+    """Returns what a group holds by a key; refuses links to other places."""
+    link = group.get(key, getlink=True)
+    if not isinstance(link, h5py.HardLink):
+        _refuse(path, name, "is a link to another place, or gone")
+    return group[key]
 
 
 def _check_stored(path, name, dataset):
@@ -128,8 +146,8 @@ def _check_stored(path, name, dataset):
 
 def _read(path, name):
     with _one_line(path), h5py.File(path, "r") as file:
-        # All is checked again: the file may have been replaced.
-        dataset = dict(_datasets(path, file))[name]
+        # Checked again: the file may have been replaced.
+        dataset = _find(path, file, name)
         if dataset.attrs.get("dtype") == _BFLOAT16:
             if dataset.dtype.itemsize != 2:
                 _refuse(path, name, "is not bfloat16, as it says")

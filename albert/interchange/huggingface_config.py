@@ -131,9 +131,7 @@ def _head(architectures):
     return found.pop() if len(found) == 1 else None
 
 
-def to_values(
-    config, head, num_labels, classifier_dropout, tokenizer, task=None
-):
+def to_values(config, head, num_labels, classifier_dropout, tokenizer, task):
     """Writes a ``config.json``; the reverse of ``from_values``.
 
     Args:
@@ -142,7 +140,7 @@ def to_values(
       num_labels: int, outputs of a classifier; 1 is regression.
       classifier_dropout: float, or None for the original's 0.1.
       tokenizer: ``Tokenizer``, or None.
-      task: dict of ``task_description.read``, or None.
+      task: dict of ``task_description.read``.
 
     Returns:
       dict.
@@ -179,7 +177,7 @@ def to_values(
             "eos_token_id": tokenizer.sep_id,
         }
     values |= task_description.to_values(
-        task or {}, num_labels if row.takes_num_labels else 0
+        task, num_labels if row.takes_num_labels else 0
     )
     if row.label_type == "class" and num_labels == 1:
         values["problem_type"] = "regression"

@@ -48,7 +48,7 @@ def open_starting_point(path=None):
         return StartingPoint()
     path = os.fspath(path)
     source_path = path
-    if path.endswith((".safetensors", "pytorch_model.bin")):
+    if path.endswith(task_description.WEIGHTS_SUFFIXES):
         source_path = os.path.dirname(path) or "."
     chosen = next(
         (format for format in _FORMATS if format.matches(source_path)), google
@@ -159,7 +159,8 @@ class StartingPoint:
             raise UserError(
                 f"{self.path} has the classes {', '.join(theirs)}, not "
                 f"{', '.join(labels)}: use a model of these classes, or write "
-                "the names that are meant into its id2label"
+                "the names that are meant into its config.json (id2label) or "
+                "task.json (labels)"
             )
         tensors = self.source.tensors
         entries = tensors.entries() | {
@@ -309,17 +310,22 @@ class StartingPoint:
             )
         return tokenizer
 
-    def check_pieces(self, config, tokenizer):
+    def check_pieces(self, config, tokenizer, remedy=""):
         """Refuses a tokenizer with more pieces than the model has.
 
         A conversion takes a tokenizer with fewer: some models have more
         embeddings than pieces, for the sake of a device.
 
+        Args:
+          config: ``AlbertConfig``.
+          tokenizer: ``Tokenizer``.
+          remedy: str, what else the command's user can do, for the message.
+
         Raises:
           UserError: there are more.
         """
         if tokenizer.vocabulary_size > config.vocab_size:
-            raise self._size_mismatch(config, tokenizer)
+            raise self._size_mismatch(config, tokenizer, remedy)
 
     def _usable_tokenizer(self):
         """Returns the tokenizer beside the weights, where another is given.
@@ -362,10 +368,10 @@ class StartingPoint:
             f"weights as {file}"
         )
 
-    def _size_mismatch(self, config, tokenizer):
+    def _size_mismatch(self, config, tokenizer, remedy=""):
         return UserError(
             f"{self.path or 'a new model'}: vocab_size is "
             f"{config.vocab_size}, but {tokenizer.model_file} has "
             f"{tokenizer.vocabulary_size} pieces: give the configuration and "
-            "the SentencePiece model of one model"
+            f"the SentencePiece model of one model{remedy}"
         )

@@ -16,12 +16,16 @@ import re
 from albert import model_directory
 from albert.errors import UserError
 from albert.heads import HEADS
+from albert.heads import find
+from albert.interchange import checkpoint_paths
 from albert.interchange import kerashub_presets
 from albert.interchange.json_files import read_object
 from albert.tasks.label_types import find_order
 
+# Files of transformers that stand for their directory.
+WEIGHTS_SUFFIXES = (".safetensors", "pytorch_model.bin")
+
 _CONFIG_FILE = "config.json"
-_WEIGHTS_SUFFIXES = (".safetensors", "pytorch_model.bin")
 _OWN_KEY = "albert_task"
 # What transformers calls classes that nobody has named.
 _PLACEHOLDER = re.compile(r"LABEL_\d+", re.ASCII)
@@ -44,18 +48,15 @@ def read(path):
     if not path:
         return {}
     path = os.fspath(path)
-    # Otherwise a checkpoint or a file in a directory.
-    directory = path if os.path.isdir(path) else os.path.dirname(path)
-    config_file = os.path.join(directory, _CONFIG_FILE)
-    is_of_peer = os.path.isdir(path) or path.endswith(_WEIGHTS_SUFFIXES)
-    if is_of_peer and os.path.exists(config_file):
+    if path.endswith(WEIGHTS_SUFFIXES):
+        path = os.path.dirname(path) or "."
+    config_file = os.path.join(path, _CONFIG_FILE)
+    if os.path.exists(config_file):
         values = read_object(config_file)
         if "registered_name" in values:
-            return _read_preset(directory)
+            return _read_preset(path)
         return from_values(values, config_file)
-    if os.path.exists(os.path.join(directory, model_directory.TASK_FILE)):
-        return model_directory.read_task(directory)
-    return {}
+    return model_directory.read_task(checkpoint_paths.find_directory(path))
 
 
 def write(directory, task):
@@ -95,32 +96,38 @@ def from_values(values, path):
     Raises:
       UserError: the classes are not numbered from 0, or named in two ways.
     """
+    architectures = values.get("architectures")
     task = _own(values, _OWN_KEY)
+    # transformers keeps it when the model is trained for something else.
+    if architectures not in _classes(task_kind=task.get("kind") or ""):
+        task = {}
+    if architectures not in _classes(takes_num_labels=True):
+        return dict(task)
     named = [
         _names(values.get("id2label"), "id2label", path),
         _names(_turned(values.get("label2id")), "label2id", path),
     ]
-    kind = _kind(values.get("architectures"))
-    named = [names for names in named if names and kind]
+    named = [names for names in named if names]
     if len(named) == 2 and named[0] != named[1]:
         raise UserError(
             f"{path}: id2label says {', '.join(named[0])}, label2id "
             f"{', '.join(named[1])}: make them say the same"
         )
-    if not named:
-        return dict(task)
-    # The classifier may have been trained for another task since.
-    if find_order(named[0], task.get("labels") or ()) is None:
-        task = {"task_name": None, "kind": kind}
-    return task | {"labels": named[0]}
+    labels = task.get("labels")
+    if named and find_order(named[0], labels or ()) is not None:
+        return task | {"labels": named[0]}
+    # One output is a number, whatever it is called.
+    if not named or len(named[0]) == 1:
+        # Where the task has names, somebody has replaced the classes.
+        return {} if labels else dict(task)
+    head = find(takes_num_labels=True, transformers=architectures[0])[0]
+    kind = HEADS[head].task_kind
+    return {"task_name": None, "kind": kind, "labels": named[0]}
 
 
-def _kind(architectures):
-    """Returns the kind of task of a class with named outputs, or None."""
-    for row in HEADS.values():
-        if row.takes_num_labels and architectures == [row.transformers]:
-            return row.task_kind
-    return None
+def _classes(**values):
+    """Returns ``architectures`` of the heads with these values: list."""
+    return [[HEADS[name].transformers] for name in find(**values)]
 
 
 def to_values(task, num_labels):

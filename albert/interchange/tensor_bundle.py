@@ -3,6 +3,7 @@
 
 ``PREFIX.index`` and ``PREFIX.data-00000-of-00001``, readable with
 ``tf.train.load_checkpoint`` by anything that reads Google's release.
+TensorFlow is loaded when tensors are read or written, not to find their files.
 """
 
 import contextlib
@@ -11,8 +12,6 @@ import glob
 import math
 import os
 import re
-
-import tensorflow as tf
 
 from albert.errors import UserError
 from albert.interchange.source import Tensors
@@ -33,6 +32,8 @@ def write(prefix, tensors):
       prefix: path without suffix, e.g. "out/model.ckpt-500".
       tensors: dict of name to array or tensor.
     """
+    import tensorflow as tf
+
     directory, name = os.path.split(str(prefix))
     temporary = os.path.join(directory, f".{name}.{os.getpid()}.tmp")
     names = list(tensors)
@@ -85,6 +86,8 @@ def open_tensors(prefix):
       UserError: no checkpoint there, or a damaged one; reading a tensor
         raises it too.
     """
+    import tensorflow as tf
+
     with _one_line(prefix):
         reader = tf.train.load_checkpoint(str(prefix))
         shapes = reader.get_variable_to_shape_map()
@@ -114,6 +117,8 @@ def open_tensors(prefix):
 
 @contextlib.contextmanager
 def _one_line(prefix):
+    import tensorflow as tf
+
     try:
         yield
     except (tf.errors.OpError, *_READER_ERRORS) as error:

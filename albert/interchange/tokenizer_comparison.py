@@ -76,7 +76,7 @@ class Comparison:
         if not self.texts:
             return (
                 f"Tokenizer: {file} was not compared with this package, "
-                "because tokenizers is not installed"
+                "because tokenizers is not installed (pip install tokenizers)"
             )
         line = (
             f"Tokenizer: {len(self.different)} of {self.texts} test strings "
@@ -102,7 +102,21 @@ def compare(directory, format, tokenizer):
     if format not in _READERS:
         return None
     file, load = _READERS[format]
-    encode = load(directory)
+    return compare_ids(file, load(directory), tokenizer)
+
+
+def compare_ids(file, encode, tokenizer):
+    """Tries a function that should give the ids of a tokenizer.
+
+    Args:
+      file: str, what the function reads, for the report.
+      encode: function from str to list of int; None where nothing can read
+        the file.
+      tokenizer: ``Tokenizer``.
+
+    Returns:
+      ``Comparison``.
+    """
     if encode is None:
         return Comparison(file, 0, [])
     texts = [*_TEXTS, *_texts_of_pieces(tokenizer)]

@@ -240,9 +240,13 @@ def test_the_directory_stands_alone(exported):
 def test_the_report(exported):
     kind, _, directory, report = exported
     lines = report.lines()
-    assert len(lines) == 4
+    assert len(lines) == 5
     assert f"{kind}, 1 × 19 pieces, built-in operations only" in lines[0]
-    for file, line in zip(report.files, lines[1:], strict=True):
+    assert lines[-1] == (
+        f"Tokenizer: 0 of {report.ids.texts} test strings have other ids in "
+        "raw_text.model"
+    )
+    for file, line in zip(report.files, lines[1:-1], strict=True):
         assert line.startswith(f"model_{file.quantization}.tflite: ")
         assert file.bytes == (directory / file.file).stat().st_size
         assert file.calls > 1 and file.milliseconds > 0.0
@@ -250,6 +254,24 @@ def test_the_report(exported):
         assert (file.answers > 0) == (kind not in ("encoder", "regression"))
     differences = [file.max_abs_difference for file in report.files]
     assert differences == sorted(differences)
+
+
+def test_ids_that_a_model_of_raw_text_cannot_give_are_counted(tmp_path):
+    # Its pieces are cut again, with a mark inside words.
+    tokenizer = albert.Tokenizer(GOLDEN / "spm2000_numcomma.model")
+    settings = config(vocab_size=tokenizer.vocabulary_size, num_hidden_layers=1)
+    model = make_model("encoder", settings)
+    albert.save_weights(model, tmp_path / "model", "model_dir", tokenizer)
+    report = litert.export(
+        str(tmp_path / "model"),
+        str(tmp_path / "litert"),
+        model="encoder",
+        quantization=["float32"],
+        max_seq_length=LENGTH,
+        texts=TEXTS,
+    )
+    assert "It was9, they say" in report.ids.different
+    assert f"Tokenizer: {len(report.ids.different)} of" in report.lines()[-1]
 
 
 def constants(path):

@@ -17,7 +17,7 @@ import pytest
 
 import albert
 from albert.interchange import archives
-from albert.interchange import google
+from albert.interchange import checkpoint_paths
 from albert.interchange import names
 from albert.interchange import tensor_bundle
 from albert.interchange.starting_point import open_starting_point
@@ -189,11 +189,15 @@ def test_best_step_and_only_checkpoint(tmp_path):
         tensor_bundle.write(
             tmp_path / f"model.ckpt-{step}", {"a": np.float32(1)}
         )
-    assert google.find_prefix(tmp_path).endswith("model.ckpt-700")
+    assert checkpoint_paths.find_prefix(str(tmp_path)).endswith(
+        "model.ckpt-700"
+    )
     other = tmp_path / "other"
     other.mkdir()
     tensor_bundle.write(other / "bert_model.ckpt", {"a": np.float32(1)})
-    assert google.find_prefix(other) == str(other / "bert_model.ckpt")
+    assert checkpoint_paths.find_prefix(str(other)) == str(
+        other / "bert_model.ckpt"
+    )
 
 
 @pytest.mark.parametrize(

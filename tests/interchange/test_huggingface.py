@@ -253,7 +253,7 @@ def test_as_many_groups_as_layers_in_any_number():
     values = {**CONFIG, "num_hidden_layers": 22, "num_hidden_groups": 22}
     config, _, _ = huggingface_config.from_values(values, "x")
     assert config.num_attention_groups == config.num_ffn_groups == 22
-    back = huggingface_config.to_values(config, "none", 0, 0.1, None)
+    back = huggingface_config.to_values(config, "none", 0, 0.1, None, {})
     assert back["num_hidden_groups"] == 22
 
 

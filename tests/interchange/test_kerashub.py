@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import albert
+from albert.interchange import hdf5
 from albert.interchange import kerashub
 from albert.interchange import names
 from albert.interchange.names import named_variables
@@ -503,6 +504,61 @@ def empty(file, value, preset):
 def test_a_hostile_file_is_refused(preset, change, reason):
     spoil(preset, change)
     assert reason in refusal(preset)
+
+
+def test_reading_a_variable_checks_no_other_one(preset, monkeypatch):
+    checked = []
+    check = hdf5._check_stored
+
+    def counting(path, name, dataset):
+        checked.append(name)
+        check(path, name, dataset)
+
+    monkeypatch.setattr(hdf5, "_check_stored", counting)
+    entries = hdf5.find_entries(preset / "model.weights.h5")
+    for _, read_one in entries.values():
+        read_one()
+    assert checked == [*entries, *entries]
+
+
+def gone(file, value, preset):
+    pass
+
+
+def moved_below(file, value, preset):
+    folder = QUERY.removesuffix("/0")
+    del file[folder]
+    file[folder] = value
+
+
+def now_a_group(file, value, preset):
+    file.create_group(QUERY)
+
+
+def linked_on_the_way(file, value, preset):
+    folder = QUERY.removesuffix("/0")
+    del file[folder]
+    file["elsewhere/0"] = value
+    file[folder] = h5py.SoftLink("/elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (gone, "or gone"),
+        (moved_below, "is not in a group"),
+        (now_a_group, "is not a data set"),
+        (linked_on_the_way, "is a link"),
+        (external_link, "is a link"),
+        (compressed, "chunked or compressed"),
+    ],
+)
+def test_a_file_that_was_replaced_is_checked_again(preset, change, reason):
+    source = kerashub.open_source(preset)
+    spoil(preset, change)
+    with pytest.raises(albert.UserError, match=reason) as error:
+        dict(source.tensors)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "int32", "S4"])

@@ -3,6 +3,7 @@
 
 import json
 import shutil
+import tarfile
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import safetensors.numpy
 
 import albert
 from albert.convert import convert
+from albert.interchange import archives
 from albert.interchange import task_description
 from albert.interchange.starting_point import open_starting_point
 from albert.tasks import trained_model
@@ -79,6 +81,13 @@ class TestConfigFile:
         assert of_values(label2id=turned(names)) == {}
         assert of_values() == {}
 
+    def test_the_name_of_a_single_output_is_none_of_a_class(self):
+        # One output is a regression.
+        values = {"id2label": {"0": "similarity"}}
+        assert of_values(problem_type="regression", **values) == {}
+        task = {"task_name": "sts-b", "kind": "regression", "labels": []}
+        assert of_values(albert_task=task, **values) == task
+
     def test_names_of_what_is_no_classifier_are_no_matter(self):
         for each in ("AlbertModel", "AlbertForQuestionAnswering"):
             assert of_values(each, id2label=numbered(MNLI)) == {}
@@ -122,6 +131,53 @@ class TestConfigFile:
             "kind": "classification",
             "labels": ["ham", "spam"],
         }
+
+    @pytest.mark.parametrize(
+        "architectures",
+        [["AlbertForQuestionAnswering"], ["AlbertModel"], None, "x", [7]],
+    )
+    def test_trained_since_as_another_class(self, architectures):
+        values = task_description.to_values(TASK, 3)
+        values["architectures"] = architectures
+        assert task_description.from_values(values, "x") == {}
+
+    def test_trained_since_to_tag_with_the_names_that_stayed(self):
+        values = task_description.to_values(TASK, 3)
+        assert of_values("AlbertForTokenClassification", **values) == {
+            "task_name": None,
+            "kind": "tagging",
+            "labels": list(MNLI),
+        }
+
+    @pytest.mark.parametrize("names", [5, 3, 0])
+    def test_trained_since_without_names(self, names):
+        values = task_description.to_values({}, names)
+        assert of_values(albert_task=TASK, **values) == {}
+
+    @pytest.mark.parametrize(
+        ("task", "architecture", "num_labels"),
+        [
+            ({"kind": "regression", "labels": []}, CLASSIFIER, 1),
+            (
+                {"kind": "multiple_choice", "labels": ["0", "1"]},
+                "AlbertForMultipleChoice",
+                0,
+            ),
+            (
+                {"kind": "span", "head": "v1"},
+                "AlbertForQuestionAnswering",
+                0,
+            ),
+            (
+                {"kind": "tagging", "labels": ["O", "B-X"]},
+                "AlbertForTokenClassification",
+                2,
+            ),
+        ],
+    )
+    def test_each_kind_there_and_back(self, task, architecture, num_labels):
+        values = task_description.to_values(task, num_labels)
+        assert of_values(architecture, **values) == task
 
 
 class TestOrder:
@@ -209,8 +265,11 @@ def test_classes_in_another_order_are_put_into_ours(model_dir, tmp_path):
         classifier_of(tmp_path / "back"), expected, strict=True
     ):
         assert np.array_equal(one, other) == (one.shape[0] != 3)
-    with pytest.raises(albert.UserError, match="ENTAILMENT.*not yes, no"):
-        classifier_of(tmp_path / "hf", ("yes", "no"))
+    for path in (tmp_path / "hf", tmp_path / "back"):
+        with pytest.raises(albert.UserError) as error:
+            classifier_of(path, ("yes", "no"))
+        for words in ("ENTAILMENT", "not yes, no", "id2label", "task.json"):
+            assert words in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -226,6 +285,45 @@ def test_there_and_back(model_dir, tmp_path, formats):
         source = destination
     assert json.loads((source / "task.json").read_text()) == TASK
     assert_equal(classifier_of(source, MNLI), classifier_of(model_dir))
+
+
+def packed(path):
+    """Writes an archive of a directory, as one folder in it."""
+    archive = path.with_suffix(".tar.gz")
+    with tarfile.open(archive, "w:gz") as file:
+        file.add(path, arcname="model")
+    return archive
+
+
+def nested(path):
+    """Puts a directory into one that holds nothing else."""
+    outer = path.with_suffix(".outer")
+    outer.mkdir()
+    return path.rename(outer / "model").parent
+
+
+@pytest.mark.parametrize("arrange", [packed, nested])
+@pytest.mark.parametrize("format", ["google", "model_dir"])
+def test_there_and_back_in_a_folder(model_dir, tmp_path, format, arrange):
+    convert(model_dir, tmp_path / "x", format)
+    path = arrange(tmp_path / "x")
+    assert open_starting_point(path).task == TASK
+    convert(path, tmp_path / "back", "model_dir")
+    assert json.loads((tmp_path / "back" / "task.json").read_text()) == TASK
+    archives.remove_folders()
+
+
+def test_an_archive_beside_another_model(model_dir, tmp_path):
+    tags = {"kind": "tagging", "labels": ["O", "B-PER", "I-PER"]}
+    shutil.copytree(model_dir, tmp_path / "tagger")
+    (tmp_path / "tagger" / "task.json").write_text(json.dumps(tags))
+    convert(model_dir, tmp_path / "bare", "model_dir")
+    (tmp_path / "bare" / "task.json").unlink()
+    (tmp_path / "task.json").write_text(json.dumps(TASK))
+    start = open_starting_point(packed(tmp_path / "tagger"))
+    assert (start.task, start.head) == (tags, "token_classification")
+    assert open_starting_point(packed(tmp_path / "bare")).task == {}
+    archives.remove_folders()
 
 
 def test_an_encoder_alone_has_no_task(model_dir, tmp_path):

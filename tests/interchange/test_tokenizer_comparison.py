@@ -12,6 +12,7 @@ import albert
 from albert.interchange import huggingface_tokenizer
 from albert.interchange.sentencepiece_rules import self_contained_model
 from albert.interchange.tokenizer_comparison import compare
+from albert.interchange.tokenizer_comparison import compare_ids
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "tokenization"
 SPM = GOLDEN / "spm2000.model"
@@ -89,8 +90,18 @@ def test_without_that_library_it_is_said(tmp_path, monkeypatch):
     found = compare(str(tmp_path), "huggingface", albert.Tokenizer(SPM))
     assert str(found) == (
         "Tokenizer: tokenizer.json was not compared with this package, "
-        "because tokenizers is not installed"
+        "because tokenizers is not installed (pip install tokenizers)"
     )
+
+
+def test_a_function_that_gives_other_ids():
+    tokenizer = albert.Tokenizer(SPM)
+    same = compare_ids("x/y.model", tokenizer.encode, tokenizer)
+    assert same.different == []
+    assert str(same).endswith("test strings have other ids in y.model")
+    other = compare_ids("y.model", lambda text: [0, 1], tokenizer)
+    assert len(other.different) == other.texts == same.texts
+    assert compare_ids("y.model", None, tokenizer).texts == 0
 
 
 def test_a_model_that_is_written_as_it_is_needs_no_comparison(tmp_path):

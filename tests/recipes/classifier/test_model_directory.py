@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 import pytest
+from absl import flags
 
 from albert import model_directory
 
@@ -117,3 +118,17 @@ def test_what_is_used_is_printed(trained):
     ):
         assert words in errors
     assert "--learning_rate=" not in errors  # It was given.
+
+
+def test_a_model_in_a_folder_below_is_another_one(load_recipe, tmp_path):
+    older = tmp_path / "older"
+    older.mkdir()
+    (older / "model.ckpt-7.index").touch()
+    (older / "task.json").write_text('{"task_name": "cola"}')
+    recipe = load_recipe("run_classifier.py")
+    flag_values = flags.FlagValues()
+    recipe.define_flags(flag_values)
+    flag_values(["run_classifier.py", "--do_train", "--task_name=mrpc"])
+    directories = [str(tmp_path)]
+    task, models, trained = recipe.find_task(flag_values, directories)
+    assert (task.name, models, trained) == ("mrpc", directories, {})
