@@ -10,9 +10,10 @@ import time
 
 import numpy as np
 import pytest
-import uvicorn
 
 from albert.serve import application
+from albert.serve import connections
+from albert.serve.connections import ConnectionLimits
 from albert.serve.predict_requests import Limits
 from albert.serve.predict_requests import Signature
 
@@ -60,17 +61,8 @@ def serve(model, hosts=("127.0.0.1",), timeout=PATIENCE, **limits):
         model, "tiny", Limits(**limits), timeout, hosts
     )
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(
-            uvicorn.Config(
-                made,
-                log_config=None,
-                lifespan="off",
-                http="h11",
-                loop="asyncio",
-                ws="none",
-                server_header=False,
-                timeout_graceful_shutdown=1,
-            )
+        server = connections.make_server(
+            made, ConnectionLimits(ending_seconds=1)
         )
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
