@@ -17,6 +17,7 @@ import contextlib
 import importlib
 import importlib.util
 import ipaddress
+import os
 import re
 import signal
 import socket
@@ -110,6 +111,7 @@ def main(fv, source):
             Limits(fv.max_body_bytes, fv.max_texts, fv.max_characters),
             fv.timeout,
             names if is_loopback else None,
+            os.path.basename(os.path.abspath(source)),
         )
         listener.listen()
         shown = f"[{address}]" if ":" in address else address
