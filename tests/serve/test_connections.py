@@ -180,12 +180,7 @@ def test_a_rest_that_nobody_reads_has_its_time(connect):
 def test_a_request_that_takes_longer_than_its_header_may(connect):
     application = Application()
     with serve(application, header_seconds=SOON) as (port, _):
-        found = []
-        asking = threading.Thread(
-            target=lambda: found.append(ask(port, "/wait"))
-        )
-        asking.start()
-        assert application.began.wait(PATIENCE)
+        asking, found = ask_and_wait(application, port)
         # It ends behind the time in which the other's header was to come.
         assert is_closed(connect(port))
         application.gate.set()
@@ -198,6 +193,9 @@ def test_those_that_ask_nothing_keep_nobody_out(connect, content):
     # 70 of them made the answer 503 for everyone until they closed.
     with serve(of_address=5) as (port, server):
         idle = [connect(port, content) for _ in range(70)]
+        # The application waits for the bodies.
+        bodies = 5 * content.startswith(b"POST")
+        assert wait(lambda: len(server.server_state.tasks) == bodies)
         for _ in range(3):
             assert ask(port) == (200, b"x")
         assert wait(lambda: len(server.server_state.connections) <= 5)
@@ -207,12 +205,7 @@ def test_those_that_ask_nothing_keep_nobody_out(connect, content):
 def test_those_that_are_answered_are_not_ended(connect):
     application = Application()
     with serve(application, of_address=3) as (port, _):
-        found = []
-        asking = threading.Thread(
-            target=lambda: found.append(ask(port, "/wait"))
-        )
-        asking.start()
-        assert application.began.wait(PATIENCE)
+        asking, found = ask_and_wait(application, port)
         idle = [connect(port) for _ in range(20)]
         assert is_closed(idle[0])
         application.gate.set()
