@@ -14,9 +14,8 @@ import sentencepiece
 import tensorflow as tf
 
 from albert.export.graph_tokenizer_pieces import PieceType
-from albert.export.graph_tokenizer_pieces import make_processor
+from albert.export.graph_tokenizer_pieces import Rules
 from albert.export.graph_tokenizer_pieces import parse_model
-from albert.export.graph_tokenizer_pieces import rules_only
 from albert.export.graph_tokenizer_pieces import utf8_length
 from albert.export.graph_tokenizer_tables import ReplacementTable
 from albert.export.graph_tokenizer_tables import repeat
@@ -38,22 +37,7 @@ class GraphSpanEncoder(tf.Module):
         self._normalizer = normalizer
         self._pieces = pieces
         model = parse_model(tokenizer.model_proto)
-        rules = rules_only(
-            model,
-            [
-                PieceType(piece=f"<0x{byte:02X}>", type=PieceType.BYTE)
-                for byte in range(256)
-            ],
-        )
-        self._bytes = make_processor(rules)
-        # Bytes of each piece: one, or those of a symbol of the user's.
-        self._byte_lengths = tf.constant(
-            [
-                1 if piece.type == PieceType.BYTE else len(piece.piece.encode())
-                for piece in parse_model(rules).pieces
-            ],
-            tf.int64,
-        )
+        self._rules = Rules(model, with_pieces=False)
         mark = sentencepiece.SentencePieceProcessor(
             model_proto=tokenizer.model_proto
         ).normalize("a")[:1]
@@ -158,10 +142,10 @@ class GraphSpanEncoder(tf.Module):
         text_starts = tf.cumsum(
             1 + tf.cast(tf.strings.length(texts), tf.int64), exclusive=True
         )
-        ids, begins, _ = self._bytes.tokenize_with_offsets(texts)
+        ids, begins = self._rules.cut(texts)
         rows = ids.value_rowids()
         begins = begins.flat_values + tf.gather(text_starts, rows)
-        counts = tf.gather(self._byte_lengths, ids.flat_values)
+        counts = tf.gather(self._rules.lengths, ids.flat_values)
         places = repeat(begins, counts)
         if self._has_long_symbols:
             within = tf.ragged.range(counts).flat_values
@@ -269,10 +253,14 @@ def _running_maximum(values):
     An empty part of a character that gives several pieces ends where the
     piece before it does.
     """
+
+    def body(current, distance):
+        # Of twice as many places as before.
+        larger = tf.maximum(current[distance:], current[:-distance])
+        return tf.concat([current[:distance], larger], 0), 2 * distance
+
     return tf.while_loop(
-        lambda current: tf.reduce_any(current[1:] < current[:-1]),
-        lambda current: [
-            tf.concat([current[:1], tf.maximum(current[1:], current[:-1])], 0)
-        ],
-        [values],
+        lambda current, _: tf.reduce_any(current[1:] < current[:-1]),
+        body,
+        (values, 1),
     )[0]

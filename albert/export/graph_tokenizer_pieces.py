@@ -3,7 +3,8 @@
 
 TensorFlow Text holds an older SentencePiece, which decides otherwise between
 two ways to cut a text that have the same score ("000" as "00", "0" or as
-"0", "00"). It is used for the model's own rules of normalisation alone. The
+"0", "00"). It is used for the model's own rules of normalisation alone: how
+it cuts is forgotten. The
 text is cut by TensorFlow Text's second implementation, which adds and
 compares scores as the present SentencePiece does. That one takes bytes for
 unknown characters, so that they are given to it as pieces of their own.
@@ -30,6 +31,8 @@ _UNKNOWN_PENALTY = 10.0
 # And of a symbol of the user's, for each byte behind its first one.
 _SYMBOL_BONUS = 0.1
 _PRIVATE_USE = range(0xE000, 0xF8FF)
+# By the names that SentencePiece has for them.
+_BYTES = {f"<0x{byte:02X}>": bytes([byte]) for byte in range(256)}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -71,7 +74,8 @@ class GraphPieces(tf.Module):
                 f"{kind} cannot be put into a graph: use one of the kind "
                 "UNIGRAM, as `albert create-vocabulary` makes them"
             )
-        self._normalize = make_processor(rules_only(model), tf.string)
+        # With the pieces, a text is fewer parts than its bytes are.
+        self._rules = Rules(model, with_pieces=True)
         known = {
             piece.piece: piece.score
             for piece in model.pieces
@@ -114,7 +118,7 @@ class GraphPieces(tf.Module):
         Returns:
           ``Cut``.
         """
-        strings = tf.strings.reduce_join(self._normalize.tokenize(texts), -1)
+        strings = self._rules.apply(texts)
         characters = tf.strings.unicode_decode(strings, "UTF-8")
         codes = characters.flat_values
         is_known = self._known.lookup(codes) > 0
@@ -189,18 +193,53 @@ def parse_model(model_proto):
     return sentencepiece_model_pb2.ModelProto.FromString(model_proto)
 
 
-def rules_only(model, pieces=()):
-    """Returns a model with another one's rules but without its pieces of text.
+class Rules(tf.Module):
+    """Rules of normalisation of a SentencePiece model, without its cutting.
+
+    The model cuts what its rules make of a text into parts, of which nothing
+    is asked but their bytes. None of them is unknown: SentencePiece joins
+    unknown parts that follow each other in quadratic time.
 
     Args:
       model: ``ModelProto``.
-      pieces: more pieces for it.
-
-    Returns:
-      bytes of a model. It cuts the string that the rules make into symbols
-      of the user's, which the rules leave alone and which therefore stay,
-      and what is unknown between them.
+      with_pieces: bool, whether the pieces of text are parts as well as the
+        bytes and the symbols of the user's, which the rules leave alone.
     """
+
+    def __init__(self, model, with_pieces):
+        super().__init__()
+        rules = _rules_model(model, with_pieces)
+        parts = [
+            _BYTES.get(piece.piece, piece.piece.encode())
+            for piece in rules.pieces
+        ]
+        self._processor = _make_processor(rules)
+        self._parts = tf.constant(parts)
+        # Bytes of each part.
+        self.lengths = tf.constant([*map(len, parts)], tf.int64)
+
+    def apply(self, texts):
+        """Returns what the rules make of texts: string [N]."""
+        ids = self._processor.tokenize(texts)
+        parts = ids.with_flat_values(tf.gather(self._parts, ids.flat_values))
+        return tf.strings.reduce_join(parts, -1)
+
+    def cut(self, texts):
+        """Cuts what the rules make of texts into parts.
+
+        Args:
+          texts: string [N].
+
+        Returns:
+          (ids, begins): int32 and int64 ragged [N, None], the part, and the
+          byte of the text that it came from.
+        """
+        ids, begins, _ = self._processor.tokenize_with_offsets(texts)
+        return ids, begins
+
+
+def _rules_model(model, with_pieces):
+    """Returns the ``ModelProto`` behind ``Rules``."""
     rules = sentencepiece_model_pb2.ModelProto()
     rules.CopyFrom(model)
     rules.ClearField("pieces")
@@ -209,29 +248,32 @@ def rules_only(model, pieces=()):
         for piece in model.pieces
         if piece.type in (PieceType.UNKNOWN, PieceType.USER_DEFINED)
     )
-    rules.pieces.extend(pieces)
-    rules.trainer_spec.model_type = _TrainerSpec.CHAR
-    rules.trainer_spec.byte_fallback = bool(pieces)
+    if with_pieces:
+        rules.pieces.extend(
+            piece
+            for piece in model.pieces
+            if piece.type == PieceType.NORMAL and piece.piece not in _BYTES
+        )
+    else:
+        rules.trainer_spec.model_type = _TrainerSpec.CHAR
+    for name in _BYTES:
+        rules.pieces.add(piece=name, type=PieceType.BYTE)
+    rules.trainer_spec.byte_fallback = True
     rules.trainer_spec.vocab_size = len(rules.pieces)
-    return rules.SerializeToString(deterministic=True)
+    return rules
 
 
-def make_processor(model_proto, out_type=tf.int32):
-    """Returns TensorFlow Text's SentencePiece tokenizer of a model.
-
-    Args:
-      model_proto: bytes of a model.
-      out_type: tf.int32 for ids, tf.string for pieces.
+def _make_processor(model):
+    """Returns TensorFlow Text's SentencePiece tokenizer of a ``ModelProto``.
 
     Raises:
       UserError: tensorflow-text is not installed.
     """
+    proto = model.SerializeToString(deterministic=True)
     # The name is that of a resource, which all models share that a process
     # has loaded: another model must have another one.
-    name = f"sentencepiece_{hashlib.sha256(model_proto).hexdigest()}"
-    return _tensorflow_text().SentencepieceTokenizer(
-        model_proto, out_type=out_type, name=name
-    )
+    name = f"sentencepiece_{hashlib.sha256(proto).hexdigest()}"
+    return _tensorflow_text().SentencepieceTokenizer(proto, name=name)
 
 
 def _make_cutter(model, unknown):

@@ -34,6 +34,8 @@ masked_lm (a pretrained model)
         → pooled_output, mean_pooled_output: float32 [N, H]
 encoder (weights without a head)
     embeddings
+all of these
+        → truncated: bool [N], whether pieces were cut off
 every kind
     metadata: no input → metadata: string [1], JSON; also the file
     assets/metadata.json

@@ -6,6 +6,7 @@ Letters: N texts, M masks of the text that has most, K pieces for each.
 
 import tensorflow as tf
 
+from albert.export.serving_sequences import are_truncated
 from albert.export.serving_sequences import make_inputs
 from albert.export.serving_sequences import rows_from
 from albert.fill_mask import MASK
@@ -50,16 +51,16 @@ def _embeddings(loaded, tokenizer):
     has_pooler = HEADS[loaded.head].uses_pooler
 
     def embed(text):
-        inputs = make_inputs(
-            tokenizer, [tokenizer.encode(text)], loaded.max_seq_length
-        )
+        segments = [tokenizer.encode(text)]
+        inputs = make_inputs(tokenizer, segments, loaded.max_seq_length)
         encoded = encoder(inputs, training=False)
         mask = tf.cast(inputs["input_mask"], tf.float32)[..., tf.newaxis]
         outputs = {
             "mean_pooled_output": tf.reduce_sum(
                 encoded["sequence_output"] * mask, axis=1
             )
-            / tf.reduce_sum(mask, axis=1)
+            / tf.reduce_sum(mask, axis=1),
+            "truncated": are_truncated(segments, loaded.max_seq_length),
         }
         if has_pooler:
             outputs["pooled_output"] = encoded["pooled_output"]
@@ -73,11 +74,8 @@ def _fill_mask(loaded, tokenizer, top):
     pieces_of_ids = tf.constant(vocabulary.pieces)
 
     def fill(text):
-        inputs = make_inputs(
-            tokenizer,
-            [_encode_masked(tokenizer, text)],
-            loaded.max_seq_length,
-        )
+        segments = [_encode_masked(tokenizer, text)]
+        inputs = make_inputs(tokenizer, segments, loaded.max_seq_length)
         places = tf.where(inputs["input_ids"] == tokenizer.mask_id)
         positions = tf.RaggedTensor.from_value_rowids(
             tf.cast(places[:, 1], tf.int32),
@@ -103,6 +101,7 @@ def _fill_mask(loaded, tokenizer, top):
         return {
             "pieces": tf.where(filled, tf.gather(pieces_of_ids, ids), ""),
             "probabilities": tf.where(filled, probabilities, 0.0),
+            "truncated": are_truncated(segments, loaded.max_seq_length),
         }
 
     return fill

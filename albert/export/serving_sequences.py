@@ -68,6 +68,20 @@ def make_inputs(tokenizer, segments, max_seq_length):
     }
 
 
+def are_truncated(segments, max_seq_length):
+    """Returns whether ``make_inputs`` cuts something off: bool [N].
+
+    Args:
+      segments, max_seq_length: as there.
+    """
+    first, *more = (segment.row_lengths() for segment in segments)
+    lengths = first + 2
+    for second in more:
+        # A second segment without pieces has no [SEP] either.
+        lengths += tf.where(second > 0, second + 1, second)
+    return lengths > max_seq_length
+
+
 def call_in_parts(call, inputs):
     """Calls a model on a few sequences at a time, to bound its memory.
 

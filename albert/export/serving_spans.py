@@ -85,7 +85,9 @@ def span_signatures(loaded, tokenizer, *, null_score_diff_threshold, **_):
     )
 
     def answer(question, context):
-        queries = tokenizer.encode(question)[:, : limits["max_query_length"]]
+        queries = tokenizer.encode(question)
+        truncated = queries.row_lengths() > limits["max_query_length"]
+        queries = queries[:, : limits["max_query_length"]]
         characters = tokenizer.normalizer.decode(context)
         pieces = tokenizer.encode_characters_with_offsets(characters)
         windows = _make_windows(
@@ -98,7 +100,7 @@ def span_signatures(loaded, tokenizer, *, null_score_diff_threshold, **_):
             tokenizer, queries, pieces[0], windows, loaded.max_seq_length
         )
         outputs = call_in_parts(loaded.call, inputs)
-        return decoder.decode(
+        decoded = decoder.decode(
             windows,
             inputs,
             outputs,
@@ -106,6 +108,7 @@ def span_signatures(loaded, tokenizer, *, null_score_diff_threshold, **_):
             characters,
             tokenizer.normalizer.is_white(characters.flat_values),
         )
+        return decoded | {"truncated": truncated}
 
     return {
         "answer": (

@@ -32,13 +32,13 @@ def tagging_signatures(loaded, tokenizer, **_):
     tagger = _Tagger(loaded, tokenizer)
 
     def of_words(words):
-        return {"tags": tagger.tag(words)}
+        tags, truncated = tagger.tag(words)
+        return {"tags": tags, "truncated": truncated}
 
     def of_text(text):
         words, starts, ends = tagger.split(text)
-        return {
+        return of_words(words) | {
             "words": words,
-            "tags": tagger.tag(words),
             "starts": starts,
             "ends": ends,
         }
@@ -135,12 +135,19 @@ class _Tagger(tf.Module):
           words: string [N, W], "" where there is none.
 
         Returns:
-          string [N, W] of BIO tags, "" where there is no word.
+          (tags, truncated): string [N, W] of BIO tags, "" where there is no
+          word; bool [N], whether a word has more pieces than a sequence and
+          only its first ones were read.
         """
         places = tf.where(words != "")
         sentences = places[:, 0]
         room = self._loaded.max_seq_length - 2
         pieces = self._tokenizer.encode(tf.gather_nd(words, places))
+        truncated = tf.math.unsorted_segment_max(
+            tf.cast(pieces.row_lengths() > room, tf.int32),
+            sentences,
+            tf.shape(words, tf.int64)[0],
+        )
         pieces = first_of_rows(pieces, tf.minimum(pieces.row_lengths(), room))
         splits = tf.RaggedTensor.from_value_rowids(
             sentences, sentences, nrows=tf.shape(words, tf.int64)[0]
@@ -173,9 +180,11 @@ class _Tagger(tf.Module):
         continues = tf.concat([tf.zeros([1], tf.bool), continues], 0)
         continues = continues[: tf.shape(best)[0]]
         best = tf.where(continues, best, tf.gather(self._begins, best))
-        return tf.tensor_scatter_nd_update(
+        tags = tf.tensor_scatter_nd_update(
             tf.zeros_like(words), places, tf.gather(self._labels, best)
         )
+        # The largest of no words is the lowest number.
+        return tags, truncated > 0
 
 
 def _cut_sentences(before, splits, room):

@@ -6,6 +6,7 @@ Letters: N examples, L labels, C choices.
 
 import tensorflow as tf
 
+from albert.export.serving_sequences import are_truncated
 from albert.export.serving_sequences import first_of_rows
 from albert.export.serving_sequences import make_inputs
 from albert.tasks import multiple_choice_features
@@ -30,7 +31,9 @@ def text_signatures(loaded, tokenizer, **_):
         logits = loaded.call(
             make_inputs(tokenizer, segments, loaded.max_seq_length)
         )["logits"]
-        return _ANSWERS[loaded.head](loaded.labels, logits)
+        return _ANSWERS[loaded.head](loaded.labels, logits) | {
+            "truncated": are_truncated(segments, loaded.max_seq_length)
+        }
 
     def of_text(text):
         return answer([tokenizer.encode(text)])
@@ -56,11 +59,13 @@ def multiple_choice_signatures(loaded, tokenizer, **_):
 
     def of_question(article, question, options):
         endings = tokenizer.encode(_endings(tokenizer, question, options))
+        truncated = endings.row_lengths() > max_qa_length
         endings = endings[:, -max_qa_length:]
         articles = tokenizer.encode(article)
         article_index = tf.repeat(tf.range(tf.shape(article)[0]), choices)
         articles = tf.gather(articles, article_index)
         room = loaded.max_seq_length - 3 - endings.row_lengths()
+        truncated |= articles.row_lengths() > room
         articles = first_of_rows(
             articles, tf.minimum(articles.row_lengths(), room)
         )
@@ -71,7 +76,11 @@ def multiple_choice_signatures(loaded, tokenizer, **_):
             name: tf.reshape(value, (-1, choices, tf.shape(value)[1]))
             for name, value in inputs.items()
         }
-        return choose(loaded.labels, loaded.call(inputs)["logits"])
+        return choose(loaded.labels, loaded.call(inputs)["logits"]) | {
+            "truncated": tf.reduce_any(
+                tf.reshape(truncated, (-1, choices)), axis=1
+            )
+        }
 
     return {
         "question": (
@@ -106,7 +115,7 @@ def choose(labels, logits):
 
 
 def _give_value(labels, logits):
-    """Returns the predicted value, float32 [N], of logits [N, 1]."""
+    """Returns dict of value, float32 [N], of logits [N, 1]."""
     return {"value": logits[:, 0]}
 
 

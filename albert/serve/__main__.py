@@ -15,7 +15,9 @@ It has no passwords and no encryption: it is for the machine it runs on.
 
 import contextlib
 import importlib
+import importlib.util
 import ipaddress
+import os
 import re
 import signal
 import socket
@@ -30,10 +32,6 @@ from albert.flags import FlagGroup
 
 POSITIONAL = ("MODEL_DIR",)
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
-# Connections; beyond them the answer is 503.
-_MOST_CONNECTIONS = 64
-# Seconds that requests have to be answered in when the server ends.
-_ENDING_SECONDS = 5
 
 
 def define_flags(fv):
@@ -79,7 +77,7 @@ def define_flags(fv):
 
 def main(fv, source):
     """Serves the model until a signal comes."""
-    uvicorn = _import_server()
+    _check_libraries()
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", fv.model_name):
         raise UserError(
             f"--model_name {fv.model_name!r}: use letters, digits, _, . and -"
@@ -100,6 +98,7 @@ def main(fv, source):
         # TensorFlow's lines about what it writes.
         logging.set_verbosity(logging.WARNING)
         command_line.load_tensorflow()
+        from albert.serve import connections
         from albert.serve import served_model
         from albert.serve.application import make_application
         from albert.serve.predict_requests import Limits
@@ -112,6 +111,7 @@ def main(fv, source):
             Limits(fv.max_body_bytes, fv.max_texts, fv.max_characters),
             fv.timeout,
             names if is_loopback else None,
+            os.path.basename(os.path.abspath(source)),
         )
         listener.listen()
         shown = f"[{address}]" if ":" in address else address
@@ -119,31 +119,24 @@ def main(fv, source):
         print(
             f"Page: http://{shown}:{port}/ (Ctrl-C ends the server)", flush=True
         )
-        uvicorn.Server(
-            uvicorn.Config(
-                application,
-                loop="asyncio",
-                http="h11",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                # The paths say nothing, and the texts are nobody's business.
-                access_log=False,
-                server_header=False,
-                limit_concurrency=_MOST_CONNECTIONS,
-                timeout_graceful_shutdown=_ENDING_SECONDS,
-            )
+        connections.make_server(
+            application, connections.ConnectionLimits()
         ).run(sockets=[listener])
 
 
-def _import_server():
+def _check_libraries():
+    """Refuses to start without what `albert-keras[serve]` asks for."""
     try:
-        importlib.import_module("starlette")
-        return importlib.import_module("uvicorn")
+        for name in ("starlette", "uvicorn"):
+            importlib.import_module(name)
+        # It takes TensorFlow along, which is for later.
+        if importlib.util.find_spec("tensorflow_text") is None:
+            raise ImportError("No module named 'tensorflow_text'")
     except ImportError as error:
         raise UserError(
             f"the server's libraries cannot be imported ({error}): pip "
-            "install starlette uvicorn"
+            "install 'albert-keras[serve]', or starlette, uvicorn and "
+            "tensorflow-text"
         ) from error
 
 

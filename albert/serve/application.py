@@ -8,6 +8,7 @@ files; so it is the smallest well-kept library that does it.
 
 import asyncio
 import concurrent.futures
+import dataclasses
 import importlib.resources
 import json
 import urllib.parse
@@ -20,12 +21,15 @@ from starlette.routing import Route
 
 import albert
 from albert.serve.predict_requests import RequestError
+from albert.serve.predict_requests import join_outputs
 from albert.serve.predict_requests import make_answer
 from albert.serve.predict_requests import parse_request
 
 # A body is to arrive within this time, in seconds.
 BODY_SECONDS = 10
-# Requests that wait for the model; it works at one at a time, with all cores.
+# Requests that wait for the model. It works with all cores at one row of one
+# request at a time, by turns: a batch is not quicker than its rows on a CPU,
+# and a large one would keep small ones waiting.
 MOST_WAITING = 16
 # A body that is too large is read on up to so many times the limit: a client
 # that is still sending would not read the answer.
@@ -51,7 +55,7 @@ _HEADERS = {
 }
 
 
-def make_application(model, name, limits, timeout, hosts=None):
+def make_application(model, name, limits, timeout, hosts=None, source=""):
     """Makes the ASGI application.
 
     Args:
@@ -62,11 +66,12 @@ def make_application(model, name, limits, timeout, hosts=None):
       hosts: the names of this server in the header Host; None: any. A page
         elsewhere could otherwise have its own name point to this machine,
         and read what its visitors' models say.
+      source: str, the model's name on the page.
 
     Returns:
       the application.
     """
-    service = _Service(model, name, limits, timeout)
+    service = _Service(model, name, limits, timeout, source)
     models = "/v1/models/{name}"
     version = models + "/versions/{version}"
     routes = [
@@ -97,13 +102,14 @@ def make_application(model, name, limits, timeout, hosts=None):
 class _Service:
     """Endpoints whose answers depend on the model."""
 
-    def __init__(self, model, name, limits, timeout):
+    def __init__(self, model, name, limits, timeout, source):
         self._model = model
         self._name = name
         self._limits = limits
         self._timeout = timeout
+        self._source = source
         self._worker = concurrent.futures.ThreadPoolExecutor(1)
-        self._pending = []
+        self._num_asking = 0
 
     async def describe(self, request):
         """Answers with what the page has to know."""
@@ -111,12 +117,14 @@ class _Service:
         return _json(
             {
                 "name": self._name,
+                "source": self._source,
                 "version": albert.__version__,
                 **{
                     key: metadata.get(key)
                     for key in ("kind", "task", "labels", "max_seq_length")
                 },
                 "default": metadata.get("serving_default"),
+                "limits": dataclasses.asdict(self._limits),
             }
         )
 
@@ -153,30 +161,52 @@ class _Service:
         asked = parse_request(
             body, self._model.signatures, self._model.default, self._limits
         )
-        outputs = await self._ask(asked)
+        if self._num_asking > MOST_WAITING:
+            raise RequestError(503, "too many requests are waiting: try later")
+        self._num_asking += 1
+        try:
+            outputs = await self._ask(request, asked)
+        finally:
+            self._num_asking -= 1
         return _response(make_answer(asked, outputs))
 
-    async def _ask(self, asked):
-        self._pending = [each for each in self._pending if not each.done()]
-        if len(self._pending) > MOST_WAITING:
-            raise RequestError(503, "too many requests are waiting: try later")
-        future = self._worker.submit(
-            self._model.predict, asked.signature_name, asked.inputs
-        )
-        self._pending.append(future)
+    async def _ask(self, request, asked):
+        """Returns the outputs, unless it takes too long or the client leaves.
+
+        A row that the model has begun goes on then, but no other one.
+        """
+        outputs = asyncio.ensure_future(self._predict(asked))
+        leaving = asyncio.ensure_future(_wait_for_leaving(request))
         try:
-            return await asyncio.wait_for(
-                asyncio.wrap_future(future), self._timeout
+            await asyncio.wait(
+                {outputs, leaving},
+                timeout=self._timeout,
+                return_when=asyncio.FIRST_COMPLETED,
             )
-        except TimeoutError as error:
-            # A call that has begun goes on; the next one waits for its end.
+            if outputs.done():
+                return outputs.result()
+            if leaving.done():
+                # For nobody; 499 is what servers call it in their logs.
+                raise RequestError(499, "the client has left")
             raise RequestError(
                 503,
                 f"no answer within {self._timeout:g} seconds: send fewer or "
                 "shorter texts",
-            ) from error
+            )
         except asyncio.CancelledError as error:
             raise RequestError(503, "the server is ending") from error
+        finally:
+            outputs.cancel()
+            leaving.cancel()
+
+    async def _predict(self, asked):
+        parts = []
+        for inputs in asked.split():
+            future = self._worker.submit(
+                self._model.predict, asked.signature_name, inputs
+            )
+            parts.append(await asyncio.wrap_future(future))
+        return join_outputs(parts)
 
     def _check_model(self, request):
         asked = request.path_params
@@ -266,9 +296,15 @@ async def _read_body(request, limit):
         ) from error
     if length > limit:
         raise RequestError(
-            413, f"the body is too large: this server takes {limit} bytes"
+            413, f"the body is too large: this server takes {limit:,} bytes"
         )
     return b"".join(body)
+
+
+async def _wait_for_leaving(request):
+    """Returns when the client of a request whose body was read closes."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _refuse(request, error):

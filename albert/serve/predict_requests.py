@@ -12,9 +12,17 @@ import json
 
 import numpy as np
 
+from albert.text import normalization
+
 _ROWS = "instances"
 _COLUMNS = "inputs"
 _BASE64 = "b64"
+# A text may become so many times as long when it is normalised. Korean does
+# three times, whose syllables are taken apart; U+FDFA alone becomes 18
+# characters.
+_GROWTH = 4
+# What the options of a question are put in place of.
+_BLANK = "_"
 
 
 class RequestError(Exception):
@@ -71,6 +79,45 @@ class PredictRequest:
     inputs: dict
     in_rows: bool
 
+    def split(self):
+        """Returns the inputs of each row of the batch: list of dicts.
+
+        One dict for all where there are no inputs or no rows.
+        """
+        sizes = {len(array) for array in self.inputs.values()}
+        return [
+            {name: array[row : row + 1] for name, array in self.inputs.items()}
+            for row in range(max(sizes, default=0))
+        ] or [self.inputs]
+
+
+def join_outputs(parts):
+    """Joins the outputs of rows to those of the batch.
+
+    Args:
+      parts: list of dicts of name to array; strings as bytes, dtype object.
+
+    Returns:
+      dict of name to array. Rows are filled up to the longest with "" and 0,
+      as the signatures do it.
+    """
+    return {name: _join([part[name] for part in parts]) for name in parts[0]}
+
+
+def _join(arrays):
+    shape = np.max([array.shape[1:] for array in arrays], axis=0)
+    fill = b"" if arrays[0].dtype == object else 0
+    return np.concatenate(
+        [
+            np.pad(
+                array,
+                [(0, 0), *((0, n) for n in shape - array.shape[1:])],
+                constant_values=fill,
+            )
+            for array in arrays
+        ]
+    )
+
 
 def parse_request(body, signatures, default, limits):
     """Reads the body of a predict request.
@@ -117,16 +164,15 @@ def parse_request(body, signatures, default, limits):
             "inputs of different lengths: "
             + ", ".join(f'"{name}" {size}' for name, size in sizes.items()),
         )
-    return PredictRequest(
-        name,
-        {
-            input_name: _make_array(
-                column, signature.inputs[input_name], input_name, limits
-            )
-            for input_name, column in columns.items()
-        },
-        in_rows,
-    )
+    inputs = {
+        input_name: _make_array(
+            column, signature.inputs[input_name], input_name, limits
+        )
+        for input_name, column in columns.items()
+    }
+    if {"question", "options"} <= inputs.keys():
+        _check_blanks(inputs["question"], inputs["options"], limits)
+    return PredictRequest(name, inputs, in_rows)
 
 
 def make_answer(request, outputs):
@@ -227,8 +273,8 @@ def _check_num_rows(num_rows, limits):
     if num_rows > limits.texts:
         raise RequestError(
             413,
-            f"{num_rows} rows in one request: this server takes at most "
-            f"{limits.texts}",
+            f"{num_rows:,} rows in one request: this server takes at most "
+            f"{limits.texts:,}",
         )
 
 
@@ -291,10 +337,37 @@ def _encode_text(value, place, limits):
     if length > limits.characters:
         raise RequestError(
             413,
-            f'"{place}": {length} characters: this server takes at most '
-            f"{limits.characters} in one text",
+            f'"{place}": {length:,} characters: this server takes at most '
+            f"{limits.characters:,} in one text",
+        )
+    length = len(_normalize(text))
+    if length > _GROWTH * limits.characters:
+        raise RequestError(
+            413,
+            f'"{place}": becomes {length:,} characters when it is normalised: '
+            f"this server takes at most {_GROWTH * limits.characters:,}",
         )
     return text
+
+
+def _check_blanks(questions, options, limits):
+    """Refuses questions that are too long with options in their blanks."""
+    for row, (question, endings) in enumerate(
+        zip(questions, options, strict=True)
+    ):
+        blanks = _normalize(question).count(_BLANK)
+        longest = max((len(_normalize(each)) for each in endings), default=0)
+        if blanks * longest > _GROWTH * limits.characters:
+            raise RequestError(
+                413,
+                f'"question[{row}]": its {blanks:,} blanks become '
+                f"{blanks * longest:,} characters with an option in each: this "
+                f"server takes at most {_GROWTH * limits.characters:,}",
+            )
+
+
+def _normalize(text):
+    return normalization.normalize(text.decode("utf-8", "replace"))
 
 
 def _plain(array):

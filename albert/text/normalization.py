@@ -7,6 +7,12 @@ join on whitespace, decompose (NFKD), drop the combining marks, lower-case.
 
 import unicodedata
 
+# Characters that are no combining marks, but that NFKD makes nothing else of.
+_MARKS_IN_DISGUISE = frozenset("\u0f73\u0f75\u0f81\uff9e\uff9f")
+# NFKD sorts a run of marks in quadratic time, which no run in so short a text
+# lets one feel.
+_SHORT = 256
+
 
 def normalize(text, lower_case=True):
     """Returns ``text`` as the vocabulary expects it.
@@ -27,14 +33,21 @@ def normalize(text, lower_case=True):
     text = " ".join(text.split())
     # Most English sentences are ASCII, which NFKD leaves alone.
     if not text.isascii():
-        text = unicodedata.normalize("NFKD", text)
-        # A sentence has few distinct characters and rarely a mark: looking
-        # at the set of them is several times faster than at each in turn.
-        for mark in filter(unicodedata.combining, set(text)):
-            text = text.replace(mark, "")
+        if len(text) > _SHORT:
+            # They would be dropped behind it too; no long run is left then.
+            text = _drop_marks(text, _MARKS_IN_DISGUISE.intersection(text))
+        text = _drop_marks(unicodedata.normalize("NFKD", text))
     return text.lower() if lower_case else text
 
 
 def normalize_batch(texts, lower_case=True):
     """Normalises an iterable of str; returns a list of str."""
     return [normalize(text, lower_case) for text in texts]
+
+
+def _drop_marks(text, others=()):
+    # A sentence has few distinct characters and rarely a mark: looking at the
+    # set of them is several times faster than at each in turn.
+    for mark in (*filter(unicodedata.combining, set(text)), *others):
+        text = text.replace(mark, "")
+    return text

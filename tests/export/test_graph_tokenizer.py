@@ -14,6 +14,9 @@ import tensorflow as tf
 from albert.errors import UserError
 from albert.export.graph_tokenizer import GraphTokenizer
 from albert.export.graph_tokenizer_normalization import GraphNormalizer
+from albert.export.graph_tokenizer_offsets import _running_maximum
+from albert.export.graph_tokenizer_pieces import Rules
+from albert.export.graph_tokenizer_pieces import parse_model
 from albert.export.graph_tokenizer_tables import repeat
 from albert.text import normalization
 from albert.text.tokenizer import Tokenizer
@@ -175,6 +178,13 @@ class TestNormalizer:
         nothing = repeat(tf.zeros(0), tf.zeros(0, tf.int64))
         assert nothing.shape == (0,)
 
+    @pytest.mark.parametrize("count", [0, 1, 2, 3, 5, 257])
+    def test_running_maximum(self, count):
+        values = np.random.default_rng(count).integers(-9, 99, count)
+        for each in (values, np.sort(values), np.sort(values)[::-1]):
+            found = _running_maximum(tf.constant(each, tf.int64)).numpy()
+            assert found.tolist() == np.maximum.accumulate(each).tolist()
+
 
 class TestTokenizer:
     @pytest.mark.parametrize("lower_case", [True, False])
@@ -242,6 +252,46 @@ class TestTokenizer:
         )
         assert tokenizer.tokenize("a7,t")[3] == "x"
         check(tokenizer, ["aßc", "a7,t", "ß7,ß 77", "😀ß7"])
+
+    def test_no_unknown_run_is_joined(self):
+        # SentencePiece does that in quadratic time: this took seconds.
+        tokenizer = Tokenizer(GOLDEN / "spm2000.model")
+        longest = max(len(piece.encode()) for piece in tokenizer.pieces)
+        rules = Rules(parse_model(tokenizer.model_proto), with_pieces=True)
+        text = tokenizer.normalize("\ufdfa" * 8000)
+        ids, _ = rules.cut(tf.constant([text]))
+        assert ids.row_lengths().numpy() >= len(text) / longest
+        assert int(tf.reduce_max(tf.gather(rules.lengths, ids[0]))) <= longest
+        (found,) = rules.apply(tf.constant([text])).numpy()
+        assert found.decode() == "▁" + text.strip().replace(" ", "▁")
+
+    def test_long_texts(self):
+        generator = random.Random(4)
+        alphabets = (
+            *ALPHABETS,
+            "\ufdfa",
+            "م\u0600",
+            "a",
+            "\u0301\u0323\u0f73",
+            "語",
+            "9,",
+            "\U0001f469\u200d\ufe0f",
+        )
+        check(
+            Tokenizer(GOLDEN / "spm2000_numcomma.model"),
+            [
+                "".join(generator.choices(alphabet, k=1999))
+                for alphabet in alphabets
+            ],
+        )
+
+    def test_names_of_bytes_as_pieces(self, tmp_path):
+        model = parse_model(train_model(tmp_path / "m.model").model_proto)
+        model.pieces.add(piece="<0x41>", score=-1)
+        (tmp_path / "m.model").write_bytes(model.SerializeToString())
+        tokenizer = Tokenizer(tmp_path / "m.model")
+        assert "<0x41>" in tokenizer.tokenize("A <0x41>")
+        check(tokenizer, ["A <0x41>", "A", "<0x41", "é<0x41>é"])
 
     def test_other_kinds_are_refused(self, tmp_path):
         tokenizer = train_model(tmp_path / "m.model", model_type="bpe")

@@ -484,8 +484,61 @@ def test_metadata(answers):
             "label": {"dtype": "string", "shape": [None]},
             "labels": {"dtype": "string", "shape": [None, 5]},
             "probabilities": {"dtype": "float32", "shape": [None, 5]},
+            "truncated": {"dtype": "bool", "shape": [None]},
         },
     }
+
+
+class TestTruncated:
+    """What is cut off is told."""
+
+    def test_texts(self, tokenizer, answers):
+        lengths, more = (
+            np.array([len(row) for row in tokenizer.encode_batch(texts)])
+            for texts in (TEXTS, TEXTS_B)
+        )
+        alone = lengths + 2 > MAX_SEQ_LENGTH
+        pairs = lengths + 2 + np.where(more, more + 1, 0) > MAX_SEQ_LENGTH
+        assert alone.any() and (pairs & ~alone).any() and not pairs.all()
+        for model, signature, expected in (
+            ("classification", "text", alone),
+            ("classification", "text_pair", pairs),
+            ("regression", "text", alone),
+            ("regression", "serving_default", pairs),
+        ):
+            found = answers[model, signature]["truncated"]
+            assert found == expected.tolist()
+        limit = CONFIG.max_position_embeddings
+        for model, signature in (
+            ("pretraining", "embeddings"),
+            ("encoder", "serving_default"),
+        ):
+            found = answers[model, signature]["truncated"]
+            assert found == (lengths + 2 > limit).tolist()
+        assert (lengths + 2 > limit).any()
+
+    def test_masked_texts(self, answers):
+        found = answers["pretraining", "fill_mask"]["truncated"]
+        assert found == [False] * len(MASKED)
+
+    def test_questions_with_options(self, answers):
+        # The first article is too long, the third question's last option.
+        found = answers["multiple_choice", "question"]["truncated"]
+        assert found == [True, True, False]
+
+    def test_words(self, tokenizer, answers):
+        longest = [
+            max(map(len, tokenizer.encode_batch(words))) for words in WORDS
+        ]
+        expected = [length > MAX_SEQ_LENGTH - 2 for length in longest]
+        assert any(expected) and not all(expected)
+        assert answers["tagging", "words"]["truncated"] == expected
+        assert answers["tagging", "text"]["truncated"] == [False] * 3
+
+    @pytest.mark.parametrize("name", ["span_v1", "span_v1_negative", "span_v2"])
+    def test_questions(self, answers, name):
+        found = answers[name, "answer"]["truncated"]
+        assert found == [False, True, False, False, False]
 
 
 class TestRefused:

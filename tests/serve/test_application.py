@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The server over a socket, with a model that only pretends."""
 
+import concurrent.futures
 import contextlib
 import http.client
 import json
@@ -10,9 +11,10 @@ import time
 
 import numpy as np
 import pytest
-import uvicorn
 
 from albert.serve import application
+from albert.serve import connections
+from albert.serve.connections import ConnectionLimits
 from albert.serve.predict_requests import Limits
 from albert.serve.predict_requests import Signature
 
@@ -20,6 +22,17 @@ PATH = "/v1/models/tiny:predict"
 ONE = {"instances": ["a"]}
 # Seconds; nothing here takes a tenth of it on a calm machine.
 PATIENCE = 120
+
+
+class Worker(concurrent.futures.ThreadPoolExecutor):
+    """The service's worker, which remembers what it was given."""
+
+    submitted = []
+
+    def submit(self, *arguments):
+        future = super().submit(*arguments)
+        self.submitted.append(future)
+        return future
 
 
 class Model:
@@ -44,9 +57,11 @@ class Model:
         self.gate = threading.Event()
         self.gate.set()
         self.calls = 0
+        self.seen = []
 
     def predict(self, signature_name, inputs):
         self.calls += 1
+        self.seen += inputs["text"].tolist()
         self.gate.wait(20)
         if b"bad" in inputs["text"]:
             raise RuntimeError("/home/somebody/secret is broken")
@@ -57,20 +72,11 @@ class Model:
 def serve(model, hosts=("127.0.0.1",), timeout=PATIENCE, **limits):
     limits = {"body_bytes": 1000, "texts": 5, "characters": 211, **limits}
     made = application.make_application(
-        model, "tiny", Limits(**limits), timeout, hosts
+        model, "tiny", Limits(**limits), timeout, hosts, "a model"
     )
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(
-            uvicorn.Config(
-                made,
-                log_config=None,
-                lifespan="off",
-                http="h11",
-                loop="asyncio",
-                ws="none",
-                server_header=False,
-                timeout_graceful_shutdown=1,
-            )
+        server = connections.make_server(
+            made, ConnectionLimits(ending_seconds=1)
         )
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
@@ -172,6 +178,12 @@ def test_the_page_learns_the_model_and_no_path_of_the_machine(port):
     assert answer["kind"] == "classification"
     assert answer["labels"] == ["<b>", "é"]
     assert answer["name"] == "tiny" and answer["default"] == "text"
+    assert answer["source"] == "a model"
+    assert answer["limits"] == {
+        "body_bytes": 1000,
+        "texts": 5,
+        "characters": 211,
+    }
     assert "somebody" not in json.dumps(answer)
 
 
@@ -219,7 +231,7 @@ def test_a_body_in_chunks_is_limited_too(port):
     connection.request("POST", PATH, chunks, encode_chunked=True)
     response = connection.getresponse()
     assert response.status == 413
-    assert "1000 bytes" in json.loads(response.read())["error"]
+    assert "1,000 bytes" in json.loads(response.read())["error"]
     connection.close()
 
 
@@ -284,6 +296,70 @@ def test_a_slow_model_and_a_crowd(monkeypatch):
         model.gate.set()
         assert wait(lambda: ask(port, PATH, ONE)[0] == 200)
         assert ask(port, PATH, ONE)[2] == {"predictions": [1]}
+
+
+@pytest.fixture
+def submitted(monkeypatch):
+    """What the workers of new servers were given: list of futures."""
+    monkeypatch.setattr(Worker, "submitted", [])
+    monkeypatch.setattr(concurrent.futures, "ThreadPoolExecutor", Worker)
+    return Worker.submitted
+
+
+def start(function, *arguments):
+    """Returns (thread, list that its result will be in)."""
+    found = []
+    thread = threading.Thread(target=lambda: found.append(function(*arguments)))
+    thread.start()
+    return thread, found
+
+
+def test_a_large_request_lets_small_ones_in_between(submitted):
+    model = Model()
+    model.gate.clear()
+    with serve(model) as port:
+        rows = ["1", "22", "333", "4444"]
+        large, large_found = start(ask, port, PATH, {"instances": rows})
+        assert wait(lambda: len(submitted) == 1)
+        small, small_found = start(ask, port, PATH, ONE)
+        assert wait(lambda: len(submitted) == 2)
+        model.gate.set()
+        large.join()
+        small.join()
+        assert large_found[0][2] == {"predictions": [1, 2, 3, 4]}
+        assert small_found[0][2] == {"predictions": [1]}
+    assert model.seen == [b"1", b"a", b"22", b"333", b"4444"]
+
+
+def test_nothing_more_is_done_for_those_who_have_waited_too_long():
+    model = Model()
+    model.gate.clear()
+    with serve(model, timeout=0.2) as port:
+        assert ask(port, PATH, {"instances": ["1", "22", "333"]})[0] == 503
+        model.gate.set()
+        assert wait(lambda: ask(port, PATH, ONE)[0] == 200)
+    assert b"22" not in model.seen and b"333" not in model.seen
+
+
+def test_nothing_more_is_done_for_those_who_have_left(submitted):
+    model = Model()
+    model.gate.clear()
+    with serve(model) as port:
+        asking, found = start(ask, port, PATH, ONE)
+        assert wait(lambda: len(submitted) == 1)
+        body = b'{"instances": ["1", "22"]}'
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(
+                f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+                f"Content-Length: {len(body)}\r\n\r\n".encode()
+                + body
+            )
+            assert wait(lambda: len(submitted) == 2)
+        assert wait(submitted[1].cancelled)
+        model.gate.set()
+        asking.join()
+        assert found[0][0] == 200
+    assert model.seen == [b"a"]
 
 
 def test_the_end_of_the_server_is_told_to_those_who_wait():

@@ -45,7 +45,8 @@ def run(run_main):
         ([], 2, "MODEL_DIR is missing"),
         (["model", "--port=70000"], 2, "port"),
         (["model", "--max_texts=0"], 2, "max_texts"),
-        (["model"], 2, "pip install starlette uvicorn"),
+        (["model"], 2, "pip install 'albert-keras[serve]'"),
+        (["model"], 2, "starlette, uvicorn and tensorflow-text"),
     ],
 )
 def test_help_and_errors_need_no_library(arguments, code, told, run_process):
@@ -54,6 +55,13 @@ def test_help_and_errors_need_no_library(arguments, code, told, run_process):
     shown = found.stderr if code else found.stdout
     assert told in shown
     assert not code or shown.startswith("error: ") and shown.count("\n") == 1
+
+
+def test_a_missing_tokenizer_is_told_at_once(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_text", None)
+    code, _, error = run("nothing", "--port=0")
+    assert code == 2 and "'tensorflow_text'" in error
+    assert "albert-keras[serve]" in error and error.count("\n") == 1
 
 
 def test_a_port_in_use_is_told_before_the_model_is_loaded(run):

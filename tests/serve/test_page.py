@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page: nothing from elsewhere, nothing that could run a text."""
 
+import dataclasses
 import html.parser
 import importlib.resources
 import re
 
 from albert.serve import application
+from albert.serve import predict_requests
 
 FILES = {
     file.name: file.read_text("utf-8")
@@ -68,19 +70,43 @@ def test_the_scripts_never_make_markup_of_text():
             assert way not in text, (name, way)
 
 
-def test_each_kind_of_model_has_a_form_and_a_result():
-    kinds = {
-        "classification",
-        "regression",
-        "multiple_choice",
-        "tagging",
-        "span_v1",
-        "span_v2",
-        "masked_lm",
-        "encoder",
+KINDS = {
+    "classification",
+    "regression",
+    "multiple_choice",
+    "tagging",
+    "span_v1",
+    "span_v2",
+    "masked_lm",
+    "encoder",
+}
+
+
+def test_each_kind_of_model_tells_what_was_cut_off():
+    told = FILES["results.js"].partition("TRUNCATED = {")[2]
+    for kind in KINDS:
+        assert re.search(
+            rf"^  {kind}: \(|TRUNCATED\.{kind} =|kind === \"{kind}\"",
+            told,
+            re.M,
+        ), kind
+    assert "...truncation(found, fields, description)" in FILES["page.js"]
+
+
+def test_the_page_knows_the_limits_of_the_server():
+    names = {
+        field.name for field in dataclasses.fields(predict_requests.Limits)
     }
+    used = re.findall(r"limits\.(\w+)", FILES["page.js"])
+    (taken,) = re.findall(
+        r"{ ([\w, ]+) } = description\.limits", FILES["page.js"]
+    )
+    assert {*used, *taken.split(", ")} == names
+
+
+def test_each_kind_of_model_has_a_form_and_a_result():
     results = FILES["results.js"].partition("RESULTS = {")[2]
     form = FILES["page.js"].partition("FIELDS = {")[2]
-    for kind in kinds:
+    for kind in KINDS:
         assert re.search(rf"^\s*{kind}: \w+,$", results, re.M), kind
         assert re.search(rf"{kind}: \[|FIELDS\.{kind} =", form), kind

@@ -184,6 +184,88 @@ def test_what_is_too_much_is_refused():
         assert message.startswith('"text[1]": 12 characters')
 
 
+def test_what_grows_too_much_is_refused():
+    # 76 KB of U+FDFA kept everyone waiting for three minutes.
+    text = "\ufdfa" * 3
+    encoded = {"b64": base64.b64encode(text.encode()).decode()}
+    for value in (text, encoded):
+        status, message = refuse({"instances": ["a", value]})
+        assert status == 413
+        assert message.startswith('"text[1]": becomes 54 characters')
+        assert "at most 44" in message
+
+
+def test_scripts_that_are_taken_apart_are_not_refused():
+    parse({"instances": ["각" * 11, "½" * 11, "é" * 11]})
+
+
+def test_blanks_that_grow_too_much_are_refused():
+    def question(text, *options):
+        return {
+            "signature_name": "question",
+            "instances": [{"question": text, "options": options}],
+        }
+
+    parse(question("_ or _", "a" * 11, "b", ""))
+    for blank in "_\uff3f":
+        status, message = refuse(question(blank * 5, "b", "", "a" * 11))
+        assert status == 413
+        assert message.startswith('"question[0]": its 5 blanks become 55')
+
+
+@pytest.mark.parametrize(
+    "request_, lengths",
+    [
+        ({"inputs": {}, "signature_name": "metadata"}, []),
+        ({"inputs": []}, [0]),
+        ({"instances": ["a", "b", "c"]}, [1, 1, 1]),
+    ],
+)
+def test_the_rows_of_a_request(request_, lengths):
+    request = parse(request_)
+    rows = request.split()
+    assert [len(v) for row in rows for v in row.values()] == lengths
+    assert len(rows) == (len(lengths) or 1)
+    for name, array in request.inputs.items():
+        joined = np.concatenate([row[name] for row in rows])
+        assert joined.tolist() == array.tolist()
+
+
+def test_the_outputs_of_rows_are_joined():
+    parts = [
+        {
+            "words": np.array([[b"a"]], object),
+            "ends": np.array([[1]], np.int32),
+            "truncated": np.array([True]),
+            "vector": np.ones((1, 3), np.float32),
+        },
+        {
+            "words": np.array([[b"b", b"c"]], object),
+            "ends": np.array([[1, 3]], np.int32),
+            "truncated": np.array([False]),
+            "vector": np.zeros((1, 3), np.float32),
+        },
+    ]
+    joined = predict_requests.join_outputs(parts)
+    assert joined["words"].tolist() == [[b"a", b""], [b"b", b"c"]]
+    assert joined["ends"].tolist() == [[1, 0], [1, 3]]
+    assert joined["truncated"].tolist() == [True, False]
+    assert joined["vector"].tolist() == [[1, 1, 1], [0, 0, 0]]
+    for name, array in joined.items():
+        assert array.dtype == parts[0][name].dtype
+        text, _ = answer(False, {name: array})
+        assert text["outputs"] == _plain(array)
+    nothing = predict_requests.join_outputs([{"value": np.zeros(0)}])
+    assert nothing["value"].shape == (0,)
+
+
+def _plain(array):
+    return np.vectorize(
+        lambda value: value.decode() if isinstance(value, bytes) else value,
+        otypes=[object],
+    )(array).tolist()
+
+
 def answer(in_rows, outputs, inputs=("a", "b")):
     text = predict_requests.make_answer(
         predict_requests.PredictRequest(

@@ -103,6 +103,17 @@ def ask(model, **request):
         json.dumps(request).encode(), model.signatures, model.default, LIMITS
     )
     outputs = model.predict(asked.signature_name, asked.inputs)
+    # The server asks row by row.
+    joined = predict_requests.join_outputs(
+        [model.predict(asked.signature_name, row) for row in asked.split()]
+    )
+    assert joined.keys() == outputs.keys()
+    for name, array in outputs.items():
+        assert joined[name].dtype == array.dtype
+        if array.dtype.kind == "f":
+            np.testing.assert_allclose(joined[name], array, atol=1e-5)
+        else:
+            np.testing.assert_array_equal(joined[name], array)
     answer = json.loads(predict_requests.make_answer(asked, outputs))
     return answer.get("predictions", answer.get("outputs"))
 
@@ -122,7 +133,7 @@ def check_masked_lm(model):
 
 def check_encoder(model):
     (row,) = ask(model, signature_name="embeddings", instances=["a text"])
-    assert set(row) == {"mean_pooled_output", "pooled_output"}
+    assert set(row) == {"mean_pooled_output", "pooled_output", "truncated"}
 
 
 def check_classification(model):
@@ -141,11 +152,14 @@ def check_classification(model):
 
 def check_regression(model):
     pairs = [{"text": "It is.", "text_b": each} for each in ("It?", "No!")]
-    values = ask(model, instances=pairs)
-    assert len(values) == 2 and values[0] != values[1]
-    assert ask(model, inputs={k: [p[k] for p in pairs] for k in pairs[0]}) == (
-        values
-    )
+    first, second = ask(model, instances=pairs)
+    assert first["value"] != second["value"]
+    assert not first["truncated"] and not second["truncated"]
+    columns = {k: [p[k] for p in pairs] for k in pairs[0]}
+    assert ask(model, inputs=columns)["value"] == [
+        first["value"],
+        second["value"],
+    ]
 
 
 def check_multiple_choice(model):
@@ -176,7 +190,9 @@ def check_tagging(model):
         signature_name="words",
         inputs=[long["words"], ["Yes"] + [""] * 7],
     )
-    assert tags == [long["tags"], short["tags"]]
+    assert tags["tags"] == [long["tags"], short["tags"]]
+    assert tags["truncated"] == [False, False]
+    assert ask(model, instances=["Yes " + "no" * 90])[0]["truncated"]
 
 
 def check_span(model):

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of albert/text/normalization.py."""
 
+import itertools
+import random
+import sys
+import types
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from albert.text import normalization
 from albert.text.normalization import normalize
 from albert.text.normalization import normalize_batch
 
@@ -66,3 +71,55 @@ def test_batch_is_each_in_turn(texts, lower_case):
     assert normalize_batch(texts, lower_case) == [
         normalize(text, lower_case) for text in texts
     ]
+
+
+# Marks of two classes in the wrong order, and characters that become marks.
+MARKS = "\u0301\u0323\u0344\u0f73\u0f75\u0f81\uff9e\uff9f"
+
+
+def test_no_long_run_of_marks_is_sorted(monkeypatch):
+    # NFKD sorts a run of marks in quadratic time: 32,000 took seconds.
+    decomposed = []
+
+    def decompose(form, text):
+        decomposed.append(text)
+        return unicodedata.normalize(form, text)
+
+    monkeypatch.setattr(
+        normalization,
+        "unicodedata",
+        types.SimpleNamespace(
+            normalize=decompose, combining=unicodedata.combining
+        ),
+    )
+    for marks in (MARKS, *MARKS):
+        assert normalize(f"e{marks * 2000}f") == "ef"
+    for text in decomposed:
+        letters = unicodedata.normalize("NFKD", text)
+        for is_mark, run in itertools.groupby(letters, unicodedata.combining):
+            assert not is_mark or len([*run]) <= normalization._SHORT
+
+
+def test_long_texts_are_as_short_ones():
+    generator = random.Random(3)
+    for _ in range(97):
+        text = "".join(generator.choices(MARKS + "aé각ﷺΣ 9", k=599))
+        assert (
+            normalize(text)
+            == "".join(
+                char
+                for char in unicodedata.normalize(
+                    "NFKD", " ".join(text.split())
+                )
+                if not unicodedata.combining(char)
+            ).lower()
+        )
+
+
+def test_all_characters_that_become_marks_are_known():
+    assert {
+        char
+        for char in map(chr, range(sys.maxunicode + 1))
+        if not unicodedata.combining(char)
+        and all(map(unicodedata.combining, unicodedata.normalize("NFKD", char)))
+    } == normalization._MARKS_IN_DISGUISE

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The form for the model's kind, the question, and the answer.
-import { element, RESULTS } from "/results.js";
+import { element, RESULTS, truncation } from "/results.js";
 
 const MASK = "[MASK]";
 const CONTEXT =
@@ -9,7 +9,7 @@ const CONTEXT =
   "appeared in 1811.";
 
 // Fields by kind; one without rows is a line. `value` is there to be tried at
-// once.
+// once. A `pair` is shown at once where examples are pairs.
 const FIELDS = {
   masked_lm: [
     {
@@ -61,7 +61,7 @@ const ask = document.getElementById("ask");
 const answer = document.getElementById("answer");
 let busy = false;
 
-function makeField(field, description) {
+function makeField(field) {
   const input = element(field.rows ? "textarea" : "input", {
     id: `field-${field.id ?? field.name}`,
     value: field.value ?? "",
@@ -69,12 +69,10 @@ function makeField(field, description) {
   if (field.rows) {
     input.rows = field.rows;
   }
-  const optional =
-    field.pair && description.default === "text" ? " (may stay empty)" : "";
   const made = element(
     "div",
     { className: "field" },
-    element("label", { htmlFor: input.id }, field.label + optional),
+    element("label", { htmlFor: input.id }, field.label),
     input,
   );
   if (field.value?.includes(MASK)) {
@@ -94,24 +92,44 @@ function makeField(field, description) {
   return { made, input };
 }
 
+// A second text need not be there: a button shows its field.
+function hideField(made, input, label) {
+  const button = element(
+    "button",
+    { type: "button", className: "second" },
+    `Add a ${label.toLowerCase()}`,
+  );
+  made.hidden = true;
+  button.addEventListener("click", () => {
+    made.hidden = false;
+    button.remove();
+    input.focus();
+  });
+  return button;
+}
+
 // Returns a function that reads the form.
 function makeForm(description) {
   const inputs = {};
   const place = document.getElementById("fields");
   for (const field of FIELDS[description.kind]) {
-    const { made, input } = makeField(field, description);
+    const { made, input } = makeField(field);
     inputs[field.name] = () =>
       field.lines
         ? input.value.split("\n").filter((line) => line.trim())
         : input.value;
     place.append(made);
+    if (field.pair && description.default === "text") {
+      place.append(hideField(made, input, field.label));
+    }
   }
   if (description.kind === "multiple_choice") {
     const options = description.labels.map((label) => {
-      const { made, input } = makeField(
-        { name: "options", id: `option-${label}`, label: `Option ${label}` },
-        description,
-      );
+      const { made, input } = makeField({
+        name: "options",
+        id: `option-${label}`,
+        label: `Option ${label}`,
+      });
       place.append(made);
       return input;
     });
@@ -121,6 +139,60 @@ function makeForm(description) {
     Object.fromEntries(
       Object.entries(inputs).map(([name, read]) => [name, read()]),
     );
+}
+
+// What the page calls a text: `index` among those of one field.
+function nameText(name, index, { kind, labels }) {
+  if (name === "options") {
+    return `Option ${labels[index]}`;
+  }
+  const field = FIELDS[kind].find((each) => each.name === name);
+  return field.lines ? `Line ${index + 1}` : field.label;
+}
+
+function grouped(number) {
+  return number.toLocaleString("en");
+}
+
+// Throws what is to be told to the user where a text is too long for the
+// server, which counts characters and not UTF-16 units.
+function checkLengths(description, fields) {
+  const { characters, texts } = description.limits;
+  for (const [name, value] of Object.entries(fields)) {
+    [value].flat().forEach((text, index) => {
+      const length = Array.from(text).length;
+      if (length > characters) {
+        throw new Error(
+          `${nameText(name, index, description)} is too long: ` +
+            `${grouped(length)} characters, ${grouped(characters)} are allowed.`,
+        );
+      }
+    });
+  }
+  if (description.kind === "encoder" && fields.text.length > texts) {
+    throw new Error(
+      `There are ${grouped(fields.text.length)} lines: ` +
+        `${grouped(texts)} are allowed.`,
+    );
+  }
+}
+
+function checkSize(body, { limits }) {
+  const length = new TextEncoder().encode(body).length;
+  if (length > limits.body_bytes) {
+    throw new Error(
+      `The request is too long: ${grouped(length)} bytes, ` +
+        `${grouped(limits.body_bytes)} are allowed.`,
+    );
+  }
+}
+
+// The server's message, with the page's name of the text that it is about.
+function inWordsOfPage(message, description) {
+  return message.replace(
+    /^"(\w+)\[(\d+)\](?:\[(\d+)\])?"(?=: )/,
+    (_, name, row, column) => nameText(name, Number(column ?? row), description),
+  );
 }
 
 // The body of the request; throws what is to be told to the user.
@@ -135,6 +207,7 @@ function makeRequest(description, fields) {
   if (required.some((value) => !value.trim())) {
     throw new Error("Fill in the fields first.");
   }
+  checkLengths(description, fields);
   if (kind === "encoder") {
     return { signature_name: "embeddings", instances: fields.text };
   }
@@ -192,6 +265,7 @@ async function submit(description, readForm) {
   try {
     const request = makeRequest(description, fields);
     const body = JSON.stringify(request);
+    checkSize(body, description);
     const url = `/v1/models/${description.name}:predict`;
     document.getElementById("command").textContent = makeCommand(url, body);
     show(element("p", { className: "fine" }, "The model is working …"));
@@ -204,12 +278,13 @@ async function submit(description, readForm) {
     const milliseconds = Math.round(performance.now() - begin);
     const found = description.kind === "encoder" ? predictions : predictions[0];
     show(
+      ...truncation(found, fields, description),
       ...RESULTS[description.kind](found, fields, description),
       element("p", { className: "fine" }, `${milliseconds} ms`),
     );
     answer.querySelector(".long mark")?.scrollIntoView({ block: "nearest" });
   } catch (error) {
-    showError(error);
+    showError(new Error(inWordsOfPage(error.message, description)));
   } finally {
     setBusy(false);
   }
@@ -229,6 +304,9 @@ function describe({ kind, task, labels, max_seq_length: length, version }) {
 
 async function start() {
   const description = await call("/description.json");
+  document.title = `${description.source}: try the model`;
+  document.querySelector("h1").textContent =
+    `Try the model “${description.source}”`;
   document.getElementById("about").textContent = describe(description);
   if (!(description.kind in FIELDS)) {
     throw new Error(`This page has no form for ${description.kind}.`);

@@ -128,7 +128,7 @@ function chosenOption(answer, fields) {
 }
 
 function number(answer) {
-  return [element("p", { className: "big" }, answer.toFixed(3))];
+  return [element("p", { className: "big" }, answer.value.toFixed(3))];
 }
 
 // Words that follow each other in one entity: {type, start, end}.
@@ -219,7 +219,7 @@ function answerSpan(answer, fields) {
 // Cosines between the mean-pooled vectors of the texts.
 function similarities(answers, fields) {
   const vectors = answers.map((answer) => {
-    const vector = answer.mean_pooled_output ?? answer;
+    const vector = answer.mean_pooled_output;
     const length = Math.hypot(...vector) || 1;
     return vector.map((value) => value / length);
   });
@@ -257,6 +257,43 @@ function similarities(answers, fields) {
       ),
     ),
   ];
+}
+
+// By kind of model: what of the fields is too long, and what becomes of it.
+const TRUNCATED = {
+  masked_lm: () => "The text is too long, and its end",
+  classification: ({ text_b: second }) =>
+    second
+      ? "The two texts together are too long, and a part of them"
+      : "The text is too long, and its end",
+  multiple_choice: () =>
+    "Article, question and options together are too long, and a part of them",
+  tagging: () => "A word is too long, and its end",
+  span_v1: () => "The question is too long, and its end",
+};
+TRUNCATED.regression = TRUNCATED.classification;
+TRUNCATED.span_v2 = TRUNCATED.span_v1;
+
+// Tells that the answer is not about all of the text: a list of elements.
+export function truncation(answer, fields, { kind, max_seq_length: length }) {
+  let what;
+  if (kind === "encoder") {
+    const lines = answer.flatMap((row, index) =>
+      row.truncated ? [index + 1] : [],
+    );
+    what =
+      lines.length &&
+      `Line ${lines.join(", line ")} ${lines.length > 1 ? "are" : "is"} ` +
+        "too long, and the end";
+  } else {
+    what = answer.truncated && TRUNCATED[kind](fields);
+  }
+  const room = kind.startsWith("span")
+    ? ""
+    : ` The model reads ${length} pieces at a time.`;
+  return what
+    ? [element("p", { className: "error" }, `${what} was not read.${room}`)]
+    : [];
 }
 
 // By kind of model: (answer, fields, description) → list of elements.
