@@ -20,7 +20,7 @@ from albert.export import serving
 from albert.heads import HEADS
 from albert.tasks import interface
 from albert.tasks.conll_files import TaggedSentences
-from albert.tasks.race_files import QuestionExamples
+from albert.tasks.multiple_choice.questions import QuestionExamples
 from albert.tasks.squad import decoding
 from albert.tasks.squad.questions import Question
 from albert.tasks.squad.questions import SquadData

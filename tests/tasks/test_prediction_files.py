@@ -11,7 +11,7 @@ from albert.tasks import metrics
 from albert.tasks import prediction_files
 from albert.tasks import predictions as predictions_lib
 from albert.tasks.conll_files import TaggedSentences
-from albert.tasks.race_files import QuestionExamples
+from albert.tasks.multiple_choice.questions import QuestionExamples
 from albert.tasks.table import TASKS
 from albert.tasks.tsv_files import TextExamples
 

@@ -13,7 +13,7 @@ from albert.records.schema import FinetuningSchema
 from albert.records.writing import RecordSetWriter
 from albert.tasks import tag_schemes
 from albert.tasks.conll_files import TaggedSentences
-from albert.tasks.race_files import QuestionExamples
+from albert.tasks.multiple_choice.questions import QuestionExamples
 from albert.tasks.table import TASKS
 from albert.tasks.tsv_files import TextExamples
 from albert.text.tokenizer import Tokenizer
