@@ -70,6 +70,44 @@ def test_an_article_of_two_questions_and_none_of_others():
     assert together.per_example == {}
 
 
+def test_questions_with_different_numbers_of_options():
+    rows = [
+        {"article": "dog", "question": "a _ b", "options": list(options)}
+        for options in ("wx", "vwxyz", "wxy")
+    ]
+    task = TASKS["multiple-choice"].with_labels("ABCDE")
+    featurized = interface.featurize(task, questions(rows), TOKENIZER, 31, 13)
+    features = featurized.features
+    assert (features.num_examples, features.choices) == (3, 5)
+    there = features.lengths().reshape(3, 5) > 0
+    assert there.sum(axis=1).tolist() == [2, 5, 3]
+    padded = features.padded(31)
+    assert not padded["input_mask"][~there].any()
+    for number, row in enumerate(rows):
+        narrow = TASKS["multiple-choice"].with_labels(
+            "ABCDE"[: len(row["options"])]
+        )
+        alone = interface.featurize(narrow, questions([row]), TOKENIZER, 31, 13)
+        alone = alone.features.padded(31)
+        for name in ("input_ids", "input_mask", "segment_ids"):
+            assert (
+                padded[name][number][there[number]].tolist()
+                == alone[name][0].tolist()
+            )
+
+
+def test_without_an_article():
+    row = {"article": "", "question": "dog", "options": list("wxyz")}
+    features = featurize([row], 31, 13).features
+    ids = features.input_ids[: features.row_splits[1]].tolist()
+    assert ids == [
+        TOKENIZER.cls_id,
+        TOKENIZER.sep_id,
+        *TOKENIZER.encode("dog w"),
+        TOKENIZER.sep_id,
+    ]
+
+
 def test_fullwidth_low_line_is_a_blank():
     row = {"article": "a", "question": "b\uff3f", "options": list("wxyz")}
     plain = row | {"question": "b_"}

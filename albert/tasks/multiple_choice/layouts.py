@@ -87,9 +87,16 @@ class Columns:
         """Returns whether any column is named."""
         return any(dataclasses.astuple(self))
 
-    def find_missing(self, header):
-        """Returns the columns that are named and not in a header."""
+    def find_missing(self, header, label_may_lack):
+        """Returns the columns that are named and not in a header.
+
+        Args:
+          header: container of str.
+          label_may_lack: bool, whether that of the label need not be there.
+        """
         named = [self.text, self.text_b, *(self.options or ()), self.id]
+        if not label_may_lack:
+            named.append(self.label)
         return [name for name in named if name and name not in header]
 
 
@@ -321,7 +328,7 @@ def _is_own_row(item, columns):
     if not isinstance(item, dict):
         return False
     if columns.are_given():
-        return not columns.find_missing(item)
+        return not columns.find_missing(item, label_may_lack=True)
     return "question" in item and bool(
         isinstance(item.get("options"), list) or _option_columns(item)
     )

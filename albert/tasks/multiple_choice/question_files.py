@@ -120,11 +120,28 @@ class QuestionFile:
             }
             _read_folders(reader, levels or {None: path})
         else:
-            reader.add_file(
-                path,
-                read_items(path, reader.bad_rows, self.delimiter, self.quoting),
+            items = read_items(
+                path, reader.bad_rows, self.delimiter, self.quoting
             )
+            self._check_columns(path, items, split)
+            reader.add_file(path, items)
         return reader.finish()
+
+    def _check_columns(self, path, items, split):
+        """Refuses a file that lacks a column that is named."""
+        header = items[0].value if items else {}
+        if items and isinstance(header, dict):
+            missing = self.columns.find_missing(
+                header, label_may_lack=split.startswith("test")
+            )
+            if missing:
+                names = ", ".join(map(repr, missing))
+                raise UserError(
+                    f"{path}: no column {names} in the header "
+                    f"({line_files.shorten(', '.join(header))}): correct "
+                    "--option_columns, --text_column, --text_b_column, "
+                    "--label_column or --id_column"
+                )
 
     def _find(self, task, data_dir, split):
         names = [

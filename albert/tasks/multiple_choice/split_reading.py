@@ -230,13 +230,11 @@ class SplitReader:
         examples, path = self._examples, self.bad_rows.path
         sizes = collections.Counter(map(len, examples.options))
         logging.info(
-            "%s: %s: %d questions, with %s options",
+            "%s: %s: %d questions: %s options",
             path,
             ", ".join(self._layouts),
             len(examples),
-            " or ".join(f"{size} ({sizes[size]})" for size in sorted(sizes))
-            if len(sizes) > 1
-            else next(iter(sizes)),
+            ", ".join(f"{sizes[size]} with {size}" for size in sorted(sizes)),
         )
         if self._without_questions:
             logging.info(
