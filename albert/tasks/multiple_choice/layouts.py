@@ -23,7 +23,7 @@ class RawQuestion:
     """A question as its file gives it, not yet checked.
 
     Attributes:
-      id: value, or None for the number of the row.
+      id: str, of the question, or of the article where it is not alone in it.
       context: str, or a list of str that are its lines; None for none.
       question: str.
       options: list of str.
@@ -31,18 +31,18 @@ class RawQuestion:
       names: list of values, what the file calls the options; None if it does
         not.
       place: str, where in its item it is, for messages: "question 2: ".
-      article: value, the id of an article that the next questions share, or
-        None; the question is then numbered within it.
+      is_of_article: bool, whether the id is that of an article, in which the
+        question is numbered.
     """
 
+    id: str
     context: object
     question: object
     options: object
     answer: object = None
-    id: object = None
     names: object = None
     place: str = ""
-    article: object = None
+    is_of_article: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,13 +113,22 @@ def find_layout(item, columns):
     own = Layout(
         "a table of one's own" if columns.are_given() else "rows of one's own",
         lambda item: _is_own_row(item, columns),
-        lambda item, id_: [_read_own_row(item, columns)],
+        lambda item, id_: [_read_own_row(item, columns, id_)],
         answers.READINGS,
     )
     published = () if columns.are_given() else LAYOUTS
     return next(
         (layout for layout in (*published, own) if layout.fits(item)), None
     )
+
+
+def _as_id(value, default):
+    """Returns an id as text; the default where there is none."""
+    if value is None or value == "":
+        return default
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("an id that is neither a text nor a whole number")
+    return str(value)
 
 
 def _check_lists(*values):
@@ -150,14 +159,14 @@ def _read_article(item, id_):
             f"{len(questions)} questions, {len(options)} lists of options, "
             f"{len(known)} answers"
         )
-    article_id = item.get("id") or id_
+    article_id = _as_id(item.get("id"), id_)
     return [
         RawQuestion(
+            f"{article_id}-{number}",
             item["article"],
             question,
             choices,
             answer,
-            id=f"{article_id}-{number}",
             place=f"question {number + 1}: ",
         )
         for number, (question, choices, answer) in enumerate(
@@ -175,16 +184,16 @@ def _is_dialogue(item):
 
 
 def _read_dialogue(item, id_):
-    del id_  # It has its own.
     turns, questions, dialogue_id = item
     _check_lists(questions)
+    dialogue_id = _as_id(dialogue_id, id_)
     return [
         RawQuestion(
+            f"{dialogue_id}-{number}",
             turns,
             question["question"],
             question["choice"],
             question.get("answer"),
-            id=f"{dialogue_id}-{number}",
             place=f"question {number + 1}: ",
         )
         for number, question in enumerate(questions)
@@ -195,35 +204,35 @@ def _read_dialogue(item, id_):
 
 
 def _read_race_row(item, id_):
-    del id_
     return [
         RawQuestion(
+            _as_id(item["example_id"], id_),
             item["article"],
             item["question"],
             item["options"],
             item.get("answer"),
-            article=item["example_id"],
+            is_of_article=True,
         )
     ]
 
 
 def _read_dialogue_row(item, id_):
-    del id_
     return [
         RawQuestion(
+            _as_id(item["dialogue_id"], id_),
             item["dialogue"],
             item["question"],
             item["choice"],
             item.get("answer"),
-            article=item["dialogue_id"],
+            is_of_article=True,
         )
     ]
 
 
 def _read_swag(item, id_):
-    del id_
     return [
         RawQuestion(
+            id_,
             item["sent1"],
             item["sent2"],
             _numbered(item, "ending"),
@@ -237,13 +246,12 @@ def _read_hellaswag(item, id_):
 
     As ``hellaswag_models/bert/run_bert.py`` of its authors.
     """
-    del id_
     context, beginning = item["ctx"], item.get("ctx_b")
     if beginning:
         context = item["ctx_a"]
     return [
         RawQuestion(
-            context, beginning or "", item["endings"], item.get("label")
+            id_, context, beginning or "", item["endings"], item.get("label")
         )
     ]
 
@@ -257,11 +265,11 @@ def _read_stem(item, id_):
     _check_lists(choices)
     return [
         RawQuestion(
+            _as_id(item.get("id"), id_),
             None,
             item["question"]["stem"],
             [choice["text"] for choice in choices],
             item.get("answerKey"),
-            id=item.get("id"),
             names=[choice["label"] for choice in choices],
         )
     ]
@@ -283,11 +291,11 @@ def _read_stem_row(item, id_):
         )
     return [
         RawQuestion(
+            _as_id(item.get("id"), id_),
             None,
             item["question"],
             choices["text"],
             item.get("answerKey"),
-            id=item.get("id"),
             names=choices["label"],
         )
     ]
@@ -296,11 +304,11 @@ def _read_stem_row(item, id_):
 def _read_cosmos(item, id_):
     return [
         RawQuestion(
+            _as_id(item.get("id"), id_),
             item["context"],
             item["question"],
             _numbered(item, "answer"),
             item.get("label"),
-            id=item.get("id"),
         )
     ]
 
@@ -334,18 +342,18 @@ def _is_own_row(item, columns):
     )
 
 
-def _read_own_row(item, columns):
+def _read_own_row(item, columns, id_):
     options = item.get("options")
     if columns.options or not isinstance(options, list):
         options = without_empty_end(
             item[name] for name in columns.options or _option_columns(item)
         )
     return RawQuestion(
+        _as_id(_first_of(item, columns.id, ("id",)), id_),
         _first_of(item, columns.text, _CONTEXTS),
         item[columns.text_b or "question"],
         options,
         _first_of(item, columns.label, _ANSWERS),
-        id=_first_of(item, columns.id, ("id",)),
     )
 
 

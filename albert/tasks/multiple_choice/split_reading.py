@@ -135,15 +135,13 @@ class SplitReader:
                 continue
             self._without_questions += not read
             for question in read:
-                if question.article is not None:
-                    number = asked[str(question.article)]
-                    asked[str(question.article)] += 1
-                    id_ = f"{question.article}-{number}"
-                elif question.id not in (None, ""):
-                    id_ = str(question.id)
-                questions.append(
-                    (item.line, dataclasses.replace(question, id=id_))
-                )
+                if question.is_of_article:
+                    number = asked[question.id]
+                    asked[question.id] += 1
+                    question = dataclasses.replace(
+                        question, id=f"{question.id}-{number}"
+                    )
+                questions.append((item.line, question))
         return layout, questions
 
     def _find_surplus(self, question):
@@ -283,6 +281,9 @@ def _find_fault(question):
     for number, option in enumerate(options):
         if not option.strip():
             return f"option {OPTION_NAMES[number % 26]} is empty"
+    names = list(map(str, question.names or ()))
+    if len(set(names)) < len(names):
+        return "two of its choices have the same label"
     if len(options) < FEWEST_OPTIONS:
         return f"{len(options)} options, and it needs {FEWEST_OPTIONS}"
     return None

@@ -269,7 +269,95 @@ def test_another_layout(tmp_path, row, message):
     assert "\n" not in str(error.value)
 
 
+def test_choices_with_the_same_label(tmp_path):
+    choices = [*CHOICES[:2], {"label": "A", "text": "black"}]
+    row = STEM | {"question": STEM["question"] | {"choices": choices}}
+    with pytest.raises(UserError, match="two of its choices have the same"):
+        load(tmp_path, "dev.jsonl", lines(row))
+
+
 def test_lists_of_choices_that_differ(tmp_path):
     row = ARC_ROW | {"choices": {"text": ["x"], "label": []}}
     with pytest.raises(UserError, match="1 texts and 0 labels of choices"):
         load(tmp_path, "dev.jsonl", lines(row))
+
+
+ITEMS = {
+    "RACE": [
+        {
+            "article": "A",
+            "questions": ["Q"],
+            "options": [["x", "y"]],
+            "answers": ["A"],
+            "id": "high1.txt",
+        }
+    ],
+    "rows of RACE": RACE_ROWS[:1],
+    "DREAM": DREAM,
+    "rows of DREAM": DREAM_ROWS[:1],
+    "SWAG": [SWAG],
+    "HellaSwag": [HELLASWAG],
+    "CommonsenseQA": [STEM],
+    "rows of ARC": [ARC_ROW],
+    "Cosmos QA": [COSMOS],
+    "own": [{"id": 7, "context": "C", **OWN}],
+}
+# In place of any value; besides, it is left out.
+LEFT_OUT = object()
+NASTY = (
+    LEFT_OUT,
+    None,
+    5,
+    1e400,
+    True,
+    "",
+    "zork",
+    [],
+    ["x"],
+    [[]],
+    {},
+    "\ud800",
+)
+
+
+def places(value, path=()):
+    """Yields the path of each value inside a JSON value."""
+    inner = value if isinstance(value, dict) else ()
+    if isinstance(value, list):
+        inner = range(len(value))
+    for key in inner:
+        yield (*path, key)
+        yield from places(value[key], (*path, key))
+
+
+def changed(value, path, new):
+    """Returns a copy of a JSON value with another value at a path."""
+    value = json.loads(json.dumps(value))
+    inner = value
+    *outer, key = path
+    for each in outer:
+        inner = inner[each]
+    if new is LEFT_OUT:
+        del inner[key]
+    else:
+        inner[key] = new
+    return value
+
+
+@pytest.mark.parametrize("name", ITEMS)
+def test_every_value_may_be_of_another_type(tmp_path, name):
+    refused = 0
+    for path in places(ITEMS[name]):
+        for new in NASTY:
+            content = changed(ITEMS[name], path, new)
+            try:
+                examples = load(tmp_path, "dev.json", json.dumps(content))
+            except UserError as error:
+                assert "\n" not in str(error)
+                refused += 1
+            else:
+                assert examples.ids and all(map(str.encode, examples.ids))
+                texts = [*examples.articles, *examples.questions]
+                for text in sum(examples.options, texts):
+                    text.encode()
+    assert refused > 50
