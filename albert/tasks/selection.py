@@ -80,8 +80,8 @@ def get_task(
         task = _with_option_columns(task, columns, option_columns)
     elif option_columns:
         raise UserError(
-            f"{task.name} has no options: leave out --option_columns, or use "
-            "--task_name=multiple-choice"
+            f"--option_columns is for multiple-choice, not for {task.name}: "
+            "leave it out, or use another --task_name"
         )
     elif columns:
         task = _with_columns(task, columns)

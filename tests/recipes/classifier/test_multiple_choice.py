@@ -63,10 +63,16 @@ def test_different_numbers_of_options(
         ]
         (tmp_path / f"{split}.json").write_text(json.dumps(rows))
     out = tmp_path / "model"
-    train_task(inputs, out, "multiple-choice", tmp_path, "--do_predict")
-    assert json.loads((out / "task.json").read_text())["labels"] == list(
-        "ABCDE"
+    train_task(
+        inputs,
+        out,
+        "multiple-choice",
+        tmp_path,
+        "--do_predict",
+        "--max_qa_length=31",
     )
+    task = json.loads((out / "task.json").read_text())
+    assert task["labels"] == list("ABCDE")
     header, *rows = rows_of(out / "dev_predictions.tsv")
     assert header.count("prediction") == 1 and len(rows) == 9
     right = [row[header.index("label")] == row[-6] for row in rows]

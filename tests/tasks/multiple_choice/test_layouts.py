@@ -244,6 +244,25 @@ def test_columns_by_name(tmp_path):
     assert interface.load(task, str(tmp_path), "test").labels is None
 
 
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("race", {"option_columns": ["a", "b"]}, "is for multiple-choice"),
+        ("tsv", {"option_columns": ["a", "b"]}, "is for multiple-choice"),
+        ("multiple-choice", {"option_columns": ["a"]}, "two or more"),
+        ("multiple-choice", {"option_columns": ["a", "a"]}, "each once"),
+        (
+            "multiple-choice",
+            {"option_columns": ["a", "b"], "label_column": "b"},
+            "column b is given twice",
+        ),
+    ],
+)
+def test_columns_that_cannot_be(name, settings, message):
+    with pytest.raises(UserError, match=message):
+        selection.get_task(name, **settings)
+
+
 def test_rows_of_json(tmp_path):
     row = {"question": "Q", "options": ["x", "y"], "context": "C", "id": 7}
     examples = load(tmp_path, "dev.json", json.dumps([row | {"label": "A"}]))
