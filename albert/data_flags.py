@@ -26,30 +26,45 @@ def define_task_flags(fv):
     task.string(
         "text_column",
         None,
-        "tsv, ner: column of the text, a name or a number from 1.",
+        "tsv, ner: column of the text, a name or a number from 1; "
+        "multiple-choice: column of the context, a name.",
     )
     task.string(
-        "text_b_column", None, "tsv: column of a second text, if there is one."
+        "text_b_column",
+        None,
+        "tsv: column of a second text, if there is one; multiple-choice: "
+        "column of the question.",
     )
-    task.string("label_column", None, "tsv, ner: column of the label.")
+    task.string(
+        "label_column",
+        None,
+        "tsv, ner: column of the label; multiple-choice: of the right option.",
+    )
+    task.names(
+        "option_columns",
+        None,
+        "multiple-choice: columns of the options, in their order. Default: "
+        "option 1, option 2, …",
+    )
     task.string(
         "id_column",
         None,
-        "tsv: column of ids of your own, which predictions are given. "
-        "Default: the number of the row, from 0.",
+        "tsv, multiple-choice: column of ids of your own, which predictions "
+        "are given. Default: the number of the row, from 0.",
     )
     task.string(
         "delimiter",
         None,
-        "tsv: the character between columns, such as , or ;. Default: a tab.",
+        "tsv, multiple-choice: the character between columns, such as , or ;. "
+        "Default: a tab; a comma in .csv files of multiple-choice.",
     )
     task.choice(
         "quoting",
         None,
         list(QUOTINGS),
-        "tsv: csv: fields may be in quotes, as pandas writes them; none: "
-        "quotes are characters of the texts. Default: none, but a table that "
-        "looks quoted is refused; csv with another --delimiter.",
+        "tsv, multiple-choice: csv: fields may be in quotes, as pandas writes "
+        "them; none: quotes are characters of the texts. Default: none, but a "
+        "table that looks quoted is refused; csv with another --delimiter.",
     )
     task.choice(
         "tag_scheme",
@@ -61,7 +76,8 @@ def define_task_flags(fv):
     task.names(
         "labels",
         None,
-        "tsv, ner: the labels. Default: those of the training data.",
+        "tsv, ner: the labels; multiple-choice: A,B,… for the most options "
+        "of a question. Default: those of the training data.",
     )
     task.boolean("regression", False, "tsv: the labels are numbers.")
     task.boolean("high_only", False, "race: questions of high schools only.")
@@ -71,7 +87,8 @@ def define_task_flags(fv):
     task.integer(
         "max_qa_length",
         None,
-        "race: pieces of question and option; longer ones lose their start. "
+        "race, multiple-choice: pieces of question and option; longer ones "
+        "lose their start. "
         f"Default: {multiple_choice_features.MAX_QA_LENGTH}.",
         lower_bound=1,
     )
@@ -100,6 +117,7 @@ def get_task(fv):
         text_b_column=fv.text_b_column,
         label_column=fv.label_column,
         id_column=fv.id_column,
+        option_columns=fv.option_columns,
         delimiter=fv.delimiter,
         quoting=fv.quoting,
         tag_scheme=fv.tag_scheme,

@@ -16,6 +16,7 @@ SETTINGS = {
     "text_b_column": ("tsv", "other"),
     "label_column": ("tsv", "class"),
     "id_column": ("tsv", "key"),
+    "option_columns": ("multiple-choice", ["a", "b"]),
     "delimiter": ("tsv", ";"),
     "quoting": ("tsv", "csv"),
     "tag_scheme": ("ner", "suffix"),

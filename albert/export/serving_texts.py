@@ -51,7 +51,10 @@ def text_signatures(loaded, tokenizer, **_):
 
 
 def multiple_choice_signatures(loaded, tokenizer, **_):
-    """Returns the signatures of multiple choice; as ``text_signatures``."""
+    """Returns the signatures of multiple choice; as ``text_signatures``.
+
+    An empty option is none: its probability is 0.
+    """
     max_qa_length = loaded.task.get(
         "max_qa_length", multiple_choice_features.MAX_QA_LENGTH
     )
@@ -76,6 +79,8 @@ def multiple_choice_signatures(loaded, tokenizer, **_):
             name: tf.reshape(value, (-1, choices, tf.shape(value)[1]))
             for name, value in inputs.items()
         }
+        is_there = tf.cast(options != "", tf.int32)
+        inputs["input_mask"] *= is_there[:, :, tf.newaxis]
         return choose(loaded.labels, loaded.call(inputs)["logits"]) | {
             "truncated": tf.reduce_any(
                 tf.reshape(truncated, (-1, choices)), axis=1

@@ -17,6 +17,9 @@ from albert.modeling.head_layers import OutputHead
 from albert.modeling.head_layers import StartLogits
 from albert.modeling.head_layers import masked_log_softmax
 
+# Finite, as losses and metrics want it; exp() of it is 0.
+_LOGIT_OF_NO_CHOICE = -1e9
+
 
 class _ModelWithHeads(keras.Model):
     """Base of the models: configuration, dtype and encoder.
@@ -197,7 +200,9 @@ class AlbertMultipleChoice(_ModelWithHeads):
     """Model that chooses one of several continuations of a text.
 
     One logit for each choice, from a linear layer on its pooled output.
-    Source: ``create_model`` of the original's race_utils.py.
+    Source: ``create_model`` of the original's race_utils.py. A choice whose
+    ``input_mask`` is all 0 is none: its logit is so low that its probability
+    is 0. So questions may have different numbers of choices.
 
     Args:
       config: ``AlbertConfig``, or its dict.
@@ -205,7 +210,7 @@ class AlbertMultipleChoice(_ModelWithHeads):
 
     Call arguments:
       inputs: dict of input_ids, input_mask, segment_ids as of
-        ``AlbertEncoder``, but int32 [B, C, S] for C choices.
+        ``AlbertEncoder``, but int32 [B, C, S] for at most C choices.
       training: bool, whether dropout is active.
 
     Returns:
@@ -247,7 +252,12 @@ class AlbertMultipleChoice(_ModelWithHeads):
         }
         encoded = self.encoder(sequences, training=training)
         logits = self.classifier(encoded["pooled_output"], training=training)
-        return {"logits": tf.reshape(logits, (batch, choices))}
+        logits = tf.reshape(logits, (batch, choices))
+        input_mask = inputs.get("input_mask")
+        if input_mask is not None:
+            is_there = tf.reduce_any(tf.cast(input_mask, tf.bool), axis=2)
+            logits = tf.where(is_there, logits, _LOGIT_OF_NO_CHOICE)
+        return {"logits": logits}
 
     def get_config(self):
         return {

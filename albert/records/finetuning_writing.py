@@ -64,6 +64,7 @@ def build_metadata(
       the same command writes the same JSON.
     """
     lengths = features.lengths()
+    lengths = lengths[lengths > 0]  # Some questions have fewer options.
     return {
         "kind": schema.kind,
         "task": task.name,

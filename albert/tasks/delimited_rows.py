@@ -154,6 +154,25 @@ def guess_delimiter(lines):
     return max(found, key=seen[0].count, default=None)
 
 
+def check_delimiter(path, lines, delimiter):
+    """Refuses a file whose columns are separated by another character.
+
+    Args:
+      path: str, for messages.
+      lines: list of (int, str) of ``read_lines``.
+      delimiter: str, what should separate them.
+
+    Raises:
+      UserError: naming the delimiter that was found.
+    """
+    found = guess_delimiter(lines)
+    if found and found != delimiter:
+        raise UserError(
+            f"{path}: the columns are separated by {name_delimiter(found)}, "
+            f"not by {name_delimiter(delimiter)}: give --delimiter='{found}'"
+        )
+
+
 def name_delimiter(delimiter):
     """Returns a delimiter in words: "commas"."""
     return _NAMES.get(delimiter, f"{delimiter!r}")

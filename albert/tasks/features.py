@@ -28,7 +28,8 @@ class Features:
         ``input_ids[row_splits[r]:row_splits[r + 1]]``.
       segment_starts: int32 [R], the first position in the sequence whose
         segment id is 1; the sequence's length where there is none.
-      choices: C; example n is the sequences n·C to n·C + C - 1.
+      choices: C; example n is the sequences n·C to n·C + C - 1. Those of the
+        choices that an example lacks come last, and have no token.
       per_example: dict from name to [N], int32 or float32: "label_ids" of
         classification, multiple choice (int32) and regression (float32);
         "start_positions", "end_positions", "is_impossible" of SQuAD.
@@ -54,17 +55,20 @@ class Features:
         rows = len(self.row_splits) - 1
         _check("input_ids", self.input_ids, np.int32, tokens)
         _check("segment_starts", self.segment_starts, np.int32, rows)
-        if self.row_splits[0] != 0 or (self.lengths() < 1).any():
-            raise ValueError(
-                "row_splits must start at 0 and increase: a sequence has at "
-                "least one token"
-            )
+        if self.row_splits[0] != 0 or (self.lengths() < 0).any():
+            raise ValueError("row_splits must start at 0 and increase")
         starts = self.segment_starts
         if ((starts < 0) | (starts > self.lengths())).any():
             raise ValueError("segment_starts must lie in their sequences")
         if self.choices < 1 or rows % self.choices:
             raise ValueError(
                 f"{rows} sequences are not examples of {self.choices} choices"
+            )
+        there = self.lengths().reshape(-1, self.choices) > 0
+        if not there[:, 0].all() or (there[:, 1:] > there[:, :-1]).any():
+            raise ValueError(
+                "a sequence has at least one token, but for those of the "
+                "last choices"
             )
         for name, values in self.per_example.items():
             if getattr(values, "dtype", None) not in _EXAMPLE_DTYPES:

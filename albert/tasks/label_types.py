@@ -11,10 +11,11 @@ import numpy as np
 from albert.errors import UserError
 from albert.tasks import tag_schemes
 from albert.tasks.conll_files import find_labels
+from albert.tasks.multiple_choice.questions import OPTION_NAMES
 
 
 class ClassLabels:
-    """One of the task's labels, or one of its choices, for each example."""
+    """One of the task's labels for each example."""
 
     # Whether an answer is one class, as a confusion matrix counts them.
     has_classes = True
@@ -78,6 +79,24 @@ class ClassLabels:
     def class_numbers(self, task, values):
         """Returns gold labels or values one by one, as numbers of labels."""
         return values
+
+
+class ChoiceLabels(ClassLabels):
+    """One of its options for each example, named by a letter."""
+
+    def find(self, examples):
+        """Returns the names of as many options as a question has at most."""
+        return list(OPTION_NAMES[: max(map(len, examples.options))])
+
+    def check(self, task_name, labels):
+        """Refuses what are not the names of options, in their order."""
+        super().check(task_name, labels)
+        if labels != OPTION_NAMES[: len(labels)]:
+            raise UserError(
+                f"labels {', '.join(labels)}: options are named "
+                f"{', '.join(OPTION_NAMES[: len(labels)])} in their order: "
+                "give these with --labels, as many as a question has at most"
+            )
 
 
 class NumberLabels:
@@ -184,7 +203,7 @@ class TagLabels(ClassLabels):
 LABEL_TYPES = {
     "class": ClassLabels(),
     "number": NumberLabels(),
-    "choice": ClassLabels(),
+    "choice": ChoiceLabels(),
     "tag": TagLabels(),
 }
 

@@ -8,15 +8,16 @@ import shlex
 from albert.errors import UserError
 
 
-def find_file(data_dir, folder, names, purpose):
+def find_file(data_dir, folder, names, purpose, remedy=None):
     """Finds a task's file.
 
     Args:
       data_dir: str, the folder that holds the tasks' folders, or that of the
         task itself.
       folder: str, the task's own folder in it; "" where it has none.
-      names: tuple of str, the names that the file may have.
+      names: sequence of str, the names that the file may have.
       purpose: str, for the message: "training data of cola".
+      remedy: str, what to do where there is none; None for the usual.
 
     Returns:
       str, the path of the first that exists.
@@ -51,7 +52,7 @@ def find_file(data_dir, folder, names, purpose):
             return path
     raise UserError(
         f"{candidates[0]}: no such file, and it is the {purpose}: "
-        f"{_find_remedy(candidates)}"
+        f"{remedy or _find_remedy(candidates)}"
     )
 
 

@@ -29,8 +29,8 @@ def write_predictions(task, directory, split, examples, predictions):
     Returns:
       list of str, the files: ``<split>_predictions.tsv`` to read (of tagging
       ``<split>_predictions.txt`` with the columns word, tag where known,
-      predicted tag), the file that GLUE's server takes, RACE's answers as
-      JSON.
+      predicted tag), the file that GLUE's server takes, the answers of
+      multiple choice as JSON.
 
     Raises:
       UserError: a file cannot be written.
@@ -180,7 +180,11 @@ def _table(task, examples, answers, predictions):
     if task.label_type == "choice":
         columns["question"] = examples.questions
         for number, label in enumerate(task.labels):
-            columns[f"option {label}"] = [o[number] for o in examples.options]
+            # Empty where a question has fewer.
+            columns[f"option {label}"] = [
+                "".join(options[number : number + 1])
+                for options in examples.options
+            ]
     else:
         columns["text"] = examples.texts
         if examples.texts_b is not None:

@@ -6,7 +6,8 @@ import difflib
 
 from albert.errors import UserError
 from albert.tasks.delimited_rows import QUOTINGS
-from albert.tasks.race_files import LEVELS
+from albert.tasks.multiple_choice.layouts import Columns
+from albert.tasks.multiple_choice.question_files import LEVELS
 from albert.tasks.table import TASKS
 from albert.tasks.tag_schemes import TAG_SCHEMES
 
@@ -19,6 +20,13 @@ _MEANT = {
     "diagnostic": "ax",
     "conll2003": "ner",
     "csv": "tsv",
+    **dict.fromkeys(
+        (
+            *("dream", "swag", "hellaswag", "cosmosqa", "commonsenseqa"),
+            *("arc", "arceasy", "arcchallenge"),
+        ),
+        "multiple-choice",
+    ),
 }
 
 
@@ -29,6 +37,7 @@ def get_task(
     text_b_column=None,
     label_column=None,
     id_column=None,
+    option_columns=None,
     delimiter=None,
     quoting=None,
     tag_scheme=None,
@@ -43,11 +52,14 @@ def get_task(
       name: str, a key of ``TASKS``; upper case, "_" for "-" and no "-" are
         taken too.
       text_column, text_b_column, label_column, id_column: str or None, the
-        columns of tsv or ner: a name in the header or a number from 1. A tsv
-        file whose columns are all numbers has no header.
-      delimiter: str or None, tsv only: the character between columns. Other
-        than a tab, quoting is that of CSV unless it is given.
-      quoting: str of ``QUOTINGS`` or None, tsv only.
+        columns of tsv, ner or multiple-choice: a name in the header or a
+        number from 1. A tsv file whose columns are all numbers has no header;
+        tables of multiple-choice always have one.
+      option_columns: sequence of str or None, multiple-choice only: the
+        columns of the options, in their order.
+      delimiter: str or None, tsv and multiple-choice: the character between
+        columns. Other than a tab, quoting is that of CSV unless it is given.
+      quoting: str of ``QUOTINGS`` or None, tsv and multiple-choice.
       tag_scheme: str of ``TAG_SCHEMES`` or None, ner only.
       labels: sequence of str, or None to find them in the training data.
       regression: tsv only: the labels are numbers.
@@ -64,7 +76,14 @@ def get_task(
         "id": id_column,
     }
     columns = {key: value for key, value in columns.items() if value}
-    if columns:
+    if task.name == "multiple-choice":
+        task = _with_option_columns(task, columns, option_columns)
+    elif option_columns:
+        raise UserError(
+            f"--option_columns is for multiple-choice, not for {task.name}: "
+            "leave it out, or use another --task_name"
+        )
+    elif columns:
         task = _with_columns(task, columns)
     if delimiter or quoting:
         task = _with_delimiter(task, delimiter, quoting)
@@ -137,12 +156,32 @@ def _with_columns(task, columns):
     return _with_files(task, **columns)
 
 
+def _with_option_columns(task, columns, option_columns):
+    """Returns the task with the columns of its tables, by name."""
+    options = tuple(option_columns or ()) or None
+    if options and (len(options) < 2 or len(set(options)) < len(options)):
+        raise UserError(
+            f"--option_columns={','.join(options)}: name two or more, each once"
+        )
+    used = [*(options or ()), *columns.values()]
+    double = next((name for name in used if used.count(name) > 1), None)
+    if double:
+        raise UserError(
+            f"column {double} is given twice: correct --option_columns, "
+            "--text_column, --text_b_column, --label_column or --id_column"
+        )
+    return _with_files(task, columns=Columns(options=options, **columns))
+
+
 def _with_delimiter(task, delimiter, quoting):
-    if task.name != "tsv":
+    if task.name not in ("tsv", "multiple-choice"):
         raise UserError(
             f"the files of {task.name} are what they are: leave out "
             "--delimiter and --quoting, or use --task_name=tsv"
         )
+    if delimiter is None and task.name != "tsv":
+        # The ending of the file's name says it.
+        return _with_files(task, quoting=quoting)
     delimiter = {None: "\t", "tab": "\t", "\\t": "\t"}.get(delimiter, delimiter)
     if len(delimiter) != 1 or delimiter in '"\r\n':
         raise UserError(

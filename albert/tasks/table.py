@@ -8,7 +8,8 @@ classifiers trained there work here. Recipes: table 14 of the paper
 """
 
 from albert.tasks.conll_files import ConllFile
-from albert.tasks.race_files import RaceFolder
+from albert.tasks.multiple_choice.question_files import QuestionFile
+from albert.tasks.multiple_choice.question_files import RaceFolder
 from albert.tasks.task import GLUE_SCORE
 from albert.tasks.task import Recipe
 from albert.tasks.task import Task
@@ -218,6 +219,21 @@ _OTHERS = (
         metrics=("accuracy",),
         best_metric="accuracy",
         recipe=_paper(2e-5, 32, 0.1, 12000, 1000),
+    ),
+    Task(
+        name="multiple-choice",
+        head="multiple_choice",
+        folder="",
+        files={
+            "train": QuestionFile(("train",)),
+            "dev": QuestionFile(("dev", "valid", "validation", "val")),
+            "test": QuestionFile(("test",)),
+        },
+        # As many as a question of the training data has at most.
+        labels=None,
+        metrics=("accuracy",),
+        best_metric="accuracy",
+        recipe=Recipe(),
     ),
     Task(
         name="ner",

@@ -48,10 +48,12 @@ class Task:
       head: str, a key of ``albert.heads.HEADS`` with one of
         ``LABEL_TYPES``.
       folder: str, its folder in the data directory; "" for none.
-      files: dict from split to ``TsvFile``, ``RaceFolder`` or ``ConllFile``.
+      files: dict from split to ``TsvFile``, ``RaceFolder``, ``QuestionFile``
+        or ``ConllFile``.
         A split is "train", or begins with "dev" or "test".
       labels: tuple of str, index to label; None where they are found in the
-        training data; empty for a regression.
+        training data; empty for a regression. Of multiple choice the names
+        of the options; a question may have fewer.
       metrics: tuple of names of ``albert.tasks.metrics.METRICS``. Tagging
         with labels that are no entities has the accuracy alone.
       best_metric: str, the one the best checkpoint is chosen by, on the
@@ -90,7 +92,7 @@ class Task:
 
     @property
     def choices(self):
-        """The number of sequences of an example: 1, or that of the options."""
+        """The number of sequences of an example: 1, or the most options."""
         return len(self.labels) if self.label_type == "choice" else 1
 
     def describe(self):

@@ -169,7 +169,7 @@ class TsvFile:
         too_narrow = self.own and max(by_number, default=-1) >= width
         if self.own:
             if missing or too_narrow:
-                self._check_delimiter(path, lines)
+                delimited_rows.check_delimiter(path, lines, self.delimiter)
             if self.quoting is None:
                 delimited_rows.check_unquoted(path, rows, width)
         if missing:
@@ -195,17 +195,6 @@ class TsvFile:
                 "--label_column"
             )
         return columns
-
-    def _check_delimiter(self, path, lines):
-        """Refuses a file whose columns are separated by another character."""
-        found = delimited_rows.guess_delimiter(lines)
-        if found and found != self.delimiter:
-            raise UserError(
-                f"{path}: the columns are separated by "
-                f"{delimited_rows.name_delimiter(found)}, not by "
-                f"{delimited_rows.name_delimiter(self.delimiter)}: give "
-                f"--delimiter='{found}'"
-            )
 
     def _usable_rows(self, rows, columns, width, bad_rows):
         """Returns the rows that have the columns."""

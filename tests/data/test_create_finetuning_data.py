@@ -158,7 +158,6 @@ def test_regression(tsv, run_recipe):
 
 def test_multiple_choice_and_both_dev_sets(tmp_path, capsys, run_recipe):
     article = {
-        "id": "high1.txt",
         "article": "The cat sat on the mat.",
         "questions": ["Who sat?", "The _ was there."],
         "options": [["a cat", "a dog", "no one", "I"], ["mat", "b", "c", "d"]],
@@ -167,7 +166,8 @@ def test_multiple_choice_and_both_dev_sets(tmp_path, capsys, run_recipe):
     for level in ("high", "middle"):
         folder = tmp_path / "RACE" / "train" / level
         folder.mkdir(parents=True)
-        (folder / "1.txt").write_text(json.dumps(article))
+        entry = article | {"id": f"{level}1.txt"}
+        (folder / "1.txt").write_text(json.dumps(entry))
     run_recipe(
         "--task_name=race",
         f"--data_dir={tmp_path}",

@@ -20,7 +20,7 @@ from albert.export import serving
 from albert.heads import HEADS
 from albert.tasks import interface
 from albert.tasks.conll_files import TaggedSentences
-from albert.tasks.race_files import QuestionExamples
+from albert.tasks.multiple_choice.questions import QuestionExamples
 from albert.tasks.squad import decoding
 from albert.tasks.squad.questions import Question
 from albert.tasks.squad.questions import SquadData
@@ -298,10 +298,13 @@ class TestTexts:
         assert differ(found, expected.values) < TOLERANCE
 
     def test_multiple_choice(self, models, tokenizer, answers):
+        # An empty one is none.
+        options = [[text for text in row if text] for row in OPTIONS]
+        assert [len(row) for row in options] == [2, 3, 3]
         expected = predict(
             make_task("multiple_choice", ("A", "B", "C")),
             models,
-            QuestionExamples([], [], ARTICLES, [0, 1, 2], QUESTIONS, OPTIONS),
+            QuestionExamples([], [], ARTICLES, [0, 1, 2], QUESTIONS, options),
             tokenizer,
             max_qa_length=17,
         )
@@ -309,6 +312,7 @@ class TestTexts:
         assert found["label"] == ["ABC"[i] for i in expected.values]
         difference = differ(found["probabilities"], expected.probabilities)
         assert difference < TOLERANCE
+        assert found["probabilities"][0][2] == 0
 
 
 class TestTagging:

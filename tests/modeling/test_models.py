@@ -133,6 +133,40 @@ def assert_same_log_probs(actual, golden):
     assert np.max(np.abs(actual - golden)[~masked]) < TOLERANCE
 
 
+def test_choices_that_a_question_lacks(config):
+    make, objective = CASES["race"]
+    model = with_golden_weights(make(config), "race")
+    batch = batch_of("race")
+    # The first question has four choices, the second one two.
+    there = np.array([[1, 1, 1, 1], [1, 1, 0, 0]], np.int32)
+    padded = batch | {
+        "input_mask": batch["input_mask"] * there[:, :, np.newaxis],
+        "label_ids": tf.constant([2, 1]),
+    }
+    logits = model(padded)["logits"].numpy()
+    assert np.isfinite(logits).all()
+    assert (tf.nn.softmax(logits).numpy() > 0).tolist() == there.tolist()
+    loss, gradients = loss_and_gradients(model, objective, padded)
+    alone = [
+        {
+            name: value[row : row + 1, :size]
+            if value.shape.ndims == 3
+            else value[row : row + 1]
+            for name, value in padded.items()
+        }
+        for row, size in ((0, 4), (1, 2))
+    ]
+    for row, each in enumerate(alone):
+        expected = model(each)["logits"].numpy()[0]
+        assert largest_difference(logits[row][: len(expected)], expected) < 1e-6
+    # The sums of the two are the same as those of the batch.
+    parts = [loss_and_gradients(model, objective, each) for each in alone]
+    assert abs(loss - sum(part for part, _ in parts) / 2) < TOLERANCE
+    for name, gradient in gradients.items():
+        mean = sum(found[name] for _, found in parts) / 2
+        assert largest_difference(gradient, mean.numpy()) < TOLERANCE, name
+
+
 def test_second_span_head_with_the_true_start(config):
     model = with_golden_weights(CASES["squad_v2"][0](config), "squad_v2")
     outputs = model(batch_of("squad_v2"), training=True)

@@ -54,6 +54,22 @@ def test_choices():
     assert features.example_lengths().tolist() == [3, 6]
 
 
+def test_choices_that_an_example_lacks():
+    features = Features.from_sequences(
+        [[2, 5, 3], [2, 3], [], [2, 7, 3], [2, 8, 9, 3], [2, 3]], choices=3
+    )
+    assert features.example_lengths().tolist() == [3, 4]
+    padded = features.padded(5)
+    assert padded["input_mask"].sum(axis=2).tolist() == [[3, 2, 0], [3, 4, 2]]
+    assert not padded["input_ids"][0, 2].any()
+    turned = features.select([1, 0])
+    assert turned.lengths().tolist() == [3, 4, 2, 3, 2, 0]
+    assert turned.input_ids.tolist()[-5:] == [2, 5, 3, 2, 3]
+    for sequences in ([[], [2]], [[2], [], [3], [2]]):
+        with pytest.raises(ValueError, match="at least one token"):
+            Features.from_sequences(sequences, choices=len(sequences))
+
+
 def test_padded():
     padded = make().padded(7)
     assert padded["input_ids"].tolist() == [
@@ -109,7 +125,13 @@ def test_concatenate():
         ({"input_ids": np.zeros(17, np.int32)}, "input_ids"),
         ({"input_ids": [2] * 16}, "input_ids"),
         ({"row_splits": np.zeros(0, np.int64)}, "empty"),
-        ({"row_splits": np.array([0, 3, 3, 11, 16])}, "increase"),
+        (
+            {
+                "row_splits": np.array([0, 3, 3, 11, 16]),
+                "segment_starts": np.array([3, 0, 4, 4], np.int32),
+            },
+            "at least one token",
+        ),
         ({"row_splits": np.array([1, 3, 5, 11, 16])}, "increase"),
         ({"row_splits": np.array([0, 5, 3, 11, 16])}, "increase"),
         ({"segment_starts": np.array([4, 2, 4, 4], np.int32)}, "segment"),

@@ -9,8 +9,8 @@ import pytest
 from albert.errors import UserError
 from albert.tasks import interface
 from albert.tasks import selection
+from albert.tasks.multiple_choice.questions import QuestionExamples
 from albert.tasks.predictions import Predictions
-from albert.tasks.race_files import QuestionExamples
 from albert.tasks.table import TASKS
 from albert.text.tokenizer import Tokenizer
 

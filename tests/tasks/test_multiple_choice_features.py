@@ -8,7 +8,7 @@ import pytest
 
 from albert.errors import UserError
 from albert.tasks import interface
-from albert.tasks.race_files import QuestionExamples
+from albert.tasks.multiple_choice.questions import QuestionExamples
 from albert.tasks.table import TASKS
 from albert.text.tokenizer import Tokenizer
 
@@ -68,6 +68,44 @@ def test_an_article_of_two_questions_and_none_of_others():
         selected = together.select([number])
         assert selected.input_ids.tolist() == alone.input_ids.tolist()
     assert together.per_example == {}
+
+
+def test_questions_with_different_numbers_of_options():
+    rows = [
+        {"article": "dog", "question": "a _ b", "options": list(options)}
+        for options in ("wx", "vwxyz", "wxy")
+    ]
+    task = TASKS["multiple-choice"].with_labels("ABCDE")
+    featurized = interface.featurize(task, questions(rows), TOKENIZER, 31, 13)
+    features = featurized.features
+    assert (features.num_examples, features.choices) == (3, 5)
+    there = features.lengths().reshape(3, 5) > 0
+    assert there.sum(axis=1).tolist() == [2, 5, 3]
+    padded = features.padded(31)
+    assert not padded["input_mask"][~there].any()
+    for number, row in enumerate(rows):
+        narrow = TASKS["multiple-choice"].with_labels(
+            "ABCDE"[: len(row["options"])]
+        )
+        alone = interface.featurize(narrow, questions([row]), TOKENIZER, 31, 13)
+        alone = alone.features.padded(31)
+        for name in ("input_ids", "input_mask", "segment_ids"):
+            assert (
+                padded[name][number][there[number]].tolist()
+                == alone[name][0].tolist()
+            )
+
+
+def test_without_an_article():
+    row = {"article": "", "question": "dog", "options": list("wxyz")}
+    features = featurize([row], 31, 13).features
+    ids = features.input_ids[: features.row_splits[1]].tolist()
+    assert ids == [
+        TOKENIZER.cls_id,
+        TOKENIZER.sep_id,
+        *TOKENIZER.encode("dog w"),
+        TOKENIZER.sep_id,
+    ]
 
 
 def test_fullwidth_low_line_is_a_blank():

@@ -11,7 +11,7 @@ from albert.tasks import metrics
 from albert.tasks import prediction_files
 from albert.tasks import predictions as predictions_lib
 from albert.tasks.conll_files import TaggedSentences
-from albert.tasks.race_files import QuestionExamples
+from albert.tasks.multiple_choice.questions import QuestionExamples
 from albert.tasks.table import TASKS
 from albert.tasks.tsv_files import TextExamples
 
@@ -113,6 +113,25 @@ def test_race(tmp_path):
     table = [row.split("\t") for row in lines(files["dev_predictions.tsv"])]
     assert table[1][:8] == ["high9.txt-0", "Q\\n1", *"wxyz", "D", "D"]
     assert len(table[0]) == len(table[1]) == 12
+
+
+def test_questions_with_different_numbers_of_options(tmp_path):
+    task = TASKS["multiple-choice"].with_labels("ABC")
+    examples = QuestionExamples(
+        ids=["q-7", "own id"],
+        levels=None,
+        articles=[""],
+        article_numbers=[0, 0],
+        questions=["Q", "R"],
+        options=[["x", "y"], list("abc")],
+    )
+    logits = np.array([[0, 1, -1e9], [3, 0, 4]])
+    files = write(tmp_path, task, "test", examples, logits)
+    answers = json.loads(files["test_answers.json"].read_text())
+    assert answers == {"q-7": "B", "own id": "C"}
+    table = [row.split("\t") for row in lines(files["test_predictions.tsv"])]
+    assert table[1][:6] == ["q-7", "Q", "x", "y", "", "B"]
+    assert table[1][-1] == "0.0000"
 
 
 class TestTagging:

@@ -13,7 +13,7 @@ from albert.records.schema import FinetuningSchema
 from albert.records.writing import RecordSetWriter
 from albert.tasks import tag_schemes
 from albert.tasks.conll_files import TaggedSentences
-from albert.tasks.race_files import QuestionExamples
+from albert.tasks.multiple_choice.questions import QuestionExamples
 from albert.tasks.table import TASKS
 from albert.tasks.tsv_files import TextExamples
 from albert.text.tokenizer import Tokenizer
@@ -91,20 +91,24 @@ def test_texts(tmp_path, name, labels):
     assert set(task.metrics) <= one.keys()
 
 
-def test_choices(tmp_path):
-    task = TASKS["race"]
+@pytest.mark.parametrize("name", ["race", "multiple-choice"])
+def test_choices(tmp_path, name):
+    task = TASKS[name].with_labels("ABCD")
+    # Questions of race may have fewer options too.
     examples = QuestionExamples(
         ids=list("123"),
         levels=["high"] * 3,
         articles=["The dog barked all night.", "It was the end " * 9],
         article_numbers=[0, 1, 1],
         questions=["What did it do?", "It was _ .", "Why?"],
-        options=[["bark", "sit", "run", "eat"], list("wxyz"), list("abcd")],
+        options=[["bark", "sit", "run"], list("wxyz"), list("ab")],
         labels=["A", "D", "B"],
     )
     texts, records = both(tmp_path, task, examples)
     assert_same_features(texts, records)
     assert records.num_examples == 3
+    lengths = records.features.lengths().reshape(3, 4)
+    assert (lengths > 0).sum(axis=1).tolist() == [3, 4, 2]
     np.testing.assert_array_equal(texts.gold, records.gold)
     logits = np.random.default_rng(3).normal(size=(3, 4))
     one, two = (

@@ -117,13 +117,15 @@ function chosenLabel(answer) {
 }
 
 function chosenOption(answer, fields) {
-  const named = answer.labels.map(
-    (label, index) => `${label}: ${fields.options[index]}`,
+  // A question may have fewer options than the model takes.
+  const given = [...answer.labels.keys()].filter(
+    (index) => fields.options[index] !== "",
   );
+  const name = (index) => `${answer.labels[index]}: ${fields.options[index]}`;
   return chosenLabel({
-    ...answer,
-    labels: named,
-    label: named[answer.labels.indexOf(answer.label)],
+    label: name(answer.labels.indexOf(answer.label)),
+    labels: given.map(name),
+    probabilities: given.map((index) => answer.probabilities[index]),
   });
 }
 

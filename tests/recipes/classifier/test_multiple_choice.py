@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""RACE: questions with four options."""
+"""RACE, and questions with different numbers of options."""
 
 import json
 
@@ -45,3 +45,41 @@ def test_multiple_choice(
     )
     assert code == 0, errors
     assert results_of(out) == results
+
+
+def test_different_numbers_of_options(
+    inputs, sentences, tmp_path, train_task, results_of, rows_of
+):
+    for split in ("train", "dev", "test"):
+        rows = [
+            {
+                "id": f"{split} {n}",
+                "context": sentences[n],
+                "question": "What was it?",
+                "options": sentences[9 : 11 + n % 4],
+                "answer": n % 2 if split != "test" else None,
+            }
+            for n in range(9)
+        ]
+        (tmp_path / f"{split}.json").write_text(json.dumps(rows))
+    out = tmp_path / "model"
+    train_task(
+        inputs,
+        out,
+        "multiple-choice",
+        tmp_path,
+        "--do_predict",
+        "--max_qa_length=31",
+    )
+    task = json.loads((out / "task.json").read_text())
+    assert task["labels"] == list("ABCDE")
+    header, *rows = rows_of(out / "dev_predictions.tsv")
+    assert header.count("prediction") == 1 and len(rows) == 9
+    right = [row[header.index("label")] == row[-6] for row in rows]
+    assert results_of(out)["accuracy"] == pytest.approx(np.mean(right))
+    for n, row in enumerate(rows):
+        probabilities = np.array(row[-5:], np.float64)
+        assert np.isclose(probabilities.sum(), 1, atol=1e-3)
+        assert not probabilities[2 + n % 4 :].any()
+    answers = json.loads((out / "test_answers.json").read_text())
+    assert list(answers) == [f"test {n}" for n in range(9)]
