@@ -62,19 +62,16 @@ def draw(path, directories):
 
     phases = [(directory, *_read_phase(directory)) for directory in directories]
     names = sorted(
-        name
-        for name in {
-            name for _, *parts in phases for part in parts for name in part
-        }
-        if event_tags.is_metric(name)
+        {name for _, *parts in phases for part in parts for name in part}
     )
+    names = [name for name in names if event_tags.is_metric(name)]
     rows = -(-len(names) // 2)
     figure = Figure(figsize=(11, 0.4 + 3.5 * rows), layout="constrained")
     panels = list(figure.subplots(rows, 2, squeeze=False).flat)
     axes = dict(zip(names, panels, strict=False))
     for unused in panels[len(names) :]:
         unused.set_axis_off()
-    shown = {}  # The first line of each kind, for the legend.
+    shown = {}  # Label to its first line.
     offset, ends = 0, []
     for directory, train, held_out in phases:
         baseline = read_evaluation(directory).get("baseline", {})
@@ -101,8 +98,10 @@ def draw(path, directories):
             axis.set_ylim(-0.05, 1.05)
         for end in ends[:-1]:
             axis.axvline(end, color="0.8", linewidth=1)
+    kinds = (_TRAINING, _HELD_OUT, _BASELINE)
+    lines = {label: shown[label] for label, _ in kinds if label in shown}
     figure.legend(
-        shown.values(), shown, loc="outside upper center", ncols=len(shown)
+        lines.values(), lines, loc="outside upper center", ncols=len(lines)
     )
     figure.savefig(path, dpi=110)
 
