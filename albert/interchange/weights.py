@@ -108,7 +108,7 @@ def load_weights(model, path, fresh=(), labels=None):
         source,
         "the model",
         excluded,
-        "or start anew with fresh={parts}",
+        "or let it start anew with fresh={parts}",
     )
     tensors = finite_tensors(source)
     values = {name: tensors[name] for name in targets}

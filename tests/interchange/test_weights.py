@@ -203,7 +203,7 @@ def test_a_head_that_the_file_has_not_must_be_named(tmp_path):
         albert.load_weights(model, tmp_path / "x")
     assert str(e.value).endswith(
         "The encoder fits: give weights that were trained with the same "
-        "classifier, or start anew with fresh=('classifier',)"
+        "classifier, or let it start anew with fresh=('classifier',)"
     )
     report = albert.load_weights(model, tmp_path / "x", fresh=("classifier",))
     assert report.fresh == [
