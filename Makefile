@@ -49,17 +49,15 @@ demo: setup
 	$(BIN)/albert export $(DEMO)/classifier $(DEMO)/serving \
 	    --format=serving --overwrite
 	@echo 'In a process without this package:'
-	cd $(DEMO) && \
-	    TF_CPP_MIN_LOG_LEVEL=3 ../$(BIN)/python -I -c 'import tensorflow as tf; \
-	    import tensorflow_text; \
-	    model = tf.saved_model.load("serving"); \
-	    text = "The doctor came down the garden path to meet her."; \
-	    answer = model.signatures["serving_default"](text=tf.constant([text])); \
-	    print(text, answer["label"].numpy(), answer["probabilities"].numpy())'
+	@TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -I data/sample/ask_saved_model.py \
+	    $(DEMO)/serving 'The doctor came down the garden path to meet her.' \
+	    2> $(DEMO)/ask.log || { cat $(DEMO)/ask.log; exit 1; }
 	@echo
 	@echo "The model directories are $(DEMO)/model, which was pretrained, and"
-	@echo "$(DEMO)/classifier, which tells who wrote a passage. Next:"
+	@echo "$(DEMO)/classifier, which tells who wrote a passage. Try them:"
 	@echo '  . .venv/bin/activate'
+	@echo '  albert serve $(DEMO)/classifier     then http://127.0.0.1:8000/'
+	@echo '  albert serve $(DEMO)/model          the same for masked words'
 	@echo '  albert fill-mask $(DEMO)/model "She [MASK] at the sea."'
 	@echo '  albert curves $(DEMO)/curves.png $(DEMO)/model'
 	@echo '  tensorboard --logdir=$(DEMO)/model/tensorboard'

@@ -114,6 +114,19 @@ def fail(message, status=2):
     sys.exit(status)
 
 
+def print_next(*commands):
+    """Prints commands that go on from here.
+
+    Where `make` runs this one (it sets MAKELEVEL), nothing is printed: the
+    makefile knows what comes next.
+
+    Args:
+      *commands: str.
+    """
+    if "MAKELEVEL" not in os.environ:
+        print("\n  ".join(("Next:", *commands)))
+
+
 def leave(status=0):
     """Ends this process at once, with everything in it.
 

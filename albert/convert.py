@@ -114,7 +114,10 @@ def convert(
             if name in opened.tensors or not name.startswith("encoder/pooler/")
         }
     unused = weights.check_fit(
-        shapes, opened, f"its configuration with the head {head!r}"
+        shapes,
+        opened,
+        f"its configuration with the head {head!r}",
+        or_else="or another --head",
     )
     entries = weights.finite_tensors(opened).entries()
     vocabulary = (

@@ -132,8 +132,7 @@ def main(fv):
 
     # ------------------------------------------------------------- summary
     print(f"Written to {fv.output_dir} in {time.monotonic() - started:.1f} s")
-    print("Next:")
-    print(f"  {next_command(task, writers)}")
+    command_line.print_next(next_command(task, writers))
 
 
 def find_splits(task, names):

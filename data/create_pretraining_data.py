@@ -195,13 +195,11 @@ def main(fv):
     )
     print("An instance, {what is hidden > what the model sees}:")
     print(f"  {pretraining_report.show_example(example, tokenizer)}")
-    print("Next:")
-    print(
-        "  "
-        + pretraining_report.next_command(
-            settings, writer.files, fv.output_file
-        )
+    command = pretraining_report.next_command(
+        metadata, writer.files, fv.output_file
     )
+    if command:
+        command_line.print_next(command)
 
 
 def read_settings(fv):

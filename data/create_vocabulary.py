@@ -92,8 +92,8 @@ def main(fv):
             f"left out   {report.sentences_too_long:,} sentences of more than "
             "4,192 bytes"
         )
-    print(
-        "next:\n  albert create-pretraining-data "
+    command_line.print_next(
+        "albert create-pretraining-data "
         f"--input_file='{fv.input_file}' "
         f"--spm_model_file={report.model_file}"
         f"{'' if fv.do_lower_case else ' --do_lower_case=false'} "

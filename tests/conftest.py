@@ -6,6 +6,7 @@ import gc
 import importlib.util
 import io
 import logging
+import os
 import pathlib
 import random
 import subprocess
@@ -19,6 +20,9 @@ from absl import flags
 from albert import command_line
 
 ROOT = pathlib.Path(__file__).parents[1]
+
+# Where `make` is at work, commands print none that could come next.
+os.environ.pop("MAKELEVEL", None)
 
 # How long an example takes is the machine's affair.
 hypothesis.settings.register_profile(

@@ -104,6 +104,18 @@ def our_commands(commands):
             yield arguments[0], arguments[1:]
 
 
+def downloads(commands):
+    """Returns the paths that curl writes and that archives are unpacked to."""
+    paths = []
+    for program, *arguments in filter(None, commands):
+        if program == "curl" and "--output" in arguments:
+            paths.append(arguments[arguments.index("--output") + 1])
+        elif arguments[:3] == ["-m", "zipfile", "-e"]:
+            assert arguments[3] in paths, arguments
+            paths.append(arguments[4])
+    return paths
+
+
 def load_script(path):
     specification = importlib.util.spec_from_file_location(
         f"script_{pathlib.PurePath(path).stem}", ROOT / path
@@ -130,7 +142,7 @@ def check_commands(commands, there=()):
     Returns:
       (number of our commands, paths that are there at the end).
     """
-    there = list(there)
+    there = [*there, *downloads(commands)]
     parsed = 0
     for path, arguments in our_commands(commands):
         if "--help" in arguments:

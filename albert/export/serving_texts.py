@@ -79,11 +79,11 @@ def multiple_choice_signatures(loaded, tokenizer, **_):
             name: tf.reshape(value, (-1, choices, tf.shape(value)[1]))
             for name, value in inputs.items()
         }
-        is_there = tf.cast(options != "", tf.int32)
-        inputs["input_mask"] *= is_there[:, :, tf.newaxis]
+        is_there = options != ""
+        inputs["input_mask"] *= tf.cast(is_there, tf.int32)[:, :, tf.newaxis]
         return choose(loaded.labels, loaded.call(inputs)["logits"]) | {
             "truncated": tf.reduce_any(
-                tf.reshape(truncated, (-1, choices)), axis=1
+                tf.reshape(truncated, (-1, choices)) & is_there, axis=1
             )
         }
 

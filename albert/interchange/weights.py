@@ -103,7 +103,13 @@ def load_weights(model, path, fresh=(), labels=None):
     }
     _check_settings(model.config, source)
     shapes = {name: tuple(each.shape) for name, each in targets.items()}
-    unused = check_fit(shapes, source, "the model", excluded)
+    unused = check_fit(
+        shapes,
+        source,
+        "the model",
+        excluded,
+        "or let it start anew with fresh={parts}",
+    )
     tensors = finite_tensors(source)
     values = {name: tensors[name] for name in targets}
     for name, variable in targets.items():
@@ -247,7 +253,7 @@ def google_tensors(model):
 # ---------------------------------------------------------------- accounting
 
 
-def check_fit(shapes, source, target, excluded=()):
+def check_fit(shapes, source, target, excluded=(), or_else=""):
     """Refuses a source whose weights do not fit, listing all differences.
 
     Args:
@@ -255,6 +261,8 @@ def check_fit(shapes, source, target, excluded=()):
       source: ``Source``.
       target: str, what it must fit, for the message.
       excluded: names of components, "pooler" among them, that are not wanted.
+      or_else: str, what else than other weights is a remedy where the encoder
+        fits and ``{parts}``, a tuple of components, do not.
 
     Returns:
       list of str, what the source has besides, by its own names.
@@ -273,13 +281,16 @@ def check_fit(shapes, source, target, excluded=()):
         _peer_component(_stored_name(name, source)) for name in shapes
     }
     misfits = [
-        f"missing {_stored_name(name, source)}"
+        (_part(name), f"missing {_stored_name(name, source)}")
         for name in shapes
         if name not in tensors
     ]
     misfits += [
-        _shape_difference(
-            _stored_name(name, source), tensors.shape(name), shape
+        (
+            _part(name),
+            _shape_difference(
+                _stored_name(name, source), tensors.shape(name), shape
+            ),
         )
         for name, shape in shapes.items()
         if name in tensors and tensors.shape(name) != shape
@@ -288,22 +299,34 @@ def check_fit(shapes, source, target, excluded=()):
     for name in tensors:
         if name in shapes:
             continue
+        stored = _stored_name(name, source)
         if _component(name) in components and not _belongs_to(name, excluded):
-            misfits.append(f"no place for {_stored_name(name, source)}")
+            misfits.append((_part(name), f"no place for {stored}"))
         else:
-            unused.append(_stored_name(name, source))
+            unused.append(stored)
     for name in source.unknown:
         if _peer_component(name) in peer_components:
-            misfits.append(f"no place for {name}")
+            misfits.append(("encoder", f"no place for {name}"))
         else:
             unused.append(name)
     if misfits:
+        parts = tuple(dict.fromkeys(part for part, _ in misfits))
         raise UserError(
             f"{source.path} does not fit {target} ({len(misfits)} "
-            f"differences): {'; '.join(misfits)}. Use the configuration that "
-            "the checkpoint was trained with"
+            f"differences): {'; '.join(text for _, text in misfits)}. "
+            f"{_remedy(parts, or_else)}"
         )
     return sorted(unused)
+
+
+def _remedy(parts, or_else):
+    """Returns what to do where these parts of a model do not fit."""
+    if "encoder" in parts:
+        return "Use the configuration that the checkpoint was trained with"
+    return (
+        f"The encoder fits: give weights that were trained with the same "
+        f"{' and '.join(parts)}, {or_else.format(parts=parts)}"
+    ).rstrip(", ")
 
 
 def finite_tensors(source):
@@ -393,6 +416,11 @@ def _peer_component(name):
 
 def _is_pooler(name):
     return name.startswith("encoder/pooler/")
+
+
+def _part(name):
+    """Returns the component of our variable, or "pooler" of the pooler."""
+    return "pooler" if _is_pooler(name) else _component(name)
 
 
 def _belongs_to(name, components):

@@ -1,12 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Describes pretraining records: their JSON, a summary and an example."""
 
-import dataclasses
+import math
 import os
+import re
+import shlex
 
 import numpy as np
 
+from albert.records.metadata import find_metadata
+from albert.records.metadata import without_record_suffix
 from albert.records.schema import PretrainingSchema
+
+# With it, the learning rate of small sizes was found (training/defaults.py).
+_BATCH_SIZE = 64
+_EVALUATION_NAME = re.compile(r"(^|[-_.])(eval|dev|valid|test)")
 
 
 def build_metadata(settings, tokenizer, corpus, statistics, directory):
@@ -166,15 +174,63 @@ def show_example(example, tokenizer):
     return f"{' '.join(text)}  (label {label})"
 
 
-def next_command(settings, files, output_file):
-    """Returns the command that trains on the records."""
-    pattern = output_file
-    if len(files) > 1 and "," not in output_file:
-        # train-00000-of-00008.tfrecord becomes train-*-of-00008.tfrecord.
-        pattern = f"'{files[0].replace('-00000-of-', '-*-of-')}'"
-    fields = dataclasses.asdict(settings.schema)
-    lengths = " ".join(f"--{name}={value}" for name, value in fields.items())
-    return (
-        f"albert pretrain --input_file={pattern} {lengths} "
-        "--model_size=tiny --output_dir=DIRECTORY"
+def next_command(metadata, files, output_file):
+    """Returns a command that tries a training on the records.
+
+    It makes one pass over the records. Few records are read up to ten times,
+    for 1,000 steps.
+
+    Args:
+      metadata: dict from ``build_metadata``.
+      files: list of str, the record files.
+      output_file: str, the flag that named them.
+
+    Returns:
+      str, or None for records to evaluate on, which their name tells
+      ("eval", "dev", "valid", "test").
+    """
+    if _are_for_evaluation(files[0]):
+        return None
+    epoch = math.ceil(metadata["statistics"]["instances"] / _BATCH_SIZE)
+    steps = max(epoch, min(10 * epoch, 1000))
+    model = f"{without_record_suffix(output_file.split(',')[0])}_model"
+    evaluation = _find_evaluation_records(metadata, files[0])
+    return " ".join(
+        [
+            "albert pretrain --model_size=tiny",
+            f"--input_file={shlex.quote(_pattern(files, output_file))}",
+            *(
+                f"--eval_input_file={shlex.quote(each)}"
+                for each in evaluation[:1]
+            ),
+            f"--output_dir={shlex.quote(model)}",
+            f"--train_batch_size={_BATCH_SIZE} --num_train_steps={steps}",
+        ]
     )
+
+
+def _pattern(files, output_file=""):
+    """Returns how a flag names the files of one set."""
+    if "," in output_file:
+        return output_file
+    # train-00000-of-00008.tfrecord becomes train-*-of-00008.tfrecord.
+    return files[0].replace("-00000-of-", "-*-of-") if files[1:] else files[0]
+
+
+def _are_for_evaluation(path):
+    return bool(_EVALUATION_NAME.search(os.path.basename(path)))
+
+
+def _find_evaluation_records(metadata, file):
+    """Returns the patterns of fitting evaluation records beside a file."""
+    folder = os.path.dirname(file)
+    same = ("kind", "vocabulary", "max_seq_length", "max_predictions_per_seq")
+    sets = {}  # By JSON, so that the files of a set are one.
+    names = sorted(filter(_are_for_evaluation, os.listdir(folder or ".")))
+    for found in find_metadata([os.path.join(folder, name) for name in names]):
+        if found and all(found[1].get(key) == metadata[key] for key in same):
+            sets[found[0]] = [entry["name"] for entry in found[1]["files"]]
+    return [
+        _pattern([os.path.join(folder, name) for name in each])
+        for each in sets.values()
+    ]

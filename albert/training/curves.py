@@ -12,15 +12,13 @@ import os
 from albert import command_line
 from albert.errors import UserError
 from albert.model_directory import read_evaluation
+from albert.training import event_tags
 
 POSITIONAL = ("PICTURE", "MODEL_DIR...")
-# What is logged besides the metrics of the objective or the task.
-_NOT_METRICS = {
-    "learning_rate",
-    "gradient_norm",
-    "sequences_per_second",
-    "tokens_per_second",
-}
+# What a line shows, and how it is drawn.
+_TRAINING = ("training data", {"color": "0.6", "linewidth": 1})
+_HELD_OUT = ("held-out data", {"color": "C0", "marker": "."})
+_BASELINE = ("without a model", {"color": "C3", "linestyle": "--"})
 
 
 def read_scalars(directory):
@@ -30,8 +28,8 @@ def read_scalars(directory):
       directory: holds event files.
 
     Returns:
-      dict of tag to list of (step, value), by step; where a restart repeated
-      steps, the later value.
+      dict of metric to list of (step, value), by step; where a restart
+      repeated steps, the later value.
     """
     from tensorboard.backend.event_processing import event_accumulator
     from tensorboard.util import tensor_util
@@ -45,8 +43,9 @@ def read_scalars(directory):
         for tag in events.Tags()["tensors"]:
             for event in events.Tensors(tag):
                 value = float(tensor_util.make_ndarray(event.tensor_proto))
-                scalars.setdefault(tag, {})[event.step] = value
-    return {tag: sorted(values.items()) for tag, values in scalars.items()}
+                name = event_tags.name_of(tag)
+                scalars.setdefault(name, {})[event.step] = value
+    return {name: sorted(values.items()) for name, values in scalars.items()}
 
 
 def draw(path, directories):
@@ -63,41 +62,47 @@ def draw(path, directories):
 
     phases = [(directory, *_read_phase(directory)) for directory in directories]
     names = sorted(
-        {name for _, *scalars in phases for tags in scalars for name in tags}
-        - _NOT_METRICS
+        {name for _, *parts in phases for part in parts for name in part}
     )
+    names = [name for name in names if event_tags.is_metric(name)]
     rows = -(-len(names) // 2)
-    figure = Figure(figsize=(11, 3.5 * rows), layout="constrained")
+    figure = Figure(figsize=(11, 0.4 + 3.5 * rows), layout="constrained")
     panels = list(figure.subplots(rows, 2, squeeze=False).flat)
     axes = dict(zip(names, panels, strict=False))
     for unused in panels[len(names) :]:
         unused.set_axis_off()
-    offset = 0
+    shown = {}  # Label to its first line.
+    offset, ends = 0, []
     for directory, train, held_out in phases:
         baseline = read_evaluation(directory).get("baseline", {})
         last = max(values[-1][0] for values in train.values())
         for name, axis in axes.items():
-            for values, style in (
-                (train.get(name, []), {"color": "0.6", "linewidth": 1}),
-                (held_out.get(name, []), {"color": "C0", "marker": "."}),
+            level = baseline.get(name)
+            for (label, style), points in (
+                (_TRAINING, train.get(name)),
+                (_HELD_OUT, held_out.get(name)),
+                (_BASELINE, level is not None and [(0, level), (last, level)]),
             ):
-                steps = [offset + step for step, _ in values]
-                axis.plot(steps, [value for _, value in values], **style)
-            if name in baseline:
-                axis.hlines(
-                    baseline[name],
-                    offset,
-                    offset + last,
-                    colors="C3",
-                    linestyles="--",
-                )
-            axis.set_title(name.replace("_", " "))
-            axis.set_xlabel("step")
+                if points:
+                    steps = [offset + step for step, _ in points]
+                    values = [value for _, value in points]
+                    (line,) = axis.plot(steps, values, **style)
+                    shown.setdefault(label, line)
         offset += last
-        if directory != directories[-1]:
-            for axis in axes.values():
-                axis.axvline(offset, color="0.8", linewidth=1)
-    figure.suptitle("grey: training; blue: held-out data; red: without a model")
+        ends.append(offset)
+    for name, axis in axes.items():
+        axis.set_title(name.replace("_", " "))
+        axis.set_xlabel("step")
+        if not any(line.get_ydata().any() for line in axis.get_lines()):
+            # All are 0, around which matplotlib would show 0.05 up and down.
+            axis.set_ylim(-0.05, 1.05)
+        for end in ends[:-1]:
+            axis.axvline(end, color="0.8", linewidth=1)
+    kinds = (_TRAINING, _HELD_OUT, _BASELINE)
+    lines = {label: shown[label] for label, _ in kinds if label in shown}
+    figure.legend(
+        lines.values(), lines, loc="outside upper center", ncols=len(lines)
+    )
     figure.savefig(path, dpi=110)
 
 

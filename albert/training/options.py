@@ -25,6 +25,9 @@ _NOT_COMPARED = (
 )
 
 
+# More epochs are taken for a mistake.
+_MOST_EPOCHS = 100
+
 # Keras's policies of the values of --dtype.
 DTYPE_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
@@ -286,12 +289,21 @@ def check_and_log_batch(strategy, options, num_examples, max_seq_length):
     per_step = distribution.check_batch_size(
         "train_batch_size", options.train_batch_size, replicas, steps
     )
+    epochs = options.num_train_steps * options.train_batch_size / num_examples
     logging.info(
-        "%s examples; %d steps are %.3g epochs",
+        "%s examples; %d steps are %s epochs",
         f"{num_examples:,}",
         options.num_train_steps,
-        options.num_train_steps * options.train_batch_size / num_examples,
+        f"{epochs:,.0f}" if epochs >= 100 else f"{epochs:.3g}",
     )
+    if epochs > _MOST_EPOCHS:
+        logging.warning(
+            "more than %d epochs, in which a model learns its examples by "
+            "heart: --num_train_steps=%d are 10 epochs. How long this takes "
+            "is logged as soon as its speed is known",
+            _MOST_EPOCHS,
+            math.ceil(10 * num_examples / options.train_batch_size),
+        )
     logging.info(
         "global batch %d = %d replica(s) (%s%s) x %d accumulation step(s) x "
         "%d sequences; at most %s pieces (%d each) per step",

@@ -13,6 +13,7 @@ import tqdm
 from absl import logging
 
 from albert.errors import UserError
+from albert.training import event_tags
 
 # How TensorFlow's messages name the operation that failed.
 _OPERATION = re.compile(r"\{\{.*?\}\} ?| \[Op:\w+\].*")
@@ -49,13 +50,14 @@ class Reporter:
       batch_size: int, sequences per step.
     """
 
-    # Seconds between two log lines where there is no terminal.
-    LINE_INTERVAL = 10.0
+    # Seconds between two log lines.
+    LINE_INTERVAL = 60.0
 
     def __init__(self, directory, num_steps, step, batch_size):
         self.num_steps = num_steps
         self.batch_size = batch_size
         self._loops = []  # (steps, seconds); the first one compiles
+        self._compiled = None  # (step, time) at the end of the first loop
         self._last_line = -np.inf
         self._reports = directory is not None
         self._directory = directory
@@ -90,25 +92,40 @@ class Reporter:
         with self._explained_write(), self._train.as_default():
             for name, values in history.items():
                 if name != "tokens":
-                    tf.summary.scalar(name, np.mean(values), step)
+                    tag = event_tags.tag_of(name)
+                    tf.summary.scalar(tag, np.mean(values), step)
             for name, value in speed.items():
-                tf.summary.scalar(name, value, step)
+                tf.summary.scalar(event_tags.tag_of(name), value, step)
         self._bar.update(count)
         self._loops.append((count, seconds))
-        last = step == self.num_steps
+        now = time.monotonic()
+        if self._compiled is None:
+            self._compiled = (step, now)
+        # The second loop is the first to tell how long all will take.
+        due = now - self._last_line >= self.LINE_INTERVAL
+        if due or len(self._loops) == 2 or step == self.num_steps:
+            self._last_line = now
+            self._write_line(step, history, speed["sequences_per_second"], now)
+
+    def _write_line(self, step, history, speed, now):
+        """Writes a line with the losses; TensorBoard has the rest."""
         if not self._reports:
             return
-        if last or time.monotonic() - self._last_line > self.LINE_INTERVAL:
-            self._last_line = time.monotonic()
-            means = {k: float(np.mean(v)) for k, v in history.items()}
-            means.pop("tokens")
-            logging.info(
-                "step %d of %d: %s, %.1f sequences/s",
-                step,
-                self.num_steps,
-                format_metrics(means),
-                speed["sequences_per_second"],
-            )
+        losses = {
+            name: float(np.mean(values))
+            for name, values in history.items()
+            if event_tags.is_loss(name)
+        }
+        parts = [format_metrics(losses), f"{speed:.1f} sequences/s"]
+        compiled_step, compiled_at = self._compiled
+        if compiled_step < step < self.num_steps:
+            # With the evaluations and checkpoints on the way.
+            seconds_a_step = (now - compiled_at) / (step - compiled_step)
+            left = seconds_a_step * (self.num_steps - step)
+            parts.append(f"{format_duration(left)} left")
+        logging.info(
+            "step %d of %d: %s", step, self.num_steps, ", ".join(parts)
+        )
 
     def evaluation(self, step, metrics, seconds):
         """Reports an evaluation."""
@@ -117,7 +134,7 @@ class Reporter:
         with self._explained_write():
             with self._eval.as_default():
                 for name, value in metrics.items():
-                    tf.summary.scalar(name, value, step)
+                    tf.summary.scalar(event_tags.tag_of(name), value, step)
             self._eval.flush()
         logging.info(
             "evaluation at step %d: %s (%.0f s)",
@@ -165,9 +182,19 @@ class Reporter:
 
 def format_metrics(metrics):
     """Returns metrics as one readable line."""
-    return ", ".join(
-        f"{name} {value:.3g}"
-        if name == "learning_rate"
-        else f"{name} {value:.4f}"
-        for name, value in metrics.items()
+    return ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+
+
+def format_duration(seconds):
+    """Returns a time in its two largest units: "9 days 4 hours"."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    counts = {"day": days, "hour": hours, "minute": minutes, "second": seconds}
+    units = list(counts)
+    first = next((unit for unit in units if counts[unit]), "second")
+    return " ".join(
+        f"{counts[unit]} {unit}{'' if counts[unit] == 1 else 's'}"
+        for unit in units[units.index(first) :][:2]
+        if counts[unit] or unit == first
     )

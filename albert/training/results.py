@@ -6,6 +6,7 @@ import shlex
 
 import numpy as np
 
+from albert import command_line
 from albert import model_directory
 from albert.tasks.squad import answer_metrics
 
@@ -88,12 +89,11 @@ def print_evaluation(metrics, baseline, baseline_name):
 
 def print_next_commands(directory):
     """Prints commands that use a model directory."""
-    print(
-        "Next:\n"
-        f"  albert fill-mask {shlex.quote(directory)} "
-        '"The [MASK] of the house was open."\n'
-        "  tensorboard --logdir="
-        f"{shlex.quote(os.path.join(directory, 'tensorboard'))}"
+    events = os.path.join(directory, "tensorboard")
+    command_line.print_next(
+        f"albert fill-mask {shlex.quote(directory)} "
+        '"The [MASK] of the house was open."',
+        f"tensorboard --logdir={shlex.quote(events)}",
     )
 
 

@@ -295,10 +295,10 @@ class _Steps:
         return self.metrics
 
     def _is_milestone(self, step):
-        return (
-            step % self.options.save_checkpoints_steps == 0
-            or step == self.options.num_train_steps
-        )
+        every = self.options.save_checkpoints_steps
+        left = self.options.num_train_steps - step
+        # Not at 140 of 141 steps: the last one is a milestone too.
+        return left == 0 or (step % every == 0 and left >= every / 4)
 
     def _steps_at_once(self, step):
         every = self.options.save_checkpoints_steps

@@ -6,16 +6,19 @@ import gzip
 import json
 import os
 import pathlib
+import shlex
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
+from absl import flags
 
 from albert.errors import UserError
 from albert.records import framing
 from albert.records import pretraining
+from albert.records import pretraining_report
 from albert.records.record_set import RecordSet
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -74,10 +77,57 @@ def test_records_json_and_summary(tmp_path, capsys, run_recipe, contents):
         "label 1",
         "[CLS]",
         " > ",
-        "albert pretrain",
-        "train-*-of-00003.tfrecord",
     ):
         assert words in printed
+
+
+def commands_in(printed):
+    _, _, next_ = printed.partition("Next:\n")
+    return [shlex.split(line) for line in next_.splitlines()]
+
+
+def test_the_next_command_suits_the_records(
+    tmp_path, capsys, run_recipe, load_recipe
+):
+    for name, more in (
+        ("eval61", []),
+        ("eval37", ["--max_seq_length=37"]),
+    ):
+        run_recipe(tmp_path / f"{name}.tfrecord", "--dupe_factor=1", *more)
+        assert commands_in(capsys.readouterr().out) == []
+    run_recipe(tmp_path / "train.tfrecord", "--num_shards=3")
+    ((albert, pretrain, *arguments),) = commands_in(capsys.readouterr().out)
+    assert (albert, pretrain) == ("albert", "pretrain")
+    flag_values = flags.FlagValues()
+    load_recipe(ROOT / "run_pretraining.py").define_flags(flag_values)
+    flag_values(["", *arguments])
+    assert flag_values.input_file == f"{tmp_path}/train-*-of-00003.tfrecord"
+    assert flag_values.eval_input_file == f"{tmp_path}/eval61.tfrecord"
+    assert flag_values.output_dir == f"{tmp_path}/train_model"
+    records = RecordSet.open(flag_values.input_file).count()
+    examples = flag_values.train_batch_size * flag_values.num_train_steps
+    # So few are read ten times.
+    assert 10 * records <= examples < 12 * records
+
+
+@pytest.mark.parametrize(
+    ("instances", "steps"), [(100, 20), (43_760, 1000), (1_000_000, 15_625)]
+)
+def test_steps_of_the_next_command(tmp_path, instances, steps):
+    command = pretraining_report.next_command(
+        {"statistics": {"instances": instances}},
+        [f"{tmp_path}/a b.tfrecord"],
+        f"{tmp_path}/a b.tfrecord",
+    )
+    assert f"--num_train_steps={steps}" in command.split()
+    assert f"--input_file='{tmp_path}/a b.tfrecord'" in command
+    assert "--eval_input_file" not in command
+
+
+def test_make_knows_what_comes_next(tmp_path, monkeypatch, capsys, run_recipe):
+    monkeypatch.setenv("MAKELEVEL", "1")
+    run_recipe(tmp_path / "train.tfrecord")
+    assert "Next:" not in capsys.readouterr().out
 
 
 def test_records_know_their_tokenizer(tmp_path, monkeypatch, run_recipe):

@@ -234,6 +234,7 @@ class TestRecipe:
         printed = capsys.readouterr().out
         assert "211 pieces" in printed
         assert "1,013 of 1,013 sentences" in printed
+        assert "Next:\n  albert create-pretraining-data" in printed
         assert f"--spm_model_file={tmp_path}/v.model" in printed
         assert "--do_lower_case=false" in printed
         assert sorted(os.listdir(tmp_path)) == ["v.model", "v.vocab"]

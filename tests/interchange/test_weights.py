@@ -199,8 +199,12 @@ def test_a_head_that_the_file_has_not_must_be_named(tmp_path):
     albert.save_weights(pretrainer, tmp_path / "x")
     model = albert.AlbertClassifier(small_config(), 3)
     before = weights(model)
-    with pytest.raises(albert.UserError, match="missing output_weights; m"):
+    with pytest.raises(albert.UserError, match="missing output_w.*; m") as e:
         albert.load_weights(model, tmp_path / "x")
+    assert str(e.value).endswith(
+        "The encoder fits: give weights that were trained with the same "
+        "classifier, or let it start anew with fresh=('classifier',)"
+    )
     report = albert.load_weights(model, tmp_path / "x", fresh=("classifier",))
     assert report.fresh == [
         "classifier/output_bias",
@@ -228,7 +232,9 @@ def test_a_head_that_starts_fresh_takes_nothing(tmp_path, num_labels):
         expected = before if is_head else weights(trained)
         assert np.array_equal(value, expected[name]), name
     if num_labels == 5:
-        with pytest.raises(albert.UserError, match=r"\[5\] instead of \[3\]"):
+        with pytest.raises(
+            albert.UserError, match=r"\[5\] instead of \[3\].*fresh=\('class"
+        ):
             albert.load_weights(model, tmp_path / "x")
 
 
@@ -265,8 +271,20 @@ def test_only_heads_on_the_pooler_need_it(tmp_path, version):
         (encoder, ()),
         (albert.AlbertClassifier(small_config(), 3), ("classifier",)),
     ):
-        with pytest.raises(albert.UserError, match="missing bert/pooler"):
+        with pytest.raises(albert.UserError, match="missing bert/pooler") as e:
             albert.load_weights(model, tmp_path / "x", fresh=fresh)
+        assert "with fresh=('pooler',)" in str(e.value)
+
+
+def test_weights_of_another_configuration(tmp_path):
+    """A head that starts anew would not help: it is not offered."""
+    albert.save_weights(albert.AlbertPretrainer(small_config()), tmp_path / "x")
+    model = albert.AlbertClassifier(small_config(intermediate_size=43), 3)
+    with pytest.raises(albert.UserError, match=r"instead of \[43\]") as e:
+        albert.load_weights(model, tmp_path / "x")
+    assert str(e.value).endswith(
+        "Use the configuration that the checkpoint was trained with"
+    )
 
 
 # ------------------------------------------------------------- wrong files

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from albert.interchange import tensor_bundle
+from albert.training import event_tags
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 
@@ -58,16 +59,19 @@ def results_of(read):
 
 @pytest.fixture(scope="session")
 def events():
-    """Function of a directory to the tags of its TensorBoard events."""
+    """Function of a directory to the metrics of its TensorBoard events."""
 
-    def read_tags(directory):
-        tags = set()
+    def read_names(directory):
+        names = set()
         for path in directory.glob("events.*"):
             for event in tf.compat.v1.train.summary_iterator(str(path)):
-                tags |= {value.tag for value in event.summary.value}
-        return tags
+                names |= {
+                    event_tags.name_of(value.tag)
+                    for value in event.summary.value
+                }
+        return names
 
-    return read_tags
+    return read_names
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,15 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from matplotlib.figure import Figure
 
 from albert.errors import UserError
 from albert.training import curves
 from albert.training.reporting import Reporter
 
 
-def write_run(directory, losses):
+def write_run(directory, losses, accuracy=0.25):
     events = directory / "tensorboard"
     with Reporter(str(events), len(losses), 0, batch_size=3) as reporter:
         for step, loss in enumerate(losses, start=1):
@@ -22,7 +24,7 @@ def write_run(directory, losses):
                 },
                 seconds=2.0,
             )
-        reporter.evaluation(2, {"masked_lm_accuracy": 0.25}, seconds=1.0)
+        reporter.evaluation(2, {"masked_lm_accuracy": accuracy}, seconds=1.0)
     (directory / "eval_results.json").write_text(
         json.dumps({"baseline": {"masked_lm_loss": 5.0}})
     )
@@ -37,13 +39,74 @@ def test_scalars_are_read_back(tmp_path):
     assert held_out == {"masked_lm_accuracy": [(2, 0.25)]}
 
 
-def test_two_phases_are_drawn(tmp_path):
+def test_tags_of_older_directories_are_read(tmp_path):
+    with tf.summary.create_file_writer(str(tmp_path)).as_default():
+        tf.summary.scalar("masked_lm_loss", 8.0, 1)
+        tf.summary.scalar("loss/masked_lm_loss", 6.5, 2)
+        tf.summary.scalar("entity_f1_A/B", 0.5, 2)
+    assert curves.read_scalars(str(tmp_path)) == {
+        "masked_lm_loss": [(1, 8.0), (2, 6.5)],
+        "entity_f1_A/B": [(2, 0.5)],
+    }
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """The figures that are saved."""
+    figures = []
+    save = Figure.savefig
+
+    def keep(figure, *arguments, **settings):
+        figures.append(figure)
+        save(figure, *arguments, **settings)
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    return figures
+
+
+def legend_of(figure):
+    return {
+        text.get_text(): line.get_color()
+        for legend in figure.legends
+        for line, text in zip(
+            legend.get_lines(), legend.get_texts(), strict=True
+        )
+    }
+
+
+def test_two_phases_are_drawn(tmp_path, figures):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         write_run(tmp_path / name, [8.0, 6.5, 4.0])
     picture = tmp_path / "curves.png"
     curves.draw(str(picture), [str(tmp_path / n) for n in ("one", "two")])
     assert picture.read_bytes().startswith(b"\x89PNG")
+    # In this order, whatever the first panel shows.
+    assert list(legend_of(figures[0]).items()) == [
+        ("training data", "0.6"),
+        ("held-out data", "C0"),
+        ("without a model", "C3"),
+    ]
+    accuracy, loss = figures[0].axes
+    assert loss.get_title() == "masked lm loss"
+    lines = [list(line.get_xdata()) for line in loss.get_lines()]
+    # Training and baseline of each phase, and the end of the first one.
+    assert lines == [[1, 2, 3], [0, 3], [4, 5, 6], [3, 6], [3, 3]]
+    assert accuracy.get_ylim()[1] < 0.3
+
+
+def test_the_legend_names_no_line_that_is_not_there(tmp_path, figures):
+    write_run(tmp_path, [8.0, 6.5, 4.0])
+    (tmp_path / "eval_results.json").unlink()
+    curves.draw_run(str(tmp_path))
+    assert set(legend_of(figures[0])) == {"training data", "held-out data"}
+
+
+def test_a_metric_that_stays_zero_is_at_the_bottom(tmp_path, figures):
+    write_run(tmp_path, [8.0, 6.5, 4.0], accuracy=0.0)
+    curves.draw_run(str(tmp_path))
+    bottom, top = figures[0].axes[0].get_ylim()
+    assert -0.1 < bottom <= 0.0 and top >= 1.0
 
 
 def test_a_directory_without_events_is_named(tmp_path):

@@ -61,49 +61,98 @@ def read_events(directory):
 def test_events(tmp_path):
     with reporting.Reporter(tmp_path, 5, 0, batch_size=6) as reporter:
         reporter.training(2, history(7.0, 5.0), seconds=4.0)
-        reporter.evaluation(2, {"masked_lm_loss": 6.5}, seconds=1.0)
+        reporter.evaluation(
+            2, {"masked_lm_loss": 6.5, "entity_f1_LOC": 0.25}, seconds=1.0
+        )
         reporter.training(5, history(3.0, 3.0, 3.0), seconds=2.0)
     train = read_events(tmp_path / "train")
     assert {step for step, _ in train} == {2, 5}
     for tag, value in {
-        "masked_lm_loss": 6.0,
-        "learning_rate": 0.00012345,
-        "sequences_per_second": 2 * 6 / 4.0,
-        "tokens_per_second": 2 * 110 / 4.0,
+        "loss/masked_lm_loss": 6.0,
+        "optimizer/learning_rate": 0.00012345,
+        "speed/sequences_per_second": 2 * 6 / 4.0,
+        "speed/tokens_per_second": 2 * 110 / 4.0,
     }.items():
         assert abs(train.pop((2, tag)) - value) < 1e-6
     assert train.keys() == {
         (5, tag)
         for tag in (
-            "masked_lm_loss",
-            "learning_rate",
-            "sequences_per_second",
-            "tokens_per_second",
+            "loss/masked_lm_loss",
+            "optimizer/learning_rate",
+            "speed/sequences_per_second",
+            "speed/tokens_per_second",
         )
     }
-    assert read_events(tmp_path / "eval") == {(2, "masked_lm_loss"): 6.5}
+    assert read_events(tmp_path / "eval") == {
+        (2, "loss/masked_lm_loss"): 6.5,
+        (2, "accuracy/entity_f1_LOC"): 0.25,
+    }
 
 
-def test_lines_every_ten_seconds_and_at_the_end(tmp_path, clock, lines):
-    with reporting.Reporter(tmp_path, 14, 2, batch_size=6) as reporter:
-        for step in range(4, 15, 2):
-            clock.seconds += 6.0
+def test_lines_every_minute_and_when_the_speed_is_known(tmp_path, clock, lines):
+    with reporting.Reporter(tmp_path, 42, 2, batch_size=6) as reporter:
+        for step in range(4, 43, 2):
+            # The first steps wait for the compilation.
+            clock.seconds += 100.0 if step == 4 else 7.0
             reporter.training(step, history(7.0, 5.0), seconds=6.0)
-        reporter.evaluation(14, {"masked_lm_accuracy": 0.25}, seconds=3.0)
+        reporter.evaluation(42, {"masked_lm_accuracy": 0.25}, seconds=3.0)
         reporter.warning("100% trouble")
-    assert [line.split(":")[0] for line in lines] == [
-        "step 4 of 14",
-        "step 8 of 14",
-        "step 12 of 14",
-        "step 14 of 14",
-        "evaluation at step 14",
+    assert lines == [
+        "step 4 of 42: masked_lm_loss 6.0000, 2.0 sequences/s",
+        "step 6 of 42: masked_lm_loss 6.0000, 2.0 sequences/s, "
+        "2 minutes 6 seconds left",
+        "step 24 of 42: masked_lm_loss 6.0000, 2.0 sequences/s, "
+        "1 minute 3 seconds left",
+        "step 42 of 42: masked_lm_loss 6.0000, 2.0 sequences/s",
+        "evaluation at step 42: masked_lm_accuracy 0.2500 (3 s)",
         "100% trouble",
     ]
-    assert lines[0] == (
-        "step 4 of 14: masked_lm_loss 6.0000, learning_rate 0.000123, "
-        "2.0 sequences/s"
+
+
+def test_the_time_left_counts_evaluations(tmp_path, clock, lines):
+    with reporting.Reporter(tmp_path, 9, 0, batch_size=6) as reporter:
+        reporter.training(1, history(3.0), seconds=6.0)
+        clock.seconds += 50.0
+        reporter.evaluation(1, {"masked_lm_loss": 6.5}, seconds=50.0)
+        clock.seconds += 10.0
+        reporter.training(2, history(3.0), seconds=10.0)
+    assert lines[-1].endswith("0.6 sequences/s, 7 minutes left")
+
+
+@pytest.mark.parametrize(
+    ("last", "losses"),
+    [
+        (125000, ("masked_lm_loss", "sentence_order_loss")),
+        (35000, ("loss", "span_loss", "answerability_loss")),
+    ],
+)
+def test_lines_of_steps_are_short(tmp_path, clock, lines, last, losses):
+    values = np.full(1, 9.8765, np.float32)
+    history = dict.fromkeys(
+        (*losses, "accuracy", "gradient_norm", "learning_rate", "tokens"),
+        values,
     )
-    assert lines[4].endswith("masked_lm_accuracy 0.2500 (3 s)")
+    with reporting.Reporter(tmp_path, last, 0, batch_size=4096) as reporter:
+        for step in (last - 25002, last - 25001):
+            clock.seconds += 33.0
+            reporter.training(step, history, seconds=33.0)
+    assert lines[-1].endswith("9 days 13 hours left")
+    assert len(lines[-1]) < 120
+    assert all(loss in lines[-1] for loss in losses)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.2, "0 seconds"),
+        (59.6, "1 minute"),
+        (3600 + 61, "1 hour 1 minute"),
+        (86400 + 1800, "1 day"),
+        (9 * 86400 + 4 * 3600 + 59, "9 days 4 hours"),
+    ],
+)
+def test_durations(seconds, text):
+    assert reporting.format_duration(seconds) == text
 
 
 def test_summary_counts_the_steps_of_this_process(tmp_path):
@@ -141,4 +190,4 @@ def test_bar_ends_when_training_fails(tmp_path, monkeypatch, capsys):
         reporter.training(4, history(3.0, 3.0), seconds=2.0)
         raise KeyError
     assert capsys.readouterr().err.endswith("\n")
-    assert (4, "masked_lm_loss") in read_events(tmp_path / "train")
+    assert (4, "loss/masked_lm_loss") in read_events(tmp_path / "train")

@@ -185,6 +185,15 @@ def test_old_checkpoints_go_and_the_best_stays(tmp_path):
     assert not any("adam" in name for name in best)
 
 
+def test_the_last_evaluation_stands_alone(tmp_path):
+    """At 6 of 7 steps there would be one, and at 7 the next."""
+    options = dataclasses.replace(OPTIONS, save_checkpoints_steps=6)
+    scores = Scores(0.5)
+    train(make_run(tmp_path, options=options, evaluation=scores))
+    assert not scores.values
+    assert tensor_bundle.steps(tmp_path) == [7]
+
+
 def test_a_run_that_is_done_makes_no_step(tmp_path, capsys):
     first, _ = train(make_run(tmp_path, evaluation=Scores(1, 2, 3)))
     assert "Training: 7 steps in" in capsys.readouterr().out

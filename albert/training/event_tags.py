@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names of metrics as tags of TensorBoard events, in groups.
+
+TensorBoard shows the tags of a group, all that begin with the same word and a
+slash, together.
+"""
+
+# Of what is reported besides the metrics of the objective or the task.
+_GROUPS = {
+    "gradient_norm": "optimizer",
+    "learning_rate": "optimizer",
+    "sequences_per_second": "speed",
+    "tokens_per_second": "speed",
+}
+_PREFIXES = ("accuracy/", "loss/", "optimizer/", "speed/")
+
+
+def is_loss(name):
+    """Tells whether a metric is better when it is smaller."""
+    return bool({"loss", "mse"} & set(name.split("_")))
+
+
+def is_metric(name):
+    """Tells whether a name is a metric's, which judges the model."""
+    return name not in _GROUPS
+
+
+def tag_of(name):
+    """Returns the tag of a metric: "masked_lm_loss" is "loss/masked_lm_loss".
+
+    Args:
+      name: str, the metric. Every score that is better when it is larger is
+        of the group "accuracy".
+    """
+    group = _GROUPS.get(name, "loss" if is_loss(name) else "accuracy")
+    return f"{group}/{name}"
+
+
+def name_of(tag):
+    """Returns the metric of a tag.
+
+    Args:
+      tag: str, of ``tag_of``; or of an older directory, without a group.
+    """
+    for prefix in _PREFIXES:
+        if tag.startswith(prefix):
+            return tag.removeprefix(prefix)
+    return tag
