@@ -375,6 +375,65 @@ def test_truncated_archive(tmp_path):
         open_starting_point(path)
 
 
+@pytest.mark.parametrize("kind", ["w:gz", "w"])
+def test_a_bit_of_an_archive_that_flips(tmp_path, temporary, kind):
+    """Not one bit changes in silence what is unpacked of a compressed one."""
+    path = tmp_path / "x.tar.gz"
+    content = {
+        name: np.random.default_rng(0).integers(0, 9, 500, np.uint8).tobytes()
+        for name in ("spiece.model", "albert_config.json")
+    }
+    with tarfile.open(path, kind) as archive:
+        for name, value in content.items():
+            info = member(name)
+            info.size = len(value)
+            archive.addfile(info, io.BytesIO(value))
+    whole = path.read_bytes()
+    refused = 0
+    for bit in np.random.default_rng(1).choice(8 * len(whole), 400, False):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        try:
+            folder = pathlib.Path(archives.unpack(path))
+        except albert.UserError as error:
+            assert "get it again" in str(error)
+            refused += 1
+            continue
+        found = {each.name: each.read_bytes() for each in folder.iterdir()}
+        archives.remove_folders()
+        # Nothing guards the content of an archive that is not compressed.
+        assert found.keys() == content.keys()
+        assert kind == "w" or found == content, f"bit {bit}"
+    assert refused > (380 if kind == "w:gz" else 20)
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_stands_behind_an_archive(tmp_path):
+    path = archive_of(tmp_path / "x.tar.gz", (member("a"), bytes(range(256))))
+    whole = path.read_bytes()
+    plain = gzip.decompress(whole)
+    # Of several streams, or with zeros behind it, it is the same archive.
+    for same in (
+        gzip.compress(plain[:700]) + gzip.compress(plain[700:]),
+        whole + bytes(100),
+    ):
+        path.write_bytes(same)
+        archives.unpack(path)
+        archives.remove_folders()
+    for damaged in (
+        whole + b"garbage",
+        whole + whole,
+        whole[:-1],
+        gzip.compress(plain[:1024]),  # cut between two entries
+        gzip.compress(plain[:1024] + plain),
+        plain + b"garbage",
+    ):
+        path.write_bytes(damaged)
+        with pytest.raises(albert.UserError, match="not a readable archive"):
+            archives.unpack(path)
+
+
 def test_archive_that_unpacks_to_too_much(tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "_MAX_BYTES", 1 << 20)
     path = archive_of(tmp_path / "x.tar.gz", (member("a"), bytes(3 << 20)))
