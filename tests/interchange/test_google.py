@@ -481,6 +481,30 @@ def test_damaged_settings_of_a_tokenizer(tmp_path, content, words):
         open_starting_point(path)
 
 
+@pytest.mark.parametrize("format", ["google", "model_dir"])
+def test_another_vocabulary_of_the_same_size_is_refused(tmp_path, format):
+    """And yet the weights can be loaded without it."""
+    config = small_config()
+    encoder = albert.AlbertEncoder(config)
+    path = tmp_path / "x"
+    albert.save_weights(
+        encoder, path, format=format, tokenizer=albert.Tokenizer(SPM)
+    )
+    assert open_starting_point(path).tokenizer.vocabulary_size == 2000
+    model = path / "spiece.model"
+    model.write_bytes(model.read_bytes().replace(b"the", b"thy", 1))
+    start = open_starting_point(path)
+    with pytest.raises(albert.UserError) as error:
+        print(start.tokenizer)
+    for words in (model, path / "checksums.json", "another file"):
+        assert str(words) in str(error.value)
+    albert.load_weights(encoder, path)
+    settings = path / "albert_config.json"
+    settings.write_text(settings.read_text().replace("0.02", "0.03"))
+    with pytest.raises(albert.UserError, match="albert_config.*checksums"):
+        open_starting_point(path)
+
+
 # ------------------------------------------------------------------ writing
 
 

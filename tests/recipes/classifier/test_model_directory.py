@@ -19,6 +19,7 @@ def test_model_directory_is_complete(
     out, printed, errors = trained
     assert set(os.listdir(out)) == {
         "albert_config.json",
+        "checksums.json",
         "confusion_matrix.png",
         "curves.png",
         "dev_predictions.tsv",

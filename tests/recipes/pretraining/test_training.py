@@ -20,6 +20,7 @@ def test_model_directory_is_complete(
     out, printed, errors = trained
     assert set(os.listdir(out)) == {
         "albert_config.json",
+        "checksums.json",
         "eval_results.json",
         "run.json",
         "spiece.json",
