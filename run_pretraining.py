@@ -25,6 +25,7 @@ The same command continues after an interruption.
 from absl import logging
 
 from albert import command_line
+from albert import evaluation_results
 from albert import flags
 from albert import model_directory
 from albert.config import AlbertConfig
@@ -228,8 +229,12 @@ def main(fv):
     else:
         print(f"\nWeights: {weights}")
     if do_eval:
-        model_directory.write_evaluation(
-            fv.output_dir, weights, metrics, baseline.metrics()
+        evaluation_results.write(
+            fv.output_dir,
+            weights,
+            metrics,
+            [evaluation.description],
+            baseline.metrics(),
         )
         results.print_evaluation(metrics, baseline.metrics(), "word frequency")
     if fv.do_train:

@@ -26,6 +26,7 @@ import dataclasses
 import math
 
 from albert import command_line
+from albert import evaluation_results
 from albert import flags
 from albert import heads
 from albert import model_directory
@@ -275,6 +276,13 @@ def main(fv):
         command_line.leave()
 
     # -------------------------------------------------- answers and scores
+    if fv.predict_file:
+        evaluation_results.keep_earlier(
+            fv.output_dir,
+            output.report_file("predict"),
+            [data["predict"].description],
+            beside=output.FILES,
+        )
     written = [
         output.write_report(fv.output_dir, name, each.report())
         for name, each in data.items()
@@ -288,7 +296,13 @@ def main(fv):
         scores = evaluation.scores(decoded)
         baseline = evaluation.baseline(decoded)
         written.append(
-            output.write_evaluation(fv.output_dir, weights, scores, baseline)
+            output.write_evaluation(
+                fv.output_dir,
+                weights,
+                scores,
+                [data["predict"].description],
+                baseline,
+            )
         )
     if fv.do_train:
         written.append(curves.draw_run(fv.output_dir))

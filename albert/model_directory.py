@@ -7,7 +7,7 @@ spiece.json          its settings: lower_case, digit_comma
 checksums.json       SHA-256 of these three files, as they were written
 task.json            what the model was fine-tuned for: task, labels, …
 run.json             the settings that a restart must repeat
-eval_results.json    the last evaluation
+eval_results.json    the last evaluation, and what it was measured on
 model.ckpt-best.*    the best weights by evaluation (if there was one)
 model.ckpt-STEP.*    training checkpoints
 """
@@ -140,13 +140,17 @@ def read_run(directory):
     return _read_if_there(directory, RUN_FILE)
 
 
-def read_evaluation(directory):
-    """Returns what ``write_evaluation`` wrote: dict, empty without a file.
+def read_evaluation(directory, name=EVALUATION_FILE):
+    """Returns what ``evaluation_results`` wrote: dict, empty without a file.
+
+    Args:
+      directory: str, a model directory.
+      name: str, the file.
 
     Raises:
       UserError: the file is damaged.
     """
-    return _read_if_there(directory, EVALUATION_FILE)
+    return _read_if_there(directory, name)
 
 
 def check_writable(directory):
@@ -291,55 +295,6 @@ def _remove_leftovers(directory):
     for name in os.listdir(directory):
         if _TEMPORARY.search(name):
             os.remove(os.path.join(directory, name))
-
-
-def write_evaluation(directory, weights, metrics, baseline):
-    """Writes the last evaluation, and the baseline of its metrics.
-
-    Args:
-      directory: created where it does not exist.
-      weights: str, the checkpoint that was evaluated.
-      metrics: dict of float.
-      baseline: dict of float, what is reached without a model, of which the
-        same metrics are written.
-    """
-    os.makedirs(directory, exist_ok=True)
-    write_json(
-        os.path.join(directory, EVALUATION_FILE),
-        {
-            "checkpoint": weights,
-            **metrics,
-            "baseline": {
-                name: value
-                for name, value in baseline.items()
-                if name in metrics
-            },
-        },
-    )
-
-
-def write_runs(directory, seed, results, medians, baseline):
-    """Writes the evaluations of several runs and their medians.
-
-    Args:
-      directory: created where it does not exist.
-      seed: int, that of the first run; each has the next one.
-      results: list of dict of float, for each run.
-      medians: dict of float.
-      baseline: dict of float.
-    """
-    os.makedirs(directory, exist_ok=True)
-    write_json(
-        os.path.join(directory, EVALUATION_FILE),
-        {
-            **medians,
-            "baseline": baseline,
-            "runs": [
-                {"seed": seed + index, **metrics}
-                for index, metrics in enumerate(results)
-            ],
-        },
-    )
 
 
 def write_json(path, value):

@@ -152,20 +152,6 @@ def test_places_that_cannot_be_written(tmp_path, monkeypatch):
         model_directory.check_writable("model")
 
 
-def test_evaluation(tmp_path):
-    model_directory.write_evaluation(
-        tmp_path / "new",
-        "there/model.ckpt-5",
-        {"masked_lm_loss": 3.5},
-        {"masked_lm_loss": 5.25, "of_another_model": 0.0625},
-    )
-    assert json.loads((tmp_path / "new/eval_results.json").read_text()) == {
-        "checkpoint": "there/model.ckpt-5",
-        "masked_lm_loss": 3.5,
-        "baseline": {"masked_lm_loss": 5.25},
-    }
-
-
 def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     model_directory.write_json(tmp_path / "a.json", 7)
 
