@@ -177,7 +177,7 @@ class TaskEvaluation:
             )
             values = data.evaluate(predictions[split])
             results |= _named(
-                {"loss": losses["loss"], **values}, split, self.dev
+                {"loss": losses["loss"], **values}, split, self.splits
             )
         return results, predictions
 

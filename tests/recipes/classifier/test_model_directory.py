@@ -51,7 +51,12 @@ def test_model_directory_is_complete(
         assert (out / name).read_bytes().startswith(PICTURE)
     metrics = {"accuracy", "macro_f1"}
     results = results_of(out)
-    assert results.keys() == metrics | {"loss", "checkpoint", "baseline"}
+    assert results.keys() == metrics | {
+        "loss",
+        "checkpoint",
+        "data",
+        "baseline",
+    }
     assert results["baseline"].keys() == metrics
     assert results["checkpoint"] == str(out / "model.ckpt-best")
     assert events(out / "tensorboard" / "eval") == metrics | {"loss"}
