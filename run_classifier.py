@@ -92,6 +92,7 @@ def main(fv):
 
     from albert.interchange.starting_point import open_starting_point
     from albert.interchange.weights import load_weights
+    from albert.training import agreement
     from albert.training import curves
     from albert.training import distribution
     from albert.training import options
@@ -132,6 +133,7 @@ def main(fv):
     data = task_data.featurize(
         task, fv.data_dir, texts, tokenizer, lengths, max_qa_length
     ) | task_data.read_records(task, given, records, lengths)
+    agreement.check_data(strategy, data)
     evaluation = task_evaluation.of_dev_splits(task, data, fv.eval_batch_size)
 
     # --------------------------------------------------- how it is trained

@@ -119,6 +119,7 @@ def main(fv):
     from albert.interchange.weights import load_weights
     from albert.modeling.models import AlbertPretrainer
     from albert.records import record_set
+    from albert.training import agreement
     from albert.training import distribution
     from albert.training import monitoring
     from albert.training import options
@@ -151,6 +152,14 @@ def main(fv):
         tokenizer,
         fv.max_seq_length,
         fv.max_predictions_per_seq,
+    )
+    agreement.check_data(
+        strategy,
+        {
+            name: each
+            for name, each in (("training", train), ("evaluation", held_out))
+            if each
+        },
     )
 
     # ------------------------------------- how it is trained and evaluated

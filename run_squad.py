@@ -174,6 +174,7 @@ def main(fv):
 
     from albert.interchange.starting_point import open_starting_point
     from albert.interchange.weights import load_weights
+    from albert.training import agreement
     from albert.training import answer_heads
     from albert.training import curves
     from albert.training import distribution
@@ -220,6 +221,7 @@ def main(fv):
     data = span_data.featurize(
         questions, tokenizer, lengths, settings, fv.keep_windows_without_answer
     )
+    agreement.check_data(strategy, data)
     threshold = fv.null_score_diff_threshold
     evaluation = None
     if fv.predict_file:

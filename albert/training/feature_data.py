@@ -32,6 +32,11 @@ class FeatureData:
         return features_checksum(self.features)
 
     @property
+    def content_checksum(self):
+        """A checksum of all that must be the same in every worker."""
+        return self.fingerprint
+
+    @property
     def settings(self):
         """dict, the settings of data that a continued run must repeat."""
         return training_settings(self)

@@ -37,6 +37,11 @@ class PretrainingData:
         return self.records.fingerprint
 
     @property
+    def content_checksum(self):
+        """A checksum of all that must be the same in every worker."""
+        return self.records.content_fingerprint
+
+    @property
     def settings(self):
         """dict, the settings of data that a continued run must repeat."""
         schema = self.records.schema

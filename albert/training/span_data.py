@@ -101,16 +101,20 @@ class SpanData(FeatureData):
         }
 
     @functools.cached_property
+    def content_checksum(self):
+        """A checksum of the windows, and of the answers to compare with."""
+        return checksum(
+            self.fingerprint.encode(), repr(self.data.questions).encode()
+        )
+
+    @property
     def description(self):
         """dict, of ``evaluation_results.describe_data``."""
         return evaluation_results.describe_data(
             "train" if self.is_training else "predict",
             self.data.file,
             len(self.data.questions),
-            # The windows say nothing about the answers to compare with.
-            checksum(
-                self.fingerprint.encode(), repr(self.data.questions).encode()
-            ),
+            self.content_checksum,
         )
 
     def predict(self, loop, batch_size, n_best_size, max_answer_length):

@@ -132,6 +132,11 @@ class RecordData:
         return checksum(self.records.fingerprint.encode(), texts.encode())
 
     @property
+    def content_checksum(self):
+        """A checksum of all that must be the same in every worker."""
+        return self.records.content_fingerprint
+
+    @property
     def settings(self):
         """dict, the settings of data that a continued run must repeat."""
         return training_settings(self)
