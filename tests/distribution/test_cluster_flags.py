@@ -31,7 +31,7 @@ def tf_config(kind="worker", index=0, **cluster):
     "text, words",
     [
         ("", ["TF_CONFIG=''", "names no workers", "it must be like"]),
-        ("{}", ["TF_CONFIG='{}'", "names no workers", "unset it"]),
+        ("{}", ["names no workers", "unset it"]),
         ("{'cluster': {}}", ["cannot be read", "it must be like"]),
         ("[1, 2]", ["cannot be read"]),
         ('{"task": {"type": "worker", "index": 0}}', ["'cluster'"]),
