@@ -92,6 +92,7 @@ def main(fv):
 
     from albert.interchange.starting_point import open_starting_point
     from albert.interchange.weights import load_weights
+    from albert.training import agreement
     from albert.training import curves
     from albert.training import distribution
     from albert.training import options
@@ -130,8 +131,9 @@ def main(fv):
     )
     lengths = options.find_lengths(fv, max_seq_length)
     data = task_data.featurize(
-        task, texts, tokenizer, lengths, max_qa_length
-    ) | task_data.read_records(task, records, lengths)
+        task, fv.data_dir, texts, tokenizer, lengths, max_qa_length
+    ) | task_data.read_records(task, given, records, lengths)
+    agreement.check_data(strategy, data)
     evaluation = task_evaluation.of_dev_splits(task, data, fv.eval_batch_size)
 
     # --------------------------------------------------- how it is trained
@@ -201,10 +203,11 @@ def main(fv):
     predictions = dict(outcomes[best][1]) if evaluation else {}
     if fv.do_predict:
         # The model of the last run takes the weights of the best one.
-        load_weights(model, models[best], labels=task.labels)
-        predictions |= task_evaluation.predict_test_splits(
-            loop, data, fv.eval_batch_size
-        )
+        tested_weights = load_weights(
+            model, models[best], labels=task.labels
+        ).source
+        tested = task_evaluation.test(loop, task, data, fv.eval_batch_size)
+        predictions |= tested.predictions
     if not writes:
         command_line.leave()
 
@@ -215,6 +218,13 @@ def main(fv):
         written += results.summarize_runs(
             fv.output_dir, evaluation, outcomes, best, weights, seed
         )
+    if fv.do_predict:
+        written.append(tested.write(fv.output_dir, tested_weights))
+        if tested.metrics:
+            print(f"\nTest of {tested_weights}:")
+            results.print_evaluation(
+                tested.metrics, tested.baseline, "constant answer"
+            )
     for split, each in predictions.items():
         written += data[split].write_predictions(fv.output_dir, each)
     if fv.do_train:

@@ -25,6 +25,7 @@ The same command continues after an interruption.
 from absl import logging
 
 from albert import command_line
+from albert import evaluation_results
 from albert import flags
 from albert import model_directory
 from albert.config import AlbertConfig
@@ -118,6 +119,7 @@ def main(fv):
     from albert.interchange.weights import load_weights
     from albert.modeling.models import AlbertPretrainer
     from albert.records import record_set
+    from albert.training import agreement
     from albert.training import distribution
     from albert.training import monitoring
     from albert.training import options
@@ -150,6 +152,14 @@ def main(fv):
         tokenizer,
         fv.max_seq_length,
         fv.max_predictions_per_seq,
+    )
+    agreement.check_data(
+        strategy,
+        {
+            name: each
+            for name, each in (("training", train), ("evaluation", held_out))
+            if each
+        },
     )
 
     # ------------------------------------- how it is trained and evaluated
@@ -228,8 +238,12 @@ def main(fv):
     else:
         print(f"\nWeights: {weights}")
     if do_eval:
-        model_directory.write_evaluation(
-            fv.output_dir, weights, metrics, baseline.metrics()
+        evaluation_results.write(
+            fv.output_dir,
+            weights,
+            metrics,
+            [evaluation.description],
+            baseline.metrics(),
         )
         results.print_evaluation(metrics, baseline.metrics(), "word frequency")
     if fv.do_train:

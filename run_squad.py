@@ -26,6 +26,7 @@ import dataclasses
 import math
 
 from albert import command_line
+from albert import evaluation_results
 from albert import flags
 from albert import heads
 from albert import model_directory
@@ -173,6 +174,7 @@ def main(fv):
 
     from albert.interchange.starting_point import open_starting_point
     from albert.interchange.weights import load_weights
+    from albert.training import agreement
     from albert.training import answer_heads
     from albert.training import curves
     from albert.training import distribution
@@ -219,6 +221,7 @@ def main(fv):
     data = span_data.featurize(
         questions, tokenizer, lengths, settings, fv.keep_windows_without_answer
     )
+    agreement.check_data(strategy, data)
     threshold = fv.null_score_diff_threshold
     evaluation = None
     if fv.predict_file:
@@ -275,6 +278,13 @@ def main(fv):
         command_line.leave()
 
     # -------------------------------------------------- answers and scores
+    if fv.predict_file:
+        evaluation_results.keep_earlier(
+            fv.output_dir,
+            output.report_file("predict"),
+            [data["predict"].description],
+            beside=output.FILES,
+        )
     written = [
         output.write_report(fv.output_dir, name, each.report())
         for name, each in data.items()
@@ -288,7 +298,13 @@ def main(fv):
         scores = evaluation.scores(decoded)
         baseline = evaluation.baseline(decoded)
         written.append(
-            output.write_evaluation(fv.output_dir, weights, scores, baseline)
+            output.write_evaluation(
+                fv.output_dir,
+                weights,
+                scores,
+                [data["predict"].description],
+                baseline,
+            )
         )
     if fv.do_train:
         written.append(curves.draw_run(fv.output_dir))

@@ -4,15 +4,17 @@
 albert_config.json   the configuration
 spiece.model         the SentencePiece model
 spiece.json          its settings: lower_case, digit_comma
+checksums.json       SHA-256 of these three files, as they were written
 task.json            what the model was fine-tuned for: task, labels, …
 run.json             the settings that a restart must repeat
-eval_results.json    the last evaluation
+eval_results.json    the last evaluation, and what it was measured on
 model.ckpt-best.*    the best weights by evaluation (if there was one)
 model.ckpt-STEP.*    training checkpoints
 """
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -23,6 +25,7 @@ from albert.errors import UserError
 CONFIG_FILE = "albert_config.json"
 TOKENIZER_FILE = "spiece.model"
 TOKENIZER_SETTINGS_FILE = "spiece.json"
+CHECKSUMS_FILE = "checksums.json"
 TASK_FILE = "task.json"
 RUN_FILE = "run.json"
 EVALUATION_FILE = "eval_results.json"
@@ -38,7 +41,9 @@ def read_config(directory):
             f"{directory}: no such directory: give a model directory, the "
             "--output_dir of a training run"
         )
-    return AlbertConfig.from_json(os.path.join(directory, CONFIG_FILE))
+    path = os.path.join(directory, CONFIG_FILE)
+    check_unchanged(path)
+    return AlbertConfig.from_json(path)
 
 
 def read_task(directory):
@@ -50,24 +55,78 @@ def read_task(directory):
     return _read_if_there(directory, TASK_FILE)
 
 
-def write_description(directory, config, tokenizer):
+def write_description(directory, config, tokenizer, settings=None):
     """Writes configuration and tokenizer, each file atomically.
+
+    Their checksums stand beside them: a damaged vocabulary often loads, and
+    gives other ids.
 
     Args:
       directory: created where it does not exist.
       config: ``AlbertConfig``.
       tokenizer: ``Tokenizer``, or None where it is not known.
+      settings: dict, what the file of the configuration holds where that is
+        not ``config.to_dict()``.
     """
     os.makedirs(directory, exist_ok=True)
-    config.to_json(os.path.join(directory, CONFIG_FILE))
-    if tokenizer is None:
-        return
-    write_file(os.path.join(directory, TOKENIZER_FILE), tokenizer.model_proto)
-    settings = {
-        "lower_case": tokenizer.lower_case,
-        "digit_comma": tokenizer.digit_comma,
-    }
-    write_json(os.path.join(directory, TOKENIZER_SETTINGS_FILE), settings)
+    files = {CONFIG_FILE: _json_bytes(settings or config.to_dict())}
+    if tokenizer is not None:
+        files[TOKENIZER_FILE] = tokenizer.model_proto
+        files[TOKENIZER_SETTINGS_FILE] = _json_bytes(
+            {
+                "lower_case": tokenizer.lower_case,
+                "digit_comma": tokenizer.digit_comma,
+            }
+        )
+    for name, content in files.items():
+        write_file(os.path.join(directory, name), content)
+    write_json(
+        os.path.join(directory, CHECKSUMS_FILE),
+        {
+            name: hashlib.sha256(content).hexdigest()
+            for name, content in files.items()
+        },
+    )
+
+
+def find_change(path):
+    """Finds out whether a file is still as ``write_description`` wrote it.
+
+    Args:
+      path: str, the file. Directories that others wrote have no checksums.
+
+    Returns:
+      str, a line on what is wrong with it, or None.
+
+    Raises:
+      UserError: the file of the checksums is damaged.
+    """
+    directory, name = os.path.split(path)
+    expected = _read_if_there(directory, CHECKSUMS_FILE).get(name)
+    if expected is None:
+        return None
+    found = None
+    if os.path.exists(path):
+        with open(path, "rb") as file:
+            found = hashlib.sha256(file.read()).hexdigest()
+    if found == expected:
+        return None
+    return (
+        f"{path} {'is another file than' if found else 'is missing; it is'} "
+        f"the one that {os.path.join(directory, CHECKSUMS_FILE)} names: "
+        "restore it, or remove the file of checksums if that is meant"
+    )
+
+
+def check_unchanged(path):
+    """Refuses a file that ``find_change`` finds changed.
+
+    Raises:
+      UserError: naming the file and that of the checksums.
+    """
+    change = find_change(path)
+    if change:
+        raise UserError(change)
 
 
 def read_run(directory):
@@ -81,13 +140,17 @@ def read_run(directory):
     return _read_if_there(directory, RUN_FILE)
 
 
-def read_evaluation(directory):
-    """Returns what ``write_evaluation`` wrote: dict, empty without a file.
+def read_evaluation(directory, name=EVALUATION_FILE):
+    """Returns what ``evaluation_results`` wrote: dict, empty without a file.
+
+    Args:
+      directory: str, a model directory.
+      name: str, the file.
 
     Raises:
       UserError: the file is damaged.
     """
-    return _read_if_there(directory, EVALUATION_FILE)
+    return _read_if_there(directory, name)
 
 
 def check_writable(directory):
@@ -234,58 +297,13 @@ def _remove_leftovers(directory):
             os.remove(os.path.join(directory, name))
 
 
-def write_evaluation(directory, weights, metrics, baseline):
-    """Writes the last evaluation, and the baseline of its metrics.
-
-    Args:
-      directory: created where it does not exist.
-      weights: str, the checkpoint that was evaluated.
-      metrics: dict of float.
-      baseline: dict of float, what is reached without a model, of which the
-        same metrics are written.
-    """
-    os.makedirs(directory, exist_ok=True)
-    write_json(
-        os.path.join(directory, EVALUATION_FILE),
-        {
-            "checkpoint": weights,
-            **metrics,
-            "baseline": {
-                name: value
-                for name, value in baseline.items()
-                if name in metrics
-            },
-        },
-    )
-
-
-def write_runs(directory, seed, results, medians, baseline):
-    """Writes the evaluations of several runs and their medians.
-
-    Args:
-      directory: created where it does not exist.
-      seed: int, that of the first run; each has the next one.
-      results: list of dict of float, for each run.
-      medians: dict of float.
-      baseline: dict of float.
-    """
-    os.makedirs(directory, exist_ok=True)
-    write_json(
-        os.path.join(directory, EVALUATION_FILE),
-        {
-            **medians,
-            "baseline": baseline,
-            "runs": [
-                {"seed": seed + index, **metrics}
-                for index, metrics in enumerate(results)
-            ],
-        },
-    )
-
-
 def write_json(path, value):
     """Writes a value as JSON, atomically."""
-    write_file(path, (json.dumps(value, indent=2) + "\n").encode())
+    write_file(path, _json_bytes(value))
+
+
+def _json_bytes(value):
+    return (json.dumps(value, indent=2) + "\n").encode()
 
 
 def write_file(path, content):

@@ -17,7 +17,7 @@ LAYERS = (
     ("errors", "heads", "progress"),
     ("config", "processes", "text"),
     ("flags", "model_directory", "modeling"),
-    ("tasks",),
+    ("evaluation_results", "tasks"),
     ("interchange",),
     ("command_line", "records"),
     ("convert", "data_flags", "fill_mask", "training"),

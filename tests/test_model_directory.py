@@ -41,6 +41,33 @@ def test_tokenizer_comes_back_with_its_settings(tmp_path, config):
     assert not list((tmp_path / "a" / "b").glob("*.tmp"))
 
 
+@pytest.mark.parametrize(
+    "name", ["albert_config.json", "spiece.model", "spiece.json"]
+)
+def test_a_file_that_has_changed_is_found(tmp_path, config, name):
+    start(tmp_path, config, albert.Tokenizer(MODEL))
+    path = tmp_path / name
+    assert model_directory.find_change(str(path)) is None
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"l", b"m", 1))
+    change = model_directory.find_change(str(path))
+    assert change.startswith(f"{path} is another file than the one that ")
+    assert f"{tmp_path / 'checksums.json'} names: restore it" in change
+    path.unlink()
+    assert f"{path} is missing" in model_directory.find_change(str(path))
+    # Directories of before.
+    (tmp_path / "checksums.json").unlink()
+    assert model_directory.find_change(str(path)) is None
+
+
+def test_a_configuration_that_has_changed_is_refused(tmp_path, config):
+    start(tmp_path, config)
+    path = tmp_path / model_directory.CONFIG_FILE
+    path.write_text(path.read_text().replace("0.02", "0.03"))
+    with pytest.raises(UserError, match=r"albert_config.*checksums\.json"):
+        model_directory.read_config(tmp_path)
+
+
 def test_no_model_directory(tmp_path):
     with pytest.raises(UserError, match="no such directory"):
         model_directory.read_config(tmp_path / "missing")
@@ -125,20 +152,6 @@ def test_places_that_cannot_be_written(tmp_path, monkeypatch):
         model_directory.check_writable("model")
 
 
-def test_evaluation(tmp_path):
-    model_directory.write_evaluation(
-        tmp_path / "new",
-        "there/model.ckpt-5",
-        {"masked_lm_loss": 3.5},
-        {"masked_lm_loss": 5.25, "of_another_model": 0.0625},
-    )
-    assert json.loads((tmp_path / "new/eval_results.json").read_text()) == {
-        "checkpoint": "there/model.ckpt-5",
-        "masked_lm_loss": 3.5,
-        "baseline": {"masked_lm_loss": 5.25},
-    }
-
-
 def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     model_directory.write_json(tmp_path / "a.json", 7)
 
@@ -164,6 +177,7 @@ def test_leftovers_of_a_killed_run_are_removed(tmp_path, config):
     start(tmp_path, config)
     assert sorted(os.listdir(tmp_path)) == [
         "albert_config.json",
+        "checksums.json",
         "model.ckpt-3.index",
         "notes.tmp",
         "run.json",

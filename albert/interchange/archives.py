@@ -95,6 +95,28 @@ def _unpack(path, file, folder):
                 open(target, "xb") as output,
             ):
                 shutil.copyfileobj(entry, output, 1 << 16)
+    _check_end(content)
+
+
+def _check_end(content):
+    """Reads an archive to its end, past what tarfile reads of it.
+
+    The checksum of a gzip stream stands behind its last byte. tarfile stops
+    at the mark of the end, and without a word at the first damaged header.
+
+    Args:
+      content: ``_Limited``, of which every entry has been read.
+
+    Raises:
+      ValueError: the mark is not there, or something stands behind it.
+      OSError, EOFError, zlib.error: the checksum does not match, or bytes
+        follow that are no gzip stream.
+    """
+    if content.last != bytes(tarfile.BLOCKSIZE):
+        raise ValueError("the mark of its end is missing")
+    while content.read(1 << 16):
+        if content.last.strip(b"\0"):
+            raise ValueError("something stands behind the mark of its end")
 
 
 def _target(path, member, folder):
@@ -117,11 +139,16 @@ def _target(path, member, folder):
 
 
 class _Limited:
-    """A file that refuses to be read further than a release is long."""
+    """A file that refuses to be read further than a release is long.
+
+    Attributes:
+      last: bytes, what was read last.
+    """
 
     def __init__(self, path, file):
         self._path = path
         self._file = file
+        self.last = b""
 
     def read(self, size=-1):
         if not 0 <= size <= _MAX_READ or self._file.tell() > _MAX_BYTES:
@@ -129,7 +156,8 @@ class _Limited:
                 f"{self._path}: larger than any released model, or damaged: "
                 "get it again"
             )
-        return self._file.read(size)
+        self.last = self._file.read(size)
+        return self.last
 
     def seek(self, offset, whence=os.SEEK_SET):
         # What is skipped is unpacked too where the archive is compressed.

@@ -88,6 +88,8 @@ def _open_checkpoint(prefix):
     config_file = _find_one(
         directory, model_directory.CONFIG_FILE, "albert_config*.json"
     )
+    if config_file:
+        model_directory.check_unchanged(config_file)
     model, moments, step, unknown = _sort_out(
         tensor_bundle.open_tensors(prefix),
         _MODULE_PREFIX if is_module else "",
@@ -138,8 +140,12 @@ def _find_tokenizer(directory):
     if path is None:
         return None
     settings = os.path.join(directory, model_directory.TOKENIZER_SETTINGS_FILE)
-    if not os.path.exists(settings):
-        return TokenizerFile(path)
+    # Weights can be loaded without their tokenizer, hence no error yet.
+    refusal = model_directory.find_change(path) or model_directory.find_change(
+        settings
+    )
+    if refusal or not os.path.exists(settings):
+        return TokenizerFile(path, refusal=refusal)
     try:
         return TokenizerFile(path, **read_object(settings))
     except TypeError as error:
@@ -163,8 +169,8 @@ def write(
     """Writes the files that the original's scripts read; see source.py.
 
     model.ckpt-best, albert_config.json with the original's keys alone, and
-    the vocabulary as spiece.model. spiece.json and task.json beside them are
-    ours: the original takes what they say from flags.
+    the vocabulary as spiece.model. spiece.json, checksums.json and task.json
+    beside them are ours: the original takes what they say from flags.
 
     Raises:
       UserError: the original has no such activation or sharing.
@@ -185,10 +191,7 @@ def write(
         del settings[key]
     if "masked_lm" in HEADS[head].components:
         warn_of_epsilon(config, EPSILON, "Google's code")
-    model_directory.write_description(directory, config, tokenizer)
-    model_directory.write_json(
-        os.path.join(directory, model_directory.CONFIG_FILE), settings
-    )
+    model_directory.write_description(directory, config, tokenizer, settings)
     task_description.write(directory, task)
     peer_tensors, unmapped = to_peer(tensors, FORMAT, config)
     tensor_bundle.write(

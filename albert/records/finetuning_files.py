@@ -75,6 +75,12 @@ class FinetuningRecords(RecordFiles):
                     "--max_seq_length"
                 )
 
+    @property
+    def labelled(self):
+        """Whether every file says that its examples have labels."""
+        jsons = self._jsons()
+        return all(self._found) and all(value["labeled"] for _, value in jsons)
+
     def check(
         self,
         vocabulary_size,

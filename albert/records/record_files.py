@@ -142,6 +142,22 @@ class RecordFiles:
         ).hexdigest()
 
     @functools.cached_property
+    def content_fingerprint(self):
+        """SHA-256 of the fingerprint, the counts and the JSONs themselves.
+
+        The statistics in a JSON of ours tell records apart that are as many,
+        as long and made in the same way.
+        """
+        what = [
+            self.fingerprint,
+            self.counts,
+            [value for _, value in self._jsons()],
+        ]
+        return hashlib.sha256(
+            json.dumps(what, sort_keys=True).encode()
+        ).hexdigest()
+
+    @functools.cached_property
     def compressions(self):
         """Compression of each file, from its bytes: "GZIP" or nothing."""
         return tuple("GZIP" if framing.is_gzip(f) else "" for f in self.files)

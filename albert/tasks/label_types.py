@@ -129,16 +129,16 @@ class NumberLabels:
 
     def texts(self, task, values):
         """Returns values of ``Predictions`` as text: list of str."""
-        return list(map(_shortest, values))
+        return list(map(shortest, values))
 
     def gold_texts(self, labels):
         """Returns numbers of examples as text."""
-        return list(map(_shortest, labels))
+        return list(map(shortest, labels))
 
 
-def _shortest(value):
-    """Returns the fewest digits that give a float32 back."""
-    return np.format_float_positional(np.float32(value), trim="0")
+def shortest(value):
+    """Returns a number with the fewest digits that give a float32 back: str."""
+    return str(np.float32(value))
 
 
 class TagLabels(ClassLabels):

@@ -8,12 +8,25 @@ import numpy as np
 
 from albert import model_directory
 from albert.tasks.label_types import LABEL_TYPES
+from albert.tasks.label_types import shortest
 
 # A picture of more labels than this would have unreadable numbers in it.
 _MOST_NUMBERED_LABELS = 12
 _MOST_NAMED_LABELS = 60
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def file_names(task, split):
+    """Returns the names of the files that predictions of a split can have."""
+    names = [
+        f"{split}_predictions.tsv",
+        f"{split}_predictions.txt",
+        f"{split}_answers.json",
+    ]
+    if split in task.submissions:
+        names.append(task.submissions[split])
+    return names
 
 
 def write_predictions(task, directory, split, examples, predictions):
@@ -171,7 +184,7 @@ def _answers(task, predictions):
 def _submitted(task, answers, predictions):
     if task.value_range is None:
         return answers
-    return [f"{v:.4f}" for v in np.clip(predictions.values, *task.value_range)]
+    return list(map(shortest, np.clip(predictions.values, *task.value_range)))
 
 
 def _table(task, examples, answers, predictions):
@@ -203,9 +216,9 @@ def _probabilities(task, predictions):
     if predictions.probabilities is None:
         return {}
     return {
-        f"probability of {label}": [
-            f"{p:.4f}" for p in predictions.probabilities[:, number]
-        ]
+        f"probability of {label}": list(
+            map(shortest, predictions.probabilities[:, number])
+        )
         for number, label in enumerate(task.labels)
     }
 

@@ -11,6 +11,7 @@ import signal
 import socket
 import threading
 
+import numpy as np
 import tensorflow as tf
 from absl import logging
 
@@ -71,6 +72,8 @@ def get_strategy(
         strategy = _tpu_strategy(tpu, tpu_zone, gcp_project)
     else:
         gpus = _visible_gpus(num_gpus)
+        if name != "multi_worker_mirrored":
+            cluster.warn_of_unused(name)
         if name == "multi_worker_mirrored":
             strategy = _multi_worker_strategy(all_reduce_alg, len(gpus))
         elif name == "mirrored":
@@ -179,6 +182,35 @@ def distribute(strategy, dataset):
         return strategy.distribute_datasets_from_function(rows_of_pipeline)
 
 
+def gather(strategy, values):
+    """Waits for all workers, and returns what each of them has.
+
+    Args:
+      strategy: ``tf.distribute.Strategy``.
+      values: list of N int below 2**63, as many in every worker.
+
+    Returns:
+      int64 [replicas, N], the rows of a worker for each of its replicas.
+
+    Raises:
+      WorkerLostError: another worker is gone.
+    """
+
+    @tf.function
+    def all_gather():
+        def replica():
+            own = tf.constant([values], tf.int64)
+            context = tf.distribute.get_replica_context()
+            return context.all_gather(own, axis=0)
+
+        return strategy.experimental_local_results(strategy.run(replica))[0]
+
+    if num_workers(strategy) == 1:
+        return np.array([values], np.int64)
+    with worker_loss_explained(strategy):
+        return all_gather().numpy()
+
+
 def check_agreement(strategy, value, explanation):
     """Waits for all workers, and checks that they have the same number.
 
@@ -190,20 +222,7 @@ def check_agreement(strategy, value, explanation):
     Raises:
       UserError: naming the values.
     """
-    if num_workers(strategy) == 1:
-        return
-
-    @tf.function
-    def gather():
-        def replica():
-            own = tf.constant([value], tf.int64)
-            context = tf.distribute.get_replica_context()
-            return context.all_gather(own, axis=0)
-
-        return strategy.experimental_local_results(strategy.run(replica))[0]
-
-    with worker_loss_explained(strategy):
-        values = sorted(set(gather().numpy().tolist()))
+    values = sorted(set(gather(strategy, [value])[:, 0].tolist()))
     if len(values) > 1:
         raise UserError(f"workers have {values}: {explanation}")
 

@@ -29,19 +29,12 @@ class FeatureData:
     @functools.cached_property
     def fingerprint(self):
         """A checksum that tells whether ids and labels are the same."""
-        features = self.features
-        return checksum(
-            *map(
-                np.ascontiguousarray,
-                (
-                    features.input_ids,
-                    features.row_splits,
-                    features.segment_starts,
-                    *features.per_example.values(),
-                    *features.per_token.values(),
-                ),
-            )
-        )
+        return features_checksum(self.features)
+
+    @property
+    def content_checksum(self):
+        """A checksum of all that must be the same in every worker."""
+        return self.fingerprint
 
     @property
     def settings(self):
@@ -82,6 +75,22 @@ def training_settings(data):
     return {
         "training_data": f"{data.num_examples} examples, {data.fingerprint}"
     }
+
+
+def features_checksum(features):
+    """Returns a checksum of the ids and labels of ``Features``."""
+    return checksum(
+        *map(
+            np.ascontiguousarray,
+            (
+                features.input_ids,
+                features.row_splits,
+                features.segment_starts,
+                *features.per_example.values(),
+                *features.per_token.values(),
+            ),
+        )
+    )
 
 
 def checksum(*parts):

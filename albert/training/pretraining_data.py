@@ -3,6 +3,7 @@
 
 from absl import logging
 
+from albert import evaluation_results
 from albert.records.pretraining_batches import pretraining_dataset
 from albert.records.record_set import RecordSet
 from albert.records.record_stream import explained_damage
@@ -34,6 +35,11 @@ class PretrainingData:
     def fingerprint(self):
         """A checksum that tells whether the records are the same."""
         return self.records.fingerprint
+
+    @property
+    def content_checksum(self):
+        """A checksum of all that must be the same in every worker."""
+        return self.records.content_fingerprint
 
     @property
     def settings(self):
@@ -111,6 +117,16 @@ class PretrainingEvaluation:
         """str, identifies the records."""
         covered = self.max_steps * self.batch_size
         return f"{covered} records of {self.data.fingerprint}"
+
+    @property
+    def description(self):
+        """dict, of ``evaluation_results.describe_data``."""
+        return evaluation_results.describe_data(
+            "eval",
+            self.data.patterns,
+            min(self.max_steps * self.batch_size, self.data.num_examples),
+            self.data.fingerprint,
+        )
 
     def first_batches(self):
         """Yields the evaluated batches as dicts of ``np.ndarray``."""

@@ -7,6 +7,7 @@ import shlex
 import numpy as np
 
 from albert import command_line
+from albert import evaluation_results
 from albert import model_directory
 from albert.tasks.squad import answer_metrics
 
@@ -32,8 +33,14 @@ def summarize_runs(directory, evaluation, outcomes, best, weights, seed):
         for name in all_metrics[0]
     }
     if len(outcomes) > 1:
-        model_directory.write_runs(
-            directory, seed, all_metrics, medians, evaluation.baseline
+        evaluation_results.write_runs(
+            directory,
+            seed,
+            all_metrics,
+            medians,
+            evaluation.data,
+            evaluation.baseline,
+            beside=evaluation.files,
         )
         name = evaluation.best_metric
         scores = ", ".join(f"{metrics[name]:.4f}" for metrics in all_metrics)

@@ -6,7 +6,9 @@ import dataclasses
 import os
 import time
 import typing
+import zlib
 
+import numpy as np
 from absl import logging
 
 from albert import model_directory
@@ -17,6 +19,7 @@ from albert.interchange.weights import load_slots
 from albert.interchange.weights import load_weights
 from albert.records.record_stream import explained_damage
 from albert.text.tokenizer import Tokenizer
+from albert.training import agreement
 from albert.training import distribution
 from albert.training import preemption
 from albert.training.checkpoints import TrainingCheckpoints
@@ -138,7 +141,8 @@ class Run:
           None.
 
         Raises:
-          UserError: the directory holds another run or is in use, the weights
+          UserError: the directory holds another run or is in use, workers
+            differ in settings, weights or directory, the weights
             to start from do not fit, the loss is not finite, records are
             damaged, or a checkpoint cannot be written.
           WorkerLostError: another worker is gone.
@@ -147,12 +151,16 @@ class Run:
         self.check()
         loop = self._make_loop(model, objective, strategy)
         checkpoints = self._make_checkpoints(loop)
+        agreement.check_same(strategy, self._settings_of_all_workers())
         with contextlib.ExitStack() as stack:
             if checkpoints.writes:
                 stack.enter_context(model_directory.held(self.directory))
             # Not before the chief holds the directory.
-            distribution.wait_for_workers(strategy)
+            agreement.check_shared_directory(strategy, self.directory)
             progress = self._restore_or_start(loop, checkpoints)
+            agreement.check_same(
+                strategy, {"the first weights": _weights_checksum(model)}
+            )
             if checkpoints.writes:
                 model_directory.write_run(
                     self.directory,
@@ -171,6 +179,21 @@ class Run:
         if checkpoints.writes:
             print(reporter.summary())
         return loop, metrics
+
+    def _settings_of_all_workers(self):
+        """Returns a dict of what must be the same in every worker."""
+        found = {
+            **self.settings,
+            **self.config.to_dict(),
+            "vocabulary": self.tokenizer and self.tokenizer.fingerprint,
+            "evaluation": self.evaluation and self.evaluation.evaluated_on,
+        }
+        # They can have copies of the same files, by other names.
+        return {
+            name: value
+            for name, value in found.items()
+            if name not in ("input_file", "init_checkpoint")
+        }
 
     def _make_loop(self, model, objective, strategy):
         model.encoder.recompute_layers = self.options.recompute_layers
@@ -249,6 +272,13 @@ class Run:
         if self.init_optimizer:
             load_slots(loop.optimizer, loop.model, self.start)
             logging.info("the optimizer's moments too")
+
+
+def _weights_checksum(model):
+    value = 0
+    for variable in model.trainable_variables:
+        value = zlib.crc32(np.ascontiguousarray(variable.numpy()), value)
+    return f"checksum {value:08x}"
 
 
 class _Steps:

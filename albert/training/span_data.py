@@ -7,6 +7,7 @@ import math
 import numpy as np
 from absl import logging
 
+from albert import evaluation_results
 from albert.errors import UserError
 from albert.tasks.squad import answer_metrics
 from albert.tasks.squad import decoding
@@ -15,6 +16,7 @@ from albert.tasks.squad import squad_files
 from albert.tasks.squad import windows
 from albert.tasks.squad.questions import NOWHERE
 from albert.training.feature_data import FeatureData
+from albert.training.feature_data import checksum
 
 _LISTED = 5  # Questions that a warning names; the report has them all.
 
@@ -36,6 +38,7 @@ class SpanData(FeatureData):
 
     def __init__(self, data, tokenizer, lengths, *, is_training, **limits):
         self.data = data
+        self.is_training = is_training
         features, self.windows = windows.build_features(
             data,
             tokenizer,
@@ -91,10 +94,28 @@ class SpanData(FeatureData):
         """Returns a dict of the counts and the ids of the questions counted."""
         return {
             "file": self.data.file,
+            "data": [self.description],
             "read as": self.data.how_it_was_read(),
             "counts": self.counts,
             **self.findings,
         }
+
+    @functools.cached_property
+    def content_checksum(self):
+        """A checksum of the windows, and of the answers to compare with."""
+        return checksum(
+            self.fingerprint.encode(), repr(self.data.questions).encode()
+        )
+
+    @property
+    def description(self):
+        """dict, of ``evaluation_results.describe_data``."""
+        return evaluation_results.describe_data(
+            "train" if self.is_training else "predict",
+            self.data.file,
+            len(self.data.questions),
+            self.content_checksum,
+        )
 
     def predict(self, loop, batch_size, n_best_size, max_answer_length):
         """Returns ``Decoded``: the answers of the model to every question.

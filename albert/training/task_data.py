@@ -10,6 +10,7 @@ import functools
 import numpy as np
 from absl import logging
 
+from albert import evaluation_results
 from albert.errors import UserError
 from albert.records.feature_batches import finetuning_dataset
 from albert.records.finetuning_files import FinetuningRecords
@@ -24,6 +25,7 @@ from albert.tasks.features import Features
 from albert.tasks.predictions import predict
 from albert.training.feature_data import FeatureData
 from albert.training.feature_data import checksum
+from albert.training.feature_data import features_checksum
 from albert.training.feature_data import training_settings
 
 # Records that are parsed together.
@@ -36,18 +38,32 @@ class TextData(FeatureData):
     Args:
       task: ``Task`` with labels.
       split: str, its name.
+      path: str, what the user gave: the folder.
       examples: of ``interface.load``.
       featurized: ``Featurized`` of them.
       lengths: the lengths that batches may have, see ``batch_plan``.
     """
 
-    def __init__(self, task, split, examples, featurized, lengths):
+    def __init__(self, task, split, path, examples, featurized, lengths):
         super().__init__(featurized.features, lengths)
         self.task = task
         self.split = split
+        self.path = path
         self.examples = examples
         self._featurized = featurized
         logging.info("%s: %s", split, featurized.summary())
+
+    @property
+    def labelled(self):
+        """Whether there are labels to compare predictions with."""
+        return self.examples.labels is not None
+
+    @property
+    def description(self):
+        """dict, of ``evaluation_results.describe_data``."""
+        return evaluation_results.describe_data(
+            self.split, self.path, self.num_examples, self.fingerprint
+        )
 
     @functools.cached_property
     def gold(self):
@@ -78,6 +94,7 @@ class RecordData:
     Args:
       task: ``Task`` with labels.
       split: str, its name.
+      path: str, what the user gave: globs.
       records: ``FinetuningRecords``, checked.
       lengths: the lengths that batches may have, see ``batch_plan``.
 
@@ -86,9 +103,10 @@ class RecordData:
         predicted.
     """
 
-    def __init__(self, task, split, records, lengths):
+    def __init__(self, task, split, path, records, lengths):
         self.task = task
         self.split = split
+        self.path = path
         self.records = records
         self.lengths = lengths
         logging.info(
@@ -114,6 +132,11 @@ class RecordData:
         return checksum(self.records.fingerprint.encode(), texts.encode())
 
     @property
+    def content_checksum(self):
+        """A checksum of all that must be the same in every worker."""
+        return self.records.content_fingerprint
+
+    @property
     def settings(self):
         """dict, the settings of data that a continued run must repeat."""
         return training_settings(self)
@@ -137,6 +160,21 @@ class RecordData:
         """Returns ``finetuning_dataset`` of one pass."""
         return finetuning_dataset(
             self.features, batch_size, self.lengths, training=False
+        )
+
+    @property
+    def labelled(self):
+        """Whether there are labels to compare predictions with."""
+        return self.records.labelled
+
+    @property
+    def description(self):
+        """dict, of ``evaluation_results.describe_data``: not to train on."""
+        return evaluation_results.describe_data(
+            self.split,
+            self.path,
+            self.num_examples,
+            features_checksum(self.features),
         )
 
     @functools.cached_property
@@ -190,11 +228,12 @@ class RecordData:
         return words, labels
 
 
-def featurize(task, texts, tokenizer, lengths, max_qa_length):
+def featurize(task, data_dir, texts, tokenizer, lengths, max_qa_length):
     """Turns the texts of several splits into ids.
 
     Args:
       task: ``Task`` with labels.
+      data_dir: str, the folder that they were read from.
       texts: dict from split to examples, of ``interface.load``.
       tokenizer: ``Tokenizer``.
       lengths: the lengths that batches may have, see ``batch_plan``; the last
@@ -208,6 +247,7 @@ def featurize(task, texts, tokenizer, lengths, max_qa_length):
         split: TextData(
             task,
             split,
+            data_dir,
             examples,
             interface.featurize(
                 task, examples, tokenizer, lengths[-1], max_qa_length
@@ -248,10 +288,16 @@ def open_records(patterns, task, config, tokenizer):
     return records
 
 
-def read_records(task, records, lengths):
-    """Returns dict from split to ``RecordData`` of the records opened."""
+def read_records(task, patterns, records, lengths):
+    """Returns dict from split to ``RecordData`` of the records opened.
+
+    Args:
+      task, patterns: as of ``open_records``.
+      records: what it returned.
+      lengths: the lengths that batches may have, see ``batch_plan``.
+    """
     return {
-        split: RecordData(task, split, files, lengths)
+        split: RecordData(task, split, patterns[split], files, lengths)
         for split, files in records.items()
     }
 

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Computes metrics and predictions of a model on the splits of a task."""
 
+import dataclasses
 import os
 
-from albert import model_directory
+from albert import evaluation_results
 from albert.tasks import metrics
 from albert.tasks import prediction_files
 from albert.tasks.label_types import LABEL_TYPES
+from albert.tasks.task import Task
+
+_CONFUSION_MATRIX = "confusion_matrix.png"
 
 
 def predict(loop, data, batch_size, evaluate=False):
@@ -33,18 +37,69 @@ def predict(loop, data, batch_size, evaluate=False):
     return data.predict(outputs["logits"]), losses
 
 
-def predict_test_splits(loop, data, batch_size):
-    """Predicts the test splits among the data: dict to ``Predictions``.
+@dataclasses.dataclass(frozen=True)
+class TestOutcome:
+    """Predictions of the test splits, and metrics of those with labels.
+
+    Attributes:
+      task: ``Task`` with labels.
+      splits: dict from split to ``TextData`` or ``RecordData``.
+      predictions: dict from split to ``Predictions``.
+      metrics, baseline: dict of float, as of ``TaskEvaluation``; empty where
+        no split has labels.
+    """
+
+    # Not a test of pytest, which looks at names.
+    __test__ = False
+
+    task: Task
+    splits: dict
+    predictions: dict
+    metrics: dict
+    baseline: dict
+
+    def write(self, directory, weights):
+        """Writes what was predicted, and how good it is; returns the path.
+
+        Args:
+          directory: str, created where it does not exist.
+          weights: str, the checkpoint that predicted.
+        """
+        return evaluation_results.write(
+            directory,
+            weights,
+            self.metrics,
+            [data.description for data in self.splits.values()],
+            self.baseline,
+            name=evaluation_results.TEST_FILE,
+            beside=_prediction_files(self.task, self.splits),
+        )
+
+
+def test(loop, task, data, batch_size):
+    """Predicts the test splits, and evaluates those that have labels.
 
     Args:
       loop, batch_size: as of ``predict``.
+      task: ``Task`` with labels.
       data: dict from split to ``TextData`` or ``RecordData``.
+
+    Returns:
+      ``TestOutcome``.
     """
-    return {
-        split: predict(loop, each, batch_size)[0]
-        for split, each in data.items()
-        if split.startswith("test")
+    splits = {
+        split: each for split, each in data.items() if split.startswith("test")
     }
+    labelled = {split: each for split, each in splits.items() if each.labelled}
+    results, predictions, baseline = {}, {}, {}
+    if labelled:
+        evaluation = TaskEvaluation(task, labelled, batch_size)
+        results, predictions = evaluation.evaluate(loop)
+        baseline = evaluation.baseline
+    for split, each in splits.items():
+        if split not in labelled:
+            predictions[split], _ = predict(loop, each, batch_size)
+    return TestOutcome(task, splits, predictions, results, baseline)
 
 
 def of_dev_splits(task, data, batch_size):
@@ -61,11 +116,11 @@ def of_dev_splits(task, data, batch_size):
 
 
 class TaskEvaluation:
-    """Evaluation of a model on the dev splits of a task.
+    """Evaluation of a model on splits of a task that have labels.
 
     Args:
       task: ``Task`` with labels.
-      dev: dict from split to ``TextData`` or ``RecordData``, the main one
+      splits: dict from split to ``TextData`` or ``RecordData``, the main one
         first.
       batch_size: int, see ``predict``.
 
@@ -77,21 +132,31 @@ class TaskEvaluation:
       UserError: a split has no labels.
     """
 
-    def __init__(self, task, dev, batch_size):
+    def __init__(self, task, splits, batch_size):
         self.task = task
-        self.dev = dev
+        self.splits = splits
         self.batch_size = batch_size
         self.best_metric = task.best_metric
         self.baseline = {}
-        for split, data in dev.items():
+        for split, data in splits.items():
             self.baseline |= _named(
-                metrics.baseline(task, data.gold), split, dev
+                metrics.baseline(task, data.gold), split, splits
             )
 
     @property
     def evaluated_on(self):
         """str, identifies the splits."""
-        return " ".join(data.fingerprint for data in self.dev.values())
+        return " ".join(data.fingerprint for data in self.splits.values())
+
+    @property
+    def data(self):
+        """list of dict, what results say about the splits."""
+        return [data.description for data in self.splits.values()]
+
+    @property
+    def files(self):
+        """list of str, names of the files that belong to the results."""
+        return [_CONFUSION_MATRIX, *_prediction_files(self.task, self.splits)]
 
     def metrics(self, loop):
         """Returns the metrics of ``evaluate``, without the predictions."""
@@ -106,13 +171,13 @@ class TaskEvaluation:
           and dict from split to ``Predictions``.
         """
         results, predictions = {}, {}
-        for split, data in self.dev.items():
+        for split, data in self.splits.items():
             predictions[split], losses = predict(
                 loop, data, self.batch_size, evaluate=True
             )
             values = data.evaluate(predictions[split])
             results |= _named(
-                {"loss": losses["loss"], **values}, split, self.dev
+                {"loss": losses["loss"], **values}, split, self.splits
             )
         return results, predictions
 
@@ -125,8 +190,13 @@ class TaskEvaluation:
           outcome: of ``evaluate``.
         """
         results, _ = outcome
-        model_directory.write_evaluation(
-            directory, weights, results, self.baseline
+        evaluation_results.write(
+            directory,
+            weights,
+            results,
+            self.data,
+            self.baseline,
+            beside=self.files,
         )
 
     def write_confusion_matrix(self, directory, predictions):
@@ -141,12 +211,20 @@ class TaskEvaluation:
         """
         if not LABEL_TYPES[self.task.label_type].has_classes:
             return []
-        split = next(iter(self.dev))
-        path = os.path.join(directory, "confusion_matrix.png")
+        split = next(iter(self.splits))
+        path = os.path.join(directory, _CONFUSION_MATRIX)
         prediction_files.write_confusion_matrix(
-            path, self.task, self.dev[split].gold, predictions[split]
+            path, self.task, self.splits[split].gold, predictions[split]
         )
         return [path]
+
+
+def _prediction_files(task, splits):
+    return [
+        name
+        for split in splits
+        for name in prediction_files.file_names(task, split)
+    ]
 
 
 def _named(values, split, splits):

@@ -3,11 +3,15 @@
 
 import json
 import pathlib
+import socket
 import subprocess
 import sys
 import textwrap
 
 import pytest
+
+from albert.errors import UserError
+from albert.training import cluster
 
 ROOT = pathlib.Path(__file__).parents[2]
 WORKERS = "--distribution_strategy=multi_worker_mirrored"
@@ -26,7 +30,8 @@ def tf_config(kind="worker", index=0, **cluster):
 @pytest.mark.parametrize(
     "text, words",
     [
-        ("", ["TF_CONFIG=''", "it must be like"]),
+        ("", ["TF_CONFIG=''", "names no workers", "it must be like"]),
+        ("{}", ["names no workers", "unset it"]),
         ("{'cluster': {}}", ["cannot be read", "it must be like"]),
         ("[1, 2]", ["cannot be read"]),
         ('{"task": {"type": "worker", "index": 0}}', ["'cluster'"]),
@@ -41,10 +46,15 @@ def tf_config(kind="worker", index=0, **cluster):
         (tf_config(worker=HOSTS[:1] * 2), ["once, as host:port"]),
         (
             tf_config(worker=HOSTS, ps=["127.0.0.1:2224"]),
-            ["tasks of type ps", "chief and worker"],
+            ["tasks of type ps", "chief and worker", "TFJob", "type PS"],
         ),
         (tf_config(kind="ps", ps=HOSTS, worker=HOSTS), ["type ps"]),
         (tf_config(worker=HOSTS, evaluator=HOSTS[:1]), ["type evaluator"]),
+        (tf_config("evaluator"), ["type evaluator", "Vertex AI", "leave"]),
+        (
+            tf_config("master", chief=HOSTS[:1], master=HOSTS[1:]),
+            ["type master"],
+        ),
     ],
 )
 def test_tf_config_that_is_none(
@@ -55,6 +65,100 @@ def test_tf_config_that_is_none(
     outcome = run_command(*pretraining(out), "--nodeterministic", WORKERS)
     assert_refused(*outcome, ["TF_CONFIG", *words])
     assert not out.exists()
+
+
+@pytest.fixture
+def slurm(monkeypatch):
+    """Sets what SLURM says to the third of three tasks on two nodes."""
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    monkeypatch.delenv("SLURM_STEP_RESV_PORTS", raising=False)
+    for name, value in {
+        "PROCID": "2",
+        "STEP_NUM_TASKS": "3",
+        "STEP_NODELIST": "n[1-2]",
+        "STEP_TASKS_PER_NODE": "2,1",
+        "STEP_ID": "0",
+        "JOB_ID": "123456",
+    }.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+
+
+@pytest.fixture
+def addresses(monkeypatch):
+    """Function to the addresses that are found, whatever ports are free."""
+    monkeypatch.setattr(cluster, "check_port", lambda address, remedy: None)
+
+    def find():
+        resolver = cluster.find_resolver(num_gpus=0)
+        found = resolver.cluster_spec().as_dict()
+        return found, resolver.task_type, resolver.task_id
+
+    return find
+
+
+def test_ports_of_slurm_depend_on_the_job(slurm, addresses, monkeypatch):
+    found, *task = addresses()
+    assert task == ["worker", 2]
+    assert found == {"worker": ["n1:22296", "n1:22297", "n2:22296"]}
+    monkeypatch.setenv("SLURM_JOB_ID", "123457")
+    others, *_ = addresses()
+    assert not set(found["worker"]) & set(others["worker"])
+    monkeypatch.delenv("SLURM_JOB_ID")
+    with pytest.raises(UserError, match="SLURM_JOB_ID.*srun"):
+        addresses()
+
+
+def test_ports_that_slurm_has_reserved(slurm, addresses, monkeypatch):
+    monkeypatch.setenv("SLURM_STEP_RESV_PORTS", "12003,12007-12008")
+    found, *_ = addresses()
+    assert found == {"worker": ["n1:12003", "n1:12007", "n2:12003"]}
+    monkeypatch.setenv("SLURM_STEP_RESV_PORTS", "12003")
+    with pytest.raises(UserError, match="2 tasks .* 1 ports .*resv-ports=2"):
+        addresses()
+    monkeypatch.setenv("SLURM_STEP_RESV_PORTS", "many")
+    with pytest.raises(UserError, match="SLURM does not say"):
+        addresses()
+
+
+def test_a_master_is_a_chief(addresses, monkeypatch):
+    text = tf_config("master", master=HOSTS[:1], worker=HOSTS[1:])
+    monkeypatch.setenv("TF_CONFIG", text)
+    expected = {"chief": HOSTS[:1], "worker": HOSTS[1:]}
+    assert addresses() == (expected, "chief", 0)
+
+
+def test_a_port_that_is_taken():
+    with socket.socket() as other:
+        other.bind(("", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(UserError) as error:
+            cluster.check_port(f"node7:{port}", "choose another")
+    line = f"port {port} of node7, the address of this worker, cannot be used"
+    assert str(error.value).startswith(line)
+    assert "Address already in use" in str(error.value)
+    assert str(error.value).endswith("choose another")
+    cluster.check_port(f"node7:{port}", "choose another")
+    with pytest.raises(UserError, match="port 70000 "):
+        cluster.check_port("node7:70000", "choose another")
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        (tf_config(), "--distribution_strategy=mirrored takes no notice"),
+        ("{", "takes no notice"),
+        ("{}", ""),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_a_tf_config_that_is_not_used(text, words, monkeypatch, caplog):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    if text is not None:
+        monkeypatch.setenv("TF_CONFIG", text)
+    cluster.warn_of_unused("mirrored")
+    assert words in caplog.text and bool(words) == bool(caplog.text)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import resource
+import shutil
 import signal
 import time
 
@@ -155,6 +156,24 @@ def test_sigterm_to_one_stops_both(
 
 
 @pytest.mark.slow
+def test_workers_with_other_data(pretraining, launcher, inputs, tmp_path):
+    """Both say so before the first step, and nothing is written."""
+    for index, name in enumerate(("train", "eval")):
+        folder = tmp_path / f"data_{index}"
+        folder.mkdir()
+        shutil.copy(inputs / f"{name}.tfrecord", folder / "train.tfrecord")
+    command = pretraining(tmp_path / "model", *FLAGS, WORKERS)
+    command.append(f"--input_file={tmp_path}/data_{{index}}/train.tfrecord")
+    for worker, count in zip(
+        launcher.start_workers(*command), (101, 19), strict=True
+    ):
+        line = worker.refusal(status=2)
+        assert "the workers differ in the training data (here" in line
+        assert f"(here {count} examples, " in line
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.slow
 def test_the_chief_s_disk_is_full(pretraining, launcher, tmp_path):
     """The chief says so, and the other one does not wait for it."""
 
@@ -234,7 +253,8 @@ def test_fine_tuning(launcher, tmp_path):
         for folder in (one, two)
     )
     assert a.keys() == b.keys() and a["baseline"] == b["baseline"]
-    for name in a.keys() - {"checkpoint", "baseline"}:
+    assert a["data"] == b["data"]
+    for name in a.keys() - {"checkpoint", "baseline", "data"}:
         assert abs(a[name] - b[name]) < 1e-5, name
     for split, rows in (("dev", 53), ("test", 31)):
         a, b = (

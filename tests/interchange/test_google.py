@@ -375,6 +375,65 @@ def test_truncated_archive(tmp_path):
         open_starting_point(path)
 
 
+@pytest.mark.parametrize("kind", ["w:gz", "w"])
+def test_a_bit_of_an_archive_that_flips(tmp_path, temporary, kind):
+    """Not one bit changes in silence what is unpacked of a compressed one."""
+    path = tmp_path / "x.tar.gz"
+    content = {
+        name: np.random.default_rng(0).integers(0, 9, 500, np.uint8).tobytes()
+        for name in ("spiece.model", "albert_config.json")
+    }
+    with tarfile.open(path, kind) as archive:
+        for name, value in content.items():
+            info = member(name)
+            info.size = len(value)
+            archive.addfile(info, io.BytesIO(value))
+    whole = path.read_bytes()
+    refused = 0
+    for bit in np.random.default_rng(1).choice(8 * len(whole), 400, False):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        try:
+            folder = pathlib.Path(archives.unpack(path))
+        except albert.UserError as error:
+            assert "get it again" in str(error)
+            refused += 1
+            continue
+        found = {each.name: each.read_bytes() for each in folder.iterdir()}
+        archives.remove_folders()
+        # Nothing guards the content of an archive that is not compressed.
+        assert found.keys() == content.keys()
+        assert kind == "w" or found == content, f"bit {bit}"
+    assert refused > (380 if kind == "w:gz" else 20)
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_stands_behind_an_archive(tmp_path):
+    path = archive_of(tmp_path / "x.tar.gz", (member("a"), bytes(range(256))))
+    whole = path.read_bytes()
+    plain = gzip.decompress(whole)
+    # Of several streams, or with zeros behind it, it is the same archive.
+    for same in (
+        gzip.compress(plain[:700]) + gzip.compress(plain[700:]),
+        whole + bytes(100),
+    ):
+        path.write_bytes(same)
+        archives.unpack(path)
+        archives.remove_folders()
+    for damaged in (
+        whole + b"garbage",
+        whole + whole,
+        whole[:-1],
+        gzip.compress(plain[:1024]),  # cut between two entries
+        gzip.compress(plain[:1024] + plain),
+        plain + b"garbage",
+    ):
+        path.write_bytes(damaged)
+        with pytest.raises(albert.UserError, match="not a readable archive"):
+            archives.unpack(path)
+
+
 def test_archive_that_unpacks_to_too_much(tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "_MAX_BYTES", 1 << 20)
     path = archive_of(tmp_path / "x.tar.gz", (member("a"), bytes(3 << 20)))
@@ -419,6 +478,30 @@ def test_damaged_settings_of_a_tokenizer(tmp_path, content, words):
     path = make_release(tmp_path / "x")
     (path / "spiece.json").write_text(content)
     with pytest.raises(albert.UserError, match=words):
+        open_starting_point(path)
+
+
+@pytest.mark.parametrize("format", ["google", "model_dir"])
+def test_another_vocabulary_of_the_same_size_is_refused(tmp_path, format):
+    """And yet the weights can be loaded without it."""
+    config = small_config()
+    encoder = albert.AlbertEncoder(config)
+    path = tmp_path / "x"
+    albert.save_weights(
+        encoder, path, format=format, tokenizer=albert.Tokenizer(SPM)
+    )
+    assert open_starting_point(path).tokenizer.vocabulary_size == 2000
+    model = path / "spiece.model"
+    model.write_bytes(model.read_bytes().replace(b"the", b"thy", 1))
+    start = open_starting_point(path)
+    with pytest.raises(albert.UserError) as error:
+        print(start.tokenizer)
+    for words in (model, path / "checksums.json", "another file"):
+        assert str(words) in str(error.value)
+    albert.load_weights(encoder, path)
+    settings = path / "albert_config.json"
+    settings.write_text(settings.read_text().replace("0.02", "0.03"))
+    with pytest.raises(albert.UserError, match="albert_config.*checksums"):
         open_starting_point(path)
 
 

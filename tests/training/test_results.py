@@ -3,6 +3,7 @@
 
 import json
 
+from albert.evaluation_results import describe_data
 from albert.training import results
 from albert.training.monitoring import WordFrequencyBaseline
 
@@ -25,6 +26,8 @@ def test_printed_evaluation_and_commands(capsys):
 class Evaluation:
     best_metric = "accuracy"
     baseline = {"accuracy": 0.25}
+    data = [describe_data("dev", "sample", 7, "checksum 12ab34cd")]
+    files = ["dev_predictions.tsv"]
 
     def write_confusion_matrix(self, directory, predictions):
         assert predictions == {"dev": "of the second"}
@@ -45,6 +48,7 @@ def test_runs_are_summarized_by_their_medians(tmp_path, capsys):
         f"{tmp_path}/picture.png",
     ]
     content = json.loads((tmp_path / "eval_results.json").read_text())
+    assert content["data"] == Evaluation.data
     assert (content["accuracy"], content["loss"]) == (0.625, 3.0)
     assert [run["seed"] for run in content["runs"]] == [7, 8, 9]
     printed = capsys.readouterr().out

@@ -30,7 +30,7 @@ NER = TASKS["ner"].with_labels(("O", "B-LOC", "I-LOC", "B-PER", "I-PER"))
 def both(tmp_path, task, examples, split="dev"):
     """The same examples as ``TextData`` and as ``RecordData``."""
     texts = task_data.featurize(
-        task, {split: examples}, TOKENIZER, LENGTHS, max_qa_length=11
+        task, "folder", {split: examples}, TOKENIZER, LENGTHS, max_qa_length=11
     )[split]
     schema = FinetuningSchema(task.head, LENGTHS[-1], texts.features.choices)
     writer = RecordSetWriter(
@@ -49,10 +49,16 @@ def both(tmp_path, task, examples, split="dev"):
                 str(tmp_path),
             )
         )
-    opened = task_data.open_records(
-        {split: str(tmp_path / "records*")}, task, CONFIG, TOKENIZER
-    )
-    return texts, task_data.read_records(task, opened, LENGTHS)[split]
+    patterns = {split: str(tmp_path / "records*")}
+    opened = task_data.open_records(patterns, task, CONFIG, TOKENIZER)
+    records = task_data.read_records(task, patterns, opened, LENGTHS)[split]
+    # The same data, whatever they were read from.
+    assert texts.description.pop("path") == "folder"
+    assert records.description["path"] == patterns[split]
+    found = [data.description | {"path": ""} for data in (texts, records)]
+    assert found[0] == found[1] and found[0]["split"] == split
+    assert records.labelled == texts.labelled
+    return texts, records
 
 
 def assert_same_features(one, two):
@@ -180,11 +186,10 @@ def test_damage_of_what_is_evaluated_shows_at_once(tmp_path):
     content = bytearray(path.read_bytes())
     content[-30] ^= 1
     path.write_bytes(content)
-    opened = task_data.open_records(
-        {"dev": str(tmp_path / "records*")}, NER, CONFIG, TOKENIZER
-    )
+    patterns = {"dev": str(tmp_path / "records*")}
+    opened = task_data.open_records(patterns, NER, CONFIG, TOKENIZER)
     with pytest.raises(UserError, match="00001-of-00002, record 3.*corrupt"):
-        task_data.read_records(NER, opened, LENGTHS)
+        task_data.read_records(NER, patterns, opened, LENGTHS)
 
 
 def test_fingerprints(tmp_path):

@@ -12,6 +12,14 @@ PREDICTIONS_FILE = "predictions.json"
 N_BEST_FILE = "nbest_predictions.json"
 NULL_ODDS_FILE = "null_odds.json"
 EXAMPLES_FILE = "examples.md"
+# All that is about the same questions.
+FILES = (
+    PREDICTIONS_FILE,
+    N_BEST_FILE,
+    NULL_ODDS_FILE,
+    EXAMPLES_FILE,
+    model_directory.EVALUATION_FILE,
+)
 
 _TUNED_ON_FILE = (
     "best_exact, best_f1 and their thresholds are tuned on the questions that "
@@ -78,20 +86,21 @@ def write_predictions(directory, decoded, predictions):
     ]
 
 
-def write_evaluation(directory, weights, metrics, baseline=None):
+def write_evaluation(directory, weights, metrics, data, baseline=None):
     """Writes ``eval_results.json``, atomically.
 
     Args:
       directory: created where it does not exist.
       weights: str, the checkpoint that was evaluated.
       metrics: dict of numbers, from ``answer_metrics.evaluate``.
+      data: list of dict, of ``evaluation_results.describe_data``.
       baseline: dict of numbers, what is reached without a model; or None.
 
     Returns:
       str, the path.
     """
     os.makedirs(directory, exist_ok=True)
-    results = {"checkpoint": weights, **metrics}
+    results = {"checkpoint": weights, "data": data, **metrics}
     if baseline:
         results["baseline"] = baseline
     if "best_f1" in metrics:
@@ -111,7 +120,12 @@ def write_report(directory, name, report):
       str, the path.
     """
     os.makedirs(directory, exist_ok=True)
-    return _write_json(directory, f"{name}_questions.json", report)
+    return _write_json(directory, report_file(name), report)
+
+
+def report_file(name):
+    """Returns the name of the file that ``write_report`` writes."""
+    return f"{name}_questions.json"
 
 
 def write_examples(directory, data, decoded, predictions, count=10):

@@ -128,10 +128,12 @@ def make_records(run_command, tokenizer_file):
 
 @pytest.fixture(scope="session")
 def without_path():
-    """Results of an evaluation without the checkpoint's path."""
+    """Results of an evaluation without the paths of checkpoint and data."""
 
     def remove(results):
         results.pop("checkpoint")
+        for data in results["data"]:
+            data.pop("path")
         return results
 
     return remove
@@ -144,7 +146,9 @@ def assert_close():
     def check(one, two):
         assert one.keys() == two.keys()
         for name, value in one.items():
-            if name not in ("baseline", "checkpoint"):
+            if name == "data":
+                assert value == two[name]
+            elif name not in ("baseline", "checkpoint"):
                 # Every sum is over fewer than 100 terms in float32, each
                 # rounded by 2**-24; one example in 61 would be 1e-2.
                 assert value == pytest.approx(two[name], rel=1e-5), name

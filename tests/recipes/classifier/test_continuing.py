@@ -18,11 +18,12 @@ def test_same_command_again_trains_nothing(
     assert "continuing at step 4 of 4" in errors
     assert "all 4 steps were made before" in printed
     after = contents(model)
-    one, two = (
-        without_path(json.loads(files.pop("eval_results.json")))
-        for files in (before, after)
-    )
-    assert one == two
+    for name in ("eval_results.json", "test_results.json"):
+        one, two = (
+            without_path(json.loads(files.pop(name)))
+            for files in (before, after)
+        )
+        assert one == two
     assert before.items() <= after.items()
     assert all("events" in name for name in after.keys() - before.keys())
 
@@ -53,7 +54,7 @@ def test_killed_run_ends_as_if_it_had_not_been(
     for name in ("model.ckpt-4", "model.ckpt-best"):
         assert_same_tensors(trained[0] / name, model / name)
     whole, parts = contents(trained[0]), contents(model)
-    for name in whole.keys() - {"eval_results.json"}:
+    for name in whole.keys() - {"eval_results.json", "test_results.json"}:
         if not name.endswith((".png", ".index")) and "events" not in name:
             assert parts[name] == whole[name], name
     results = without_path(results_of(model))
@@ -96,8 +97,10 @@ def test_directory_of_another_run(
     assert contents(trained[0]) == before
 
 
-def test_a_new_dev_set_forgets_the_old_best(inputs, model, tmp_path, train):
-    """The best value was measured on something else."""
+def test_a_new_dev_set_forgets_the_old_best(
+    inputs, model, trained, tmp_path, train, results_of
+):
+    """The best value was measured on something else; its results are kept."""
     for name in os.listdir(model):
         if name.startswith("model.ckpt-4"):
             (model / name).unlink()
@@ -109,3 +112,13 @@ def test_a_new_dev_set_forgets_the_old_best(inputs, model, tmp_path, train):
     assert "the evaluation has changed" in errors
     best = tensor_bundle.read(model / "model.ckpt-best")
     assert best["global_step"] == 4
+    (data,) = results_of(model)["data"]
+    assert (data["split"], data["examples"]) == ("dev", 23)
+    assert data["path"] == str(folder)
+    assert len((model / "dev_predictions.tsv").read_text().splitlines()) == 24
+    (data,) = results_of(trained[0])["data"]
+    earlier = model / "earlier_results" / f"dev-61-{data['checksum']}"
+    assert f"it is in {earlier} now" in errors
+    for name in ("eval_results.json", "dev_predictions.tsv"):
+        assert (earlier / name).read_text() == (trained[0] / name).read_text()
+    assert (earlier / "confusion_matrix.png").exists()

@@ -63,6 +63,7 @@ def test_two_dev_sets(mnli, results_of, rows_of, events):
         "loss",
         "loss_mismatched",
         "checkpoint",
+        "data",
         "baseline",
     }
     assert results["baseline"].keys() == names
@@ -113,12 +114,11 @@ def test_regression_of_glue(
     gold, predicted = (
         [float(row[column]) for row in rows] for column in (3, 4)
     )
-    # Predictions are written with four decimals, so each is wrong by 5e-5;
-    # they lie about 2 from the gold ones and 0.5 from one another.
+    # Numbers of one digit before the point, in float32: 10 * 2**-24.
     loss = np.mean(np.subtract(gold, predicted) ** 2)
-    assert results["loss"] == pytest.approx(loss, abs=1e-3)
+    assert results["loss"] == pytest.approx(loss, abs=1e-5)
     pearson = np.corrcoef(gold, predicted)[0, 1]
-    assert results["pearson"] == pytest.approx(pearson, abs=1e-3)
+    assert results["pearson"] == pytest.approx(pearson, abs=1e-5)
     submitted = rows_of(out / "STS-B.tsv")[1:]
     assert all(0 <= float(value) <= 5 for _, value in submitted)
     assert not (out / "confusion_matrix.png").exists()

@@ -19,6 +19,7 @@ def test_model_directory_is_complete(
     out, printed, errors = trained
     assert set(os.listdir(out)) == {
         "albert_config.json",
+        "checksums.json",
         "confusion_matrix.png",
         "curves.png",
         "dev_predictions.tsv",
@@ -29,6 +30,7 @@ def test_model_directory_is_complete(
         "task.json",
         "tensorboard",
         "test_predictions.tsv",
+        "test_results.json",
         *(
             f"model.ckpt-{step}.{suffix}"
             for step in ("2", "4", "best")
@@ -49,7 +51,12 @@ def test_model_directory_is_complete(
         assert (out / name).read_bytes().startswith(PICTURE)
     metrics = {"accuracy", "macro_f1"}
     results = results_of(out)
-    assert results.keys() == metrics | {"loss", "checkpoint", "baseline"}
+    assert results.keys() == metrics | {
+        "loss",
+        "checkpoint",
+        "data",
+        "baseline",
+    }
     assert results["baseline"].keys() == metrics
     assert results["checkpoint"] == str(out / "model.ckpt-best")
     assert events(out / "tensorboard" / "eval") == metrics | {"loss"}
@@ -63,6 +70,7 @@ def test_model_directory_is_complete(
     }
     written = ["eval_results.json", "confusion_matrix.png", "curves.png"]
     written += ["dev_predictions.tsv", "test_predictions.tsv"]
+    written += ["test_results.json"]
     for words in (
         "Training: 4 steps in",
         f"Evaluation of {out}/model.ckpt-best:",
@@ -75,8 +83,11 @@ def test_model_directory_is_complete(
     assert "Traceback" not in errors and "warning" not in errors
 
 
-def test_predictions_are_those_that_were_evaluated(inputs, trained, results_of):
-    out = trained[0]
+def test_predictions_are_those_that_were_evaluated(inputs, trained, read):
+    """Those of the test set too, which has labels."""
+    out, printed, _ = trained
+    assert f"Test of {out}/model.ckpt-best:" in printed
+    names = {"dev": "eval_results.json", "test": "test_results.json"}
     for split in ("dev", "test"):
         header, *rows = [
             line.split("\t")
@@ -98,9 +109,15 @@ def test_predictions_are_those_that_were_evaluated(inputs, trained, results_of):
             chances = [float(value) for value in row[4:]]
             assert abs(sum(chances) - 1) < 2e-4
             assert chances[row[3] == "ward"] >= 0.5
+        results = read(out, names[split])
+        right = np.mean([row[2] == row[3] for row in rows])
+        assert results["accuracy"] == pytest.approx(right)
+        assert results["checkpoint"] == str(out / "model.ckpt-best")
+        (data,) = results["data"]
+        assert data["path"] == f"{inputs}/sample"
+        assert (data["split"], data["examples"]) == (split, len(rows))
+        assert f"{results['loss']:.4f}" in printed
         if split == "dev":
-            right = np.mean([row[2] == row[3] for row in rows])
-            assert results_of(out)["accuracy"] == pytest.approx(right)
             # Or the tests here would prove little.
             assert len({row[3] for row in rows}) == 2
 

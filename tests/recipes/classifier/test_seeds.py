@@ -27,6 +27,7 @@ def test_medians_of_runs(runs, results_of):
         "confusion_matrix.png",
         "dev_predictions.tsv",
         "test_predictions.tsv",
+        "test_results.json",
     }
     results = results_of(out)
     each = [results_of(out / f"run_{number}") for number in (1, 2, 3)]

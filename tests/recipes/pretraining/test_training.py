@@ -20,6 +20,7 @@ def test_model_directory_is_complete(
     out, printed, errors = trained
     assert set(os.listdir(out)) == {
         "albert_config.json",
+        "checksums.json",
         "eval_results.json",
         "run.json",
         "spiece.json",
@@ -42,7 +43,10 @@ def test_model_directory_is_complete(
         for what in ("loss", "accuracy")
     }
     results = json.loads((out / "eval_results.json").read_text())
-    assert results.keys() == metrics | {"checkpoint", "baseline"}
+    assert results.keys() == metrics | {"checkpoint", "data", "baseline"}
+    (data,) = results["data"]
+    assert data["path"].endswith("eval.tfrecord")
+    assert data["examples"] > 0
     assert results["baseline"].keys() == metrics
     assert results["checkpoint"] == str(out / "model.ckpt-5")
     assert events(out / "tensorboard" / "eval") == metrics

@@ -43,6 +43,7 @@ def test_model_directory_is_complete(trained, version, read, events):
     is_2 = version == "2.0"
     assert set(os.listdir(out)) == PREDICTION_FILES | {
         "albert_config.json",
+        "checksums.json",
         "curves.png",
         "eval_results.json",
         "run.json",

@@ -88,9 +88,10 @@ def test_evaluation(case, tmp_path):
     for version in ("1.1", "2.0"):
         data, decoded = case(version)
         found = answer_metrics.evaluate(data, decoded)
-        output.write_evaluation(tmp_path / version, "model.ckpt-7", found)
+        output.write_evaluation(tmp_path / version, "model.ckpt-7", found, [5])
         results = read(tmp_path / version, "eval_results.json")
         assert results.pop("checkpoint") == "model.ckpt-7"
+        assert results.pop("data") == [5]
         note = results.pop("note", "")
         assert ("tuned" in note) == (version == "2.0")
         assert results == found
@@ -134,7 +135,7 @@ def test_paths_baseline_and_report(case, tmp_path):
     _, decoded = case("2.0")
     paths = output.write_predictions(tmp_path, decoded, decoded.predictions())
     paths.append(
-        output.write_evaluation(tmp_path, "w", {"f1": 3.0}, {"f1": 2.0})
+        output.write_evaluation(tmp_path, "w", {"f1": 3.0}, [], {"f1": 2.0})
     )
     paths.append(output.write_report(tmp_path, "train", {"cut": ["ü"]}))
     assert sorted(paths) == sorted(map(str, tmp_path.iterdir()))

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks that all workers train the same thing, in the same directory.
+
+Nothing tells a worker what the others read: each makes all batches and takes
+its own rows. Where their data differ, a mixture would be learnt.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+import time
+
+from albert import model_directory
+from albert.errors import UserError
+from albert.training import distribution
+
+# A network file system can hide a new file for a minute (NFS: acdirmax).
+_PATIENCE_SECONDS = 90.0
+_LONGEST = 100  # Characters of a value that a message shows.
+
+
+def check_same(strategy, values):
+    """Waits for all workers, and checks that they have the same values.
+
+    Args:
+      strategy: ``tf.distribute.Strategy``.
+      values: dict from what it is to what JSON can express.
+
+    Raises:
+      UserError: naming what differs; in every worker.
+    """
+    if distribution.num_workers(strategy) == 1:
+        return
+    names = sorted(values)
+    # All workers have to send the same number of values.
+    if _differing(strategy, [names]):
+        different = [", ".join(names)]
+    else:
+        found = _differing(strategy, [values[name] for name in names])
+        different = [
+            f"{names[index]} (here {_shorten(values[names[index]])})"
+            for index in found
+        ]
+    if different:
+        raise UserError(
+            f"the workers differ in {'; '.join(different)}: give all of them "
+            "the same files and flags"
+        )
+
+
+def check_data(strategy, data):
+    """Waits for all workers, and checks that they have the same data.
+
+    Args:
+      strategy: ``tf.distribute.Strategy``.
+      data: dict from split to data with ``num_examples`` and
+        ``content_checksum``.
+
+    Raises:
+      UserError: naming the splits that differ; in every worker.
+    """
+    check_same(
+        strategy,
+        {
+            f"the {split} data": f"{each.num_examples} examples, "
+            f"{each.content_checksum}"
+            for split, each in data.items()
+        },
+    )
+
+
+def check_shared_directory(strategy, directory, patience=_PATIENCE_SECONDS):
+    """Waits for all workers, and checks that they see one directory.
+
+    The chief writes a file there that the others look for.
+
+    Args:
+      strategy: ``tf.distribute.Strategy``.
+      directory: str; the chief can write there.
+      patience: float, seconds that a file may take to be seen.
+
+    Raises:
+      UserError: another worker does not see what the chief has written; in
+        every worker.
+    """
+    if distribution.num_workers(strategy) == 1:
+        return
+    # Of all workers together, so that no earlier run has left this name. What
+    # a kill leaves here goes like other temporary files of the directory.
+    number = distribution.gather(strategy, [secrets.randbits(40)]).sum()
+    token = os.path.join(directory, f"workers.{number}.tmp")
+    writes = distribution.is_chief(strategy)
+    if writes:
+        model_directory.write_file(token, b"")
+    try:
+        distribution.wait_for_workers(strategy)
+        seen = writes or _appears(token, patience)
+        everywhere = distribution.gather(strategy, [int(seen)]).all()
+    finally:
+        if writes:
+            os.remove(token)
+    if not everywhere:
+        raise UserError(
+            f"{directory}: not every worker sees what the chief writes there: "
+            "--output_dir must be on a file system that all workers share"
+        )
+
+
+def _appears(path, patience):
+    """Returns whether a file is there, or comes while one is patient."""
+    deadline = time.monotonic() + patience
+    while not os.path.exists(path):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+def _differing(strategy, values):
+    """Returns the numbers of the values that are not the same everywhere."""
+    rows = distribution.gather(strategy, list(map(_digest, values)))
+    return [
+        i for i, same in enumerate((rows == rows[0]).all(axis=0)) if not same
+    ]
+
+
+def _digest(value):
+    """Returns a checksum of a value as an int of 64 bits."""
+    content = json.dumps(value, sort_keys=True).encode()
+    digest = hashlib.sha256(content).digest()
+    return int.from_bytes(digest[:8], "little", signed=True)
+
+
+def _shorten(value):
+    text = str(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
