@@ -50,7 +50,7 @@ def define_flags(fv):
     data_flags.define_task_flags(fv)
     records = flags.FlagGroup(fv, "Records, instead of the task's files")
     for mode, _, name in MODES:
-        records.string(
+        records.paths(
             name,
             None,
             f"For --{mode}: paths or globs of what `albert "

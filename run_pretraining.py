@@ -38,12 +38,12 @@ BASELINE_BATCHES = 200
 def define_flags(fv):
     """Defines this recipe's flags; the original's where it has them."""
     data = flags.FlagGroup(fv, "Data")
-    data.string(
+    data.paths(
         "input_file",
         None,
         "Records to train on: comma-separated paths or globs.",
     )
-    data.string(
+    data.paths(
         "eval_input_file",
         None,
         "Records to evaluate on, not trained on: paths or globs.",

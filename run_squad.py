@@ -73,13 +73,13 @@ DEFAULTS = {
 def define_flags(fv):
     """Defines this recipe's flags; the original's where it has them."""
     questions = flags.FlagGroup(fv, "Questions")
-    questions.string(
+    questions.paths(
         "train_file",
         None,
         "Questions with answers to train on, in SQuAD's JSON or as rows "
         "(docs/squad.md); names or globs, separated by commas.",
     )
-    questions.string(
+    questions.paths(
         "predict_file",
         None,
         "Questions to answer; with --do_eval they need their answers; names "

@@ -24,15 +24,24 @@ from albert.errors import StopRequested
 from albert.errors import UserError
 from albert.errors import WorkerLostError
 from albert.interchange import archives
+from albert.paths import read_path
 
-# What the machine lacks or forbids, and no fault of the program.
-_MACHINE_ERRORS = (
-    errno.EACCES,
-    errno.EDQUOT,
-    errno.ENOSPC,
-    errno.EPERM,
-    errno.EROFS,
-)
+# What the machine lacks or forbids, or a path cannot be: no fault of the
+# program.
+_MACHINE_ERRORS = {
+    errno.EACCES: "check its permissions",
+    errno.EDQUOT: "make room there, or choose another place",
+    errno.EIO: "check the disk",
+    errno.ELOOP: "check the links",
+    errno.EMFILE: "raise the limit (ulimit -n)",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENFILE: "close other programs",
+    errno.ENOSPC: "make room there, or choose another place",
+    errno.ENOTDIR: "check the path",
+    errno.EPERM: "check its permissions",
+    errno.EROFS: "choose another place",
+    errno.ESTALE: "mount the file system again",
+}
 
 # The status that Kubernetes' TFJob, with restartPolicy ExitCode, reserves for
 # what the program itself wants to be started again for.
@@ -67,7 +76,8 @@ def run(main, define_flags, positional=(), program=None):
         runs, and not when a module is imported: two recipes can then be
         imported by one process.
       positional: names of arguments that are not flags; the last one, if it
-        ends in "...", takes all that are left as a list.
+        ends in "...", takes all that are left as a list. All are paths but
+        those that are named TEXT.
       program: str, how the program is called, for --help. Default: the file
         or module that Python was started with.
     """
@@ -84,6 +94,7 @@ def run(main, define_flags, positional=(), program=None):
         if any(argument in ("--help", "-h") for argument in sys.argv[1:]):
             print(_help(main, fv, own, positional, program), flush=True)
             sys.exit(0)
+        _check_encoding(sys.argv[1:])
         arguments = _positional(fv(sys.argv)[1:], positional)
         main(fv, *arguments)
     except StopRequested as stop:
@@ -102,14 +113,16 @@ def run(main, define_flags, positional=(), program=None):
     except OSError as error:
         if error.errno not in _MACHINE_ERRORS:
             raise
-        fail(f"{error.filename or 'output'}: {error.strerror}")
+        place = error.filename or "the output or a temporary file"
+        fail(f"{place}: {error.strerror}: {_MACHINE_ERRORS[error.errno]}")
     except KeyboardInterrupt:
         fail("interrupted", status=130)
 
 
 def fail(message, status=2):
     """Prints one line on standard error and exits with ``status``."""
-    line = " ".join(str(message).split())
+    # An archive was unpacked into a folder that is gone when this is read.
+    line = " ".join(archives.name_archives(str(message)).split())
     print(f"error: {line}", file=sys.stderr, flush=True)
     sys.exit(status)
 
@@ -184,13 +197,43 @@ class _LineHandler(logging.StreamHandler):
             super().emit(record)
 
     def format(self, record):
-        line = super().format(record)
+        line = archives.name_archives(super().format(record))
         if record.levelno < logging.WARNING:
             return line
         return f"{record.levelname.lower()}: {line}"
 
 
+def _check_encoding(arguments):
+    """Refuses arguments that are not UTF-8, which the system passes on."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UserError(
+                f"argument {argument!a} is not UTF-8: give a text in UTF-8; "
+                "a file of such a name must be renamed"
+            ) from None
+
+
 def _positional(arguments, names):
+    arguments = _split_positional(arguments, names)
+    return [
+        argument if name.startswith("TEXT") else _read_paths(name, argument)
+        for name, argument in zip(names, arguments, strict=True)
+    ]
+
+
+def _read_paths(name, argument):
+    if isinstance(argument, list):
+        return [_read_paths(name, each) for each in argument]
+    try:
+        return read_path(argument)
+    except ValueError as error:
+        name = name.removesuffix("...")
+        raise UserError(f"{name} {argument}: {error}") from None
+
+
+def _split_positional(arguments, names):
     rest = bool(names) and names[-1].endswith("...")
     fixed = len(names) - rest
     if len(arguments) < fixed:

@@ -20,7 +20,7 @@ def define_task_flags(fv):
 
     task = FlagGroup(fv, "Task")
     task.string("task_name", None, f"One of {', '.join(TASKS)}. Required.")
-    task.string(
+    task.path(
         "data_dir", None, "Folder of the task's files, or the one above it."
     )
     task.string(
@@ -113,7 +113,7 @@ def get_task(fv):
 def define_text_flags(fv):
     """Defines the flags of plain text and of how it is split."""
     text = FlagGroup(fv, "Text")
-    text.string(
+    text.paths(
         "input_file",
         None,
         "Text: comma-separated files or globs, .gz understood. Required.",
@@ -142,7 +142,7 @@ def define_data_creation_flags(fv):
 
 def define_record_flags(fv):
     """Defines the flags of how records are written."""
-    FlagGroup(fv, "Text").string(
+    FlagGroup(fv, "Text").path(
         "spm_model_file", None, "SentencePiece model. Required."
     )
     files = FlagGroup(fv, "Files")

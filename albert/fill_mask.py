@@ -177,7 +177,7 @@ def define_flags(fv):
         "top", 5, "Predictions shown for each mask.", lower_bound=1
     )
     text = FlagGroup(fv, "Text with words to hide")
-    text.string(
+    text.paths(
         "text_file",
         None,
         "Text whose sentences get a word hidden: paths or globs.",

@@ -11,6 +11,24 @@ from absl import flags
 
 from albert.config import NAMED_SIZES
 from albert.errors import UserError
+from albert.paths import read_path
+from albert.paths import read_paths
+
+
+class _PathParser(flags.ArgumentParser):
+    """Parser of a flag that is a path; ``read`` is of ``albert.paths``."""
+
+    syntactic_help = "a path"
+
+    def __init__(self, read):
+        super().__init__()
+        self._read = read
+
+    def parse(self, argument):
+        return self._read(argument)
+
+    def flag_type(self):
+        return "path"
 
 
 class FlagGroup:
@@ -19,6 +37,8 @@ class FlagGroup:
     Attributes:
       alias, boolean, choice, integer, names, real, string: the functions
         ``absl.flags.DEFINE_*`` for the ``FlagValues`` and the heading.
+      path, paths: likewise, of a path and of comma-separated ones, spelled
+        as ``albert.paths`` reads them.
     """
 
     def __init__(self, fv, heading):
@@ -39,6 +59,12 @@ class FlagGroup:
         self.choice = bind(flags.DEFINE_enum)
         self.integer = bind(flags.DEFINE_integer)
         self.names = bind(flags.DEFINE_list)
+        self.path = functools.partial(
+            bind(flags.DEFINE), _PathParser(read_path)
+        )
+        self.paths = functools.partial(
+            bind(flags.DEFINE), _PathParser(read_paths)
+        )
         self.real = bind(flags.DEFINE_float)
         self.string = bind(flags.DEFINE_string)
 
@@ -46,7 +72,7 @@ class FlagGroup:
 def define_model_flags(fv):
     """Defines the flags of the model and of its first weights."""
     model = FlagGroup(fv, "Model")
-    model.string(
+    model.path(
         "albert_config_file", None, "The model's JSON file. Or --model_size."
     )
     model.choice(
@@ -56,14 +82,14 @@ def define_model_flags(fv):
         "A named size instead of --albert_config_file; its vocabulary size "
         "becomes that of the data.",
     )
-    model.string(
+    model.path(
         "spm_model_file",
         None,
         "SentencePiece model; copied into the model directory. Default: the "
         "one that comes with --init_checkpoint or that the JSON beside the "
         "records names.",
     )
-    model.string(
+    model.path(
         "init_checkpoint",
         None,
         "Weights to start from: a model directory or checkpoint of ours, "
@@ -72,7 +98,7 @@ def define_model_flags(fv):
         "in --output_dir wins, except with --nodo_train of `albert pretrain`.",
     )
     files = FlagGroup(fv, "Files")
-    files.string(
+    files.path(
         "output_dir", None, "Where the model directory is written. Required."
     )
 

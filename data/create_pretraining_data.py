@@ -76,7 +76,7 @@ def define_flags(fv):
     masks.boolean("do_whole_word_mask", True, "Mask whole words.")
     masks.boolean("do_permutation", False, "Refused: see the error message.")
     files = FlagGroup(fv, "Files")
-    files.string(
+    files.paths(
         "output_file",
         None,
         "TFRecord file, or a comma-separated list. Required.",

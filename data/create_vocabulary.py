@@ -56,7 +56,7 @@ def define_flags(fv):
         "Threads. Another number may change the last digits of the scores.",
         lower_bound=1,
     )
-    FlagGroup(fv, "Files").string(
+    FlagGroup(fv, "Files").path(
         "output_prefix",
         None,
         "Where to write: PREFIX.model and PREFIX.vocab. Required.",

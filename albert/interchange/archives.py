@@ -11,6 +11,7 @@ import tempfile
 import zlib
 
 from albert.errors import UserError
+from albert.inputs import open_file
 
 SUFFIXES = (".tar.gz", ".tgz", ".tar")
 
@@ -49,19 +50,31 @@ def unpack(path):
         return _folders[key]
     folder = tempfile.mkdtemp(prefix="albert-")
     try:
-        with open(path, "rb") as file:
+        with open_file(path, "get it again") as file:
             _unpack(path, file, folder)
         _folders[key] = folder
     except (*_ERRORS, OSError) as error:
         if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
             raise
+        reason = str(error).replace(f"{folder}{os.sep}", "")
         raise UserError(
-            f"{path}: not a readable archive ({error}): get it again"
+            f"{path}: not a readable archive ({reason}): get it again"
         ) from None
     finally:
         if _folders.get(key) != folder:
             shutil.rmtree(folder)
     return folder
+
+
+def name_archives(message):
+    """Returns a message with archives in the place of their folders.
+
+    Args:
+      message: str; the folders are temporary, and nothing to a user.
+    """
+    for (path, *_), folder in _folders.items():
+        message = message.replace(folder, path)
+    return message
 
 
 @atexit.register

@@ -20,6 +20,7 @@ import safetensors.numpy
 from albert import model_directory
 from albert.errors import UserError
 from albert.heads import HEADS
+from albert.inputs import check_file
 from albert.interchange import huggingface_config
 from albert.interchange import huggingface_tokenizer
 from albert.interchange.json_files import read_object
@@ -156,6 +157,7 @@ def _open_shards(path, index):
 
 
 def _open_file(path):
+    check_file(path, "get it again")
     # The library checks sizes, types and offsets against the file's length
     # before it reads anything.
     try:

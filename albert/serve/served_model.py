@@ -12,6 +12,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from albert.errors import UserError
 from albert.export import serving
+from albert.inputs import check_file
+from albert.inputs import read_file
 from albert.serve.predict_requests import Signature
 
 _GRAPH_FILE = "saved_model.pb"
@@ -44,6 +46,9 @@ class ServedModel:
 
     def __init__(self, directory):
         _import_tensorflow_text()
+        for folder, _, names in os.walk(directory):
+            for name in names:
+                check_file(os.path.join(folder, name))
         # The functions alone do not keep the variables alive.
         self._loaded = tf.saved_model.load(directory)
         self._functions = dict(self._loaded.signatures)
@@ -157,8 +162,7 @@ def _signature(function):
 def _definitions(directory):
     """Returns the signatures as ``GetModelMetadata`` gives them."""
     model = saved_model_pb2.SavedModel()
-    with open(os.path.join(directory, _GRAPH_FILE), "rb") as file:
-        model.ParseFromString(file.read())
+    model.ParseFromString(read_file(os.path.join(directory, _GRAPH_FILE)))
     return {
         name: json_format.MessageToDict(
             definition,

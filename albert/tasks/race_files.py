@@ -12,6 +12,8 @@ import os
 import re
 
 from albert.errors import UserError
+from albert.inputs import list_directory
+from albert.inputs import read_file
 from albert.tasks.bad_rows import BadRows
 from albert.tasks.line_files import find_file
 from albert.tasks.line_files import shorten
@@ -113,13 +115,7 @@ class RaceFolder:
 
 
 def _article_files(folder):
-    try:
-        names = os.listdir(folder)
-    except OSError as error:
-        raise UserError(
-            f"{folder}: cannot be read ({error.strerror}): it should be a "
-            "folder of articles"
-        ) from error
+    names = list_directory(folder, "it should be a folder of articles")
     numbered = sorted(
         (int(match[1]), name)
         for name in names
@@ -136,8 +132,7 @@ def _article_files(folder):
 def _read_article(path, level, labels, examples, bad_rows):
     """Appends the questions of one article to the lists of ``examples``."""
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            entry = json.load(file)
+        entry = json.loads(read_file(path).decode("utf-8-sig"))
         article, questions, options, answers = _take_apart(entry)
     except (ValueError, KeyError, TypeError) as error:
         bad_rows.add(

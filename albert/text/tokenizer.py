@@ -16,6 +16,7 @@ import numpy as np
 import sentencepiece
 
 from albert.errors import UserError
+from albert.inputs import read_file
 from albert.text import normalization
 from albert.text.offsets import SpanEncoder
 
@@ -327,14 +328,11 @@ class Tokenizer:
 
 
 def _read_model(model_file):
-    try:
-        with open(model_file, "rb") as stream:
-            proto = stream.read()
-    except OSError as error:
-        raise UserError(
-            f"{model_file}: cannot read the SentencePiece model "
-            f"({error.strerror}); make one with `albert create-vocabulary`"
-        ) from error
+    proto = read_file(
+        model_file,
+        "give a SentencePiece model, or make one with `albert "
+        "create-vocabulary`",
+    )
     if not proto:
         raise UserError(
             f"{model_file}: the SentencePiece model is empty; make it again "

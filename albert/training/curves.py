@@ -11,6 +11,7 @@ import os
 
 from albert import command_line
 from albert.errors import UserError
+from albert.inputs import check_file
 from albert.model_directory import read_evaluation
 
 POSITIONAL = ("PICTURE", "MODEL_DIR...")
@@ -32,12 +33,18 @@ def read_scalars(directory):
     Returns:
       dict of tag to list of (step, value), by step; where a restart repeated
       steps, the later value.
+
+    Raises:
+      UserError: an event file cannot be read.
     """
     from tensorboard.backend.event_processing import event_accumulator
     from tensorboard.util import tensor_util
 
     scalars = {}
-    for path in sorted(glob.glob(os.path.join(glob.escape(directory), "*"))):
+    # What TensorBoard itself looks for.
+    pattern = os.path.join(glob.escape(directory), "*tfevents*")
+    for path in sorted(glob.glob(pattern)):
+        check_file(path)
         events = event_accumulator.EventAccumulator(
             path, size_guidance={event_accumulator.TENSORS: 0}
         )

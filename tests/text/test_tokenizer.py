@@ -305,11 +305,11 @@ class TestWordStarts:
 
 class TestBadModels:
     def test_missing(self, tmp_path):
-        with pytest.raises(UserError, match=r"none\.model: cannot read"):
+        with pytest.raises(UserError, match=r"none\.model: cannot be read"):
             Tokenizer(tmp_path / "none.model")
 
     def test_directory(self, tmp_path):
-        with pytest.raises(UserError, match="cannot read"):
+        with pytest.raises(UserError, match="cannot be read"):
             Tokenizer(tmp_path)
 
     def test_empty(self, tmp_path):

@@ -21,6 +21,7 @@ import json
 import zlib
 
 from albert.errors import UserError
+from albert.inputs import read_file
 from albert.tasks import line_files
 
 _FORMAT = "give a file in the format of SQuAD"
@@ -101,19 +102,14 @@ def read_layout(file, fields):
 
 
 def _read_text(file):
+    content = read_file(file, _FORMAT, allow_pipe=True)
+    is_gzip = content.startswith(_GZIP)
     try:
-        with open(file, "rb") as stream:
-            content = stream.read()
-        is_gzip = content.startswith(_GZIP)
         if is_gzip:
             content = gzip.decompress(content)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError(
             f"{file}: damaged gzip file ({error}): get it again"
-        ) from None
-    except OSError as error:
-        raise UserError(
-            f"{file}: cannot be read ({error.strerror}): {_FORMAT}"
         ) from None
     encoding = line_files.find_utf16(content)
     what, origin = "UTF-16, not UTF-8", ""
