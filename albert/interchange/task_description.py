@@ -20,10 +20,8 @@ from albert.heads import find
 from albert.interchange import checkpoint_paths
 from albert.interchange import kerashub_presets
 from albert.interchange.json_files import read_object
+from albert.interchange.weight_paths import find_weights
 from albert.tasks.label_types import find_order
-
-# Files of transformers that stand for their directory.
-WEIGHTS_SUFFIXES = (".safetensors", "pytorch_model.bin")
 
 _CONFIG_FILE = "config.json"
 _OWN_KEY = "albert_task"
@@ -43,13 +41,12 @@ def read(path):
       classes it has "labels", in the order of the outputs, and "kind".
 
     Raises:
-      UserError: a file is damaged, or names classes that cannot be.
+      UserError: there is nothing, a file is damaged, or it names classes that
+        cannot be.
     """
     if not path:
         return {}
-    path = os.fspath(path)
-    if path.endswith(WEIGHTS_SUFFIXES):
-        path = os.path.dirname(path) or "."
+    path = find_weights(path)
     config_file = os.path.join(path, _CONFIG_FILE)
     if os.path.exists(config_file):
         values = read_object(config_file)
