@@ -63,7 +63,7 @@ def find_weights(path):
         if os.path.basename(os.path.normpath(path)) == _SNAPSHOTS:
             path = os.path.join(path, os.pardir)
         names = list_directory(path, _REMEDY)
-        return _find_snapshot(path) if _HUB_FOLDERS <= {*names} else path
+        return _find_snapshot(path) if {*names} >= _HUB_FOLDERS else path
     of_checkpoint = _OF_CHECKPOINT.fullmatch(path)
     if of_checkpoint:
         path = of_checkpoint[1]

@@ -435,8 +435,8 @@ def test_shards(directory):
         ("/etc/passwd", "no .safetensors file of this directory"),
         ("config.json", "no .safetensors file of this directory"),
         (7, "no .safetensors file of this directory"),
-        ("absent.safetensors", "absent.safetensors: not a readable"),
-        ("a\0.safetensors", "not a readable"),
+        ("absent.safetensors", "absent.safetensors: cannot be read"),
+        ("a\0.safetensors", "cannot be read"),
         ("model-00002-of-00003.safetensors", "which the index does not say"),
     ],
 )

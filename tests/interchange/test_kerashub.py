@@ -659,7 +659,7 @@ def test_parts_that_are_missing_or_twice(tmp_path):
     )
     assert "in another part too" in refusal(preset)
     (preset / "model_00001.weights.h5").unlink()
-    assert "no such file" in refusal(preset)
+    assert "No such file" in refusal(preset)
     (preset / "model.weights.json").write_text('{"weight_map": []}')
     assert "no weight_map" in refusal(preset)
 

@@ -81,11 +81,12 @@ def test_bad_rows_can_be_left_out(inputs, model, tmp_path, run, rows_of):
 BAD_FLAGS = [
     (["--task_name="], ["--task_name is required"]),
     (["--task_name=colla"], ["colla", "cola, sst-2"]),
-    (["--output_dir="], ["--output_dir is required"]),
+    (["--output_dir="], ["--output_dir=", "an empty path"]),
     (["--nodo_train"], ["nothing to do", "--do_eval"]),
-    (["--data_dir="], ["--data_dir is required for --do_train"]),
+    (["--data_dir=~nobody_of_the_name"], ["--data_dir", "no home directory"]),
     (["--data_dir={i}/missing"], ["{i}/missing", "no such folder"]),
-    (["--init_checkpoint="], ["--init_checkpoint is required"]),
+    (["--init_checkpoint=hf://a/b"], ["`hf download a/b --local-dir"]),
+    (["--eval_file=s3://a/b", "--do_eval"], ["--eval_file", "a file system"]),
     (["--init_checkpoint={i}/missing"], ["{i}/missing"]),
     (["--init_checkpoint={i}/sample"], ["{i}/sample"]),
     (
@@ -200,6 +201,24 @@ def test_bad_flags(
     assert_refused(*outcome, words, **names)
     after = [contents(tmp_path), contents(inputs), contents(trained[0])]
     assert after == before
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        ([], "--output_dir is required"),
+        (["--output_dir=o"], "--data_dir is required for --do_train"),
+        (
+            ["--output_dir=o", "--data_dir=d"],
+            "--init_checkpoint is required for --do_train",
+        ),
+    ],
+)
+def test_flags_that_are_required(given, words, run_command, assert_refused):
+    outcome = run_command(
+        "run_classifier.py", "--task_name=tsv", "--do_train", *given
+    )
+    assert_refused(*outcome, [words])
 
 
 def test_answers_without_tensorflow(

@@ -69,10 +69,9 @@ def test_bad_files_are_refused(
 @pytest.mark.parametrize(
     "more, words",
     [
-        (["--output_dir="], "--output_dir is required"),
+        (["--output_dir="], "an empty path"),
         (["--nodo_train", "--nodo_eval"], "nothing to do"),
-        (["--train_file="], "--train_file is required for --do_train"),
-        (["--predict_file="], "--predict_file is required for --do_eval"),
+        (["--train_file= , "], "an empty path"),
         (["--nodo_eval"], "--predict_file is for --do_eval or --do_predict"),
         (["--nodo_train"], "--train_file is for --do_train"),
         (["--train_file=nowhere*.json"], "nowhere"),
@@ -90,8 +89,7 @@ def test_bad_files_are_refused(
             "say the same thing",
         ),
         (["--num_train_epochs=2"], "say the same thing"),
-        (["--albert_config_file="], "--init_checkpoint is required"),
-        (["--spm_model_file="], "--spm_model_file"),
+        (["--spm_model_file=gs://a/b"], "a path of a file system"),
         (["--version_2_with_negative=maybe"], "version_2_with_negative"),
     ],
 )
@@ -102,6 +100,22 @@ def test_bad_flags_are_refused(
     outcome = run(*training("1.1", config, out, *more))
     assert_refused(*outcome, [words])
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        (["--do_train"], "--output_dir is required"),
+        (["--output_dir=o", "--do_train"], "--train_file is required for"),
+        (["--output_dir=o", "--do_eval"], "--predict_file is required for"),
+        (
+            ["--output_dir=o", "--do_train", "--train_file=t"],
+            "--init_checkpoint is required for --do_train",
+        ),
+    ],
+)
+def test_flags_that_are_required(given, words, run, assert_refused):
+    assert_refused(*run(*given), [words])
 
 
 def test_mismatches_stop_by_flag(config, tmp_path, run, training):
