@@ -24,6 +24,8 @@ from albert.text.tokenizer import CONTROL_PIECES
 from albert.text.tokenizer import Tokenizer
 
 USER_DEFINED_PIECES = ("(", ")", '"', "-", ".", "–", "£", "€")
+# With <pad> and <unk>.
+_SPECIAL_PIECES = 2 + len(CONTROL_PIECES) + len(USER_DEFINED_PIECES)
 DEFAULT_CHARACTER_COVERAGE = 0.99995
 DEFAULT_INPUT_SENTENCE_SIZE = 10_000_000
 # SentencePiece's own default. It is fixed rather than the number of cores:
@@ -286,12 +288,17 @@ def _explain(message, vocabulary_size, sentences):
             f"sentences are left out: they have more than "
             f"{_MAX_SENTENCE_BYTES:,} bytes, so break the lines)"
         )
-    if "sentences_.empty()" in message or "all_chars_count" in message:
+    largest = re.search(r"set it to a value <= (\d+)", message)
+    if (
+        "sentences_.empty()" in message
+        or "all_chars_count" in message
+        # Of a text without characters that count, the mark of a word is left.
+        or (largest and int(largest[1]) <= _SPECIAL_PIECES + 1)
+    ):
         return UserError(
             f"{sentences.name}: no sentence to train on{left_out}: give text "
             "with characters other than NUL and control characters"
         )
-    largest = re.search(r"set it to a value <= (\d+)", message)
     if largest:
         return UserError(
             f"vocab_size {vocabulary_size} is too large for this text"
@@ -341,7 +348,6 @@ def _report(model_file, vocab_file, lower_case, sentences):
     rows = tokenizer.encode_batch(sentences.sample)
     pieces = max(sum(map(len, rows)), 1)
     unknown = sum(row.count(tokenizer.unknown_id) for row in rows)
-    special = 2 + len(CONTROL_PIECES) + len(USER_DEFINED_PIECES)
     return VocabularyReport(
         model_file=model_file,
         vocab_file=vocab_file,
@@ -352,6 +358,6 @@ def _report(model_file, vocab_file, lower_case, sentences):
         sentences_too_long=sentences.too_long,
         characters_per_piece=sum(map(len, sentences.sample)) / pieces,
         unknown_share=unknown / pieces,
-        first_pieces=tokenizer.pieces[special : special + 20],
+        first_pieces=tokenizer.pieces[_SPECIAL_PIECES:][:20],
         fingerprint=tokenizer.fingerprint,
     )

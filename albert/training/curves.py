@@ -51,8 +51,10 @@ def read_scalars(directory):
         events.Reload()
         for tag in events.Tags()["tensors"]:
             for event in events.Tensors(tag):
-                value = float(tensor_util.make_ndarray(event.tensor_proto))
-                scalars.setdefault(tag, {})[event.step] = value
+                value = tensor_util.make_ndarray(event.tensor_proto)
+                # Others put histograms, texts and pictures beside them.
+                if value.ndim == 0 and value.dtype.kind == "f":
+                    scalars.setdefault(tag, {})[event.step] = float(value)
     return {tag: sorted(values.items()) for tag, values in scalars.items()}
 
 

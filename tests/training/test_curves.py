@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
+import os
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from albert.errors import UserError
 from albert.training import curves
@@ -35,6 +37,28 @@ def test_scalars_are_read_back(tmp_path):
     assert train["sequences_per_second"][0] == (1, 1.5)
     held_out = curves.read_scalars(str(tmp_path / "tensorboard" / "eval"))
     assert held_out == {"masked_lm_accuracy": [(2, 0.25)]}
+
+
+def test_other_files_and_summaries_are_passed_over(tmp_path):
+    write_run(tmp_path, [8.0])
+    directory = tmp_path / "tensorboard" / "train"
+    os.mkfifo(directory / "pipe")
+    with tf.summary.create_file_writer(str(directory)).as_default():
+        tf.summary.histogram("weights", np.arange(9.0), 1)
+        tf.summary.text("flags", "--dtype", 1)
+    assert curves.read_scalars(str(directory))["masked_lm_loss"] == [(1, 8.0)]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "pointer"])
+def test_event_files_that_are_none(tmp_path, kind):
+    write_run(tmp_path, [8.0])
+    path = tmp_path / "tensorboard" / "train" / "events.out.tfevents.1"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.write_text("version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(UserError, match=rf"tfevents\.1: .* {kind}"):
+        curves.draw(str(tmp_path / "curves.png"), [str(tmp_path)])
 
 
 def test_two_phases_are_drawn(tmp_path):
