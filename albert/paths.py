@@ -27,7 +27,9 @@ def read_path(text):
         says what to do.
     """
     if not text.strip():
-        raise ValueError("an empty path: give one, or leave the flag out")
+        raise ValueError(
+            "it is empty: give a path (is a shell variable in it not set?)"
+        )
     address = _ADDRESS.fullmatch(text)
     if address:
         raise ValueError(_explain_address(address["scheme"], address["rest"]))

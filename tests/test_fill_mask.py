@@ -138,7 +138,7 @@ def test_text_file(run, directory):
         (["{t}", "[MASK]"], ["{t}", "holds no checkpoint"]),
         (["{t}/short.txt", "[MASK]"], ["short.txt", "no checkpoint that"]),
         (["{t}/latin.txt", "[MASK]"], ["latin.txt", "no checkpoint that"]),
-        (["", "[MASK]"], ["DIR", "an empty path"]),
+        (["", "[MASK]"], ["DIR", "it is empty"]),
         (["gs://a/b", "[MASK]"], ["DIR gs://a/b", "file system"]),
         (["{d}", "\udce9 [MASK]"], ["'\\udce9 [MASK]' is not UTF-8"]),
         (["{d}", "--text_file={t}/latin.txt"], ["latin.txt: line 2", "UTF-8"]),

@@ -44,8 +44,8 @@ def test_several_paths():
 @pytest.mark.parametrize(
     "text, words",
     [
-        ("", "an empty path"),
-        (" ", "an empty path"),
+        ("", "it is empty"),
+        (" ", "it is empty"),
         ("~nobody_of_the_name/a", "no home directory ~nobody_of_the_name"),
         ("gs://bucket/model", "gcsfuse"),
         ("S3://bucket/model", "a path of a file system"),

@@ -81,7 +81,7 @@ def test_bad_rows_can_be_left_out(inputs, model, tmp_path, run, rows_of):
 BAD_FLAGS = [
     (["--task_name="], ["--task_name is required"]),
     (["--task_name=colla"], ["colla", "cola, sst-2"]),
-    (["--output_dir="], ["--output_dir=", "an empty path"]),
+    (["--output_dir="], ["--output_dir=", "it is empty"]),
     (["--nodo_train"], ["nothing to do", "--do_eval"]),
     (["--data_dir=~nobody_of_the_name"], ["--data_dir", "no home directory"]),
     (["--data_dir={i}/missing"], ["{i}/missing", "no such folder"]),

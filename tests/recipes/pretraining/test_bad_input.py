@@ -13,8 +13,8 @@ from albert.interchange import tensor_bundle
 from albert.records import framing
 
 BAD_FLAGS = [
-    (["--input_file="], ["--input_file=", "an empty path"]),
-    (["--output_dir="], ["--output_dir=", "an empty path"]),
+    (["--input_file="], ["--input_file=", "it is empty"]),
+    (["--output_dir="], ["--output_dir=", "it is empty"]),
     (["--input_file={i}/missing"], ["missing", "No such file"]),
     (["--eval_input_file={i}/m*ing"], ["m*ing", "no such file"]),
     (["--input_file={i}"], ["{i}", "is a directory"]),

@@ -69,9 +69,9 @@ def test_bad_files_are_refused(
 @pytest.mark.parametrize(
     "more, words",
     [
-        (["--output_dir="], "an empty path"),
+        (["--output_dir="], "it is empty"),
         (["--nodo_train", "--nodo_eval"], "nothing to do"),
-        (["--train_file= , "], "an empty path"),
+        (["--train_file= , "], "it is empty"),
         (["--nodo_eval"], "--predict_file is for --do_eval or --do_predict"),
         (["--nodo_train"], "--train_file is for --do_train"),
         (["--train_file=nowhere*.json"], "nowhere"),
