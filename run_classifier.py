@@ -50,7 +50,7 @@ def define_flags(fv):
     data_flags.define_task_flags(fv)
     records = flags.FlagGroup(fv, "Records, instead of the task's files")
     for mode, _, name in MODES:
-        records.string(
+        records.files(
             name,
             None,
             f"For --{mode}: paths or globs of what `albert "
@@ -67,6 +67,7 @@ def define_flags(fv):
         "own run_N of --output_dir, and report the median. Without "
         "--do_train, use the runs that are there.",
         lower_bound=1,
+        upper_bound=1000,
     )
     flags.define_device_flags(fv)
 
