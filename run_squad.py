@@ -231,6 +231,14 @@ def main(fv):
         value = fv[name].value
         settings[name] = trained.get(name, default) if value is None else value
 
+    options.check_shorter_than_sequence(
+        fv,
+        settings["max_seq_length"],
+        "doc_stride",
+        "max_query_length",
+        "max_answer_length",
+    )
+
     # ------------------------------------------------- windows and answers
     lengths = options.find_lengths(fv, settings["max_seq_length"])
     lengths = span_data.find_lengths(lengths, settings)

@@ -21,40 +21,40 @@ def check(fv, arguments):
 
     Raises:
       UserError: a boolean flag with a space before its value, or with "no"
-        and a value; a flag of files that is given twice, as the shell does
-        with ``--input_file={a,b}.txt``.
+        and a value; a flag of files that stands twice in a row, which is what
+        the shell makes of ``--input_file={a,b}.txt``.
     """
     given = {}
+    last = None
     rest = iter([*arguments, None])
     argument = next(rest)
     while argument not in (None, "--"):
         name, equals, value = argument.lstrip("-").partition("=")
         following = next(rest)
         flag = _find(fv, name) if argument.startswith("-") else None
-        if flag is None:
-            argument = following
-            continue
-        if flag.boolean:
+        if flag is not None and flag.boolean:
             _check_boolean(flag, argument, following)
-        elif not equals:
-            value, following = following, next(rest, None)
-        given.setdefault(flag.name, []).append(value)
+        elif flag is not None:
+            if not equals:
+                value, following = following, next(rest, None)
+            values = given.setdefault(flag.name, [])
+            values.append(value)
+            if flag is last and isinstance(flag.parser, FilesParser):
+                raise UserError(
+                    f"--{flag.name} stands there again and again, with "
+                    f"{' and '.join(values)}: give it once, with commas "
+                    "between the files or a pattern in quotes"
+                )
+        last = flag
         argument = following
     for name, values in given.items():
-        if len(set(values)) == 1 or fv[name].boolean:
-            continue
-        if isinstance(fv[name].parser, FilesParser):
-            raise UserError(
-                f"--{name} is given {len(values)} times, with "
-                f"{' and '.join(values)}: give it once, with commas between "
-                "the files or a pattern in quotes"
+        if len(set(values)) > 1:
+            logging.warning(
+                "--%s is given %d times: the last one counts, %s",
+                name,
+                len(values),
+                values[-1],
             )
-        logging.warning(
-            "--%s is given %d times: the last one counts, %s",
-            name,
-            len(values),
-            values[-1],
-        )
 
 
 def explain_unexpected(argument):

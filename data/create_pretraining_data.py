@@ -126,6 +126,7 @@ def define_flags(fv):
 def main(fv):
     """Makes the records, and prints what they are like."""
     started = time.monotonic()
+    num_workers = processes.check_number(fv.num_workers)
     settings = read_settings(fv)
     inputs = expand_files(fv.input_file)
     tokenizer = Tokenizer(settings.spm_model_file, settings.do_lower_case)
@@ -142,7 +143,7 @@ def main(fv):
             prefix=".tokens-", dir=os.path.dirname(writer.files[0]) or "."
         ) as folder,
         processes.ProcessPool(
-            fv.num_workers or processes.available_cores(),
+            num_workers,
             functools.partial(pretraining.RecordMaker, settings),
         ) as pool,
         token_cache.TokenCacheWriter(
