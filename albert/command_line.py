@@ -10,7 +10,6 @@ import contextlib
 import errno
 import logging
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -39,9 +38,6 @@ _MACHINE_ERRORS = (
 # The status that Kubernetes' TFJob, with restartPolicy ExitCode, reserves for
 # what the program itself wants to be started again for.
 _RETRYABLE = 138
-
-# What absl says of an alias.
-_ALIAS = re.compile(r"Alias for --(\w+)\.")
 
 # Of an error, so that a value of a megabyte does not hide the rest of it.
 _LONGEST_LINE = 2000
@@ -221,7 +217,9 @@ def _help(main, fv, names, positional, program):
         + (" [--flag=value ...]" if names else ""),
     ]
     defined = [fv[name] for name in names]
-    aliases = {flag.name: _ALIAS.fullmatch(flag.help) for flag in defined}
+    aliases = {
+        flag.name: flag_spelling.ALIAS.fullmatch(flag.help) for flag in defined
+    }
     spellings = {flag.name: [_spelling(flag)] for flag in defined}
     for flag in defined:
         if aliases[flag.name]:

@@ -2,11 +2,15 @@
 """Mistakes in command lines that absl's parser takes for something else."""
 
 import os
+import re
 
 from absl import logging
 
 from albert.errors import UserError
 from albert.flag_parsers import FilesParser
+
+# What absl says of an alias.
+ALIAS = re.compile(r"Alias for --(\w+)\.")
 
 # What is written for the value of a boolean flag.
 _TRUTH = ("true", "false", "t", "f", "yes", "no", "1", "0")
@@ -76,9 +80,10 @@ def explain_unexpected(argument):
 
 
 def _find(fv, name):
-    """Returns the flag of a name, or of a name with "no" before it."""
+    """Returns the flag of a name, an alias, or a name with "no" before it."""
     if name in fv:
-        return fv[name]
+        alias = ALIAS.fullmatch(fv[name].help)
+        return fv[alias[1]] if alias else fv[name]
     negated = name.removeprefix("no")
     if negated in fv and fv[negated].boolean:
         return fv[negated]
