@@ -10,7 +10,6 @@ import contextlib
 import errno
 import logging
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -20,6 +19,8 @@ import tqdm
 from absl import flags
 from absl import logging as absl_logging
 
+from albert import flag_spelling
+from albert import standard_streams
 from albert.errors import StopRequested
 from albert.errors import UserError
 from albert.errors import WorkerLostError
@@ -47,8 +48,8 @@ _MACHINE_ERRORS = {
 # what the program itself wants to be started again for.
 _RETRYABLE = 138
 
-# What absl says of an alias.
-_ALIAS = re.compile(r"Alias for --(\w+)\.")
+# Of an error, so that a value of a megabyte does not hide the rest of it.
+_LONGEST_LINE = 2000
 
 # TensorFlow's lines about itself: before absl::InitializeLog() they are
 # written whatever TF_CPP_MIN_LOG_LEVEL says.
@@ -81,6 +82,7 @@ def run(main, define_flags, positional=(), program=None):
       program: str, how the program is called, for --help. Default: the file
         or module that Python was started with.
     """
+    standard_streams.prepare()
     # A shell without job control starts its background jobs with SIGINT
     # ignored, and Python leaves that as it is.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -95,8 +97,10 @@ def run(main, define_flags, positional=(), program=None):
             print(_help(main, fv, own, positional, program), flush=True)
             sys.exit(0)
         _check_encoding(sys.argv[1:])
+        flag_spelling.check(fv, sys.argv[1:])
         arguments = _positional(fv(sys.argv)[1:], positional)
         main(fv, *arguments)
+        standard_streams.flush()
     except StopRequested as stop:
         print(stop, file=sys.stderr, flush=True)
         leave()
@@ -107,9 +111,8 @@ def run(main, define_flags, positional=(), program=None):
     except (UserError, flags.Error) as error:
         fail(error)
     except BrokenPipeError:
-        # The reader, `head` for one, has seen enough. What is still buffered
-        # for it must not raise again when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader, `head` for one, has seen enough.
+        standard_streams.discard()
     except OSError as error:
         if error.errno not in _MACHINE_ERRORS:
             raise
@@ -123,6 +126,10 @@ def fail(message, status=2):
     """Prints one line on standard error and exits with ``status``."""
     # An archive was unpacked into a folder that is gone when this is read.
     line = " ".join(archives.name_archives(str(message)).split())
+    if len(line) > _LONGEST_LINE:
+        # What is wrong comes first, and the remedy last.
+        half = _LONGEST_LINE // 2
+        line = f"{line[:half]} … {line[-half:]}"
     print(f"error: {line}", file=sys.stderr, flush=True)
     sys.exit(status)
 
@@ -241,10 +248,7 @@ def _split_positional(arguments, names):
     if rest:
         return [*arguments[:fixed], arguments[fixed:]]
     if len(arguments) > fixed:
-        raise UserError(
-            f"unexpected argument {arguments[fixed]!r}: every setting is a "
-            "flag of the form --name=value; see --help"
-        )
+        raise UserError(flag_spelling.explain_unexpected(arguments[fixed]))
     return arguments
 
 
@@ -256,7 +260,9 @@ def _help(main, fv, names, positional, program):
         + (" [--flag=value ...]" if names else ""),
     ]
     defined = [fv[name] for name in names]
-    aliases = {flag.name: _ALIAS.fullmatch(flag.help) for flag in defined}
+    aliases = {
+        flag.name: flag_spelling.ALIAS.fullmatch(flag.help) for flag in defined
+    }
     spellings = {flag.name: [_spelling(flag)] for flag in defined}
     for flag in defined:
         if aliases[flag.name]:

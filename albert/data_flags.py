@@ -4,6 +4,8 @@
 Each function takes the ``FlagValues`` to define its flags on, or to read.
 """
 
+from albert.flag_parsers import LARGEST_SEED
+from albert.flag_parsers import LONGEST_SEQUENCE
 from albert.flags import FlagGroup
 from albert.flags import define_lower_case_flag
 from albert.records.pretraining import COMPRESSIONS
@@ -74,6 +76,7 @@ def define_task_flags(fv):
         "race: pieces of question and option; longer ones lose their start. "
         f"Default: {multiple_choice_features.MAX_QA_LENGTH}.",
         lower_bound=1,
+        upper_bound=LONGEST_SEQUENCE,
     )
     task.boolean(
         "skip_bad_rows",
@@ -113,7 +116,7 @@ def get_task(fv):
 def define_text_flags(fv):
     """Defines the flags of plain text and of how it is split."""
     text = FlagGroup(fv, "Text")
-    text.paths(
+    text.files(
         "input_file",
         None,
         "Text: comma-separated files or globs, .gz understood. Required.",
@@ -137,6 +140,7 @@ def define_data_creation_flags(fv):
         12345,
         "Seed of all that is drawn, and of the order.",
         lower_bound=0,
+        upper_bound=LARGEST_SEED,
     )
 
 
@@ -147,7 +151,11 @@ def define_record_flags(fv):
     )
     files = FlagGroup(fv, "Files")
     files.integer(
-        "num_shards", 1, "Files that each set of records is split into."
+        "num_shards",
+        1,
+        "Files that each set of records is split into.",
+        lower_bound=1,
+        upper_bound=10_000,
     )
     files.choice(
         "compression", "", list(COMPRESSIONS), "Compression of the files."

@@ -14,9 +14,9 @@ ROOT = pathlib.Path(__file__).parents[1]
 # Packages and single modules of ``albert``, the lowest layer first. A module
 # imports from its own package and from lower layers, in functions too.
 LAYERS = (
-    ("errors", "heads", "progress"),
-    ("inputs", "paths"),
-    ("config", "processes", "text"),
+    ("errors", "heads", "paths", "progress"),
+    ("flag_parsers", "inputs"),
+    ("config", "flag_spelling", "processes", "standard_streams", "text"),
     ("flags", "model_directory", "modeling"),
     ("tasks",),
     ("interchange",),

@@ -86,7 +86,7 @@ def test_flags(run_main):
     def define(fv):
         group = FlagGroup(fv, "Files")
         group.path("one", None, "A path.")
-        group.paths("many", None, "Paths.")
+        group.files("many", None, "Paths.")
 
     def main(fv):
         seen.append((fv.one, fv.many))

@@ -15,6 +15,7 @@ from albert.inputs import check_file
 from albert.model_directory import read_evaluation
 
 POSITIONAL = ("PICTURE", "MODEL_DIR...")
+PICTURES = (".png", ".svg", ".pdf")
 # What is logged besides the metrics of the objective or the task.
 _NOT_METRICS = {
     "learning_rate",
@@ -62,7 +63,7 @@ def draw(path, directories):
     """Draws the metrics of one or several phases, a panel for each.
 
     Args:
-      path: the picture to write, .png or .svg.
+      path: the picture to write, one of ``PICTURES``.
       directories: model directories, in the order of training.
 
     Raises:
@@ -110,6 +111,19 @@ def draw(path, directories):
     figure.savefig(path, dpi=110)
 
 
+def check_picture(path):
+    """Refuses a name that is not that of a picture, a directory for one.
+
+    Raises:
+      UserError: the name has another ending.
+    """
+    if not path.lower().endswith(PICTURES):
+        raise UserError(
+            f"{path}: is no name of a picture: the first argument is the "
+            f"picture to write, with the ending {' or '.join(PICTURES)}"
+        )
+
+
 def draw_run(directory):
     """Draws the curves of one run in its directory; returns the picture."""
     path = os.path.join(directory, "curves.png")
@@ -136,6 +150,7 @@ def define_flags(fv):
 
 def main(fv, path, directories):
     """Draws the picture."""
+    check_picture(path)
     if not directories:
         raise UserError("no model directory given; see --help")
     command_line.load_tensorflow()  # TensorBoard does, and not as quietly.

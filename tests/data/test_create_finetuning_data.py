@@ -212,11 +212,11 @@ def test_tagging(tmp_path, run_recipe):
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        (["--task_name="], ["--task_name is required"]),
+        (["--task_name="], ["--task_name=", "empty"]),
         (["--output_dir="], ["--output_dir=", "empty"]),
         (["--task_name=glu"], ["glu", "cola"]),
         (["--splits=validation"], ["--splits validation", "dev"]),
-        (["--splits="], ["--splits"]),
+        (["--splits="], ["--splits=", "empty"]),
         (["--data_dir=nowhere"], ["nowhere", "no such folder"]),
         (["--spm_model_file=nothing.model"], ["nothing.model"]),
         (["--labels=ham,spam"], ["train.tsv:6", "eggs"]),

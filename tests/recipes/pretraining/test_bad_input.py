@@ -29,6 +29,7 @@ BAD_FLAGS = [
     (["--albert_config_file={i}/vocabulary.json"], ["1999", "2000"]),
     (["--albert_config_file={i}/short.json"], ["max_position", "31", "32"]),
     (["--model_size=tiny"], ["--model_size", "--albert_config_file"]),
+    (["--albert_config_file="], ["--albert_config_file", "empty"]),
     (["--spm_model_file={o}"], ["train-00000", "another SentencePiece"]),
     (["--spm_model_file={i}/missing"], ["{i}/missing"]),
     (["--spm_model_file={t}/text"], ["{t}/text"]),
@@ -42,6 +43,7 @@ BAD_FLAGS = [
     (["--optimizer=sgd"], ["--optimizer", "sgd", "lamb"]),
     (["--num_train_steps=many"], ["--num_train_steps", "many"]),
     (["a_word"], ["a_word", "--name=value"]),
+    (["--do_eval", "--eval_input_file="], ["--eval_input_file", "empty"]),
     (["--nodo_train", "--do_eval=false"], ["--nodo_train"]),
     (["--nodo_train"], ["no checkpoint"]),
     (["--init_checkpoint={t}/missing"], ["{t}/missing", "no such checkp"]),
@@ -58,9 +60,9 @@ BAD_FLAGS = [
         ],
         ["adam_m", "model.ckpt-best", "moments"],
     ),
-    (["--learning_rate=0"], ["--learning_rate", "positive"]),
+    (["--learning_rate=0"], ["--learning_rate", "from 1e-37 to 10"]),
     (["--learning_rate=-1"], ["--learning_rate"]),
-    (["--learning_rate=nan"], ["--learning_rate", "nan", "finite"]),
+    (["--learning_rate=nan"], ["--learning_rate=nan", "1e-37 to 10"]),
     (["--max_seq_length=0"], ["--max_seq_length"]),
     (
         ["--eval_input_file={i}/none.tfrecord"],
@@ -97,9 +99,10 @@ def test_bad_input(
     flipped[starts[5] + 100] ^= 8
     (tmp_path / "flip").write_bytes(flipped)
     if "flip" in arguments[0]:
-        arguments = [f"--input_file={original_records}", *arguments]
-        if "--eval" not in arguments[1]:
-            arguments.append("--do_eval=false")
+        if "--eval" in arguments[0]:
+            arguments = [f"--input_file={original_records}", *arguments]
+        else:
+            arguments = [*arguments, "--do_eval=false"]
     out = tmp_path / "model"
     out.mkdir()
     before = contents(tmp_path)
