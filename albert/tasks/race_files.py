@@ -7,10 +7,10 @@ its questions. (The original wants the articles of a folder joined in one
 """
 
 import dataclasses
-import json
 import os
 import re
 
+from albert import json_files
 from albert.errors import UserError
 from albert.tasks.bad_rows import BadRows
 from albert.tasks.line_files import find_file
@@ -136,8 +136,8 @@ def _article_files(folder):
 def _read_article(path, level, labels, examples, bad_rows):
     """Appends the questions of one article to the lists of ``examples``."""
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            entry = json.load(file)
+        with open(path, "rb") as file:
+            entry = json_files.parse(file.read())
         article, questions, options, answers = _take_apart(entry)
     except (ValueError, KeyError, TypeError) as error:
         bad_rows.add(

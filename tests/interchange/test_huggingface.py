@@ -523,7 +523,7 @@ def test_truncated_safetensors(directory):
     ("content", "words"),
     [
         (b"", "not valid JSON"),
-        (b"[]", "expected a JSON object, found list"),
+        (b"[]", "expected an object, found a list"),
         (b"{", "not valid JSON"),
         (b'{"a": \xff}', "not valid JSON"),
         (b"[" * 100000, "not valid JSON"),
