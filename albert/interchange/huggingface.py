@@ -129,6 +129,8 @@ def _open_shards(path, index):
         {"weight_map": Object(others=FileName())}, required=("weight_map",)
     )
     where = read_object(index, schema)["weight_map"]
+    if not where:
+        raise UserError(f"{index}: weight_map is empty: get the file again")
     for name, file in where.items():
         if not file.endswith(".safetensors"):
             raise UserError(
