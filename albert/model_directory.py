@@ -17,8 +17,17 @@ import json
 import os
 import re
 
+from albert import json_files
 from albert.config import AlbertConfig
 from albert.errors import UserError
+from albert.heads import HEADS
+from albert.json_files import Boolean
+from albert.json_files import Integer
+from albert.json_files import List
+from albert.json_files import Nullable
+from albert.json_files import Number
+from albert.json_files import Object
+from albert.json_files import Text
 
 CONFIG_FILE = "albert_config.json"
 TOKENIZER_FILE = "spiece.model"
@@ -26,6 +35,59 @@ TOKENIZER_SETTINGS_FILE = "spiece.json"
 TASK_FILE = "task.json"
 RUN_FILE = "run.json"
 EVALUATION_FILE = "eval_results.json"
+
+# What of these files is read again. task.json may be that of another version,
+# with settings that this one does not have.
+_LENGTH = Integer(1, 1 << 20)
+TASK_SCHEMA = Object(
+    {
+        "task_name": Nullable(Text()),
+        "kind": Text(
+            tuple(
+                dict.fromkeys(
+                    row.task_kind for row in HEADS.values() if row.task_kind
+                )
+            )
+        ),
+        "labels": Nullable(List(Text())),
+        "max_seq_length": _LENGTH,
+        "max_qa_length": _LENGTH,
+        "head": Nullable(Text()),
+        "version_2_with_negative": Boolean(),
+        "doc_stride": _LENGTH,
+        "max_query_length": _LENGTH,
+        "max_answer_length": _LENGTH,
+        "start_n_top": _LENGTH,
+        "end_n_top": _LENGTH,
+        "n_best_size": _LENGTH,
+        "language": Text(),
+    }
+)
+_RUN_SCHEMA = Object(
+    {
+        "task_name": Nullable(Text()),
+        "seed": Integer(),
+        "input_file": Nullable(Text()),
+        "records": Integer(0),
+        "max_seq_length": _LENGTH,
+        "train_batch_size": Integer(1),
+        "num_train_steps": Integer(0),
+        "num_warmup_steps": Integer(0),
+        "optimizer": Text(),
+        "learning_rate": Number(),
+        "dtype": Text(),
+        "init_checkpoint": Nullable(Text()),
+    }
+)
+_METRICS = Object(others=Number())
+_EVALUATION_SCHEMA = Object(
+    {
+        "checkpoint": Text(),
+        "baseline": _METRICS,
+        "runs": List(_METRICS),
+    },
+)
+_REMEDY = "restore it, or use another directory"
 
 # The digits are a process id; checkpoints have more suffixes after them.
 _TEMPORARY = re.compile(r"\.\d+\.tmp(\.|$)")
@@ -47,7 +109,7 @@ def read_task(directory):
     Raises:
       UserError: the file is damaged.
     """
-    return _read_if_there(directory, TASK_FILE)
+    return _read_if_there(directory, TASK_FILE, TASK_SCHEMA)
 
 
 def write_description(directory, config, tokenizer):
@@ -78,7 +140,7 @@ def read_run(directory):
     Raises:
       UserError: the file is damaged.
     """
-    return _read_if_there(directory, RUN_FILE)
+    return _read_if_there(directory, RUN_FILE, _RUN_SCHEMA)
 
 
 def read_evaluation(directory):
@@ -87,7 +149,21 @@ def read_evaluation(directory):
     Raises:
       UserError: the file is damaged.
     """
-    return _read_if_there(directory, EVALUATION_FILE)
+    return _read_if_there(directory, EVALUATION_FILE, _EVALUATION_SCHEMA)
+
+
+def read_metric(directory, name):
+    """Returns a number of the last evaluation, None where there is none.
+
+    Raises:
+      UserError: the file is damaged.
+    """
+    results = read_evaluation(directory)
+    if name not in results:
+        return None
+    path = os.path.join(directory, EVALUATION_FILE)
+    json_files.check(results[name], Number(), path, _REMEDY, name)
+    return results[name]
 
 
 def check_writable(directory):
@@ -153,25 +229,12 @@ def check_run(directory, config, settings):
         )
 
 
-def _read_if_there(directory, name):
+def _read_if_there(directory, name, schema=json_files.ANY_OBJECT):
     path = os.path.join(directory, name)
-    return _read_json_object(path) if os.path.exists(path) else {}
-
-
-def _read_json_object(path):
-    try:
-        with open(path, encoding="utf-8") as file:
-            value = json.load(file)
-    except ValueError as error:
-        raise UserError(
-            f"{path}: not valid JSON ({error}): restore it, or use another "
-            "directory"
-        ) from None
-    if not isinstance(value, dict):
-        raise UserError(
-            f"{path}: not a JSON object: restore it, or use another directory"
-        )
-    return value
+    # A link to what is gone is there, too: it must not pass for no file.
+    if not os.path.lexists(path):
+        return {}
+    return json_files.read_object(path, schema, _REMEDY)
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 LAYERS = (
     ("errors", "heads", "paths", "progress"),
     ("flag_parsers", "inputs"),
+    ("json_files",),
     ("config", "flag_spelling", "processes", "standard_streams", "text"),
     ("flags", "model_directory", "modeling"),
     ("tasks",),

@@ -15,10 +15,14 @@ import threading
 import pytest
 
 from albert import inputs
+from albert import json_files
+from albert import model_directory
+from albert.config import AlbertConfig
 from albert.errors import UserError
 from albert.interchange import archives
 from albert.interchange import hdf5
 from albert.records import framing
+from albert.records.metadata import find_metadata
 from albert.tasks.bad_rows import BadRows
 from albert.tasks.line_files import read_lines
 from albert.tasks.race_files import RaceFolder
@@ -60,6 +64,16 @@ READERS = {
     "questions": ("a.json", lambda path: read_layout(path, Fields(path))),
     "articles": ("dev/high/1.txt", read_articles),
     "archive": ("a.tar.gz", archives.unpack),
+    "JSON": ("a.json", json_files.read_object),
+    "configuration": ("a.json", AlbertConfig.from_json),
+    "run": (
+        model_directory.RUN_FILE,
+        lambda path: model_directory.read_run(path.parent),
+    ),
+    "JSON of records": (
+        "a.json",
+        lambda path: find_metadata([str(path.with_suffix(".tfrecord"))]),
+    ),
     "weights of Keras": ("model.weights.h5", hdf5.find_entries),
 }
 
@@ -170,7 +184,7 @@ def test_what_is_no_file(tmp_path, reader, kind):
 def test_names_of_no_file(tmp_path, reader, kind):
     name, read = READERS[reader]
     make, words = RENAMED[kind]
-    if reader == "articles":
+    if reader in ("articles", "run", "JSON of records"):
         pytest.skip("it finds its files by their names")
     path = make(tmp_path / name)
     assert words in refusal(read, path)

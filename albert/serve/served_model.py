@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loads the SavedModel that is served."""
 
-import json
 import os
 import tempfile
 
@@ -10,15 +9,31 @@ import tensorflow as tf
 from google.protobuf import json_format
 from tensorflow.core.protobuf import saved_model_pb2
 
+from albert import json_files
 from albert.errors import UserError
 from albert.export import serving
 from albert.inputs import check_file
 from albert.inputs import read_file
+from albert.json_files import Integer
+from albert.json_files import List
+from albert.json_files import Nullable
+from albert.json_files import Object
+from albert.json_files import Text
 from albert.serve.predict_requests import Signature
 
 _GRAPH_FILE = "saved_model.pb"
 _METADATA = "metadata"
 _DEFAULT = "serving_default"
+_METADATA_SCHEMA = Object(
+    {
+        "kind": Text(),
+        "task": Nullable(Text()),
+        "labels": Nullable(List(Text())),
+        "max_seq_length": Integer(1),
+        "serving_default": Text(),
+    },
+    required=("kind", "serving_default"),
+)
 # What TensorFlow raises for files that are cut short, changed or missing.
 _FAULTS = (OSError, LookupError, RuntimeError, ValueError, tf.errors.OpError)
 
@@ -64,7 +79,8 @@ class ServedModel:
         }
         self.definitions = _definitions(directory)
         (text,) = self.predict(_METADATA, {})[_METADATA]
-        self.metadata = json.loads(text)
+        self.metadata = json_files.parse(text)
+        json_files.check(self.metadata, _METADATA_SCHEMA, directory)
         # The same graph; a function is slow at its first call.
         self._functions[_DEFAULT] = self._functions[
             self.metadata["serving_default"]

@@ -7,10 +7,10 @@ its questions. (The original wants the articles of a folder joined in one
 """
 
 import dataclasses
-import json
 import os
 import re
 
+from albert import json_files
 from albert.errors import UserError
 from albert.inputs import list_directory
 from albert.inputs import read_file
@@ -132,7 +132,7 @@ def _article_files(folder):
 def _read_article(path, level, labels, examples, bad_rows):
     """Appends the questions of one article to the lists of ``examples``."""
     try:
-        entry = json.loads(read_file(path).decode("utf-8-sig"))
+        entry = json_files.parse(read_file(path))
         article, questions, options, answers = _take_apart(entry)
     except (ValueError, KeyError, TypeError) as error:
         bad_rows.add(

@@ -73,10 +73,10 @@ def find_best(paths, metric):
     """
     scores = []
     for path in paths:
-        results = model_directory.read_evaluation(path)
-        if metric not in results:
+        score = model_directory.read_metric(path, metric)
+        if score is None:
             return 0
-        scores.append(results[metric])
+        scores.append(score)
     return scores.index(max(scores))
 
 

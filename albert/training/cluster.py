@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds the machines that work together, from TF_CONFIG or SLURM."""
 
-import json
 import os
 import re
 
 import tensorflow as tf
 
+from albert import json_files
 from albert.errors import UserError
 
 
@@ -67,7 +67,7 @@ def _check_tf_config(text):
         """"host2:2222"]}, "task": {"type": "worker", "index": 0}}"""
     )
     try:
-        value = json.loads(text)
+        value = json_files.parse(text)
         cluster, task = value["cluster"], value["task"]
         kind, index = task["type"], int(task["index"])
         sizes = {name: len(hosts) for name, hosts in cluster.items()}
