@@ -4,6 +4,7 @@
 Readers that need TensorFlow are walked in tests/interchange.
 """
 
+import ast
 import os
 import pathlib
 import signal
@@ -34,6 +35,8 @@ from albert.text.documents import read_documents
 from albert.text.text_files import read_line_blocks
 from albert.text.tokenizer import Tokenizer
 from albert.text.vocabulary import train_vocabulary
+
+ROOT = pathlib.Path(__file__).parents[1]
 
 
 def read_text(path):
@@ -139,6 +142,36 @@ RENAMED = {
     "name in Latin-1": (make_name_in_latin, "surrogates not allowed"),
     "path below a file": (make_below_a_file, "Not a directory"),
 }
+
+
+# These open what this package itself has written a moment before.
+OWN_FILES = {"albert/text/token_cache.py", "albert/export/publishing.py"}
+
+
+def opened_for_reading(path):
+    """Returns the lines of a module that call ``open`` to read."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if not isinstance(node, ast.Call) or (
+            getattr(node.func, "id", "") != "open"
+        ):
+            continue
+        modes = [node.args[1]] if len(node.args) > 1 else []
+        modes += [word.value for word in node.keywords if word.arg == "mode"]
+        if not any({*mode.value} & {*"wxa"} for mode in modes):
+            yield node.lineno
+
+
+def test_files_are_opened_in_one_place():
+    found = {
+        str(path.relative_to(ROOT)): lines
+        for path in [
+            *ROOT.glob("albert/**/*.py"),
+            *ROOT.glob("data/*.py"),
+            *ROOT.glob("run_*.py"),
+        ]
+        if (lines := list(opened_for_reading(path)))
+    }
+    assert found.keys() == OWN_FILES
 
 
 @pytest.fixture
