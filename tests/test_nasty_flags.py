@@ -281,6 +281,7 @@ def stopped(place, monkeypatch):
     monkeypatch.setattr(litert_conversion, "convert", stop)
     monkeypatch.setattr(served_model, "load", stop)
     monkeypatch.chdir(place)
+    monkeypatch.setenv("HOME", str(place / "directory"))
     return place
 
 
