@@ -42,7 +42,12 @@ PATHS = (
 
 # Flags that a good value makes long before the place where a command is
 # stopped; their bounds are tried by the parser alone.
-LONG = {("create-pretraining-data", "dupe_factor")}
+LONG = {
+    ("create-pretraining-data", "dupe_factor"),
+    ("pretrain", "model_size"),
+    ("classify", "model_size"),
+    ("squad", "model_size"),
+}
 
 
 TRAINING = {

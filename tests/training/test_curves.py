@@ -82,3 +82,9 @@ def test_a_damaged_evaluation_is_named(tmp_path):
     with pytest.raises(UserError, match="eval_results.json: not valid JSON"):
         curves.draw(str(tmp_path / "curves.png"), [str(tmp_path)])
     assert not (tmp_path / "curves.png").exists()
+
+
+@pytest.mark.parametrize("name", ["model", "curves", "curves.txt", ".png/"])
+def test_a_name_that_is_no_picture(name):
+    with pytest.raises(UserError, match=f"{name}: is no name of a picture"):
+        curves.main(None, name, ["model"])
