@@ -433,8 +433,11 @@ def read_finetuning_records(folder):
     labels = tuple(read_labels(pattern))
     task = selection.get_task("tsv", labels=labels)
     records = task_data.open_records(
-        pattern, task, albert.AlbertConfig(**CONFIG), albert.Tokenizer(SPM)
-    )
+        {"dev": pattern},
+        task,
+        albert.AlbertConfig(**CONFIG),
+        albert.Tokenizer(SPM),
+    )["dev"]
     split = task_data.RecordData(task, "dev", records, [37])
     return records.count(), split.fingerprint, split.gold.tolist()
 

@@ -232,6 +232,26 @@ class RecordFiles:
                 "it again or make the records again"
             )
 
+    def _check_lengths(self, index, lengths):
+        """Refuses a file whose first record is not as its JSON says.
+
+        Args:
+          index: int, the file.
+          lengths: dict from feature to its number of values.
+        """
+        entry = self._entries[index]
+        if entry is None or not entry["records"]:
+            return
+        (features,) = self._first_examples(index, 1)
+        for name, length in lengths.items():
+            found = len(features[name].int64_list.value)
+            if found != length:
+                raise UserError(
+                    f"{self.files[index]}, record 0 (0-based) has {found} "
+                    f"values in {name!r}, {self._found[index][0]} says "
+                    f"{length}: restore it, or make the records again"
+                )
+
     def _check_vocabulary(self, index, vocabulary_size, fingerprint):
         """Refuses ids of another vocabulary, as far as that can be known."""
         file = self.files[index]
