@@ -143,7 +143,7 @@ def read_labels(patterns):
       UserError: there is no such file.
     """
     for found in find_metadata(expand_files(patterns)):
-        if found and "labels" in found[1]:
+        if found and len(found[1].get("labels", ())) > 1:
             return found[1]["labels"]
     raise UserError(
         f"--train_file {patterns}: no JSON beside it says what its labels "

@@ -19,6 +19,8 @@ from albert.text.documents import expand_files
 
 # Records of a file without a JSON whose ids are looked at.
 _RECORDS_INSPECTED = 64
+# Of gzip's method, deflate, which has no more than 258 bytes in 2 bits.
+_MOST_COMPRESSION = 1032
 
 
 class RecordFiles:
@@ -225,6 +227,13 @@ class RecordFiles:
             return
         file = self.files[index]
         size = os.path.getsize(file)
+        ratio = _MOST_COMPRESSION if self.compressions[index] else 1
+        if entry["records"] * framing.HEADER_BYTES > size * ratio:
+            raise UserError(
+                f"{file} has {size:,} bytes, which do not hold the "
+                f"{entry['records']:,} records that {self._found[index][0]} "
+                "says: restore it, or make the records again"
+            )
         if size != entry["bytes"]:
             raise UserError(
                 f"{self._damage_of(index) or file}; the file has {size} "

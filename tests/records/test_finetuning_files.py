@@ -480,6 +480,10 @@ def test_damaged_json_is_refused(tmp_path):
         ({"settings": None}, "settings: expected an object, found null"),
         ({"vocabulary": {"size": 2000}}, 'vocabulary: there is no "fing'),
         ({"files": [{}]}, r'files\[0\]: there is no "name"'),
+        (
+            {"files": [{"name": "train-00000-of-00003.tfrecord"}]},
+            r'files\[0\]: there is no "records"',
+        ),
         # TensorFlow would end the process where it believes much more.
         ({"max_seq_length": 62}, "has 61 values in 'input_ids', .* says 62"),
     ],
@@ -488,6 +492,23 @@ def test_json_with_something_wrong_in_it(tmp_path, changes, words):
     write(tmp_path, "classification")
     path = tmp_path / "train.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    with pytest.raises(UserError, match=words):
+        open_records(tmp_path, "classification").check(VOCABULARY)
+
+
+@pytest.mark.parametrize("compression", ["", "GZIP"])
+@pytest.mark.parametrize("count", [-(10**9), 10**9, "many"])
+def test_counts_that_cannot_be(tmp_path, count, compression):
+    write(tmp_path, "classification", compression=compression)
+    path = tmp_path / "train.json"
+    value = json.loads(path.read_text())
+    value["files"][1]["records"] = count
+    path.write_text(json.dumps(value))
+    words = (
+        "do not hold the 1,000,000,000 records"
+        if count == 10**9
+        else r"files\[1\].records: expected an integer from 0"
+    )
     with pytest.raises(UserError, match=words):
         open_records(tmp_path, "classification").check(VOCABULARY)
 
