@@ -255,7 +255,7 @@ class AlbertConfig:
                 close = difflib.get_close_matches(key, fields, n=1)
                 hint = f"did you mean {close[0]!r}? " if close else ""
                 raise UserError(
-                    f"{source}: unknown key {key!r}: {hint}Allowed are "
+                    f"{source}: unknown key {key[:40]!r}: {hint}Allowed are "
                     f"{', '.join(fields)}"
                 )
         missing = [

@@ -26,6 +26,8 @@ SCHEMA_VERSION = 1
 
 _COUNT = Integer(0)
 _ENTRY = {"name": FileName(), "records": _COUNT, "bytes": _COUNT}
+# TensorFlow ends the process where a feature is said to have 2^60 values.
+_LENGTH = Integer(1, 1 << 20)
 _SIGNS = ("kind", "schema_version", "files")
 # Of both kinds; their readers say what each of them must have besides.
 _SCHEMA = Object(
@@ -37,9 +39,9 @@ _SCHEMA = Object(
         "task_kind": Text(),
         "labels": List(Text()),
         "labeled": Boolean(),
-        "choices": Integer(1),
-        "max_seq_length": Integer(1),
-        "max_predictions_per_seq": Integer(0),
+        "choices": _LENGTH,
+        "max_seq_length": _LENGTH,
+        "max_predictions_per_seq": Integer(0, _LENGTH.high),
         "vocabulary": Object(
             {
                 "size": Integer(1),
@@ -141,7 +143,7 @@ def read_labels(patterns):
       UserError: there is no such file.
     """
     for found in find_metadata(expand_files(patterns)):
-        if found and "labels" in found[1]:
+        if found and len(found[1].get("labels", ())) > 1:
             return found[1]["labels"]
     raise UserError(
         f"--train_file {patterns}: no JSON beside it says what its labels "

@@ -332,6 +332,13 @@ class TestBadModels:
         with pytest.raises(UserError, match=r"cut\.model: not a Sentence"):
             Tokenizer(path)
 
+    def test_pieces_that_are_not_utf8(self, tmp_path):
+        path = tmp_path / "flipped.model"
+        whole = (GOLDEN / "spm2000.model").read_bytes()
+        path.write_bytes(whole.replace(b"\x81the", b"\x81th\xf4", 1))
+        with pytest.raises(UserError, match=r"flipped\.model: not a Sentence"):
+            Tokenizer(path)
+
     def test_no_control_pieces(self, tmp_path):
         path = train_model(tmp_path / "plain.model")
         with pytest.raises(
