@@ -279,7 +279,7 @@ def define_finetuning_flags(fv):
         None,
         "Passes over the training data, instead of --num_train_steps.",
         lower_bound=1e-6,
-        upper_bound=1e6,
+        upper_bound=1e4,
     )
     training.boolean(
         "bucket_by_length",

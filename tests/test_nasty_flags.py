@@ -46,7 +46,9 @@ LONG = {
     ("create-pretraining-data", "dupe_factor"),
     ("pretrain", "model_size"),
     ("classify", "model_size"),
+    ("classify", "train_batch_size"),
     ("squad", "model_size"),
+    ("squad", "train_batch_size"),
 }
 
 
