@@ -26,6 +26,7 @@ from absl import logging
 
 from albert import command_line
 from albert import data_flags
+from albert import flag_parsers
 from albert import flags
 from albert import heads
 from albert import model_directory
@@ -50,7 +51,7 @@ def define_flags(fv):
     data_flags.define_task_flags(fv)
     records = flags.FlagGroup(fv, "Records, instead of the task's files")
     for mode, _, name in MODES:
-        records.string(
+        records.files(
             name,
             None,
             f"For --{mode}: paths or globs of what `albert "
@@ -67,6 +68,7 @@ def define_flags(fv):
         "own run_N of --output_dir, and report the median. Without "
         "--do_train, use the runs that are there.",
         lower_bound=1,
+        upper_bound=1000,
     )
     flags.define_device_flags(fv)
 
@@ -129,6 +131,7 @@ def main(fv):
     max_qa_length = fv.max_qa_length or trained.get(
         "max_qa_length", multiple_choice_features.MAX_QA_LENGTH
     )
+    options.check_shorter_than_sequence(fv, max_seq_length, "max_qa_length")
     lengths = options.find_lengths(fv, max_seq_length)
     data = task_data.featurize(
         task, fv.data_dir, texts, tokenizer, lengths, max_qa_length
@@ -297,6 +300,13 @@ def check_flags(fv):
         if fv[records].value:
             expand_files(fv[records].value)
     flags.check_finetuning_flags(fv)
+    last_seed = fv.seed + fv.num_runs - 1
+    if last_seed > flag_parsers.LARGEST_SEED:
+        raise UserError(
+            f"--seed={fv.seed} with --num_runs={fv.num_runs} ends with the "
+            f"seed {last_seed}: the largest is {flag_parsers.LARGEST_SEED}, "
+            "so give a smaller --seed"
+        )
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from absl import logging
 
 from albert import command_line
 from albert import evaluation_results
+from albert import flag_parsers
 from albert import flags
 from albert import model_directory
 from albert.config import AlbertConfig
@@ -39,12 +40,12 @@ BASELINE_BATCHES = 200
 def define_flags(fv):
     """Defines this recipe's flags; the original's where it has them."""
     data = flags.FlagGroup(fv, "Data")
-    data.string(
+    data.files(
         "input_file",
         None,
         "Records to train on: comma-separated paths or globs.",
     )
-    data.string(
+    data.files(
         "eval_input_file",
         None,
         "Records to evaluate on, not trained on: paths or globs.",
@@ -54,12 +55,14 @@ def define_flags(fv):
         None,
         "Length of the records. Default: theirs.",
         lower_bound=1,
+        upper_bound=flag_parsers.LONGEST_SEQUENCE,
     )
     data.integer(
         "max_predictions_per_seq",
         None,
         "Masked-token slots of the records. Default: what they have.",
         lower_bound=1,
+        upper_bound=flag_parsers.LONGEST_SEQUENCE,
     )
     modes = flags.FlagGroup(fv, "Modes")
     modes.boolean("do_train", True, "Train.")
@@ -93,6 +96,7 @@ def define_flags(fv):
         100,
         "Batches of an evaluation, at most.",
         lower_bound=1,
+        upper_bound=flag_parsers.MOST_STEPS,
     )
     flags.define_device_flags(fv)
 

@@ -23,10 +23,10 @@ The same command continues after an interruption.
 """
 
 import dataclasses
-import math
 
 from albert import command_line
 from albert import evaluation_results
+from albert import flag_parsers
 from albert import flags
 from albert import heads
 from albert import model_directory
@@ -74,13 +74,13 @@ DEFAULTS = {
 def define_flags(fv):
     """Defines this recipe's flags; the original's where it has them."""
     questions = flags.FlagGroup(fv, "Questions")
-    questions.string(
+    questions.files(
         "train_file",
         None,
         "Questions with answers to train on, in SQuAD's JSON or as rows "
         "(docs/squad.md); names or globs, separated by commas.",
     )
-    questions.string(
+    questions.files(
         "predict_file",
         None,
         "Questions to answer; with --do_eval they need their answers; names "
@@ -108,19 +108,37 @@ def define_flags(fv):
         ("doc_stride", "Pieces from one window of a text to the next."),
         ("max_query_length", "Pieces of a question; the rest is cut off."),
     ):
-        questions.integer(name, None, text + _default_help(name), lower_bound=1)
+        questions.integer(
+            name,
+            None,
+            text + _default_help(name),
+            lower_bound=1,
+            upper_bound=flag_parsers.LONGEST_SEQUENCE,
+        )
     answers = flags.FlagGroup(fv, "Answers")
-    for name, text in (
-        ("start_n_top", "v2: starts that are tried in each window."),
-        ("end_n_top", "v2: ends that are tried for each of these."),
-        ("n_best_size", "Answers to each question that are written."),
-        ("max_answer_length", "Pieces of an answer at most."),
+    for name, text, largest in (
+        ("start_n_top", "v2: starts that are tried in each window.", 1000),
+        ("end_n_top", "v2: ends that are tried for each of these.", 1000),
+        ("n_best_size", "Answers to each question that are written.", 1000),
+        (
+            "max_answer_length",
+            "Pieces of an answer at most.",
+            flag_parsers.LONGEST_SEQUENCE,
+        ),
     ):
-        answers.integer(name, None, text + _default_help(name), lower_bound=1)
+        answers.integer(
+            name,
+            None,
+            text + _default_help(name),
+            lower_bound=1,
+            upper_bound=largest,
+        )
     answers.real(
         "null_score_diff_threshold",
         0.0,
         "A question whose null score is above it gets no answer.",
+        lower_bound=-flag_parsers.LARGEST_SCORE,
+        upper_bound=flag_parsers.LARGEST_SCORE,
     )
     answers.choice(
         "language",
@@ -214,6 +232,14 @@ def main(fv):
     for name, default in DEFAULTS.items():
         value = fv[name].value
         settings[name] = trained.get(name, default) if value is None else value
+
+    options.check_shorter_than_sequence(
+        fv,
+        settings["max_seq_length"],
+        "doc_stride",
+        "max_query_length",
+        "max_answer_length",
+    )
 
     # ------------------------------------------------- windows and answers
     lengths = options.find_lengths(fv, settings["max_seq_length"])
@@ -416,8 +442,6 @@ def check_flags(fv):
                 f"--{file} is for --{' or --'.join(modes)}: give that too, or "
                 "leave the file out"
             )
-    if math.isnan(fv.null_score_diff_threshold):
-        raise UserError("--null_score_diff_threshold is NaN: give a number")
     flags.refuse_both(fv, "warmup_proportion", "num_warmup_steps")
     flags.check_finetuning_flags(fv)
 

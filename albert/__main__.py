@@ -10,12 +10,12 @@ import ast
 import difflib
 import importlib
 import importlib.util
-import os
 import pathlib
 import sys
 import textwrap
 
 import albert
+from albert import standard_streams
 
 # Each command is a script that runs on its own too; in the order of work.
 COMMANDS = {
@@ -37,6 +37,7 @@ _PACKAGE = pathlib.Path(__file__).parent
 
 def main():
     """Runs the command that ``sys.argv`` names, and exits."""
+    standard_streams.prepare()
     name, *arguments = sys.argv[1:] or [""]
     if name in ("--help", "-h"):
         _print(help_text())
@@ -97,8 +98,7 @@ def _print(text):
     try:
         print(text, flush=True)
     except BrokenPipeError:
-        # What is still buffered must not raise again when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        standard_streams.discard()
 
 
 def _run(name, arguments):

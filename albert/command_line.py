@@ -10,7 +10,6 @@ import contextlib
 import errno
 import logging
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -20,26 +19,37 @@ import tqdm
 from absl import flags
 from absl import logging as absl_logging
 
+from albert import flag_spelling
+from albert import standard_streams
 from albert.errors import StopRequested
 from albert.errors import UserError
 from albert.errors import WorkerLostError
 from albert.interchange import archives
+from albert.paths import read_path
 
-# What the machine lacks or forbids, and no fault of the program.
-_MACHINE_ERRORS = (
-    errno.EACCES,
-    errno.EDQUOT,
-    errno.ENOSPC,
-    errno.EPERM,
-    errno.EROFS,
-)
+# What the machine lacks or forbids, or a path cannot be: no fault of the
+# program.
+_MACHINE_ERRORS = {
+    errno.EACCES: "check its permissions",
+    errno.EDQUOT: "make room there, or choose another place",
+    errno.EIO: "check the disk",
+    errno.ELOOP: "check the links",
+    errno.EMFILE: "raise the limit (ulimit -n)",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENFILE: "close other programs",
+    errno.ENOSPC: "make room there, or choose another place",
+    errno.ENOTDIR: "check the path",
+    errno.EPERM: "check its permissions",
+    errno.EROFS: "choose another place",
+    errno.ESTALE: "mount the file system again",
+}
 
 # The status that Kubernetes' TFJob, with restartPolicy ExitCode, reserves for
 # what the program itself wants to be started again for.
 _RETRYABLE = 138
 
-# What absl says of an alias.
-_ALIAS = re.compile(r"Alias for --(\w+)\.")
+# Of an error, so that a value of a megabyte does not hide the rest of it.
+_LONGEST_LINE = 2000
 
 # TensorFlow's lines about itself: before absl::InitializeLog() they are
 # written whatever TF_CPP_MIN_LOG_LEVEL says.
@@ -67,10 +77,12 @@ def run(main, define_flags, positional=(), program=None):
         runs, and not when a module is imported: two recipes can then be
         imported by one process.
       positional: names of arguments that are not flags; the last one, if it
-        ends in "...", takes all that are left as a list.
+        ends in "...", takes all that are left as a list. All are paths but
+        those that are named TEXT.
       program: str, how the program is called, for --help. Default: the file
         or module that Python was started with.
     """
+    standard_streams.prepare()
     # A shell without job control starts its background jobs with SIGINT
     # ignored, and Python leaves that as it is.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -84,8 +96,11 @@ def run(main, define_flags, positional=(), program=None):
         if any(argument in ("--help", "-h") for argument in sys.argv[1:]):
             print(_help(main, fv, own, positional, program), flush=True)
             sys.exit(0)
+        _check_encoding(sys.argv[1:])
+        flag_spelling.check(fv, sys.argv[1:])
         arguments = _positional(fv(sys.argv)[1:], positional)
         main(fv, *arguments)
+        standard_streams.flush()
     except StopRequested as stop:
         print(stop, file=sys.stderr, flush=True)
         leave()
@@ -96,20 +111,25 @@ def run(main, define_flags, positional=(), program=None):
     except (UserError, flags.Error) as error:
         fail(error)
     except BrokenPipeError:
-        # The reader, `head` for one, has seen enough. What is still buffered
-        # for it must not raise again when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader, `head` for one, has seen enough.
+        standard_streams.discard()
     except OSError as error:
         if error.errno not in _MACHINE_ERRORS:
             raise
-        fail(f"{error.filename or 'output'}: {error.strerror}")
+        place = error.filename or "the output or a temporary file"
+        fail(f"{place}: {error.strerror}: {_MACHINE_ERRORS[error.errno]}")
     except KeyboardInterrupt:
         fail("interrupted", status=130)
 
 
 def fail(message, status=2):
     """Prints one line on standard error and exits with ``status``."""
-    line = " ".join(str(message).split())
+    # An archive was unpacked into a folder that is gone when this is read.
+    line = " ".join(archives.name_archives(str(message)).split())
+    if len(line) > _LONGEST_LINE:
+        # What is wrong comes first, and the remedy last.
+        half = _LONGEST_LINE // 2
+        line = f"{line[:half]} … {line[-half:]}"
     print(f"error: {line}", file=sys.stderr, flush=True)
     sys.exit(status)
 
@@ -197,13 +217,43 @@ class _LineHandler(logging.StreamHandler):
             super().emit(record)
 
     def format(self, record):
-        line = super().format(record)
+        line = archives.name_archives(super().format(record))
         if record.levelno < logging.WARNING:
             return line
         return f"{record.levelname.lower()}: {line}"
 
 
+def _check_encoding(arguments):
+    """Refuses arguments that are not UTF-8, which the system passes on."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UserError(
+                f"argument {argument!a} is not UTF-8: give a text in UTF-8; "
+                "a file of such a name must be renamed"
+            ) from None
+
+
 def _positional(arguments, names):
+    arguments = _split_positional(arguments, names)
+    return [
+        argument if name.startswith("TEXT") else _read_paths(name, argument)
+        for name, argument in zip(names, arguments, strict=True)
+    ]
+
+
+def _read_paths(name, argument):
+    if isinstance(argument, list):
+        return [_read_paths(name, each) for each in argument]
+    try:
+        return read_path(argument)
+    except ValueError as error:
+        name = name.removesuffix("...")
+        raise UserError(f"{name} {argument}: {error}") from None
+
+
+def _split_positional(arguments, names):
     rest = bool(names) and names[-1].endswith("...")
     fixed = len(names) - rest
     if len(arguments) < fixed:
@@ -211,10 +261,7 @@ def _positional(arguments, names):
     if rest:
         return [*arguments[:fixed], arguments[fixed:]]
     if len(arguments) > fixed:
-        raise UserError(
-            f"unexpected argument {arguments[fixed]!r}: every setting is a "
-            "flag of the form --name=value; see --help"
-        )
+        raise UserError(flag_spelling.explain_unexpected(arguments[fixed]))
     return arguments
 
 
@@ -226,7 +273,9 @@ def _help(main, fv, names, positional, program):
         + (" [--flag=value ...]" if names else ""),
     ]
     defined = [fv[name] for name in names]
-    aliases = {flag.name: _ALIAS.fullmatch(flag.help) for flag in defined}
+    aliases = {
+        flag.name: flag_spelling.ALIAS.fullmatch(flag.help) for flag in defined
+    }
     spellings = {flag.name: [_spelling(flag)] for flag in defined}
     for flag in defined:
         if aliases[flag.name]:

@@ -6,6 +6,7 @@ import difflib
 import json
 import os
 
+from albert import json_files
 from albert.errors import UserError
 
 ACTIVATIONS = ("gelu", "gelu_erf", "relu", "tanh", "linear")
@@ -20,6 +21,22 @@ _INERT_KEYS = {
     "down_scale_factor": (1,),
     "layers_to_keep": ([],),
 }
+
+# Far above every model that was ever trained (xxlarge: 223 million parameters,
+# 12 layers) and far below where a machine is busy until it is out of memory.
+_MAXIMA = {
+    "vocab_size": 1 << 24,
+    "hidden_size": 1 << 16,
+    "num_hidden_layers": 1 << 10,
+    "num_attention_heads": 1 << 12,
+    "intermediate_size": 1 << 18,
+    "embedding_size": 1 << 16,
+    "max_position_embeddings": 1 << 20,
+    "type_vocab_size": 1 << 10,
+    "inner_group_num": 1 << 10,
+}
+_MAX_BLOCKS = 1 << 10
+_MAX_PARAMETERS = 10**10
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -115,10 +132,12 @@ class AlbertConfig:
                 "heads that divide it"
             )
         self._check_groups()
+        self._check_size()
 
     def _check_type(self, field):
         value = getattr(self, field.name)
-        if field.type is float and type(value) is int:
+        # What is larger is refused below, and may be too large for a float.
+        if field.type is float and type(value) is int and abs(value) < 1 << 53:
             object.__setattr__(self, field.name, float(value))
         elif type(value) is not field.type:
             raise UserError(
@@ -127,6 +146,11 @@ class AlbertConfig:
             )
         if field.type is int and value < 1:
             raise UserError(f"{field.name} is {value}: it must be at least 1")
+        maximum = _MAXIMA.get(field.name)
+        if maximum and value > maximum:
+            raise UserError(
+                f"{field.name} is {value:,}: it must be at most {maximum:,}"
+            )
 
     def _check_choice(self, name, allowed):
         value = getattr(self, name)
@@ -161,6 +185,33 @@ class AlbertConfig:
                 'use sharing "none" for unshared layers, or other numbers'
             )
 
+    def _check_size(self):
+        """Refuses what no machine can hold, before one tries."""
+        blocks = self.num_hidden_layers * self.inner_group_num
+        if blocks > _MAX_BLOCKS:
+            raise UserError(
+                f"num_hidden_layers {self.num_hidden_layers} times "
+                f"inner_group_num {self.inner_group_num} is {blocks:,} "
+                f"blocks: at most {_MAX_BLOCKS:,} are possible"
+            )
+        width, inner = self.hidden_size, self.inner_group_num
+        rows = (
+            self.vocab_size
+            + self.max_position_embeddings
+            + self.type_vocab_size
+        )
+        # The matrices; biases and scales are few.
+        parameters = (
+            self.embedding_size * (rows + width)
+            + self.num_attention_groups * inner * 4 * width * width
+            + self.num_ffn_groups * inner * 2 * width * self.intermediate_size
+        )
+        if parameters > _MAX_PARAMETERS:
+            raise UserError(
+                f"these sizes make {parameters:,} parameters: at most "
+                f"{_MAX_PARAMETERS:,} are possible (xxlarge has 223 million)"
+            )
+
     @property
     def num_attention_groups(self):
         """Number of different sets of attention weights."""
@@ -189,8 +240,7 @@ class AlbertConfig:
     @classmethod
     def from_dict(cls, values, source="configuration"):
         """Builds a configuration from a dict; see ``from_json``."""
-        if not isinstance(values, dict):
-            raise UserError(f"{source}: expected a JSON object of settings")
+        json_files.check(values, json_files.ANY_OBJECT, source)
         values = dict(values)
         for key, inert in _INERT_KEYS.items():
             if values.get(key, inert[0]) not in inert:
@@ -205,7 +255,7 @@ class AlbertConfig:
                 close = difflib.get_close_matches(key, fields, n=1)
                 hint = f"did you mean {close[0]!r}? " if close else ""
                 raise UserError(
-                    f"{source}: unknown key {key!r}: {hint}Allowed are "
+                    f"{source}: unknown key {key[:40]!r}: {hint}Allowed are "
                     f"{', '.join(fields)}"
                 )
         missing = [
@@ -231,16 +281,11 @@ class AlbertConfig:
           UserError: file missing, not JSON, an unknown or missing key, or an
             impossible value; the message begins with the path.
         """
-        try:
-            with open(path, encoding="utf-8") as file:
-                values = json.load(file)
-        except OSError as error:
-            raise UserError(
-                f"{path}: cannot be read ({error.strerror}): give the path of "
-                "a model configuration, e.g. albert_config.json"
-            ) from None
-        except ValueError as error:
-            raise UserError(f"{path}: not valid JSON: {error}") from None
+        values = json_files.read_object(
+            path,
+            remedy="give the path of a model configuration, e.g. "
+            "albert_config.json",
+        )
         return cls.from_dict(values, str(path))
 
     def to_dict(self):

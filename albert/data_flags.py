@@ -4,6 +4,8 @@
 Each function takes the ``FlagValues`` to define its flags on, or to read.
 """
 
+from albert.flag_parsers import LARGEST_SEED
+from albert.flag_parsers import LONGEST_SEQUENCE
 from albert.flags import FlagGroup
 from albert.flags import define_lower_case_flag
 from albert.records.pretraining import COMPRESSIONS
@@ -20,7 +22,7 @@ def define_task_flags(fv):
 
     task = FlagGroup(fv, "Task")
     task.string("task_name", None, f"One of {', '.join(TASKS)}. Required.")
-    task.string(
+    task.path(
         "data_dir", None, "Folder of the task's files, or the one above it."
     )
     task.string(
@@ -91,6 +93,7 @@ def define_task_flags(fv):
         "lose their start. "
         f"Default: {multiple_choice_features.MAX_QA_LENGTH}.",
         lower_bound=1,
+        upper_bound=LONGEST_SEQUENCE,
     )
     task.boolean(
         "skip_bad_rows",
@@ -131,7 +134,7 @@ def get_task(fv):
 def define_text_flags(fv):
     """Defines the flags of plain text and of how it is split."""
     text = FlagGroup(fv, "Text")
-    text.string(
+    text.files(
         "input_file",
         None,
         "Text: comma-separated files or globs, .gz understood. Required.",
@@ -155,17 +158,22 @@ def define_data_creation_flags(fv):
         12345,
         "Seed of all that is drawn, and of the order.",
         lower_bound=0,
+        upper_bound=LARGEST_SEED,
     )
 
 
 def define_record_flags(fv):
     """Defines the flags of how records are written."""
-    FlagGroup(fv, "Text").string(
+    FlagGroup(fv, "Text").path(
         "spm_model_file", None, "SentencePiece model. Required."
     )
     files = FlagGroup(fv, "Files")
     files.integer(
-        "num_shards", 1, "Files that each set of records is split into."
+        "num_shards",
+        1,
+        "Files that each set of records is split into.",
+        lower_bound=1,
+        upper_bound=10_000,
     )
     files.choice(
         "compression", "", list(COMPRESSIONS), "Compression of the files."

@@ -68,7 +68,7 @@ def keep_earlier(directory, name, data, beside=()):
     logging.warning(
         "%s was of other data (%s): it is in %s now, with its predictions",
         os.path.join(directory, name),
-        ", ".join(str(each.get("path")) for each in before),
+        ", ".join(each["path"] for each in before),
         folder,
     )
 
@@ -140,13 +140,10 @@ def _write(directory, name, content, beside):
 
 def _key(path, data):
     """Returns the name of the folder for results of some data."""
-    try:
-        key = "_".join(
-            f"{each['split']}-{each['examples']}-{each['checksum'][:_DIGITS]}"
-            for each in data
-        )
-    except (TypeError, KeyError):
-        key = ""
+    key = "_".join(
+        f"{each['split']}-{each['examples']}-{each['checksum'][:_DIGITS]}"
+        for each in data
+    )
     # It becomes part of a path.
     if not re.fullmatch(r"[\w-]+", key):
         raise UserError(

@@ -14,6 +14,7 @@ import numpy as np
 
 from albert import command_line
 from albert.errors import UserError
+from albert.flag_parsers import LARGEST_SEED
 from albert.flags import FlagGroup
 from albert.text.documents import expand_files
 from albert.text.documents import read_documents
@@ -174,18 +175,32 @@ def load(path):
 def define_flags(fv):
     """Defines the command's flags."""
     FlagGroup(fv, "Answers").integer(
-        "top", 5, "Predictions shown for each mask.", lower_bound=1
+        "top",
+        5,
+        "Predictions shown for each mask.",
+        lower_bound=1,
+        upper_bound=1000,
     )
     text = FlagGroup(fv, "Text with words to hide")
-    text.string(
+    text.files(
         "text_file",
         None,
         "Text whose sentences get a word hidden: paths or globs.",
     )
     text.integer(
-        "num_sentences", 8, "Sentences taken from --text_file.", lower_bound=1
+        "num_sentences",
+        8,
+        "Sentences taken from --text_file.",
+        lower_bound=1,
+        upper_bound=1000,
     )
-    text.integer("seed", 0, "Seed of the choice of sentences.")
+    text.integer(
+        "seed",
+        0,
+        "Seed of the choice of sentences.",
+        lower_bound=0,
+        upper_bound=LARGEST_SEED,
+    )
 
 
 def main(fv, directory, texts):

@@ -9,6 +9,7 @@ import functools
 
 from absl import flags
 
+from albert import flag_parsers
 from albert.config import NAMED_SIZES
 from albert.errors import UserError
 
@@ -17,8 +18,8 @@ class FlagGroup:
     """Flags under one heading of ``--help``.
 
     Attributes:
-      alias, boolean, choice, integer, names, real, string: the functions
-        ``absl.flags.DEFINE_*`` for the ``FlagValues`` and the heading.
+      alias, choice: the functions ``absl.flags.DEFINE_alias`` and
+        ``DEFINE_enum`` for the ``FlagValues`` and the heading.
     """
 
     def __init__(self, fv, heading):
@@ -35,18 +36,51 @@ class FlagGroup:
             )
 
         self.alias = bind(flags.DEFINE_alias)
-        self.boolean = bind(flags.DEFINE_bool)
         self.choice = bind(flags.DEFINE_enum)
-        self.integer = bind(flags.DEFINE_integer)
-        self.names = bind(flags.DEFINE_list)
-        self.real = bind(flags.DEFINE_float)
-        self.string = bind(flags.DEFINE_string)
+        self._define = bind(flags.DEFINE)
+
+    def boolean(self, name, default, text):
+        """Defines a flag that is true or false."""
+        parser = flag_parsers.BooleanParser()
+        self._define(parser, name, default, text, boolean=True)
+
+    def integer(self, name, default, text, *, lower_bound, upper_bound):
+        """Defines a flag of a whole number; the bounds are allowed."""
+        parser = flag_parsers.IntegerParser(lower_bound, upper_bound)
+        self._define(parser, name, default, text)
+
+    def real(self, name, default, text, *, lower_bound, upper_bound):
+        """Defines a flag of a finite number; the bounds are allowed."""
+        parser = flag_parsers.RealParser(lower_bound, upper_bound)
+        self._define(parser, name, default, text)
+
+    def string(self, name, default, text):
+        """Defines a flag of a text that is not empty."""
+        self._define(flag_parsers.StringParser(), name, default, text)
+
+    def path(self, name, default, text):
+        """Defines a flag of a path, spelled as ``albert.paths`` reads it."""
+        self._define(flag_parsers.PathParser(), name, default, text)
+
+    def files(self, name, default, text):
+        """Defines a flag of names or patterns of files."""
+        self._define(flag_parsers.FilesParser(), name, default, text)
+
+    def names(self, name, default, text):
+        """Defines a flag of values that are separated by commas."""
+        self._define(
+            flag_parsers.ListParser(),
+            name,
+            default,
+            text,
+            serializer=flags.CsvListSerializer(","),
+        )
 
 
 def define_model_flags(fv):
     """Defines the flags of the model and of its first weights."""
     model = FlagGroup(fv, "Model")
-    model.string(
+    model.path(
         "albert_config_file", None, "The model's JSON file. Or --model_size."
     )
     model.choice(
@@ -56,14 +90,14 @@ def define_model_flags(fv):
         "A named size instead of --albert_config_file; its vocabulary size "
         "becomes that of the data.",
     )
-    model.string(
+    model.path(
         "spm_model_file",
         None,
         "SentencePiece model; copied into the model directory. Default: the "
         "one that comes with --init_checkpoint or that the JSON beside the "
         "records names.",
     )
-    model.string(
+    model.path(
         "init_checkpoint",
         None,
         "Weights to start from: a model directory or checkpoint of ours, "
@@ -72,7 +106,7 @@ def define_model_flags(fv):
         "in --output_dir wins, except with --nodo_train of `albert pretrain`.",
     )
     files = FlagGroup(fv, "Files")
-    files.string(
+    files.path(
         "output_dir", None, "Where the model directory is written. Required."
     )
 
@@ -111,6 +145,7 @@ def define_training_flags(
         "Sequences per update, over all devices and accumulation steps."
         + ("" if batch_size else " Default: the task's."),
         lower_bound=1,
+        upper_bound=flag_parsers.LARGEST_BATCH,
     )
     training.integer(
         "num_train_steps",
@@ -118,6 +153,7 @@ def define_training_flags(
         "Updates to train for."
         + ("" if num_train_steps else " Default: the task's."),
         lower_bound=1,
+        upper_bound=flag_parsers.MOST_STEPS,
     )
     training.choice(
         "optimizer", optimizer, ["lamb", "adamw"], "As the original has it."
@@ -127,13 +163,16 @@ def define_training_flags(
         None,
         "Peak of the learning rate. Default: one that is known to work for "
         "the model's size and the task, printed.",
-        lower_bound=0.0,
+        # The smallest is a float32 yet; with the largest nothing is learnt.
+        lower_bound=1e-37,
+        upper_bound=10.0,
     )
     training.real(
         "poly_power",
         1.0,
         "Power of the learning rate's decay.",
         lower_bound=1e-6,
+        upper_bound=100.0,
     )
     training.integer(
         "num_warmup_steps",
@@ -141,9 +180,14 @@ def define_training_flags(
         "Steps of linear warm-up. Default: 6% of the steps of pretraining, at "
         "most the original's 3125; the task's share in fine-tuning.",
         lower_bound=0,
+        upper_bound=flag_parsers.MOST_STEPS,
     )
     training.integer(
-        "start_warmup_step", 0, "Step at which warm-up starts.", lower_bound=0
+        "start_warmup_step",
+        0,
+        "Step at which warm-up starts.",
+        lower_bound=0,
+        upper_bound=flag_parsers.MOST_STEPS,
     )
     training.real(
         "layer_decay_rate",
@@ -163,13 +207,14 @@ def define_training_flags(
         12345,
         "Seed of the initial weights, the order of the data and dropout.",
         lower_bound=0,
-        upper_bound=2**32 - 1,
+        upper_bound=flag_parsers.LARGEST_SEED,
     )
     FlagGroup(fv, "Evaluation").integer(
         "eval_batch_size",
         eval_batch_size,
         "Sequences per batch, over all devices.",
         lower_bound=1,
+        upper_bound=flag_parsers.LARGEST_BATCH,
     )
     files = FlagGroup(fv, "Files")
     files.integer(
@@ -178,12 +223,14 @@ def define_training_flags(
         "Steps between checkpoints, and between evaluations."
         + ("" if save_checkpoints_steps else " Default: a tenth of the steps."),
         lower_bound=1,
+        upper_bound=flag_parsers.MOST_STEPS,
     )
     files.integer(
         "keep_checkpoint_max",
         5,
         "Training checkpoints kept; the best one by evaluation is kept apart.",
         lower_bound=1,
+        upper_bound=10**6,
     )
 
 
@@ -232,6 +279,7 @@ def define_finetuning_flags(fv):
         None,
         "Passes over the training data, instead of --num_train_steps.",
         lower_bound=1e-6,
+        upper_bound=1e4,
     )
     training.boolean(
         "bucket_by_length",
@@ -313,6 +361,7 @@ def define_sequence_length_flag(fv, heading):
         "Longest sequence in pieces; longer texts are cut. Default: the "
         "task's, at most what the model has positions for.",
         lower_bound=8,
+        upper_bound=flag_parsers.LONGEST_SEQUENCE,
     )
 
 
@@ -340,6 +389,7 @@ def define_device_flags(fv):
         None,
         "GPUs to use; 0 for the CPU. Default: all.",
         lower_bound=0,
+        upper_bound=1024,
     )
     devices.choice(
         "all_reduce_alg",
@@ -376,6 +426,7 @@ def define_device_flags(fv):
         20,
         "Steps between looks at the metrics.",
         lower_bound=1,
+        upper_bound=10**6,
     )
     devices.alias("iterations_per_loop", "steps_per_loop")
     devices.integer(
@@ -384,6 +435,7 @@ def define_device_flags(fv):
         "Parts that a device's share of the batch is computed in, one after "
         "another, so that a large batch fits its memory.",
         lower_bound=1,
+        upper_bound=flag_parsers.LARGEST_BATCH,
     )
     devices.boolean(
         "recompute_layers",

@@ -19,8 +19,18 @@ import json
 import os
 import re
 
+from albert import inputs
+from albert import json_files
 from albert.config import AlbertConfig
 from albert.errors import UserError
+from albert.heads import HEADS
+from albert.json_files import Boolean
+from albert.json_files import Integer
+from albert.json_files import List
+from albert.json_files import Nullable
+from albert.json_files import Number
+from albert.json_files import Object
+from albert.json_files import Text
 
 CONFIG_FILE = "albert_config.json"
 TOKENIZER_FILE = "spiece.model"
@@ -29,6 +39,71 @@ CHECKSUMS_FILE = "checksums.json"
 TASK_FILE = "task.json"
 RUN_FILE = "run.json"
 EVALUATION_FILE = "eval_results.json"
+
+# What of these files is read again. task.json may be that of another version,
+# with settings that this one does not have.
+_LENGTH = Integer(1, 1 << 20)
+TASK_SCHEMA = Object(
+    {
+        "task_name": Nullable(Text()),
+        "kind": Text(
+            tuple(
+                dict.fromkeys(
+                    row.task_kind for row in HEADS.values() if row.task_kind
+                )
+            )
+        ),
+        "labels": Nullable(List(Text())),
+        "max_seq_length": _LENGTH,
+        "max_qa_length": _LENGTH,
+        "head": Nullable(Text()),
+        "version_2_with_negative": Boolean(),
+        "doc_stride": _LENGTH,
+        "max_query_length": _LENGTH,
+        "max_answer_length": _LENGTH,
+        "start_n_top": _LENGTH,
+        "end_n_top": _LENGTH,
+        "n_best_size": _LENGTH,
+        "language": Text(),
+    }
+)
+_RUN_SCHEMA = Object(
+    {
+        "task_name": Nullable(Text()),
+        "seed": Integer(),
+        "input_file": Nullable(Text()),
+        "records": Integer(0),
+        "max_seq_length": _LENGTH,
+        "train_batch_size": Integer(1),
+        "num_train_steps": Integer(0),
+        "num_warmup_steps": Integer(0),
+        "optimizer": Text(),
+        "learning_rate": Number(),
+        "dtype": Text(),
+        "init_checkpoint": Nullable(Text()),
+    }
+)
+_METRICS = Object(others=Number())
+_EVALUATION_SCHEMA = Object(
+    {
+        "checkpoint": Text(),
+        "data": List(
+            Object(
+                {
+                    "split": Text(),
+                    "path": Text(),
+                    "examples": Integer(0),
+                    "checksum": Text(),
+                },
+                required=("split", "path", "examples", "checksum"),
+            )
+        ),
+        "baseline": _METRICS,
+        "runs": List(_METRICS),
+    },
+)
+_CHECKSUMS_SCHEMA = Object(others=Text())
+_REMEDY = "restore it, or use another directory"
 
 # The digits are a process id; checkpoints have more suffixes after them.
 _TEMPORARY = re.compile(r"\.\d+\.tmp(\.|$)")
@@ -52,7 +127,7 @@ def read_task(directory):
     Raises:
       UserError: the file is damaged.
     """
-    return _read_if_there(directory, TASK_FILE)
+    return _read_if_there(directory, TASK_FILE, TASK_SCHEMA)
 
 
 def write_description(directory, config, tokenizer, settings=None):
@@ -102,13 +177,15 @@ def find_change(path):
       UserError: the file of the checksums is damaged.
     """
     directory, name = os.path.split(path)
-    expected = _read_if_there(directory, CHECKSUMS_FILE).get(name)
+    expected = _read_if_there(directory, CHECKSUMS_FILE, _CHECKSUMS_SCHEMA).get(
+        name
+    )
     if expected is None:
         return None
     found = None
     if os.path.exists(path):
-        with open(path, "rb") as file:
-            found = hashlib.sha256(file.read()).hexdigest()
+        content = inputs.read_file(path, _REMEDY)
+        found = hashlib.sha256(content).hexdigest()
     if found == expected:
         return None
     return (
@@ -137,7 +214,7 @@ def read_run(directory):
     Raises:
       UserError: the file is damaged.
     """
-    return _read_if_there(directory, RUN_FILE)
+    return _read_if_there(directory, RUN_FILE, _RUN_SCHEMA)
 
 
 def read_evaluation(directory, name=EVALUATION_FILE):
@@ -150,7 +227,21 @@ def read_evaluation(directory, name=EVALUATION_FILE):
     Raises:
       UserError: the file is damaged.
     """
-    return _read_if_there(directory, name)
+    return _read_if_there(directory, name, _EVALUATION_SCHEMA)
+
+
+def read_metric(directory, name):
+    """Returns a number of the last evaluation, None where there is none.
+
+    Raises:
+      UserError: the file is damaged.
+    """
+    results = read_evaluation(directory)
+    if name not in results:
+        return None
+    path = os.path.join(directory, EVALUATION_FILE)
+    json_files.check(results[name], Number(), path, _REMEDY, name)
+    return results[name]
 
 
 def check_writable(directory):
@@ -216,25 +307,12 @@ def check_run(directory, config, settings):
         )
 
 
-def _read_if_there(directory, name):
+def _read_if_there(directory, name, schema=json_files.ANY_OBJECT):
     path = os.path.join(directory, name)
-    return _read_json_object(path) if os.path.exists(path) else {}
-
-
-def _read_json_object(path):
-    try:
-        with open(path, encoding="utf-8") as file:
-            value = json.load(file)
-    except ValueError as error:
-        raise UserError(
-            f"{path}: not valid JSON ({error}): restore it, or use another "
-            "directory"
-        ) from None
-    if not isinstance(value, dict):
-        raise UserError(
-            f"{path}: not a JSON object: restore it, or use another directory"
-        )
-    return value
+    # A link to what is gone is there, too: it must not pass for no file.
+    if not os.path.lexists(path):
+        return {}
+    return json_files.read_object(path, schema, _REMEDY)
 
 
 @contextlib.contextmanager

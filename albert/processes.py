@@ -13,10 +13,32 @@ import traceback
 
 from albert.errors import UserError
 
+# More only take memory, about 100 MB each.
+_MOST_A_CORE = 8
+
 
 def available_cores():
     """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
+
+
+def check_number(num_workers):
+    """Returns how many processes to start: int.
+
+    Args:
+      num_workers: int, 0 for as many as there are cores.
+
+    Raises:
+      UserError: so many that their memory would be all they use.
+    """
+    cores = available_cores()
+    most = _MOST_A_CORE * cores
+    if num_workers > most:
+        raise UserError(
+            f"--num_workers={num_workers}: this machine has {cores} cores: "
+            f"give at most {most}, or 0 for one a core"
+        )
+    return num_workers or cores
 
 
 class ProcessPool:

@@ -48,7 +48,7 @@ def define_flags(fv):
     data_flags.define_data_creation_flags(fv)
     data_flags.define_record_flags(fv)
     files = FlagGroup(fv, "Files")
-    files.string("output_dir", None, "Where the records are written. Required.")
+    files.path("output_dir", None, "Where the records are written. Required.")
 
 
 def main(fv):

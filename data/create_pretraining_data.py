@@ -21,6 +21,7 @@ from albert import command_line
 from albert import data_flags
 from albert import processes
 from albert.errors import UserError
+from albert.flag_parsers import LONGEST_SEQUENCE
 from albert.flags import FlagGroup
 from albert.flags import require
 from albert.progress import show_progress
@@ -59,36 +60,73 @@ def define_flags(fv):
     instances.boolean(
         "random_next_sentence", False, "The same as --objective=nsp."
     )
-    instances.integer("max_seq_length", 512, "Tokens in a sequence.")
-    instances.real(
-        "short_seq_prob", 0.1, "Share of instances of a shorter length."
+    instances.integer(
+        "max_seq_length",
+        512,
+        "Tokens in a sequence.",
+        lower_bound=4,
+        upper_bound=LONGEST_SEQUENCE,
     )
-    instances.integer("dupe_factor", 40, "Passes over the text.")
+    instances.real(
+        "short_seq_prob",
+        0.1,
+        "Share of instances of a shorter length.",
+        lower_bound=0.0,
+        upper_bound=1.0,
+    )
+    instances.integer(
+        "dupe_factor",
+        40,
+        "Passes over the text.",
+        lower_bound=1,
+        upper_bound=100_000,
+    )
     masks = FlagGroup(fv, "Masks")
     masks.integer(
-        "max_predictions_per_seq", 20, "Most masked tokens a sequence."
+        "max_predictions_per_seq",
+        20,
+        "Most masked tokens a sequence.",
+        lower_bound=1,
+        upper_bound=LONGEST_SEQUENCE,
     )
-    masks.real("masked_lm_prob", 0.15, "Share of the tokens that is masked.")
-    masks.integer("ngram", 3, "Longest masked n-gram, in words.")
+    masks.real(
+        "masked_lm_prob",
+        0.15,
+        "Share of the tokens that is masked.",
+        lower_bound=1e-6,
+        upper_bound=0.999,
+    )
+    masks.integer(
+        "ngram",
+        3,
+        "Longest masked n-gram, in words.",
+        lower_bound=1,
+        upper_bound=100,
+    )
     masks.boolean(
         "favor_shorter_ngram", True, "n-grams of n words have p(n) ~ 1/n."
     )
     masks.boolean("do_whole_word_mask", True, "Mask whole words.")
     masks.boolean("do_permutation", False, "Refused: see the error message.")
     files = FlagGroup(fv, "Files")
-    files.string(
+    files.files(
         "output_file",
         None,
         "TFRecord file, or a comma-separated list. Required.",
     )
     FlagGroup(fv, "Processes").integer(
-        "num_workers", 0, "0 takes every core.", lower_bound=0
+        "num_workers",
+        0,
+        "0 takes every core.",
+        lower_bound=0,
+        upper_bound=1024,
     )
 
 
 def main(fv):
     """Makes the records, and prints what they are like."""
     started = time.monotonic()
+    num_workers = processes.check_number(fv.num_workers)
     settings = read_settings(fv)
     inputs = expand_files(fv.input_file)
     tokenizer = Tokenizer(settings.spm_model_file, settings.do_lower_case)
@@ -105,7 +143,7 @@ def main(fv):
             prefix=".tokens-", dir=os.path.dirname(writer.files[0]) or "."
         ) as folder,
         processes.ProcessPool(
-            fv.num_workers or processes.available_cores(),
+            num_workers,
             functools.partial(pretraining.RecordMaker, settings),
         ) as pool,
         token_cache.TokenCacheWriter(

@@ -35,6 +35,8 @@ def define_flags(fv):
         30000,
         "Number of pieces, the special ones included.",
         lower_bound=1,
+        # The largest vocabularies of many languages have a million.
+        upper_bound=2**20,
     )
     pieces.real(
         "character_coverage",
@@ -49,14 +51,16 @@ def define_flags(fv):
         "Train on at most so many sentences, drawn at random; they are kept "
         "in memory. 0: all.",
         lower_bound=0,
+        upper_bound=10**9,
     )
     pieces.integer(
         "num_threads",
         vocabulary.DEFAULT_NUM_THREADS,
         "Threads. Another number may change the last digits of the scores.",
         lower_bound=1,
+        upper_bound=128,
     )
-    FlagGroup(fv, "Files").string(
+    FlagGroup(fv, "Files").path(
         "output_prefix",
         None,
         "Where to write: PREFIX.model and PREFIX.vocab. Required.",

@@ -84,6 +84,18 @@ def test_versions_and_languages_differ_where_the_released_ones_do():
         ({"num_hidden_layers": 0}, "num_hidden_layers is 0.*at least 1"),
         ({"hidden_size": "128"}, "hidden_size is '128'.*type int"),
         ({"hidden_size": True}, "hidden_size is True.*type int"),
+        ({"hidden_size": 2**60}, "hidden_size is 1,152,.*at most 65,536"),
+        ({"num_hidden_layers": 10**9}, "num_hidden_layers.*at most 1,024"),
+        (
+            {"num_hidden_layers": 1000, "inner_group_num": 2},
+            "2,000 blocks: at most 1,024",
+        ),
+        (
+            {"hidden_size": 2**16, "sharing": "none"},
+            "parameters: at most 10,000,000,000",
+        ),
+        ({"hidden_dropout_prob": 10**90}, "hidden_dropout_prob.*type float"),
+        ({"initializer_range": float("nan")}, "initializer_range is nan"),
         (
             {"hidden_act": "swish"},
             "'swish'.*gelu, gelu_erf, relu, tanh, linear",
@@ -128,7 +140,10 @@ def test_missing_sizes_are_not_filled_in():
     [
         (None, "cannot be read.*No such file"),
         ("{", "not valid JSON"),
-        ("[3]", "expected a JSON object"),
+        ("[3]", "expected an object, found a list"),
+        ("[" * 100_000, "not valid JSON.*brackets"),
+        ('{"vocab_size": ' + "9" * 5000 + "}", "an integer of 5,000 digits"),
+        ('{"vocab_size": 3, "vocab_size": 4}', '"vocab_size" is there twice'),
         ('{"vocab_sizes": 3}', "unknown key 'vocab_sizes'"),
     ],
 )

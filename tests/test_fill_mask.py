@@ -136,7 +136,12 @@ def test_text_file(run, directory):
         (["{d}", "[MASK] " * 99], ["101 pieces", "37"]),
         (["{t}/missing", "[MASK]"], ["{t}/missing", "no such checkpoint"]),
         (["{t}", "[MASK]"], ["{t}", "holds no checkpoint"]),
-        (["{t}/short.txt", "[MASK]"], ["short.txt", "no such checkpoint"]),
+        (["{t}/short.txt", "[MASK]"], ["short.txt", "no checkpoint that"]),
+        (["{t}/latin.txt", "[MASK]"], ["latin.txt", "no checkpoint that"]),
+        (["", "[MASK]"], ["DIR", "it is empty"]),
+        (["gs://a/b", "[MASK]"], ["DIR gs://a/b", "file system"]),
+        (["{d}", "\udce9 [MASK]"], ["'\\udce9 [MASK]' is not UTF-8"]),
+        (["{d}", "--text_file={t}/latin.txt"], ["latin.txt: line 2", "UTF-8"]),
         (["{d}", "--text_file={t}/missing"], ["{t}/missing"]),
         (["{d}", "--text_file={t}/short.txt"], ["short.txt", "words"]),
         (["{d}", "--top=0", "[MASK]"], ["--top"]),
@@ -144,6 +149,7 @@ def test_text_file(run, directory):
 )
 def test_bad_input(run, directory, tmp_path, arguments, words):
     (tmp_path / "short.txt").write_text("too short.\n")
+    (tmp_path / "latin.txt").write_bytes(b"The\ncaf\xe9.\n")
     names = {"d": directory, "t": tmp_path}
     code, printed, errors = run(*[a.format(**names) for a in arguments])
     assert (code, printed) == (2, "")

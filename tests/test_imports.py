@@ -14,8 +14,10 @@ ROOT = pathlib.Path(__file__).parents[1]
 # Packages and single modules of ``albert``, the lowest layer first. A module
 # imports from its own package and from lower layers, in functions too.
 LAYERS = (
-    ("errors", "heads", "progress"),
-    ("config", "processes", "text"),
+    ("errors", "heads", "paths", "progress"),
+    ("flag_parsers", "inputs"),
+    ("json_files",),
+    ("config", "flag_spelling", "processes", "standard_streams", "text"),
     ("flags", "model_directory", "modeling"),
     ("evaluation_results", "tasks"),
     ("interchange",),

@@ -154,6 +154,26 @@ def test_no_such_command(run, arguments, words):
     "arguments, error",
     [
         (["pretrain"], "--output_dir is required; see --help"),
+        (["classify"], "--task_name is required"),
+        (["classify", "--task_name=rte"], "--output_dir is required"),
+        (
+            ["classify", "--task_name=rte", "--output_dir=o", "--do_train"],
+            "--data_dir is required for --do_train",
+        ),
+        (
+            ["classify", "--task_name=rte", "--output_dir=o", "--do_train"]
+            + ["--data_dir=d"],
+            "--init_checkpoint is required",
+        ),
+        (["squad"], "--output_dir is required"),
+        (
+            ["squad", "--output_dir=o", "--do_train"],
+            "--train_file is required for --do_train",
+        ),
+        (
+            ["squad", "--output_dir=o", "--do_eval"],
+            "--predict_file is required for --do_eval",
+        ),
         (["create-vocabulary"], "--input_file is required; see --help"),
         (["fill-mask"], "MODEL_DIR is missing; see --help"),
         (["export", "a", "b"], "--format is required: one of serving"),

@@ -189,5 +189,5 @@ def test_task_of_a_directory(tmp_path):
     (tmp_path / "task.json").write_text('{"kind": "tagging"}')
     assert model_directory.read_task(tmp_path) == {"kind": "tagging"}
     (tmp_path / "task.json").write_text("[]")
-    with pytest.raises(UserError, match=r"task\.json: not a JSON object"):
+    with pytest.raises(UserError, match=r"task\.json: expected an object"):
         model_directory.read_task(tmp_path)

@@ -107,3 +107,11 @@ def test_processes_end_with_the_pool():
         started = multiprocessing.active_children()
         assert len(started) == 2
     assert multiprocessing.active_children() == []
+
+
+def test_processes_that_no_machine_holds_are_refused(monkeypatch):
+    monkeypatch.setattr(processes, "available_cores", lambda: 3)
+    assert processes.check_number(0) == 3
+    assert processes.check_number(24) == 24
+    with pytest.raises(UserError, match="num_workers=25.*3 cores.*at most 24"):
+        processes.check_number(25)

@@ -23,7 +23,10 @@ from absl import logging
 from albert import command_line
 from albert.convert import convert
 from albert.errors import UserError
+from albert.flag_parsers import LARGEST_SCORE
+from albert.flag_parsers import LONGEST_SEQUENCE
 from albert.flags import FlagGroup
+from albert.tasks.truncation import MIN_SEQUENCE_LENGTH
 
 POSITIONAL = ("MODEL_DIR", "DESTINATION")
 # The flags of each format that are passed on.
@@ -71,6 +74,8 @@ def define_flags(fv):
         None,
         "Pieces of a sequence at most. Default: what the model was fine-tuned "
         "with; of a pretrained one all its positions (litert: 128).",
+        lower_bound=MIN_SEQUENCE_LENGTH,
+        upper_bound=LONGEST_SEQUENCE,
     )
     serving = FlagGroup(fv, "Serving")
     serving.integer(
@@ -78,11 +83,14 @@ def define_flags(fv):
         None,
         "Pieces that are answered for each [MASK]. Default: 5.",
         lower_bound=1,
+        upper_bound=1000,
     )
     serving.real(
         "null_score_diff_threshold",
         None,
         "A question whose null score is above it gets no answer. Default: 0.",
+        lower_bound=-LARGEST_SCORE,
+        upper_bound=LARGEST_SCORE,
     )
     litert = FlagGroup(fv, "Litert")
     litert.choice(
@@ -94,13 +102,20 @@ def define_flags(fv):
     litert.names(
         "quantization", None, "Of float32, float16, int8. Default: all three."
     )
-    litert.integer("batch_size", None, "Examples of a call. Default: 1.")
+    litert.integer(
+        "batch_size",
+        None,
+        "Examples of a call. Default: 1.",
+        lower_bound=1,
+        upper_bound=1024,
+    )
     tfhub = FlagGroup(fv, "TF Hub")
     tfhub.integer(
         "version",
         None,
         "Number of the version at the publisher's. Default: 1.",
         lower_bound=1,
+        upper_bound=10**6,
     )
     tfhub.string(
         "licence", None, "The licence of the model, such as apache-2.0."
@@ -115,6 +130,8 @@ def define_flags(fv):
         "seq_length",
         None,
         "Pieces of a sequence of the preprocessor. Default: 128.",
+        lower_bound=MIN_SEQUENCE_LENGTH,
+        upper_bound=LONGEST_SEQUENCE,
     )
     tfhub.choice("publish", None, ["kaggle"], "Send it there.")
     tfhub.boolean(

@@ -11,6 +11,7 @@ import tempfile
 import zlib
 
 from albert.errors import UserError
+from albert.inputs import open_file
 
 SUFFIXES = (".tar.gz", ".tgz", ".tar")
 
@@ -43,25 +44,43 @@ def unpack(path):
         neither a file nor a folder or lies outside the archive, or one that
         is too large.
     """
-    status = os.stat(path)
-    key = os.path.realpath(path), status.st_size, status.st_mtime_ns
-    if key in _folders and os.path.isdir(_folders[key]):
-        return _folders[key]
+    with open_file(path, "get it again") as file:
+        status = os.fstat(file.fileno())
+        key = os.path.realpath(path), status.st_size, status.st_mtime_ns
+        if key not in _folders or not os.path.isdir(_folders[key]):
+            _folders[key] = _unpack_into_new(path, file)
+    return _folders[key]
+
+
+def _unpack_into_new(path, file):
+    """Unpacks an open archive; returns the temporary folder."""
     folder = tempfile.mkdtemp(prefix="albert-")
+    is_whole = False
     try:
-        with open(path, "rb") as file:
-            _unpack(path, file, folder)
-        _folders[key] = folder
+        _unpack(path, file, folder)
+        is_whole = True
     except (*_ERRORS, OSError) as error:
         if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
             raise
+        reason = str(error).replace(f"{folder}{os.sep}", "")
         raise UserError(
-            f"{path}: not a readable archive ({error}): get it again"
+            f"{path}: not a readable archive ({reason}): get it again"
         ) from None
     finally:
-        if _folders.get(key) != folder:
+        if not is_whole:
             shutil.rmtree(folder)
     return folder
+
+
+def name_archives(message):
+    """Returns a message with archives in the place of their folders.
+
+    Args:
+      message: str; the folders are temporary, and nothing to a user.
+    """
+    for (path, *_), folder in _folders.items():
+        message = message.replace(folder, path)
+    return message
 
 
 @atexit.register

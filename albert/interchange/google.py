@@ -19,7 +19,6 @@ from albert.interchange import checkpoint_paths
 from albert.interchange import names
 from albert.interchange import task_description
 from albert.interchange import tensor_bundle
-from albert.interchange.json_files import read_object
 from albert.interchange.source import Source
 from albert.interchange.source import Tensors
 from albert.interchange.source import TokenizerFile
@@ -27,7 +26,12 @@ from albert.interchange.source import from_peer
 from albert.interchange.source import groups_of_peer
 from albert.interchange.source import to_peer
 from albert.interchange.source import warn_of_epsilon
+from albert.json_files import Boolean
+from albert.json_files import Object
+from albert.json_files import Text
+from albert.json_files import read_object
 from albert.modeling.layers import EPSILON
+from albert.text.tokenizer import DIGIT_COMMA_RULES
 
 FORMAT = "google"
 
@@ -44,6 +48,10 @@ _OBJECT_BASED = "_CHECKPOINTABLE_OBJECT_GRAPH"
 # Settings that the original does not have.
 _OWN_SETTINGS = ("masked_lm_epsilon", "sharing")
 _ORIGINAL_ACTIVATIONS = ("gelu", "relu", "tanh", "linear")
+_TOKENIZER_SETTINGS = Object(
+    {"lower_case": Boolean(), "digit_comma": Text(DIGIT_COMMA_RULES)},
+    others=None,
+)
 
 
 def matches(path):
@@ -146,12 +154,7 @@ def _find_tokenizer(directory):
     )
     if refusal or not os.path.exists(settings):
         return TokenizerFile(path, refusal=refusal)
-    try:
-        return TokenizerFile(path, **read_object(settings))
-    except TypeError as error:
-        raise UserError(
-            f"{settings}: not tokenizer settings: {error}"
-        ) from None
+    return TokenizerFile(path, **read_object(settings, _TOKENIZER_SETTINGS))
 
 
 def _find_one(directory, name, pattern):

@@ -8,13 +8,13 @@ in circles. Keras writes none of that, so all of it is refused.
 
 import contextlib
 import functools
-import os
 
 import h5py
 import ml_dtypes
 import numpy as np
 
 from albert.errors import UserError
+from albert.inputs import check_file
 
 # What the library raises for damaged files, besides OSError.
 _READER_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError)
@@ -40,11 +40,7 @@ def find_entries(path):
       UserError: no such file, not HDF5, damaged, or one that does what Keras
         never does.
     """
-    if not os.path.isfile(path):
-        raise UserError(
-            f"{path}: no such file, and the weights should be in it: give a "
-            "complete directory"
-        )
+    check_file(path, "the weights should be in it: give a complete directory")
     with _one_line(path), h5py.File(path, "r") as file:
         return {
             name: (tuple(dataset.shape), functools.partial(_read, path, name))

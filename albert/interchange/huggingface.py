@@ -20,14 +20,17 @@ import safetensors.numpy
 from albert import model_directory
 from albert.errors import UserError
 from albert.heads import HEADS
+from albert.inputs import check_file
 from albert.interchange import huggingface_config
 from albert.interchange import huggingface_tokenizer
-from albert.interchange.json_files import read_object
 from albert.interchange.source import Source
 from albert.interchange.source import Tensors
 from albert.interchange.source import from_peer
 from albert.interchange.source import to_peer
 from albert.interchange.source import warn_of_epsilon
+from albert.json_files import FileName
+from albert.json_files import Object
+from albert.json_files import read_object
 from albert.modeling.layers import EPSILON
 
 FORMAT = "huggingface"
@@ -123,15 +126,14 @@ def _open_weights(path):
 
 
 def _open_shards(path, index):
-    where = read_object(index).get("weight_map")
-    if not isinstance(where, dict) or not where:
-        raise UserError(f"{index}: it has no weight_map: get the file again")
+    schema = Object(
+        {"weight_map": Object(others=FileName())}, required=("weight_map",)
+    )
+    where = read_object(index, schema)["weight_map"]
+    if not where:
+        raise UserError(f"{index}: weight_map is empty: get the file again")
     for name, file in where.items():
-        if (
-            not isinstance(file, str)
-            or os.path.basename(file) != file
-            or not file.endswith(".safetensors")
-        ):
+        if not file.endswith(".safetensors"):
             raise UserError(
                 f"{index}: {name} lies in {file!r}, which is no .safetensors "
                 "file of this directory: get the file again"
@@ -156,6 +158,7 @@ def _open_shards(path, index):
 
 
 def _open_file(path):
+    check_file(path, "get it again")
     # The library checks sizes, types and offsets against the file's length
     # before it reads anything.
     try:

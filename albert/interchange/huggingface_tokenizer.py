@@ -26,9 +26,9 @@ from sentencepiece import sentencepiece_model_pb2
 
 from albert import model_directory
 from albert.errors import UserError
-from albert.interchange.json_files import read_object
 from albert.interchange.sentencepiece_rules import self_contained_model
 from albert.interchange.source import TokenizerFile
+from albert.json_files import read_object
 from albert.text.tokenizer import DIGIT_COMMA_RULES
 
 TOKENIZER_FILE = "spiece.model"

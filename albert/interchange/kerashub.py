@@ -30,12 +30,12 @@ from albert.interchange import kerashub_tasks
 from albert.interchange import kerashub_tokenizer
 from albert.interchange import kerashub_weights
 from albert.interchange import names
-from albert.interchange.json_files import read_object
 from albert.interchange.source import Source
 from albert.interchange.source import Tensors
 from albert.interchange.source import from_peer
 from albert.interchange.source import to_peer
 from albert.interchange.source import warn_of_epsilon
+from albert.json_files import read_object
 from albert.model_directory import write_json
 
 FORMAT = "kerashub"
@@ -69,7 +69,7 @@ def open_source(path):
         one that ``AlbertConfig`` can express.
     """
     path = str(path)
-    own = _own_description(path)
+    own = presets.read_own(os.path.join(path, presets.METADATA_FILE))
     config_file = os.path.join(path, presets.CONFIG_FILE)
     backbone = presets.read_backbone(read_object(config_file), config_file)
     config = presets.to_config(backbone, path)
@@ -92,15 +92,6 @@ def open_source(path):
         tokenizer=kerashub_tokenizer.find(path, own.get("tokenizer")),
         classifier_dropout=task.dropout if task else None,
     )
-
-
-def _own_description(path):
-    """What this package wrote beside the preset, or {}."""
-    metadata_file = os.path.join(path, presets.METADATA_FILE)
-    if not os.path.exists(metadata_file):
-        return {}
-    own = read_object(metadata_file).get(presets.OWN_KEY, {})
-    return own if isinstance(own, dict) else {}
 
 
 def _own_config(own, path, config):

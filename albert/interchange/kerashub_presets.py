@@ -7,8 +7,12 @@ albert_backbone.py, masked_lm_preprocessor.py, text_classifier.py and
 sentence_piece_tokenizer.py of keras-hub 0.32.
 """
 
+import os
+
 from albert.config import AlbertConfig
 from albert.errors import UserError
+from albert.json_files import Object
+from albert.json_files import read_object
 
 CONFIG_FILE = "config.json"
 METADATA_FILE = "metadata.json"
@@ -158,6 +162,20 @@ def _check_policy(policy, path):
             f"{', '.join(_FLOAT_POLICIES)}: save the model before it is "
             "quantised"
         )
+
+
+def read_own(path):
+    """Returns what this package wrote into metadata.json: dict, maybe empty.
+
+    Args:
+      path: str, of the file.
+
+    Raises:
+      UserError: the file is damaged.
+    """
+    if not os.path.exists(path):
+        return {}
+    return read_object(path, Object({OWN_KEY: Object()})).get(OWN_KEY, {})
 
 
 def class_name_of(description, path):

@@ -12,6 +12,7 @@ import os
 import sentencepiece
 
 from albert.errors import UserError
+from albert.inputs import open_file
 from albert.interchange import kerashub_presets as presets
 from albert.interchange.sentencepiece_rules import self_contained_model
 from albert.interchange.source import TokenizerFile
@@ -117,11 +118,5 @@ def _is_lower_case(asset):
 
 
 def _sha256(path):
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot be read ({error.strerror}): get the directory "
-            "again"
-        ) from None
+    with open_file(path, "get the directory again") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

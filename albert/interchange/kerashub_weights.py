@@ -14,7 +14,8 @@ import numpy as np
 from albert.errors import UserError
 from albert.interchange import hdf5
 from albert.interchange import kerashub_presets as presets
-from albert.interchange.json_files import read_object
+from albert.json_files import Object
+from albert.json_files import read_object
 
 _PART = re.compile(r"model_\d{5,}\.weights\.h5", re.ASCII)
 # Keras names a layer's group in the file after its class and counts.
@@ -77,11 +78,8 @@ def _weight_files(path):
     index = os.path.join(path, presets.MODEL_INDEX)
     if os.path.exists(single) or not os.path.exists(index):
         return [single]
-    weight_map = read_object(index).get("weight_map")
-    if not isinstance(weight_map, dict):
-        raise UserError(
-            f"{index}: it has no weight_map: get the directory again"
-        )
+    schema = Object({"weight_map": Object()}, required=("weight_map",))
+    weight_map = read_object(index, schema)["weight_map"]
     parts = set()
     for value in weight_map.values():
         for part in value if isinstance(value, list) else [value]:

@@ -19,6 +19,7 @@ from albert.interchange import kerashub
 from albert.interchange import task_description
 from albert.interchange.source import Source
 from albert.interchange.source import Tensors
+from albert.interchange.weight_paths import find_weights
 from albert.tasks.label_types import find_order
 from albert.text.tokenizer import Tokenizer
 
@@ -33,7 +34,8 @@ def open_starting_point(path=None):
       path: a model directory or training checkpoint of this project;
         Google's release as an archive, its unpacked directory or a checkpoint
         prefix; a TF-Hub v1 module directory; a directory of transformers; a
-        preset directory of KerasHub. None where weights are random. A
+        preset directory of KerasHub; or a file of one of these, see
+        ``weight_paths.find_weights``. None where weights are random. A
         ``StartingPoint`` is returned as it is.
 
     Returns:
@@ -47,9 +49,7 @@ def open_starting_point(path=None):
     if not path:
         return StartingPoint()
     path = os.fspath(path)
-    source_path = path
-    if path.endswith(task_description.WEIGHTS_SUFFIXES):
-        source_path = os.path.dirname(path) or "."
+    source_path = find_weights(path)
     chosen = next(
         (format for format in _FORMATS if format.matches(source_path)), google
     )

@@ -13,17 +13,15 @@ needs it.
 import os
 import re
 
+from albert import json_files
 from albert import model_directory
 from albert.errors import UserError
 from albert.heads import HEADS
 from albert.heads import find
 from albert.interchange import checkpoint_paths
 from albert.interchange import kerashub_presets
-from albert.interchange.json_files import read_object
+from albert.interchange.weight_paths import find_weights
 from albert.tasks.label_types import find_order
-
-# Files of transformers that stand for their directory.
-WEIGHTS_SUFFIXES = (".safetensors", "pytorch_model.bin")
 
 _CONFIG_FILE = "config.json"
 _OWN_KEY = "albert_task"
@@ -43,16 +41,15 @@ def read(path):
       classes it has "labels", in the order of the outputs, and "kind".
 
     Raises:
-      UserError: a file is damaged, or names classes that cannot be.
+      UserError: there is nothing, a file is damaged, or it names classes that
+        cannot be.
     """
     if not path:
         return {}
-    path = os.fspath(path)
-    if path.endswith(WEIGHTS_SUFFIXES):
-        path = os.path.dirname(path) or "."
+    path = find_weights(path)
     config_file = os.path.join(path, _CONFIG_FILE)
     if os.path.exists(config_file):
-        values = read_object(config_file)
+        values = json_files.read_object(config_file)
         if "registered_name" in values:
             return _read_preset(path)
         return from_values(values, config_file)
@@ -74,13 +71,15 @@ def write(directory, task):
 
 def _read_preset(directory):
     path = os.path.join(directory, kerashub_presets.METADATA_FILE)
-    values = read_object(path) if os.path.exists(path) else {}
-    return _own(_own(values, kerashub_presets.OWN_KEY), "task")
+    own = kerashub_presets.read_own(path)
+    return _own(own, "task", path, f"{kerashub_presets.OWN_KEY}.task")
 
 
-def _own(values, key):
-    value = values.get(key)
-    return value if isinstance(value, dict) else {}
+def _own(values, key, path, place):
+    """Returns what this package wrote into a file of another: the task."""
+    value = values.get(key, {})
+    json_files.check(value, model_directory.TASK_SCHEMA, path, place=place)
+    return value
 
 
 # --------------------------------------------------- config.json, transformers
@@ -97,7 +96,7 @@ def from_values(values, path):
       UserError: the classes are not numbered from 0, or named in two ways.
     """
     architectures = values.get("architectures")
-    task = _own(values, _OWN_KEY)
+    task = _own(values, _OWN_KEY, path, _OWN_KEY)
     # transformers keeps it when the model is trained for something else.
     if architectures not in _classes(task_kind=task.get("kind") or ""):
         task = {}

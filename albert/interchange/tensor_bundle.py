@@ -14,11 +14,15 @@ import os
 import re
 
 from albert.errors import UserError
+from albert.inputs import check_file
 from albert.interchange.source import Tensors
 
 BEST = "model.ckpt-best"
 # What the reader's C++ errors become in Python, besides TensorFlow's own.
 _READER_ERRORS = (ValueError, RuntimeError, IndexError)
+_REMEDY = (
+    "give another one, or remove its files so that the previous one is used"
+)
 _STEP = re.compile(r"model\.ckpt-(\d+)\.index$")
 
 
@@ -88,6 +92,8 @@ def open_tensors(prefix):
     """
     import tensorflow as tf
 
+    for path in (f"{prefix}.index", *_data_files(prefix)):
+        check_file(path, _REMEDY)
     with _one_line(prefix):
         reader = tf.train.load_checkpoint(str(prefix))
         shapes = reader.get_variable_to_shape_map()
@@ -124,8 +130,7 @@ def _one_line(prefix):
     except (tf.errors.OpError, *_READER_ERRORS) as error:
         reason = str(error).splitlines()[0]
         raise UserError(
-            f"{prefix}: not a readable checkpoint ({reason}): give another "
-            "one, or remove its files so that the previous one is used"
+            f"{prefix}: not a readable checkpoint ({reason}): {_REMEDY}"
         ) from None
 
 

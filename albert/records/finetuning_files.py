@@ -109,6 +109,8 @@ class FinetuningRecords(RecordFiles):
         self._warn_of_absent_files()
         for index, file in enumerate(self.files):
             self._check_size(index)
+            tokens = self.schema.max_seq_length * self.schema.choices
+            self._check_lengths(index, {"input_ids": tokens})
             self._check_vocabulary(
                 index, vocabulary_size, vocabulary_fingerprint
             )

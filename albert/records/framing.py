@@ -8,6 +8,7 @@ is a gzip stream of the same bytes. No TensorFlow is needed here, so that the
 processes that write records start at once.
 """
 
+import contextlib
 import gzip
 import os
 import struct
@@ -15,6 +16,8 @@ import zlib
 
 import google_crc32c
 import numpy as np
+
+from albert.inputs import open_file
 
 HEADER_BYTES = 12
 FOOTER_BYTES = 4
@@ -55,8 +58,11 @@ def is_gzip(path):
 
     The first two bytes of a plain TFRecord may look like gzip's mark (they
     are part of a length), but then the checksum of the length is right.
+
+    Raises:
+      UserError: the file cannot be read.
     """
-    with open(path, "rb") as stream:
+    with open_file(path) as stream:
         head = stream.read(HEADER_BYTES)
     if head[:2] != _GZIP_MAGIC:
         return False
@@ -75,9 +81,14 @@ def iterate_records(path, check_payload=True):
 
     Raises:
       FramingError: at the first record that is truncated or corrupt.
+      UserError: the file cannot be read.
     """
     index = 0
-    with _open(path) as stream:
+    with contextlib.ExitStack() as stack:
+        compressed = is_gzip(path)
+        stream = stack.enter_context(open_file(path))
+        if compressed:
+            stream = stack.enter_context(gzip.GzipFile(fileobj=stream))
         while True:
             header = _read(stream, HEADER_BYTES, index)
             if not header:
@@ -104,13 +115,14 @@ def count_records(path):
     Raises:
       FramingError: at the first header that is truncated or corrupt, or at a
         last record that ends after the file.
+      UserError: the file cannot be read.
     """
     if is_gzip(path):
         return sum(1 for _ in iterate_records(path, check_payload=False))
     size = os.path.getsize(path)
     count = 0
     offset = 0
-    with open(path, "rb") as stream:
+    with open_file(path) as stream:
         while offset < size:
             stream.seek(offset)
             length = _payload_length(stream.read(HEADER_BYTES), count)
@@ -121,10 +133,6 @@ def count_records(path):
                 )
             count += 1
     return count
-
-
-def _open(path):
-    return gzip.open(path, "rb") if is_gzip(path) else open(path, "rb")
 
 
 def _read(stream, size, index):

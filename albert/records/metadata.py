@@ -7,14 +7,65 @@ Records of the original have none; everything that reads records works
 without it and only knows less.
 """
 
-import json
 import os
+import re
 
+from albert import json_files
 from albert.errors import UserError
+from albert.json_files import Boolean
+from albert.json_files import FileName
+from albert.json_files import Integer
+from albert.json_files import List
+from albert.json_files import Nullable
+from albert.json_files import Number
+from albert.json_files import Object
+from albert.json_files import Text
 from albert.text.documents import expand_files
 
 SCHEMA_VERSION = 1
-_ENTRY_KEYS = {"name", "records", "bytes"}
+
+_COUNT = Integer(0)
+_ENTRY = {"name": FileName(), "records": _COUNT, "bytes": _COUNT}
+# TensorFlow ends the process where a feature is said to have 2^60 values.
+_LENGTH = Integer(1, 1 << 20)
+_SIGNS = ("kind", "schema_version", "files")
+# Of both kinds; their readers say what each of them must have besides.
+_SCHEMA = Object(
+    {
+        "kind": Text(),
+        # FileName: a path would let a JSON name files of other directories.
+        "files": List(Object(_ENTRY, required=tuple(_ENTRY))),
+        "task": Text(),
+        "task_kind": Text(),
+        "labels": List(Text()),
+        "labeled": Boolean(),
+        "choices": _LENGTH,
+        "max_seq_length": _LENGTH,
+        "max_predictions_per_seq": Integer(0, _LENGTH.high),
+        "vocabulary": Object(
+            {
+                "size": Integer(1),
+                "fingerprint": Text(),
+                "model_file": Nullable(Text()),
+            },
+            required=("size", "fingerprint"),
+        ),
+        "settings": Object(
+            {
+                "objective": Text(("sop", "nsp", "none")),
+                "do_lower_case": Boolean(),
+                "dupe_factor": Integer(1),
+                "masked_lm_prob": Number(),
+                "ngram": Integer(1),
+            }
+        ),
+        "examples_sha256": Text(),
+        "corpus": Object(others=Number()),
+    },
+    required=_SIGNS,
+)
+_REMEDY = "restore it, or make the records again"
+_SHARD = re.compile(r"-\d{5,}-of-\d{5,}$", re.ASCII)
 
 
 def metadata_path(first_output):
@@ -29,30 +80,21 @@ def without_record_suffix(path):
     return path
 
 
-def is_metadata(value):
-    """Returns whether a parsed JSON describes a set of record files."""
-    return (
-        isinstance(value, dict)
-        and isinstance(value.get("kind"), str)
-        and isinstance(value.get("files"), list)
-        and all(
-            isinstance(entry, dict)
-            and entry.keys() >= _ENTRY_KEYS
-            # A path would let a JSON name files of other directories.
-            and entry["name"] == os.path.basename(entry["name"])
-            for entry in value["files"]
-        )
-    )
-
-
 def read_metadata(path):
-    """Reads a JSON; returns None where it does not describe records."""
+    """Reads the JSON of a set of records; None where it describes none.
+
+    Raises:
+      UserError: it describes records, and is damaged.
+    """
     try:
-        with open(path, encoding="utf-8") as stream:
-            value = json.load(stream)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+        value = json_files.read_object(path, remedy=_REMEDY)
+    except UserError:
         return None
-    return value if is_metadata(value) else None
+    # One of these keys alone may be anybody's.
+    if sum(key in value for key in _SIGNS) < 2:
+        return None
+    json_files.check(value, _SCHEMA, path, _REMEDY)
+    return value
 
 
 def find_metadata(files):
@@ -64,8 +106,13 @@ def find_metadata(files):
     Returns:
       list, one entry for each file: the pair (path of the JSON, its parsed
       value), or None where no JSON of the file's directory lists the file.
+
+    Raises:
+      UserError: a JSON is damaged that describes records, or that has the
+        name of such a one.
     """
     directories = {os.path.dirname(file) for file in files}
+    expected = set(map(_metadata_path_of_shard, files))
     found = {}
     for directory in directories:
         for name in sorted(os.listdir(directory or ".")):
@@ -73,11 +120,17 @@ def find_metadata(files):
                 continue
             path = os.path.join(directory, name)
             value = read_metadata(path)
-            if value is None:
-                continue
-            for entry in value["files"]:
+            if value is None and path in expected:
+                # Else records of ours would pass for the original's, of which
+                # less is checked. What can be read is somebody else's.
+                json_files.read_object(path, remedy=_REMEDY)
+            for entry in value["files"] if value else ():
                 found[os.path.join(directory, entry["name"])] = (path, value)
     return [found.get(file) for file in files]
+
+
+def _metadata_path_of_shard(file):
+    return _SHARD.sub("", without_record_suffix(file)) + ".json"
 
 
 def read_labels(patterns):
@@ -90,7 +143,7 @@ def read_labels(patterns):
       UserError: there is no such file.
     """
     for found in find_metadata(expand_files(patterns)):
-        if found and "labels" in found[1]:
+        if found and len(found[1].get("labels", ())) > 1:
             return found[1]["labels"]
     raise UserError(
         f"--train_file {patterns}: no JSON beside it says what its labels "

@@ -19,6 +19,8 @@ from albert.text.documents import expand_files
 
 # Records of a file without a JSON whose ids are looked at.
 _RECORDS_INSPECTED = 64
+# Of gzip's method, deflate, which has no more than 258 bytes in 2 bits.
+_MOST_COMPRESSION = 1032
 
 
 class RecordFiles:
@@ -241,12 +243,39 @@ class RecordFiles:
             return
         file = self.files[index]
         size = os.path.getsize(file)
+        ratio = _MOST_COMPRESSION if self.compressions[index] else 1
+        if entry["records"] * framing.HEADER_BYTES > size * ratio:
+            raise UserError(
+                f"{file} has {size:,} bytes, which do not hold the "
+                f"{entry['records']:,} records that {self._found[index][0]} "
+                "says: restore it, or make the records again"
+            )
         if size != entry["bytes"]:
             raise UserError(
                 f"{self._damage_of(index) or file}; the file has {size} "
                 f"bytes, {self._found[index][0]} says {entry['bytes']}: copy "
                 "it again or make the records again"
             )
+
+    def _check_lengths(self, index, lengths):
+        """Refuses a file whose first record is not as its JSON says.
+
+        Args:
+          index: int, the file.
+          lengths: dict from feature to its number of values.
+        """
+        entry = self._entries[index]
+        if entry is None or not entry["records"]:
+            return
+        (features,) = self._first_examples(index, 1)
+        for name, length in lengths.items():
+            found = len(features[name].int64_list.value)
+            if found != length:
+                raise UserError(
+                    f"{self.files[index]}, record 0 (0-based) has {found} "
+                    f"values in {name!r}, {self._found[index][0]} says "
+                    f"{length}: restore it, or make the records again"
+                )
 
     def _check_vocabulary(self, index, vocabulary_size, fingerprint):
         """Refuses ids of another vocabulary, as far as that can be known."""

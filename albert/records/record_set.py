@@ -77,6 +77,13 @@ class RecordSet(RecordFiles):
                     f"{wanted.max_predictions_per_seq}: change the run's "
                     "flags or make the records again"
                 )
+            self._check_lengths(
+                index,
+                {
+                    "input_ids": made.max_seq_length,
+                    "masked_lm_positions": made.max_predictions_per_seq,
+                },
+            )
             self._check_vocabulary(
                 index, vocabulary_size, vocabulary_fingerprint
             )

@@ -7,6 +7,7 @@ import json
 import os
 
 from albert.errors import UserError
+from albert.records import open_files
 from albert.records.metadata import SCHEMA_VERSION
 from albert.records.metadata import metadata_path
 from albert.records.metadata import read_metadata
@@ -129,6 +130,7 @@ class RecordSetWriter:
         self._temporary_names = []
 
     def __enter__(self):
+        open_files.allow(len(self.files))
         with contextlib.ExitStack() as stack:
             stack.callback(self._discard)
             for file in self.files:

@@ -57,21 +57,29 @@ def define_flags(fv):
         20_000,
         "Characters of one text at most.",
         lower_bound=1,
+        upper_bound=10**7,
     )
     limits.integer(
         "max_texts",
         64,
         "Texts (rows of the batch) of one request.",
         lower_bound=1,
+        upper_bound=10**5,
     )
     limits.integer(
-        "max_body_bytes", 2**18, "Bytes of one request at most.", lower_bound=1
+        "max_body_bytes",
+        2**18,
+        "Bytes of one request at most.",
+        lower_bound=1,
+        upper_bound=2**30,
     )
     limits.real(
         "timeout",
         60,
         "Seconds that a client waits for an answer at most.",
         lower_bound=1,
+        # A day.
+        upper_bound=86_400,
     )
 
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loads the SavedModel that is served."""
 
-import json
 import os
 import tempfile
 
@@ -10,13 +9,31 @@ import tensorflow as tf
 from google.protobuf import json_format
 from tensorflow.core.protobuf import saved_model_pb2
 
+from albert import json_files
 from albert.errors import UserError
 from albert.export import serving
+from albert.inputs import check_file
+from albert.inputs import read_file
+from albert.json_files import Integer
+from albert.json_files import List
+from albert.json_files import Nullable
+from albert.json_files import Object
+from albert.json_files import Text
 from albert.serve.predict_requests import Signature
 
 _GRAPH_FILE = "saved_model.pb"
 _METADATA = "metadata"
 _DEFAULT = "serving_default"
+_METADATA_SCHEMA = Object(
+    {
+        "kind": Text(),
+        "task": Nullable(Text()),
+        "labels": Nullable(List(Text())),
+        "max_seq_length": Integer(1),
+        "serving_default": Text(),
+    },
+    required=("kind", "serving_default"),
+)
 # What TensorFlow raises for files that are cut short, changed or missing.
 _FAULTS = (OSError, LookupError, RuntimeError, ValueError, tf.errors.OpError)
 
@@ -44,6 +61,9 @@ class ServedModel:
 
     def __init__(self, directory):
         _import_tensorflow_text()
+        for folder, _, names in os.walk(directory):
+            for name in names:
+                check_file(os.path.join(folder, name))
         # The functions alone do not keep the variables alive.
         self._loaded = tf.saved_model.load(directory)
         self._functions = dict(self._loaded.signatures)
@@ -59,7 +79,8 @@ class ServedModel:
         }
         self.definitions = _definitions(directory)
         (text,) = self.predict(_METADATA, {})[_METADATA]
-        self.metadata = json.loads(text)
+        self.metadata = json_files.parse(text)
+        json_files.check(self.metadata, _METADATA_SCHEMA, directory)
         # The same graph; a function is slow at its first call.
         self._functions[_DEFAULT] = self._functions[
             self.metadata["serving_default"]
@@ -157,8 +178,7 @@ def _signature(function):
 def _definitions(directory):
     """Returns the signatures as ``GetModelMetadata`` gives them."""
     model = saved_model_pb2.SavedModel()
-    with open(os.path.join(directory, _GRAPH_FILE), "rb") as file:
-        model.ParseFromString(file.read())
+    model.ParseFromString(read_file(os.path.join(directory, _GRAPH_FILE)))
     return {
         name: json_format.MessageToDict(
             definition,

@@ -6,6 +6,7 @@ import os
 import shlex
 
 from albert.errors import UserError
+from albert.inputs import read_file
 
 
 def find_file(data_dir, folder, names, purpose, remedy=None):
@@ -86,14 +87,7 @@ def read_lines(path, bad_rows):
       UserError: it cannot be read or holds nothing, or it is UTF-16 or has
         the line ends of old Macs.
     """
-    try:
-        with open(path, "rb") as file:
-            content = file.read()
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot be read ({error.strerror}): check the path and "
-            "its permissions"
-        ) from error
+    content = read_file(path)
     utf16 = find_utf16(content)
     if utf16:
         command = conversion(f"iconv -f {utf16} -t UTF-8", path)

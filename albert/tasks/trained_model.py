@@ -73,10 +73,10 @@ def find_best(paths, metric):
     """
     scores = []
     for path in paths:
-        results = model_directory.read_evaluation(path)
-        if metric not in results:
+        score = model_directory.read_metric(path, metric)
+        if score is None:
             return 0
-        scores.append(results[metric])
+        scores.append(score)
     return scores.index(max(scores))
 
 
@@ -137,7 +137,16 @@ def with_labels(task, path, description):
             )
         return task
     if task.labels is None:
-        return task.with_labels(LABEL_TYPES[task.label_type].order(labels))
+        labels = LABEL_TYPES[task.label_type].order(labels)
+        return _named_by(path, task, labels)
     if find_order(labels, task.labels):
         return task
-    return task.with_labels(labels)
+    return _named_by(path, task, labels)
+
+
+def _named_by(path, task, labels):
+    """Returns the task with labels; errors name the model that has them."""
+    try:
+        return task.with_labels(labels)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None

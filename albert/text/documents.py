@@ -29,6 +29,7 @@ import re
 from absl import logging
 
 from albert.errors import UserError
+from albert.inputs import check_file
 from albert.text.sentences import split_sentences
 from albert.text.text_files import MAX_LINE_CHARACTERS
 from albert.text.text_files import read_line_blocks
@@ -115,9 +116,18 @@ def expand_files(patterns):
             if not os.path.isdir(path)
         ]
         if not found:
-            raise UserError(f"{name}: no such file; check the path")
+            _refuse_missing(name)
         files.update(found)
     return sorted(files)
+
+
+def _refuse_missing(name):
+    """Raises ``UserError``: a name or pattern is that of no file."""
+    if not glob.has_magic(name):
+        check_file(name)
+    raise UserError(
+        f"{name}: no such file matches the pattern; check it, and the path"
+    )
 
 
 def read_documents(files, sentence_splitting="auto"):

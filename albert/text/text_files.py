@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads the lines of text files of any size, plain or gzip, block by block."""
 
+import contextlib
 import gzip
 import zlib
 
 from albert.errors import UserError
+from albert.inputs import open_file
 
 MAX_LINE_CHARACTERS = 1 << 16
 
@@ -66,20 +68,17 @@ def read_line_blocks(path):
 
 def _read_chunks(path):
     """Yields the bytes of a file in chunks, then an empty chunk."""
-    opener = gzip.open if str(path).endswith(".gz") else open
     try:
-        with opener(path, "rb") as stream:
+        with contextlib.ExitStack() as stack:
+            stream = stack.enter_context(open_file(path, allow_pipe=True))
+            if str(path).endswith(".gz"):
+                stream = stack.enter_context(gzip.GzipFile(fileobj=stream))
             while chunk := stream.read(_BLOCK_BYTES):
                 yield chunk
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError(
             f"{path}: damaged or not a gzip file ({error}); make it again, "
             "or rename it if it is not compressed"
-        ) from error
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot be read ({error.strerror or error}); check the "
-            "path and its permissions"
         ) from error
     yield b""
 

@@ -16,6 +16,7 @@ import numpy as np
 import sentencepiece
 
 from albert.errors import UserError
+from albert.inputs import read_file
 from albert.text import normalization
 from albert.text.offsets import SpanEncoder
 
@@ -84,11 +85,10 @@ class Tokenizer:
         self.lower_case = bool(lower_case)
         self.digit_comma = digit_comma
         self.model_proto = _read_model(self.model_file)
-        self._processor = _load_processor(self.model_file, self.model_proto)
-        self.vocabulary_size = self._processor.get_piece_size()
-        self.pieces = self._processor.id_to_piece(
-            list(range(self.vocabulary_size))
+        self._processor, self.pieces = _load_processor(
+            self.model_file, self.model_proto
         )
+        self.vocabulary_size = len(self.pieces)
         self.unknown_id = self._processor.unk_id()
         self.pad_id = max(self._processor.pad_id(), 0)
         self.cls_id, self.sep_id, self.mask_id = self._control_ids()
@@ -327,14 +327,11 @@ class Tokenizer:
 
 
 def _read_model(model_file):
-    try:
-        with open(model_file, "rb") as stream:
-            proto = stream.read()
-    except OSError as error:
-        raise UserError(
-            f"{model_file}: cannot read the SentencePiece model "
-            f"({error.strerror}); make one with `albert create-vocabulary`"
-        ) from error
+    proto = read_file(
+        model_file,
+        "give a SentencePiece model, or make one with `albert "
+        "create-vocabulary`",
+    )
     if not proto:
         raise UserError(
             f"{model_file}: the SentencePiece model is empty; make it again "
@@ -347,12 +344,13 @@ def _load_processor(model_file, proto):
     processor = sentencepiece.SentencePieceProcessor()
     try:
         processor.load_from_serialized_proto(proto)
-    except RuntimeError as error:
+        pieces = processor.id_to_piece(list(range(processor.get_piece_size())))
+    except (RuntimeError, UnicodeDecodeError) as error:
         raise UserError(
             f"{model_file}: not a SentencePiece model, or a damaged one; "
             "name the .model file that `albert create-vocabulary` wrote"
         ) from error
-    return processor
+    return processor, pieces
 
 
 def _starts_word(piece):

@@ -16,6 +16,7 @@ import sentencepiece
 from absl import logging
 
 from albert.errors import UserError
+from albert.inputs import check_file
 from albert.progress import show_progress
 from albert.text import documents
 from albert.text import normalization
@@ -23,6 +24,8 @@ from albert.text.tokenizer import CONTROL_PIECES
 from albert.text.tokenizer import Tokenizer
 
 USER_DEFINED_PIECES = ("(", ")", '"', "-", ".", "–", "£", "€")
+# With <pad> and <unk>.
+_SPECIAL_PIECES = 2 + len(CONTROL_PIECES) + len(USER_DEFINED_PIECES)
 DEFAULT_CHARACTER_COVERAGE = 0.99995
 DEFAULT_INPUT_SENTENCE_SIZE = 10_000_000
 # SentencePiece's own default. It is fixed rather than the number of cores:
@@ -113,6 +116,9 @@ def train_vocabulary(
                 f"{path}: exists already; choose another --output_prefix or "
                 "give --overwrite"
             )
+    for path in files:
+        # Each is read twice, which a pipe cannot be.
+        check_file(path, "write the text to a file and give that")
     sentences = _SentenceSource(
         files, sentence_splitting, lower_case, input_sentence_size, seed
     )
@@ -164,7 +170,7 @@ class _SentenceSource:
     """
 
     def __init__(self, files, sentence_splitting, lower_case, limit, seed):
-        self._files = files
+        self._files = list(files)
         self._sentence_splitting = sentence_splitting
         self._lower_case = lower_case
         self._limit = limit
@@ -176,6 +182,13 @@ class _SentenceSource:
         self.too_long = 0
         self.sample = []
         self.error = None
+
+    @property
+    def name(self):
+        """What the text is called in messages."""
+        if len(self._files) == 1:
+            return str(self._files[0])
+        return f"{len(self._files)} input files"
 
     def count(self):
         """Counts the sentences of the text by reading it once."""
@@ -262,16 +275,34 @@ def _train(sentences, vocabulary_size, **settings):
     except RuntimeError as error:
         if sentences.error is not None:
             raise sentences.error from None
-        raise _explain(str(error), vocabulary_size) from error
+        raise _explain(str(error), vocabulary_size, sentences) from error
     return model.getvalue()
 
 
-def _explain(message, vocabulary_size):
+def _explain(message, vocabulary_size, sentences):
     """Returns a UserError for a message of SentencePiece's trainer."""
+    left_out = ""
+    if sentences.too_long:
+        left_out = (
+            f" ({sentences.too_long:,} of its {sentences.sentences:,} "
+            f"sentences are left out: they have more than "
+            f"{_MAX_SENTENCE_BYTES:,} bytes, so break the lines)"
+        )
     largest = re.search(r"set it to a value <= (\d+)", message)
+    if (
+        "sentences_.empty()" in message
+        or "all_chars_count" in message
+        # Of a text without characters that count, the mark of a word is left.
+        or (largest and int(largest[1]) <= _SPECIAL_PIECES + 1)
+    ):
+        return UserError(
+            f"{sentences.name}: no sentence to train on{left_out}: give text "
+            "with characters other than NUL and control characters"
+        )
     if largest:
         return UserError(
-            f"vocab_size {vocabulary_size} is too large for this text: the "
+            f"vocab_size {vocabulary_size} is too large for this text"
+            f"{left_out}: the "
             f"largest possible is {largest[1]}; give --vocab_size="
             f"{largest[1]} or less, or more text"
         )
@@ -282,9 +313,12 @@ def _explain(message, vocabulary_size):
             f"characters and the special pieces alone need {smallest[1]}; "
             "give a larger --vocab_size or a lower --character_coverage"
         )
+    # Without the place in the trainer's source.
+    reason = re.sub(r"^\w+: \S+\.cc\(\d+\) (\[.*\])?\s*", "", message)
     return UserError(
-        f"SentencePiece could not train on this text: {message}; check the "
-        "text and the settings"
+        f"{sentences.name}: SentencePiece could not train on this text"
+        f"{left_out} ({reason or 'it does not say why'}): check the text and "
+        "the settings"
     )
 
 
@@ -314,7 +348,6 @@ def _report(model_file, vocab_file, lower_case, sentences):
     rows = tokenizer.encode_batch(sentences.sample)
     pieces = max(sum(map(len, rows)), 1)
     unknown = sum(row.count(tokenizer.unknown_id) for row in rows)
-    special = 2 + len(CONTROL_PIECES) + len(USER_DEFINED_PIECES)
     return VocabularyReport(
         model_file=model_file,
         vocab_file=vocab_file,
@@ -325,6 +358,6 @@ def _report(model_file, vocab_file, lower_case, sentences):
         sentences_too_long=sentences.too_long,
         characters_per_piece=sum(map(len, sentences.sample)) / pieces,
         unknown_share=unknown / pieces,
-        first_pieces=tokenizer.pieces[special : special + 20],
+        first_pieces=tokenizer.pieces[_SPECIAL_PIECES:][:20],
         fingerprint=tokenizer.fingerprint,
     )

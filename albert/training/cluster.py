@@ -2,7 +2,6 @@
 """Finds the machines that work together, from TF_CONFIG or SLURM."""
 
 import contextlib
-import json
 import os
 import re
 import socket
@@ -10,6 +9,7 @@ import socket
 import tensorflow as tf
 from absl import logging
 
+from albert import json_files
 from albert.errors import UserError
 
 _EXAMPLE = (
@@ -155,7 +155,7 @@ def _slurm_ports():
 
 def _names_nothing(text):
     with contextlib.suppress(ValueError):
-        return json.loads(text or "{}") == {}
+        return json_files.parse(text or "{}") == {}
     return not text.strip()
 
 
@@ -173,7 +173,7 @@ def _read_tf_config(text):
             f"on one machine, or name them: {_EXAMPLE}"
         )
     try:
-        value = json.loads(text)
+        value = json_files.parse(text)
         cluster, task = dict(value["cluster"]), value["task"]
         kind, index = str(task["type"]), int(task["index"])
         if "master" in cluster and "chief" not in cluster:

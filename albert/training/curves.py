@@ -11,6 +11,7 @@ import os
 
 from albert import command_line
 from albert.errors import UserError
+from albert.inputs import check_file
 from albert.model_directory import read_evaluation
 from albert.training import event_tags
 
@@ -19,6 +20,7 @@ POSITIONAL = ("PICTURE", "MODEL_DIR...")
 _TRAINING = ("training data", {"color": "0.6", "linewidth": 1})
 _HELD_OUT = ("held-out data", {"color": "C0", "marker": "."})
 _BASELINE = ("without a model", {"color": "C3", "linestyle": "--"})
+PICTURES = (".png", ".svg", ".pdf")
 
 
 def read_scalars(directory):
@@ -30,21 +32,29 @@ def read_scalars(directory):
     Returns:
       dict of metric to list of (step, value), by step; where a restart
       repeated steps, the later value.
+
+    Raises:
+      UserError: an event file cannot be read.
     """
     from tensorboard.backend.event_processing import event_accumulator
     from tensorboard.util import tensor_util
 
     scalars = {}
-    for path in sorted(glob.glob(os.path.join(glob.escape(directory), "*"))):
+    # What TensorBoard itself looks for.
+    pattern = os.path.join(glob.escape(directory), "*tfevents*")
+    for path in sorted(glob.glob(pattern)):
+        check_file(path)
         events = event_accumulator.EventAccumulator(
             path, size_guidance={event_accumulator.TENSORS: 0}
         )
         events.Reload()
         for tag in events.Tags()["tensors"]:
             for event in events.Tensors(tag):
-                value = float(tensor_util.make_ndarray(event.tensor_proto))
-                name = event_tags.name_of(tag)
-                scalars.setdefault(name, {})[event.step] = value
+                value = tensor_util.make_ndarray(event.tensor_proto)
+                # Others put histograms, texts and pictures beside them.
+                if value.ndim == 0 and value.dtype.kind == "f":
+                    name = event_tags.name_of(tag)
+                    scalars.setdefault(name, {})[event.step] = float(value)
     return {name: sorted(values.items()) for name, values in scalars.items()}
 
 
@@ -52,7 +62,7 @@ def draw(path, directories):
     """Draws the metrics of one or several phases, a panel for each.
 
     Args:
-      path: the picture to write, .png or .svg.
+      path: the picture to write, one of ``PICTURES``.
       directories: model directories, in the order of training.
 
     Raises:
@@ -106,6 +116,19 @@ def draw(path, directories):
     figure.savefig(path, dpi=110)
 
 
+def check_picture(path):
+    """Refuses a name that is not that of a picture, a directory for one.
+
+    Raises:
+      UserError: the name has another ending.
+    """
+    if not path.lower().endswith(PICTURES):
+        raise UserError(
+            f"{path}: is no name of a picture: the first argument is the "
+            f"picture to write, with the ending {' or '.join(PICTURES)}"
+        )
+
+
 def draw_run(directory):
     """Draws the curves of one run in its directory; returns the picture."""
     path = os.path.join(directory, "curves.png")
@@ -132,6 +155,7 @@ def define_flags(fv):
 
 def main(fv, path, directories):
     """Draws the picture."""
+    check_picture(path)
     if not directories:
         raise UserError("no model directory given; see --help")
     command_line.load_tensorflow()  # TensorBoard does, and not as quietly.

@@ -27,6 +27,8 @@ _NOT_COMPARED = (
 
 # More epochs are taken for a mistake.
 _MOST_EPOCHS = 100
+# Fine-tuning plans the order of all examples beforehand, in 4 bytes each.
+_MOST_EXAMPLES = 10**9
 
 # Keras's policies of the values of --dtype.
 DTYPE_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -98,7 +100,7 @@ def find_pretraining_options(fv, config):
       config: ``AlbertConfig``.
 
     Raises:
-      UserError: a learning rate that is not positive and finite.
+      UserError: a warm-up that does not end before the training.
     """
     warmup_steps = fv.num_warmup_steps
     if warmup_steps is None:
@@ -115,7 +117,7 @@ def find_pretraining_options(fv, config):
             config.hidden_size,
             fv.train_batch_size,
         )
-    _check_learning_rate(learning_rate, "one is derived")
+    _check_warmup(fv.start_warmup_step, warmup_steps, fv.num_train_steps)
     warning = defaults.learning_rate_warning(*size, learning_rate)
     if warning:
         logging.warning("%s", warning)
@@ -156,7 +158,8 @@ def find_finetuning_options(fv, recipe, config, num_examples):
       num_examples: int, examples to train on.
 
     Raises:
-      UserError: a learning rate that is not positive and finite.
+      UserError: a warm-up that does not end before the training, or more
+        examples than can be planned.
     """
     batch_size = fv.train_batch_size or recipe.train_batch_size
     steps = fv.num_train_steps
@@ -174,12 +177,19 @@ def find_finetuning_options(fv, recipe, config, num_examples):
         if recipe.num_train_steps:
             share = recipe.num_warmup_steps / recipe.num_train_steps
         warmup_steps = round(share * steps)
+    _check_warmup(fv.start_warmup_step, warmup_steps, steps)
+    if steps * batch_size > _MOST_EXAMPLES:
+        raise UserError(
+            f"{steps} steps (--num_train_steps, or --num_train_epochs of "
+            f"{num_examples} examples) of --train_batch_size={batch_size} are "
+            f"{steps * batch_size} examples, which fine-tuning plans in "
+            f"memory: at most {_MOST_EXAMPLES} are possible, so give fewer"
+        )
     learning_rate = fv.learning_rate
     if learning_rate is None:
         learning_rate = defaults.finetuning_learning_rate(
             config, recipe.learning_rate
         )
-    _check_learning_rate(learning_rate, "the task has one")
     return TrainingOptions.from_flags(
         fv,
         learning_rate=learning_rate,
@@ -190,12 +200,35 @@ def find_finetuning_options(fv, recipe, config, num_examples):
     )
 
 
-def _check_learning_rate(learning_rate, without_flag):
-    if not 0.0 < learning_rate < math.inf:
+def _check_warmup(start, warmup_steps, steps):
+    """Refuses a schedule that never reaches the peak of its rate."""
+    if start + warmup_steps > steps:
         raise UserError(
-            f"--learning_rate is {learning_rate}: it must be positive and "
-            f"finite; without the flag {without_flag}"
+            f"--start_warmup_step={start} and --num_warmup_steps="
+            f"{warmup_steps} are more than --num_train_steps={steps}: the "
+            "learning rate would never reach its peak; give fewer, or train "
+            "for longer"
         )
+
+
+def check_shorter_than_sequence(fv, max_seq_length, *names):
+    """Refuses lengths of parts of a sequence that the sequence cannot hold.
+
+    Args:
+      fv: values of flags.
+      max_seq_length: int.
+      *names: flags of such lengths; one that is not given adapts itself.
+
+    Raises:
+      UserError: one is not below ``max_seq_length``.
+    """
+    for name in names:
+        value = fv[name].value
+        if value is not None and value >= max_seq_length:
+            raise UserError(
+                f"--{name}={value} is not below --max_seq_length, which is "
+                f"{max_seq_length}: give a smaller --{name}"
+            )
 
 
 def find_max_seq_length(flag_value, default, config, record_lengths=()):

@@ -210,9 +210,15 @@ class RecordData:
         batches = finetuning_record_dataset(
             self.records, _READ_AT_ONCE, self.lengths, training=False
         )
-        return _features_of(
+        features = _features_of(
             batches.as_numpy_iterator(), self.task.label_type == "tag"
         )
+        if features.num_examples != self.records.count():
+            # Rows that only fill up a batch, or a JSON that counts wrongly.
+            damage = self.locate_damage()
+            if damage:
+                raise UserError(f"{damage}: make the records again")
+        return features
 
     def _find_words(self):
         """Returns the words of tagging and their labels, else two None."""

@@ -149,6 +149,28 @@ class TestRefusals:
         with pytest.raises(UserError, match=f"largest possible is {largest};"):
             train(corpus, tmp_path / "w", vocabulary_size=largest + 1)
 
+    @pytest.mark.parametrize(
+        ("content", "words"),
+        [
+            ("\0" * 5000, "NUL and control characters"),
+            ("\0\n" * 9, "NUL and control characters"),
+            ("\1\2\n\n" * 9, "NUL and control characters"),
+            (
+                "x" * 5000 + "\n" + "y" * 5000,
+                "2 of its 2 sentences are left out.*break the lines",
+            ),
+        ],
+    )
+    def test_nothing_to_train_on(self, tmp_path, content, words):
+        path = tmp_path / "a.txt"
+        path.write_text(content)
+        with pytest.raises(UserError, match=words) as error:
+            train([str(path)], tmp_path / "v")
+        line = str(error.value)
+        assert ".cc" not in line
+        assert "[" not in line
+        assert os.listdir(tmp_path) == ["a.txt"]
+
     def test_too_small_names_the_smallest(self, corpus, tmp_path):
         with pytest.raises(UserError, match="too small") as error:
             train(corpus, tmp_path / "v", vocabulary_size=17)

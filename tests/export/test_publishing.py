@@ -219,6 +219,7 @@ def test_phases_are_followed_back(tmp_path):
 def test_records_of_a_phase(tmp_path):
     metadata = {
         "kind": "albert_pretraining",
+        "schema_version": 1,
         "files": [{"name": "a.tfrecord", "records": 3, "bytes": 4}],
         "corpus": {"documents": 11},
     }

@@ -472,7 +472,11 @@ def test_index_that_claims_more_than_the_data(tmp_path):
 
 @pytest.mark.parametrize(
     "content, words",
-    [('{"lower": 1}', "not tokenizer settings"), ("{", "spiece.json: ")],
+    [
+        ('{"lower": 1}', '"lower" is not one of lower_case, digit_comma'),
+        ('{"lower_case": 1}', "lower_case: expected true or false, found 1"),
+        ("{", "spiece.json: "),
+    ],
 )
 def test_damaged_settings_of_a_tokenizer(tmp_path, content, words):
     path = make_release(tmp_path / "x")

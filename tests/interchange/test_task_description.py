@@ -348,5 +348,6 @@ def test_what_lies_beside_a_directory_is_not_its_task(model_dir, tmp_path):
     (tmp_path / "task.json").write_text(json.dumps(TASK))
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "model").mkdir()
+    (tmp_path / "model.ckpt-7.index").touch()
     assert task_description.read(tmp_path / "model") == {}
     assert task_description.read(tmp_path / "model.ckpt-7") == TASK

@@ -471,6 +471,64 @@ def test_damaged_json_is_refused(tmp_path):
         open_records(tmp_path, "classification")
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"labels": 5}, "train.json: labels: expected a list, found 5"),
+        ({"max_seq_length": "61"}, "max_seq_length: expected an integer"),
+        ({"max_seq_length": 2**60}, "max_seq_length: expected an integer"),
+        ({"settings": None}, "settings: expected an object, found null"),
+        ({"vocabulary": {"size": 2000}}, 'vocabulary: there is no "fing'),
+        ({"files": [{}]}, r'files\[0\]: there is no "name"'),
+        (
+            {"files": [{"name": "train-00000-of-00003.tfrecord"}]},
+            r'files\[0\]: there is no "records"',
+        ),
+        # TensorFlow would end the process where it believes much more.
+        ({"max_seq_length": 62}, "has 61 values in 'input_ids', .* says 62"),
+    ],
+)
+def test_json_with_something_wrong_in_it(tmp_path, changes, words):
+    write(tmp_path, "classification")
+    path = tmp_path / "train.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    with pytest.raises(UserError, match=words):
+        open_records(tmp_path, "classification").check(VOCABULARY)
+
+
+@pytest.mark.parametrize("compression", ["", "GZIP"])
+@pytest.mark.parametrize("count", [-(10**9), 10**9, "many"])
+def test_counts_that_cannot_be(tmp_path, count, compression):
+    write(tmp_path, "classification", compression=compression)
+    path = tmp_path / "train.json"
+    value = json.loads(path.read_text())
+    value["files"][1]["records"] = count
+    path.write_text(json.dumps(value))
+    words = (
+        "do not hold the 1,000,000,000 records"
+        if count == 10**9
+        else r"files\[1\].records: expected an integer from 0"
+    )
+    with pytest.raises(UserError, match=words):
+        open_records(tmp_path, "classification").check(VOCABULARY)
+
+
+def test_cut_json_is_refused_and_others_do_not_matter(tmp_path):
+    write(tmp_path, "classification")
+    path = tmp_path / "train.json"
+    for name, content in (
+        ("brackets.json", "[" * 100_000),
+        ("digits.json", '{"a": ' + "9" * 5000 + "}"),
+        ("files.json", '{"files": 5}'),
+        ("cut.json", path.read_text()[:200]),
+    ):
+        (tmp_path / name).write_text(content)
+    open_records(tmp_path, "classification", "*-of-*").check(VOCABULARY)
+    path.write_text(path.read_text()[:200])
+    with pytest.raises(UserError, match=r"train.json: not valid JSON"):
+        open_records(tmp_path, "classification", "*-of-*")
+
+
 def test_the_same_examples_are_the_same_bytes(tmp_path):
     contents = []
     for name in ("a", "b"):

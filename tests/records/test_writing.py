@@ -9,7 +9,7 @@ import pytest
 from albert.errors import UserError
 from albert.records.metadata import SCHEMA_VERSION
 from albert.records.metadata import find_metadata
-from albert.records.metadata import is_metadata
+from albert.records.metadata import read_metadata
 from albert.records.writing import RecordSetWriter
 from albert.records.writing import shard_names
 
@@ -117,12 +117,17 @@ def test_json_of_somebody_else_is_never_overwritten(tmp_path):
     assert (tmp_path / "train.json").read_text() == '{"files": "mine"}'
 
 
-def test_json_naming_files_elsewhere_is_not_ours(tmp_path):
+def test_json_naming_files_elsewhere_is_refused(tmp_path):
     # Else --overwrite would remove them.
-    value = {"kind": "a", "files": [{"name": "../x", "records": 1, "bytes": 1}]}
-    assert not is_metadata(value)
-    value["files"][0]["name"] = "x"
-    assert is_metadata(value)
+    path = tmp_path / "train.json"
+    entry = {"name": "../x", "records": 1, "bytes": 1}
+    value = {"kind": "a", "schema_version": 1, "files": [entry]}
+    path.write_text(json.dumps(value))
+    with pytest.raises(UserError, match=r"train.json: files\[0\].name: "):
+        read_metadata(str(path))
+    entry["name"] = "x"
+    path.write_text(json.dumps(value))
+    assert read_metadata(str(path)) == value
 
 
 @pytest.mark.parametrize(

@@ -275,6 +275,18 @@ def test_an_export_without_its_variables(exported, tmp_path):
         served_model.load(str(broken))
 
 
+@pytest.mark.parametrize(
+    "name", ["saved_model.pb", "variables/variables.index", "assets/a"]
+)
+def test_an_export_of_pointers(tmp_path, name):
+    for each in ("saved_model.pb", name):
+        (tmp_path / each).parent.mkdir(exist_ok=True)
+        (tmp_path / each).touch()
+    (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(UserError, match=f"{name}: is the pointer that Git LFS"):
+        served_model.load(str(tmp_path))
+
+
 def test_other_things_are_refused(tmp_path):
     with pytest.raises(UserError, match="nothing"):
         served_model.load(str(tmp_path / "nothing"))

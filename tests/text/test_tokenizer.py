@@ -305,11 +305,11 @@ class TestWordStarts:
 
 class TestBadModels:
     def test_missing(self, tmp_path):
-        with pytest.raises(UserError, match=r"none\.model: cannot read"):
+        with pytest.raises(UserError, match=r"none\.model: cannot be read"):
             Tokenizer(tmp_path / "none.model")
 
     def test_directory(self, tmp_path):
-        with pytest.raises(UserError, match="cannot read"):
+        with pytest.raises(UserError, match="cannot be read"):
             Tokenizer(tmp_path)
 
     def test_empty(self, tmp_path):
@@ -330,6 +330,13 @@ class TestBadModels:
         whole = (GOLDEN / "spm2000.model").read_bytes()
         path.write_bytes(whole[: len(whole) // 2])
         with pytest.raises(UserError, match=r"cut\.model: not a Sentence"):
+            Tokenizer(path)
+
+    def test_pieces_that_are_not_utf8(self, tmp_path):
+        path = tmp_path / "flipped.model"
+        whole = (GOLDEN / "spm2000.model").read_bytes()
+        path.write_bytes(whole.replace(b"\x81the", b"\x81th\xf4", 1))
+        with pytest.raises(UserError, match=r"flipped\.model: not a Sentence"):
             Tokenizer(path)
 
     def test_no_control_pieces(self, tmp_path):

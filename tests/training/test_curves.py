@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
+import os
 
 import numpy as np
 import pytest
@@ -74,6 +75,28 @@ def legend_of(figure):
     }
 
 
+def test_other_files_and_summaries_are_passed_over(tmp_path):
+    write_run(tmp_path, [8.0])
+    directory = tmp_path / "tensorboard" / "train"
+    os.mkfifo(directory / "pipe")
+    with tf.summary.create_file_writer(str(directory)).as_default():
+        tf.summary.histogram("weights", np.arange(9.0), 1)
+        tf.summary.text("flags", "--dtype", 1)
+    assert curves.read_scalars(str(directory))["masked_lm_loss"] == [(1, 8.0)]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "pointer"])
+def test_event_files_that_are_none(tmp_path, kind):
+    write_run(tmp_path, [8.0])
+    path = tmp_path / "tensorboard" / "train" / "events.out.tfevents.1"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.write_text("version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(UserError, match=rf"tfevents\.1: .* {kind}"):
+        curves.draw(str(tmp_path / "curves.png"), [str(tmp_path)])
+
+
 def test_two_phases_are_drawn(tmp_path, figures):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
@@ -121,3 +144,9 @@ def test_a_damaged_evaluation_is_named(tmp_path):
     with pytest.raises(UserError, match="eval_results.json: not valid JSON"):
         curves.draw(str(tmp_path / "curves.png"), [str(tmp_path)])
     assert not (tmp_path / "curves.png").exists()
+
+
+@pytest.mark.parametrize("name", ["model", "curves", "curves.txt", ".png/"])
+def test_a_name_that_is_no_picture(name):
+    with pytest.raises(UserError, match=f"{name}: is no name of a picture"):
+        curves.main(None, name, ["model"])

@@ -4,6 +4,8 @@
 import dataclasses
 import json
 
+from albert import inputs
+from albert import json_files
 from albert.errors import UserError
 from albert.tasks import delimited_rows
 from albert.tasks import line_files
@@ -59,14 +61,7 @@ def read_items(path, bad_rows, delimiter=None, quoting=None):
 
 def _read_text(path, bad_rows):
     """Returns the text of a JSON file; None where it is bad."""
-    try:
-        with open(path, "rb") as file:
-            content = file.read()
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot be read ({error.strerror}): check the path and "
-            "its permissions"
-        ) from error
+    content = inputs.read_file(path)
     encoding = line_files.find_utf16(content)
     what, origin = "UTF-16, not UTF-8", ""
     if encoding is None:
@@ -83,8 +78,8 @@ def _read_text(path, bad_rows):
 def _parse(text, path, bad_rows):
     """Returns the items of a JSON value, or of one value a line."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        value = json_files.parse(text)
+    except ValueError as error:
         # A value of its own on the first line: the next begins behind it.
         is_lines = str(path).endswith(".jsonl") or (
             isinstance(error, json.JSONDecodeError)
@@ -109,8 +104,8 @@ def _parse_lines(text, path, bad_rows):
     ]
     for number, (line, content) in enumerate(lines):
         try:
-            items.append(Item(line, number, json.loads(content)))
-        except (ValueError, RecursionError) as error:
+            items.append(Item(line, number, json_files.parse(content)))
+        except ValueError as error:
             bad_rows.add(line, _explain(error), _JSON_REMEDY, path)
     return items
 

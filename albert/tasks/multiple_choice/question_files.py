@@ -12,6 +12,7 @@ import re
 from absl import logging
 
 from albert.errors import UserError
+from albert.inputs import list_directory
 from albert.tasks import line_files
 from albert.tasks.bad_rows import BadRows
 from albert.tasks.multiple_choice.item_files import read_items
@@ -182,13 +183,7 @@ def _read_folders(reader, folders):
 
 def _article_files(folder):
     """Returns the paths of a folder's articles, by number."""
-    try:
-        names = os.listdir(folder)
-    except OSError as error:
-        raise UserError(
-            f"{folder}: cannot be read ({error.strerror}): it should be a "
-            "folder of articles"
-        ) from error
+    names = list_directory(folder, "it should be a folder of articles")
     numbered = sorted(
         (int(match[1]), name)
         for name in names

@@ -20,7 +20,9 @@ import gzip
 import json
 import zlib
 
+from albert import json_files
 from albert.errors import UserError
+from albert.inputs import read_file
 from albert.tasks import line_files
 
 _FORMAT = "give a file in the format of SQuAD"
@@ -101,19 +103,14 @@ def read_layout(file, fields):
 
 
 def _read_text(file):
+    content = read_file(file, _FORMAT, allow_pipe=True)
+    is_gzip = content.startswith(_GZIP)
     try:
-        with open(file, "rb") as stream:
-            content = stream.read()
-        is_gzip = content.startswith(_GZIP)
         if is_gzip:
             content = gzip.decompress(content)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError(
             f"{file}: damaged gzip file ({error}): get it again"
-        ) from None
-    except OSError as error:
-        raise UserError(
-            f"{file}: cannot be read ({error.strerror}): {_FORMAT}"
         ) from None
     encoding = line_files.find_utf16(content)
     what, origin = "UTF-16, not UTF-8", ""
@@ -134,30 +131,29 @@ def _parse(text, file):
     if not text.strip():
         raise UserError(f"{file}: empty: {_FORMAT}")
     try:
-        return json.loads(text), False
+        return json_files.parse(text), False
     except json.JSONDecodeError as error:
         # A value of its own on the first line: the next begins behind it.
         lines = text.split("\n")
         if not error.msg.startswith("Extra data") or error.lineno == 1:
             raise _invalid(file, error.lineno, error.msg) from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise _invalid(file, 1, error) from None
     values = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            values.append(json.loads(line))
+            values.append(json_files.parse(line))
         except json.JSONDecodeError as error:
             raise _invalid(file, number, error.msg) from None
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise _invalid(file, number, error) from None
     return values, True
 
 
 def _invalid(file, line, error):
-    reason = str(error).split(";")[0]  # without Python's own remedy
-    return UserError(f"{file}:{line}: not valid JSON ({reason}): {_FORMAT}")
+    return UserError(f"{file}:{line}: not valid JSON ({error}): {_FORMAT}")
 
 
 def _is_row(item):

@@ -79,13 +79,16 @@ def test_bad_rows_can_be_left_out(inputs, model, tmp_path, run, rows_of):
 
 
 BAD_FLAGS = [
-    (["--task_name="], ["--task_name is required"]),
+    (["--task_name="], ["--task_name", "empty"]),
     (["--task_name=colla"], ["colla", "cola, sst-2"]),
-    (["--output_dir="], ["--output_dir is required"]),
+    (["--output_dir="], ["--output_dir", "empty"]),
     (["--nodo_train"], ["nothing to do", "--do_eval"]),
-    (["--data_dir="], ["--data_dir is required for --do_train"]),
+    (["--data_dir="], ["--data_dir", "empty"]),
+    (["--data_dir=~nobody_of_the_name"], ["--data_dir", "no home directory"]),
     (["--data_dir={i}/missing"], ["{i}/missing", "no such folder"]),
-    (["--init_checkpoint="], ["--init_checkpoint is required"]),
+    (["--init_checkpoint="], ["--init_checkpoint", "empty"]),
+    (["--init_checkpoint=hf://a/b"], ["`hf download a/b --local-dir"]),
+    (["--eval_file=s3://a/b", "--do_eval"], ["--eval_file", "a file system"]),
     (["--init_checkpoint={i}/missing"], ["{i}/missing"]),
     (["--init_checkpoint={i}/sample"], ["{i}/sample"]),
     (
@@ -103,7 +106,7 @@ BAD_FLAGS = [
     (["--do_lower_case=false"], ["--do_lower_case", "leave the flag out"]),
     (["--max_seq_length=59"], ["59", "53 positions", "--max_seq_length"]),
     (["--max_seq_length=7"], ["--max_seq_length"]),
-    (["--learning_rate=0"], ["--learning_rate", "positive"]),
+    (["--learning_rate=0"], ["--learning_rate", "from 1e-37 to 10"]),
     (["--num_train_epochs=1"], ["--num_train_steps", "--num_train_epochs"]),
     (["--gradient_accumulation_steps=2"], ["--train_batch_size 5", "2"]),
     (["--task_name=ner", "--text_column=word"], ["numbers from 1"]),
@@ -123,6 +126,19 @@ BAD_FLAGS = [
     (["--eval_file={i}/config.json"], ["--eval_file is for --do_eval"]),
     (["--train_file={i}/config.json"], ["no JSON beside", "--labels"]),
     (["--num_runs=0"], ["--num_runs"]),
+    (
+        ["--num_runs=3", "--seed=4294967294"],
+        ["--num_runs=3", "--seed=4294967294", "4294967295"],
+    ),
+    (
+        ["--num_warmup_steps=3", "--start_warmup_step=2"],
+        ["--num_warmup_steps=3", "--start_warmup_step=2", "steps=4", "peak"],
+    ),
+    (
+        ["--num_train_steps=1000000000"],
+        ["--num_train_steps", "--train_batch_size=5", "5000000000 examples"],
+    ),
+    (["--max_qa_length=37"], ["--max_qa_length=37", "--max_seq_length", "37"]),
     (["--output_dir={i}/config.json/x"], ["config.json is not a directory"]),
     (["--output_dir={i}/pretrained"], ["{i}/pretrained", "--output_dir"]),
     (["--no_such_flag"], ["no_such_flag"]),
@@ -200,6 +216,24 @@ def test_bad_flags(
     assert_refused(*outcome, words, **names)
     after = [contents(tmp_path), contents(inputs), contents(trained[0])]
     assert after == before
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        ([], "--output_dir is required"),
+        (["--output_dir=o"], "--data_dir is required for --do_train"),
+        (
+            ["--output_dir=o", "--data_dir=d"],
+            "--init_checkpoint is required for --do_train",
+        ),
+    ],
+)
+def test_flags_that_are_required(given, words, run_command, assert_refused):
+    outcome = run_command(
+        "run_classifier.py", "--task_name=tsv", "--do_train", *given
+    )
+    assert_refused(*outcome, [words])
 
 
 def test_answers_without_tensorflow(

@@ -31,7 +31,10 @@ def test_records_give_the_same_evaluation(
 ):
     results = without_path(results_of(trained[0]))
     found = evaluate(
-        inputs, model, "--data_dir=", f"--eval_file={records}/tsv_dev-*"
+        inputs,
+        model,
+        f"--data_dir={records}/none",
+        f"--eval_file={records}/tsv_dev-*",
     )
     assert_close(without_path(found), results)
     assert found["baseline"] == results["baseline"]
@@ -66,7 +69,7 @@ def test_training_on_records(
         "--do_eval",
         f"--eval_file={records}/tsv_dev-*",
     ]
-    code, _, errors = run(out, *arguments, "--data_dir=")
+    code, _, errors = run(out, *arguments, f"--data_dir={tmp_path}/none")
     assert code == 0, errors
     assert "train: 101 records of 37 pieces" in errors
     described, expected = (

@@ -41,15 +41,19 @@ def test_first_weights(inputs, trained, tmp_path, train):
         assert np.abs(two[name] - weights[name]).max() < 1e-28, name
 
 
-def test_random_weights(inputs, tmp_path, train, tokenizer_file):
-    _, errors = train(
-        inputs,
+def test_random_weights(inputs, tmp_path, run, training_flags, tokenizer_file):
+    code, _, errors = run(
         tmp_path / "model",
-        "--init_checkpoint=",
+        *(
+            flag
+            for flag in training_flags(inputs)
+            if "init_checkpoint" not in flag
+        ),
         f"--albert_config_file={inputs}/config.json",
         f"--spm_model_file={tokenizer_file}",
         "--num_train_steps=1",
     )
+    assert code == 0, errors
     assert "warning: no --init_checkpoint: all weights" in errors
     weights = tensor_bundle.read(tmp_path / "model" / "model.ckpt-1")
     kernel = weights["bert/pooler/dense/kernel"]

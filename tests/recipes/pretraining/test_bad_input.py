@@ -13,9 +13,9 @@ from albert.interchange import tensor_bundle
 from albert.records import framing
 
 BAD_FLAGS = [
-    (["--input_file="], ["--input_file"]),
-    (["--output_dir="], ["--output_dir"]),
-    (["--input_file={i}/missing"], ["missing", "no such file"]),
+    (["--input_file="], ["--input_file=", "it is empty"]),
+    (["--output_dir="], ["--output_dir=", "it is empty"]),
+    (["--input_file={i}/missing"], ["missing", "No such file"]),
     (["--eval_input_file={i}/m*ing"], ["m*ing", "no such file"]),
     (["--input_file={i}"], ["{i}", "is a directory"]),
     (["--input_file={t}/empty"], ["{t}/empty", "no record"]),
@@ -29,7 +29,7 @@ BAD_FLAGS = [
     (["--albert_config_file={i}/vocabulary.json"], ["1999", "2000"]),
     (["--albert_config_file={i}/short.json"], ["max_position", "31", "32"]),
     (["--model_size=tiny"], ["--model_size", "--albert_config_file"]),
-    (["--albert_config_file="], ["--model_size", "--albert_config_file"]),
+    (["--albert_config_file="], ["--albert_config_file", "empty"]),
     (["--spm_model_file={o}"], ["train-00000", "another SentencePiece"]),
     (["--spm_model_file={i}/missing"], ["{i}/missing"]),
     (["--spm_model_file={t}/text"], ["{t}/text"]),
@@ -43,7 +43,7 @@ BAD_FLAGS = [
     (["--optimizer=sgd"], ["--optimizer", "sgd", "lamb"]),
     (["--num_train_steps=many"], ["--num_train_steps", "many"]),
     (["a_word"], ["a_word", "--name=value"]),
-    (["--do_eval", "--eval_input_file="], ["--do_eval", "--eval_input"]),
+    (["--do_eval", "--eval_input_file="], ["--eval_input_file", "empty"]),
     (["--nodo_train", "--do_eval=false"], ["--nodo_train"]),
     (["--nodo_train"], ["no checkpoint"]),
     (["--init_checkpoint={t}/missing"], ["{t}/missing", "no such checkp"]),
@@ -60,9 +60,9 @@ BAD_FLAGS = [
         ],
         ["adam_m", "model.ckpt-best", "moments"],
     ),
-    (["--learning_rate=0"], ["--learning_rate", "positive"]),
+    (["--learning_rate=0"], ["--learning_rate", "from 1e-37 to 10"]),
     (["--learning_rate=-1"], ["--learning_rate"]),
-    (["--learning_rate=nan"], ["--learning_rate", "nan", "finite"]),
+    (["--learning_rate=nan"], ["--learning_rate=nan", "1e-37 to 10"]),
     (["--max_seq_length=0"], ["--max_seq_length"]),
     (
         ["--eval_input_file={i}/none.tfrecord"],
@@ -99,9 +99,10 @@ def test_bad_input(
     flipped[starts[5] + 100] ^= 8
     (tmp_path / "flip").write_bytes(flipped)
     if "flip" in arguments[0]:
-        arguments = [f"--input_file={original_records}", *arguments]
-        if "--eval" not in arguments[1]:
-            arguments.append("--do_eval=false")
+        if "--eval" in arguments[0]:
+            arguments = [f"--input_file={original_records}", *arguments]
+        else:
+            arguments = [*arguments, "--do_eval=false"]
     out = tmp_path / "model"
     out.mkdir()
     before = contents(tmp_path)
@@ -114,6 +115,28 @@ def test_bad_input(
     arguments = [argument.format(**names) for argument in arguments]
     assert_refused(*run(inputs, out, *arguments), words, **names)
     assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        ([], "--output_dir is required"),
+        (["--output_dir=o"], "--input_file is required"),
+        (
+            ["--output_dir=o", "--input_file=i"],
+            "--albert_config_file, --model_size or --init_checkpoint",
+        ),
+        (
+            [
+                *("--output_dir=o", "--input_file=i", "--do_eval"),
+                "--model_size=tiny",
+            ],
+            "--do_eval needs --eval_input_file",
+        ),
+    ],
+)
+def test_flags_that_are_required(given, words, run_command, assert_refused):
+    assert_refused(*run_command("run_pretraining.py", *given), [words])
 
 
 def test_damage_that_is_reached_while_training(inputs, tmp_path, run):

@@ -71,14 +71,18 @@ def test_model_directory_is_complete(
     assert "starting from random weights" in errors
 
 
-def test_evaluation_alone_is_that_of_training(inputs, trained, tmp_path, run):
+def test_evaluation_alone_is_that_of_training(
+    inputs, trained, tmp_path, arguments_of, run_command
+):
     out = tmp_path / "new" / "folder"
-    code, printed, errors = run(
+    arguments = arguments_of(
         inputs,
         out,
         "--nodo_train",
-        "--input_file=",
         f"--init_checkpoint={trained[0]}/model.ckpt-5",
+    )
+    code, printed, errors = run_command(
+        *(flag for flag in arguments if not flag.startswith("--input_file"))
     )
     assert code == 0, errors
     assert os.listdir(out) == ["eval_results.json"]

@@ -69,18 +69,25 @@ def test_bad_files_are_refused(
 @pytest.mark.parametrize(
     "more, words",
     [
-        (["--output_dir="], "--output_dir is required"),
+        (["--output_dir="], "--output_dir=: it is empty"),
         (["--nodo_train", "--nodo_eval"], "nothing to do"),
-        (["--train_file="], "--train_file is required for --do_train"),
-        (["--predict_file="], "--predict_file is required for --do_eval"),
+        (["--train_file="], "--train_file=: it is empty"),
+        (["--predict_file= , "], "--predict_file= , : it is empty"),
         (["--nodo_eval"], "--predict_file is for --do_eval or --do_predict"),
         (["--nodo_train"], "--train_file is for --do_train"),
         (["--train_file=nowhere*.json"], "nowhere"),
         (["--predict_file=nowhere.json"], "nowhere"),
         (["--max_seq_length=129"], "128 positions"),
-        (["--max_seq_length=20"], "leaves no room for a context"),
+        (
+            ["--max_seq_length=20", "--doc_stride=9", "--max_query_length=19"],
+            "leaves no room for a context",
+        ),
         (["--start_n_top=97"], "a beam of 97"),
         (["--doc_stride=0"], "doc_stride"),
+        (["--doc_stride=96"], "--doc_stride=96 is not below --max_seq_length"),
+        (["--doc_stride=5000"], "which is 96: give a smaller --doc_stride"),
+        (["--max_query_length=96"], "--max_query_length=96 is not below"),
+        (["--max_answer_length=96"], "--max_answer_length=96 is not below"),
         (["--head=v3"], "head"),
         (["--language=fr"], "language"),
         (["--null_score_diff_threshold=nan"], "null_score_diff_threshold"),
@@ -90,8 +97,9 @@ def test_bad_files_are_refused(
             "say the same thing",
         ),
         (["--num_train_epochs=2"], "say the same thing"),
-        (["--albert_config_file="], "--init_checkpoint is required"),
+        (["--albert_config_file="], "--albert_config_file=: it is empty"),
         (["--spm_model_file="], "--spm_model_file"),
+        (["--spm_model_file=gs://a/b"], "a path of a file system"),
         (["--version_2_with_negative=maybe"], "version_2_with_negative"),
     ],
 )
@@ -102,6 +110,22 @@ def test_bad_flags_are_refused(
     outcome = run(*training("1.1", config, out, *more))
     assert_refused(*outcome, [words])
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        (["--do_train"], "--output_dir is required"),
+        (["--output_dir=o", "--do_train"], "--train_file is required for"),
+        (["--output_dir=o", "--do_eval"], "--predict_file is required for"),
+        (
+            ["--output_dir=o", "--do_train", "--train_file=t"],
+            "--init_checkpoint is required for --do_train",
+        ),
+    ],
+)
+def test_flags_that_are_required(given, words, run, assert_refused):
+    assert_refused(*run(*given), [words])
 
 
 def test_mismatches_stop_by_flag(config, tmp_path, run, training):

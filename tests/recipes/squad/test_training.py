@@ -74,9 +74,12 @@ def test_windows_without_answer(
 ):
     """Trained on by default, and left out by flag."""
     out = tmp_path / "model"
+    arguments = training(
+        *("1.1", config, out, "--num_train_steps=1", "--nodo_eval"),
+        "--nokeep_windows_without_answer",
+    )
     _, errors = succeed(
-        *training("1.1", config, out, "--num_train_steps=1"),
-        *("--predict_file=", "--nodo_eval", "--nokeep_windows_without_answer"),
+        *(flag for flag in arguments if "predict_file" not in flag)
     )
     many, few = (
         read(folder, "train_questions.json")["counts"]["windows"]

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads paths as users spell them on a command line.
+
+The flags of paths and the arguments that are paths go through here: "~" is
+the home directory there too where the shell has left it, and an address of
+something that is no file system is refused instead of becoming a folder.
+"""
+
+import os
+import re
+
+_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)")
+_HUB = re.compile(
+    r"(?P<name>[\w.-]+/[\w.-]+)(/(tree|resolve|blob)/.*|/)?", re.ASCII
+)
+_HUB_SITES = ("huggingface.co/", "www.huggingface.co/", "hf.co/")
+
+
+def read_path(text):
+    """Returns the path that a user means.
+
+    Args:
+      text: str, as given: "~" and "~name" at its start are home directories.
+
+    Raises:
+      ValueError: it is empty, an address, or in nobody's home; the message
+        says what to do.
+    """
+    if not text.strip():
+        raise ValueError(
+            "it is empty: give a path (is a shell variable in it not set?)"
+        )
+    address = _ADDRESS.fullmatch(text)
+    if address:
+        raise ValueError(_explain_address(address["scheme"], address["rest"]))
+    path = os.path.expanduser(text)
+    if path.startswith("~"):
+        raise ValueError(
+            f"there is no home directory {path.split(os.sep)[0]}: write "
+            f"./{path} for a file of that name"
+        )
+    return path
+
+
+def read_paths(text):
+    """Returns comma-separated paths or globs, each as a user means it.
+
+    Args:
+      text: str.
+
+    Raises:
+      ValueError: as of ``read_path``; or none is given.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    return ",".join(map(read_path, filter(None, parts))) or read_path("")
+
+
+def _explain_address(scheme, rest):
+    """Returns what to do instead of giving an address."""
+    scheme = scheme.lower()
+    if scheme == "file":
+        return f"an address: give the path alone, {rest or '/...'}"
+    site = next((site for site in _HUB_SITES if rest.startswith(site)), "")
+    model = _HUB.fullmatch(rest.removeprefix(site))
+    if model and (scheme == "hf" or site):
+        return (
+            "an address, and nothing is downloaded here: `hf download "
+            f"{model['name']} --local-dir DIRECTORY`, then give the DIRECTORY"
+        )
+    if scheme in ("http", "https", "ftp"):
+        return (
+            "an address, and nothing is downloaded here: download it, and "
+            "give the path of the file or of its folder"
+        )
+    return (
+        "an address: give a path of a file system; gcsfuse and its like mount "
+        "a bucket as one"
+    )

@@ -1,0 +1,382 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every flag of every command with the nasty values of its type.
+
+A value is refused with one line and nothing is written, or the command goes
+on as with a good one. Where a good one would start a long computation, it is
+stopped where the computation starts: all that depends on flags has then been
+looked at, tokenised, planned and built.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+
+import pytest
+from absl import flags
+
+import albert
+from albert import __main__ as front_door
+from albert import flag_parsers
+from albert import model_directory
+from albert.errors import UserError
+
+ROOT = pathlib.Path(__file__).parents[1]
+SPM = ROOT / "tests" / "golden" / "tokenization" / "spm2000.model"
+TEXT = ROOT / "tests" / "golden" / "pretraining_data" / "input.txt"
+STOP = "stopped where the computation starts"
+# Of a hang; no value takes a tenth of it.
+SECONDS = 60
+
+NUMBERS = (
+    *("nan", "inf", "-inf", "1e400", "-1e400"),
+    *map(str, (2**63, -(2**63), 2**70, 10**30)),
+    *("9" * 5000, "", " ", "text", "1,5x", "--seed", "\udcff"),
+)
+TEXTS = ("", " ", "x" * 100_000, "\udcff", "--seed")
+PATHS = (
+    *("directory", "text.txt/below", "missing", "fifo", "loop"),
+    *("~/missing", "gs://bucket/file", "x" * 300, "missing/missing/\udcff"),
+)
+
+# Flags that a good value makes long before the place where a command is
+# stopped; their bounds are tried by the parser alone.
+LONG = {
+    ("create-pretraining-data", "dupe_factor"),
+    ("pretrain", "model_size"),
+    ("classify", "model_size"),
+    ("classify", "train_batch_size"),
+    ("squad", "model_size"),
+    ("squad", "train_batch_size"),
+}
+
+
+TRAINING = {
+    "albert_config_file": "config.json",
+    "spm_model_file": str(SPM),
+    "train_batch_size": "4",
+    "num_train_steps": "2",
+    "output_dir": "out",
+}
+# A cheap command line of each command: flags, then arguments.
+BASES = {
+    "create-vocabulary": (
+        {
+            "input_file": "text.txt",
+            "output_prefix": "out",
+            "vocab_size": "90",
+            "num_threads": "1",
+        },
+        [],
+    ),
+    "create-pretraining-data": (
+        {
+            "input_file": "text.txt",
+            "output_file": "out.tfrecord",
+            "spm_model_file": str(SPM),
+            "max_seq_length": "32",
+            "max_predictions_per_seq": "5",
+            "dupe_factor": "1",
+            "num_workers": "1",
+        },
+        [],
+    ),
+    "create-finetuning-data": (
+        {
+            "task_name": "tsv",
+            "data_dir": "task",
+            "spm_model_file": str(SPM),
+            "max_seq_length": "16",
+            "output_dir": "out",
+        },
+        [],
+    ),
+    "pretrain": (
+        TRAINING
+        | {
+            "input_file": "records/train.tfrecord",
+            "eval_input_file": "records/train.tfrecord",
+            "max_eval_steps": "1",
+        },
+        [],
+    ),
+    "classify": (
+        TRAINING
+        | {
+            "task_name": "tsv",
+            "data_dir": "task",
+            "max_seq_length": "16",
+            "do_train": "true",
+            "do_eval": "true",
+        },
+        [],
+    ),
+    "squad": (
+        TRAINING
+        | {
+            "train_file": "questions.json",
+            "predict_file": "questions.json",
+            "max_seq_length": "64",
+            "doc_stride": "20",
+            "do_train": "true",
+            "do_eval": "true",
+        },
+        [],
+    ),
+    "fill-mask": ({"text_file": "text.txt"}, ["model", "the [MASK]."]),
+    "convert": ({"to": "huggingface"}, ["model", "out"]),
+    "export": ({"format": "serving"}, ["model", "out"]),
+    "serve": ({"port": "0"}, ["model"]),
+    "curves": ({}, ["out.png", "model"]),
+}
+# What must be different for a flag; None takes a flag away.
+OTHERWISE = {
+    ("classify", "num_train_epochs"): {"num_train_steps": None},
+    ("squad", "num_train_epochs"): {"num_train_steps": None},
+    ("classify", "model_size"): {"albert_config_file": None},
+    ("squad", "model_size"): {"albert_config_file": None},
+    ("pretrain", "model_size"): {"albert_config_file": None},
+    ("classify", "train_file"): {"data_dir": None, "do_eval": None},
+    ("classify", "eval_file"): {},
+    ("classify", "predict_file"): {"do_predict": "true"},
+    **{
+        ("export", name): {"format": "tfhub"}
+        for name in (
+            *("version", "licence", "license", "handle", "language"),
+            *("notes", "seq_length", "publish"),
+        )
+    },
+    ("export", "dry_run"): {
+        "format": "tfhub",
+        "publish": "kaggle",
+        "handle": "a/b/tensorFlow2/c",
+        "licence": "apache-2.0",
+    },
+    ("export", "model"): {"format": "litert"},
+    ("export", "quantization"): {"format": "litert"},
+    ("export", "batch_size"): {"format": "litert"},
+    ("export", "tokenizer"): {"format": "huggingface"},
+}
+
+
+def flags_of(command):
+    values = flags.FlagValues()
+    front_door.load_script(command).define_flags(values)
+    return {name: values[name] for name in values}
+
+
+FLAGS = {
+    (command, name): flag
+    for command in front_door.COMMANDS
+    for name, flag in flags_of(command).items()
+}
+
+
+def values_of(name, flag):
+    """Returns the values of a flag: (those to refuse, others)."""
+    parser = flag.parser
+    if isinstance(parser, flag_parsers.IntegerParser):
+        low, high = parser.lower_bound, parser.upper_bound
+        outside = (low - 1, high + 1, 2**32, 0.5, "1e400", "1_")
+        return (*NUMBERS, *map(str, outside)), (str(low), str(high))
+    if isinstance(parser, flag_parsers.RealParser):
+        low, high = parser.lower_bound, parser.upper_bound
+        outside = (repr(low - abs(low or 1)), repr(high + abs(high)))
+        return (*NUMBERS, *outside), (repr(low), repr(high))
+    if isinstance(parser, flag_parsers.BooleanParser):
+        return (*NUMBERS, "-1", "2"), ("true", "false")
+    if isinstance(flag, flags.EnumFlag):
+        empty = {""} & set(parser.enum_values)
+        refused = [value for value in (*NUMBERS, *TEXTS) if value not in empty]
+        return refused, tuple(parser.enum_values)
+    if isinstance(parser, flag_parsers.ListParser):
+        return ("", " ", ",", "a,,b", "a,", "--seed"), ("text", '"', "\udcff")
+    refused = ("", " ", "--seed")
+    others = [text for text in TEXTS if text not in refused] + ["text", "-1"]
+    if isinstance(parser, flag_parsers.FilesParser | flag_parsers.PathParser):
+        others += PATHS
+    return refused, others
+
+
+COUNTS = {
+    key: len([*values_of(key[1], flag)[0], *values_of(key[1], flag)[1]])
+    for key, flag in FLAGS.items()
+}
+
+
+def test_the_walk_does_not_shrink():
+    assert set(BASES) == set(front_door.COMMANDS)
+    assert set(OTHERWISE) | LONG <= set(FLAGS)
+    assert len(FLAGS) >= 1
+    assert sum(COUNTS.values()) >= 1
+
+
+def test_every_number_has_bounds():
+    for flag in FLAGS.values():
+        if isinstance(flag.parser, flags.FloatParser | flags.IntegerParser):
+            assert flag.parser.lower_bound is not None, flag.name
+            assert flag.parser.upper_bound is not None, flag.name
+
+
+# ----------------------------------------------------------- files to work on
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, call_recipe):
+    """A folder with what the commands read."""
+    folder = tmp_path_factory.mktemp("walk")
+    lines = TEXT.read_text("utf-8").splitlines()[:60]
+    (folder / "text.txt").write_text("\n".join(lines))
+    (folder / "directory").mkdir()
+    os.mkfifo(folder / "fifo")
+    os.symlink("loop", folder / "loop")
+    config = {
+        "vocab_size": 2000,
+        "embedding_size": 6,
+        "hidden_size": 22,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 26,
+        "max_position_embeddings": 67,
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "task").mkdir()
+    rows = "text\tlabel\nIt barked.\tdog\nIt mewed.\tcat\n"
+    for split in ("train", "dev", "test"):
+        (folder / "task" / f"{split}.tsv").write_text(rows)
+    question = {
+        "id": "a",
+        "question": "What is red?",
+        "answers": [{"text": "fox", "answer_start": 4}],
+    }
+    paragraph = {"context": "The fox is red.", "qas": [question]}
+    (folder / "questions.json").write_text(
+        json.dumps({"version": "1.1", "data": [{"paragraphs": [paragraph]}]})
+    )
+    with contextlib.chdir(folder):
+        flag_values, _ = BASES["create-pretraining-data"]
+        call_recipe(
+            "data/create_pretraining_data.py",
+            *(f"--{name}={value}" for name, value in flag_values.items()),
+            "--output_file=records/train.tfrecord",
+        )
+        model = folder / "model"
+        model.mkdir()
+        config = albert.AlbertConfig.from_json("config.json")
+        model_directory.write_description(model, config, albert.Tokenizer(SPM))
+        albert.save_weights(
+            albert.AlbertPretrainer(config), model / "model.ckpt-3"
+        )
+    return folder
+
+
+@pytest.fixture
+def stopped(place, monkeypatch):
+    """The folder as working directory; long computations do not start."""
+    import tensorflow as tf
+
+    from albert.export import litert_conversion
+    from albert.serve import served_model
+    from albert.training.loop import TrainingLoop
+
+    def stop(*arguments, **settings):
+        raise UserError(STOP)
+
+    monkeypatch.setattr(TrainingLoop, "train", stop)
+    monkeypatch.setattr(tf.saved_model, "save", stop)
+    monkeypatch.setattr(litert_conversion, "convert", stop)
+    monkeypatch.setattr(served_model, "load", stop)
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("HOME", str(place / "directory"))
+    return place
+
+
+def listing(folder):
+    """Returns everything in a folder: dict of path to what a write changes."""
+    found = {}
+    for path in folder.rglob("*"):
+        state = path.lstat()
+        found[path] = (state.st_ino, state.st_size, state.st_mtime_ns)
+    return {
+        path: state if not path.is_dir() else None
+        for path, state in found.items()
+    }
+
+
+class Hang(BaseException):
+    """No ``Exception``: nothing but the walk may catch it."""
+
+
+@contextlib.contextmanager
+def time_limit():
+    def end(signal_number, frame):
+        raise Hang(f"no answer within {SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.alarm(SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def remove_new(folder, before):
+    for path in sorted(set(listing(folder)) - set(before), reverse=True):
+        path.rmdir() if path.is_dir() and not path.is_symlink() else (
+            path.unlink()
+        )
+
+
+# -------------------------------------------------------------------- the walk
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "command, name", FLAGS, ids=[f"{c}-{n}" for c, n in FLAGS]
+)
+def test_a_flag(stopped, run_main, command, name):
+    script = front_door.load_script(command)
+    base, arguments = BASES[command]
+    base = base | OTHERWISE.get((command, name), {}) | {name: None}
+    given = [f"--{n}={v}" for n, v in base.items() if v is not None]
+    refused, others = values_of(name, FLAGS[command, name])
+    before = listing(stopped)
+    faults = []
+    for value in [*refused, *others]:
+        try:
+            with time_limit():
+                if (command, name) in LONG and value not in refused:
+                    FLAGS[command, name].parser.parse(value)
+                    continue
+                code, printed, errors = run_main(
+                    script.main,
+                    script.define_flags,
+                    *given,
+                    f"--{name}={value}",
+                    *arguments,
+                    positional=getattr(script, "POSITIONAL", ()),
+                )
+        except BaseException as error:
+            faults.append((value[:60], "traceback", repr(error)[:300]))
+        else:
+            lines = [x for x in errors.splitlines() if x.startswith("error: ")]
+            after = listing(stopped)
+            if code not in (0, 2) or (code == 0 and value in refused):
+                faults.append((value[:60], code, errors[-300:]))
+            if code == 2 and (
+                len(lines) != 1
+                or not errors.endswith(f"{lines[0]}\n")
+                or "Traceback" in errors
+            ):
+                faults.append((value[:60], "not one line", errors[-300:]))
+            if code == 2 and STOP not in errors and after != before:
+                changed = after.items() ^ before.items()
+                faults.append((value[:60], "written", list(changed)[:3]))
+            if STOP in errors and value in refused:
+                faults.append((value[:60], "taken", ""))
+            if any(after.get(path) != before[path] for path in before):
+                faults.append((value[:60], "changed", ""))
+        remove_new(stopped, before)
+    assert not faults
