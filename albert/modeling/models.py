@@ -256,7 +256,11 @@ class AlbertMultipleChoice(_ModelWithHeads):
         input_mask = inputs.get("input_mask")
         if input_mask is not None:
             is_there = tf.reduce_any(tf.cast(input_mask, tf.bool), axis=2)
-            logits = tf.where(is_there, logits, _LOGIT_OF_NO_CHOICE)
+            # Added, as the mask of attention is: where all are there, every
+            # bit of logits and gradients is that of a model without it.
+            logits += (
+                1.0 - tf.cast(is_there, tf.float32)
+            ) * _LOGIT_OF_NO_CHOICE
         return {"logits": logits}
 
     def get_config(self):
