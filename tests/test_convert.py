@@ -280,7 +280,7 @@ def test_destination_that_is_there(tmp_path, run):
 
 
 def test_formats_and_heads_are_all_there():
-    from albert.interchange.destination import WRITERS
+    from albert.interchange.writers import WRITERS
 
     assert set(convert.FORMATS) == set(WRITERS)
     # The values of --head.

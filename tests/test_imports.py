@@ -15,6 +15,8 @@ ROOT = pathlib.Path(__file__).parents[1]
 # imports from its own package and from lower layers, in functions too.
 LAYERS = (
     ("errors", "heads", "progress"),
+    ("workspaces",),
+    ("outputs",),
     ("config", "processes", "text"),
     ("flags", "model_directory", "modeling"),
     ("tasks",),

@@ -11,6 +11,7 @@ import os
 import re
 
 from albert import model_directory
+from albert import outputs
 from albert.config import AlbertConfig
 from albert.errors import UserError
 from albert.heads import HEADS
@@ -186,7 +187,7 @@ def write(
     if "masked_lm" in HEADS[head].components:
         warn_of_epsilon(config, EPSILON, "Google's code")
     model_directory.write_description(directory, config, tokenizer)
-    model_directory.write_json(
+    outputs.write_json(
         os.path.join(directory, model_directory.CONFIG_FILE), settings
     )
     task_description.write(directory, task)

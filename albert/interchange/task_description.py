@@ -14,6 +14,7 @@ import os
 import re
 
 from albert import model_directory
+from albert import outputs
 from albert.errors import UserError
 from albert.heads import HEADS
 from albert.heads import find
@@ -67,7 +68,7 @@ def write(directory, task):
       task: dict, as ``read`` returns it.
     """
     if task:
-        model_directory.write_json(
+        outputs.write_json(
             os.path.join(directory, model_directory.TASK_FILE), task
         )
 

@@ -65,6 +65,18 @@ def is_gzip(path):
     return struct.unpack("<I", head[8:])[0] != masked_crc(head[:8])
 
 
+def begins_with_record(path):
+    """Returns whether a file is a TFRecord file, by its start; or empty."""
+    try:
+        with _open(path) as stream:
+            header = _read(stream, HEADER_BYTES, 0)
+        if header:
+            _payload_length(header, 0)
+    except FramingError:
+        return False
+    return True
+
+
 def iterate_records(path, check_payload=True):
     """Yields the payload of each record of a file.
 

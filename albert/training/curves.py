@@ -7,10 +7,13 @@ Several directories are phases of one training, drawn one after another.
 """
 
 import glob
+import io
 import os
 
 from albert import command_line
+from albert import outputs
 from albert.errors import UserError
+from albert.flags import FlagGroup
 from albert.model_directory import read_evaluation
 
 POSITIONAL = ("PICTURE", "MODEL_DIR...")
@@ -21,6 +24,10 @@ _NOT_METRICS = {
     "sequences_per_second",
     "tokens_per_second",
 }
+# What a picture says it was made by, and under which key: of these, and of no
+# others, are replaced without being told to.
+_MARK = "albert curves"
+_KEYS = {"png": "Software", "svg": "Creator", "pdf": "Creator"}
 
 
 def read_scalars(directory):
@@ -53,7 +60,7 @@ def draw(path, directories):
     """Draws the metrics of one or several phases, a panel for each.
 
     Args:
-      path: the picture to write, .png or .svg.
+      path: the picture to write, .png, .svg or .pdf; replaced if it is there.
       directories: model directories, in the order of training.
 
     Raises:
@@ -98,7 +105,14 @@ def draw(path, directories):
             for axis in axes.values():
                 axis.axvline(offset, color="0.8", linewidth=1)
     figure.suptitle("grey: training; blue: held-out data; red: without a model")
-    figure.savefig(path, dpi=110)
+    picture = io.BytesIO()
+    figure.savefig(
+        picture,
+        format=_suffix(path),
+        dpi=110,
+        metadata={_KEYS[_suffix(path)]: _MARK},
+    )
+    outputs.write_file(path, picture.getvalue(), "PICTURE")
 
 
 def draw_run(directory):
@@ -121,16 +135,56 @@ def _read_phase(directory):
     return train, held_out
 
 
+def check_picture(path, overwrite=False):
+    """Refuses a picture that cannot be written or may not be replaced.
+
+    Args:
+      path: str.
+      overwrite: bool, whether a file that this module did not draw is
+        replaced too.
+
+    Raises:
+      UserError: see ``outputs.check_file``; or it is of another kind, or not
+        to be replaced.
+    """
+    if _suffix(path) not in _KEYS:
+        raise UserError(
+            f"{path}: no kind of picture that can be drawn: give a name that "
+            f"ends in {', '.join(f'.{suffix}' for suffix in _KEYS)}"
+        )
+    outputs.check_file(path, "PICTURE")
+    if overwrite or not os.path.lexists(path):
+        return
+    with open(path, "rb") as file:
+        if _MARK.encode() not in file.read():
+            raise UserError(
+                f"{path}: exists already and was not drawn by this command: "
+                "choose another PICTURE, or replace it with --overwrite"
+            )
+
+
+def _suffix(path):
+    return os.path.splitext(path)[1].removeprefix(".").lower()
+
+
 def define_flags(fv):
-    """Defines nothing: there are no flags."""
+    """Defines the command's flags."""
+    FlagGroup(fv, "Files").boolean(
+        "overwrite",
+        False,
+        "Replace a file at PICTURE that this command did not draw. Its own "
+        "pictures it replaces without being told to.",
+    )
 
 
 def main(fv, path, directories):
     """Draws the picture."""
     if not directories:
         raise UserError("no model directory given; see --help")
-    command_line.load_tensorflow()  # TensorBoard does, and not as quietly.
-    draw(path, directories)
+    check_picture(path, fv.overwrite)
+    with outputs.made_directories([path], "PICTURE"):
+        command_line.load_tensorflow()  # TensorBoard does, and not as quietly.
+        draw(path, directories)
     print(f"wrote {path}")
 
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 import albert
 from albert import fill_mask
 from albert import model_directory
+from albert import outputs
 from albert.errors import UserError
 from albert.export import serving
 from albert.heads import HEADS
@@ -111,7 +112,7 @@ def write_model(directory, model, task=None):
     tokenizer = albert.Tokenizer(GOLDEN / "spm2000_numcomma.model")
     model_directory.write_description(directory, model.config, tokenizer)
     if task:
-        model_directory.write_json(
+        outputs.write_json(
             os.path.join(directory, model_directory.TASK_FILE),
             {"max_seq_length": MAX_SEQ_LENGTH, **task},
         )
