@@ -196,11 +196,18 @@ def explained(destination, flag="destination"):
         number = _find_reason(destination, error)
         if not number:
             raise
-        # TensorFlow has temporary files elsewhere too.
-        if not isinstance(error, OSError) and SUFFIX not in str(error):
+        if _may_be_elsewhere(error):
             destination = f"{destination}, {tempfile.gettempdir()}"
         reason = OSError(number, os.strerror(number))
         raise UserError(_line(destination, reason, flag)) from error
+
+
+def _may_be_elsewhere(error):
+    """Whether an error may be about TensorFlow's other temporary files."""
+    return (
+        type(error).__module__.startswith("tensorflow")
+        and SUFFIX not in str(error)
+    )
 
 
 def _find_reason(destination, error):

@@ -91,7 +91,7 @@ def _check_replaced(source, path, overwrite):
     foreign = sorted(
         name
         for name, size in _files(path).items()
-        if name != MARKER_FILE and listed.get(name) != size
+        if name != MARKER_FILE and (size is None or listed.get(name) != size)
     )
     if foreign:
         named = ", ".join(foreign[:_NAMED])

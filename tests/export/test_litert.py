@@ -219,6 +219,7 @@ def test_the_directory_stands_alone(exported):
     _, model, directory, report = exported
     assert sorted(path.name for path in directory.iterdir()) == [
         "albert_config.json",
+        "albert_export.json",
         "litert.json",
         "model_float16.tflite",
         "model_float32.tflite",
