@@ -204,10 +204,9 @@ def explained(destination, flag="destination"):
 
 def _may_be_elsewhere(error):
     """Whether an error may be about TensorFlow's other temporary files."""
-    return (
-        type(error).__module__.startswith("tensorflow")
-        and SUFFIX not in str(error)
-    )
+    return type(error).__module__.startswith(
+        "tensorflow"
+    ) and SUFFIX not in str(error)
 
 
 def _find_reason(destination, error):

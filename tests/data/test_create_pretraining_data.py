@@ -205,6 +205,8 @@ def write_bad_inputs(directory):
             ["--random_next_sentence", "--objective=sop"],
         ),
         (["--output_file=one.txt/a/b.tfrecord"], ["one.txt", "in the way"]),
+        (["--output_file=gs://bucket/a"], ["gs://bucket", "--output_file"]),
+        (["--output_file=exists.tfrecord", "--overwrite"], ["no records"]),
         (
             ["--output_file=new/folder/a.tfrecord", "--input_file=latin.txt"],
             ["latin.txt", "UTF-8"],
@@ -299,8 +301,8 @@ def wait_until_records_are_written(process, folder):
     def is_writing():
         assert process.poll() is None
         return any(
-            path.name.endswith(".incomplete") and path.stat().st_size
-            for path in folder.iterdir()
+            path.stat().st_size
+            for path in folder.glob(".a.json.albert-incomplete/new/*")
         )
 
     wait_until(is_writing)
@@ -309,7 +311,7 @@ def wait_until_records_are_written(process, folder):
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL]
 )
-def test_stopped_run_leaves_no_final_name(start, tmp_path, number):
+def test_stopped_run_leaves_no_final_name(start, tmp_path, number, run_recipe):
     process = start()
     wait_until_records_are_written(process, tmp_path / "out")
     workers = children(process.pid)
@@ -318,7 +320,11 @@ def test_stopped_run_leaves_no_final_name(start, tmp_path, number):
     process.communicate(timeout=PATIENCE)
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     if number == signal.SIGKILL:
-        assert all(name.startswith(".") for name in names)
+        assert names == [".a.json.albert-incomplete"]
+        # The next run takes what was left away.
+        run_recipe(tmp_path / "out" / "a.tfrecord")
+        names = sorted(path.name for path in (tmp_path / "out").iterdir())
+        assert names == ["a.json", "a.tfrecord"]
     else:
         assert names == []
         assert process.returncode == 130

@@ -509,6 +509,15 @@ class TestRefused:
                 max_seq_length=13,
             )
 
+    def test_full_disk(self, models, tmp_path, limit_file_size):
+        write_model(tmp_path / "model", *models["encoder"])
+        with (
+            limit_file_size(10_000),
+            pytest.raises(UserError, match=r"/new.*: cannot be .*ulimit -f"),
+        ):
+            serving.export(str(tmp_path / "model"), str(tmp_path / "new"))
+        assert os.listdir(tmp_path) == ["model"]
+
     def test_missing_head(self, models, tmp_path):
         _, task = models["classification"]
         write_model(tmp_path / "model", albert.AlbertEncoder(CONFIG), task)
