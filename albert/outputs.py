@@ -155,7 +155,7 @@ def _check_way(path, flag):
     except OSError as error:  # A link to itself, or to nothing.
         raise UserError(_line(path, error, flag)) from None
     # The workspace has a longer name.
-    most = os.pathconf(existing, "PC_NAME_MAX") - len(f".{SUFFIX}")
+    most = _limit(existing, "PC_NAME_MAX") - len(f".{SUFFIX}")
     longest = max((len(os.fsencode(name)) for name in names), default=0)
     if longest > most:
         raise UserError(
@@ -163,13 +163,19 @@ def _check_way(path, flag):
             f"possible there: choose another {flag}"
         )
     # Two more names: those of the workspace and of a file in it.
-    most = os.pathconf(existing, "PC_PATH_MAX") - 512
+    most = _limit(existing, "PC_PATH_MAX") - 512
     if len(os.fsencode(os.path.abspath(path))) > most:
         raise UserError(
             f"{path}: the path is too long, {most} bytes are possible there: "
             f"choose another {flag}"
         )
     return existing
+
+
+def _limit(existing, name):
+    """Returns a limit of a file system, a large number where it has none."""
+    limit = os.pathconf(existing, name)
+    return limit if limit > 0 else 1 << 30
 
 
 # ---------------------------------------------------------------------- errors

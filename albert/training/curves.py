@@ -56,12 +56,13 @@ def read_scalars(directory):
     return {tag: sorted(values.items()) for tag, values in scalars.items()}
 
 
-def draw(path, directories):
+def draw(path, directories, flag="PICTURE"):
     """Draws the metrics of one or several phases, a panel for each.
 
     Args:
       path: the picture to write, .png, .svg or .pdf; replaced if it is there.
       directories: model directories, in the order of training.
+      flag: str, what messages tell to choose another of.
 
     Raises:
       UserError: a directory without TensorBoard events.
@@ -112,13 +113,13 @@ def draw(path, directories):
         dpi=110,
         metadata={_KEYS[_suffix(path)]: _MARK},
     )
-    outputs.write_file(path, picture.getvalue(), "PICTURE")
+    outputs.write_file(path, picture.getvalue(), flag)
 
 
 def draw_run(directory):
     """Draws the curves of one run in its directory; returns the picture."""
     path = os.path.join(directory, "curves.png")
-    draw(path, [directory])
+    draw(path, [directory], "--output_dir")
     return path
 
 
