@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes converted models, each by the writer of its format."""
+"""Lists the writer of each format that models are converted to."""
 
 from albert.interchange import google
 from albert.interchange import huggingface

@@ -316,6 +316,9 @@ def test_stopped_run_leaves_no_final_name(start, tmp_path, number, run_recipe):
     wait_until_records_are_written(process, tmp_path / "out")
     workers = children(process.pid)
     assert workers
+    for flag in ("--random_seed=5", "--overwrite"):
+        with pytest.raises(UserError, match="another process is writing"):
+            run_recipe(tmp_path / "out" / "a.tfrecord", flag)
     process.send_signal(number)
     process.communicate(timeout=PATIENCE)
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
