@@ -3,10 +3,9 @@
 
 import dataclasses
 import difflib
-import json
-import os
 
 from albert import json_files
+from albert import outputs
 from albert.errors import UserError
 
 ACTIVATIONS = ("gelu", "gelu_erf", "relu", "tanh", "linear")
@@ -294,11 +293,7 @@ class AlbertConfig:
 
     def to_json(self, path):
         """Writes the settings to ``path``, atomically."""
-        temporary = f"{path}.{os.getpid()}.tmp"
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump(self.to_dict(), file, indent=2)
-            file.write("\n")
-        os.replace(temporary, path)
+        outputs.write_json(path, self.to_dict())
 
 
 def _size(vocab, embedding, hidden, layers, heads, **settings):

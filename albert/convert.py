@@ -12,6 +12,7 @@ exist or is empty. Weights that the other format has no place for are named.
 import dataclasses
 
 from albert import command_line
+from albert import outputs
 from albert.flags import FlagGroup
 from albert.flags import define_lower_case_flag
 from albert.flags import require
@@ -70,7 +71,13 @@ class ConversionReport:
 
 
 def convert(
-    source, destination, to, head=None, tokenizer=True, lower_case=None
+    source,
+    destination,
+    to,
+    head=None,
+    tokenizer=True,
+    lower_case=None,
+    new_directory=outputs.new_directory,
 ):
     """Reads a model in one format and writes it in another.
 
@@ -84,6 +91,8 @@ def convert(
       tokenizer: bool, whether the tokenizer goes along, if there is one.
       lower_case: bool, whether the tokenizer lower-cases; None: what the
         source says, and yes where it does not, as for Google's release.
+      new_directory: function of ``destination``, a context manager that gives
+        the directory to write to.
 
     Returns:
       ``ConversionReport``.
@@ -92,16 +101,18 @@ def convert(
       UserError: not readable, not ALBERT, not complete, or not expressible
         in the format; nothing is then written.
     """
+    with new_directory(destination) as directory:
+        return _convert(source, directory, to, head, tokenizer, lower_case)
+
+
+def _convert(source, directory, to, head, tokenizer, lower_case):
     from albert.interchange import names
     from albert.interchange import weights
-    from albert.interchange.destination import WRITERS
-    from albert.interchange.destination import check_new
-    from albert.interchange.destination import new_directory
     from albert.interchange.source import Tensors
     from albert.interchange.starting_point import open_starting_point
     from albert.interchange.tokenizer_comparison import compare
+    from albert.interchange.writers import WRITERS
 
-    check_new(destination)
     start = open_starting_point(source)
     opened = start.source
     config = start.find_config()
@@ -123,17 +134,16 @@ def convert(
     vocabulary = (
         _load_tokenizer(start, config, lower_case) if tokenizer else None
     )
-    with new_directory(destination) as directory:
-        homeless = WRITERS[to](
-            directory,
-            config,
-            Tensors({name: entries[name] for name in shapes}),
-            vocabulary,
-            head,
-            start.classifier_dropout,
-            start.task if _is_of_task(head, start.task) else {},
-        )
-        comparison = vocabulary and compare(directory, to, vocabulary)
+    homeless = WRITERS[to](
+        directory,
+        config,
+        Tensors({name: entries[name] for name in shapes}),
+        vocabulary,
+        head,
+        start.classifier_dropout,
+        start.task if _is_of_task(head, start.task) else {},
+    )
+    comparison = vocabulary and compare(directory, to, vocabulary)
     return ConversionReport(
         source=opened.path,
         head=head,

@@ -12,7 +12,11 @@ import re
 from absl import logging
 
 from albert import model_directory
+from albert import outputs
 from albert.errors import UserError
+
+# What messages tell to choose another of.
+_FLAG = "--output_dir"
 
 EARLIER = "earlier_results"
 # What ``albert classify --do_predict`` says of test splits.
@@ -59,7 +63,7 @@ def keep_earlier(directory, name, data, beside=()):
     if key == _key(name, data):
         return
     folder = os.path.join(directory, EARLIER, key)
-    os.makedirs(folder, exist_ok=True)
+    outputs.make_directory(folder, _FLAG)
     # The one that says what they are of goes last.
     for each in (*beside, name):
         path = os.path.join(directory, each)
@@ -131,10 +135,10 @@ def write_runs(directory, seed, results, medians, data, baseline, beside=()):
 
 
 def _write(directory, name, content, beside):
-    os.makedirs(directory, exist_ok=True)
+    outputs.make_directory(directory, _FLAG)
     keep_earlier(directory, name, content["data"], beside)
     path = os.path.join(directory, name)
-    model_directory.write_json(path, content)
+    outputs.write_json(path, content, _FLAG)
     return path
 
 

@@ -13,14 +13,13 @@ model.ckpt-STEP.*    training checkpoints
 """
 
 import contextlib
-import fcntl
 import hashlib
-import json
 import os
-import re
 
 from albert import inputs
 from albert import json_files
+from albert import outputs
+from albert import workspaces
 from albert.config import AlbertConfig
 from albert.errors import UserError
 from albert.heads import HEADS
@@ -105,8 +104,18 @@ _EVALUATION_SCHEMA = Object(
 _CHECKSUMS_SCHEMA = Object(others=Text())
 _REMEDY = "restore it, or use another directory"
 
-# The digits are a process id; checkpoints have more suffixes after them.
-_TEMPORARY = re.compile(r"\.\d+\.tmp(\.|$)")
+_FILES = (
+    CONFIG_FILE,
+    TOKENIZER_FILE,
+    TOKENIZER_SETTINGS_FILE,
+    CHECKSUMS_FILE,
+    TASK_FILE,
+    RUN_FILE,
+    EVALUATION_FILE,
+)
+
+# What messages tell to choose another of.
+_FLAG = "--output_dir"
 
 
 def read_config(directory):
@@ -143,19 +152,19 @@ def write_description(directory, config, tokenizer, settings=None):
       settings: dict, what the file of the configuration holds where that is
         not ``config.to_dict()``.
     """
-    os.makedirs(directory, exist_ok=True)
-    files = {CONFIG_FILE: _json_bytes(settings or config.to_dict())}
+    outputs.make_directory(directory)
+    files = {CONFIG_FILE: outputs.json_bytes(settings or config.to_dict())}
     if tokenizer is not None:
         files[TOKENIZER_FILE] = tokenizer.model_proto
-        files[TOKENIZER_SETTINGS_FILE] = _json_bytes(
+        files[TOKENIZER_SETTINGS_FILE] = outputs.json_bytes(
             {
                 "lower_case": tokenizer.lower_case,
                 "digit_comma": tokenizer.digit_comma,
             }
         )
     for name, content in files.items():
-        write_file(os.path.join(directory, name), content)
-    write_json(
+        outputs.write_file(os.path.join(directory, name), content)
+    outputs.write_json(
         os.path.join(directory, CHECKSUMS_FILE),
         {
             name: hashlib.sha256(content).hexdigest()
@@ -248,26 +257,14 @@ def check_writable(directory):
     """Refuses a place where a model directory cannot be written.
 
     Raises:
-      UserError: a file is there or on the way, or permissions forbid it.
+      UserError: see ``outputs.check_directory``; or a directory has the name
+        of one of its files.
     """
-    if "://" in str(directory):
-        raise UserError(
-            f"--output_dir {directory}: give a path of a file system; "
-            "gcsfuse and its like mount a bucket as one"
-        )
-    existing = os.path.abspath(directory)
-    while not os.path.lexists(existing):
-        existing = os.path.dirname(existing)
-    if not os.path.isdir(existing):
-        raise UserError(
-            f"--output_dir {directory}: {existing} is not a directory: choose "
-            "another --output_dir"
-        )
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise UserError(
-            f"--output_dir {directory}: {existing} cannot be written: choose "
-            "another --output_dir or change its permissions"
-        )
+    outputs.check_directory(directory, _FLAG)
+    for name in _FILES:
+        path = os.path.join(directory, name)
+        if os.path.lexists(path):
+            outputs.check_file(path, _FLAG)
 
 
 def check_run(directory, config, settings):
@@ -324,21 +321,26 @@ def held(directory):
         nothing has been written.
 
     Raises:
-      UserError: another process is training in the directory.
+      UserError: another process is training in the directory, or it cannot be
+        written.
     """
-    is_new = not os.path.isdir(directory)
-    os.makedirs(directory, exist_ok=True)
-    # The lock is on the directory itself and ends with the process.
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        _lock(descriptor, directory)
-        _remove_leftovers(directory)
-        yield
-    finally:
-        if is_new:
-            with contextlib.suppress(OSError):
-                os.rmdir(directory)
-        os.close(descriptor)
+    inside = os.path.join(directory, RUN_FILE)
+    with (
+        outputs.made_directories([inside], _FLAG),
+        outputs.explained(directory, _FLAG),
+    ):
+        # The lock is on the directory itself and ends with the process.
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            if not workspaces.try_lock(descriptor):
+                raise UserError(
+                    f"{directory}: another process is training there: wait "
+                    f"for it or use another {_FLAG}"
+                )
+            workspaces.remove_leftovers(directory)
+            yield
+        finally:
+            os.close(descriptor)
 
 
 def write_run(directory, config, tokenizer, settings, task=None):
@@ -352,53 +354,7 @@ def write_run(directory, config, tokenizer, settings, task=None):
       task: dict, what ``read_task`` will return; None for pretraining.
     """
     # First, because a configuration without it is another's model.
-    write_json(os.path.join(directory, RUN_FILE), settings)
+    outputs.write_json(os.path.join(directory, RUN_FILE), settings, _FLAG)
     write_description(directory, config, tokenizer)
     if task is not None:
-        write_json(os.path.join(directory, TASK_FILE), task)
-
-
-def _lock(descriptor, directory):
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise UserError(
-            f"{directory}: another process is training there: wait for it or "
-            "use another --output_dir"
-        ) from None
-
-
-def _remove_leftovers(directory):
-    """Removes the temporary files of runs that were killed."""
-    for name in os.listdir(directory):
-        if _TEMPORARY.search(name):
-            os.remove(os.path.join(directory, name))
-
-
-def write_json(path, value):
-    """Writes a value as JSON, atomically."""
-    write_file(path, _json_bytes(value))
-
-
-def _json_bytes(value):
-    return (json.dumps(value, indent=2) + "\n").encode()
-
-
-def write_file(path, content):
-    """Writes bytes to a temporary file and renames it into place.
-
-    Raises:
-      UserError: it cannot be written; nothing is left behind.
-    """
-    temporary = f"{path}.{os.getpid()}.tmp"
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            os.remove(temporary)
-        raise UserError(
-            f"{path}: cannot be written ({error.strerror}): make room there "
-            "or choose another --output_dir"
-        ) from error
+        outputs.write_json(os.path.join(directory, TASK_FILE), task, _FLAG)

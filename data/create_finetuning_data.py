@@ -27,7 +27,6 @@ from albert.flags import require
 from albert.records import finetuning_writing
 from albert.records.schema import FinetuningSchema
 from albert.records.writing import RecordSetWriter
-from albert.records.writing import output_directories
 from albert.tasks import interface
 from albert.tasks.multiple_choice_features import MAX_QA_LENGTH
 from albert.text.tokenizer import Tokenizer
@@ -64,10 +63,7 @@ def main(fv):
     tokenizer = Tokenizer(fv.spm_model_file, fv.do_lower_case)
     max_seq_length = fv.max_seq_length or task.recipe.max_seq_length
     max_qa_length = fv.max_qa_length or MAX_QA_LENGTH
-    with (
-        output_directories(outputs.values(), "--output_dir"),
-        contextlib.ExitStack() as stack,
-    ):
+    with contextlib.ExitStack() as stack:
         writers = {
             split: RecordSetWriter(
                 output,
@@ -78,6 +74,9 @@ def main(fv):
             )
             for split, output in outputs.items()
         }
+        # All are checked before the first is begun.
+        for writer in writers.values():
+            stack.enter_context(writer)
 
         # ------------------------------------------------- files → examples
         examples = {}
@@ -105,7 +104,6 @@ def main(fv):
             schema = FinetuningSchema(
                 task.head, max_seq_length, features.choices
             )
-            stack.enter_context(writer)
             finetuning_writing.write_features(
                 writer, features, schema, fv.compression
             )

@@ -14,7 +14,6 @@ flags and text give the same bytes, whatever --num_workers is.
 
 import functools
 import os
-import tempfile
 import time
 
 from albert import command_line
@@ -28,7 +27,6 @@ from albert.progress import show_progress
 from albert.records import pretraining
 from albert.records import pretraining_report
 from albert.records.writing import RecordSetWriter
-from albert.records.writing import output_directories
 from albert.records.writing import shard_names
 from albert.text import token_cache
 from albert.text.documents import expand_files
@@ -132,22 +130,18 @@ def main(fv):
     tokenizer = Tokenizer(settings.spm_model_file, settings.do_lower_case)
     with (
         processes.termination_as_interrupt(),
-        output_directories(shard_names(fv.output_file, num_shards=1)),
         RecordSetWriter(
             fv.output_file,
             fv.num_shards,
             fv.overwrite,
             inputs=[*inputs, settings.spm_model_file],
         ) as writer,
-        tempfile.TemporaryDirectory(
-            prefix=".tokens-", dir=os.path.dirname(writer.files[0]) or "."
-        ) as folder,
         processes.ProcessPool(
             num_workers,
             functools.partial(pretraining.RecordMaker, settings),
         ) as pool,
         token_cache.TokenCacheWriter(
-            folder, tokenizer.vocabulary_size
+            writer.scratch, tokenizer.vocabulary_size
         ) as cache_writer,
     ):
         # ------------------------------------------------------ text → ids

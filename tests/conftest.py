@@ -9,6 +9,7 @@ import logging
 import os
 import pathlib
 import random
+import resource
 import subprocess
 import sys
 
@@ -179,6 +180,22 @@ def assert_refused():
             assert word.format(**names) in last
 
     return check
+
+
+@pytest.fixture(scope="session")
+def limit_file_size():
+    """Context manager in which no file of this process can be larger."""
+
+    @contextlib.contextmanager
+    def limit(size):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limit
 
 
 # --------------------------------------------------------- what commands leave

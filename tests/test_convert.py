@@ -12,6 +12,7 @@ from sentencepiece import sentencepiece_model_pb2
 
 import albert
 from albert import convert
+from albert import outputs
 from albert.interchange import tensor_bundle
 from albert.interchange.starting_point import open_starting_point
 
@@ -281,8 +282,32 @@ def test_destination_that_is_there(tmp_path, run):
     assert (tmp_path / "x" / "notes.txt").read_text() == "mine"
 
 
+@pytest.mark.parametrize("format", convert.FORMATS)
+def test_full_disk(tmp_path, run, format, limit_file_size):
+    written(albert.AlbertPretrainer(small_config()), tmp_path / "model")
+    # Less than the smallest file of weights, and more than the others.
+    with limit_file_size(50_000):
+        code, out, err = run(
+            tmp_path / "model", tmp_path / "a/new", f"--to={format}"
+        )
+    assert (code, out) == (2, "")
+    last = err.splitlines()[-1]
+    assert last.startswith(f"error: {tmp_path}/a/new")
+    assert "cannot be written (File too large)" in last
+    assert "choose another destination" in last
+    assert "Traceback" not in err and "albert-incomplete" not in last
+    assert os.listdir(tmp_path) == ["model"]
+
+
+def test_two_conversions_at_once(tmp_path, run):
+    with outputs.new_directory(tmp_path / "new"):
+        code, _, err = run(RELEASE, tmp_path / "new", "--to=google")
+    assert code == 2
+    assert "another process is writing there" in err.splitlines()[-1]
+
+
 def test_formats_and_heads_are_all_there():
-    from albert.interchange.destination import WRITERS
+    from albert.interchange.writers import WRITERS
 
     assert set(convert.FORMATS) == set(WRITERS)
     # The values of --head.

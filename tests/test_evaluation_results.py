@@ -8,7 +8,7 @@ import os
 import pytest
 
 from albert import evaluation_results
-from albert import model_directory
+from albert import outputs
 from albert.errors import UserError
 
 DATA = [evaluation_results.describe_data("dev", "a/dev", 7, "12ab34cd")]
@@ -87,14 +87,14 @@ def test_results_of_other_data_are_kept(tmp_path, caplog):
 )
 def test_damaged_data(tmp_path, data):
     content = {"data": data, "loss": 3.5}
-    model_directory.write_json(tmp_path / "eval_results.json", content)
+    outputs.write_json(tmp_path / "eval_results.json", content)
     with pytest.raises(UserError, match="eval_results.json: its"):
         write(tmp_path, DATA)
     assert read(tmp_path) == content
 
 
 def test_results_of_before_say_nothing_of_their_data(tmp_path):
-    model_directory.write_json(tmp_path / "eval_results.json", {"loss": 1.0})
+    outputs.write_json(tmp_path / "eval_results.json", {"loss": 1.0})
     write(tmp_path, DATA)
     assert os.listdir(tmp_path) == ["eval_results.json"]
 

@@ -15,8 +15,8 @@ ROOT = pathlib.Path(__file__).parents[1]
 # imports from its own package and from lower layers, in functions too.
 LAYERS = (
     ("errors", "heads", "paths", "progress"),
-    ("flag_parsers", "inputs"),
-    ("json_files",),
+    ("flag_parsers", "inputs", "workspaces"),
+    ("json_files", "outputs"),
     ("config", "flag_spelling", "processes", "standard_streams", "text"),
     ("flags", "model_directory", "modeling"),
     ("evaluation_results", "tasks"),

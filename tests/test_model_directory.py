@@ -12,6 +12,8 @@ import pytest
 
 import albert
 from albert import model_directory
+from albert import outputs
+from albert import workspaces
 from albert.errors import UserError
 
 MODEL = pathlib.Path(__file__).parent / "golden/tokenization/spm2000.model"
@@ -148,40 +150,56 @@ def test_places_that_cannot_be_written(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="cannot be written"):
         model_directory.check_writable(tmp_path / "a" / "b")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match="--output_dir model: "):
+    with pytest.raises(UserError, match="^model: .* another --output_dir"):
         model_directory.check_writable("model")
 
 
 def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
-    model_directory.write_json(tmp_path / "a.json", 7)
+    outputs.write_json(tmp_path / "a.json", 7)
 
     def fail(*paths):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(UserError, match="a.json.*No space left"):
-        model_directory.write_json(tmp_path / "a.json", 11)
+        outputs.write_json(tmp_path / "a.json", 11)
     assert os.listdir(tmp_path) == ["a.json"]
     assert (tmp_path / "a.json").read_text() == "7\n"
 
 
 def test_leftovers_of_a_killed_run_are_removed(tmp_path, config):
     for name in (
-        "run.json.123.tmp",
-        ".model.ckpt-6.123.tmp.index",
-        ".model.ckpt-6.123.tmp.data-00000-of-00001.tempstate456",
-        "model.ckpt-3.index",
-        "notes.tmp",
+        ".run.json.albert-incomplete",
+        ".model.ckpt-6.albert-incomplete",
     ):
-        (tmp_path / name).touch()
-    start(tmp_path, config)
-    assert sorted(os.listdir(tmp_path)) == [
-        "albert_config.json",
-        "checksums.json",
+        (tmp_path / name / "new").mkdir(parents=True)
+        (tmp_path / name / "new" / "part").touch()
+    kept = [
+        ".letter.albert-incomplete",  # a file, and none of ours
         "model.ckpt-3.index",
-        "notes.tmp",
-        "run.json",
+        "notes.123.tmp",
+        "notes.albert-incomplete",
     ]
+    for name in kept:
+        (tmp_path / name).touch()
+    (tmp_path / "x.123.tmp").mkdir()
+    start(tmp_path, config)
+    assert sorted(os.listdir(tmp_path)) == sorted(
+        [*kept, "x.123.tmp", "albert_config.json", "checksums.json", "run.json"]
+    )
+
+
+def test_what_is_being_written_in_the_directory_stays(tmp_path, config):
+    with workspaces.workspace(tmp_path / "eval_results.json") as place:
+        start(tmp_path, config)
+        assert os.path.isdir(place.new)
+
+
+@pytest.mark.parametrize("name", ["run.json", "eval_results.json"])
+def test_directory_in_the_place_of_a_file(tmp_path, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(UserError, match=f"{name} is a directory"):
+        model_directory.check_writable(tmp_path)
 
 
 def test_task_of_a_directory(tmp_path):

@@ -10,19 +10,19 @@ google, huggingface, kerashub: what these projects open.
 
 MODEL_DIR is a model directory, or any weights that come with a configuration
 and, for serving, tfhub and litert, a tokenizer. DESTINATION is a directory that
-does not exist or is empty.
+does not exist or is empty, or an older export with --overwrite.
 """
 
-import contextlib
+import functools
 import importlib
-import os
-import shutil
 
 from absl import logging
 
 from albert import command_line
 from albert.convert import convert
 from albert.errors import UserError
+from albert.export.exported_files import check_destination
+from albert.export.exported_files import new_export
 from albert.flag_parsers import LARGEST_SCORE
 from albert.flag_parsers import LONGEST_SEQUENCE
 from albert.flags import FlagGroup
@@ -47,14 +47,6 @@ FORMATS = {
     "huggingface": ("tokenizer",),
     "kerashub": ("tokenizer",),
 }
-# A directory with one of these may be replaced.
-_MARKS = (
-    "saved_model.pb",
-    "litert.json",
-    os.path.join("encoder", "saved_model.pb"),
-    "albert_config.json",
-    "config.json",
-)
 
 
 def define_flags(fv):
@@ -62,7 +54,10 @@ def define_flags(fv):
     every = FlagGroup(fv, "Every format")
     every.choice("format", None, list(FORMATS), "What to write. Required.")
     every.boolean(
-        "overwrite", False, "Replace an export that is at DESTINATION."
+        "overwrite",
+        False,
+        "Replace an older export at DESTINATION when the new one is complete, "
+        "if it holds nothing else.",
     )
     projects = FlagGroup(fv, "Google, Hugging Face and KerasHub")
     projects.boolean(
@@ -146,16 +141,27 @@ def main(fv, source, destination):
             f"--format is required: one of {', '.join(FORMATS)}; see --help"
         )
     options = find_options(fv)
-    with replaced(source, destination, fv.overwrite):
-        # TensorFlow's lines about what it writes.
-        logging.set_verbosity(logging.WARNING)
-        command_line.load_tensorflow()
-        if fv.format in ("google", "huggingface", "kerashub"):
-            report = convert(source, destination, fv.format, **options)
-            lines = report.lines(destination)
-        else:
-            module = importlib.import_module(f"albert.export.{fv.format}")
-            lines = module.export(source, destination, **options).lines()
+    # Before TensorFlow is loaded.
+    check_destination(source, destination, fv.overwrite)
+    # TensorFlow's lines about what it writes.
+    logging.set_verbosity(logging.WARNING)
+    command_line.load_tensorflow()
+    if fv.format in ("google", "huggingface", "kerashub"):
+        report = convert(
+            source,
+            destination,
+            fv.format,
+            new_directory=functools.partial(
+                new_export, source, overwrite=fv.overwrite
+            ),
+            **options,
+        )
+        lines = report.lines(destination)
+    else:
+        module = importlib.import_module(f"albert.export.{fv.format}")
+        lines = module.export(
+            source, destination, overwrite=fv.overwrite, **options
+        ).lines()
     print("\n".join(lines))
 
 
@@ -179,52 +185,6 @@ def find_options(fv):
                 f"out with --format={fv.format}"
             )
     return options
-
-
-@contextlib.contextmanager
-def replaced(source, destination, overwrite):
-    """Moves an older export aside inside the block, or refuses the destination.
-
-    Args:
-      source: str, the model, which must not be there.
-      destination: str.
-      overwrite: bool, whether an older export may be replaced. It is put
-        aside, removed at the end of the block, and put back if the block
-        fails.
-
-    Raises:
-      UserError: something is there that may not be replaced.
-    """
-    path = os.path.abspath(destination)
-    if not os.path.lexists(path) or (
-        os.path.isdir(path) and not os.listdir(path)
-    ):
-        yield
-        return
-    if not overwrite:
-        raise UserError(
-            f"{destination}: exists already: choose another destination, or "
-            "replace it with --overwrite"
-        )
-    inside = os.path.abspath(source)
-    if os.path.commonpath([inside, path]) == path:
-        raise UserError(
-            f"{destination}: holds the model that is to be exported: choose "
-            "another destination"
-        )
-    if not any(os.path.exists(os.path.join(path, mark)) for mark in _MARKS):
-        raise UserError(
-            f"{destination}: is not an export, so it is not replaced: choose "
-            "another destination"
-        )
-    aside = f"{path}.{os.getpid()}.old"
-    os.rename(path, aside)
-    try:
-        yield
-    except BaseException:
-        os.rename(aside, path)
-        raise
-    shutil.rmtree(aside)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,11 @@ import sentencepiece
 
 import albert
 from albert import model_directory
+from albert import outputs
 from albert.errors import UserError
+from albert.export.exported_files import check_destination
+from albert.export.exported_files import new_export
 from albert.heads import HEADS
-from albert.interchange.destination import check_new
-from albert.interchange.destination import new_directory
 from albert.interchange.sentencepiece_rules import self_contained_model
 from albert.interchange.tokenizer_comparison import Comparison
 from albert.interchange.tokenizer_comparison import compare_ids
@@ -101,6 +102,7 @@ def export(
     max_seq_length=None,
     batch_size=1,
     texts=None,
+    overwrite=False,
 ):
     """Converts a model, compares each file with it, and writes the files.
 
@@ -120,6 +122,7 @@ def export(
       max_seq_length: int; None: that of the task, else 128.
       batch_size: int, examples of a call.
       texts: list of str to run the files on; None: a few of this package.
+      overwrite: bool, whether an older export at the destination is replaced.
 
     Returns:
       ``LiteRTReport``.
@@ -132,7 +135,7 @@ def export(
     quantization = _check_quantization(quantization)
     if batch_size < 1:
         raise UserError(f"--batch_size {batch_size}: it must be at least 1")
-    check_new(destination)
+    check_destination(source, destination, overwrite)
     from albert.export import litert_conversion
     from albert.export import litert_verification
     from albert.export import source_models
@@ -143,7 +146,7 @@ def export(
     )
     expected = litert_verification.run(loaded.call, examples)
     reports = []
-    with new_directory(destination) as directory:
+    with new_export(source, destination, overwrite) as directory:
         for name, content in litert_conversion.convert(
             loaded, batch_size, quantization
         ):
@@ -159,7 +162,7 @@ def export(
             }
             seconds, calls = runner.latency(batch)
             file = f"model_{name}.tflite"
-            model_directory.write_file(os.path.join(directory, file), content)
+            outputs.write_file(os.path.join(directory, file), content)
             reports.append(
                 FileReport(
                     file=file,
@@ -178,10 +181,8 @@ def export(
             directory, loaded.model.config, loaded.tokenizer
         )
         raw_text = self_contained_model(loaded.tokenizer)
-        model_directory.write_file(
-            os.path.join(directory, RAW_TEXT_FILE), raw_text
-        )
-        model_directory.write_json(
+        outputs.write_file(os.path.join(directory, RAW_TEXT_FILE), raw_text)
+        outputs.write_json(
             os.path.join(directory, METADATA_FILE),
             _metadata(loaded, batch_size, expected, reports),
         )

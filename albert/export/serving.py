@@ -51,9 +51,9 @@ import tempfile
 
 import albert
 from albert import heads
-from albert import model_directory
-from albert.interchange.destination import check_new
-from albert.interchange.destination import new_directory
+from albert import outputs
+from albert.export.exported_files import check_destination
+from albert.export.exported_files import new_export
 
 METADATA_FILE = "metadata.json"
 
@@ -93,6 +93,7 @@ def export(
     max_seq_length=None,
     top=5,
     null_score_diff_threshold=0.0,
+    overwrite=False,
 ):
     """Writes the SavedModel of a task.
 
@@ -105,6 +106,7 @@ def export(
       top: int, pieces that "fill_mask" answers for each mask.
       null_score_diff_threshold: float, of "answer": a question whose null
         score is above it gets "".
+      overwrite: bool, whether an older export at the destination is replaced.
 
     Returns:
       ``ServingReport``.
@@ -114,7 +116,7 @@ def export(
         does not have, something at the destination, or tensorflow-text is
         not installed; nothing is written then.
     """
-    check_new(destination)
+    check_destination(source, destination, overwrite)
     import tensorflow as tf
 
     from albert.export.graph_tokenizer import GraphTokenizer
@@ -150,11 +152,11 @@ def export(
     concrete["metadata"] = tell.get_concrete_function()
     concrete["serving_default"] = concrete[default]
     with (
-        new_directory(destination) as directory,
+        new_export(source, destination, overwrite) as directory,
         tempfile.TemporaryDirectory() as place,
     ):
         asset = os.path.join(place, METADATA_FILE)
-        model_directory.write_file(asset, f"{text}\n".encode())
+        outputs.write_file(asset, f"{text}\n".encode())
         module.metadata = tf.saved_model.Asset(asset)
         tf.saved_model.save(module, directory, concrete)
         size = _size(directory)

@@ -7,14 +7,18 @@ DESTINATION/encoder.tar.gz      the same as archives, as TF Hub serves them
 DESTINATION/preprocessor.tar.gz
 DESTINATION/encoder.md          their pages, filled from the model
 DESTINATION/preprocessor.md
+DESTINATION/albert_export.json  the list of these files
 """
 
 import dataclasses
 import os
 import re
 
+from albert import outputs
 from albert.errors import UserError
 from albert.export import publishing
+from albert.export.exported_files import check_destination
+from albert.export.exported_files import new_export
 from albert.heads import HEADS
 
 ENCODER = "encoder"
@@ -83,6 +87,7 @@ def export(
     notes="",
     publish=None,
     dry_run=False,
+    overwrite=False,
 ):
     """Writes the two SavedModels, their archives and their pages.
 
@@ -100,6 +105,7 @@ def export(
       notes: str, for the version at Kaggle.
       publish: "kaggle", or None.
       dry_run: bool, whether to tell what would be sent and not to send it.
+      overwrite: bool, whether an older export at the destination is replaced.
 
     Returns:
       ``ExportReport``.
@@ -119,11 +125,9 @@ def export(
     from albert.export import publishing_facts
     from albert.export import publishing_page
     from albert.export import tfhub_encoder
-    from albert.interchange.destination import check_new
-    from albert.interchange.destination import new_directory
     from albert.interchange.starting_point import open_starting_point
 
-    check_new(destination)
+    check_destination(source, destination, overwrite)
     start = open_starting_point(source)
     config, tokenizer = _check_source(start)
     seq_length = _checked_seq_length(
@@ -154,7 +158,7 @@ def export(
             )
         }
 
-    with new_directory(destination) as directory:
+    with new_export(source, destination, overwrite) as directory:
         path = os.path.join(directory, ENCODER)
         tfhub_encoder.save(path, encoder, tokenizer, **heads)
         difference = tfhub_encoder.difference(path, encoder)
@@ -175,8 +179,7 @@ def export(
             path = os.path.join(directory, name)
             publishing.make_repeatable(path)
             publishing.write_archive(path, f"{path}.tar.gz")
-            with open(f"{path}.md", "w", encoding="utf-8") as file:
-                file.write(page(facts, publication))
+            outputs.write_file(f"{path}.md", page(facts, publication).encode())
         if not dry_run:
             for name, upload in uploads.items():
                 upload.send(os.path.join(directory, name))

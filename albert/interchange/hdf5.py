@@ -55,20 +55,10 @@ def write(path, entries):
       path: path of the file to write.
       entries: dict of path to a function that returns the array; the arrays
         are asked for one after another.
-
-    Raises:
-      UserError: the file cannot be written.
     """
-    try:
-        with h5py.File(path, "w") as file:
-            for name, read in entries.items():
-                file.create_dataset(name, data=read())
-    except OSError as error:
-        reason = " ".join(str(error).split())
-        raise UserError(
-            f"{path}: cannot be written ({reason}): make room there or choose "
-            "another directory"
-        ) from None
+    with h5py.File(path, "w") as file:
+        for name, read in entries.items():
+            file.create_dataset(name, data=read())
 
 
 @contextlib.contextmanager

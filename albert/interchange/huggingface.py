@@ -17,7 +17,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from albert import model_directory
+from albert import outputs
 from albert.errors import UserError
 from albert.heads import HEADS
 from albert.inputs import check_file
@@ -276,7 +276,7 @@ def write(
     prefix = _BASE_PREFIX if head == "none" else ""
     config_file = os.path.join(directory, CONFIG_FILE)
     weights_file = os.path.join(directory, WEIGHTS_FILE)
-    model_directory.write_json(config_file, values)
+    outputs.write_json(config_file, values)
     safetensors.numpy.save_file(
         {
             name.removeprefix(prefix): np.ascontiguousarray(peer_tensors[name])

@@ -24,7 +24,7 @@ import unicodedata
 
 from sentencepiece import sentencepiece_model_pb2
 
-from albert import model_directory
+from albert import outputs
 from albert.errors import UserError
 from albert.interchange.sentencepiece_rules import self_contained_model
 from albert.interchange.source import TokenizerFile
@@ -105,12 +105,12 @@ def write(directory, tokenizer, max_length):
       UserError: the tokenizer cannot be expressed there.
     """
     pipeline = to_pipeline(tokenizer)
-    model_directory.write_file(
+    outputs.write_file(
         os.path.join(directory, TOKENIZER_FILE), tokenizer.model_proto
     )
-    model_directory.write_json(os.path.join(directory, PIPELINE_FILE), pipeline)
+    outputs.write_json(os.path.join(directory, PIPELINE_FILE), pipeline)
     pieces = tokenizer.pieces
-    model_directory.write_json(
+    outputs.write_json(
         os.path.join(directory, _SETTINGS_FILE),
         {
             # Not AlbertTokenizer, which would not read tokenizer.json.

@@ -23,6 +23,7 @@ import dataclasses
 import math
 import os
 
+from albert import outputs
 from albert.config import AlbertConfig
 from albert.errors import UserError
 from albert.interchange import kerashub_presets as presets
@@ -36,7 +37,6 @@ from albert.interchange.source import from_peer
 from albert.interchange.source import to_peer
 from albert.interchange.source import warn_of_epsilon
 from albert.json_files import read_object
-from albert.model_directory import write_json
 
 FORMAT = "kerashub"
 # Of the layer normalisation in AlbertMaskedLM's head.
@@ -166,5 +166,5 @@ def write(
         backbone, peer_task, tokenizer is not None, parameters, own
     )
     for name, value in descriptions.items():
-        write_json(os.path.join(directory, name), value)
+        outputs.write_json(os.path.join(directory, name), value)
     return left + unmapped

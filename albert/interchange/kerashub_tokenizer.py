@@ -11,13 +11,13 @@ import os
 
 import sentencepiece
 
+from albert import outputs
 from albert.errors import UserError
 from albert.inputs import open_file
 from albert.interchange import kerashub_presets as presets
 from albert.interchange.sentencepiece_rules import self_contained_model
 from albert.interchange.source import TokenizerFile
 from albert.model_directory import TOKENIZER_FILE
-from albert.model_directory import write_file
 from albert.text.tokenizer import DIGIT_COMMA_RULES
 from albert.text.tokenizer import Tokenizer
 
@@ -70,8 +70,10 @@ def write(directory, tokenizer):
     vocabulary = self_contained_model(tokenizer)
     asset = os.path.join(directory, presets.VOCABULARY)
     os.makedirs(os.path.dirname(asset))
-    write_file(asset, vocabulary)
-    write_file(os.path.join(directory, TOKENIZER_FILE), tokenizer.model_proto)
+    outputs.write_file(asset, vocabulary)
+    outputs.write_file(
+        os.path.join(directory, TOKENIZER_FILE), tokenizer.model_proto
+    )
     return {
         "lower_case": tokenizer.lower_case,
         "digit_comma": tokenizer.digit_comma,

@@ -15,6 +15,7 @@ import re
 
 from albert import json_files
 from albert import model_directory
+from albert import outputs
 from albert.errors import UserError
 from albert.heads import HEADS
 from albert.heads import find
@@ -64,7 +65,7 @@ def write(directory, task):
       task: dict, as ``read`` returns it.
     """
     if task:
-        model_directory.write_json(
+        outputs.write_json(
             os.path.join(directory, model_directory.TASK_FILE), task
         )
 

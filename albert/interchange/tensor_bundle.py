@@ -16,6 +16,7 @@ import re
 from albert.errors import UserError
 from albert.inputs import check_file
 from albert.interchange.source import Tensors
+from albert.workspaces import workspace
 
 BEST = "model.ckpt-best"
 # What the reader's C++ errors become in Python, besides TensorFlow's own.
@@ -29,8 +30,7 @@ _STEP = re.compile(r"model\.ckpt-(\d+)\.index$")
 def write(prefix, tensors):
     """Writes a checkpoint that appears complete or not at all.
 
-    The index is renamed into place last, and a prefix without its index is
-    no checkpoint to any reader.
+    A prefix without its index is no checkpoint to any reader.
 
     Args:
       prefix: path without suffix, e.g. "out/model.ckpt-500".
@@ -38,25 +38,16 @@ def write(prefix, tensors):
     """
     import tensorflow as tf
 
-    directory, name = os.path.split(str(prefix))
-    temporary = os.path.join(directory, f".{name}.{os.getpid()}.tmp")
     names = list(tensors)
-    try:
+    with workspace(prefix, wait=True) as place:
         tf.raw_ops.SaveV2(
-            prefix=temporary,
+            prefix=os.path.join(place.new, os.path.basename(prefix)),
             tensor_names=names,
             shape_and_slices=[""] * len(names),
             tensors=[tf.convert_to_tensor(tensors[name]) for name in names],
         )
-        # A new index must never describe old data.
-        if os.path.exists(f"{prefix}.index"):
-            os.remove(f"{prefix}.index")
-        for path in _data_files(temporary):
-            os.replace(path, str(prefix) + path[len(temporary) :])
-        os.replace(f"{temporary}.index", f"{prefix}.index")
-    finally:
-        for path in glob.glob(glob.escape(temporary) + "*"):
-            os.remove(path)
+        # The index last.
+        place.commit(sorted(os.listdir(place.new)), replace=True)
 
 
 def read(prefix):

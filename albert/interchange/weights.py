@@ -8,17 +8,17 @@ import re
 import numpy as np
 from absl import logging
 
+from albert import outputs
 from albert.errors import UserError
 from albert.heads import HEADS
 from albert.heads import find
 from albert.interchange import names
 from albert.interchange import tensor_bundle
-from albert.interchange.destination import WRITERS
-from albert.interchange.destination import new_directory
 from albert.interchange.names import google_name
 from albert.interchange.names import named_variables
 from albert.interchange.source import Tensors
 from albert.interchange.starting_point import open_starting_point
+from albert.interchange.writers import WRITERS
 
 # With another value of these, the same weights are another model.
 _SETTINGS_OF_WEIGHTS = ("num_attention_heads", "hidden_act")
@@ -212,7 +212,8 @@ def save_weights(model, path, format="checkpoint", tokenizer=None):
       ['config.json', 'model.safetensors']
     """
     if format == "checkpoint":
-        tensor_bundle.write(path, google_tensors(model))
+        with outputs.explained(path):
+            tensor_bundle.write(path, google_tensors(model))
         return []
     if format not in WRITERS:
         raise ValueError(
@@ -230,7 +231,7 @@ def save_weights(model, path, format="checkpoint", tokenizer=None):
             for name, variable in named_variables(model).items()
         }
     )
-    with new_directory(path) as directory:
+    with outputs.new_directory(path) as directory:
         return WRITERS[format](
             directory,
             model.config,

@@ -71,6 +71,22 @@ def is_gzip(path):
     return struct.unpack("<I", head[8:])[0] != masked_crc(head[:8])
 
 
+def begins_with_record(path):
+    """Returns whether a file is a TFRecord file, by its start; or empty.
+
+    Raises:
+      UserError: the file cannot be read.
+    """
+    try:
+        with _open(path) as stream:
+            header = _read(stream, HEADER_BYTES, 0)
+        if header:
+            _payload_length(header, 0)
+    except FramingError:
+        return False
+    return True
+
+
 def iterate_records(path, check_payload=True):
     """Yields the payload of each record of a file.
 
@@ -84,11 +100,7 @@ def iterate_records(path, check_payload=True):
       UserError: the file cannot be read.
     """
     index = 0
-    with contextlib.ExitStack() as stack:
-        compressed = is_gzip(path)
-        stream = stack.enter_context(open_file(path))
-        if compressed:
-            stream = stack.enter_context(gzip.GzipFile(fileobj=stream))
+    with _open(path) as stream:
         while True:
             header = _read(stream, HEADER_BYTES, index)
             if not header:
@@ -133,6 +145,17 @@ def count_records(path):
                 )
             count += 1
     return count
+
+
+@contextlib.contextmanager
+def _open(path):
+    """Opens a file of records, unpacked: a context manager."""
+    with contextlib.ExitStack() as stack:
+        compressed = is_gzip(path)
+        stream = stack.enter_context(open_file(path))
+        if compressed:
+            stream = stack.enter_context(gzip.GzipFile(fileobj=stream))
+        yield stream
 
 
 def _read(stream, size, index):

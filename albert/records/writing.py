@@ -6,12 +6,15 @@ import contextlib
 import json
 import os
 
+from albert import outputs
 from albert.errors import UserError
+from albert.records import framing
 from albert.records import open_files
 from albert.records.metadata import SCHEMA_VERSION
 from albert.records.metadata import metadata_path
 from albert.records.metadata import read_metadata
 from albert.records.metadata import without_record_suffix
+from albert.workspaces import workspace
 
 
 def shard_names(output_file, num_shards):
@@ -50,52 +53,19 @@ def shard_names(output_file, num_shards):
     ]
 
 
-@contextlib.contextmanager
-def output_directories(files, output_flag="--output_file"):
-    """Makes the directories of the files; removes them if left empty.
-
-    Args:
-      files: list of paths.
-      output_flag: str, the flag that messages name.
-
-    Raises:
-      UserError: a file is in the way.
-    """
-    made = []
-    try:
-        for file in files:
-            absent = os.path.dirname(os.path.abspath(file))
-            chain = []
-            while not os.path.lexists(absent):
-                chain.append(absent)
-                absent = os.path.dirname(absent)
-            for directory in reversed(chain):
-                os.mkdir(directory)
-                made.append(directory)
-        yield
-    except NotADirectoryError as error:
-        raise UserError(
-            f"{error.filename}: a file is in the way: choose another "
-            f"{output_flag}"
-        ) from None
-    finally:
-        for directory in reversed(made):
-            with contextlib.suppress(OSError):
-                os.rmdir(directory)
-
-
 class RecordSetWriter:
     """Writer of the files of a set, and of the JSON beside them.
 
-    Everything is written under temporary names in the directories of the
-    outputs. ``commit`` gives it the final names; leaving the context without
-    it removes what was written. Of the final names the JSON comes first: a
-    set that was interrupted just then is noticed by its readers, because its
-    JSON names files that are not there or have another size.
+    Everything is written in a workspace in each directory of the outputs,
+    which no other process can hold. ``commit`` gives it the final names;
+    leaving the context without it removes what was written. A kill within
+    ``commit`` leaves a set whose JSON names files that are not there, which
+    its readers notice, until the next writer of the set ends the work.
 
     Attributes:
       files: the final names.
       records, sizes: lists, records and bytes written to each file.
+      scratch: str, an empty directory for what is needed meanwhile.
     """
 
     def __init__(
@@ -115,31 +85,44 @@ class RecordSetWriter:
           output_flag: str, the flag that messages name.
 
         Raises:
-          UserError: see ``shard_names``; a directory does not exist or
-            cannot be written; a file exists (without ``overwrite``), is one
-            of the inputs or is a directory.
+          UserError: see ``shard_names`` and ``outputs.check_file``; or a file
+            exists (without ``overwrite``), or holds no records.
         """
         self.files = shard_names(output_file, num_shards)
+        self._overwrite = overwrite
+        self._inputs = list(inputs)
         self._output_flag = output_flag
         self._groups = self._group_by_directory(output_file)
-        self._check_paths(overwrite, inputs)
-        self._replaced = self._files_of_replaced_sets()
+        self._check_paths()
         self.records = [0] * len(self.files)
         self.sizes = [0] * len(self.files)
         self._streams = []
-        self._temporary_names = []
+        self._places = {}
 
     def __enter__(self):
         open_files.allow(len(self.files))
         with contextlib.ExitStack() as stack:
-            stack.callback(self._discard)
-            for file in self.files:
-                self._streams.append(self._create_temporary(file))
-            self._cleanup = stack.pop_all()
+            flag = self._output_flag
+            stack.enter_context(outputs.made_directories(self._groups, flag))
+            for path in self._groups:
+                stack.enter_context(outputs.explained(path, flag))
+                self._places[path] = stack.enter_context(workspace(path, flag))
+            # Another process may have been quicker.
+            self._check_paths()
+            self.scratch = self._places[next(iter(self._groups))].scratch
+            places = {
+                member: self._places[path].new
+                for path, members in self._groups.items()
+                for member in members
+            }
+            for index, file in enumerate(self.files):
+                name = os.path.join(places[index], os.path.basename(file))
+                self._streams.append(stack.enter_context(open(name, "xb")))
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *exception):
-        self._cleanup.close()
+        return self._stack.__exit__(*exception)
 
     def write(self, shard, content, records):
         """Appends bytes that hold ``records`` framed records to a file."""
@@ -156,8 +139,12 @@ class RecordSetWriter:
 
         Returns:
           list of str, the JSON files (one in each directory).
+
+        Raises:
+          UserError: something has appeared that may not be replaced.
         """
-        renames = []
+        for stream in self._streams:
+            stream.close()
         for path, members in self._groups.items():
             value = {
                 "kind": metadata["kind"],
@@ -172,18 +159,21 @@ class RecordSetWriter:
                     for member in members
                 ],
             }
-            stream = self._create_temporary(path)
-            stream.write((json.dumps(value, indent=2) + "\n").encode())
-            stream.close()
-            renames.append((stream.name, path))
-        for stream, file in zip(self._streams, self.files, strict=True):
-            stream.close()
-            renames.append((stream.name, file))
-        for stale in self._replaced:
-            os.remove(stale)
-        for temporary, final in renames:
-            os.replace(temporary, final)
-        self._temporary_names = []
+            name = os.path.join(self._places[path].new, os.path.basename(path))
+            with open(name, "x", encoding="utf-8") as stream:
+                stream.write(json.dumps(value, indent=2) + "\n")
+        self._check_paths()
+        for path, members in self._groups.items():
+            stale = self._files_of_replaced_set(path)
+            # The JSON first: without the files that it names it is noticed.
+            self._places[path].commit(
+                [
+                    os.path.basename(path),
+                    *(os.path.basename(self.files[each]) for each in members),
+                ],
+                replace=self._overwrite,
+                removed=stale,
+            )
         return list(self._groups)
 
     def _group_by_directory(self, output_file):
@@ -200,31 +190,11 @@ class RecordSetWriter:
             groups[os.path.join(directory, os.path.basename(path))] = indices
         return groups
 
-    def _check_paths(self, overwrite, inputs):
-        protected = {os.path.realpath(path) for path in inputs}
+    def _check_paths(self):
+        """Refuses what cannot be written, or may not be replaced."""
         for path in [*self.files, *self._groups]:
-            directory = os.path.dirname(path) or "."
-            if not os.path.isdir(directory):
-                raise UserError(
-                    f"{path}: the directory {directory} does not exist: "
-                    f"make it with mkdir -p {directory}"
-                )
-            if not os.access(directory, os.W_OK | os.X_OK):
-                raise UserError(
-                    f"{path}: the directory {directory} cannot be written: "
-                    "choose another or change its permissions"
-                )
-            if os.path.realpath(path) in protected:
-                raise UserError(
-                    f"{path} is both input and output: choose another "
-                    f"{self._output_flag}"
-                )
-            if os.path.isdir(path):
-                raise UserError(
-                    f"{path} is a directory: name a file in it, such as "
-                    f"{os.path.join(path, 'train.tfrecord')}"
-                )
-            if os.path.exists(path) and not overwrite:
+            outputs.check_file(path, self._output_flag, self._inputs)
+            if os.path.lexists(path) and not self._overwrite:
                 raise UserError(
                     f"{path} exists: remove it, choose another "
                     f"{self._output_flag} or give --overwrite"
@@ -235,31 +205,25 @@ class RecordSetWriter:
                     f"{path} exists and does not describe records: choose "
                     f"another {self._output_flag}"
                 )
+        for path in self.files:
+            if os.path.exists(path) and not framing.begins_with_record(path):
+                raise UserError(
+                    f"{path} exists and holds no records, so --overwrite does "
+                    f"not replace it: choose another {self._output_flag}"
+                )
 
-    def _files_of_replaced_sets(self):
-        """Returns files of replaced sets that the new set does not have."""
-        ours = set(self.files)
+    def _files_of_replaced_set(self, path):
+        """Returns names in a set's JSON that the new set does not have."""
+        if not os.path.exists(path):
+            return []
+        directory = os.path.dirname(path)
         stale = []
-        for path in self._groups:
-            if not os.path.exists(path):
-                continue
-            for entry in read_metadata(path)["files"]:
-                file = os.path.join(os.path.dirname(path), entry["name"])
-                if file not in ours and os.path.isfile(file):
-                    stale.append(file)
+        for entry in read_metadata(path)["files"]:
+            file = os.path.join(directory, entry["name"])
+            if (
+                file not in self.files
+                and os.path.isfile(file)
+                and framing.begins_with_record(file)
+            ):
+                stale.append(entry["name"])
         return stale
-
-    def _create_temporary(self, path):
-        directory, name = os.path.split(path)
-        stream = open(  # noqa: SIM115, closed by commit or _discard
-            os.path.join(directory, f".{name}.{os.getpid()}.incomplete"), "xb"
-        )
-        self._temporary_names.append(stream.name)
-        return stream
-
-    def _discard(self):
-        for stream in self._streams:
-            stream.close()
-        for name in self._temporary_names:
-            with contextlib.suppress(FileNotFoundError):
-                os.remove(name)

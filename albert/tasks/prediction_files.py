@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from albert import model_directory
+from albert import outputs
 from albert.tasks.label_types import LABEL_TYPES
 from albert.tasks.label_types import shortest
 
@@ -48,14 +48,13 @@ def write_predictions(task, directory, split, examples, predictions):
     Raises:
       UserError: a file cannot be written.
     """
-    os.makedirs(directory, exist_ok=True)
+    outputs.make_directory(directory, "--output_dir")
     written = []
 
     def write(name, lines):
         path = os.path.join(directory, name)
-        model_directory.write_file(
-            path, "".join(f"{line}\n" for line in lines).encode()
-        )
+        content = "".join(f"{line}\n" for line in lines).encode()
+        outputs.write_file(path, content, "--output_dir")
         written.append(path)
 
     if task.label_type == "tag":
@@ -81,9 +80,8 @@ def write_predictions(task, directory, split, examples, predictions):
         )
     if task.label_type == "choice":
         path = os.path.join(directory, f"{split}_answers.json")
-        model_directory.write_json(
-            path, dict(zip(examples.ids, answers, strict=True))
-        )
+        content = dict(zip(examples.ids, answers, strict=True))
+        outputs.write_json(path, content, "--output_dir")
         written.append(path)
     return written
 
@@ -104,7 +102,7 @@ def write_numbered(task, directory, split, predictions):
     Raises:
       UserError: the file cannot be written.
     """
-    os.makedirs(directory, exist_ok=True)
+    outputs.make_directory(directory, "--output_dir")
     columns = {
         "prediction": _answers(task, predictions),
         **_probabilities(task, predictions),
@@ -112,9 +110,8 @@ def write_numbered(task, directory, split, predictions):
     numbers = map(str, range(len(columns["prediction"])))
     rows = [("record", *columns), *zip(numbers, *columns.values(), strict=True)]
     path = os.path.join(directory, f"{split}_predictions.tsv")
-    model_directory.write_file(
-        path, "".join(f"{_tsv_line(row)}\n" for row in rows).encode()
-    )
+    content = "".join(f"{_tsv_line(row)}\n" for row in rows).encode()
+    outputs.write_file(path, content, "--output_dir")
     return [path]
 
 
@@ -170,7 +167,7 @@ def write_confusion_matrix(path, task, labels, predictions):
     )
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=110)
-    model_directory.write_file(path, picture.getvalue())
+    outputs.write_file(path, picture.getvalue(), "--output_dir")
 
 
 # ------------------------------------------------------------------- content

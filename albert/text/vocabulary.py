@@ -15,13 +15,16 @@ import re
 import sentencepiece
 from absl import logging
 
+from albert import outputs
 from albert.errors import UserError
 from albert.inputs import check_file
+from albert.inputs import open_file
 from albert.progress import show_progress
 from albert.text import documents
 from albert.text import normalization
 from albert.text.tokenizer import CONTROL_PIECES
 from albert.text.tokenizer import Tokenizer
+from albert.workspaces import workspace
 
 USER_DEFINED_PIECES = ("(", ")", '"', "-", ".", "–", "£", "€")
 # With <pad> and <unk>.
@@ -35,6 +38,11 @@ DEFAULT_NUM_THREADS = 16
 # SentencePiece leaves out longer sentences when it trains (bytes of UTF-8).
 _MAX_SENTENCE_BYTES = 4192
 _SAMPLE_SENTENCES = 2000
+
+# What messages tell to choose another of.
+_FLAG = "--output_prefix"
+# A line of PREFIX.vocab.
+_PIECE_LINE = re.compile(rb"[^\t\n]*\t-?[\d.]+(e[-+]?\d+)?\n?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +105,7 @@ def train_vocabulary(
         kept in memory and trained on; 0 takes all.
       seed: int, for that draw and for the sample that is reported on.
       num_threads: threads of SentencePiece.
-      overwrite: replace files that are there.
+      overwrite: replace a vocabulary that is there.
 
     Returns:
       VocabularyReport.
@@ -105,37 +113,39 @@ def train_vocabulary(
     Raises:
       UserError: bad input text (see ``read_documents``), a vocabulary too
         large or too small for it (saying what is possible), output files
-        that exist, or an argument out of range. Nothing is written then.
+        that exist, cannot be written or are no vocabulary, or an argument out
+        of range. Nothing is written then.
     """
     _check_arguments(vocabulary_size, character_coverage, input_sentence_size)
     model_file = f"{output_prefix}.model"
     vocab_file = f"{output_prefix}.vocab"
-    for path in (model_file, vocab_file):
-        if os.path.exists(path) and not overwrite:
-            raise UserError(
-                f"{path}: exists already; choose another --output_prefix or "
-                "give --overwrite"
-            )
+    _check_output(output_prefix, model_file, vocab_file, files, overwrite)
     for path in files:
         # Each is read twice, which a pipe cannot be.
         check_file(path, "write the text to a file and give that")
-    sentences = _SentenceSource(
-        files, sentence_splitting, lower_case, input_sentence_size, seed
-    )
-    sentences.count()
-    proto = _train(
-        sentences,
-        vocabulary_size=vocabulary_size,
-        character_coverage=character_coverage,
-        num_threads=num_threads,
-    )
-    processor = sentencepiece.SentencePieceProcessor()
-    processor.load_from_serialized_proto(proto)
-    vocab = "".join(
-        f"{processor.id_to_piece(id_)}\t{processor.get_score(id_):g}\n"
-        for id_ in range(processor.get_piece_size())
-    )
-    _write_files({model_file: proto, vocab_file: vocab.encode()})
+    with (
+        outputs.made_directories([model_file], _FLAG),
+        outputs.explained(model_file, _FLAG),
+        workspace(model_file, _FLAG) as place,
+    ):
+        # Another process may have been quicker.
+        _check_output(output_prefix, model_file, vocab_file, files, overwrite)
+        sentences = _SentenceSource(
+            files, sentence_splitting, lower_case, input_sentence_size, seed
+        )
+        sentences.count()
+        proto = _train(
+            sentences,
+            vocabulary_size=vocabulary_size,
+            character_coverage=character_coverage,
+            num_threads=num_threads,
+        )
+        _write(place, {model_file: proto, vocab_file: _piece_list(proto)})
+        _check_output(output_prefix, model_file, vocab_file, files, overwrite)
+        place.commit(
+            [os.path.basename(model_file), os.path.basename(vocab_file)],
+            replace=overwrite,
+        )
     return _report(model_file, vocab_file, lower_case, sentences)
 
 
@@ -156,6 +166,41 @@ def _check_arguments(vocabulary_size, character_coverage, input_sentence_size):
             f"input_sentence_size {input_sentence_size} is not possible; "
             "give a positive number, or 0 for all sentences"
         )
+
+
+def _check_output(output_prefix, model_file, vocab_file, inputs, overwrite):
+    """Refuses files that cannot be written, or may not be replaced."""
+    if not os.path.basename(output_prefix) or os.path.isdir(output_prefix):
+        raise UserError(
+            f"{_FLAG}={output_prefix}: names no file: give the beginning of a "
+            f"name, such as {os.path.join(output_prefix, 'vocabulary')}"
+        )
+    for path, is_ours in ((model_file, _is_model), (vocab_file, _is_list)):
+        outputs.check_file(path, _FLAG, inputs)
+        if not os.path.lexists(path):
+            continue
+        if not overwrite:
+            raise UserError(
+                f"{path}: exists already; choose another {_FLAG} or give "
+                "--overwrite"
+            )
+        if not is_ours(path):
+            raise UserError(
+                f"{path}: is no file of a vocabulary, so --overwrite does not "
+                f"replace it: choose another {_FLAG}"
+            )
+
+
+def _is_model(path):
+    try:
+        return bool(sentencepiece.SentencePieceProcessor(model_file=path))
+    except (OSError, RuntimeError):
+        return False
+
+
+def _is_list(path):
+    with open_file(path) as stream:
+        return bool(_PIECE_LINE.fullmatch(stream.readline(1 << 16)))
 
 
 class _SentenceSource:
@@ -322,25 +367,21 @@ def _explain(message, vocabulary_size, sentences):
     )
 
 
-def _write_files(contents):
-    """Writes files under temporary names, then renames all of them."""
-    temporary = {path: f"{path}.{os.getpid()}.tmp" for path in contents}
-    try:
-        for path, content in contents.items():
-            os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-            with open(temporary[path], "wb") as stream:
-                stream.write(content)
-        for path in contents:
-            os.replace(temporary[path], path)
-    except OSError as error:
-        raise UserError(
-            f"{error.filename}: cannot be written ({error.strerror}); choose "
-            "another --output_prefix"
-        ) from error
-    finally:
-        for path in temporary.values():
-            if os.path.exists(path):
-                os.remove(path)
+def _piece_list(proto):
+    """Returns the content of PREFIX.vocab: pieces and scores, as bytes."""
+    processor = sentencepiece.SentencePieceProcessor()
+    processor.load_from_serialized_proto(proto)
+    return "".join(
+        f"{processor.id_to_piece(id_)}\t{processor.get_score(id_):g}\n"
+        for id_ in range(processor.get_piece_size())
+    ).encode()
+
+
+def _write(place, contents):
+    for path, content in contents.items():
+        name = os.path.join(place.new, os.path.basename(path))
+        with open(name, "xb") as stream:
+            stream.write(content)
 
 
 def _report(model_file, vocab_file, lower_case, sentences):

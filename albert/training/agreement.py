@@ -5,13 +5,14 @@ Nothing tells a worker what the others read: each makes all batches and takes
 its own rows. Where their data differ, a mixture would be learnt.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import secrets
 import time
 
-from albert import model_directory
+from albert import workspaces
 from albert.errors import UserError
 from albert.training import distribution
 
@@ -73,12 +74,12 @@ def check_data(strategy, data):
 def check_shared_directory(strategy, directory, patience=_PATIENCE_SECONDS):
     """Waits for all workers, and checks that they see one directory.
 
-    The chief writes a file there that the others look for.
+    The chief makes a directory there that the others look for.
 
     Args:
       strategy: ``tf.distribute.Strategy``.
       directory: str; the chief can write there.
-      patience: float, seconds that a file may take to be seen.
+      patience: float, seconds that it may take to be seen.
 
     Raises:
       UserError: another worker does not see what the chief has written; in
@@ -86,20 +87,17 @@ def check_shared_directory(strategy, directory, patience=_PATIENCE_SECONDS):
     """
     if distribution.num_workers(strategy) == 1:
         return
-    # Of all workers together, so that no earlier run has left this name. What
-    # a kill leaves here goes like other temporary files of the directory.
+    # Of all workers together, so that no earlier run has left this name.
     number = distribution.gather(strategy, [secrets.randbits(40)]).sum()
-    token = os.path.join(directory, f"workers.{number}.tmp")
-    writes = distribution.is_chief(strategy)
-    if writes:
-        model_directory.write_file(token, b"")
-    try:
-        distribution.wait_for_workers(strategy)
-        seen = writes or _appears(token, patience)
-        everywhere = distribution.gather(strategy, [int(seen)]).all()
-    finally:
+    token = os.path.join(directory, f"workers-{number}")
+    with contextlib.ExitStack() as stack:
+        writes = distribution.is_chief(strategy)
         if writes:
-            os.remove(token)
+            # What a kill leaves of it goes at the next start.
+            stack.enter_context(workspaces.workspace(token))
+        distribution.wait_for_workers(strategy)
+        seen = writes or _appears(workspaces.workspace_path(token), patience)
+        everywhere = distribution.gather(strategy, [int(seen)]).all()
     if not everywhere:
         raise UserError(
             f"{directory}: not every worker sees what the chief writes there: "
@@ -108,7 +106,7 @@ def check_shared_directory(strategy, directory, patience=_PATIENCE_SECONDS):
 
 
 def _appears(path, patience):
-    """Returns whether a file is there, or comes while one is patient."""
+    """Returns whether something is there, or comes while one is patient."""
     deadline = time.monotonic() + patience
     while not os.path.exists(path):
         if time.monotonic() > deadline:

@@ -7,11 +7,15 @@ Several directories are phases of one training, drawn one after another.
 """
 
 import glob
+import io
 import os
 
 from albert import command_line
+from albert import outputs
 from albert.errors import UserError
+from albert.flags import FlagGroup
 from albert.inputs import check_file
+from albert.inputs import read_file
 from albert.model_directory import read_evaluation
 from albert.training import event_tags
 
@@ -20,7 +24,10 @@ POSITIONAL = ("PICTURE", "MODEL_DIR...")
 _TRAINING = ("training data", {"color": "0.6", "linewidth": 1})
 _HELD_OUT = ("held-out data", {"color": "C0", "marker": "."})
 _BASELINE = ("without a model", {"color": "C3", "linestyle": "--"})
-PICTURES = (".png", ".svg", ".pdf")
+# What a picture says it was made by, and under which key: of these, and of no
+# others, are replaced without being told to.
+_MARK = "albert curves"
+_KEYS = {"png": "Software", "svg": "Creator", "pdf": "Creator"}
 
 
 def read_scalars(directory):
@@ -58,12 +65,13 @@ def read_scalars(directory):
     return {name: sorted(values.items()) for name, values in scalars.items()}
 
 
-def draw(path, directories):
+def draw(path, directories, flag="PICTURE"):
     """Draws the metrics of one or several phases, a panel for each.
 
     Args:
-      path: the picture to write, one of ``PICTURES``.
+      path: the picture to write, .png, .svg or .pdf; replaced if it is there.
       directories: model directories, in the order of training.
+      flag: str, what messages tell to choose another of.
 
     Raises:
       UserError: a directory without TensorBoard events.
@@ -113,26 +121,20 @@ def draw(path, directories):
     figure.legend(
         lines.values(), lines, loc="outside upper center", ncols=len(lines)
     )
-    figure.savefig(path, dpi=110)
-
-
-def check_picture(path):
-    """Refuses a name that is not that of a picture, a directory for one.
-
-    Raises:
-      UserError: the name has another ending.
-    """
-    if not path.lower().endswith(PICTURES):
-        raise UserError(
-            f"{path}: is no name of a picture: the first argument is the "
-            f"picture to write, with the ending {' or '.join(PICTURES)}"
-        )
+    picture = io.BytesIO()
+    figure.savefig(
+        picture,
+        format=_suffix(path),
+        dpi=110,
+        metadata={_KEYS[_suffix(path)]: _MARK},
+    )
+    outputs.write_file(path, picture.getvalue(), flag)
 
 
 def draw_run(directory):
     """Draws the curves of one run in its directory; returns the picture."""
     path = os.path.join(directory, "curves.png")
-    draw(path, [directory])
+    draw(path, [directory], "--output_dir")
     return path
 
 
@@ -149,17 +151,55 @@ def _read_phase(directory):
     return train, held_out
 
 
+def check_picture(path, overwrite=False):
+    """Refuses a picture that cannot be written or may not be replaced.
+
+    Args:
+      path: str.
+      overwrite: bool, whether a file that this module did not draw is
+        replaced too.
+
+    Raises:
+      UserError: see ``outputs.check_file``; or it is of another kind, or not
+        to be replaced.
+    """
+    if _suffix(path) not in _KEYS:
+        raise UserError(
+            f"{path}: no kind of picture that can be drawn: give a name that "
+            f"ends in {', '.join(f'.{suffix}' for suffix in _KEYS)}"
+        )
+    outputs.check_file(path, "PICTURE")
+    if overwrite or not os.path.lexists(path):
+        return
+    if _MARK.encode() not in read_file(path):
+        raise UserError(
+            f"{path}: exists already and was not drawn by this command: "
+            "choose another PICTURE, or replace it with --overwrite"
+        )
+
+
+def _suffix(path):
+    return os.path.splitext(path)[1].removeprefix(".").lower()
+
+
 def define_flags(fv):
-    """Defines nothing: there are no flags."""
+    """Defines the command's flags."""
+    FlagGroup(fv, "Files").boolean(
+        "overwrite",
+        False,
+        "Replace a file at PICTURE that this command did not draw. Its own "
+        "pictures it replaces without being told to.",
+    )
 
 
 def main(fv, path, directories):
     """Draws the picture."""
-    check_picture(path)
     if not directories:
         raise UserError("no model directory given; see --help")
-    command_line.load_tensorflow()  # TensorBoard does, and not as quietly.
-    draw(path, directories)
+    check_picture(path, fv.overwrite)
+    with outputs.made_directories([path], "PICTURE"):
+        command_line.load_tensorflow()  # TensorBoard does, and not as quietly.
+        draw(path, directories)
     print(f"wrote {path}")
 
 

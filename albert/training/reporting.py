@@ -21,18 +21,19 @@ _OPERATION = re.compile(r"\{\{.*?\}\} ?| \[Op:\w+\].*")
 
 @contextlib.contextmanager
 def explained_write(failure):
-    """Turns TensorFlow's error about a write into a ``UserError``.
+    """Turns an error about a write into a ``UserError``.
 
     Args:
       failure: str, what cannot be written where.
 
     Raises:
-      UserError: with that, TensorFlow's reason and the remedy.
+      UserError: with that, the reason and the remedy.
     """
     try:
         yield
-    except tf.errors.OpError as error:
-        reason = _OPERATION.sub("", error.message.splitlines()[0])
+    except (tf.errors.OpError, OSError) as error:
+        message = getattr(error, "message", None) or error.strerror or "?"
+        reason = _OPERATION.sub("", message.splitlines()[0])
         raise UserError(
             f"{failure} ({reason}): make room there, or remove what is in the "
             "way; the same command continues from the last checkpoint"

@@ -255,6 +255,8 @@ def write_bad_inputs(directory):
             ["--random_next_sentence", "--objective=sop"],
         ),
         (["--output_file=one.txt/a/b.tfrecord"], ["one.txt", "in the way"]),
+        (["--output_file=gs://bucket/a"], ["gs://bucket", "--output_file"]),
+        (["--output_file=exists.tfrecord", "--overwrite"], ["no records"]),
         (
             ["--output_file=new/folder/a.tfrecord", "--input_file=latin.txt"],
             ["latin.txt", "UTF-8"],
@@ -349,8 +351,8 @@ def wait_until_records_are_written(process, folder):
     def is_writing():
         assert process.poll() is None
         return any(
-            path.name.endswith(".incomplete") and path.stat().st_size
-            for path in folder.iterdir()
+            path.stat().st_size
+            for path in folder.glob(".a.json.albert-incomplete/new/*")
         )
 
     wait_until(is_writing)
@@ -359,16 +361,23 @@ def wait_until_records_are_written(process, folder):
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL]
 )
-def test_stopped_run_leaves_no_final_name(start, tmp_path, number):
+def test_stopped_run_leaves_no_final_name(start, tmp_path, number, run_recipe):
     process = start()
     wait_until_records_are_written(process, tmp_path / "out")
     workers = children(process.pid)
     assert workers
+    for flag in ("--random_seed=5", "--overwrite"):
+        with pytest.raises(UserError, match="another process is writing"):
+            run_recipe(tmp_path / "out" / "a.tfrecord", flag)
     process.send_signal(number)
     process.communicate(timeout=PATIENCE)
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     if number == signal.SIGKILL:
-        assert all(name.startswith(".") for name in names)
+        assert names == [".a.json.albert-incomplete"]
+        # The next run takes what was left away.
+        run_recipe(tmp_path / "out" / "a.tfrecord")
+        names = sorted(path.name for path in (tmp_path / "out").iterdir())
+        assert names == ["a.json", "a.tfrecord"]
     else:
         assert names == []
         assert process.returncode == 130

@@ -11,8 +11,10 @@ import pytest
 from absl import flags
 
 from albert.errors import UserError
+from albert.text import vocabulary
 from albert.text.tokenizer import Tokenizer
 from albert.text.vocabulary import train_vocabulary
+from albert.workspaces import workspace
 
 ROOT = pathlib.Path(__file__).parents[2]
 RECIPE = ROOT / "data" / "create_vocabulary.py"
@@ -187,11 +189,80 @@ class TestRefusals:
             train(corpus, tmp_path / "v")
         assert kept.read_text() == "mine"
         assert os.listdir(tmp_path) == ["v.vocab"]
+        with pytest.raises(UserError, match="is no file of a vocabulary"):
+            train(corpus, tmp_path / "v", overwrite=True)
+        assert kept.read_text() == "mine"
+        kept.unlink()
+        (tmp_path / "v.model").write_bytes(b"of another program")
+        with pytest.raises(UserError, match=r"v\.model: is no file of a voc"):
+            train(corpus, tmp_path / "v", overwrite=True)
+        assert os.listdir(tmp_path) == ["v.model"]
+
+    def test_vocabulary_is_overwritten_when_asked(self, corpus, tmp_path):
+        train(corpus, tmp_path / "v")
+        before = (tmp_path / "v.model").read_bytes()
         with pytest.raises(UserError, match="too large"):
             train(corpus, tmp_path / "v", vocabulary_size=30000, overwrite=True)
-        assert kept.read_text() == "mine"
-        train(corpus, tmp_path / "v", overwrite=True)
-        assert piece_list(tmp_path / "v")[:5] == SPECIAL_PIECES[:5]
+        assert (tmp_path / "v.model").read_bytes() == before
+        train(corpus, tmp_path / "v", vocabulary_size=211, overwrite=True)
+        assert len(piece_list(tmp_path / "v")) == 211
+        assert sorted(os.listdir(tmp_path)) == ["v.model", "v.vocab"]
+
+    @pytest.mark.parametrize("link", ["symlink_to", "hardlink_to", None])
+    def test_input_is_never_overwritten(self, corpus, tmp_path, link):
+        text = tmp_path / ("text" if link else "in.model")
+        text.write_text("One.\nTwo.\n")
+        if link:
+            getattr(tmp_path / "in.model", link)(text)
+        with pytest.raises(UserError, match="both input and output"):
+            train([*corpus, str(text)], tmp_path / "in", overwrite=True)
+        assert text.read_text() == "One.\nTwo.\n"
+
+    @pytest.mark.parametrize("prefix", ["", "folder", "folder/"])
+    def test_prefix_without_a_name(self, corpus, tmp_path, monkeypatch, prefix):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "folder").mkdir()
+        with pytest.raises(UserError, match="names no file: give .*vocabulary"):
+            train(corpus, prefix)
+        assert os.listdir(tmp_path) == ["folder"]
+        assert os.listdir(tmp_path / "folder") == []
+
+    def test_prefix_that_is_a_suffix_alone(self, corpus, tmp_path, run_recipe):
+        with pytest.raises(UserError, match="names no file"):
+            run_recipe(
+                f"--input_file={corpus[0]}",
+                f"--output_prefix={tmp_path}/.model",
+            )
+        assert os.listdir(tmp_path) == []
+
+    def test_vocabulary_that_appears_meanwhile_is_not_replaced(
+        self, corpus, tmp_path, monkeypatch
+    ):
+        def appear(sentences, **settings):
+            (tmp_path / "v.model").write_text("another's")
+            return real(sentences, **settings)
+
+        real = vocabulary._train
+        monkeypatch.setattr(vocabulary, "_train", appear)
+        with pytest.raises(UserError, match=r"v\.model: exists already"):
+            train(corpus, tmp_path / "v")
+        assert (tmp_path / "v.model").read_text() == "another's"
+        assert os.listdir(tmp_path) == ["v.model"]
+
+    def test_two_at_once(self, corpus, tmp_path):
+        with (
+            workspace(tmp_path / "v.model"),
+            pytest.raises(UserError, match="another process is writing"),
+        ):
+            train(corpus, tmp_path / "v")
+        train(corpus, tmp_path / "v")
+
+    def test_full_disk(self, corpus, tmp_path, limit_file_size):
+        with limit_file_size(2000), pytest.raises(UserError) as caught:
+            train(corpus, tmp_path / "new" / "v")
+        assert "new/v.model: cannot be written (" in str(caught.value)
+        assert "--output_prefix" in str(caught.value)
+        assert os.listdir(tmp_path) == []
 
     def test_bad_text_is_named(self, corpus, tmp_path):
         path = tmp_path / "latin.txt"
@@ -239,7 +310,7 @@ class TestRefusals:
 
     def test_directory_that_cannot_be_made(self, corpus, tmp_path):
         (tmp_path / "file").write_text("")
-        with pytest.raises(UserError, match="cannot be written"):
+        with pytest.raises(UserError, match="file is not a directory"):
             train(corpus, tmp_path / "file" / "v")
 
 

@@ -179,7 +179,7 @@ def test_a_full_disk(trained, out, pretraining, launcher, assert_same_tensors):
     assert "make room there" in line
     assert "the same command continues" in line
     assert tensor_bundle.steps(out) == [2]
-    assert not [name for name in os.listdir(out) if ".tmp" in name]
+    assert not [name for name in os.listdir(out) if "incomplete" in name]
     assert_same_tensors(out / "model.ckpt-2", trained / "model.ckpt-2")
     output = launcher.start(*command).succeed()
     assert "continuing at step 2 of 6" in output

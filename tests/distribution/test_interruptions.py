@@ -40,7 +40,7 @@ def assert_same_results(one, other):
 
 def temporary_files(folder):
     """Names of what is being written, or was when its process was killed."""
-    return [entry.name for entry in os.scandir(folder) if ".tmp" in entry.name]
+    return [path.name for path in folder.glob(".*.albert-incomplete/new/*")]
 
 
 def last_step(folder):

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 import albert
 from albert import model_directory
+from albert import outputs
 from albert.errors import UserError
 from albert.export import litert
 from albert.export import litert_conversion
@@ -86,7 +87,7 @@ def write_model(directory, kind, model):
             "max_seq_length": LENGTH,
             **TASKS[kind],
         }
-        model_directory.write_json(directory / model_directory.TASK_FILE, task)
+        outputs.write_json(directory / model_directory.TASK_FILE, task)
     return str(directory)
 
 
@@ -218,6 +219,7 @@ def test_the_directory_stands_alone(exported):
     _, model, directory, report = exported
     assert sorted(path.name for path in directory.iterdir()) == [
         "albert_config.json",
+        "albert_export.json",
         "checksums.json",
         "litert.json",
         "model_float16.tflite",

@@ -13,6 +13,8 @@ from albert.convert import ConversionReport
 from albert.errors import UserError
 from albert.export import __main__ as command
 from albert.export import serving
+from albert.export.exported_files import MARKER_FILE
+from albert.export.exported_files import new_export
 
 CONFIG = albert.AlbertConfig(
     vocab_size=31,
@@ -36,11 +38,12 @@ def asked(monkeypatch):
     """What the serving format was asked for; it writes a saved_model.pb."""
     calls = []
 
-    def export(source, destination, **options):
+    def export(source, destination, overwrite, **options):
         calls.append((source, destination, options))
-        os.makedirs(destination)
-        with open(os.path.join(destination, "saved_model.pb"), "wb"):
-            pass
+        with new_export(source, destination, overwrite) as directory:
+            path = os.path.join(directory, "saved_model.pb")
+            with open(path, "w") as file:
+                file.write(f"export {len(calls)}")
         return serving.ServingReport(
             destination,
             {"kind": "thing", "max_seq_length": 7, "signatures": {}},
@@ -90,72 +93,160 @@ class TestFlags:
 
 
 class TestDestination:
-    def test_something_there_is_refused(self, asked, tmp_path):
-        (tmp_path / "saved_model.pb").write_text("mine")
-        with pytest.raises(UserError, match="replace it with --overwrite"):
-            command.main(parse("--format=serving"), "model", str(tmp_path))
-        assert asked == []
-        assert os.listdir(tmp_path) == ["saved_model.pb"]
+    @pytest.fixture
+    def place(self, asked, tmp_path):
+        """An export."""
+        command.main(parse("--format=serving"), "model", str(tmp_path / "old"))
+        asked.clear()
+        return tmp_path / "old"
 
-    def test_overwrite_replaces_an_export(self, asked, tmp_path):
-        place = tmp_path / "old"
-        place.mkdir()
-        (place / "saved_model.pb").write_text("old")
-        (place / "more").write_text("old")
+    def test_something_there_is_refused(self, asked, place):
+        with pytest.raises(UserError, match="an older export with --overwrite"):
+            command.main(parse("--format=serving"), "model", str(place))
+        assert asked == []
+        assert (place / "saved_model.pb").read_text() == "export 1"
+
+    def test_overwrite_replaces_an_export(self, asked, place, tmp_path):
+        asked.append("before")
         fv = parse("--format=serving", "--overwrite")
         command.main(fv, "model", str(place))
         assert os.listdir(tmp_path) == ["old"]
-        assert os.listdir(place) == ["saved_model.pb"]
+        assert sorted(os.listdir(place)) == [MARKER_FILE, "saved_model.pb"]
+        assert (place / "saved_model.pb").read_text() == "export 2"
 
-    def test_a_failure_puts_it_back(self, tmp_path, monkeypatch):
-        def fail(source, destination):
-            os.makedirs(os.path.dirname(destination), exist_ok=True)
-            raise UserError("no model")
+    def test_a_failure_leaves_it(self, place, monkeypatch, contents):
+        def fail(source, destination, overwrite):
+            with new_export(source, destination, overwrite):
+                raise UserError("no model")
 
         monkeypatch.setattr(serving, "export", fail)
-        place = tmp_path / "old"
-        place.mkdir()
-        (place / "saved_model.pb").write_text("old")
+        before = contents(place.parent)
         with pytest.raises(UserError, match="no model"):
             command.main(
                 parse("--format=serving", "--overwrite"), "model", str(place)
             )
-        assert os.listdir(tmp_path) == ["old"]
-        assert (place / "saved_model.pb").read_text() == "old"
+        assert contents(place.parent) == before
 
-    def test_what_is_no_export_is_not_replaced(self, asked, tmp_path):
-        (tmp_path / "letters.txt").write_text("dear")
+    @pytest.mark.parametrize(
+        "names",
+        [
+            ["letters.txt"],
+            # A model with its checkpoints; a project of somebody's.
+            ["albert_config.json", "model.ckpt-best.index"],
+            ["config.json", "src/thesis.txt"],
+            ["saved_model.pb"],
+            [MARKER_FILE],
+        ],
+    )
+    def test_what_is_no_export_is_not_replaced(
+        self, asked, tmp_path, names, contents
+    ):
+        for name in names:
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text("{}")
+        before = contents(tmp_path)
         fv = parse("--format=serving", "--overwrite")
-        with pytest.raises(UserError, match="is not an export"):
+        with pytest.raises(UserError, match="is not an export.*yourself"):
             command.main(fv, "model", str(tmp_path))
-        assert os.listdir(tmp_path) == ["letters.txt"]
+        assert asked == []
+        assert contents(tmp_path) == before
 
-    def test_the_model_is_not_replaced(self, asked, tmp_path):
-        (tmp_path / "albert_config.json").write_text("{}")
+    @pytest.mark.parametrize("name", ["letter", "new/letter", "saved_model.pb"])
+    def test_foreign_files_are_named(self, asked, place, name, contents):
+        (place / name).parent.mkdir(exist_ok=True)
+        (place / name).write_text("dear")
+        before = contents(place)
         fv = parse("--format=serving", "--overwrite")
-        for source in (tmp_path, tmp_path / "model.ckpt-best"):
+        with pytest.raises(UserError, match=f"as it was exported: {name}: "):
+            command.main(fv, "model", str(place))
+        assert asked == []
+        assert contents(place) == before
+
+    def test_links_are_foreign(self, asked, place, tmp_path):
+        (tmp_path / "data").mkdir()
+        (place / "link").symlink_to(tmp_path / "data")
+        fv = parse("--format=serving", "--overwrite")
+        with pytest.raises(UserError, match="as it was exported: link: "):
+            command.main(fv, "model", str(place))
+
+    def test_foreign_file_that_appears_meanwhile(self, place):
+        with (
+            pytest.raises(UserError, match="as it was exported: letter"),
+            new_export("model", str(place), overwrite=True),
+        ):
+            (place / "letter").write_text("dear")
+        assert (place / "letter").read_text() == "dear"
+        assert (place / "saved_model.pb").read_text() == "export 1"
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            "",
+            "[" * 100_000,
+            "null",
+            "5",
+            '{"kind": "albert export"}',
+            '{"kind": "albert export", "files": 5}',
+            '{"kind": "albert export", "files": [5]}',
+            '{"kind": "albert export", "files": [{"name": 5, "bytes": []}]}',
+            '{"kind": "records", "files": []}',
+            '{"kind": "albert export", "files": [{"name": [], "bytes": 1}]}',
+        ],
+    )
+    def test_damaged_list_of_files(self, asked, place, content):
+        (place / MARKER_FILE).write_text(content)
+        fv = parse("--format=serving", "--overwrite")
+        with pytest.raises(UserError, match="replaced|is not an export"):
+            command.main(fv, "model", str(place))
+        assert (place / "saved_model.pb").exists()
+
+    def test_the_model_is_not_replaced(self, asked, place, tmp_path):
+        (tmp_path / "link").symlink_to(place)
+        fv = parse("--format=serving", "--overwrite")
+        for source in (place, place / "model.ckpt-best", tmp_path / "link"):
             with pytest.raises(UserError, match="holds the model"):
-                command.main(fv, str(source), str(tmp_path))
-        assert os.listdir(tmp_path) == ["albert_config.json"]
+                command.main(fv, str(source), str(place))
+        assert sorted(os.listdir(place)) == [MARKER_FILE, "saved_model.pb"]
+
+    def test_kill_leaves_the_old_one(self, place, tmp_path):
+        program = (
+            "import os, signal, sys\n"
+            "from albert.export.exported_files import new_export\n"
+            "with new_export('model', sys.argv[1], overwrite=True) as new:\n"
+            "    open(os.path.join(new, 'half'), 'w').close()\n"
+            "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        )
+        killed = subprocess.run([sys.executable, "-c", program, str(place)])
+        assert killed.returncode == -9
+        assert (place / "saved_model.pb").read_text() == "export 1"
+        assert len(os.listdir(tmp_path)) == 2
+        fv = parse("--format=serving", "--overwrite")
+        command.main(fv, "model", str(place))
+        assert os.listdir(tmp_path) == ["old"]
 
 
 class TestConversion:
     def test_google(self, tmp_path, capsys):
         model = albert.AlbertEncoder(CONFIG)
         albert.save_weights(model, tmp_path / "model", "model_dir")
-        command.main(
-            parse("--format=google"),
-            str(tmp_path / "model"),
-            str(tmp_path / "new"),
-        )
+        arguments = str(tmp_path / "model"), str(tmp_path / "new")
+        command.main(parse("--format=google"), *arguments)
         assert "No tokenizer was written" in capsys.readouterr().out
+        (tmp_path / "new" / "albert_config.json").chmod(0o600)
+        command.main(parse("--format=google", "--overwrite"), *arguments)
+        assert sorted(os.listdir(tmp_path / "new")) == [
+            "albert_config.json",
+            MARKER_FILE,
+            "model.ckpt-best.data-00000-of-00001",
+            "model.ckpt-best.index",
+        ]
         loaded = albert.AlbertEncoder(CONFIG)
         albert.load_weights(loaded, tmp_path / "new")
 
     def test_without_the_tokenizer(self, monkeypatch, capsys):
         asked = {}
 
-        def convert(source, destination, to, **options):
+        def convert(source, destination, to, new_directory, **options):
             asked.update(options)
             return ConversionReport(source, "none", 25, [], False)
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 import albert
 from albert import fill_mask
 from albert import model_directory
+from albert import outputs
 from albert.errors import UserError
 from albert.export import serving
 from albert.heads import HEADS
@@ -111,7 +112,7 @@ def write_model(directory, model, task=None):
     tokenizer = albert.Tokenizer(GOLDEN / "spm2000_numcomma.model")
     model_directory.write_description(directory, model.config, tokenizer)
     if task:
-        model_directory.write_json(
+        outputs.write_json(
             os.path.join(directory, model_directory.TASK_FILE),
             {"max_seq_length": MAX_SEQ_LENGTH, **task},
         )
@@ -564,6 +565,15 @@ class TestRefused:
                 str(tmp_path / "new"),
                 max_seq_length=13,
             )
+
+    def test_full_disk(self, models, tmp_path, limit_file_size):
+        write_model(tmp_path / "model", *models["encoder"])
+        with (
+            limit_file_size(10_000),
+            pytest.raises(UserError, match=r"/new.*: cannot be .*ulimit -f"),
+        ):
+            serving.export(str(tmp_path / "model"), str(tmp_path / "new"))
+        assert os.listdir(tmp_path) == ["model"]
 
     def test_missing_head(self, models, tmp_path):
         _, task = models["classification"]

@@ -363,6 +363,7 @@ def test_more_positions_than_there_are(exported):
 def test_what_is_written(exported):
     destination, report = exported
     assert sorted(os.listdir(destination)) == [
+        "albert_export.json",
         "encoder",
         "encoder.md",
         "encoder.tar.gz",

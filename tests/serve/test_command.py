@@ -14,6 +14,7 @@ import pytest
 
 import albert
 from albert import model_directory
+from albert import outputs
 from albert.errors import StopRequested
 from albert.errors import UserError
 from albert.serve import __main__ as command
@@ -124,7 +125,7 @@ def directory(tmp_path):
     albert.save_weights(
         albert.AlbertClassifier(config, 2), path / "model.ckpt-best"
     )
-    model_directory.write_json(
+    outputs.write_json(
         path / model_directory.TASK_FILE,
         {
             "task_name": "thing",

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 import albert
 from albert import model_directory
+from albert import outputs
 from albert.errors import UserError
 from albert.serve import predict_requests
 from albert.serve import served_model
@@ -80,7 +81,7 @@ def write_model(directory, kind):
     model = make(CONFIG, *arguments)
     albert.save_weights(model, directory / "model.ckpt-best")
     if task:
-        model_directory.write_json(
+        outputs.write_json(
             directory / model_directory.TASK_FILE,
             {"task_name": "thing", "max_seq_length": LENGTH, **task},
         )

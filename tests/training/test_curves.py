@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import functools
 import json
 import os
 
@@ -12,7 +13,19 @@ from albert.training import curves
 from albert.training.reporting import Reporter
 
 
+@pytest.fixture
+def run(run_main):
+    """Function that runs the command: (exit status, stdout, stderr)."""
+    return functools.partial(
+        run_main,
+        curves.main,
+        curves.define_flags,
+        positional=curves.POSITIONAL,
+    )
+
+
 def write_run(directory, losses, accuracy=0.25):
+    directory.mkdir(exist_ok=True)
     events = directory / "tensorboard"
     with Reporter(str(events), len(losses), 0, batch_size=3) as reporter:
         for step, loss in enumerate(losses, start=1):
@@ -132,6 +145,64 @@ def test_a_metric_that_stays_zero_is_at_the_bottom(tmp_path, figures):
     assert -0.1 < bottom <= 0.0 and top >= 1.0
 
 
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+def test_own_picture_is_replaced(tmp_path, run, suffix):
+    write_run(tmp_path / "run", [8.0, 6.5, 4.0])
+    picture = tmp_path / "new" / f"curves.{suffix}"
+    for _ in range(2):
+        code, _, err = run(picture, tmp_path / "run")
+        assert code == 0, err
+    assert os.listdir(tmp_path / "new") == [picture.name]
+
+
+def test_picture_of_somebody_else_is_not_replaced(tmp_path, run):
+    write_run(tmp_path / "run", [8.0, 6.5, 4.0])
+    picture = tmp_path / "holiday.png"
+    Figure().savefig(picture)
+    before = picture.read_bytes()
+    code, out, err = run(picture, tmp_path / "run")
+    assert (code, out) == (2, "")
+    assert "was not drawn by this command" in err.splitlines()[-1]
+    assert picture.read_bytes() == before
+    code, _, err = run(picture, tmp_path / "run", "--overwrite")
+    assert code == 0, err
+    assert picture.read_bytes() != before
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("curves", "no kind of picture"),
+        (".png", "no kind of picture"),
+        ("curves.doc", "no kind of picture"),
+        ("folder.png", "is a directory"),
+        ("loop.png", "symbolic links"),
+        ("file/a.png", "file is not a directory"),
+        ("x" * 250 + ".png", "254 bytes is too long"),
+    ],
+)
+def test_impossible_pictures(tmp_path, run, name, words):
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    before = sorted(os.listdir(tmp_path))
+    code, out, err = run(tmp_path / name, "nowhere", "--overwrite")
+    assert (code, out) == (2, "")
+    assert words in err.splitlines()[-1]
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_full_disk(tmp_path, run, limit_file_size):
+    write_run(tmp_path / "run", [8.0, 6.5, 4.0])
+    with limit_file_size(5000):
+        code, out, err = run(tmp_path / "new/curves.png", tmp_path / "run")
+    assert (code, out) == (2, "")
+    last = err.splitlines()[-1]
+    assert f"{tmp_path}/new/curves.png: cannot be written (File too" in last
+    assert "another PICTURE" in last
+    assert os.listdir(tmp_path) == ["run"]
+
+
 def test_a_directory_without_events_is_named(tmp_path):
     with pytest.raises(UserError, match="no TensorBoard events"):
         curves.draw(str(tmp_path / "curves.png"), [str(tmp_path)])
@@ -144,9 +215,3 @@ def test_a_damaged_evaluation_is_named(tmp_path):
     with pytest.raises(UserError, match="eval_results.json: not valid JSON"):
         curves.draw(str(tmp_path / "curves.png"), [str(tmp_path)])
     assert not (tmp_path / "curves.png").exists()
-
-
-@pytest.mark.parametrize("name", ["model", "curves", "curves.txt", ".png/"])
-def test_a_name_that_is_no_picture(name):
-    with pytest.raises(UserError, match=f"{name}: is no name of a picture"):
-        curves.main(None, name, ["model"])

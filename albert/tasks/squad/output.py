@@ -7,6 +7,7 @@ import os
 import numpy as np
 
 from albert import model_directory
+from albert import outputs
 
 PREDICTIONS_FILE = "predictions.json"
 N_BEST_FILE = "nbest_predictions.json"
@@ -70,7 +71,7 @@ def write_predictions(directory, decoded, predictions):
     Returns:
       list of str, the paths.
     """
-    os.makedirs(directory, exist_ok=True)
+    outputs.make_directory(directory, "--output_dir")
     content = {
         PREDICTIONS_FILE: predictions,
         N_BEST_FILE: {
@@ -99,7 +100,7 @@ def write_evaluation(directory, weights, metrics, data, baseline=None):
     Returns:
       str, the path.
     """
-    os.makedirs(directory, exist_ok=True)
+    outputs.make_directory(directory, "--output_dir")
     results = {"checkpoint": weights, "data": data, **metrics}
     if baseline:
         results["baseline"] = baseline
@@ -119,7 +120,7 @@ def write_report(directory, name, report):
     Returns:
       str, the path.
     """
-    os.makedirs(directory, exist_ok=True)
+    outputs.make_directory(directory, "--output_dir")
     return _write_json(directory, report_file(name), report)
 
 
@@ -141,7 +142,7 @@ def write_examples(directory, data, decoded, predictions, count=10):
     Returns:
       str, the path.
     """
-    os.makedirs(directory, exist_ok=True)
+    outputs.make_directory(directory, "--output_dir")
     total = len(data.questions)
     chosen = np.unique(np.linspace(0, total - 1, count).round().astype(int))
     parts = [f"# {len(chosen)} of {total} questions\n"]
@@ -150,7 +151,7 @@ def write_examples(directory, data, decoded, predictions, count=10):
         for index in chosen.tolist()
     ]
     path = os.path.join(directory, EXAMPLES_FILE)
-    model_directory.write_file(path, "\n".join(parts).encode())
+    outputs.write_file(path, "\n".join(parts).encode(), "--output_dir")
     return path
 
 
@@ -209,5 +210,5 @@ def _write_json(directory, name, value):
     # Readable in any script, hence no \u escapes.
     content = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
     path = os.path.join(directory, name)
-    model_directory.write_file(path, content.encode())
+    outputs.write_file(path, content.encode(), "--output_dir")
     return path

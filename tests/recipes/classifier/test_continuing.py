@@ -42,7 +42,7 @@ def test_killed_run_ends_as_if_it_had_not_been(
         kept = name.startswith(("model.ckpt-2.", "albert", "run", "spiece"))
         if not kept and (model / name).is_file():
             (model / name).unlink()
-    (model / f"model.ckpt-4.index.{os.getpid()}.tmp").touch()
+    (model / ".model.ckpt-4.albert-incomplete" / "new").mkdir(parents=True)
     # The best is either that of step 2, which the kill left, or of step 4.
     best = trained[0] / "model.ckpt-best"
     if tensor_bundle.read(best)["global_step"] == 2:
