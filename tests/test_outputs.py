@@ -11,6 +11,10 @@ from albert.errors import UserError
 from albert.workspaces import workspace
 
 
+class TensorFlowError(Exception):
+    __module__ = "tensorflow.python.framework.errors_impl"
+
+
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -176,8 +180,12 @@ class TestErrors:
             (OSError(errno.EACCES, "Permission", "a"), "permissions"),
             (OSError(errno.EIO, "Input/output error", "a/b"), "the disk"),
             (
-                ValueError("line 7 (No space left on device); [Op:SaveV2]"),
+                TensorFlowError("7 (No space left on device); [Op:SaveV2]"),
                 r", .*: cannot be written \(No space left on device\)",
+            ),
+            (
+                ValueError("7 (No space left on device)"),
+                r": cannot be written \(No space left on device\)",
             ),
             (
                 OSError("[...] errno = 28, 'No space left on device'"),
