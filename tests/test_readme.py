@@ -303,7 +303,8 @@ def test_flags_in_the_text_exist():
         "--use_tpu",
     }
     assert defined.isdisjoint(absent)
-    # Of TensorFlow Serving, saved_model_cli, XLA, pip and benchmarks/gpu.py.
+    # Of TensorFlow Serving, saved_model_cli, XLA, pip, benchmarks/gpu.py and
+    # srun.
     others = {
         "--all",
         "--dir",
@@ -311,6 +312,7 @@ def test_flags_in_the_text_exist():
         "--help",
         "--no-deps",
         "--output",
+        "--resv-ports",
         "--xla_gpu_enable_triton_gemm",
     }
     for page, text in PAGES.items():

@@ -229,6 +229,17 @@ def test_prediction_in_the_model_directory(
     assert max(map(len, n_best.values())) == 3
     predictions = read(out, "predictions.json")
     assert all(len(answer.split()) <= 1 for answer in predictions.values())
+    # Answers to other questions go elsewhere when these come.
+    _, errors = succeed(
+        f"--predict_file={dev}", f"--output_dir={out}", "--do_eval"
+    )
+    (data,) = read(out, "eval_results.json")["data"]
+    assert data["path"] == str(dev)
+    assert data["examples"] == len(read(out, "predictions.json")) < 32
+    (earlier,) = (out / "earlier_results").iterdir()
+    assert earlier.name.startswith("predict-32-") and str(earlier) in errors
+    assert set(os.listdir(earlier)) == PREDICTION_FILES
+    assert read(earlier, "predictions.json") == predictions
 
 
 def test_chinese_is_compared_by_characters(trained, tmp_path, succeed, read):
