@@ -342,7 +342,7 @@ def test_a_flag(stopped, run_main, command, name):
     base, arguments = BASES[command]
     base = base | OTHERWISE.get((command, name), {}) | {name: None}
     given = [f"--{n}={v}" for n, v in base.items() if v is not None]
-    refused, others = values_of(name, FLAGS[command, name])
+    refused, others = values_of(FLAGS[command, name])
     before = listing(stopped)
     faults = []
     for value in [*refused, *others]:
