@@ -438,7 +438,7 @@ def read_finetuning_records(folder):
         albert.AlbertConfig(**CONFIG),
         albert.Tokenizer(SPM),
     )["dev"]
-    split = task_data.RecordData(task, "dev", records, [37])
+    split = task_data.RecordData(task, "dev", pattern, records, [37])
     return records.count(), split.fingerprint, split.gold.tolist()
 
 
