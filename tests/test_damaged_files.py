@@ -438,7 +438,7 @@ def read_finetuning_records(folder):
         albert.AlbertConfig(**CONFIG),
         albert.Tokenizer(SPM),
     )["dev"]
-    split = task_data.RecordData(task, "dev", records, [37])
+    split = task_data.RecordData(task, "dev", pattern, records, [37])
     return records.count(), split.fingerprint, split.gold.tolist()
 
 
@@ -528,7 +528,9 @@ def use_model(folder):
 
 
 def draw_curves(folder):
-    curves.draw(os.devnull, [str(folder / "model")])
+    picture = pathlib.Path(f"{folder}.png")
+    curves.draw(str(picture), [str(folder / "model")])
+    picture.unlink()
 
 
 def write_sharded(folder):
@@ -776,6 +778,8 @@ def test_damage_is_one_line(name, good, run_main, contents):
             faults.append(f"{what}: {code}, {errors[-300:]}")
         elif str(folder) not in last:
             faults.append(f"{what}: names no file: {last}"[:300])
+        elif os.path.exists(f"{folder}.png"):
+            faults.append(f"{what}: a picture is written")
     path.write_bytes(content)
     assert contents(folder) == before
     assert not faults, f"{len(faults)} faults:\n" + "\n".join(faults[:40])
