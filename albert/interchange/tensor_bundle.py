@@ -13,6 +13,7 @@ import math
 import os
 import re
 
+from albert import outputs
 from albert.errors import UserError
 from albert.inputs import check_file
 from albert.interchange.source import Tensors
@@ -33,13 +34,17 @@ def write(prefix, tensors):
     A prefix without its index is no checkpoint to any reader.
 
     Args:
-      prefix: path without suffix, e.g. "out/model.ckpt-500".
+      prefix: path without suffix, e.g. "out/model.ckpt-500". Its directory is
+        made when missing.
       tensors: dict of name to array or tensor.
     """
     import tensorflow as tf
 
     names = list(tensors)
-    with workspace(prefix, wait=True) as place:
+    with (
+        outputs.made_directories([prefix]),
+        workspace(prefix, wait=True) as place,
+    ):
         tf.raw_ops.SaveV2(
             prefix=os.path.join(place.new, os.path.basename(prefix)),
             tensor_names=names,

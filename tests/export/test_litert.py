@@ -548,6 +548,6 @@ def test_an_existing_destination_is_left_alone(classifier, tmp_path):
     destination = tmp_path / "litert"
     destination.mkdir()
     (destination / "file").write_text("mine")
-    with pytest.raises(UserError, match="nothing is overwritten"):
+    with pytest.raises(UserError, match="exists already: choose another"):
         litert.export(classifier, str(destination))
     assert (destination / "file").read_text() == "mine"

@@ -237,6 +237,7 @@ class TestConversion:
         assert sorted(os.listdir(tmp_path / "new")) == [
             "albert_config.json",
             MARKER_FILE,
+            "checksums.json",
             "model.ckpt-best.data-00000-of-00001",
             "model.ckpt-best.index",
         ]

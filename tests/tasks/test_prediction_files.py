@@ -135,7 +135,7 @@ def test_questions_with_different_numbers_of_options(tmp_path):
     assert answers == {"q-7": "B", "own id": "C"}
     table = [row.split("\t") for row in lines(files["test_predictions.tsv"])]
     assert table[1][:6] == ["q-7", "Q", "x", "y", "", "B"]
-    assert table[1][-1] == "0.0000"
+    assert table[1][-1] == "0.0"
 
 
 class TestTagging:

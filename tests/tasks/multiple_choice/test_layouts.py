@@ -170,7 +170,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_published(tmp_path, caplog, case):
     (name, content, layout), expected = CASES[case]
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", "absl"):
         examples = load(tmp_path, name, content)
     found = (
         examples.ids[-1],

@@ -68,7 +68,7 @@ def test_both_levels(race):
 
 
 def test_files_that_are_passed_over_are_counted(race, caplog):
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", "absl"):
         load(race)
     assert (
         "2 articles' files read, 2 others passed over: 9.txt.orig, all.txt"
@@ -115,7 +115,7 @@ def test_the_same_id_twice(race):
 
 def test_articles_without_questions_are_counted(race, caplog):
     write(race / "RACE" / "dev" / "high", "7.txt", article(7, 0))
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", "absl"):
         assert len(load(race)) == 6
     assert "articles without questions, passed over: 1" in caplog.text
 

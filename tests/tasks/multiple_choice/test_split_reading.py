@@ -89,7 +89,7 @@ def test_what_is_said(tmp_path, caplog):
         GOOD | {"options": ["x", "y", " y"]},
         GOOD | {"options": ["x", "y"]},
     ]
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", "absl"):
         load(tmp_path, *rows)
     assert "3 questions: 1 with 2, 2 with 3 options" in caplog.text
     assert "2 of 3 questions have an empty context" in caplog.text
