@@ -13,7 +13,7 @@ import dataclasses
 
 from albert import command_line
 from albert import outputs
-from albert.flags import FlagGroup
+from albert.flag_groups import FlagGroup
 from albert.flags import define_lower_case_flag
 from albert.flags import require
 from albert.heads import HEADS
@@ -107,7 +107,7 @@ def convert(
 
 def _convert(source, directory, to, head, tokenizer, lower_case):
     from albert.interchange import names
-    from albert.interchange import weights
+    from albert.interchange import weight_fit
     from albert.interchange.source import Tensors
     from albert.interchange.starting_point import open_starting_point
     from albert.interchange.tokenizer_comparison import compare
@@ -124,13 +124,13 @@ def _convert(source, directory, to, head, tokenizer, lower_case):
             for name, shape in shapes.items()
             if name in opened.tensors or not name.startswith("encoder/pooler/")
         }
-    unused = weights.check_fit(
+    unused = weight_fit.check_fit(
         shapes,
         opened,
         f"its configuration with the head {head!r}",
         or_else="or another --head",
     )
-    entries = weights.finite_tensors(opened).entries()
+    entries = weight_fit.finite_tensors(opened).entries()
     vocabulary = (
         _load_tokenizer(start, config, lower_case) if tokenizer else None
     )

@@ -4,9 +4,9 @@
 Each function takes the ``FlagValues`` to define its flags on, or to read.
 """
 
+from albert.flag_groups import FlagGroup
 from albert.flag_parsers import LARGEST_SEED
 from albert.flag_parsers import LONGEST_SEQUENCE
-from albert.flags import FlagGroup
 from albert.flags import define_lower_case_flag
 from albert.records.pretraining import COMPRESSIONS
 from albert.text import documents

@@ -14,8 +14,8 @@ import numpy as np
 
 from albert import command_line
 from albert.errors import UserError
+from albert.flag_groups import FlagGroup
 from albert.flag_parsers import LARGEST_SEED
-from albert.flags import FlagGroup
 from albert.text.documents import expand_files
 from albert.text.documents import read_documents
 

@@ -21,7 +21,7 @@ import numpy as np
 from albert import command_line
 from albert import data_flags
 from albert.errors import UserError
-from albert.flags import FlagGroup
+from albert.flag_groups import FlagGroup
 from albert.flags import define_sequence_length_flag
 from albert.flags import require
 from albert.records import finetuning_writing

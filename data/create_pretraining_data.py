@@ -20,8 +20,8 @@ from albert import command_line
 from albert import data_flags
 from albert import processes
 from albert.errors import UserError
+from albert.flag_groups import FlagGroup
 from albert.flag_parsers import LONGEST_SEQUENCE
-from albert.flags import FlagGroup
 from albert.flags import require
 from albert.progress import show_progress
 from albert.records import pretraining

@@ -19,7 +19,7 @@ the same pieces as text for reading.
 
 from albert import command_line
 from albert import data_flags
-from albert.flags import FlagGroup
+from albert.flag_groups import FlagGroup
 from albert.flags import require
 from albert.text import documents
 from albert.text import vocabulary

@@ -5,7 +5,7 @@ import pytest
 from absl import flags
 
 from albert import __main__ as command
-from albert.flags import FlagGroup
+from albert.flag_groups import FlagGroup
 from albert.paths import read_path
 from albert.paths import read_paths
 

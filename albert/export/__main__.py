@@ -23,9 +23,9 @@ from albert.convert import convert
 from albert.errors import UserError
 from albert.export.exported_files import check_destination
 from albert.export.exported_files import new_export
+from albert.flag_groups import FlagGroup
 from albert.flag_parsers import LARGEST_SCORE
 from albert.flag_parsers import LONGEST_SEQUENCE
-from albert.flags import FlagGroup
 from albert.tasks.truncation import MIN_SEQUENCE_LENGTH
 
 POSITIONAL = ("MODEL_DIR", "DESTINATION")

@@ -2,26 +2,18 @@
 """Loads and saves a model's weights, with every variable accounted for."""
 
 import dataclasses
-import functools
-import re
-
-import numpy as np
-from absl import logging
 
 from albert import outputs
 from albert.errors import UserError
 from albert.heads import HEADS
 from albert.heads import find
-from albert.interchange import names
 from albert.interchange import tensor_bundle
+from albert.interchange import weight_fit
 from albert.interchange.names import google_name
 from albert.interchange.names import named_variables
 from albert.interchange.source import Tensors
 from albert.interchange.starting_point import open_starting_point
 from albert.interchange.writers import WRITERS
-
-# With another value of these, the same weights are another model.
-_SETTINGS_OF_WEIGHTS = ("num_attention_heads", "hidden_act")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +72,7 @@ def load_weights(model, path, fresh=(), labels=None):
       ['classifier/output_bias', 'classifier/output_weights']
     """
     variables = named_variables(model)
-    components = {_component(name) for name in variables}
+    components = {weight_fit.component(name) for name in variables}
     components = components - {"encoder"} | {"pooler"}
     if not set(fresh) <= components:
         raise ValueError(
@@ -93,30 +85,30 @@ def load_weights(model, path, fresh=(), labels=None):
     if (
         head
         and not HEADS[head].uses_pooler
-        and not any(_is_pooler(name) for name in source.tensors)
+        and not any(weight_fit.is_pooler(name) for name in source.tensors)
     ):
         excluded.add("pooler")
     targets = {
         name: variable
         for name, variable in variables.items()
-        if not _belongs_to(name, excluded)
+        if not weight_fit.belongs_to(name, excluded)
     }
-    _check_settings(model.config, source)
+    weight_fit.check_settings(model.config, source)
     shapes = {name: tuple(each.shape) for name, each in targets.items()}
-    unused = check_fit(
+    unused = weight_fit.check_fit(
         shapes,
         source,
         "the model",
         excluded,
         "or let it start anew with fresh={parts}",
     )
-    tensors = finite_tensors(source)
+    tensors = weight_fit.finite_tensors(source)
     values = {name: tensors[name] for name in targets}
     for name, variable in targets.items():
         variable.assign(values[name])
     return LoadReport(
         source=source.path,
-        loaded=sorted(_stored_name(name, source) for name in targets),
+        loaded=sorted(weight_fit.stored_name(name, source) for name in targets),
         unused=unused,
         fresh=sorted(set(variables) - set(targets)),
     )
@@ -156,13 +148,15 @@ def load_slots(optimizer, model, path):
     misfits = []
     for slot, tensors in moments.items():
         for name, variable in variables.items():
-            label = f"{_stored_name(name, source)}/{slot}"
+            label = f"{weight_fit.stored_name(name, source)}/{slot}"
             shape = tuple(variable.shape)
             if name not in tensors:
                 misfits.append(f"missing {label}")
             elif tensors.shape(name) != shape:
                 misfits.append(
-                    _shape_difference(label, tensors.shape(name), shape)
+                    weight_fit.shape_difference(
+                        label, tensors.shape(name), shape
+                    )
                 )
     if misfits:
         raise UserError(
@@ -249,185 +243,6 @@ def google_tensors(model):
         google_name(name): variable.value
         for name, variable in named_variables(model).items()
     }
-
-
-# ---------------------------------------------------------------- accounting
-
-
-def check_fit(shapes, source, target, excluded=(), or_else=""):
-    """Refuses a source whose weights do not fit, listing all differences.
-
-    Args:
-      shapes: dict of our name to the shape that is wanted.
-      source: ``Source``.
-      target: str, what it must fit, for the message.
-      excluded: names of components, "pooler" among them, that are not wanted.
-      or_else: str, what else than other weights is a remedy where the encoder
-        fits and ``{parts}``, a tuple of components, do not.
-
-    Returns:
-      list of str, what the source has besides, by its own names.
-
-    Raises:
-      UserError: a difference in the encoder or in a head that is wanted.
-    """
-    tensors = source.tensors
-    if not any(name.startswith("encoder/") for name in tensors):
-        raise UserError(
-            f"{source.path} holds no weights of an ALBERT encoder: "
-            f"{_describe_content(source)}"
-        )
-    components = {_component(name) for name in shapes}
-    peer_components = {
-        _peer_component(_stored_name(name, source)) for name in shapes
-    }
-    misfits = [
-        (_part(name), f"missing {_stored_name(name, source)}")
-        for name in shapes
-        if name not in tensors
-    ]
-    misfits += [
-        (
-            _part(name),
-            _shape_difference(
-                _stored_name(name, source), tensors.shape(name), shape
-            ),
-        )
-        for name, shape in shapes.items()
-        if name in tensors and tensors.shape(name) != shape
-    ]
-    unused = []
-    for name in tensors:
-        if name in shapes:
-            continue
-        stored = _stored_name(name, source)
-        if _component(name) in components and not _belongs_to(name, excluded):
-            misfits.append((_part(name), f"no place for {stored}"))
-        else:
-            unused.append(stored)
-    for name in source.unknown:
-        if _peer_component(name) in peer_components:
-            misfits.append(("encoder", f"no place for {name}"))
-        else:
-            unused.append(name)
-    if misfits:
-        parts = tuple(dict.fromkeys(part for part, _ in misfits))
-        raise UserError(
-            f"{source.path} does not fit {target} ({len(misfits)} "
-            f"differences): {'; '.join(text for _, text in misfits)}. "
-            f"{_remedy(parts, or_else)}"
-        )
-    return sorted(unused)
-
-
-def _remedy(parts, or_else):
-    """Returns what to do where these parts of a model do not fit."""
-    if "encoder" in parts:
-        return "Use the configuration that the checkpoint was trained with"
-    return (
-        f"The encoder fits: give weights that were trained with the same "
-        f"{' and '.join(parts)}, {or_else.format(parts=parts)}"
-    ).rstrip(", ")
-
-
-def finite_tensors(source):
-    """Returns the tensors of a ``Source``, refusing NaN and infinite values."""
-
-    def checked(name):
-        values = np.asarray(source.tensors[name], np.float32)
-        if not np.isfinite(values).all():
-            raise UserError(
-                f"{source.path}: {_stored_name(name, source)} holds NaN or "
-                "infinite values: its training diverged or the file is "
-                "damaged; give another checkpoint"
-            )
-        return values
-
-    return Tensors(
-        {
-            name: (source.tensors.shape(name), functools.partial(checked, name))
-            for name in source.tensors
-        }
-    )
-
-
-def _check_settings(config, source):
-    if source.config is None:
-        return
-    differences = [
-        f"{name} {getattr(source.config, name)!r} there, "
-        f"{getattr(config, name)!r} here"
-        for name in _SETTINGS_OF_WEIGHTS
-        if getattr(source.config, name) != getattr(config, name)
-    ]
-    if differences:
-        raise UserError(
-            f"{source.path} was made with another configuration: "
-            f"{'; '.join(differences)}. Use the configuration that the "
-            "checkpoint was trained with"
-        )
-    for name in ("num_hidden_layers", "masked_lm_epsilon"):
-        source_value = getattr(source.config, name)
-        model_value = getattr(config, name)
-        if source_value != model_value:
-            logging.warning(
-                "%s was made with %s %s, this model has %s",
-                source.path,
-                name,
-                source_value,
-                model_value,
-            )
-
-
-def _describe_content(source):
-    if "_CHECKPOINTABLE_OBJECT_GRAPH" in source.unknown:
-        return (
-            "it is a checkpoint of TensorFlow 2 objects; give one of tensors "
-            "by name, as the original and this package write them"
-        )
-    names_in_file = [_stored_name(name, source) for name in source.tensors]
-    names_in_file += source.unknown
-    if not names_in_file:
-        return "it holds no weights at all; give another one"
-    return (
-        f"it has {len(names_in_file)} others, such as {names_in_file[0]}; give "
-        "a checkpoint of ALBERT"
-    )
-
-
-def _stored_name(name, source):
-    """Returns the file's name of our variable."""
-    return names.peer_name(name, source.format) or name
-
-
-def _shape_difference(name, shape, expected):
-    return f"{name} has shape {list(shape)} instead of {list(expected)}"
-
-
-def _component(name):
-    """Returns the part of a model that our variable belongs to."""
-    return name.split("/")[0]
-
-
-def _peer_component(name):
-    """Returns the part of a model that a file's variable belongs to."""
-    first, *rest = re.split("[/.]", name)
-    return f"cls/{rest[0]}" if first == "cls" and rest else first
-
-
-def _is_pooler(name):
-    return name.startswith("encoder/pooler/")
-
-
-def _part(name):
-    """Returns the component of our variable, or "pooler" of the pooler."""
-    return "pooler" if _is_pooler(name) else _component(name)
-
-
-def _belongs_to(name, components):
-    return _component(name) in components or (
-        "pooler" in components and _is_pooler(name)
-    )
 
 
 def _head_of_model(model):

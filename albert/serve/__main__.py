@@ -28,7 +28,7 @@ from absl import logging
 from albert import command_line
 from albert.errors import StopRequested
 from albert.errors import UserError
-from albert.flags import FlagGroup
+from albert.flag_groups import FlagGroup
 
 POSITIONAL = ("MODEL_DIR",)
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")

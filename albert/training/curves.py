@@ -13,7 +13,7 @@ import os
 from albert import command_line
 from albert import outputs
 from albert.errors import UserError
-from albert.flags import FlagGroup
+from albert.flag_groups import FlagGroup
 from albert.inputs import check_file
 from albert.inputs import read_file
 from albert.model_directory import read_evaluation
