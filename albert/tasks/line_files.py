@@ -142,7 +142,7 @@ def find_utf16(content):
     # Without a mark: every other byte of ASCII in UTF-16 is NUL.
     start = content[:100]
     for first, name in ((1, "UTF-16LE"), (0, "UTF-16BE")):
-        if len(start) > 1 and not any(start[first::2]):
+        if start.strip(b"\0")[1:] and not any(start[first::2]):
             return name
     return None
 

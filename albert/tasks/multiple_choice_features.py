@@ -43,9 +43,10 @@ def featurize(
     truncation.check_max_seq_length(max_seq_length)
     if not 0 < max_qa_length <= max_seq_length - 4:
         raise UserError(
-            f"--max_qa_length {max_qa_length}: it must be at least 1 and "
-            f"leave 4 of --max_seq_length {max_seq_length} positions to "
-            "[CLS], [SEP] and the article"
+            f"--max_qa_length is {max_qa_length}, and 4 of --max_seq_length "
+            f"{max_seq_length} positions are for [CLS], [SEP] and the context: "
+            f"give a longer --max_seq_length, or --max_qa_length from 1 to "
+            f"{max_seq_length - 4}"
         )
     choices = len(task.labels)
     options = np.fromiter(map(len, examples.options), np.int64, len(examples))

@@ -125,7 +125,7 @@ def test_report():
 
 
 def test_lengths_that_do_not_fit():
-    with pytest.raises(UserError, match="--max_qa_length 29"):
+    with pytest.raises(UserError, match="--max_qa_length is 29"):
         featurize(ROWS[:1], 32, 29)
-    with pytest.raises(UserError, match="--max_qa_length 0"):
+    with pytest.raises(UserError, match="--max_qa_length is 0"):
         featurize(ROWS[:1], 32, 0)

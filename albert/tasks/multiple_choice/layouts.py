@@ -12,7 +12,7 @@ import re
 
 from albert.tasks.multiple_choice import answers
 
-# Keys of a context in rows of one's own, the first that is there.
+# Keys of a context, and of an answer, in rows of one's own.
 _CONTEXTS = ("context", "article")
 _ANSWERS = ("label", "answer")
 _OPTION = re.compile(r"option[ _]?(\d+|[A-Za-z])", re.ASCII)
@@ -111,7 +111,7 @@ def find_layout(item, columns):
       ``Layout``, or None for an item of none that is known.
     """
     own = Layout(
-        "a table of one's own" if columns.are_given() else "rows of one's own",
+        "your own table" if columns.are_given() else "your own rows",
         lambda item: _is_own_row(item, columns),
         lambda item, id_: [_read_own_row(item, columns, id_)],
         answers.READINGS,
@@ -152,7 +152,9 @@ def _is_article(item):
 def _read_article(item, id_):
     """Reads an article with its questions, as RACE has them."""
     questions, options = item["questions"], item["options"]
-    known = item.get("answers") or [None] * len(questions)
+    known = item.get("answers")
+    if known is None or known == []:
+        known = [None] * len(questions)
     _check_lists(questions, options, known)
     if not len(questions) == len(options) == len(known):
         raise ValueError(
@@ -314,11 +316,17 @@ def _read_cosmos(item, id_):
 
 
 def _numbered(item, name):
-    """Returns what stands in the keys name0, name1, …: list."""
-    found = []
-    while f"{name}{len(found)}" in item:
-        found.append(item[f"{name}{len(found)}"])
-    return without_empty_end(found)
+    """Returns what stands in the keys name0, name1, …: list.
+
+    Raises:
+      ValueError: a number is left out.
+    """
+    found = [key for key in item if re.fullmatch(rf"{name}\d+", key, re.ASCII)]
+    keys = [f"{name}{number}" for number in range(len(found))]
+    for key in keys:
+        if key not in item:
+            raise ValueError(f"no {key!r} among {', '.join(found)}")
+    return without_empty_end(item[key] for key in keys)
 
 
 def without_empty_end(options):
@@ -338,7 +346,7 @@ def _is_own_row(item, columns):
     if columns.are_given():
         return not columns.find_missing(item, label_may_lack=True)
     return "question" in item and bool(
-        isinstance(item.get("options"), list) or _option_columns(item)
+        isinstance(item.get("options"), list) or _find_options(item)
     )
 
 
@@ -349,23 +357,61 @@ def _read_own_row(item, columns, id_):
             item[name] for name in columns.options or _option_columns(item)
         )
     return RawQuestion(
-        _as_id(_first_of(item, columns.id, ("id",)), id_),
-        _first_of(item, columns.text, _CONTEXTS),
+        _as_id(_only_of(item, columns.id, ("id",), "--id_column"), id_),
+        _only_of(item, columns.text, _CONTEXTS, "--text_column"),
         item[columns.text_b or "question"],
         options,
-        _first_of(item, columns.label, _ANSWERS),
+        _only_of(item, columns.label, _ANSWERS, "--label_column"),
     )
 
 
-def _first_of(item, column, keys):
+def _only_of(item, column, keys, flag):
+    """Returns the value of a column, or of the keys that stand for it.
+
+    Raises:
+      ValueError: the keys hold different values.
+    """
     keys = (column,) if column else keys
-    return next((item[key] for key in keys if key in item), None)
+    found = {key: item[key] for key in keys if item.get(key) not in (None, "")}
+    values = list(found.values())
+    if any(value != values[0] for value in values):
+        raise ValueError(
+            f"{' and '.join(map(repr, found))} differ: name the one that is "
+            f"meant with {flag}"
+        )
+    return values[0] if values else None
+
+
+def _find_options(item):
+    """Returns the keys "option 1", "option 2", …: dict to what tells them."""
+    return {
+        key: match[1].upper()
+        for key in item
+        if (match := _OPTION.fullmatch(key.strip()))
+    }
 
 
 def _option_columns(item):
-    """Returns the keys "option 1", "option 2", … in their order."""
-    found = {key: m[1] for key in item if (m := _OPTION.fullmatch(key.strip()))}
-    return sorted(found, key=lambda key: (len(found[key]), found[key].upper()))
+    """Returns the keys "option 1", "option 2", … in their order.
+
+    They begin at 0, at 1 or at A.
+
+    Raises:
+      ValueError: one is left out or there twice, or some have numbers and
+        some letters.
+    """
+    found = _find_options(item)
+    keys = sorted(found, key=lambda key: (len(found[key]), found[key]))
+    marks = [found[key] for key in keys]
+    letters = [chr(ord("A") + place) for place in range(len(marks))]
+    if marks != letters and marks not in (
+        [str(first + place) for place in range(len(marks))] for first in (0, 1)
+    ):
+        raise ValueError(
+            f"the options are {', '.join(keys)}: number them from 1, with none "
+            "left out, or name the columns with --option_columns"
+        )
+    return keys
 
 
 _LETTER = (answers.BY_LETTER,)

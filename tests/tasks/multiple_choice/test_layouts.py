@@ -196,15 +196,18 @@ OWN = {"question": "Which?", "option 1": "x", "option 2": "y", "label": "B"}
 
 
 def test_a_table(tmp_path):
+    # By number, in whatever order they stand.
+    others = {f"option {n}": f"z{n}" for n in (10, *range(3, 10))}
     rows = [
-        {"id": "a", "context": "C", **OWN, "option 10": "z"},
-        {"id": "b", "context": "", **OWN, "option 10": ""},
+        {"id": "a", "context": "C", **OWN, **others},
+        {"id": "b", "context": "", **OWN, **dict.fromkeys(others, "")},
     ]
     for name, delimiter in (("dev.csv", ","), ("dev.tsv", "\t")):
         content = table(*rows, delimiter=delimiter)
         examples = load(tmp_path, name, content)
         assert examples.ids == ["a", "b"]
-        assert examples.options == [["x", "y", "z"], ["x", "y"]]
+        in_order = [f"z{n}" for n in range(3, 11)]
+        assert examples.options == [["x", "y", *in_order], ["x", "y"]]
         assert examples.articles == ["C", ""]
         assert examples.labels == ["B", "B"]
         (tmp_path / name).unlink()
@@ -270,6 +273,50 @@ def test_rows_of_json(tmp_path):
 
 
 # --------------------------------------------------------------- bad content
+
+
+GAPS = {
+    "a number is left out": {"option1": "x", "option3": "y", "option4": "z"},
+    "one is there twice": {"option1": "x", "option 1": "y", "option2": "z"},
+    "numbers and a letter": {"option1": "x", "option2": "y", "optionA": "z"},
+    "none is the first": {"option2": "x", "option3": "y"},
+}
+
+
+@pytest.mark.parametrize("case", GAPS)
+def test_options_with_a_gap(tmp_path, case):
+    row = {"question": "q"} | GAPS[case] | {"label": "2"}
+    with pytest.raises(UserError, match="--option_columns"):
+        load(tmp_path, "dev.csv", table(row))
+
+
+def test_endings_with_a_gap(tmp_path):
+    row = {key: value for key, value in SWAG.items() if key != "ending2"}
+    with pytest.raises(UserError, match="no 'ending2' among ending0"):
+        load(tmp_path, "val.csv", table(row))
+
+
+def test_two_keys_of_an_answer(tmp_path):
+    row = {"question": "q", "options": ["x", "y"], "label": "A"}
+    examples = load(tmp_path, "dev.jsonl", lines(row | {"answer": "A"}))
+    assert examples.labels == ["A"]
+    # Null is no answer.
+    other = {"label": None, "answer": "B"}
+    assert load(tmp_path, "dev.jsonl", lines(row | other)).labels == ["B"]
+    with pytest.raises(UserError, match="'label' and 'answer' differ"):
+        load(tmp_path, "dev.jsonl", lines(row | {"answer": "B"}))
+    with pytest.raises(UserError, match="'context' and 'article' differ"):
+        load(
+            tmp_path, "dev.jsonl", lines(row | {"context": "c", "article": "a"})
+        )
+
+
+@pytest.mark.parametrize("answers", [0, "", False])
+def test_answers_that_are_no_list(tmp_path, answers):
+    article = {"article": "a", "questions": ["q"], "options": [["x", "y"]]}
+    article |= {"id": "high1.txt", "answers": answers}
+    with pytest.raises(UserError, match="not of RACE's articles"):
+        load(tmp_path, "dev.jsonl", lines(article))
 
 
 @pytest.mark.parametrize(
