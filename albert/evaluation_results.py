@@ -6,6 +6,7 @@ a folder of their own in ``earlier_results``, with the files that belong to
 them.
 """
 
+import filecmp
 import os
 import re
 
@@ -62,7 +63,9 @@ def keep_earlier(directory, name, data, beside=()):
     key = _key(os.path.join(directory, name), before)
     if key == _key(name, data):
         return
-    folder = os.path.join(directory, EARLIER, key)
+    folder = _free_folder(
+        os.path.join(directory, EARLIER, key), directory, name
+    )
     outputs.make_directory(folder, _FLAG)
     # The one that says what they are of goes last.
     for each in (*beside, name):
@@ -75,6 +78,21 @@ def keep_earlier(directory, name, data, beside=()):
         ", ".join(each["path"] for each in before),
         folder,
     )
+
+
+def _free_folder(folder, directory, name):
+    """Returns a folder without results, or with those that are in the way.
+
+    Another model may have been evaluated on the same data.
+    """
+    number = 1
+    free = folder
+    while os.path.exists(os.path.join(free, name)) and not filecmp.cmp(
+        os.path.join(free, name), os.path.join(directory, name), shallow=False
+    ):
+        number += 1
+        free = f"{folder}-{number}"
+    return free
 
 
 def write(

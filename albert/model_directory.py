@@ -69,6 +69,7 @@ TASK_SCHEMA = Object(
 _RUN_SCHEMA = Object(
     {
         "task_name": Nullable(Text()),
+        "labels": Nullable(List(Text())),
         "seed": Integer(),
         "input_file": Nullable(Text()),
         "records": Integer(0),
@@ -134,9 +135,18 @@ def read_task(directory):
     """Returns what a model was fine-tuned for: dict, empty without a file.
 
     Raises:
-      UserError: the file is damaged.
+      UserError: the file is damaged, or its labels are others than those of
+        the training.
     """
-    return _read_if_there(directory, TASK_FILE, TASK_SCHEMA)
+    task = _read_if_there(directory, TASK_FILE, TASK_SCHEMA)
+    trained = read_run(directory).get("labels")
+    if task.get("labels") and trained and task["labels"] != trained:
+        raise UserError(
+            f"{os.path.join(directory, TASK_FILE)} has the labels "
+            f"{', '.join(task['labels'])}, but the model was trained with "
+            f"{', '.join(trained)} ({RUN_FILE}): restore the file"
+        )
+    return task
 
 
 def write_description(directory, config, tokenizer, settings=None):

@@ -17,6 +17,8 @@ It writes PREFIX.model, which every other program takes, and PREFIX.vocab,
 the same pieces as text for reading.
 """
 
+import shlex
+
 from albert import command_line
 from albert import data_flags
 from albert.flag_groups import FlagGroup
@@ -99,7 +101,7 @@ def main(fv):
     command_line.print_next(
         "albert create-pretraining-data "
         f"--input_file='{fv.input_file}' "
-        f"--spm_model_file={report.model_file}"
+        f"--spm_model_file={shlex.quote(report.model_file)}"
         f"{'' if fv.do_lower_case else ' --do_lower_case=false'} "
         "--output_file=records/train.tfrecord --max_seq_length=128 "
         "--max_predictions_per_seq=20 --dupe_factor=10"

@@ -71,14 +71,18 @@ def test_results_of_other_data_are_kept(tmp_path, caplog):
     assert read(tmp_path)["loss"] == 2.5
     assert read(earlier)["loss"] == 3.5
     assert (earlier / "p.tsv").read_text() == "of a"
-    # There and back: each has its own place.
+    # There and back: each has its own place, and each model too.
+    write(tmp_path, DATA, 3.5)
+    write(tmp_path, OTHER, 2.5)
     write(tmp_path, DATA, 4.5)
     write(tmp_path, OTHER, 5.5)
     assert sorted(os.listdir(earlier.parent)) == [
         "dev-7-12ab34cd",
+        "dev-7-12ab34cd-2",
         "dev-7-12ab34ce",
     ]
-    assert read(earlier)["loss"] == 4.5
+    assert read(earlier)["loss"] == 3.5
+    assert read(earlier.parent / "dev-7-12ab34cd-2")["loss"] == 4.5
 
 
 OUTSIDE = {"split": "../x", "path": "x", "examples": 1, "checksum": "a"}

@@ -209,3 +209,14 @@ def test_task_of_a_directory(tmp_path):
     (tmp_path / "task.json").write_text("[]")
     with pytest.raises(UserError, match=r"task\.json: expected an object"):
         model_directory.read_task(tmp_path)
+
+
+def test_labels_are_those_of_the_training(tmp_path):
+    task = {"kind": "classification", "labels": ["a", "b"]}
+    outputs.write_json(tmp_path / "task.json", task)
+    assert model_directory.read_task(tmp_path) == task
+    outputs.write_json(tmp_path / "run.json", {"labels": ["a", "b"]})
+    assert model_directory.read_task(tmp_path) == task
+    outputs.write_json(tmp_path / "run.json", {"labels": ["b", "a"]})
+    with pytest.raises(UserError, match=r"labels a, b, but .* b, a \(run.json"):
+        model_directory.read_task(tmp_path)

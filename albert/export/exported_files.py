@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lists the files of an export, so that only an export is ever replaced.
 
-Every export has ``albert_export.json``, with the name and the size of each
-other file. A directory without it is not ours, and one with other files in it
+Every export has ``albert_export.json``, with name and checksum of each other
+file. A directory without it is not ours, and one with other files in it
 is not ours alone: neither is replaced.
 """
 
 import contextlib
+import hashlib
 import os
 
 import albert
 from albert import outputs
 from albert.errors import UserError
-from albert.json_files import Integer
+from albert.inputs import open_file
 from albert.json_files import List
 from albert.json_files import Object
 from albert.json_files import Text
@@ -25,8 +26,8 @@ _MARKER = Object(
         "kind": Text((_KIND,)),
         "files": List(
             Object(
-                {"name": Text(), "bytes": Integer(0)},
-                required=("name", "bytes"),
+                {"name": Text(), "sha256": Text()},
+                required=("name", "sha256"),
             )
         ),
     },
@@ -62,8 +63,8 @@ def new_export(source, destination, overwrite=False):
             "kind": _KIND,
             "package_version": albert.__version__,
             "files": [
-                {"name": name, "bytes": size}
-                for name, size in sorted(_files(directory).items())
+                {"name": name, "sha256": checksum}
+                for name, checksum in sorted(_files(directory).items())
             ],
         }
         outputs.write_json(os.path.join(directory, MARKER_FILE), marker)
@@ -106,8 +107,9 @@ def _check_replaced(source, path, overwrite):
         )
     foreign = sorted(
         name
-        for name, size in _files(path).items()
-        if name != MARKER_FILE and (size is None or listed.get(name) != size)
+        for name, checksum in _files(path).items()
+        if name != MARKER_FILE
+        and (checksum is None or listed.get(name) != checksum)
     )
     if foreign:
         named = ", ".join(foreign[:_NAMED])
@@ -120,23 +122,28 @@ def _check_replaced(source, path, overwrite):
 
 
 def _read_marker(path):
-    """Returns the sizes of the listed files by name; None without a list."""
+    """Returns the checksums of the files listed; None without a list."""
     try:
         value = read_object(os.path.join(path, MARKER_FILE), _MARKER)
     except UserError:
         return None
-    return {entry["name"]: entry["bytes"] for entry in value["files"]}
+    return {entry["name"]: entry["sha256"] for entry in value["files"]}
 
 
 def _files(directory):
-    """Returns the sizes of all files by name; of what is no file, None."""
-    sizes = {}
+    """Returns the SHA-256 of all files by name; of what is no file, None."""
+    checksums = {}
     for folder, folders, names in os.walk(directory):
         links = [f for f in folders if os.path.islink(os.path.join(folder, f))]
         for name in (*names, *links):
             path = os.path.join(folder, name)
             is_file = os.path.isfile(path) and not os.path.islink(path)
-            sizes[os.path.relpath(path, directory)] = (
-                os.path.getsize(path) if is_file else None
+            checksums[os.path.relpath(path, directory)] = (
+                _checksum(path) if is_file else None
             )
-    return sizes
+    return checksums
+
+
+def _checksum(path):
+    with open_file(path) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

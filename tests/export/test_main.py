@@ -162,6 +162,13 @@ class TestDestination:
         assert asked == []
         assert contents(place) == before
 
+    def test_a_change_that_keeps_the_size_is_named(self, asked, place):
+        (place / "saved_model.pb").write_text("export 7")
+        fv = parse("--format=serving", "--overwrite")
+        with pytest.raises(UserError, match="as it was exported: saved_model"):
+            command.main(fv, "model", str(place))
+        assert (place / "saved_model.pb").read_text() == "export 7"
+
     def test_links_are_foreign(self, asked, place, tmp_path):
         (tmp_path / "data").mkdir()
         (place / "link").symlink_to(tmp_path / "data")
@@ -188,9 +195,9 @@ class TestDestination:
             '{"kind": "albert export"}',
             '{"kind": "albert export", "files": 5}',
             '{"kind": "albert export", "files": [5]}',
-            '{"kind": "albert export", "files": [{"name": 5, "bytes": []}]}',
+            '{"kind": "albert export", "files": [{"name": 5, "sha256": []}]}',
             '{"kind": "records", "files": []}',
-            '{"kind": "albert export", "files": [{"name": [], "bytes": 1}]}',
+            '{"kind": "albert export", "files": [{"name": [], "sha256": "1"}]}',
         ],
     )
     def test_damaged_list_of_files(self, asked, place, content):
