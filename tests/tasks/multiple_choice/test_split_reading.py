@@ -91,7 +91,10 @@ def test_what_is_said(tmp_path, caplog):
     ]
     with caplog.at_level("INFO", "absl"):
         load(tmp_path, *rows)
-    assert "3 questions: 1 with 2, 2 with 3 options" in caplog.text
+    assert (
+        "your own rows (context, question, options, answer): 3 questions: "
+        "1 with 2, 2 with 3 options"
+    ) in caplog.text
     assert "2 of 3 questions have an empty context" in caplog.text
     assert "that are the same, which cannot be told apart: 1" in caplog.text
 
