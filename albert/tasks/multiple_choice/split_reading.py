@@ -41,7 +41,7 @@ class SplitReader:
 
         Args:
           path: str.
-          items: list of ``item_files.Item``.
+          items: list of ``json_items.Item``.
           level: str, of RACE; None for other questions.
           name: str, the id of the file's one article, where it says none;
             None: the items are numbered.

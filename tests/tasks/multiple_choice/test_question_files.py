@@ -147,7 +147,7 @@ def test_without_answers(race):
 
 
 BAD_ARTICLES = {
-    "not JSON": ('{"article": ', "7.txt:1: not JSON"),
+    "not JSON": ('{"article": ', "7.txt:1: not valid JSON"),
     "no article": ("[1, 2]", "in no layout that is known"),
     "a field is missing": ({"article": "A"}, "no 'questions'"),
     "lists differ": (article(7, options=[]), "2 questions, 0 lists"),
