@@ -292,7 +292,7 @@ def _find_fault(question):
     if len(set(names)) < len(names):
         return "two of its choices have the same label"
     if len(options) < FEWEST_OPTIONS:
-        return f"{len(options)} options, and it needs {FEWEST_OPTIONS}"
+        return f"fewer than {FEWEST_OPTIONS} options"
     return None
 
 
