@@ -49,7 +49,7 @@ def find_layout(item, columns):
       ``Layout``, or None for an item of none that is known.
     """
     own = Layout(
-        "your own table" if columns.are_given() else "your own rows",
+        "your own rows",
         lambda item: own_rows.is_own_row(item, columns),
         lambda item, id_: [own_rows.read_own_row(item, columns, id_)],
         answers.READINGS,
