@@ -85,6 +85,14 @@ def main(fv):
     # ---------------------------- models that are there already, and texts
     directories = trained_model.run_directories(fv.output_dir, fv.num_runs)
     task, models, trained = find_task(fv, directories)
+    max_qa_length = fv.max_qa_length or trained.get(
+        "max_qa_length", multiple_choice_features.MAX_QA_LENGTH
+    )
+    # Without --max_seq_length, models and records have a say in it too.
+    if task.label_type == "choice" and fv.max_seq_length:
+        multiple_choice_features.check_max_qa_length(
+            max_qa_length, fv.max_seq_length
+        )
     task, texts = read_texts(fv, task)
 
     # TensorFlow is loaded from here on, so that --help, wrong flags and bad
@@ -127,9 +135,6 @@ def main(fv):
         trained.get("max_seq_length", recipe.max_seq_length),
         config,
         [files.schema.max_seq_length for files in records.values()],
-    )
-    max_qa_length = fv.max_qa_length or trained.get(
-        "max_qa_length", multiple_choice_features.MAX_QA_LENGTH
     )
     options.check_shorter_than_sequence(fv, max_seq_length, "max_qa_length")
     lengths = options.find_lengths(fv, max_seq_length)

@@ -28,7 +28,7 @@ from albert.records import finetuning_writing
 from albert.records.schema import FinetuningSchema
 from albert.records.writing import RecordSetWriter
 from albert.tasks import interface
-from albert.tasks.multiple_choice_features import MAX_QA_LENGTH
+from albert.tasks import multiple_choice_features
 from albert.text.tokenizer import Tokenizer
 
 _SHOWN_CHARACTERS = 160
@@ -62,7 +62,12 @@ def main(fv):
     }
     tokenizer = Tokenizer(fv.spm_model_file, fv.do_lower_case)
     max_seq_length = fv.max_seq_length or task.recipe.max_seq_length
-    max_qa_length = fv.max_qa_length or MAX_QA_LENGTH
+    max_qa_length = fv.max_qa_length or multiple_choice_features.MAX_QA_LENGTH
+    # Before all files are read.
+    if task.label_type == "choice":
+        multiple_choice_features.check_max_qa_length(
+            max_qa_length, max_seq_length
+        )
     with contextlib.ExitStack() as stack:
         writers = {
             split: RecordSetWriter(

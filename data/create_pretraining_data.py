@@ -177,7 +177,8 @@ def main(fv):
         statistics = pretraining.Statistics()
         example = None
         with show_progress(
-            "masking and writing",
+            "masking and writing"
+            + f" in {settings.dupe_factor} passes" * (settings.dupe_factor > 1),
             settings.dupe_factor * corpus["tokens"],
             "tokens",
             unit_scale=True,
@@ -219,7 +220,10 @@ def main(fv):
         json_files = writer.commit(metadata)
 
     # ------------------------------------------------------------- summary
-    print(f"Wrote {len(writer.files)} record files and {json_files[0]}")
+    written = writer.files[0]
+    if writer.files[1:]:
+        written = f"{len(writer.files)} record files"
+    print(f"Wrote {written} and {json_files[0]}")
     print(
         pretraining_report.summarize(
             metadata, sum(writer.sizes), time.monotonic() - started

@@ -103,8 +103,8 @@ def main(fv):
         f"--input_file='{fv.input_file}' "
         f"--spm_model_file={shlex.quote(report.model_file)}"
         f"{'' if fv.do_lower_case else ' --do_lower_case=false'} "
-        "--output_file=records/train.tfrecord --max_seq_length=128 "
-        "--max_predictions_per_seq=20 --dupe_factor=10"
+        "--output_file=records/train.tfrecord --max_seq_length=64 "
+        "--max_predictions_per_seq=10 --dupe_factor=10"
     )
 
 

@@ -86,18 +86,19 @@ def summarize(metadata, output_bytes, seconds):
         "nsp": "second segment from another document",
         "none": "always 0, one segment",
     }[settings["objective"]]
+    instances = f"{figures['instances']:,}"
+    if passes > 1:
+        instances += (
+            f" = {passes} passes x about {figures['instances'] / passes:,.0f} "
+            "(other pairs and masks in each)"
+        )
     rows = [
         (
             "text",
             f"{megabytes:.2f} MB, {corpus['documents']:,} documents, "
             f"{corpus['sentences']:,} sentences, {corpus['tokens']:,} tokens",
         ),
-        (
-            "instances",
-            f"{figures['instances']:,} = {passes} passes x about "
-            f"{figures['instances'] / passes:,.0f} (other pairs and masks "
-            "in each)",
-        ),
+        ("instances", instances),
         (
             "length",
             f"{figures['mean_length']:.1f} of {metadata['max_seq_length']} "

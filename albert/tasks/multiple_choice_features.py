@@ -14,6 +14,25 @@ from albert.tasks.label_types import LABEL_TYPES
 MAX_QA_LENGTH = 128
 
 
+def check_max_qa_length(max_qa_length, max_seq_length):
+    """Refuses a length of question and option that leaves no context.
+
+    Args:
+      max_qa_length: int.
+      max_seq_length: int.
+
+    Raises:
+      UserError: it is too long, or not positive.
+    """
+    if not 0 < max_qa_length <= max_seq_length - 4:
+        raise UserError(
+            f"--max_qa_length is {max_qa_length}, and 4 of --max_seq_length "
+            f"{max_seq_length} positions are for [CLS], [SEP] and the context: "
+            f"give a longer --max_seq_length, or --max_qa_length from 1 to "
+            f"{max_seq_length - 4}"
+        )
+
+
 def featurize(
     task, examples, tokenizer, max_seq_length, max_qa_length=MAX_QA_LENGTH
 ):
@@ -41,13 +60,7 @@ def featurize(
       UserError: the lengths do not fit together.
     """
     truncation.check_max_seq_length(max_seq_length)
-    if not 0 < max_qa_length <= max_seq_length - 4:
-        raise UserError(
-            f"--max_qa_length is {max_qa_length}, and 4 of --max_seq_length "
-            f"{max_seq_length} positions are for [CLS], [SEP] and the context: "
-            f"give a longer --max_seq_length, or --max_qa_length from 1 to "
-            f"{max_seq_length - 4}"
-        )
+    check_max_qa_length(max_qa_length, max_seq_length)
     choices = len(task.labels)
     options = np.fromiter(map(len, examples.options), np.int64, len(examples))
     articles = sequences.encode(tokenizer, examples.articles)

@@ -6,7 +6,7 @@ import difflib
 
 from albert.errors import UserError
 from albert.tasks.delimited_rows import QUOTINGS
-from albert.tasks.multiple_choice.layouts import Columns
+from albert.tasks.multiple_choice.own_rows import Columns
 from albert.tasks.multiple_choice.question_files import LEVELS
 from albert.tasks.table import TASKS
 from albert.tasks.tag_schemes import TAG_SCHEMES

@@ -157,6 +157,16 @@ def test_regression(tsv, run_recipe):
     assert records.metadata["labels"] == []
 
 
+def test_lengths_are_checked_before_files_are_read(tmp_path, run_recipe):
+    with pytest.raises(UserError, match="--max_qa_length is 128"):
+        run_recipe(
+            "--task_name=race",
+            f"--data_dir={tmp_path}",
+            f"--output_dir={tmp_path / 'out'}",
+            "--max_seq_length=131",
+        )
+
+
 def test_multiple_choice_and_both_dev_sets(tmp_path, capsys, run_recipe):
     article = {
         "article": "The cat sat on the mat.",

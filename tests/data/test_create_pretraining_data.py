@@ -71,6 +71,7 @@ def test_records_json_and_summary(tmp_path, capsys, run_recipe, contents):
     assert value["corpus"]["sentences"] == 1924
     printed = capsys.readouterr().out
     for words in (
+        "Wrote 3 record files and ",
         f"{instances:,} = 2 passes",
         "padding",
         "[MASK]",
@@ -94,7 +95,10 @@ def test_the_next_command_suits_the_records(
         ("eval37", ["--max_seq_length=37"]),
     ):
         run_recipe(tmp_path / f"{name}.tfrecord", "--dupe_factor=1", *more)
-        assert commands_in(capsys.readouterr().out) == []
+        printed = capsys.readouterr().out
+        assert commands_in(printed) == []
+        assert f"Wrote {tmp_path}/{name}.tfrecord and " in printed
+        assert " passes x about" not in printed
     run_recipe(tmp_path / "train.tfrecord", "--num_shards=3")
     ((albert, pretrain, *arguments),) = commands_in(capsys.readouterr().out)
     assert (albert, pretrain) == ("albert", "pretrain")

@@ -330,6 +330,11 @@ class TestRecipe:
         assert "Next:\n  albert create-pretraining-data" in printed
         assert f"--spm_model_file={tmp_path}/v.model" in printed
         assert "--do_lower_case=false" in printed
+        # The lengths that README goes on with.
+        lengths = "--max_seq_length=64 --max_predictions_per_seq=10"
+        assert lengths in printed
+        readme = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
+        assert lengths in readme
         assert sorted(os.listdir(tmp_path)) == ["v.model", "v.vocab"]
 
     def test_defaults_are_the_originals(self, load_recipe):

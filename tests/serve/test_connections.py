@@ -83,13 +83,9 @@ def connect():
     """Makes connections that are closed at the end."""
     with contextlib.ExitStack() as stack:
 
-        def make(port, content=b"", source=None):
+        def make(port, content=b""):
             connection = stack.enter_context(
-                socket.create_connection(
-                    ("127.0.0.1", port),
-                    PATIENCE,
-                    source_address=source and (source, 0),
-                )
+                socket.create_connection(("127.0.0.1", port), PATIENCE)
             )
             connection.sendall(content)
             return connection
@@ -228,26 +224,45 @@ def test_one_that_finds_all_at_work_is_ended(connect):
         application.gate.set()
 
 
-def test_one_address_leaves_room_for_others(connect):
-    with serve(of_address=4, total=7) as (port, server):
-        try:
-            others = [connect(port, source="127.0.0.2") for _ in range(3)]
-        except OSError:
-            pytest.skip("this machine has one address of its own")
-        first = connect(port)
-        for _ in range(20):
-            connect(port)
-        assert is_closed(first)
-        found = server.server_state.connections
-        assert wait(lambda: len(found) == 7)
-        for each in others:
-            each.sendall(GET)
-            assert each.recv(1000).startswith(b"HTTP/1.1 200")
+class Transport(asyncio.Transport):
+    """A connection from any address: a machine may have one of its own."""
+
+    is_open = True
+
+    def __init__(self, address):
+        super().__init__({"peername": (address, 1)})
+
+    def abort(self):
+        self.is_open = False
+
+
+def test_one_address_leaves_room_for_others():
+    server = connections.make_server(
+        Application(), connections.ConnectionLimits(of_address=4, total=7)
+    )
+
+    async def connect_from(*addresses):
+        transports = [Transport(address) for address in addresses]
+        for transport in transports:
+            protocol = server.config.http(
+                config=server.config,
+                server_state=server.server_state,
+                app_state={},
+            )
+            protocol.connection_made(transport)
+        return transports
+
+    async def connect_all():
+        others = await connect_from(*["10.0.0.2"] * 3)
+        ours = await connect_from(*["10.0.0.1"] * 20)
+        assert [each.is_open for each in ours] == [False] * 16 + [True] * 4
+        assert all(each.is_open for each in others)
         # All together have a limit too.
-        for number in range(3, 9):
-            connect(port, source=f"127.0.0.{number}")
-        assert wait(lambda: len(found) == 7)
-        assert ask(port) == (200, b"x")
+        last = await connect_from(*[f"10.0.0.{n}" for n in range(3, 9)])
+        opened = [each.is_open for each in (*others, *ours, *last)]
+        assert opened == [False] * 22 + [True] * 7
+
+    asyncio.run(connect_all())
 
 
 def test_an_answer_that_is_not_read(connect):

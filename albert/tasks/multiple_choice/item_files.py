@@ -1,34 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads the items of a file: JSON, one JSON value a line, or a table."""
 
-import dataclasses
-import json
-
-from albert import inputs
-from albert import json_files
 from albert.errors import UserError
 from albert.tasks import delimited_rows
+from albert.tasks import json_items
 from albert.tasks import line_files
 from albert.tasks.bad_rows import BadRows
+from albert.tasks.json_items import Item
 
 _TABLES = {".csv": (",", "csv"), ".tsv": ("\t", None)}
-_JSON_REMEDY = "restore the file"
-
-
-@dataclasses.dataclass(frozen=True)
-class Item:
-    """An article, a dialogue or a row of a file.
-
-    Attributes:
-      line: int, where it begins in the file, from 1; 1 for all items of a
-        JSON list.
-      number: int, which one it is, from 0.
-      value: JSON value, or dict of the columns of a row.
-    """
-
-    line: int
-    number: int
-    value: object
 
 
 def is_table(path):
@@ -48,71 +28,21 @@ def read_items(path, bad_rows, delimiter=None, quoting=None):
         TSV.
 
     Returns:
-      list of ``Item``.
+      list of ``json_items.Item``.
 
     Raises:
       UserError: the file cannot be read, or is a table of another form.
     """
     if is_table(path):
         return _read_table(path, bad_rows, delimiter, quoting)
-    text = _read_text(path, bad_rows)
-    return [] if text is None else _parse(text, path, bad_rows)
-
-
-def _read_text(path, bad_rows):
-    """Returns the text of a JSON file; None where it is bad."""
-    content = inputs.read_file(path)
-    encoding = line_files.find_utf16(content)
-    what, origin = "UTF-16, not UTF-8", ""
-    if encoding is None:
-        try:
-            return content.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            what = f"not UTF-8 (byte 0x{error.object[error.start]:02x})"
-            encoding, origin = "CP1252", ", from Windows for Western Europe"
-    command = line_files.conversion(f"iconv -f {encoding} -t UTF-8", str(path))
-    bad_rows.add(1, what, f"convert the file{origin} with {command}", path)
-    return None
-
-
-def _parse(text, path, bad_rows):
-    """Returns the items of a JSON value, or of one value a line."""
-    try:
-        value = json_files.parse(text)
-    except ValueError as error:
-        # A value of its own on the first line: the next begins behind it.
-        is_lines = str(path).endswith(".jsonl") or (
-            isinstance(error, json.JSONDecodeError)
-            and error.msg.startswith("Extra data")
-            and error.lineno > 1
-        )
-        if is_lines:
-            return _parse_lines(text, path, bad_rows)
-        what = "empty" if not text.strip() else _explain(error)
-        bad_rows.add(getattr(error, "lineno", 1), what, _JSON_REMEDY, path)
-        return []
-    values = value if isinstance(value, list) else [value]
-    return [Item(1, number, value) for number, value in enumerate(values)]
-
-
-def _parse_lines(text, path, bad_rows):
-    items = []
-    lines = [
-        (line, content)
-        for line, content in enumerate(text.split("\n"), start=1)
-        if content.strip()
-    ]
-    for number, (line, content) in enumerate(lines):
-        try:
-            items.append(Item(line, number, json_files.parse(content)))
-        except ValueError as error:
-            bad_rows.add(line, _explain(error), _JSON_REMEDY, path)
-    return items
-
-
-def _explain(error):
-    reason = getattr(error, "msg", None) or str(error).split(";")[0]
-    return f"not JSON ({reason})"
+    items, is_lines = json_items.read_json(
+        path,
+        lambda line, what, remedy: bad_rows.add(line, what, remedy, path),
+        "restore the file",
+    )
+    if is_lines or not items or not isinstance(items[0].value, list):
+        return items
+    return [Item(1, number, each) for number, each in enumerate(items[0].value)]
 
 
 def _read_table(path, bad_rows, delimiter, quoting):

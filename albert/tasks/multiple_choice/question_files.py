@@ -16,7 +16,7 @@ from albert.inputs import list_directory
 from albert.tasks import line_files
 from albert.tasks.bad_rows import BadRows
 from albert.tasks.multiple_choice.item_files import read_items
-from albert.tasks.multiple_choice.layouts import Columns
+from albert.tasks.multiple_choice.own_rows import Columns
 from albert.tasks.multiple_choice.split_reading import SplitReader
 
 LEVELS = ("high", "middle")

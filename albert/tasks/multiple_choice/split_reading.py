@@ -33,7 +33,7 @@ class SplitReader:
         self._columns = columns
         self._examples = QuestionExamples([], [], [], [], [], [], [])
         self._places = {}  # id to where it stands
-        self._layouts = collections.Counter()
+        self._layouts = {}  # name to the columns that were read
         self._equal_options = self._without_questions = 0
 
     def add_file(self, path, items, level=None, name=None):
@@ -41,7 +41,7 @@ class SplitReader:
 
         Args:
           path: str.
-          items: list of ``item_files.Item``.
+          items: list of ``json_items.Item``.
           level: str, of RACE; None for other questions.
           name: str, the id of the file's one article, where it says none;
             None: the items are numbered.
@@ -53,9 +53,10 @@ class SplitReader:
         layout, raw = self._read_layout(path, items, name)
         if layout is None:
             return
-        self._layouts[layout.name] += 1
+        columns = self._layouts.setdefault(layout.name, {})
         usable = []
         for line, question in raw:
+            columns.update(dict.fromkeys(question.columns))
             fault = _find_fault(question)
             what = (fault, _REMEDY) if fault else self._find_surplus(question)
             if what:
@@ -227,12 +228,18 @@ class SplitReader:
     def _log(self):
         examples, path = self._examples, self.bad_rows.path
         sizes = collections.Counter(map(len, examples.options))
+        counts = (f"{sizes[size]} with {size}" for size in sorted(sizes))
         logging.info(
-            "%s: %s: %d questions: %s options",
+            "%s: %s: %d questions%s options",
             path,
-            ", ".join(self._layouts),
+            ", ".join(
+                f"{name} ({', '.join(columns)})" if columns else name
+                for name, columns in self._layouts.items()
+            ),
             len(examples),
-            ", ".join(f"{sizes[size]} with {size}" for size in sorted(sizes)),
+            f" with {next(iter(sizes))}"
+            if len(sizes) == 1
+            else f": {', '.join(counts)}",
         )
         if self._without_questions:
             logging.info(
@@ -285,7 +292,7 @@ def _find_fault(question):
     if len(set(names)) < len(names):
         return "two of its choices have the same label"
     if len(options) < FEWEST_OPTIONS:
-        return f"{len(options)} options, and it needs {FEWEST_OPTIONS}"
+        return f"fewer than {FEWEST_OPTIONS} options"
     return None
 
 

@@ -16,17 +16,11 @@ recognised and refused.
 """
 
 import dataclasses
-import gzip
-import json
-import zlib
 
-from albert import json_files
 from albert.errors import UserError
-from albert.inputs import read_file
-from albert.tasks import line_files
+from albert.tasks import json_items
 
 _FORMAT = "give a file in the format of SQuAD"
-_GZIP = b"\x1f\x8b"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +73,15 @@ def read_layout(file, fields):
     Raises:
       UserError: the file cannot be read, or is in none of the layouts.
     """
-    content, is_lines = _parse(_read_text(file), file)
+
+    def refuse(line, what, remedy):
+        raise UserError(f"{file}:{line}: {what}: {remedy}")
+
+    found, is_lines = json_items.read_json(
+        file, refuse, _FORMAT, allow_pipe=True
+    )
+    values = [item.value for item in found]
+    content = values if is_lines else values[0]
     version = None
     noun = "line" if is_lines else "row"
     items = content
@@ -100,60 +102,6 @@ def read_layout(file, fields):
     return Layout(
         reader.paragraphs, version, reader.name, reader.without_questions
     )
-
-
-def _read_text(file):
-    content = read_file(file, _FORMAT, allow_pipe=True)
-    is_gzip = content.startswith(_GZIP)
-    try:
-        if is_gzip:
-            content = gzip.decompress(content)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UserError(
-            f"{file}: damaged gzip file ({error}): get it again"
-        ) from None
-    encoding = line_files.find_utf16(content)
-    what, origin = "UTF-16, not UTF-8", ""
-    if encoding is None:
-        try:
-            return content.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            what = f"not UTF-8 (byte 0x{error.object[error.start]:02x})"
-            encoding, origin = "CP1252", ", from Windows for Western Europe"
-    command = line_files.conversion(
-        f"iconv -f {encoding} -t UTF-8", str(file), is_gzip
-    )
-    raise UserError(f"{file}: {what}: convert it{origin}: {command}")
-
-
-def _parse(text, file):
-    """Returns the JSON value of a text, and whether it is one a line."""
-    if not text.strip():
-        raise UserError(f"{file}: empty: {_FORMAT}")
-    try:
-        return json_files.parse(text), False
-    except json.JSONDecodeError as error:
-        # A value of its own on the first line: the next begins behind it.
-        lines = text.split("\n")
-        if not error.msg.startswith("Extra data") or error.lineno == 1:
-            raise _invalid(file, error.lineno, error.msg) from None
-    except ValueError as error:
-        raise _invalid(file, 1, error) from None
-    values = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            values.append(json_files.parse(line))
-        except json.JSONDecodeError as error:
-            raise _invalid(file, number, error.msg) from None
-        except ValueError as error:
-            raise _invalid(file, number, error) from None
-    return values, True
-
-
-def _invalid(file, line, error):
-    return UserError(f"{file}:{line}: not valid JSON ({error}): {_FORMAT}")
 
 
 def _is_row(item):

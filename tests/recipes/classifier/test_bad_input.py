@@ -139,6 +139,8 @@ BAD_FLAGS = [
         ["--num_train_steps", "--train_batch_size=5", "5000000000 examples"],
     ),
     (["--max_qa_length=37"], ["--max_qa_length=37", "--max_seq_length", "37"]),
+    # Said before files are looked for.
+    (["--task_name=race", "--max_qa_length=34"], ["--max_qa_length is 34"]),
     (["--output_dir={i}/config.json/x"], ["config.json is not a directory"]),
     (["--output_dir={i}/pretrained"], ["{i}/pretrained", "--output_dir"]),
     (["--no_such_flag"], ["no_such_flag"]),

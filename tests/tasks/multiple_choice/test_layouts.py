@@ -266,49 +266,13 @@ def test_columns_that_cannot_be(name, settings, message):
         selection.get_task(name, **settings)
 
 
-def test_rows_of_json(tmp_path):
-    row = {"question": "Q", "options": ["x", "y"], "context": "C", "id": 7}
-    examples = load(tmp_path, "dev.json", json.dumps([row | {"label": "A"}]))
-    assert (examples.ids, examples.articles) == (["7"], ["C"])
-
-
 # --------------------------------------------------------------- bad content
-
-
-GAPS = {
-    "a number is left out": {"option1": "x", "option3": "y", "option4": "z"},
-    "one is there twice": {"option1": "x", "option 1": "y", "option2": "z"},
-    "numbers and a letter": {"option1": "x", "option2": "y", "optionA": "z"},
-    "none is the first": {"option2": "x", "option3": "y"},
-}
-
-
-@pytest.mark.parametrize("case", GAPS)
-def test_options_with_a_gap(tmp_path, case):
-    row = {"question": "q"} | GAPS[case] | {"label": "2"}
-    with pytest.raises(UserError, match="--option_columns"):
-        load(tmp_path, "dev.csv", table(row))
 
 
 def test_endings_with_a_gap(tmp_path):
     row = {key: value for key, value in SWAG.items() if key != "ending2"}
     with pytest.raises(UserError, match="no 'ending2' among ending0"):
         load(tmp_path, "val.csv", table(row))
-
-
-def test_two_keys_of_an_answer(tmp_path):
-    row = {"question": "q", "options": ["x", "y"], "label": "A"}
-    examples = load(tmp_path, "dev.jsonl", lines(row | {"answer": "A"}))
-    assert examples.labels == ["A"]
-    # Null is no answer.
-    other = {"label": None, "answer": "B"}
-    assert load(tmp_path, "dev.jsonl", lines(row | other)).labels == ["B"]
-    with pytest.raises(UserError, match="'label' and 'answer' differ"):
-        load(tmp_path, "dev.jsonl", lines(row | {"answer": "B"}))
-    with pytest.raises(UserError, match="'context' and 'article' differ"):
-        load(
-            tmp_path, "dev.jsonl", lines(row | {"context": "c", "article": "a"})
-        )
 
 
 @pytest.mark.parametrize("answers", [0, "", False])

@@ -74,7 +74,7 @@ def test_files_that_are_passed_over_are_counted(race, caplog):
         "2 articles' files read, 2 others passed over: 9.txt.orig, all.txt"
         in caplog.text
     )
-    assert "RACE's articles: 6 questions: 6 with 4 options" in caplog.text
+    assert "RACE's articles: 6 questions with 4 options" in caplog.text
 
 
 def test_several_articles_in_a_file(race):
@@ -147,7 +147,7 @@ def test_without_answers(race):
 
 
 BAD_ARTICLES = {
-    "not JSON": ('{"article": ', "7.txt:1: not JSON"),
+    "not JSON": ('{"article": ', "7.txt:1: not valid JSON"),
     "no article": ("[1, 2]", "in no layout that is known"),
     "a field is missing": ({"article": "A"}, "no 'questions'"),
     "lists differ": (article(7, options=[]), "2 questions, 0 lists"),

@@ -302,7 +302,7 @@ def test_encodings(tmp_path, encoding, mark, name, compress, refuse):
     message = refuse(path)
     assert f"iconv -f {name} -t UTF-8" in message
     # What the message says can be done, and helps.
-    command = message.rpartition(": ")[2]
+    command = message.rpartition(" with ")[2]
     subprocess.run(command, shell=True, check=True)
     assert read_squad(path).contexts == [context]
 
