@@ -72,6 +72,23 @@ def _weights_are_the_same_in_every_run():
     _seed()
 
 
+@pytest.fixture(scope="session")
+def small_config():
+    """Configuration of a model that a run trains in seconds.
+
+    Tests add what they need.
+    """
+    return {
+        "vocab_size": 2000,
+        "embedding_size": 6,
+        "hidden_size": 22,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 26,
+        "max_position_embeddings": 128,
+    }
+
+
 # ------------------------------------------------------------------- running
 
 

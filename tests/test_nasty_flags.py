@@ -221,7 +221,7 @@ def test_every_number_has_bounds():
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory, call_recipe):
+def place(tmp_path_factory, call_recipe, small_config):
     """A folder with what the commands read."""
     folder = tmp_path_factory.mktemp("walk")
     lines = TEXT.read_text("utf-8").splitlines()[:60]
@@ -229,16 +229,8 @@ def place(tmp_path_factory, call_recipe):
     (folder / "directory").mkdir()
     os.mkfifo(folder / "fifo")
     os.symlink("loop", folder / "loop")
-    config = {
-        "vocab_size": 2000,
-        "embedding_size": 6,
-        "hidden_size": 22,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "intermediate_size": 26,
-        "max_position_embeddings": 67,
-    }
-    (folder / "config.json").write_text(json.dumps(config))
+    small_config = small_config | {"max_position_embeddings": 67}
+    (folder / "config.json").write_text(json.dumps(small_config))
     (folder / "task").mkdir()
     rows = "text\tlabel\nIt barked.\tdog\nIt mewed.\tcat\n"
     for split in ("train", "dev", "test"):
