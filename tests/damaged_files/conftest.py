@@ -187,8 +187,8 @@ def walk_damages(run_main, time_limit, contents, tmp_path):
             if fault or new:
                 faults.append(f"{what}: {fault or new}")
         path.write_bytes(content)
-        assert contents(tmp_path) == before
         assert not faults, f"{len(faults)} faults:\n" + "\n".join(faults[:40])
+        assert contents(tmp_path) == before
         print(f"{walked} damages, {refused} of them refused")
         return refused
 
