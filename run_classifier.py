@@ -26,6 +26,7 @@ from absl import logging
 
 from albert import command_line
 from albert import data_flags
+from albert import evaluation_results
 from albert import flag_parsers
 from albert import flags
 from albert import heads
@@ -84,6 +85,12 @@ def main(fv):
 
     # ---------------------------- models that are there already, and texts
     directories = trained_model.run_directories(fv.output_dir, fv.num_runs)
+    for directory in (fv.output_dir, *directories):
+        evaluation_results.check_earlier(
+            directory,
+            model_directory.EVALUATION_FILE,
+            evaluation_results.TEST_FILE,
+        )
     task, models, trained = find_task(fv, directories)
     max_qa_length = fv.max_qa_length or trained.get(
         "max_qa_length", multiple_choice_features.MAX_QA_LENGTH

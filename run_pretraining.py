@@ -112,6 +112,9 @@ def main(fv):
         # Only to refuse a bad file before TensorFlow is loaded.
         AlbertConfig.from_json(fv.albert_config_file)
     model_directory.check_writable(fv.output_dir)
+    evaluation_results.check_earlier(
+        fv.output_dir, model_directory.EVALUATION_FILE
+    )
 
     # TensorFlow is loaded from here on, so that --help and wrong flags are
     # answered at once.

@@ -180,6 +180,11 @@ def main(fv):
     """
     check_flags(fv)
     model_directory.check_writable(fv.output_dir)
+    evaluation_results.check_earlier(
+        fv.output_dir,
+        model_directory.EVALUATION_FILE,
+        output.report_file("predict"),
+    )
 
     # ----------------------------------------------------------- questions
     place, trained = find_trained(fv)

@@ -44,6 +44,20 @@ def describe_data(split, path, examples, checksum):
     }
 
 
+def check_earlier(directory, *names):
+    """Refuses damaged results before work is done whose results follow them.
+
+    Args:
+      directory: str, need not exist.
+      *names: the files, as of ``keep_earlier``.
+
+    Raises:
+      UserError: a file is damaged.
+    """
+    for name in names:
+        _read_earlier(directory, name)
+
+
 def keep_earlier(directory, name, data, beside=()):
     """Moves results of other data out of the way.
 
@@ -57,11 +71,8 @@ def keep_earlier(directory, name, data, beside=()):
     Raises:
       UserError: the file is damaged.
     """
-    before = model_directory.read_evaluation(directory, name).get("data")
-    if before is None:
-        return
-    key = _key(os.path.join(directory, name), before)
-    if key == _key(name, data):
+    before, key = _read_earlier(directory, name)
+    if key in (None, _key(name, data)):
         return
     folder = _free_folder(
         os.path.join(directory, EARLIER, key), directory, name
@@ -78,6 +89,13 @@ def keep_earlier(directory, name, data, beside=()):
         ", ".join(each["path"] for each in before),
         folder,
     )
+
+
+def _read_earlier(directory, name):
+    """Returns what earlier results are of, and its key; None if not known."""
+    data = model_directory.read_evaluation(directory, name).get("data")
+    key = None if data is None else _key(os.path.join(directory, name), data)
+    return data, key
 
 
 def _free_folder(folder, directory, name):

@@ -10,6 +10,7 @@ import os
 import pathlib
 import random
 import resource
+import signal
 import subprocess
 import sys
 
@@ -69,6 +70,23 @@ def _weights_of_a_module_are_the_same_in_every_run():
 def _weights_are_the_same_in_every_run():
     """A test that passes today passes tomorrow, alone and among others."""
     _seed()
+
+
+@pytest.fixture(scope="session")
+def small_config():
+    """Configuration of a model that a run trains in seconds.
+
+    Tests add what they need.
+    """
+    return {
+        "vocab_size": 2000,
+        "embedding_size": 6,
+        "hidden_size": 22,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 26,
+        "max_position_embeddings": 128,
+    }
 
 
 # ------------------------------------------------------------------- running
@@ -146,6 +164,21 @@ def run_command(load_recipe, run_main):
 
 
 @pytest.fixture(scope="session")
+def run_module(run_main):
+    """Function that runs a command of the package: as ``run_main``."""
+
+    def run(module, *arguments):
+        return run_main(
+            module.main,
+            module.define_flags,
+            *arguments,
+            positional=module.POSITIONAL,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
 def run_process():
     """Function that runs Python in a process of its own, to its end.
 
@@ -180,6 +213,31 @@ def assert_refused():
             assert word.format(**names) in last
 
     return check
+
+
+@pytest.fixture(scope="session")
+def time_limit():
+    """Context manager in which what waits for ever fails after a minute.
+
+    No answer takes a tenth of it. ``pytest.fail.Exception`` is no
+    ``Exception``: a program that catches those, or ``OSError``, which a
+    ``TimeoutError`` is, does not take it for a fault of the file.
+    """
+
+    def give_up(*_):
+        pytest.fail("no answer within a minute")
+
+    @contextlib.contextmanager
+    def limit():
+        before = signal.signal(signal.SIGALRM, give_up)
+        signal.alarm(60)
+        try:
+            yield
+        finally:
+            signal.alarm(0)
+            signal.signal(signal.SIGALRM, before)
+
+    return limit
 
 
 @pytest.fixture(scope="session")

@@ -23,14 +23,9 @@ RELEASED = GOLDEN / "released_vocabulary" / "30k-clean.model"
 
 
 @pytest.fixture(scope="session")
-def run(run_main):
+def run(run_module):
     """Function that runs the command: (exit status, stdout, stderr)."""
-    return functools.partial(
-        run_main,
-        convert.main,
-        convert.define_flags,
-        positional=convert.POSITIONAL,
-    )
+    return functools.partial(run_module, convert)
 
 
 def small_config(**changes):

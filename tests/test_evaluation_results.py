@@ -95,13 +95,20 @@ OUTSIDE = {"split": "../x", "path": "x", "examples": 1, "checksum": "a"}
 def test_damaged_data(tmp_path, data):
     content = {"data": data, "loss": 3.5}
     outputs.write_json(tmp_path / "eval_results.json", content)
-    with pytest.raises(UserError, match=r"eval_results\.json: .*data"):
-        write(tmp_path, DATA)
+    for refuse in (
+        lambda: write(tmp_path, DATA),
+        lambda: evaluation_results.check_earlier(
+            tmp_path, "test_results.json", "eval_results.json"
+        ),
+    ):
+        with pytest.raises(UserError, match=r"eval_results\.json: .*data"):
+            refuse()
     assert read(tmp_path) == content
 
 
 def test_results_of_before_say_nothing_of_their_data(tmp_path):
     outputs.write_json(tmp_path / "eval_results.json", {"loss": 1.0})
+    evaluation_results.check_earlier(tmp_path, "eval_results.json")
     write(tmp_path, DATA)
     assert os.listdir(tmp_path) == ["eval_results.json"]
 

@@ -7,7 +7,6 @@ Readers that need TensorFlow are walked in tests/interchange.
 import ast
 import os
 import pathlib
-import signal
 import socket
 import subprocess
 import sys
@@ -183,17 +182,9 @@ def test_files_are_opened_in_one_place():
 
 
 @pytest.fixture
-def no_waiting():
-    """Ends a test that waits for ever; none is that slow otherwise."""
-
-    def give_up(*_):
-        raise TimeoutError("it waits for ever")
-
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(60)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
+def no_waiting(time_limit):
+    with time_limit():
+        yield
 
 
 def refusal(read, path):

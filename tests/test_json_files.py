@@ -7,7 +7,6 @@ import pytest
 
 from albert import json_files
 from albert.errors import UserError
-from albert.json_files import Anything
 from albert.json_files import Boolean
 from albert.json_files import FileName
 from albert.json_files import Integer
@@ -15,6 +14,7 @@ from albert.json_files import List
 from albert.json_files import Nullable
 from albert.json_files import Number
 from albert.json_files import Object
+from albert.json_files import Schema
 from albert.json_files import Text
 
 SCHEMA = Object(
@@ -27,7 +27,7 @@ SCHEMA = Object(
         "rate": Number(0.5, 2),
         "ready": Boolean(),
         "counts": Object(others=Integer(1, 5)),
-        "strict": Object({"known": Anything()}, others=None),
+        "strict": Object({"known": Schema()}, others=None),
     },
     required=("kind",),
 )

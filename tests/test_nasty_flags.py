@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import pathlib
-import signal
 
 import pytest
 from absl import flags
@@ -26,8 +25,6 @@ ROOT = pathlib.Path(__file__).parents[1]
 SPM = ROOT / "tests" / "golden" / "tokenization" / "spm2000.model"
 TEXT = ROOT / "tests" / "golden" / "pretraining_data" / "input.txt"
 STOP = "stopped where the computation starts"
-# Of a hang; no value takes a tenth of it.
-SECONDS = 60
 
 NUMBERS = (
     *("nan", "inf", "-inf", "1e400", "-1e400"),
@@ -224,7 +221,7 @@ def test_every_number_has_bounds():
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory, call_recipe):
+def place(tmp_path_factory, call_recipe, small_config):
     """A folder with what the commands read."""
     folder = tmp_path_factory.mktemp("walk")
     lines = TEXT.read_text("utf-8").splitlines()[:60]
@@ -232,16 +229,8 @@ def place(tmp_path_factory, call_recipe):
     (folder / "directory").mkdir()
     os.mkfifo(folder / "fifo")
     os.symlink("loop", folder / "loop")
-    config = {
-        "vocab_size": 2000,
-        "embedding_size": 6,
-        "hidden_size": 22,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "intermediate_size": 26,
-        "max_position_embeddings": 67,
-    }
-    (folder / "config.json").write_text(json.dumps(config))
+    small_config = small_config | {"max_position_embeddings": 67}
+    (folder / "config.json").write_text(json.dumps(small_config))
     (folder / "task").mkdir()
     rows = "text\tlabel\nIt barked.\tdog\nIt mewed.\tcat\n"
     for split in ("train", "dev", "test"):
@@ -305,24 +294,6 @@ def listing(folder):
     }
 
 
-class Hang(BaseException):
-    """No ``Exception``: nothing but the walk may catch it."""
-
-
-@contextlib.contextmanager
-def time_limit():
-    def end(signal_number, frame):
-        raise Hang(f"no answer within {SECONDS} s")
-
-    before = signal.signal(signal.SIGALRM, end)
-    signal.alarm(SECONDS)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-
-
 def remove_new(folder, before):
     for path in sorted(set(listing(folder)) - set(before), reverse=True):
         path.rmdir() if path.is_dir() and not path.is_symlink() else (
@@ -337,7 +308,7 @@ def remove_new(folder, before):
 @pytest.mark.parametrize(
     "command, name", FLAGS, ids=[f"{c}-{n}" for c, n in FLAGS]
 )
-def test_a_flag(stopped, run_main, command, name):
+def test_a_flag(stopped, run_main, time_limit, command, name):
     script = front_door.load_script(command)
     base, arguments = BASES[command]
     base = base | OTHERWISE.get((command, name), {}) | {name: None}
@@ -359,7 +330,7 @@ def test_a_flag(stopped, run_main, command, name):
                     *arguments,
                     positional=getattr(script, "POSITIONAL", ()),
                 )
-        except BaseException as error:
+        except (Exception, pytest.fail.Exception) as error:
             faults.append((value[:60], "traceback", repr(error)[:300]))
         else:
             lines = [x for x in errors.splitlines() if x.startswith("error: ")]

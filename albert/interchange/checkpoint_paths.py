@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a checkpoint lies that a path stands for.
+"""Finds the checkpoint in a directory, a TF-Hub v1 module or an archive.
 
-It is asked before TensorFlow is loaded, so this module imports nothing that
-needs it.
+What ``weight_paths`` has made of a user's path comes here if it is none of
+transformers or KerasHub. It is asked before TensorFlow is loaded, so this
+module imports nothing that needs it.
 """
 
 import glob

@@ -92,7 +92,7 @@ def compare(directory, format, tokenizer):
 
     Args:
       directory: str, where the writer of ``format`` wrote.
-      format: a key of ``destination.WRITERS``.
+      format: a key of ``writers.WRITERS``.
       tokenizer: ``Tokenizer`` that was written.
 
     Returns:

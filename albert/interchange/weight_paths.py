@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds the weights that a user's path stands for, of any format.
+"""Finds what a user means by a path to weights, of any format.
+
+A file of a checkpoint, of a directory or of the Hub's cache stands for all of
+it. What lies there is the matter of each format, see ``checkpoint_paths``.
 
 It is asked before TensorFlow is loaded, so this module imports nothing that
 needs it.

@@ -12,6 +12,7 @@ import json
 
 import numpy as np
 
+from albert import json_files
 from albert.text import normalization
 
 _ROWS = "instances"
@@ -215,10 +216,8 @@ def make_answer(request, outputs):
 
 def _parse_json(body):
     try:
-        request = json.loads(body.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        # ValueError: also of bytes that are not UTF-8, and of integers with
-        # thousands of digits.
+        request = json_files.parse(body)
+    except ValueError as error:
         raise RequestError(
             400, f"the body is not JSON in UTF-8: {_first_line(error)}"
         ) from error

@@ -116,13 +116,21 @@ def expand_files(patterns):
             if not os.path.isdir(path)
         ]
         if not found:
-            _refuse_missing(name)
+            _refuse_missing(name, patterns)
         files.update(found)
     return sorted(files)
 
 
-def _refuse_missing(name):
+def _refuse_missing(name, patterns):
     """Raises ``UserError``: a name or pattern is that of no file."""
+    given = ",".join(map(os.fspath, patterns))
+    if f"{name}," in given:
+        for whole in glob.glob(f"{glob.escape(name)},*"):
+            if whole in given:
+                raise UserError(
+                    f"{name}: no such file; a comma separates names, so for "
+                    f"{whole} write ? in the place of the comma"
+                )
     if not glob.has_magic(name):
         check_file(name)
     raise UserError(

@@ -208,7 +208,7 @@ def test_a_file_of_safetensors(tmp_path, kind):
         huggingface._open_file(str(path))
 
 
-def test_an_archive_is_named_and_not_its_temporary_folder(tmp_path, run_main):
+def test_an_archive_is_named_and_not_its_temporary_folder(tmp_path, run_module):
     folder = tmp_path / "albert_base"
     folder.mkdir()
     tensor_bundle.write(folder / "model.ckpt-best", {"a": np.ones(99)})
@@ -219,11 +219,8 @@ def test_an_archive_is_named_and_not_its_temporary_folder(tmp_path, run_main):
         (folder / damaged).write_text(content)
         with tarfile.open(tmp_path / name, "w:gz") as archive:
             archive.add(folder, arcname="albert_base")
-        code, _, errors = run_main(
-            convert.main,
-            convert.define_flags,
-            *(tmp_path / name, tmp_path / "new", "--to=google"),
-            positional=convert.POSITIONAL,
+        code, _, errors = run_module(
+            convert, tmp_path / name, tmp_path / "new", "--to=google"
         )
         assert code == 2
         last = errors.splitlines()[-1]

@@ -25,23 +25,6 @@ def other_tokenizer_file():
 
 
 @pytest.fixture(scope="session")
-def small_config():
-    """Configuration of a model that a run trains in seconds.
-
-    The tests of each recipe add what they need.
-    """
-    return {
-        "vocab_size": 2000,
-        "embedding_size": 6,
-        "hidden_size": 22,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "intermediate_size": 26,
-        "max_position_embeddings": 128,
-    }
-
-
-@pytest.fixture(scope="session")
 def read():
     """Function of a directory and a name to what the JSON file holds."""
 

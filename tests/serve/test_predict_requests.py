@@ -122,6 +122,7 @@ def test_the_shape_of_an_empty_batch_is_kept():
         (b"{", "not JSON"),
         (b"[" * 9_000, "not JSON"),
         (b'{"instances": [' + b"1" * 5_000 + b"]}", "not JSON"),
+        (b'{"inputs": ["a"], "inputs": ["b"]}', '"inputs" is there twice'),
         (b"[]", "not a JSON object"),
         ({}, "either"),
         ({"instances": ["a"], "inputs": ["a"]}, "either"),

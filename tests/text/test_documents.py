@@ -378,6 +378,15 @@ class TestExpandFiles:
         write(tmp_path / "a[1].txt", "x")
         assert expand_files(f"{tmp_path}/a[1].txt") == [f"{tmp_path}/a[1].txt"]
 
+    def test_a_comma_in_a_name(self, tmp_path):
+        path = write(tmp_path / "a,b.txt", "x")
+        for files in (path, [path], f"{path},{tmp_path}/c.txt"):
+            with pytest.raises(UserError, match=rf"for {path} write \?"):
+                expand_files(files)
+        with pytest.raises(UserError, match="cannot be read"):
+            expand_files(f"{tmp_path}/a")
+        assert expand_files(f"{tmp_path}/a?b.txt") == [path]
+
     def test_recursive(self, tmp_path):
         (tmp_path / "one" / "two").mkdir(parents=True)
         path = write(tmp_path / "one" / "two" / "a.txt", "x")

@@ -14,14 +14,9 @@ from albert.training.reporting import Reporter
 
 
 @pytest.fixture
-def run(run_main):
+def run(run_module):
     """Function that runs the command: (exit status, stdout, stderr)."""
-    return functools.partial(
-        run_main,
-        curves.main,
-        curves.define_flags,
-        positional=curves.POSITIONAL,
-    )
+    return functools.partial(run_module, curves)
 
 
 def write_run(directory, losses, accuracy=0.25):

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Damaged records, and the JSON beside them."""
+
+import dataclasses
+import json
+import pathlib
+import shutil
+
+import numpy as np
+import pytest
+
+import albert
+from albert.export import publishing_facts
+from albert.interchange.starting_point import open_starting_point
+from albert.records import finetuning_writing
+from albert.records import writing
+from albert.records.metadata import read_labels
+from albert.records.pretraining_batches import pretraining_dataset
+from albert.records.record_set import RecordSet
+from albert.records.record_set import check_record_sets
+from albert.records.record_set import find_objective
+from albert.records.record_stream import explained_damage
+from albert.records.schema import FinetuningSchema
+from albert.tasks import selection
+from albert.tasks.features import Features
+from albert.training import task_data
+
+pytestmark = pytest.mark.slow
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
+SPM = GOLDEN / "tokenization" / "spm2000.model"
+
+
+def write_records(folder):
+    shutil.copy(SPM, folder / "spiece.model")
+    shutil.copy(
+        GOLDEN / "pretraining_data" / "examples_first_67.tfrecord",
+        folder / "train.tfrecord",
+    )
+    path = folder / "train.tfrecord"
+    schema = RecordSet.open(str(path)).schema
+    tokenizer = albert.Tokenizer(SPM)
+    value = {
+        "kind": RecordSet.kind,
+        "schema_version": 1,
+        "max_seq_length": schema.max_seq_length,
+        "max_predictions_per_seq": schema.max_predictions_per_seq,
+        "compression": "",
+        "vocabulary": {
+            "size": tokenizer.vocabulary_size,
+            "fingerprint": tokenizer.fingerprint,
+            "model_file": "spiece.model",
+        },
+        "settings": {"objective": "sop", "do_lower_case": True, "ngram": 3},
+        "corpus": {"bytes": 7},
+        "files": [
+            {
+                "name": "train.tfrecord",
+                "records": 67,
+                "bytes": path.stat().st_size,
+            }
+        ],
+    }
+    (folder / "train.json").write_text(json.dumps(value))
+    (folder / "unrelated.json").write_text('{"files": ["a"], "labels": 5}')
+    (folder / "run.json").write_text(
+        json.dumps({"input_file": str(path), "init_checkpoint": None})
+    )
+
+
+def read_records(folder):
+    records = RecordSet.open(str(folder / "*.tfrecord"))
+    find_objective([records])
+    start = open_starting_point(None)
+    config = albert.AlbertConfig.named("tiny", vocab_size=2000)
+    _, tokenizer = start.find_pretraining_config_and_tokenizer(
+        records, model_size="tiny"
+    )
+    check_record_sets([records], config, tokenizer)
+    batches = pretraining_dataset(records, 16, training=False, seed=None)
+    phases = publishing_facts.read_phases(str(folder))
+    with explained_damage(records.locate_damage):
+        total = [
+            int(batch["input_ids"].sum())
+            for batch in batches.as_numpy_iterator()
+        ]
+    return records.count(), records.fingerprint, total, len(phases)
+
+
+def write_finetuning_records(folder):
+    features = Features.from_sequences(
+        [np.arange(100, 110) + n for n in range(30)],
+        [5] * 30,
+        choices=1,
+        per_example={"label_ids": np.arange(30, dtype=np.int32) % 2},
+        per_token={},
+    )
+    schema = FinetuningSchema("classification", 37, 1)
+    task = selection.get_task("tsv", labels=("a", "b"))
+    output = str(folder / "train.tfrecord")
+    shutil.copy(SPM, folder / "spiece.model")
+    with writing.RecordSetWriter(output, 2) as writer:
+        finetuning_writing.write_features(writer, features, schema)
+        writer.commit(
+            finetuning_writing.build_metadata(
+                features,
+                schema,
+                task,
+                albert.Tokenizer(folder / "spiece.model"),
+                {"do_lower_case": True},
+                Examples(["a text"], np.ones(1)),
+                str(folder),
+            )
+        )
+
+
+@dataclasses.dataclass
+class Examples:
+    """What the checksum of the examples is made of."""
+
+    texts: list
+    labels: np.ndarray
+
+
+def read_finetuning_records(folder):
+    pattern = f"{folder}/train-*"
+    labels = tuple(read_labels(pattern))
+    task = selection.get_task("tsv", labels=labels)
+    records = task_data.open_records(
+        {"dev": pattern},
+        task,
+        albert.AlbertConfig.named("tiny", vocab_size=2000),
+        albert.Tokenizer(SPM),
+    )["dev"]
+    split = task_data.RecordData(task, "dev", pattern, records, [37])
+    return records.count(), split.fingerprint, split.gold.tolist()
+
+
+# What writes the file and others with it, the file, what reads it, whether
+# its checksums tell every damage, and one of how many is walked.
+CASES = {
+    "pretraining records": (
+        write_records,
+        "train.tfrecord",
+        read_records,
+        True,
+        2,
+    ),
+    "JSON of pretraining records": (
+        write_records,
+        "train.json",
+        read_records,
+        False,
+        3,
+    ),
+    "fine-tuning records": (
+        write_finetuning_records,
+        "train-00000-of-00002.tfrecord",
+        read_finetuning_records,
+        True,
+        1,
+    ),
+    "JSON of fine-tuning records": (
+        write_finetuning_records,
+        "train.json",
+        read_finetuning_records,
+        False,
+        3,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_damage_is_one_line(name, walk_damages):
+    assert walk_damages(*CASES[name]) > 0
+
+
+def test_a_json_beside_records_that_is_not_theirs(walk_damages):
+    refused = walk_damages(
+        write_records, "unrelated.json", read_records, is_checked=True, every=4
+    )
+    assert refused == 0
