@@ -120,7 +120,8 @@ def write_together(directory, name, data, files, beside=()):
       name: str, the file whose "data" says what all are about. One that does
         not say it, as those of earlier versions, is left to be replaced.
       data: list of dict, of ``describe_data``.
-      files: dict from name, ``name`` among them, to bytes.
+      files: dict from name to bytes; ``name`` is the last, so that what it
+        says is true of all that are there.
       beside: names of the files that can belong to earlier results.
 
     Returns:
@@ -133,9 +134,7 @@ def write_together(directory, name, data, files, beside=()):
     outputs.make_directory(directory, _FLAG)
     outputs.write_files(
         os.path.join(directory, name),
-        # The one that says what they are of comes last.
-        {each: files[each] for each in files if each != name}
-        | {name: files[name]},
+        files,
         _FLAG,
         functools.partial(
             _keep_earlier, directory, name, data, {*beside, *files}

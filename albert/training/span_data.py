@@ -277,16 +277,14 @@ class SpanEvaluation:
         """
         name = output.report_file("predict")
         data = [self.data.description]
-        files = {
-            name: output.format_json(self.data.report()),
-            **output.format_answers(
-                self.data.data, decoded, decoded.predictions(self.threshold)
-            ),
-        }
+        files = output.format_answers(
+            self.data.data, decoded, decoded.predictions(self.threshold)
+        )
         if scores is not None:
             files[model_directory.EVALUATION_FILE] = output.format_evaluation(
                 weights, scores, data, baseline
             )
+        files[name] = output.format_json(self.data.report())
         return evaluation_results.write_together(
             directory, name, data, files, output.FILES
         )
