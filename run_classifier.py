@@ -170,7 +170,7 @@ def main(fv):
 
     # ------------------------- each run: train, then evaluate what was best
     objective = heads.make_objective(task.head)
-    outcomes = []
+    outcomes, written = [], []
     sources = models if fv.do_train else [start, *models[1:]]
     for index, directory in enumerate(directories):
         keras.utils.set_random_seed(fv.seed + index)
@@ -207,7 +207,7 @@ def main(fv):
         if evaluation:
             outcomes.append(evaluation.evaluate(loop))
             if writes:
-                evaluation.write(directory, weights, outcomes[-1])
+                written = evaluation.write(directory, weights, outcomes[-1])
         if fv.do_train and writes:
             curves.draw_run(directory)
 
@@ -215,33 +215,28 @@ def main(fv):
     distribution.wait_for_workers(strategy)
     # From the files: models that are only used need not be evaluated here.
     best = trained_model.find_best(models, task.best_metric)
-    predictions = dict(outcomes[best][1]) if evaluation else {}
     if fv.do_predict:
         # The model of the last run takes the weights of the best one.
         tested_weights = load_weights(
             model, models[best], labels=task.labels
         ).source
         tested = task_evaluation.test(loop, task, data, fv.eval_batch_size)
-        predictions |= tested.predictions
     if not writes:
         command_line.leave()
 
     # ------------------------------------------------------------- summary
-    written = []
     if evaluation:
-        seed = trained_model.read_seed(models[0], fv.seed)
-        written += results.summarize_runs(
-            fv.output_dir, evaluation, outcomes, best, weights, seed
-        )
+        if fv.num_runs > 1:
+            seed = trained_model.read_seed(models[0], fv.seed)
+            written = evaluation.write_runs(fv.output_dir, outcomes, best, seed)
+        results.print_runs(evaluation, outcomes, weights)
     if fv.do_predict:
-        written.append(tested.write(fv.output_dir, tested_weights))
+        written += tested.write(fv.output_dir, tested_weights)
         if tested.metrics:
             print(f"\nTest of {tested_weights}:")
             results.print_evaluation(
                 tested.metrics, tested.baseline, "constant answer"
             )
-    for split, each in predictions.items():
-        written += data[split].write_predictions(fv.output_dir, each)
     if fv.do_train:
         written.append(os.path.join(directories[best], "curves.png"))
     results.print_written(models[best], written)

@@ -25,7 +25,6 @@ The same command continues after an interruption.
 import dataclasses
 
 from albert import command_line
-from albert import evaluation_results
 from albert import flag_parsers
 from albert import flags
 from albert import heads
@@ -34,41 +33,10 @@ from albert.errors import UserError
 from albert.interchange import task_description
 from albert.tasks import trained_model
 from albert.tasks.squad import answer_metrics
+from albert.tasks.squad import answer_settings
 from albert.tasks.squad import output
 from albert.tasks.squad import squad_files
-from albert.tasks.task import Recipe
 from albert.text.documents import expand_files
-
-# By whether questions may have no answer. Table 14 of the paper: its 3649
-# and 8144 steps are 2 and 3 epochs of SQuAD's windows, its 365 and 814 steps
-# of warm-up a tenth of them.
-RECIPES = {
-    False: Recipe(
-        learning_rate=5e-5,
-        train_batch_size=48,
-        num_train_epochs=2.0,
-        dropout=0.0,
-        max_seq_length=384,
-    ),
-    True: Recipe(
-        learning_rate=3e-5,
-        train_batch_size=48,
-        num_train_epochs=3.0,
-        dropout=0.0,
-        max_seq_length=512,
-    ),
-}
-
-# Of a flag that is not given: what the model was trained with, else this.
-DEFAULTS = {
-    "doc_stride": 128,
-    "max_query_length": 64,
-    "start_n_top": 5,
-    "end_n_top": 5,
-    "n_best_size": 20,
-    "max_answer_length": 30,
-    "language": "en",
-}
 
 
 def define_flags(fv):
@@ -169,7 +137,7 @@ def define_flags(fv):
 
 
 def _default_help(name):
-    return f" Default: the model's, else {DEFAULTS[name]}."
+    return f" Default: the model's, else {answer_settings.DEFAULTS[name]}."
 
 
 def main(fv):
@@ -213,7 +181,7 @@ def main(fv):
     )
 
     # ------------------------------------------- model, head and settings
-    recipe = options.adjust_recipe(fv, RECIPES[with_negative])
+    recipe = options.adjust_recipe(fv, answer_settings.RECIPES[with_negative])
     start = open_starting_point(place)
     config, tokenizer = start.find_config_and_tokenizer(
         **flags.model_options(fv), dropout=recipe.dropout
@@ -233,11 +201,10 @@ def main(fv):
             config,
         ),
         "classifier_dropout": recipe.classifier_dropout,
+        **answer_settings.find(
+            {name: fv[name].value for name in answer_settings.DEFAULTS}, trained
+        ),
     }
-    for name, default in DEFAULTS.items():
-        value = fv[name].value
-        settings[name] = trained.get(name, default) if value is None else value
-
     options.check_shorter_than_sequence(
         fv,
         settings["max_seq_length"],
@@ -253,11 +220,13 @@ def main(fv):
         questions, tokenizer, lengths, settings, fv.keep_windows_without_answer
     )
     agreement.check_data(strategy, data)
-    threshold = fv.null_score_diff_threshold
     evaluation = None
     if fv.predict_file:
         evaluation = span_data.SpanEvaluation(
-            data["predict"], settings, fv.eval_batch_size, threshold
+            data["predict"],
+            settings,
+            fv.eval_batch_size,
+            fv.null_score_diff_threshold,
         )
 
     # --------------------------------------------------- model and training
@@ -309,33 +278,17 @@ def main(fv):
         command_line.leave()
 
     # -------------------------------------------------- answers and scores
-    if fv.predict_file:
-        evaluation_results.keep_earlier(
-            fv.output_dir,
-            output.report_file("predict"),
-            [data["predict"].description],
-            beside=output.FILES,
-        )
-    written = [
-        output.write_report(fv.output_dir, name, each.report())
-        for name, each in data.items()
-    ]
-    if fv.predict_file:
-        predictions = decoded.predictions(threshold)
-        written += output.write_answers(
-            fv.output_dir, questions["predict"], decoded, predictions
-        )
+    written = []
+    if fv.do_train:
+        report = data["train"].report()
+        written.append(output.write_report(fv.output_dir, "train", report))
+    scores = baseline = None
     if fv.do_eval:
         scores = evaluation.scores(decoded)
         baseline = evaluation.baseline(decoded)
-        written.append(
-            output.write_evaluation(
-                fv.output_dir,
-                weights,
-                scores,
-                [data["predict"].description],
-                baseline,
-            )
+    if evaluation:
+        written += evaluation.write(
+            fv.output_dir, weights, decoded, scores, baseline
         )
     if fv.do_train:
         written.append(curves.draw_run(fv.output_dir))
@@ -346,7 +299,8 @@ def main(fv):
         results.print_answer_scores(scores, baseline)
     for name, each in data.items():
         print(f"{name}: {each.summary()}; {each.data.how_it_was_read()}")
-    if fv.predict_file:
+    if evaluation:
+        predictions = decoded.predictions(evaluation.threshold)
         null_score = answer_heads.NULL_SCORES[head]
         print(evaluation.unanswered(predictions, null_score))
     results.print_written(weights, written)

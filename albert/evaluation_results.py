@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes results of evaluations, and what they were measured on.
 
-Results of other data do not replace them: those that were there before go to
-a folder of their own in ``earlier_results``, with the files that belong to
-them.
+Results appear together with the files that belong to them, such as
+predictions. Results of other data do not replace them: those that were there
+before go to a folder of their own in ``earlier_results``, with their files.
 """
 
 import filecmp
+import functools
 import os
 import re
+import shutil
 
 from absl import logging
 
@@ -49,68 +51,13 @@ def check_earlier(directory, *names):
 
     Args:
       directory: str, need not exist.
-      *names: the files, as of ``keep_earlier``.
+      *names: the files, as of ``write_together``.
 
     Raises:
       UserError: a file is damaged.
     """
     for name in names:
         _read_earlier(directory, name)
-
-
-def keep_earlier(directory, name, data, beside=()):
-    """Moves results of other data out of the way.
-
-    Args:
-      directory: str, need not exist.
-      name: str, the file whose "data" says what was there before. One that
-        does not say it, as those of earlier versions, is left to be replaced.
-      data: list of dict, of ``describe_data``: what will be there now.
-      beside: names of the files that belong to it, as far as they are there.
-
-    Raises:
-      UserError: the file is damaged.
-    """
-    before, key = _read_earlier(directory, name)
-    if key in (None, _key(name, data)):
-        return
-    folder = _free_folder(
-        os.path.join(directory, EARLIER, key), directory, name
-    )
-    outputs.make_directory(folder, _FLAG)
-    # The one that says what they are of goes last.
-    for each in (*beside, name):
-        path = os.path.join(directory, each)
-        if os.path.exists(path):
-            os.replace(path, os.path.join(folder, each))
-    logging.warning(
-        "%s was of other data (%s): it is in %s now, with its predictions",
-        os.path.join(directory, name),
-        ", ".join(each["path"] for each in before),
-        folder,
-    )
-
-
-def _read_earlier(directory, name):
-    """Returns what earlier results are of, and its key; None if not known."""
-    data = model_directory.read_evaluation(directory, name).get("data")
-    key = None if data is None else _key(os.path.join(directory, name), data)
-    return data, key
-
-
-def _free_folder(folder, directory, name):
-    """Returns a folder without results, or with those that are in the way.
-
-    Another model may have been evaluated on the same data.
-    """
-    number = 1
-    free = folder
-    while os.path.exists(os.path.join(free, name)) and not filecmp.cmp(
-        os.path.join(free, name), os.path.join(directory, name), shallow=False
-    ):
-        number += 1
-        free = f"{folder}-{number}"
-    return free
 
 
 def write(
@@ -120,6 +67,7 @@ def write(
     data,
     baseline,
     name=model_directory.EVALUATION_FILE,
+    files=None,
     beside=(),
 ):
     """Writes an evaluation, and the baseline of its metrics.
@@ -132,20 +80,23 @@ def write(
       baseline: dict of float, what is reached without a model, of which the
         same metrics are written.
       name: str, the file.
-      beside: see ``keep_earlier``.
+      files, beside: as of ``write_together``, without the results.
 
     Returns:
-      str, the path.
+      list of str, the paths.
     """
     content = {"checkpoint": weights, "data": data, **metrics}
     if metrics:
         content["baseline"] = {
             name: value for name, value in baseline.items() if name in metrics
         }
-    return _write(directory, name, content, beside)
+    files = {**(files or {}), name: outputs.json_bytes(content)}
+    return write_together(directory, name, data, files, beside)
 
 
-def write_runs(directory, seed, results, medians, data, baseline, beside=()):
+def write_runs(
+    directory, seed, results, medians, data, baseline, files=None, beside=()
+):
     """Writes the evaluations of several runs and their medians.
 
     Args:
@@ -153,10 +104,10 @@ def write_runs(directory, seed, results, medians, data, baseline, beside=()):
       seed: int, that of the first run; each has the next one.
       results: list of dict of float, for each run.
       medians: dict of float.
-      data, baseline, beside: as of ``write``.
+      data, baseline, files, beside: as of ``write``.
 
     Returns:
-      str, the path.
+      list of str, the paths.
     """
     content = {
         "data": data,
@@ -167,15 +118,86 @@ def write_runs(directory, seed, results, medians, data, baseline, beside=()):
             for index, metrics in enumerate(results)
         ],
     }
-    return _write(directory, model_directory.EVALUATION_FILE, content, beside)
+    name = model_directory.EVALUATION_FILE
+    files = {**(files or {}), name: outputs.json_bytes(content)}
+    return write_together(directory, name, data, files, beside)
 
 
-def _write(directory, name, content, beside):
+def write_together(directory, name, data, files, beside=()):
+    """Writes results and the files that belong to them, all or none.
+
+    Another process that writes results there at the same time waits, so that
+    it finds them complete, and keeps them.
+
+    Args:
+      directory: str, created where it does not exist.
+      name: str, the file whose "data" says what all are about. One that does
+        not say it, as those of earlier versions, is left to be replaced.
+      data: list of dict, of ``describe_data``.
+      files: dict from name to bytes; ``name`` is the last, so that what it
+        says is true of all that are there.
+      beside: names of the files that can belong to earlier results.
+
+    Returns:
+      list of str, the paths.
+
+    Raises:
+      UserError: the file of the earlier results is damaged, or something
+        cannot be written.
+    """
     outputs.make_directory(directory, _FLAG)
-    keep_earlier(directory, name, content["data"], beside)
-    path = os.path.join(directory, name)
-    outputs.write_json(path, content, _FLAG)
-    return path
+    outputs.write_files(
+        os.path.join(directory, name),
+        files,
+        _FLAG,
+        functools.partial(
+            _keep_earlier, directory, name, data, {*beside, *files}
+        ),
+    )
+    return [os.path.join(directory, each) for each in files]
+
+
+def _keep_earlier(directory, name, data, files):
+    """Copies results of other data; returns the names of all their files."""
+    before, key = _read_earlier(directory, name)
+    if key in (None, _key(name, data)):
+        return []
+    there = [
+        each
+        for each in sorted(files)
+        if os.path.isfile(os.path.join(directory, each))
+    ]
+    folder = os.path.join(directory, EARLIER, key)
+    number = 1
+    # Another model may have been evaluated on the same data.
+    while not _holds_copies(folder, directory, there):
+        if not os.path.exists(folder):
+            with outputs.new_directory(folder, _FLAG) as copies:
+                for each in there:
+                    shutil.copy2(os.path.join(directory, each), copies)
+            break
+        number += 1
+        folder = os.path.join(directory, EARLIER, f"{key}-{number}")
+    logging.warning(
+        "%s was of other data (%s): it is in %s now, with its predictions",
+        os.path.join(directory, name),
+        ", ".join(each["path"] for each in before),
+        folder,
+    )
+    return there
+
+
+def _read_earlier(directory, name):
+    """Returns what earlier results are of, and its key; None if not known."""
+    data = model_directory.read_evaluation(directory, name).get("data")
+    key = None if data is None else _key(os.path.join(directory, name), data)
+    return data, key
+
+
+def _holds_copies(folder, directory, names):
+    """Whether files have been kept already, as those of a killed process."""
+    same, _, _ = filecmp.cmpfiles(directory, folder, names, shallow=False)
+    return same == names
 
 
 def _key(path, data):

@@ -343,11 +343,41 @@ def write_file(path, content, flag="destination"):
     Raises:
       UserError: it cannot be written; nothing is left behind.
     """
-    name = os.path.basename(path)
+    write_files(path, {os.path.basename(path): content}, flag)
+
+
+def write_files(path, contents, flag="destination", find_removed=tuple):
+    """Writes files that belong together: all of them appear, or none.
+
+    Files that are there are replaced. Another process that writes the same
+    waits.
+
+    Args:
+      path: str or path-like, one of the files, which the lock is named after.
+      contents: dict from the names of the files, which are in one directory,
+        to bytes; in the order to appear in.
+      flag: str, what the message tells to choose another of.
+      find_removed: function that is called when no other process is writing;
+        returns the names of files that are removed if they are not replaced.
+
+    Raises:
+      UserError: one cannot be written; nothing is changed then.
+    """
+    directory = os.path.dirname(path)
     with explained(path, flag), workspace(path, flag, wait=True) as place:
-        with open(os.path.join(place.new, name), "xb") as file:
-            file.write(content)
-        place.commit([name], replace=True)
+        removed = find_removed()
+        for name, content in contents.items():
+            target = os.path.join(directory, name)
+            with explained(target, flag):
+                if os.path.isdir(target):
+                    # It would be put aside, and removed.
+                    raise IsADirectoryError(
+                        errno.EISDIR, os.strerror(errno.EISDIR), target
+                    )
+                with open(os.path.join(place.new, name), "xb") as file:
+                    file.write(content)
+        removed = [name for name in removed if name not in contents]
+        place.commit(list(contents), replace=True, removed=removed)
 
 
 def write_json(path, value, flag="destination"):

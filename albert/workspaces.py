@@ -71,7 +71,9 @@ class Workspace:
             raise _exists(self._at(replaced[0]))
         old, ready = self._part(_OLD), self._part(_READY)
         os.mkdir(old)
-        for name in (*replaced, *removed):
+        # What appears last goes first, and what appears first goes last.
+        *others, last = replaced or [None]
+        for name in filter(None, (last, *removed, *reversed(others))):
             os.rename(self._at(name), os.path.join(old, name))
         os.rename(self.new, ready)
         made = []

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What results say about their data, and that other data keep them."""
 
+import concurrent.futures
 import json
 import logging
 import os
+import pathlib
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -27,14 +32,14 @@ def write(path, data, value=3.5):
 
 
 def test_evaluation(tmp_path):
-    path = evaluation_results.write(
+    paths = evaluation_results.write(
         tmp_path / "new",
         "there/model.ckpt-5",
         {"masked_lm_loss": 3.5},
         DATA,
         {"masked_lm_loss": 5.25, "of_another_model": 0.0625},
     )
-    assert path == str(tmp_path / "new/eval_results.json")
+    assert paths == [str(tmp_path / "new/eval_results.json")]
     assert read(tmp_path / "new") == {
         "checkpoint": "there/model.ckpt-5",
         "data": [
@@ -123,3 +128,107 @@ def test_runs(tmp_path):
         "baseline": {"f1": 0.5},
         "runs": [{"seed": 7, "f1": 1.0}, {"seed": 8, "f1": 3.0}],
     }
+
+
+def of(checksum):
+    return [evaluation_results.describe_data("dev", "x", 7, checksum)]
+
+
+def write_with_predictions(path, checksum):
+    evaluation_results.write(
+        path,
+        "w",
+        {"loss": 1.0},
+        of(checksum),
+        {},
+        files={"p.tsv": checksum.encode(), f"{checksum}.tsv": b"submitted"},
+        beside=["p.tsv", *(f"{letter * 8}.tsv" for letter in "abcdefgh")],
+    )
+
+
+def found_checksums(path):
+    """Returns whose results there are, all with their own predictions."""
+    found = []
+    for place in [path, *path.glob("earlier_results/*")]:
+        if place.joinpath("eval_results.json").exists():
+            (data,) = read(place)["data"]
+            assert (place / "p.tsv").read_text() == data["checksum"]
+            (other,) = place.glob(8 * "[a-h]" + ".tsv")
+            assert other.stem == data["checksum"]
+            found.append(data["checksum"])
+    return sorted(found)
+
+
+def test_evaluations_at_the_same_time_keep_their_own_files(tmp_path):
+    checksums = [letter * 8 for letter in "abcdefgh"]
+    with concurrent.futures.ThreadPoolExecutor(len(checksums)) as pool:
+        list(
+            pool.map(
+                write_with_predictions, [tmp_path] * len(checksums), checksums
+            )
+        )
+    assert found_checksums(tmp_path) == checksums
+    assert sorted(os.listdir(tmp_path / "earlier_results"))
+    assert not list(tmp_path.rglob(".*"))
+
+
+# Arguments: a directory and the number of renames until the kill.
+KILLED = """
+import os
+import signal
+import sys
+
+sys.path.insert(0, sys.argv[1])
+import test_evaluation_results as tests
+from albert import workspaces
+
+left = int(sys.argv[3])
+
+
+def counted(function):
+    def count(*arguments):
+        global left
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left -= 1
+        return function(*arguments)
+
+    return count
+
+
+os.rename = counted(os.rename)
+workspaces._rename_with = counted(workspaces._rename_with)
+tests.write_with_predictions(tests.pathlib.Path(sys.argv[2]), "b" * 8)
+"""
+
+
+@pytest.mark.parametrize("renames", range(9))
+def test_kill_between_any_two_renames(tmp_path, renames):
+    write_with_predictions(tmp_path, "a" * 8)
+    code = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            KILLED,
+            str(pathlib.Path(__file__).parent),
+            str(tmp_path),
+            str(renames),
+        ],
+        check=False,
+    ).returncode
+    # One to keep a copy, three aside, one of the directory, three into place.
+    assert code == (0 if renames == 8 else -signal.SIGKILL)
+    # Results without their own predictions are not seen even before ...
+    found_checksums(tmp_path)
+    write_with_predictions(tmp_path, "c" * 8)
+    # ... and nothing is lost. What had not begun to appear was not there yet.
+    found = {letter[0] for letter in found_checksums(tmp_path)}
+    assert found == set("abc" if renames >= 5 else "ac")
+
+
+def test_directory_in_the_way(tmp_path):
+    (tmp_path / "p.tsv" / "mine").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"p\.tsv: cannot be written \(Is a"):
+        write_with_predictions(tmp_path, "a" * 8)
+    assert os.listdir(tmp_path) == ["p.tsv"]
+    assert os.listdir(tmp_path / "p.tsv") == ["mine"]

@@ -1,14 +1,130 @@
 # SPDX-License-Identifier: Apache-2.0
 """What cannot be written is refused in one line that names it."""
 
+import ast
 import errno
 import os
+import pathlib
+import re
 
 import pytest
 
 from albert import outputs
 from albert.errors import UserError
 from albert.workspaces import workspace
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+# Calls that create a file or a directory, or give one a name.
+CREATING = re.compile(
+    r"os\.(mkdir|makedirs|mkfifo|mknod|rename|renames|replace|link|symlink)"
+    r"|shutil\.(copy|copy2|copyfile|copyfileobj|copytree|move|make_archive)"
+    r"|tempfile\.\w+|np\.save\w*|\w+\.tofile"
+    r"|.+\.(mkdir|write_text|write_bytes|touch|symlink_to|hardlink_to)"
+    r"|tf\.(saved_model\.save|raw_ops\.\w*Save\w*|io\.(write_file|gfile\..+))"
+    r"|.+\.(savefig|save_file|save_weights|create_file_writer|TFRecordWriter)"
+)
+# These do so for some of their modes.
+OPENING = re.compile(r"(.+\.)?(open|fdopen|File|GzipFile|ZipFile)")
+WRITING = re.compile(r"[wxa]|r.?\+|O_(CREAT|WRONLY|RDWR)")
+
+# Beside outputs.py and workspaces.py. Who adds a line here says where the
+# files lie.
+CREATED_ELSEWHERE = {
+    # In what ``workspace`` or ``outputs.new_directory`` has made.
+    "albert/evaluation_results.py": {"shutil.copy2"},
+    "albert/export/preprocessor.py": {"tf.saved_model.save"},
+    "albert/export/publishing.py": {"open", "gzip.GzipFile", "tarfile.open"},
+    "albert/interchange/hdf5.py": {"h5py.File"},
+    "albert/interchange/huggingface.py": {"safetensors.numpy.save_file"},
+    "albert/interchange/tensor_bundle.py": {"tf.raw_ops.SaveV2"},
+    "albert/records/writing.py": {"open"},
+    "albert/text/token_cache.py": {"open"},
+    "albert/text/vocabulary.py": {"open"},
+    # Its assets are in a temporary folder.
+    "albert/export/serving.py": {
+        "tempfile.TemporaryDirectory",
+        "tf.saved_model.save",
+    },
+    "albert/export/tfhub_encoder.py": {
+        "tempfile.TemporaryDirectory",
+        "tf.saved_model.save",
+    },
+    # In a temporary folder, which ends with the process.
+    "albert/export/litert_conversion.py": {
+        "tempfile.TemporaryDirectory",
+        "tf.saved_model.save",
+    },
+    "albert/interchange/archives.py": {
+        "open",
+        "os.makedirs",
+        "shutil.copyfileobj",
+        "tempfile.mkdtemp",
+    },
+    "albert/serve/__main__.py": {"tempfile.TemporaryDirectory"},
+    "albert/serve/served_model.py": {"tempfile.TemporaryDirectory"},
+    # TensorBoard's events, in a model directory that is held.
+    "albert/training/reporting.py": {"tf.summary.create_file_writer"},
+    # In memory.
+    "albert/tasks/prediction_files.py": {"figure.savefig"},
+    "albert/training/curves.py": {"figure.savefig"},
+    # /dev/null.
+    "albert/standard_streams.py": {"open", "os.open"},
+}
+
+
+def creating_calls(source):
+    """Returns the names of the calls in a module that create something."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        name = ast.unparse(node.func)
+        if CREATING.fullmatch(name) and "gettempdir" not in name:
+            found.add(name)
+        elif OPENING.fullmatch(name):
+            modes = [*node.args[1:]]
+            modes += [word.value for word in node.keywords if word.arg]
+            for part in (part for mode in modes for part in ast.walk(mode)):
+                words = getattr(part, "value", ""), getattr(part, "attr", "")
+                if any(
+                    isinstance(word, str) and WRITING.match(word)
+                    for word in words
+                ):
+                    found.add(name)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("open(path, 'xb')", {"open"}),
+        ("open(path, mode='r+')", {"open"}),
+        ("open(path); open(path, 'rb', encoding='utf-8')", set()),
+        ("os.open(path, os.O_RDWR | os.O_CREAT)", {"os.open"}),
+        ("os.open(path, os.O_RDONLY)", set()),
+        ("pathlib.Path(a).mkdir()", {"pathlib.Path(a).mkdir"}),
+        ("text.replace(a, b); os.replace(a, b)", {"os.replace"}),
+        ("h5py.File(path, 'r'); h5py.File(path, 'w')", {"h5py.File"}),
+    ],
+)
+def test_what_creates_is_seen(source, names):
+    assert creating_calls(source) == names
+
+
+def test_files_are_created_in_one_place():
+    found = {
+        str(path.relative_to(ROOT)): names
+        for path in [
+            *ROOT.glob("albert/**/*.py"),
+            *ROOT.glob("data/*.py"),
+            *ROOT.glob("run_*.py"),
+        ]
+        if (names := creating_calls(path.read_text("utf-8")))
+    }
+    assert found.pop("albert/outputs.py")
+    assert found.pop("albert/workspaces.py")
+    assert found == CREATED_ELSEWHERE
 
 
 class TensorFlowError(Exception):

@@ -182,6 +182,26 @@ def check_after_kill(tmp_path, rename, content):
     assert sorted(os.listdir(tmp_path)) == ["a", "b"]
 
 
+def test_order_in_which_names_go_and_come(tmp_path, monkeypatch):
+    """Records without their JSON, and results without predictions, mislead."""
+    for name in ("first", "second", "last", "stale"):
+        (tmp_path / name).write_text("old")
+    renamed = []
+    real = os.rename
+
+    def rename(source, target):
+        renamed.append(os.path.basename(source))
+        real(source, target)
+
+    monkeypatch.setattr(workspaces.os, "rename", rename)
+    monkeypatch.setattr(workspaces, "_rename_with", lambda *_: False)
+    names = ["first", "second", "last"]
+    with workspace(tmp_path / "a") as place:
+        make(place, *names)
+        place.commit(names, replace=True, removed=["stale"])
+    assert renamed == ["last", "stale", "second", "first", "new", *names]
+
+
 def test_recovery_replaces_nothing_that_came_after(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).write_text("old")

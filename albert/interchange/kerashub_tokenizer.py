@@ -69,7 +69,7 @@ def write(directory, tokenizer):
         )
     vocabulary = self_contained_model(tokenizer)
     asset = os.path.join(directory, presets.VOCABULARY)
-    os.makedirs(os.path.dirname(asset))
+    outputs.make_directory(os.path.dirname(asset))
     outputs.write_file(asset, vocabulary)
     outputs.write_file(
         os.path.join(directory, TOKENIZER_FILE), tokenizer.model_proto

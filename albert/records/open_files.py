@@ -20,7 +20,7 @@ def allow(num_files):
       UserError: the system does not allow so many.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = len(os.listdir("/proc/self/fd")) + num_files + _SPARE
+    needed = len(os.listdir("/dev/fd")) + num_files + _SPARE
     if soft == resource.RLIM_INFINITY or needed <= soft:
         return
     if hard != resource.RLIM_INFINITY and needed > hard:

@@ -2,7 +2,6 @@
 """Files of predictions: tables, submissions and confusion matrices."""
 
 import io
-import os
 
 import numpy as np
 
@@ -29,103 +28,73 @@ def file_names(task, split):
     return names
 
 
-def write_predictions(task, directory, split, examples, predictions):
-    """Writes the predictions of one split, each file atomically.
+def format_predictions(task, split, examples, predictions):
+    """Formats the predictions of one split.
 
     Args:
       task: ``Task`` with labels.
-      directory: str, created where it does not exist.
       split: str, such as "test_matched".
       examples: what was read.
       predictions: ``Predictions``.
 
     Returns:
-      list of str, the files: ``<split>_predictions.tsv`` to read (of tagging
+      dict from name to bytes: ``<split>_predictions.tsv`` to read (of tagging
       ``<split>_predictions.txt`` with the columns word, tag where known,
       predicted tag), the file that GLUE's server takes, the answers of
       multiple choice as JSON.
-
-    Raises:
-      UserError: a file cannot be written.
     """
-    outputs.make_directory(directory, "--output_dir")
-    written = []
-
-    def write(name, lines):
-        path = os.path.join(directory, name)
-        content = "".join(f"{line}\n" for line in lines).encode()
-        outputs.write_file(path, content, "--output_dir")
-        written.append(path)
-
     if task.label_type == "tag":
-        write(f"{split}_predictions.txt", _conll_lines(examples, predictions))
-        return written
+        lines = _conll_lines(examples, predictions)
+        return {f"{split}_predictions.txt": _text(lines)}
     answers = _answers(task, predictions)
     table = _table(task, examples, answers, predictions)
-    write(f"{split}_predictions.tsv", map(_tsv_line, table))
+    files = {f"{split}_predictions.tsv": _tsv(table)}
     if split in task.submissions:
-        write(
-            task.submissions[split],
-            map(
-                _tsv_line,
-                [("index", "prediction")]
-                + list(
-                    zip(
-                        examples.ids,
-                        _submitted(task, answers, predictions),
-                        strict=True,
-                    )
-                ),
-            ),
+        submitted = _submitted(task, answers, predictions)
+        files[task.submissions[split]] = _tsv(
+            [
+                ("index", "prediction"),
+                *zip(examples.ids, submitted, strict=True),
+            ]
         )
     if task.label_type == "choice":
-        path = os.path.join(directory, f"{split}_answers.json")
-        content = dict(zip(examples.ids, answers, strict=True))
-        outputs.write_json(path, content, "--output_dir")
-        written.append(path)
-    return written
+        files[f"{split}_answers.json"] = outputs.json_bytes(
+            dict(zip(examples.ids, answers, strict=True))
+        )
+    return files
 
 
-def write_numbered(task, directory, split, predictions):
-    """Writes the predictions of records, whose texts are not at hand.
+def format_numbered(task, split, predictions):
+    """Formats the predictions of records, whose texts are not at hand.
 
     Args:
       task: ``Task`` with labels.
-      directory: str, created where it does not exist.
       split: str, such as "test".
       predictions: ``Predictions``.
 
     Returns:
-      list of str: ``<split>_predictions.tsv``, with the record's number from
-      0; of tagging, the tags of its words.
-
-    Raises:
-      UserError: the file cannot be written.
+      dict from name to bytes: ``<split>_predictions.tsv``, with the record's
+      number from 0; of tagging, the tags of its words.
     """
-    outputs.make_directory(directory, "--output_dir")
     columns = {
         "prediction": _answers(task, predictions),
         **_probabilities(task, predictions),
     }
     numbers = map(str, range(len(columns["prediction"])))
     rows = [("record", *columns), *zip(numbers, *columns.values(), strict=True)]
-    path = os.path.join(directory, f"{split}_predictions.tsv")
-    content = "".join(f"{_tsv_line(row)}\n" for row in rows).encode()
-    outputs.write_file(path, content, "--output_dir")
-    return [path]
+    return {f"{split}_predictions.tsv": _tsv(rows)}
 
 
-def write_confusion_matrix(path, task, labels, predictions):
+def draw_confusion_matrix(task, labels, predictions):
     """Draws which labels are taken for which.
 
     Args:
-      path: str, a .png file.
       task: ``Task`` with labels, whose type has classes.
       labels: gold labels, see ``metrics.compute``.
       predictions: ``Predictions``.
 
-    Raises:
-      UserError: the file cannot be written.
+    Returns:
+      bytes, a .png file.
     """
     import sklearn.metrics
     from matplotlib.figure import Figure
@@ -167,7 +136,7 @@ def write_confusion_matrix(path, task, labels, predictions):
     )
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=110)
-    outputs.write_file(path, picture.getvalue(), "--output_dir")
+    return picture.getvalue()
 
 
 # ------------------------------------------------------------------- content
@@ -220,8 +189,14 @@ def _probabilities(task, predictions):
     }
 
 
-def _tsv_line(fields):
-    return "\t".join(field.translate(_ESCAPES) for field in fields)
+def _tsv(rows):
+    return _text(
+        "\t".join(field.translate(_ESCAPES) for field in row) for row in rows
+    )
+
+
+def _text(lines):
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def _conll_lines(examples, predictions):

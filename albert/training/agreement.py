@@ -11,6 +11,9 @@ import json
 import os
 import secrets
 import time
+import zlib
+
+import numpy as np
 
 from albert import workspaces
 from albert.errors import UserError
@@ -61,6 +64,8 @@ def check_data(strategy, data):
     Raises:
       UserError: naming the splits that differ; in every worker.
     """
+    if distribution.num_workers(strategy) == 1:
+        return  # Checksums of all data take their time.
     check_same(
         strategy,
         {
@@ -69,6 +74,24 @@ def check_data(strategy, data):
             for split, each in data.items()
         },
     )
+
+
+def check_weights(strategy, model):
+    """Waits for all workers, and checks that they have the same weights.
+
+    Args:
+      strategy: ``tf.distribute.Strategy``.
+      model: ``keras.Model``.
+
+    Raises:
+      UserError: they differ; in every worker.
+    """
+    if distribution.num_workers(strategy) == 1:
+        return
+    value = 0
+    for variable in model.trainable_variables:
+        value = zlib.crc32(np.ascontiguousarray(variable.numpy()), value)
+    check_same(strategy, {"the first weights": f"checksum {value:08x}"})
 
 
 def check_shared_directory(strategy, directory, patience=_PATIENCE_SECONDS):

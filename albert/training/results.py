@@ -1,59 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes and prints the results of the recipes when all runs are done."""
+"""Prints the results of the recipes when all runs are done."""
 
 import os
 import shlex
 
-import numpy as np
-
 from albert import command_line
-from albert import evaluation_results
-from albert import model_directory
 from albert.tasks.squad import answer_metrics
+from albert.training import task_evaluation
 
 
-def summarize_runs(directory, evaluation, outcomes, best, weights, seed):
-    """Writes and prints the metrics of one run, or of several.
+def print_runs(evaluation, outcomes, weights):
+    """Prints the metrics of one run, or of several.
 
     Args:
-      directory: str, of all runs together; a single run has written its
-        metrics there before.
       evaluation: ``TaskEvaluation``.
       outcomes: list of what ``evaluation.evaluate`` returned, for each run.
-      best: int, the index of the run whose confusion matrix is drawn.
       weights: str, the checkpoint of a single run.
-      seed: int, that of the first run; each has the next one.
-
-    Returns:
-      list of str, the files.
     """
     all_metrics = [metrics for metrics, _ in outcomes]
-    medians = {
-        name: float(np.median([metrics[name] for metrics in all_metrics]))
-        for name in all_metrics[0]
-    }
     if len(outcomes) > 1:
-        evaluation_results.write_runs(
-            directory,
-            seed,
-            all_metrics,
-            medians,
-            evaluation.data,
-            evaluation.baseline,
-            beside=evaluation.files,
-        )
         name = evaluation.best_metric
         scores = ", ".join(f"{metrics[name]:.4f}" for metrics in all_metrics)
         print(f"\n{name} of {len(outcomes)} runs: {scores}")
         print("Medians:")
     else:
         print(f"\nEvaluation of {weights}:")
-    print_evaluation(medians, evaluation.baseline, "constant answer")
-    _, predictions = outcomes[best]
-    return [
-        os.path.join(directory, model_directory.EVALUATION_FILE),
-        *evaluation.write_confusion_matrix(directory, predictions),
-    ]
+    print_evaluation(
+        task_evaluation.medians(all_metrics),
+        evaluation.baseline,
+        "constant answer",
+    )
 
 
 def print_answer_scores(scores, baseline):

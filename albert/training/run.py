@@ -6,9 +6,7 @@ import dataclasses
 import os
 import time
 import typing
-import zlib
 
-import numpy as np
 from absl import logging
 
 from albert import model_directory
@@ -158,9 +156,7 @@ class Run:
             # Not before the chief holds the directory.
             agreement.check_shared_directory(strategy, self.directory)
             progress = self._restore_or_start(loop, checkpoints)
-            agreement.check_same(
-                strategy, {"the first weights": _weights_checksum(model)}
-            )
+            agreement.check_weights(strategy, model)
             if checkpoints.writes:
                 model_directory.write_run(
                     self.directory,
@@ -272,13 +268,6 @@ class Run:
         if self.init_optimizer:
             load_slots(loop.optimizer, loop.model, self.start)
             logging.info("the optimizer's moments too")
-
-
-def _weights_checksum(model):
-    value = 0
-    for variable in model.trainable_variables:
-        value = zlib.crc32(np.ascontiguousarray(variable.numpy()), value)
-    return f"checksum {value:08x}"
 
 
 class _Steps:

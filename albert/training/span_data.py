@@ -8,9 +8,11 @@ import numpy as np
 from absl import logging
 
 from albert import evaluation_results
+from albert import model_directory
 from albert.errors import UserError
 from albert.tasks.squad import answer_metrics
 from albert.tasks.squad import decoding
+from albert.tasks.squad import output
 from albert.tasks.squad import raw_questions
 from albert.tasks.squad import squad_files
 from albert.tasks.squad import windows
@@ -259,6 +261,33 @@ class SpanEvaluation:
         if not self.data.data.has_impossible:
             return {}
         return answer_metrics.main_scores(self._scores(decoded, -math.inf))
+
+    def write(self, directory, weights, decoded, scores=None, baseline=None):
+        """Writes answers, what became of the questions, and scores.
+
+        Args:
+          directory: str, created where it does not exist.
+          weights: str, the checkpoint that answered.
+          decoded: ``Decoded``, of ``answer``.
+          scores: dict of numbers, of ``scores``; None: they are not wanted.
+          baseline: dict of numbers, of ``baseline``.
+
+        Returns:
+          list of str, the files.
+        """
+        name = output.report_file("predict")
+        data = [self.data.description]
+        files = output.format_answers(
+            self.data.data, decoded, decoded.predictions(self.threshold)
+        )
+        if scores is not None:
+            files[model_directory.EVALUATION_FILE] = output.format_evaluation(
+                weights, scores, data, baseline
+            )
+        files[name] = output.format_json(self.data.report())
+        return evaluation_results.write_together(
+            directory, name, data, files, output.FILES
+        )
 
     def metrics(self, loop):
         """Returns the main scores of the model of a ``TrainingLoop``."""

@@ -78,10 +78,10 @@ class TextData(FeatureData):
         """Returns the task's metrics."""
         return interface.evaluate(self.task, self.examples, predictions)
 
-    def write_predictions(self, directory, predictions):
-        """Writes predictions in all the task's formats; returns the paths."""
-        return prediction_files.write_predictions(
-            self.task, directory, self.split, self.examples, predictions
+    def format_predictions(self, predictions):
+        """Returns all files of predictions: dict from name to bytes."""
+        return prediction_files.format_predictions(
+            self.task, self.split, self.examples, predictions
         )
 
 
@@ -195,10 +195,10 @@ class RecordData:
         """Returns the task's metrics."""
         return metrics.compute(self.task, self.gold, predictions.values)
 
-    def write_predictions(self, directory, predictions):
-        """Writes predictions by the index of the record; returns the paths."""
-        return prediction_files.write_numbered(
-            self.task, directory, self.split, predictions
+    def format_predictions(self, predictions):
+        """Returns the file of predictions: dict from name to bytes."""
+        return prediction_files.format_numbered(
+            self.task, self.split, predictions
         )
 
     def locate_damage(self):

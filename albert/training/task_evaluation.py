@@ -2,7 +2,8 @@
 """Computes metrics and predictions of a model on the splits of a task."""
 
 import dataclasses
-import os
+
+import numpy as np
 
 from albert import evaluation_results
 from albert.tasks import metrics
@@ -59,7 +60,7 @@ class TestOutcome:
     baseline: dict
 
     def write(self, directory, weights):
-        """Writes what was predicted, and how good it is; returns the path.
+        """Writes what was predicted, and how good it is; returns the paths.
 
         Args:
           directory: str, created where it does not exist.
@@ -72,6 +73,7 @@ class TestOutcome:
             [data.description for data in self.splits.values()],
             self.baseline,
             name=evaluation_results.TEST_FILE,
+            files=_format_predictions(self.splits, self.predictions),
             beside=_prediction_files(self.task, self.splits),
         )
 
@@ -153,11 +155,6 @@ class TaskEvaluation:
         """list of dict, what results say about the splits."""
         return [data.description for data in self.splits.values()]
 
-    @property
-    def files(self):
-        """list of str, names of the files that belong to the results."""
-        return [_CONFUSION_MATRIX, *_prediction_files(self.task, self.splits)]
-
     def metrics(self, loop):
         """Returns the metrics of ``evaluate``, without the predictions."""
         return self.evaluate(loop)[0]
@@ -182,41 +179,80 @@ class TaskEvaluation:
         return results, predictions
 
     def write(self, directory, weights, outcome):
-        """Writes the metrics of one model.
+        """Writes the metrics and predictions of one model.
 
         Args:
           directory: str, created where it does not exist.
           weights: str, the checkpoint that was evaluated.
           outcome: of ``evaluate``.
+
+        Returns:
+          list of str, the files.
         """
-        results, _ = outcome
-        evaluation_results.write(
+        results, predictions = outcome
+        return evaluation_results.write(
             directory,
             weights,
             results,
             self.data,
             self.baseline,
-            beside=self.files,
+            files=self._format(predictions),
+            beside=_prediction_files(self.task, self.splits),
         )
 
-    def write_confusion_matrix(self, directory, predictions):
-        """Draws the confusion matrix of the main split.
+    def write_runs(self, directory, outcomes, best, seed):
+        """Writes the metrics of several runs, and predictions of their best.
 
         Args:
-          directory: str, has been created.
-          predictions: of ``evaluate``.
+          directory: str, created where it does not exist.
+          outcomes: list of what ``evaluate`` returned, for each run.
+          best: int, the index of the run whose predictions are written.
+          seed: int, that of the first run; each has the next one.
 
         Returns:
-          list of str, the picture; empty for a regression.
+          list of str, the files.
         """
-        if not LABEL_TYPES[self.task.label_type].has_classes:
-            return []
-        split = next(iter(self.splits))
-        path = os.path.join(directory, _CONFUSION_MATRIX)
-        prediction_files.write_confusion_matrix(
-            path, self.task, self.splits[split].gold, predictions[split]
+        results = [metrics for metrics, _ in outcomes]
+        _, predictions = outcomes[best]
+        return evaluation_results.write_runs(
+            directory,
+            seed,
+            results,
+            medians(results),
+            self.data,
+            self.baseline,
+            files=self._format(predictions),
+            beside=_prediction_files(self.task, self.splits),
         )
-        return [path]
+
+    def _format(self, predictions):
+        """Returns the files of predictions: dict from name to bytes."""
+        files = _format_predictions(self.splits, predictions)
+        if LABEL_TYPES[self.task.label_type].has_classes:
+            split = next(iter(self.splits))
+            files[_CONFUSION_MATRIX] = prediction_files.draw_confusion_matrix(
+                self.task, self.splits[split].gold, predictions[split]
+            )
+        return files
+
+
+def medians(results):
+    """Returns the median of each metric: dict of float.
+
+    Args:
+      results: list of dict of float, for each run.
+    """
+    return {
+        name: float(np.median([metrics[name] for metrics in results]))
+        for name in results[0]
+    }
+
+
+def _format_predictions(splits, predictions):
+    files = {}
+    for split, data in splits.items():
+        files |= data.format_predictions(predictions[split])
+    return files
 
 
 def _prediction_files(task, splits):

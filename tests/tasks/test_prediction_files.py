@@ -19,25 +19,21 @@ LOGITS = np.array([[0.0, 3.0, 1.0], [2.0, 0.0, 0.0]])
 PAIRS = TextExamples(["7", "3"], ["A\tb", "C"], ["D\\", "E\nf"])
 
 
-def lines(path):
-    content = path.read_bytes().decode()
+def lines(content):
+    content = content.decode()
     assert content.endswith("\n")
     return content.split("\n")[:-1]
 
 
-def write(tmp_path, task, split, examples, logits, **more):
-    predictions = predictions_lib.predict(task, logits, **more)
-    written = prediction_files.write_predictions(
-        task, str(tmp_path / "out"), split, examples, predictions
+def format_files(task, split, examples, logits):
+    predictions = predictions_lib.predict(task, logits)
+    return prediction_files.format_predictions(
+        task, split, examples, predictions
     )
-    assert sorted(str(p) for p in (tmp_path / "out").iterdir()) == (
-        sorted(written)
-    )
-    return {path.name: path for path in (tmp_path / "out").iterdir()}
 
 
-def test_glue(tmp_path):
-    files = write(tmp_path, TASKS["mnli"], "test_mismatched", PAIRS, LOGITS)
+def test_glue():
+    files = format_files(TASKS["mnli"], "test_mismatched", PAIRS, LOGITS)
     assert lines(files["MNLI-mm.tsv"]) == [
         "index\tprediction",
         "7\tentailment",
@@ -57,40 +53,40 @@ def test_glue(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["cola", "qnli", "ax", "mnli"])
-def test_submission_names(tmp_path, name):
+def test_submission_names(name):
     task = TASKS[name]
     split = task.splits("test")[0]
     examples = TextExamples(["0", "1"], ["A", "B"])
     logits = LOGITS[:, : task.num_labels]
-    files = write(tmp_path, task, split, examples, logits)
+    files = format_files(task, split, examples, logits)
     assert task.submissions[split] in files
 
 
-def test_dev_has_gold_and_no_submission(tmp_path):
+def test_dev_has_gold_and_no_submission():
     examples = TextExamples(["0", "1"], ["A", "B"], labels=["1", "1"])
-    files = write(tmp_path, TASKS["cola"], "dev", examples, LOGITS[:, :2])
+    files = format_files(TASKS["cola"], "dev", examples, LOGITS[:, :2])
     assert list(files) == ["dev_predictions.tsv"]
     assert lines(files["dev_predictions.tsv"])[2].startswith("1\tB\t1\t0\t")
 
 
-def test_regression_is_clipped_for_glue_alone(tmp_path):
+def test_regression_is_clipped_for_glue_alone():
     examples = TextExamples(["0", "1"], ["A", "B"], ["C", "D"])
     logits = np.array([[5.25], [-0.125]], np.float32)
-    files = write(tmp_path, TASKS["sts-b"], "test", examples, logits)
+    files = format_files(TASKS["sts-b"], "test", examples, logits)
     assert lines(files["STS-B.tsv"])[1:] == ["0\t5.0", "1\t0.0"]
     table = lines(files["test_predictions.tsv"])
     assert table[0] == "id\ttext\ttext_b\tprediction"
     assert table[1:] == ["0\tA\tC\t5.25", "1\tB\tD\t-0.125"]
 
 
-def test_metrics_of_a_regression_can_be_computed_from_its_file(tmp_path):
+def test_metrics_of_a_regression_can_be_computed_from_its_file():
     generator = np.random.default_rng(0)
     gold = generator.uniform(0, 5, 50).astype(np.float32)
     # Differences that four decimals do not show.
     logits = (2.5 + 1e-4 * generator.normal(size=(50, 1))).astype(np.float32)
     numbers = [str(number) for number in range(50)]
     examples = TextExamples(numbers, numbers, numbers, labels=gold)
-    files = write(tmp_path, TASKS["sts-b"], "dev", examples, logits)
+    files = format_files(TASKS["sts-b"], "dev", examples, logits)
     rows = [r.split("\t") for r in lines(files["dev_predictions.tsv"])[1:]]
     labels, values = np.array([row[3:5] for row in rows], np.float32).T
     assert metrics.compute(TASKS["sts-b"], labels, values) == (
@@ -98,7 +94,7 @@ def test_metrics_of_a_regression_can_be_computed_from_its_file(tmp_path):
     )
 
 
-def test_race(tmp_path):
+def test_race():
     examples = QuestionExamples(
         ids=["high9.txt-0", "middle5.txt-0"],
         levels=["high", "middle"],
@@ -109,8 +105,8 @@ def test_race(tmp_path):
         labels=["D", "B"],
     )
     logits = np.array([[0, 1, 0, 2.0], [3, 0, 0, 0]])
-    files = write(tmp_path, TASKS["race"], "dev", examples, logits)
-    assert json.loads(files["dev_answers.json"].read_text()) == {
+    files = format_files(TASKS["race"], "dev", examples, logits)
+    assert json.loads(files["dev_answers.json"]) == {
         "high9.txt-0": "D",
         "middle5.txt-0": "A",
     }
@@ -119,7 +115,7 @@ def test_race(tmp_path):
     assert len(table[0]) == len(table[1]) == 12
 
 
-def test_questions_with_different_numbers_of_options(tmp_path):
+def test_questions_with_different_numbers_of_options():
     task = TASKS["multiple-choice"].with_labels("ABC")
     examples = QuestionExamples(
         ids=["q-7", "own id"],
@@ -130,8 +126,8 @@ def test_questions_with_different_numbers_of_options(tmp_path):
         options=[["x", "y"], list("abc")],
     )
     logits = np.array([[0, 1, -1e9], [3, 0, 4]])
-    files = write(tmp_path, task, "test", examples, logits)
-    answers = json.loads(files["test_answers.json"].read_text())
+    files = format_files(task, "test", examples, logits)
+    answers = json.loads(files["test_answers.json"])
     assert answers == {"q-7": "B", "own id": "C"}
     table = [row.split("\t") for row in lines(files["test_predictions.tsv"])]
     assert table[1][:6] == ["q-7", "Q", "x", "y", "", "B"]
@@ -142,7 +138,7 @@ class TestTagging:
     task = TASKS["ner"].with_labels(("O", "B-PER", "I-PER"))
     words = TaggedSentences([["New York", "hums"], ["Ann"]])
 
-    def test_conll(self, tmp_path):
+    def test_conll(self):
         predictions = predictions_lib.Predictions([["B-PER", "O"], ["B-PER"]])
         for labels, expected in (
             (None, ["New York\tB-PER", "hums\tO", "", "Ann\tB-PER", ""]),
@@ -153,44 +149,38 @@ class TestTagging:
             ),
         ):
             examples = TaggedSentences(self.words.sentences, labels)
-            (path,) = prediction_files.write_predictions(
-                self.task, str(tmp_path), "dev", examples, predictions
+            files = prediction_files.format_predictions(
+                self.task, "dev", examples, predictions
             )
-            assert path == str(tmp_path / "dev_predictions.txt")
-            assert lines(tmp_path / "dev_predictions.txt") == expected
+            assert list(files) == ["dev_predictions.txt"]
+            assert lines(files["dev_predictions.txt"]) == expected
 
-    def test_backslashes_stay_as_they_are(self, tmp_path):
+    def test_backslashes_stay_as_they_are(self):
         examples = TaggedSentences([["\\", "C:\\new"]])
-        prediction_files.write_predictions(
+        files = prediction_files.format_predictions(
             self.task,
-            str(tmp_path),
             "test",
             examples,
             predictions_lib.Predictions([["O", "O"]]),
         )
-        written = lines(tmp_path / "test_predictions.txt")
+        written = lines(files["test_predictions.txt"])
         assert written == ["\\\tO", "C:\\new\tO", ""]
 
-    def test_confusion_matrix(self, tmp_path):
+    def test_confusion_matrix(self):
         predictions = predictions_lib.Predictions([["B-PER", "O"], ["B-PER"]])
-        path = tmp_path / "confusion.png"
-        prediction_files.write_confusion_matrix(
-            str(path), self.task, [["O", "O"], ["B-PER"]], predictions
+        picture = prediction_files.draw_confusion_matrix(
+            self.task, [["O", "O"], ["B-PER"]], predictions
         )
-        assert path.read_bytes().startswith(b"\x89PNG")
+        assert picture.startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("number", [2, 13, 67])
-def test_confusion_matrix_of_many_labels(tmp_path, number):
+def test_confusion_matrix_of_many_labels(number):
     task = TASKS["tsv"].with_labels([f"$label {i}" for i in range(number)])
     labels = np.arange(number)
     predictions = predictions_lib.Predictions((labels + 1) % number)
-    path = tmp_path / "confusion.png"
-    prediction_files.write_confusion_matrix(
-        str(path), task, labels, predictions
-    )
-    assert path.read_bytes().startswith(b"\x89PNG")
-    assert [p.name for p in tmp_path.iterdir()] == ["confusion.png"]
+    picture = prediction_files.draw_confusion_matrix(task, labels, predictions)
+    assert picture.startswith(b"\x89PNG")
 
 
 def test_not_finite():

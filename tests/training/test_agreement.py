@@ -103,6 +103,24 @@ def test_other_data(workers):
     assert "dev" not in lines[1]
 
 
+class Model:
+    def __init__(self, value):
+        values = np.full([3, 5], value, np.float32)
+        self.trainable_variables = [Variable(values)]
+
+
+class Variable:
+    def __init__(self, values):
+        self.numpy = lambda: values
+
+
+def test_other_weights(workers):
+    check = agreement.check_weights
+    assert workers(lambda worker: check(worker, Model(0.5))) == [None, None]
+    lines = workers(lambda worker: check(worker, Model(0.5 + worker)))
+    assert all("differ in the first weights" in line for line in lines)
+
+
 def test_a_directory_that_both_see(workers, tmp_path):
     check = agreement.check_shared_directory
     assert workers(lambda worker: check(worker, str(tmp_path))) == [None, None]
@@ -140,5 +158,8 @@ def test_a_file_that_comes_late(workers, tmp_path, monkeypatch):
 def test_one_process_alone_asks_nobody(tmp_path):
     strategy = distribution.get_strategy("one_device")
     agreement.check_same(strategy, {"a": object})
+    # Nothing is read for it: these have neither checksums nor weights.
+    agreement.check_data(strategy, {"train": object()})
+    agreement.check_weights(strategy, object())
     agreement.check_shared_directory(strategy, str(tmp_path / "missing"))
     assert distribution.gather(strategy, [3, 5]).tolist() == [[3, 5]]

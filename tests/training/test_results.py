@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is printed when a run is done."""
 
-import json
-
-from albert.evaluation_results import describe_data
 from albert.training import results
 from albert.training.monitoring import WordFrequencyBaseline
 
@@ -26,43 +23,24 @@ def test_printed_evaluation_and_commands(capsys):
 class Evaluation:
     best_metric = "accuracy"
     baseline = {"accuracy": 0.25}
-    data = [describe_data("dev", "sample", 7, "checksum 12ab34cd")]
-    files = ["dev_predictions.tsv"]
-
-    def write_confusion_matrix(self, directory, predictions):
-        assert predictions == {"dev": "of the second"}
-        return [f"{directory}/picture.png"]
 
 
-def test_runs_are_summarized_by_their_medians(tmp_path, capsys):
+def test_runs_are_summarized_by_their_medians(capsys):
     outcomes = [
-        ({"accuracy": 0.5, "loss": 3.0}, {"dev": "of the first"}),
-        ({"accuracy": 0.75, "loss": 1.0}, {"dev": "of the second"}),
-        ({"accuracy": 0.625, "loss": 7.0}, {"dev": "of the third"}),
+        ({"accuracy": 0.5, "loss": 3.0}, None),
+        ({"accuracy": 0.75, "loss": 1.0}, None),
+        ({"accuracy": 0.625, "loss": 7.0}, None),
     ]
-    written = results.summarize_runs(
-        str(tmp_path), Evaluation(), outcomes, 1, "unused", seed=7
-    )
-    assert written == [
-        f"{tmp_path}/eval_results.json",
-        f"{tmp_path}/picture.png",
-    ]
-    content = json.loads((tmp_path / "eval_results.json").read_text())
-    assert content["data"] == Evaluation.data
-    assert (content["accuracy"], content["loss"]) == (0.625, 3.0)
-    assert [run["seed"] for run in content["runs"]] == [7, 8, 9]
+    results.print_runs(Evaluation(), outcomes, "unused")
     printed = capsys.readouterr().out
     assert "accuracy of 3 runs: 0.5000, 0.7500, 0.6250\nMedians:" in printed
     assert "0.6250            0.2500" in printed
+    assert "loss" in printed and "3.0000" in printed
 
 
-def test_one_run_is_printed_and_not_written_again(tmp_path, capsys):
-    outcome = ({"accuracy": 0.5}, {"dev": "of the second"})
-    results.summarize_runs(
-        str(tmp_path), Evaluation(), [outcome], 0, "model.ckpt-best", seed=7
-    )
-    assert not list(tmp_path.iterdir())
-    assert "Evaluation of model.ckpt-best:" in capsys.readouterr().out
+def test_one_run(capsys):
+    results.print_runs(Evaluation(), [({"accuracy": 0.5}, None)], "a/best")
+    assert "Evaluation of a/best:" in capsys.readouterr().out
 
 
 def test_thresholds_are_said_to_be_tuned(capsys):

@@ -225,6 +225,27 @@ def test_threshold_can_be_given_back(golden, tokenizer):
     assert float(said.partition(flag)[2]) == threshold
 
 
+def test_answers_and_scores_appear_together(golden, tokenizer, tmp_path):
+    data = make(golden, tokenizer)
+    evaluation = SpanEvaluation(data, {"language": "en"}, 7, 0.0)
+    generator = np.random.default_rng(23)
+    logits = generator.normal(size=(2, len(data.windows), LENGTHS[-1]))
+    decoded = decode_logits(data.data, data.windows, *logits)
+    given = str(tmp_path), "w", decoded, evaluation.scores(decoded), {}
+    (tmp_path / "examples.md").mkdir()
+    with pytest.raises(UserError, match=r"examples\.md: cannot be written"):
+        evaluation.write(*given)
+    assert [path.name for path in tmp_path.iterdir()] == ["examples.md"]
+    (tmp_path / "examples.md").rmdir()
+    paths = evaluation.write(*given)
+    assert sorted(paths) == sorted(map(str, tmp_path.iterdir()))
+    # What says what they are of is the last to appear.
+    assert paths[-1] == str(tmp_path / "predict_questions.json")
+    assert {"predictions.json", "eval_results.json"} < {
+        pathlib.Path(path).name for path in paths
+    }
+
+
 def test_nothing_to_do_is_refused(tokenizer):
     question = Question("1", "Who?", 0, (Answer("dog", NOWHERE),))
     data = SquadData("a", False, True, ["The fox."], ["T"], [question], {})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes answers, scores and reports, in the official formats."""
+"""Formats answers, scores and reports as the official programs do."""
 
 import json
 import os
@@ -37,41 +37,37 @@ _NO_SPAN = {
 _EXCERPT_CHARACTERS = 200
 
 
-def write_answers(directory, data, decoded, predictions):
-    """Writes all files of answers: to hand in, and to read.
+def format_answers(data, decoded, predictions):
+    """Formats all files of answers: to hand in, and to read.
 
     Args:
-      directory: created where it does not exist.
       data: ``SquadData``, the questions.
       decoded: ``Decoded``.
       predictions: dict from question id to str, ``decoded.predictions(…)``.
 
     Returns:
-      list of str, the paths.
+      dict from name to bytes.
     """
-    return [
-        *write_predictions(directory, decoded, predictions),
-        write_examples(directory, data, decoded, predictions),
-    ]
+    return {
+        **format_predictions(decoded, predictions),
+        EXAMPLES_FILE: format_examples(data, decoded, predictions),
+    }
 
 
-def write_predictions(directory, decoded, predictions):
-    """Writes the files that the official evaluations read.
+def format_predictions(decoded, predictions):
+    """Formats the files that the official evaluations read.
 
     ``predictions.json``, question id to text; ``nbest_predictions.json``, the
     n best with their probabilities and scores; for version 2.0
-    ``null_odds.json``, question id to null score. Each is written
-    atomically.
+    ``null_odds.json``, question id to null score.
 
     Args:
-      directory: created where it does not exist.
       decoded: ``Decoded``.
       predictions: dict from question id to str, ``decoded.predictions(…)``.
 
     Returns:
-      list of str, the paths.
+      dict from name to bytes.
     """
-    outputs.make_directory(directory, "--output_dir")
     content = {
         PREDICTIONS_FILE: predictions,
         N_BEST_FILE: {
@@ -82,67 +78,64 @@ def write_predictions(directory, decoded, predictions):
     if decoded.null_scores is not None:
         odds = zip(decoded.ids, decoded.null_scores.tolist(), strict=True)
         content[NULL_ODDS_FILE] = dict(odds)
-    return [
-        _write_json(directory, name, value) for name, value in content.items()
-    ]
+    return {name: format_json(value) for name, value in content.items()}
 
 
-def write_evaluation(directory, weights, metrics, data, baseline=None):
-    """Writes ``eval_results.json``, atomically.
+def format_evaluation(weights, metrics, data, baseline=None):
+    """Formats ``eval_results.json``.
 
     Args:
-      directory: created where it does not exist.
       weights: str, the checkpoint that was evaluated.
       metrics: dict of numbers, from ``answer_metrics.evaluate``.
       data: list of dict, of ``evaluation_results.describe_data``.
       baseline: dict of numbers, what is reached without a model; or None.
 
     Returns:
-      str, the path.
+      bytes.
     """
-    outputs.make_directory(directory, "--output_dir")
     results = {"checkpoint": weights, "data": data, **metrics}
     if baseline:
         results["baseline"] = baseline
     if "best_f1" in metrics:
         results["note"] = _TUNED_ON_FILE
-    return _write_json(directory, model_directory.EVALUATION_FILE, results)
+    return format_json(results)
+
+
+def report_file(name):
+    """Returns the name of the file that says what became of questions.
+
+    Args:
+      name: str, such as "train".
+    """
+    return f"{name}_questions.json"
 
 
 def write_report(directory, name, report):
-    """Writes ``<name>_questions.json``: what became of the questions.
+    """Writes ``<name>_questions.json`` alone; returns the path.
 
     Args:
       directory: created where it does not exist.
       name: str, such as "train".
       report: dict of counts and lists of str.
-
-    Returns:
-      str, the path.
     """
     outputs.make_directory(directory, "--output_dir")
-    return _write_json(directory, report_file(name), report)
+    path = os.path.join(directory, report_file(name))
+    outputs.write_file(path, format_json(report), "--output_dir")
+    return path
 
 
-def report_file(name):
-    """Returns the name of the file that ``write_report`` writes."""
-    return f"{name}_questions.json"
-
-
-def write_examples(directory, data, decoded, predictions, count=10):
-    """Writes ``examples.md``: questions spread over the file, to be read.
+def format_examples(data, decoded, predictions, count=10):
+    """Formats ``examples.md``: questions spread over the file, to be read.
 
     Args:
-      directory: created where it does not exist.
       data: ``SquadData``, labelled or not.
       decoded: ``Decoded``.
       predictions: dict from question id to str.
       count: int, questions at most.
 
     Returns:
-      str, the path.
+      bytes.
     """
-    outputs.make_directory(directory, "--output_dir")
     total = len(data.questions)
     chosen = np.unique(np.linspace(0, total - 1, count).round().astype(int))
     parts = [f"# {len(chosen)} of {total} questions\n"]
@@ -150,9 +143,12 @@ def write_examples(directory, data, decoded, predictions, count=10):
         _describe(data, decoded, predictions, index)
         for index in chosen.tolist()
     ]
-    path = os.path.join(directory, EXAMPLES_FILE)
-    outputs.write_file(path, "\n".join(parts).encode(), "--output_dir")
-    return path
+    return "\n".join(parts).encode()
+
+
+def format_json(value):
+    """Returns JSON that is readable in any script: bytes."""
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _describe(data, decoded, predictions, index):
@@ -204,11 +200,3 @@ def _n_best_entry(answer):
         "start_log_prob": answer.start_score,
         "end_log_prob": answer.end_score,
     }
-
-
-def _write_json(directory, name, value):
-    # Readable in any script, hence no \u escapes.
-    content = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-    path = os.path.join(directory, name)
-    outputs.write_file(path, content.encode(), "--output_dir")
-    return path
