@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Fine-tunes ALBERT for GLUE, RACE, tagging, or a TSV file of your own.
+"""Fine-tunes ALBERT for GLUE, RACE, tagging, or a table of your own.
 
 The sample task on the model that `make demo` pretrains, a minute on two
 cores:

@@ -25,6 +25,7 @@ The same command continues after an interruption.
 import dataclasses
 
 from albert import command_line
+from albert import evaluation_results
 from albert import flag_parsers
 from albert import flags
 from albert import heads

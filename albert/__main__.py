@@ -99,6 +99,10 @@ def _print(text):
         print(text, flush=True)
     except BrokenPipeError:
         standard_streams.discard()
+    except OSError as error:
+        standard_streams.discard()
+        print(f"error: standard output: {error.strerror}", file=sys.stderr)
+        sys.exit(2)
 
 
 def _run(name, arguments):

@@ -118,8 +118,10 @@ def run(main, define_flags, positional=(), program=None):
             raise
         place = error.filename or "the output or a temporary file"
         fail(f"{place}: {error.strerror}: {_MACHINE_ERRORS[error.errno]}")
-    except KeyboardInterrupt:
-        fail("interrupted", status=130)
+    except KeyboardInterrupt as interrupt:
+        # Whoever has saved something says so.
+        message = ": ".join(["interrupted", *map(str, interrupt.args)])
+        fail(message, status=130)
 
 
 def fail(message, status=2):

@@ -13,6 +13,7 @@ import dataclasses
 
 from albert import command_line
 from albert import outputs
+from albert.errors import UserError
 from albert.flag_groups import FlagGroup
 from albert.flags import define_lower_case_flag
 from albert.flags import require
@@ -130,6 +131,7 @@ def _convert(source, directory, to, head, tokenizer, lower_case):
         f"its configuration with the head {head!r}",
         or_else="or another --head",
     )
+    _check_labels(start, head)
     entries = weight_fit.finite_tensors(opened).entries()
     vocabulary = (
         _load_tokenizer(start, config, lower_case) if tokenizer else None
@@ -160,6 +162,21 @@ def _is_of_task(head, task):
         HEADS[name].components == HEADS[head].components
         for name in find(task_kind=task.get("kind") or "")
     )
+
+
+def _check_labels(start, head):
+    """Refuses a description with other labels than the weights' outputs."""
+    labels = start.task.get("labels")
+    if (
+        labels
+        and HEADS[head].takes_num_labels
+        and len(labels) != start.num_labels
+    ):
+        raise UserError(
+            f"{start.path}: its weights have {start.num_labels} outputs, but "
+            f"what says its task names {len(labels)}: {', '.join(labels)}: "
+            "restore task.json, or id2label in config.json"
+        )
 
 
 def _load_tokenizer(start, config, lower_case):

@@ -151,22 +151,27 @@ def write_together(directory, name, data, files, beside=()):
         files,
         _FLAG,
         functools.partial(
-            _keep_earlier, directory, name, data, {*beside, *files}
+            _keep_earlier, directory, name, data, files, {*beside, *files}
         ),
     )
     return [os.path.join(directory, each) for each in files]
 
 
-def _keep_earlier(directory, name, data, files):
-    """Copies results of other data; returns the names of all their files."""
+def _keep_earlier(directory, name, data, new, files):
+    """Copies results that go; returns the names of all their files.
+
+    Those of the same data go too, if not all of their files are written anew:
+    the others would be taken for files of the new results.
+    """
     before, key = _read_earlier(directory, name)
-    if key in (None, _key(name, data)):
-        return []
     there = [
         each
         for each in sorted(files)
         if os.path.isfile(os.path.join(directory, each))
     ]
+    is_same = key == _key(name, data)
+    if key is None or (is_same and set(there) <= set(new)):
+        return []
     folder = os.path.join(directory, EARLIER, key)
     number = 1
     # Another model may have been evaluated on the same data.
@@ -179,8 +184,9 @@ def _keep_earlier(directory, name, data, files):
         number += 1
         folder = os.path.join(directory, EARLIER, f"{key}-{number}")
     logging.warning(
-        "%s was of other data (%s): it is in %s now, with its predictions",
+        "%s was of %s (%s): it is in %s now, with its predictions",
         os.path.join(directory, name),
+        "another evaluation" if is_same else "other data",
         ", ".join(each["path"] for each in before),
         folder,
     )

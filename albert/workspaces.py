@@ -18,6 +18,7 @@ import fcntl
 import os
 import re
 import shutil
+import stat
 
 from albert.errors import UserError
 
@@ -177,18 +178,17 @@ def _take(path, lock, destination, flag, wait):
             os.mkdir(path)
         except FileExistsError:
             is_new = False
-        if os.path.islink(path) or (
-            os.path.lexists(path) and not os.path.isdir(path)
-        ):
-            raise UserError(
-                f"{path}: is in the way of a temporary directory: remove it"
-            )
         try:
+            # Its last holder may remove it at any moment.
+            if not stat.S_ISDIR(os.lstat(path).st_mode):
+                raise UserError(
+                    f"{path}: is in the way of a temporary directory: remove it"
+                )
             descriptor = os.open(
                 lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666
             )
         except FileNotFoundError:
-            continue  # Its last holder has just removed it.
+            continue
         if not try_lock(descriptor, wait, otherwise=is_new):
             os.close(descriptor)
             raise UserError(

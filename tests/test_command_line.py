@@ -105,6 +105,11 @@ def test_interrupt(run):
     assert (code, err) == (130, "error: interrupted\n")
 
 
+def test_interrupt_with_a_way_to_go_on(run):
+    code, _, err = run(raising(KeyboardInterrupt("it continues")))
+    assert (code, err) == (130, "error: interrupted: it continues\n")
+
+
 def test_interrupt_of_a_background_job(run):
     """A shell without job control starts it with SIGINT ignored."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)

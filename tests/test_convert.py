@@ -316,3 +316,17 @@ def test_formats_and_heads_are_all_there():
         "span_v2",
         "none",
     )
+
+
+@pytest.mark.parametrize("format", convert.FORMATS)
+def test_labels_that_do_not_fit_the_weights(tmp_path, run, format):
+    model = albert.AlbertClassifier(small_config(), 2)
+    source = written(model, tmp_path / "start")
+    outputs.write_json(
+        source / "task.json",
+        {"kind": "classification", "labels": ["a", "b", "c"]},
+    )
+    code, out, err = run(source, tmp_path / "new", f"--to={format}")
+    assert (code, out) == (2, "")
+    assert "have 2 outputs" in err and "names 3: a, b, c" in err
+    assert not (tmp_path / "new").exists()

@@ -62,6 +62,17 @@ def test_same_data_by_another_path_replace_their_results(tmp_path):
     assert read(tmp_path)["loss"] == 2.5
 
 
+def test_files_that_are_not_written_again_go_with_their_results(tmp_path):
+    write(tmp_path, DATA, 3.5)
+    (tmp_path / "p.tsv").write_text("of the first model")
+    write(tmp_path, DATA, 2.5)
+    (earlier,) = (tmp_path / "earlier_results").iterdir()
+    assert read(earlier)["loss"] == 3.5
+    assert (earlier / "p.tsv").read_text() == "of the first model"
+    assert not (tmp_path / "p.tsv").exists()
+    assert read(tmp_path)["loss"] == 2.5
+
+
 def test_results_of_other_data_are_kept(tmp_path, caplog):
     write(tmp_path, DATA, 3.5)
     (tmp_path / "p.tsv").write_text("of a")

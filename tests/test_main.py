@@ -90,6 +90,20 @@ def test_help_imports_no_command():
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+def test_help_that_cannot_be_written():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "albert", "--help"],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert re.fullmatch("error: standard output: No space.*\n", done.stderr)
+
+
 def test_a_reader_that_stops_reading_is_no_fault():
     with subprocess.Popen(
         [sys.executable, "-m", "albert", "--help"],

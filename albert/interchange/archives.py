@@ -20,6 +20,8 @@ _MAX_BYTES = 16 << 30
 _MAX_FILES = 1000
 # A name, a header or a block of a file; files are copied in small blocks.
 _MAX_READ = 1 << 20
+# Of the folder that is unpacked into, not of the archive.
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _ERRORS = (tarfile.TarError, EOFError, zlib.error, ValueError, OverflowError)
 
 
@@ -60,8 +62,12 @@ def _unpack_into_new(path, file):
         _unpack(path, file, folder)
         is_whole = True
     except (*_ERRORS, OSError) as error:
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-            raise
+        if getattr(error, "errno", None) in _OF_THE_DISK:
+            raise UserError(
+                f"{path}: cannot be unpacked into {tempfile.gettempdir()} "
+                f"({error.strerror}): make room there, or set TMPDIR to "
+                "another directory"
+            ) from None
         reason = str(error).replace(f"{folder}{os.sep}", "")
         raise UserError(
             f"{path}: not a readable archive ({reason}): get it again"

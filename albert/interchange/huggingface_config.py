@@ -153,7 +153,7 @@ def to_values(config, head, num_labels, classifier_dropout, tokenizer, task):
         raise UserError(
             f"transformers has no class for the head {head} "
             f"({', '.join(row.components)}): this model cannot be written for "
-            "it; --head=none writes the encoder alone"
+            "it; `albert convert --head=none` writes the encoder alone"
         )
     values = {
         "architectures": [row.transformers],

@@ -26,6 +26,7 @@ import os
 from albert import outputs
 from albert.config import AlbertConfig
 from albert.errors import UserError
+from albert.heads import HEADS
 from albert.interchange import kerashub_presets as presets
 from albert.interchange import kerashub_tasks
 from albert.interchange import kerashub_tokenizer
@@ -140,6 +141,13 @@ def write(
     Raises:
       UserError: the model or its tokenizer cannot be expressed, and why.
     """
+    row = HEADS[head]
+    if row.components and row.kerashub is None:
+        raise UserError(
+            f"KerasHub has no task for the head {head} "
+            f"({', '.join(row.components)}): this model cannot be written for "
+            "it; `albert convert --head=none` writes the encoder alone"
+        )
     backbone = presets.from_config(config)
     peer_task = kerashub_tasks.find_task(head, tensors, classifier_dropout)
     components = {"encoder"}

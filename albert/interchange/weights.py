@@ -100,7 +100,7 @@ def load_weights(model, path, fresh=(), labels=None):
         source,
         "the model",
         excluded,
-        "or let it start anew with fresh={parts}",
+        "or let it start anew: --do_train does, and in Python fresh={parts}",
     )
     tensors = weight_fit.finite_tensors(source)
     values = {name: tensors[name] for name in targets}

@@ -169,7 +169,12 @@ class Run:
             stack.enter_context(preemption.on_sigterm(loop.request_stop))
             stack.enter_context(distribution.worker_loss_explained(strategy))
             steps = _Steps(self, loop, checkpoints, reporter)
-            metrics = steps.make(progress, watch)
+            try:
+                metrics = steps.make(progress, watch)
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt(
+                    "the same command continues from the last checkpoint"
+                ) from None
             # What the chief has written is read by all after this.
             distribution.wait_for_workers(strategy)
         if checkpoints.writes:

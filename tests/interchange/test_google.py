@@ -105,6 +105,16 @@ def test_archive_leaves_nothing_behind(tmp_path, temporary):
     assert_is_the_release(path)
 
 
+def test_a_full_disk_is_no_fault_of_the_archive(tmp_path, limit_file_size):
+    content = (member("a"), b"1" * 9000)
+    path = archive_of(tmp_path / "x.tar.gz", content)
+    with (
+        limit_file_size(5000),
+        pytest.raises(albert.UserError, match="unpacked into .* set TMPDIR"),
+    ):
+        archives.unpack(path)
+
+
 def test_archive_is_unpacked_again_when_it_or_its_folder_changed(
     tmp_path, temporary
 ):

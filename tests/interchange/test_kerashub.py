@@ -2,6 +2,7 @@
 import dataclasses
 import json
 import math
+import os
 import pathlib
 import shutil
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import albert
+from albert.errors import UserError
 from albert.interchange import hdf5
 from albert.interchange import kerashub
 from albert.interchange import names
@@ -228,28 +230,21 @@ def test_an_encoder_and_a_classifier_round_trip(tmp_path):
     "model_class",
     [albert.AlbertTokenClassifier, albert.AlbertMultipleChoice],
 )
-def test_a_head_that_kerashub_has_not_is_named(tmp_path, model_class):
+def test_a_head_that_kerashub_has_not_is_refused(tmp_path, model_class):
     labels = (
         {} if model_class is albert.AlbertMultipleChoice else {"num_labels": 5}
     )
     model = model_class(small_config(), **labels)
-    homeless = albert.save_weights(model, tmp_path, "kerashub")
-    assert sorted(homeless) == [
-        "classifier/output_bias",
-        "classifier/output_weights",
-    ]
-    assert not (tmp_path / "task.json").exists()
-    source, _ = read(tmp_path)
-    assert source.head == "none"
+    with pytest.raises(UserError, match="no task for .*--head=none"):
+        albert.save_weights(model, tmp_path, "kerashub")
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_the_span_heads_are_named(tmp_path, version):
+def test_the_span_heads_are_refused(tmp_path, version):
     model = albert.AlbertSpanPredictor(small_config(), version=version)
-    homeless = albert.save_weights(model, tmp_path, "kerashub")
-    heads = [n for n in named_variables(model) if not n.startswith("encoder/")]
-    assert sorted(homeless) == sorted(heads)
-    assert heads
+    with pytest.raises(UserError, match="no task for the head span_"):
+        albert.save_weights(model, tmp_path, "kerashub")
 
 
 def test_the_tokenizer_comes_back_as_it_was(tmp_path):

@@ -203,7 +203,8 @@ def test_a_head_that_the_file_has_not_must_be_named(tmp_path):
         albert.load_weights(model, tmp_path / "x")
     assert str(e.value).endswith(
         "The encoder fits: give weights that were trained with the same "
-        "classifier, or let it start anew with fresh=('classifier',)"
+        "classifier, or let it start anew: --do_train does, and in Python "
+        "fresh=('classifier',)"
     )
     report = albert.load_weights(model, tmp_path / "x", fresh=("classifier",))
     assert report.fresh == [
@@ -273,7 +274,7 @@ def test_only_heads_on_the_pooler_need_it(tmp_path, version):
     ):
         with pytest.raises(albert.UserError, match="missing bert/pooler") as e:
             albert.load_weights(model, tmp_path / "x", fresh=fresh)
-        assert "with fresh=('pooler',)" in str(e.value)
+        assert "fresh=('pooler',)" in str(e.value)
 
 
 def test_weights_of_another_configuration(tmp_path):
