@@ -181,6 +181,7 @@ def test_tensorflow_starts_without_noise():
     assert completed.stderr == "said later\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "given, used",
     [

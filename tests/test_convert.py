@@ -57,6 +57,7 @@ def tensors_of(path):
     return dict(open_starting_point(path).source.tensors)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "formats",
     [

@@ -10,6 +10,8 @@ import pathlib
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = pathlib.Path(__file__).with_name("equality_program.py")
 
 

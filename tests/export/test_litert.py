@@ -432,6 +432,7 @@ def classifier(tmp_path):
     return write_model(tmp_path / "model", "classification", model)
 
 
+@pytest.mark.slow
 def test_weights_beyond_float16(tmp_path):
     model = make_model("classification", config())
     ffn = model.encoder.feed_forwards[0][0]
@@ -466,6 +467,7 @@ def test_a_file_that_gives_no_numbers(tmp_path, monkeypatch):
     )
 
 
+@pytest.mark.slow
 def test_weights_that_int8_cannot_tell_apart(tmp_path):
     # One scale for all word embeddings, and one number far beyond the rest.
     model = make_model("classification", config())

@@ -78,6 +78,7 @@ def test_gradients_are_the_same(jit_compile):
     assert difference(kept, again) < 2e-5 * size
 
 
+@pytest.mark.slow
 def test_gradients_are_the_same_in_half_precision():
     # Not those of float32, whose dropout draws other numbers.
     kept = gradients(False, False, "mixed_bfloat16")

@@ -78,7 +78,10 @@ def test_lines_that_are_refused_count(tmp_path, name):
     [
         (b'"caf\xe9"', "iconv -f CP1252 -t UTF-8 "),
         ("[1]".encode("utf-16"), "iconv -f UTF-16 -t UTF-8 "),
-        (gzip.compress(b'"caf\xe9"', mtime=0), " | iconv -f CP1252 -t UTF-8 > "),
+        (
+            gzip.compress(b'"caf\xe9"', mtime=0),
+            " | iconv -f CP1252 -t UTF-8 > ",
+        ),
     ],
 )
 def test_command_that_converts(tmp_path, content, command):

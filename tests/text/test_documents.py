@@ -340,6 +340,7 @@ class TestFiles:
         with pytest.raises(ValueError, match="auto, lines, prose.*'words'"):
             next(read_documents(["a"], "words"))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("splitting", ["lines", "prose"])
     @pytest.mark.parametrize("text", [FILLER, "x", "。", "\x00"])
     def test_memory_of_one_long_line(self, tmp_path, splitting, text):

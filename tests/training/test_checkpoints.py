@@ -107,6 +107,7 @@ def test_what_is_restored_goes_on_bit_for_bit(tmp_path):
     assert (tmp_path / "whole" / "model.ckpt-7.index").exists()
 
 
+@pytest.mark.slow
 def test_dropout_state_matters(tmp_path):
     Training(tmp_path).train(3)
     a, b = Training(tmp_path), Training(tmp_path)

@@ -215,6 +215,7 @@ def test_another_evaluation_forgets_the_best(tmp_path, caplog):
     assert best["global_step"] == 7
 
 
+@pytest.mark.slow
 def test_a_stop_within_an_evaluation_saves_and_evaluates_later(tmp_path):
     with pytest.raises(StopRequested, match=f"^{tmp_path}: .* at step 3; "):
         train(make_run(tmp_path, evaluation=Scores(None)))

@@ -44,6 +44,7 @@ def test_each_mode_alone_gives_the_same(
     assert results == without_path(results_of(trained[0]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

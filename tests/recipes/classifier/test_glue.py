@@ -55,6 +55,7 @@ def mnli(inputs, glue, tmp_path_factory, train_task):
     return out, *train_task(inputs, out, "mnli", glue, "--do_predict")
 
 
+@pytest.mark.slow
 def test_two_dev_sets(mnli, results_of, rows_of, events):
     out, printed, errors = mnli
     results = results_of(out)

@@ -17,6 +17,7 @@ def runs(inputs, tmp_path_factory, train):
     )
 
 
+@pytest.mark.slow
 def test_medians_of_runs(runs, results_of):
     out, printed, _ = runs
     assert set(os.listdir(out)) == {
@@ -50,6 +51,7 @@ def test_medians_of_runs(runs, results_of):
     assert right == pytest.approx(each[best - 1]["accuracy"])
 
 
+@pytest.mark.slow
 def test_runs_again(inputs, runs, tmp_path, evaluate, results_of, run):
     """Evaluated alone; predicted alone; not without --num_runs."""
     out = pathlib.Path(shutil.copytree(runs[0], tmp_path / "model"))

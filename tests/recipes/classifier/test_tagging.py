@@ -27,6 +27,7 @@ def ner(sentences, tmp_path_factory, write_rows):
     return folder
 
 
+@pytest.mark.slow
 def test_tagging_with_windows(
     inputs, ner, tmp_path, train_task, results_of, rows_of, make_records, run
 ):

@@ -11,6 +11,7 @@ import pytest
 from albert.interchange import tensor_bundle
 
 
+@pytest.mark.slow
 def test_first_weights(inputs, trained, tmp_path, train):
     """The encoder is that of the checkpoint; the head never is."""
     start = tmp_path / "start"
@@ -60,6 +61,7 @@ def test_random_weights(inputs, tmp_path, run, training_flags, tokenizer_file):
     assert 0.3 < kernel.std() < 0.6
 
 
+@pytest.mark.slow
 def test_layer_decay(inputs, tmp_path, train):
     source = tensor_bundle.read(inputs / "pretrained" / "model.ckpt-best")
     changes = []
@@ -90,6 +92,7 @@ def test_layer_decay(inputs, tmp_path, train):
         assert np.abs(decayed - factor * whole).max() < 2**-20, name
 
 
+@pytest.mark.slow
 def test_training_without_evaluation(
     inputs, trained, tmp_path, train, evaluate
 ):
@@ -160,6 +163,7 @@ def test_epochs_in_bfloat16(inputs, tmp_path, training_flags, run):
     assert all(np.isfinite(value).all() for value in weights.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["tsv", "ner"])
 def test_padding_changes_nothing_of_the_training(
     inputs,

@@ -139,6 +139,7 @@ def test_flags_that_are_required(given, words, run_command, assert_refused):
     assert_refused(*run_command("run_pretraining.py", *given), [words])
 
 
+@pytest.mark.slow
 def test_damage_that_is_reached_while_training(inputs, tmp_path, run):
     payloads = list(framing.iterate_records(inputs / "nsp.tfrecord"))
     with tf.io.TFRecordWriter(str(tmp_path / "long")) as writer:
@@ -181,6 +182,7 @@ def test_truncated_records_are_named_with_the_record(inputs, tmp_path, run):
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.slow
 def test_disk_that_is_full(inputs, tmp_path, run):
     out = tmp_path / "model"
 

@@ -36,6 +36,7 @@ def test_same_command_again_changes_nothing(
     assert all("events" in name for name in after.keys() - before.keys())
 
 
+@pytest.mark.slow
 def test_killed_run_ends_as_if_it_had_not_been(
     inputs, tmp_path, arguments_of, run, assert_same_tensors
 ):
@@ -124,6 +125,7 @@ def test_records_made_again_are_another_run(inputs, tmp_path, run):
     assert "records_fingerprint" in errors
 
 
+@pytest.mark.slow
 def test_a_new_evaluation_forgets_the_old_best(inputs, tmp_path, run):
     out = tmp_path / "model"
     more = ["--num_train_steps=4", "--save_checkpoints_steps=2"]

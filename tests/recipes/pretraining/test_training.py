@@ -117,6 +117,7 @@ def test_weights_to_start_from(inputs, trained, tmp_path, run):
     assert not (out / "model.ckpt-best.index").exists()
 
 
+@pytest.mark.slow
 def test_moments_to_start_from(inputs, trained, tmp_path, run):
     moments = {}
     for flag in ("--init_optimizer", "--noinit_optimizer"):
@@ -143,6 +144,7 @@ def test_moments_to_start_from(inputs, trained, tmp_path, run):
             assert np.abs(difference).max() < rounding, name
 
 
+@pytest.mark.slow
 def test_records_of_the_original(
     inputs, tmp_path, original_records, run, tokenizer_file, assert_same_tensors
 ):
@@ -167,6 +169,7 @@ def test_records_of_the_original(
     assert_same_tensors(without / "model.ckpt-1", with_model / "model.ckpt-1")
 
 
+@pytest.mark.slow
 def test_accumulation_gives_the_same_update(
     inputs, tmp_path, small_config, run, assert_same_gradients
 ):
@@ -192,6 +195,7 @@ def test_accumulation_gives_the_same_update(
     assert_same_gradients(*found)
 
 
+@pytest.mark.slow
 def test_bfloat16_xla_and_a_rate_far_too_high(inputs, tmp_path, run):
     code, _, errors = run(
         inputs,

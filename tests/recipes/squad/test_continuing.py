@@ -2,6 +2,7 @@
 """Runs that go on in the directory of a run."""
 
 import numpy as np
+import pytest
 
 from albert.interchange import tensor_bundle
 from albert.training.checkpoints import TrainingCheckpoints
@@ -25,6 +26,7 @@ def test_same_command_again_changes_nothing(
     assert before.items() <= after.items()
 
 
+@pytest.mark.slow
 def test_interrupted_run_ends_as_if_it_had_not_been(
     config, tmp_path, monkeypatch, run, training, succeed, read
 ):

@@ -12,6 +12,7 @@ from albert.tasks.squad import squad_files
 from albert.tasks.squad.squad_files import read_squad
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version, head", [("1.1", "v2"), ("2.0", "v1")])
 def test_either_head_on_either_version(
     config, tmp_path, version, head, succeed, training, files, read, run
@@ -57,6 +58,7 @@ def test_either_head_on_either_version(
     assert f"has the head {head}" in errors
 
 
+@pytest.mark.slow
 def test_version_by_flag(config, tmp_path, succeed, training, read):
     out = tmp_path / "model"
     succeed(
@@ -89,6 +91,7 @@ def test_windows_without_answer(
     assert f"{few} examples; 1 steps" in errors
 
 
+@pytest.mark.slow
 def test_head_to_start_from(trained, tmp_path, files, succeed):
     source = trained["2.0"][0]
     arguments = [
