@@ -3,6 +3,8 @@
 
 import tensorflow as tf
 
+from albert.modeling import islands
+
 
 def recompute(function, inputs, weights):
     """Returns ``function(inputs, weights)``, keeping nothing for its gradient.
@@ -97,7 +99,9 @@ def _use_and_pass_on(inputs, weights):
     def call(inputs, *flat):
         def gradient(of_inputs, *of_weights):
             here, later = of_weights[: len(flat)], of_weights[len(flat) :]
-            sums = [tf.add(*pair) for pair in zip(here, later, strict=True)]
+            sums = [
+                islands.add(*pair) for pair in zip(here, later, strict=True)
+            ]
             # An earlier layer's turn comes when this one's gradient is in the
             # sum. The control edges also keep the sums apart: TensorFlow
             # merges those that have none.

@@ -73,7 +73,9 @@ class MaskedLanguageModelHead(keras.layers.Layer):
         hidden = tf.gather(sequence_output, positions, batch_dims=1)
         predictions = tf.shape(positions)[1]
         hidden = tf.reshape(hidden, (-1, self.config.hidden_size))  # [B·P, H]
-        hidden = self.layer_norm(self.activation(self.transform(hidden)))
+        kernel, bias = self.transform.step_weights()
+        hidden = self.activation(tf.matmul(hidden, kernel), bias)
+        hidden = self.layer_norm(hidden)
         logits = tf.matmul(
             hidden,
             tf.cast(word_embeddings, self.compute_dtype),

@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Basic layers and functions that the parts of the model are made of."""
 
-import math
-
 import keras
 import tensorflow as tf
+
+from albert.modeling import islands
 
 # The default of the original's contrib_layers.layer_norm. It vanishes in half
 # precision, one reason why the computation is always in float32.
 EPSILON = 1e-12
-
-_SQRT_2_OVER_PI = math.sqrt(2.0 / math.pi)
-_CUBIC = 0.044715
 
 
 def weight_initializer(config):
@@ -24,28 +21,6 @@ def weight_initializer(config):
     return keras.initializers.TruncatedNormal(stddev=config.initializer_range)
 
 
-@tf.custom_gradient
-def gelu(x):
-    """Computes the Gaussian error linear unit, in its tanh form.
-
-    ``x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))``, as in the original
-    (modeling.py:311).
-
-    The gradient is written out: the automatic one keeps every intermediate
-    of the formula alive and makes about twice the passes over the widest
-    tensor of the model.
-    """
-    square = x * x
-    tanh = tf.tanh(x * (_SQRT_2_OVER_PI * _CUBIC * square + _SQRT_2_OVER_PI))
-    half_gate = 0.5 * tanh + 0.5
-
-    def gradient(upstream):
-        slope = 1.5 * _SQRT_2_OVER_PI * _CUBIC * square + 0.5 * _SQRT_2_OVER_PI
-        return upstream * (half_gate + x * (1.0 - tanh * tanh) * slope)
-
-    return x * half_gate, gradient
-
-
 def gelu_erf(x):
     """Computes the Gaussian error linear unit, in its exact form: x · Φ(x).
 
@@ -55,7 +30,6 @@ def gelu_erf(x):
 
 
 _ACTIVATIONS = {
-    "gelu": gelu,
     "gelu_erf": gelu_erf,
     "relu": tf.nn.relu,
     "tanh": tf.tanh,
@@ -64,8 +38,16 @@ _ACTIVATIONS = {
 
 
 def get_activation(name):
-    """Returns the function that ``AlbertConfig.hidden_act`` names."""
-    return _ACTIVATIONS[name]
+    """Returns the function that ``AlbertConfig.hidden_act`` names.
+
+    Returns:
+      function of a matrix product [..., width] and a bias [width], which is
+      added first.
+    """
+    if name == "gelu":
+        return islands.add_bias_and_gelu
+    activation = _ACTIVATIONS[name]
+    return lambda x, bias: activation(islands.add_bias(x, bias))
 
 
 def matmul_rows(inputs, matrix, **options):
@@ -126,7 +108,7 @@ class Dense(keras.layers.Layer):
     def call(self, inputs, weights=None):
         """Applies the layer to [rows, input_size]."""
         kernel, bias = self.step_weights() if weights is None else weights
-        return tf.nn.bias_add(tf.matmul(inputs, kernel), bias)
+        return islands.add_bias(tf.matmul(inputs, kernel), bias)
 
 
 class Dropout(keras.layers.Dropout):
@@ -184,38 +166,10 @@ class LayerNormalization(keras.layers.Layer):
             tf.convert_to_tensor(self.beta.value),
         )
 
-    def call(self, inputs, weights=None):
+    def call(self, inputs, update=None, bias=None, weights=None):
+        """Normalises the sum of ``inputs`` and what else is given."""
         gamma, beta = self.step_weights() if weights is None else weights
-        return _normalize(inputs, gamma, beta, self.epsilon)
-
-
-def _normalize(inputs, gamma, beta, epsilon):
-    # The gradient is written out for the same reason as that of gelu.
-    @tf.custom_gradient
-    def normalize(inputs, gamma, beta):
-        x = tf.cast(inputs, tf.float32)
-        centred = x - tf.reduce_mean(x, axis=-1, keepdims=True)
-        variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
-        inverse_deviation = tf.math.rsqrt(variance + epsilon)
-        normal = centred * inverse_deviation
-
-        def gradient(upstream):
-            upstream = tf.cast(upstream, tf.float32)
-            batch_axes = tf.range(tf.rank(upstream) - 1)
-            upstream_normal = upstream * normal
-            d_gamma = tf.reduce_sum(upstream_normal, axis=batch_axes)
-            d_beta = tf.reduce_sum(upstream, axis=batch_axes)
-            scaled = upstream * gamma
-            projection = tf.reduce_mean(
-                upstream_normal * gamma, axis=-1, keepdims=True
-            )
-            d_inputs = inverse_deviation * (
-                scaled
-                - tf.reduce_mean(scaled, axis=-1, keepdims=True)
-                - normal * projection
-            )
-            return tf.cast(d_inputs, inputs.dtype), d_gamma, d_beta
-
-        return tf.cast(normal * gamma + beta, inputs.dtype), gradient
-
-    return normalize(inputs, gamma, beta)
+        addends = [inputs] if update is None else [inputs, update]
+        return islands.add_and_normalize(
+            addends, bias, gamma, beta, self.epsilon
+        )

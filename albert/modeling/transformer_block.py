@@ -15,6 +15,7 @@ import math
 import keras
 import tensorflow as tf
 
+from albert.modeling import islands
 from albert.modeling.layers import Dense
 from albert.modeling.layers import Dropout
 from albert.modeling.layers import LayerNormalization
@@ -122,7 +123,7 @@ class SelfAttention(keras.layers.Layer):
         head_size = self.config.hidden_size // heads
         length = tf.shape(mask_scores)[3]
 
-        fused = tf.nn.bias_add(
+        fused = islands.add_bias(
             tf.matmul(hidden, weights["kernel"]), weights["bias"]
         )  # [B·S, 3·H]
         query, key, value = (
@@ -132,9 +133,8 @@ class SelfAttention(keras.layers.Layer):
             for part in tf.split(fused, 3, axis=1)
         )
         scores = tf.matmul(query, key, transpose_b=True)  # [B, N, S, S]
-        probabilities = tf.nn.softmax(tf.cast(scores, tf.float32) + mask_scores)
         probabilities = self.probabilities_dropout(
-            tf.cast(probabilities, self.compute_dtype),
+            islands.masked_softmax(scores, mask_scores),
             training=training,
             seed=probabilities_seed,
         )
@@ -142,11 +142,16 @@ class SelfAttention(keras.layers.Layer):
         context = tf.reshape(
             tf.transpose(context, (0, 2, 1, 3)), (-1, heads * head_size)
         )  # [B·S, H]
-        update = self.output_projection(context, weights=weights["output"])
-        update = self.output_dropout(
-            update, training=training, seed=output_seed
+        return _add_and_normalize(
+            hidden,
+            context,
+            self.output_projection,
+            self.output_dropout,
+            self.layer_norm,
+            weights,
+            training,
+            output_seed,
         )
-        return self.layer_norm(hidden + update, weights=weights["layer_norm"])
 
 
 class FeedForward(keras.layers.Layer):
@@ -207,9 +212,28 @@ class FeedForward(keras.layers.Layer):
     def call(self, hidden, training=False, weights=None, seeds=None):
         (seed,) = seeds or (None,)
         weights = self.step_weights() if weights is None else weights
-        wide = self.activation(
-            self.intermediate(hidden, weights=weights["intermediate"])
+        kernel, bias = weights["intermediate"]
+        wide = self.activation(tf.matmul(hidden, kernel), bias)
+        return _add_and_normalize(
+            hidden,
+            wide,
+            self.output_projection,
+            self.dropout,
+            self.layer_norm,
+            weights,
+            training,
+            seed,
         )
-        update = self.output_projection(wide, weights=weights["output"])
-        update = self.dropout(update, training=training, seed=seed)
-        return self.layer_norm(hidden + update, weights=weights["layer_norm"])
+
+
+def _add_and_normalize(
+    hidden, inputs, projection, dropout, layer_norm, weights, training, seed
+):
+    """Returns ``LayerNorm(hidden + dropout(projection(inputs)))``."""
+    if training and dropout.rate:
+        update = projection(inputs, weights=weights["output"])
+        update, bias = dropout(update, training=True, seed=seed), None
+    else:
+        kernel, bias = weights["output"]
+        update = tf.matmul(inputs, kernel)
+    return layer_norm(hidden, update, bias, weights=weights["layer_norm"])

@@ -133,6 +133,11 @@ def device_name(strategy):
     return strategy.extended.worker_devices[0].rpartition("device:")[-1]
 
 
+def on_cpus(strategy):
+    """Returns whether the steps are computed by CPUs."""
+    return device_name(strategy).startswith("CPU")
+
+
 def distribute(strategy, dataset):
     """Gives each replica its rows of every global batch.
 

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from albert.errors import StopRequested
+from albert.modeling import islands
 from albert.training import distribution
 from albert.training.optimizers import clip_by_global_norm
 from albert.training.optimizers import densify
@@ -71,6 +72,8 @@ class TrainingLoop:
         # On the host, where another thread can set it during a step.
         with tf.device("CPU:0"):
             self._stop = tf.Variable(0.0, trainable=False)
+        # Where the step is not compiled as a whole.
+        self._islands = not jit_compile and distribution.on_cpus(strategy)
         self._micro_step = tf.function(
             self._gradients_and_numerators, jit_compile=jit_compile
         )
@@ -253,11 +256,12 @@ class TrainingLoop:
 
     def _gradients_and_numerators(self, batch, denominators):
         variables = [variable.value for variable in self._variables]
-        with tf.GradientTape() as tape:
-            outputs = self.model(batch, training=True)
-            numerators = self.objective.numerators(outputs, batch)
-            loss = self.objective.loss(numerators, denominators)
-        gradients = tape.gradient(loss, variables)
+        with islands.compiled(self._islands):
+            with tf.GradientTape() as tape:
+                outputs = self.model(batch, training=True)
+                numerators = self.objective.numerators(outputs, batch)
+                loss = self.objective.loss(numerators, denominators)
+            gradients = tape.gradient(loss, variables)
         return densify(gradients), numerators
 
     def _evaluate_batch(self, iterator):
@@ -267,7 +271,8 @@ class TrainingLoop:
         return tf.nest.map_structure(self._local, sums), self._local(stop)
 
     def _evaluate_replica(self, batch):
-        outputs = self.model(batch, training=False)
+        with islands.compiled(self._islands):
+            outputs = self.model(batch, training=False)
         return (
             self.objective.numerators(outputs, batch),
             self.objective.denominators(batch),
@@ -297,7 +302,8 @@ class TrainingLoop:
         )
 
     def _outputs_and_sums(self, batch, evaluate):
-        outputs = self.model(batch, training=False)
+        with islands.compiled(self._islands):
+            outputs = self.model(batch, training=False)
         if not evaluate:
             return outputs, ()
         sums = (

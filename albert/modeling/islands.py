@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Element-wise pieces of the model, which XLA can compile one by one.
+
+On a CPU, every element-wise operation of TensorFlow is a pass over memory, and
+one in bfloat16 converts to float32 and back: the activation of a layer costs
+more than its matrix products. An island is a function whose operations XLA
+makes into one or two passes, in float32 inside. Matrix products stay outside:
+XLA's are several times slower than oneDNN's on CPUs.
+
+Only within ``compiled()`` are islands compiled: the training loop enters it on
+CPUs. Elsewhere they are the same functions made of ordinary operations, which
+is what exports must consist of; and a step that XLA compiles as a whole, as on
+TPUs, fuses them anyway.
+
+The gradients are written out: automatic ones keep every intermediate of a
+formula alive, and make a pass more for the gradient of each bias.
+
+Letters: B sequences, S positions, N heads.
+"""
+
+import contextlib
+import contextvars
+import functools
+import math
+
+import tensorflow as tf
+
+_SQRT_2_OVER_PI = math.sqrt(2.0 / math.pi)
+_CUBIC = 0.044715
+
+_compiled = contextvars.ContextVar("compiled", default=False)
+
+
+@contextlib.contextmanager
+def compiled(enabled=True):
+    """Compiles the islands that are called, or traced, in this context.
+
+    Args:
+      enabled: bool; False leaves them ordinary operations.
+    """
+    token = _compiled.set(enabled)
+    try:
+        yield
+    finally:
+        _compiled.reset(token)
+
+
+def island(function):
+    """Wraps a function of tensors that is an island.
+
+    Args:
+      function: of tensors (and Python numbers, which are constants of it) to
+        a structure of tensors, without matrix products, variables and side
+        effects.
+
+    Returns:
+      the same function, compiled by XLA within ``compiled()``.
+    """
+    # One object for all calls: XLA compiles it once for each shape.
+    by_xla = tf.function(function, jit_compile=True, autograph=False)
+
+    @functools.wraps(function)
+    def call(*arguments):
+        return (by_xla if _compiled.get() else function)(*arguments)
+
+    return call
+
+
+@tf.custom_gradient
+def add_bias(x, bias):
+    """Adds a bias [width] to [..., width], both of one dtype."""
+
+    def gradient(upstream):
+        return upstream, _column_sums(upstream)
+
+    return tf.nn.bias_add(x, bias), gradient
+
+
+@tf.custom_gradient
+def add_bias_and_gelu(x, bias):
+    """Computes the Gaussian error linear unit of ``x + bias``: its tanh form.
+
+    ``y/2 · (1 + tanh(√(2/π) · (y + 0.044715 y³)))``, as in the original
+    (modeling.py:311).
+
+    Args:
+      x: [..., width] of any float type.
+      bias: [width] of the same type.
+
+    Returns:
+      [..., width] of the same type; the computation is in float32.
+    """
+
+    def gradient(upstream):
+        return _gelu_gradient(x, bias, upstream)
+
+    return _gelu(x, bias), gradient
+
+
+def add_and_normalize(addends, bias, gamma, beta, epsilon):
+    """Computes the layer normalisation of a sum, over its last axis.
+
+    ``gamma · (x - mean) / √(variance + epsilon) + beta`` of ``x``, the sum of
+    the addends and the bias.
+
+    Args:
+      addends: sequence of tensors [..., width] of one float type.
+      bias: [width] of the same type, or None.
+      gamma, beta: float32 [width].
+      epsilon: float.
+
+    Returns:
+      [..., width] of the addends' type; the computation is in float32.
+    """
+    has_bias = bias is not None
+
+    @tf.custom_gradient
+    def call(gamma, beta, *terms):
+        outputs, mean, scale = _normalize(epsilon, gamma, beta, *terms)
+
+        def gradient(upstream):
+            of_sum, of_gamma, of_beta, of_bias = _normalize_gradient(
+                has_bias, upstream, gamma, mean, scale, *terms
+            )
+            of_terms = [of_sum] * len(addends) + [of_bias] * has_bias
+            return of_gamma, of_beta, *of_terms
+
+        return outputs, gradient
+
+    return call(gamma, beta, *addends, *([bias] if has_bias else []))
+
+
+@tf.custom_gradient
+def masked_softmax(scores, mask_scores):
+    """Computes the softmax of ``scores + mask_scores`` over the last axis.
+
+    Args:
+      scores: [B, N, S, S] of any float type.
+      mask_scores: float32 [B, 1, 1, S]; has no gradient.
+
+    Returns:
+      [B, N, S, S] of the type of the scores; the computation is in float32.
+    """
+    # TensorFlow's own softmax is as quick as an island.
+    probabilities = tf.cast(
+        tf.nn.softmax(tf.cast(scores, tf.float32) + mask_scores), scores.dtype
+    )
+
+    def gradient(upstream):
+        return _softmax_gradient(probabilities, upstream), None
+
+    return probabilities, gradient
+
+
+@island
+def add(x, y):
+    """Returns x + y, of their type."""
+    return x + y
+
+
+def _float32(*tensors):
+    return [tf.cast(tensor, tf.float32) for tensor in tensors]
+
+
+def _batch_axes(tensor):
+    return list(range(tensor.shape.rank - 1))
+
+
+@island
+def _column_sums(x):
+    sums = tf.reduce_sum(tf.cast(x, tf.float32), axis=_batch_axes(x))
+    return tf.cast(sums, x.dtype)
+
+
+@island
+def _gelu(x, bias):
+    y = tf.add(*_float32(x, bias))
+    gate = 0.5 * tf.tanh(_SQRT_2_OVER_PI * y * (1.0 + _CUBIC * y * y)) + 0.5
+    return tf.cast(y * gate, x.dtype)
+
+
+@island
+def _gelu_gradient(x, bias, upstream):
+    y = tf.add(*_float32(x, bias))
+    square = y * y
+    tanh = tf.tanh(_SQRT_2_OVER_PI * y * (1.0 + _CUBIC * square))
+    slope = _SQRT_2_OVER_PI * (0.5 + 1.5 * _CUBIC * square)
+    of_y = tf.cast(upstream, tf.float32) * (
+        0.5 * tanh + 0.5 + y * (1.0 - tanh * tanh) * slope
+    )
+    of_bias = tf.reduce_sum(of_y, axis=_batch_axes(x))
+    return tf.cast(of_y, x.dtype), tf.cast(of_bias, bias.dtype)
+
+
+@island
+def _normalize(epsilon, gamma, beta, *terms):
+    x = sum(_float32(*terms))
+    mean = tf.reduce_mean(x, axis=-1, keepdims=True)
+    centred = x - mean
+    variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
+    scale = tf.math.rsqrt(variance + epsilon)
+    outputs = centred * scale * gamma + beta
+    return tf.cast(outputs, terms[0].dtype), mean, scale
+
+
+@island
+def _normalize_gradient(has_bias, upstream, gamma, mean, scale, *terms):
+    normal = (sum(_float32(*terms)) - mean) * scale
+    upstream = tf.cast(upstream, tf.float32)
+    batch_axes = _batch_axes(upstream)
+    of_gamma = tf.reduce_sum(upstream * normal, axis=batch_axes)
+    of_beta = tf.reduce_sum(upstream, axis=batch_axes)
+    of_normal = upstream * gamma
+    of_sum = scale * (
+        of_normal
+        - tf.reduce_mean(of_normal, axis=-1, keepdims=True)
+        - normal * tf.reduce_mean(of_normal * normal, axis=-1, keepdims=True)
+    )
+    dtype = terms[0].dtype
+    of_bias = tf.reduce_sum(of_sum, axis=batch_axes) if has_bias else ()
+    return (
+        tf.cast(of_sum, dtype),
+        of_gamma,
+        of_beta,
+        tf.cast(of_bias, dtype) if has_bias else (),
+    )
+
+
+@island
+def _softmax_gradient(probabilities, upstream):
+    p, upstream = _float32(probabilities, upstream)
+    weighted = p * upstream
+    of_scores = weighted - p * tf.reduce_sum(weighted, axis=-1, keepdims=True)
+    return tf.cast(of_scores, probabilities.dtype)

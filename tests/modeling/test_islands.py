@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Islands against formulas in float64, as they are and compiled by XLA."""
+
+import contextlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from albert.modeling import islands
+
+ROWS, WIDTH = 7, 13
+EPSILON = 1e-12
+
+
+def gelu(x, bias):
+    return tf.nn.gelu(x + bias, approximate=True)
+
+
+def normalization(x, update, bias, gamma, beta):
+    x = x + update + bias
+    mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
+    return gamma * (x - mean) / tf.sqrt(variance + EPSILON) + beta
+
+
+def normalization_alone(x, gamma, beta):
+    return normalization(x, tf.zeros_like(x), 0.0, gamma, beta)
+
+
+def softmax(scores, mask_scores):
+    return tf.nn.softmax(scores + tf.stop_gradient(mask_scores))
+
+
+# name: (function, formula, shapes of the arguments, which are float32 always)
+CASES = {
+    "bias": (islands.add_bias, tf.add, [(ROWS, WIDTH), (WIDTH,)], []),
+    "gelu": (islands.add_bias_and_gelu, gelu, [(ROWS, WIDTH), (WIDTH,)], []),
+    "normalization": (
+        lambda x, update, bias, gamma, beta: islands.add_and_normalize(
+            [x, update], bias, gamma, beta, EPSILON
+        ),
+        normalization,
+        [(ROWS, WIDTH)] * 2 + [(WIDTH,)] * 3,
+        [3, 4],
+    ),
+    "normalization alone": (
+        lambda x, gamma, beta: islands.add_and_normalize(
+            [x], None, gamma, beta, EPSILON
+        ),
+        normalization_alone,
+        [(2, 3, WIDTH), (WIDTH,), (WIDTH,)],
+        [1, 2],
+    ),
+    "softmax": (
+        islands.masked_softmax,
+        softmax,
+        [(2, 3, 5, 5), (2, 1, 1, 5)],
+        [1],
+    ),
+}
+
+
+def with_gradients(function, arguments, upstream, context):
+    """Returns the output and the gradients of the arguments, as float64."""
+
+    @tf.function
+    def call(*arguments):
+        with context:
+            with tf.GradientTape() as tape:
+                tape.watch(arguments)
+                output = function(*arguments)
+            gradients = tape.gradient(
+                output,
+                arguments,
+                output_gradients=tf.cast(upstream, output.dtype),
+                unconnected_gradients="zero",
+            )
+        return [tf.cast(x, tf.float64) for x in (output, *gradients)]
+
+    concrete = call.get_concrete_function(*arguments)
+    return [x.numpy() for x in concrete(*arguments)], concrete.graph
+
+
+def is_compiled(graph):
+    return any("_XlaMustCompile" in str(op) for op in graph.get_operations())
+
+
+@pytest.mark.parametrize("on", [False, True])
+@pytest.mark.parametrize(
+    # bfloat16 keeps 8 bits of the output and of each gradient.
+    "dtype, tolerance",
+    [("float32", 3e-6), ("bfloat16", 2.0**-8)],
+)
+@pytest.mark.parametrize("name", CASES)
+def test_is_its_formula(name, dtype, tolerance, on):
+    function, formula, shapes, float32_arguments = CASES[name]
+    rng = np.random.default_rng(len(name))
+    arguments = [
+        tf.cast(
+            rng.normal(size=shape),
+            "float32" if index in float32_arguments else dtype,
+        )
+        for index, shape in enumerate(shapes)
+    ]
+    # What rounding leaves of random numbers is exact in float64.
+    upstream = tf.cast(rng.normal(size=shapes[0]), dtype)
+    found, graph = with_gradients(
+        function, arguments, upstream, islands.compiled(on)
+    )
+    assert is_compiled(graph) == on
+    expected, _ = with_gradients(
+        formula,
+        [tf.cast(x, tf.float64) for x in arguments],
+        upstream,
+        contextlib.nullcontext(),
+    )
+    for one, other in zip(found, expected, strict=True):
+        assert one.shape == other.shape
+        scale = max(1.0, np.max(np.abs(other)))
+        assert np.max(np.abs(one - other)) < tolerance * scale
+
+
+def test_context_ends():
+    with islands.compiled():
+        with islands.compiled(False):
+            assert not compiles_here()
+        assert compiles_here()
+    assert not compiles_here()
+
+
+def compiles_here():
+    add = tf.function(lambda: islands.add(tf.ones(3), tf.ones(3)))
+    return is_compiled(add.get_concrete_function().graph)
