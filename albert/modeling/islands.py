@@ -7,10 +7,11 @@ more than its matrix products. An island is a function whose operations XLA
 makes into one or two passes, in float32 inside. Matrix products stay outside:
 XLA's are several times slower than oneDNN's on CPUs.
 
-Only within ``compiled()`` are islands compiled: the training loop enters it on
-CPUs. Elsewhere they are the same functions made of ordinary operations, which
-is what exports must consist of; and a step that XLA compiles as a whole, as on
-TPUs, fuses them anyway.
+Only within ``compiled()`` are islands compiled: the training loop enters it for
+training steps on CPUs. Elsewhere they are ordinary operations, which is what
+exports must consist of, in a form that TensorFlow computes within the matrix
+products before them where no gradient is wanted; and a step that XLA compiles
+as a whole, as on TPUs, fuses them anyway.
 
 The gradients are written out: automatic ones keep every intermediate of a
 formula alive, and make a pass more for the gradient of each bias.
@@ -45,23 +46,26 @@ def compiled(enabled=True):
         _compiled.reset(token)
 
 
-def island(function):
+def island(function, plain=None):
     """Wraps a function of tensors that is an island.
 
     Args:
       function: of tensors (and Python numbers, which are constants of it) to
         a structure of tensors, without matrix products, variables and side
         effects.
+      plain: function of the same, to be called outside of ``compiled()``;
+        None is ``function`` itself.
 
     Returns:
-      the same function, compiled by XLA within ``compiled()``.
+      the function, compiled by XLA within ``compiled()``.
     """
+    plain = plain or function
     # One object for all calls: XLA compiles it once for each shape.
     by_xla = tf.function(function, jit_compile=True, autograph=False)
 
     @functools.wraps(function)
     def call(*arguments):
-        return (by_xla if _compiled.get() else function)(*arguments)
+        return (by_xla if _compiled.get() else plain)(*arguments)
 
     return call
 
@@ -88,7 +92,7 @@ def add_bias_and_gelu(x, bias):
       bias: [width] of the same type.
 
     Returns:
-      [..., width] of the same type; the computation is in float32.
+      [..., width] of the same type.
     """
 
     def gradient(upstream):
@@ -172,11 +176,19 @@ def _column_sums(x):
     return tf.cast(sums, x.dtype)
 
 
-@island
+def _plain_gelu(x, bias):
+    # On CPUs with oneDNN, TensorFlow computes this form within the product
+    # that it follows. It finds ``(0.044715 · y) · y²``, and sorts factors by
+    # the names of their ops: "square" must come after "mul".
+    y = tf.nn.bias_add(x, bias)
+    square = tf.square(y, name="square")
+    tanh = tf.tanh(_SQRT_2_OVER_PI * (y + _CUBIC * y * square))
+    return 0.5 * y * (1.0 + tanh)
+
+
+@functools.partial(island, plain=_plain_gelu)
 def _gelu(x, bias):
-    y = tf.add(*_float32(x, bias))
-    gate = 0.5 * tf.tanh(_SQRT_2_OVER_PI * y * (1.0 + _CUBIC * y * y)) + 0.5
-    return tf.cast(y * gate, x.dtype)
+    return tf.cast(_plain_gelu(*_float32(x, bias)), x.dtype)
 
 
 @island
@@ -192,15 +204,32 @@ def _gelu_gradient(x, bias, upstream):
     return tf.cast(of_y, x.dtype), tf.cast(of_bias, bias.dtype)
 
 
-@island
+def _plain_normalize(epsilon, gamma, beta, *terms):
+    # The sum, too, is computed within the product: a bias before the residual.
+    *addends, last = terms
+    if last.shape.rank == 1:
+        *addends, product = addends
+        last = tf.nn.bias_add(product, last)
+    return _normalize_sum(epsilon, gamma, beta, sum(addends, last))
+
+
+@functools.partial(island, plain=_plain_normalize)
 def _normalize(epsilon, gamma, beta, *terms):
-    x = sum(_float32(*terms))
+    outputs, *statistics = _normalize_sum(
+        epsilon, gamma, beta, sum(_float32(*terms))
+    )
+    return tf.cast(outputs, terms[0].dtype), *statistics
+
+
+def _normalize_sum(epsilon, gamma, beta, inputs):
+    """Returns the outputs, in the type of the inputs, mean and 1/deviation."""
+    x = tf.cast(inputs, tf.float32)
     mean = tf.reduce_mean(x, axis=-1, keepdims=True)
     centred = x - mean
     variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
     scale = tf.math.rsqrt(variance + epsilon)
     outputs = centred * scale * gamma + beta
-    return tf.cast(outputs, terms[0].dtype), mean, scale
+    return tf.cast(outputs, inputs.dtype), mean, scale
 
 
 @island

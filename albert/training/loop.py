@@ -271,8 +271,7 @@ class TrainingLoop:
         return tf.nest.map_structure(self._local, sums), self._local(stop)
 
     def _evaluate_replica(self, batch):
-        with islands.compiled(self._islands):
-            outputs = self.model(batch, training=False)
+        outputs = self.model(batch, training=False)
         return (
             self.objective.numerators(outputs, batch),
             self.objective.denominators(batch),
@@ -302,8 +301,7 @@ class TrainingLoop:
         )
 
     def _outputs_and_sums(self, batch, evaluate):
-        with islands.compiled(self._islands):
-            outputs = self.model(batch, training=False)
+        outputs = self.model(batch, training=False)
         if not evaluate:
             return outputs, ()
         sums = (
