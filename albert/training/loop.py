@@ -190,13 +190,14 @@ class TrainingLoop:
         return outputs, {name: float(x) for name, x in metrics.items()}
 
     def _train_steps(self, iterator, steps):
+        update = tf.autograph.experimental.do_not_convert(self._update)
         history = tf.TensorArray(
             tf.float32, size=steps, element_shape=(len(self.history_names),)
         )
         step, stop = 0, tf.constant(0.0)
         while step < steps and stop == 0.0:
             results, stop = self.strategy.run(
-                self._update, args=(next(iterator), self._stop.read_value())
+                update, args=(next(iterator), self._stop.read_value())
             )
             # The same in every replica: everything in it has been reduced.
             history = history.write(step, self._local(results))
@@ -204,7 +205,6 @@ class TrainingLoop:
             step += 1
         return history.stack()[:step], stop > 0.0
 
-    @tf.autograph.experimental.do_not_convert
     def _update(self, batch, stop):
         replica = tf.distribute.get_replica_context()
         denominators = replica.all_reduce(
