@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The benchmark for GPUs runs to its end; on a CPU it measures nothing."""
+"""The benchmarks run to their ends; these measure nothing."""
 
 import json
 import os
@@ -35,3 +35,21 @@ def test_gpu_benchmark_runs_on_a_cpu(tmp_path):
     assert results["restart"]["largest_difference"] == 0.0
     for name in ("tiny_32", "tiny_32_jit_compile"):
         assert results[name]["usual"]["train_sequences_per_s"] > 0
+
+
+@pytest.mark.slow
+def test_input_pipeline_benchmark_reads_records():
+    done = subprocess.run(
+        [
+            sys.executable,
+            "benchmarks/input_pipeline.py",
+            "--batch=3",
+            "--steps=7",
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["sequences_per_processor_s"] > 0

@@ -163,11 +163,14 @@ def test_models_that_are_traced_once_each_give_no_warning(run):
     assert (code, errors) == (0, "warning: something else\n")
 
 
-def test_tensorflow_starts_without_noise():
+def test_tensorflow_starts_without_noise_and_what_is_not_used():
     program = (
         "from albert import command_line\n"
         "command_line.load_tensorflow()\n"
-        "import sys, tensorflow as tf\n"
+        "import importlib.util, keras, sys, tensorflow as tf\n"
+        "for name in ('matplotlib', 'sklearn'):\n"
+        "    assert name not in sys.modules, name\n"
+        "    assert importlib.util.find_spec(name)\n"
         "print(float(tf.reduce_sum(tf.ones(3))))\n"
         "print('said later', file=sys.stderr)\n"
     )

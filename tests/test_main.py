@@ -90,6 +90,21 @@ def test_help_imports_no_command():
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+def test_help_of_a_command_loads_nothing_large():
+    """Before it shows its flags, a command is imported and defines them."""
+    program = (
+        "import sys\n"
+        "from absl import flags\n"
+        "from albert import __main__\n"
+        "for name in __main__.COMMANDS:\n"
+        "    __main__.load_script(name).define_flags(flags.FlagValues())\n"
+        "    loaded = {'h5py', 'keras', 'matplotlib', 'scipy', 'sklearn',\n"
+        "              'tensorboard', 'tensorflow'} & set(sys.modules)\n"
+        "    assert not loaded, (name, loaded)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
 def test_help_that_cannot_be_written():
     with open("/dev/full", "w") as full:
         done = subprocess.run(

@@ -407,11 +407,3 @@ def test_killed_worker_is_one_line(start, tmp_path):
     assert process.returncode == 2
     assert "a worker process was killed" in errors.splitlines()[-1]
     assert not list((tmp_path / "out").iterdir())
-
-
-def test_help_does_not_load_tensorflow(run_process):
-    completed = run_process("-X", "importtime", RECIPE, "--help")
-    assert completed.returncode == 0
-    for name in ("max_seq_length", "masked_lm_prob", "num_workers"):
-        assert name in completed.stdout
-    assert "tensorflow" not in completed.stderr
