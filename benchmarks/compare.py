@@ -1,0 +1,283 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Measures this project against transformers and KerasHub on this machine.
+
+    make .venv-peers/.installed
+    python benchmarks/compare.py --work=pretraining,encode,mini \\
+        --peer_python=.venv-peers/bin/python --output=speed.json
+
+Each program is a process that builds its work once and then waits. In each
+round each of them has its turn, so that a pair is measured within seconds; only
+one computes at a time. A ratio above 1 says that this project is faster.
+Nothing else should run on the machine.
+
+Works (--work, several with commas, or all):
+
+  pretraining  a training step, dropout 0, 20 predictions a sequence of 128;
+               with LAMB and clipping here, with AdamW there
+  encode       the encoder's output of a batch without padding
+  mini         "pretraining" of a size for laptops
+  sentences    logits of the lines of --text_file, cut into pieces by
+               --spm_model_file: here as `albert classify` predicts; there in
+               order, padded to the longest of all, and sorted by length
+  mrpc         an epoch of fine-tuning on MRPC in --data_dir; there with batches
+               grouped by length, each padded to its longest
+
+Without --peer_python this project alone is measured, and the matrix products:
+the share of the limit is the FLOPs of a work, at the rate that TensorFlow's
+products alone reach, against its time.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import sys
+import tempfile
+import time
+
+import flops
+import measurements
+import works
+from workers import protocol
+
+import albert
+from albert.errors import UserError
+
+FOLDER = pathlib.Path(__file__).resolve().parent
+DTYPES = ("bfloat16", "float32")
+# Seconds between turns, after which the threads of the one before have
+# stopped waiting for more.
+PAUSE = 0.5
+NEEDED_FILES = {
+    "sentences": ("text_file", "spm_model_file"),
+    "mrpc": ("data_dir", "spm_model_file"),
+}
+
+
+def make_parser():
+    """Returns the parser of the flags."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--work", default="pretraining", help="names of works, or all")
+    add("--peer_python", help="Python with requirements-peers.txt")
+    add("--earlier", help="folder of an earlier checkout, measured beside")
+    add("--rounds", type=int, default=5, help="turns of each program")
+    add("--dtype", help="bfloat16, float32, or both with a comma")
+    add("--shapes", help="e.g. 16x128,4x512: batch and length")
+    add("--size", help="a named size, e.g. large")
+    add("--text_file", help="a sentence a line")
+    add("--spm_model_file", help="a vocabulary, e.g. 30k-clean.model")
+    add("--data_dir", help="the folder of MRPC, or the one above")
+    add("--num_examples", type=int, help="lines, or examples of MRPC, to take")
+    add("--output", help="JSON file of all times; replaced after each work")
+    return parser
+
+
+def check(parser, arguments):
+    """Refuses values that cannot be measured; turns lists into lists."""
+    names = arguments.work
+    arguments.work = list(works.WORKS) if names == "all" else names.split(",")
+    for name in arguments.work:
+        if name not in works.WORKS:
+            parser.error(
+                f"--work={name}: choose all or of {', '.join(works.WORKS)}"
+            )
+        for flag in NEEDED_FILES.get(name, ()):
+            if not vars(arguments)[flag]:
+                parser.error(f"--work={name} needs --{flag}")
+    if arguments.rounds < 1:
+        parser.error("--rounds must be at least 1")
+    if arguments.dtype:
+        arguments.dtype = arguments.dtype.split(",")
+        if not set(arguments.dtype) <= set(DTYPES):
+            parser.error(f"--dtype: choose of {', '.join(DTYPES)}")
+    if arguments.shapes:
+        try:
+            arguments.shapes = [
+                tuple(map(int, shape.split("x")))
+                for shape in arguments.shapes.split(",")
+            ]
+            if any(len(shape) != 2 for shape in arguments.shapes):
+                raise ValueError
+        except ValueError:
+            parser.error("--shapes must look like 16x128,4x512")
+
+
+def cases(arguments):
+    """Yields each work to measure: (title, ``Work``, dict for workers)."""
+    for name in arguments.work:
+        work = works.WORKS[name]
+        size = arguments.size or work.size
+        config = albert.AlbertConfig.named(size)
+        for dtype in arguments.dtype or work.dtypes:
+            for batch, length in arguments.shapes or work.shapes:
+                title = f"{name}, {size}, {dtype}, {batch} × {length}"
+                yield (
+                    title,
+                    work,
+                    {
+                        "kind": work.kind,
+                        "config": config.to_dict(),
+                        "dtype": dtype,
+                        "batch": batch,
+                        "length": length,
+                        "predictions": works.num_predictions(length),
+                        "sequences": sequences_path(arguments, name),
+                    },
+                )
+
+
+def sequences_path(arguments, name):
+    """Returns the file of a work's sequences, written at its first use."""
+    path = os.path.join(arguments.folder, f"{name}.npz")
+    if os.path.exists(path):
+        return path
+    files = [vars(arguments)[flag] for flag in NEEDED_FILES.get(name, ())]
+    if name == "sentences":
+        works.write_sentences(path, *files, arguments.num_examples or 2000)
+    elif name == "mrpc":
+        works.write_mrpc(path, *files, arguments.num_examples)
+    return path
+
+
+def programs_of(work, specification, arguments):
+    """Returns the programs to measure, each with its Python and folders."""
+    own = (sys.executable, [str(FOLDER), str(FOLDER.parent)])
+    chosen = []
+    for program in work.programs:
+        if program.settings.get("bfloat16_weights") and (
+            specification["dtype"] != "bfloat16"
+        ):
+            continue
+        if not program.is_peer:
+            chosen.append((program, *own))
+        elif arguments.peer_python:
+            chosen.append((program, arguments.peer_python, [str(FOLDER)]))
+        if program is works.OWN and arguments.earlier:
+            earlier = works.Program("this project, earlier", program.module)
+            folders = [str(FOLDER), os.path.abspath(arguments.earlier)]
+            chosen.append((earlier, sys.executable, folders))
+    return chosen
+
+
+def measure(work, specification, programs, rounds):
+    """Measures a work in turns of all programs.
+
+    Args:
+      work: ``Work``.
+      specification: dict for workers.
+      programs: list of ``programs_of``.
+      rounds: int, turns of each.
+
+    Returns:
+      list of dict: name, versions, seconds (one for each round),
+      first_seconds and peak_memory_bytes of each program.
+
+    Raises:
+      WorkerError: a program cannot do it.
+    """
+    workers = []
+    try:
+        for program, python, folders in programs:
+            worker = protocol.Worker(
+                program.name,
+                python,
+                f"workers.{program.module}",
+                folders,
+                {**specification, **program.settings},
+            )
+            workers.append(worker)
+            for _ in range(work.warm_up_runs):
+                worker.run()
+        seconds = [[] for _ in workers]
+        for _ in range(rounds):
+            for worker, times in zip(workers, seconds, strict=True):
+                time.sleep(PAUSE)
+                times.append(worker.median_seconds(work.runs))
+        return [
+            {
+                "name": program[0].name,
+                "versions": worker.versions,
+                "seconds": times,
+                "first_seconds": worker.first_seconds,
+                "peak_memory_bytes": worker.peak_memory_bytes,
+            }
+            for program, worker, times in zip(
+                programs, workers, seconds, strict=True
+            )
+        ]
+    finally:
+        for worker in workers:
+            worker.close()
+
+
+def add_shares(programs, specification):
+    """Adds to each program which share of the limit it reaches."""
+    limits = [each for each in programs if each["name"] == works.LIMIT.name]
+    if not limits:
+        return
+    config = albert.AlbertConfig.from_dict(specification["config"])
+    batch, length = specification["batch"], specification["length"]
+    if specification["kind"] == "pretraining":
+        needed = flops.training_flops(
+            config, length, specification["predictions"]
+        )
+    else:
+        needed = flops.forward_flops(config, length)
+    limit_flops = flops.dense_flops(config, batch * length)
+    limit = limits[0]
+    limit["tflops_per_second"] = [
+        limit_flops / seconds / 1e12 for seconds in limit["seconds"]
+    ]
+    for program in programs:
+        if program is not limit:
+            program["share_of_limit"] = measurements.share_of_limit(
+                program["seconds"],
+                batch * needed,
+                limit["seconds"],
+                limit_flops,
+            )
+
+
+def main():
+    parser = make_parser()
+    arguments = parser.parse_args()
+    check(parser, arguments)
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        machine = measurements.machine(file.read())
+    print(measurements.describe_machine(machine), flush=True)
+    results = []
+    with tempfile.TemporaryDirectory() as arguments.folder:
+        try:
+            for title, work, specification in cases(arguments):
+                programs = measure(
+                    work,
+                    specification,
+                    programs_of(work, specification, arguments),
+                    arguments.rounds,
+                )
+                add_shares(programs, specification)
+                results.append({"work": title, "programs": programs})
+                lines = measurements.table(results[-1:])
+                print(*lines[0 if len(results) == 1 else 2 :], sep="\n")
+                sys.stdout.flush()
+                if arguments.output:
+                    with open(arguments.output, "w", encoding="utf-8") as file:
+                        json.dump(
+                            {"machine": machine, "results": results},
+                            file,
+                            indent=1,
+                        )
+        except (UserError, protocol.WorkerError, OSError) as error:
+            parser.error(str(error))
+    for line in measurements.limits_and_versions(results):
+        print(line)
+
+
+if __name__ == "__main__":
+    main()
