@@ -4,7 +4,7 @@
 What they measure here is nothing: sizes are tiny and the machine is busy.
 """
 
-import importlib.util
+import importlib
 import json
 import os
 import pathlib
@@ -20,12 +20,12 @@ ROOT = pathlib.Path(__file__).parents[1]
 
 
 def load(name):
-    """Returns a module of benchmarks/ that imports none of its neighbours."""
-    path = ROOT / "benchmarks" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """Returns a module of benchmarks/."""
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    try:
+        return importlib.import_module(name)
+    finally:
+        del sys.path[0]
 
 
 def run(*words, **options):
@@ -117,7 +117,7 @@ SEQUENCES = {
 
 
 def test_batches_of_evaluation():
-    batches = load("workers/batches")
+    batches = load("workers.batches")
     first, last = batches.evaluation_batches(SEQUENCES, 3, sort=False)
     assert first["input_ids"].shape == (3, 5)
     assert last["input_ids"].tolist() == [[10, 11, 12, 13, 0]]
@@ -129,7 +129,7 @@ def test_batches_of_evaluation():
 
 
 def test_batches_of_training_hold_each_example_once():
-    batches = load("workers/batches")
+    batches = load("workers.batches")
     lengths = np.random.default_rng(1).integers(1, 30, 211)
     sequences = {
         "input_ids": np.ones(lengths.sum(), np.int32),
@@ -144,6 +144,71 @@ def test_batches_of_training_hold_each_example_once():
     widths = [batch["input_ids"].shape[1] for batch in found]
     assert widths[:50] == sorted(widths[:50], reverse=True)
     assert widths != sorted(widths, reverse=True)
+
+
+def test_time_of_an_op_is_without_those_inside():
+    own_times = load("op_times").own_times
+    # a: 0 to 10, with b and c inside, d inside c; e behind it.
+    events = [
+        (4, 5, "c"),
+        (0, 10, "a"),
+        (5, 2, "d"),
+        (1, 3, "b"),
+        (10, 7, "e"),
+    ]
+    assert dict(own_times(events)) == {"a": 2, "b": 3, "c": 3, "d": 2, "e": 7}
+
+
+@pytest.mark.parametrize(
+    "name, layer",
+    [
+        (
+            "while/body/_1/while/StatefulPartitionedCall/albert_pretrainer_1/"
+            "encoder_1/feed_forward_0_0_3/layer_norm_1/Rsqrt",
+            "encoder/feed_forward/layer_norm",
+        ),
+        (
+            "while/StatefulPartitionedCall/gradient_tape/albert_pretrainer_1/"
+            "masked_lm_1/MatMul/MatMul_1",
+            "gradient of masked_lm",
+        ),
+        ("while/body/_1/while/lamb/mul_117", "lamb"),
+        ("while/body/_1/while/StatefulPartitionedCall/Sum_13", "no layer"),
+    ],
+)
+def test_layer_of_an_op(name, layer):
+    assert load("op_times").layer_of(name) == layer
+
+
+def test_ops_are_summed_for_a_step():
+    op_times = load("op_times")
+    ops = [
+        op_times.Op("x/a", "Mul", 2.0),
+        op_times.Op("x/b", "Add", 8.0),
+        op_times.Op("y/c", "Mul", 3.0),
+    ]
+    assert op_times.summarize(ops, lambda op: op.type, 2) == [
+        ("Add", 4.0, 0.5),
+        ("Mul", 2.5, 1.0),
+    ]
+
+
+@pytest.mark.slow
+def test_op_times_of_a_step():
+    done = run(
+        "benchmarks/op_times.py",
+        "--size=tiny",
+        "--shape=2x16",
+        "--steps=2",
+        "--dtype=float32",
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    lines = done.stdout.decode().splitlines()
+    assert "ms of it in matrix products" in lines[1]
+    rows = dict(line.strip("| ").split(" | ", 1) for line in lines[4:])
+    # A step of LAMB reads each of 27 weights several times.
+    assert int(rows["ReadVariableOp"].split()[-1]) > 27
 
 
 @pytest.mark.parametrize(
