@@ -42,6 +42,7 @@ import works
 from workers import protocol
 
 import albert
+from albert import command_line
 from albert.errors import UserError
 
 FOLDER = pathlib.Path(__file__).resolve().parent
@@ -114,6 +115,11 @@ def cases(arguments):
         work = works.WORKS[name]
         size = arguments.size or work.size
         config = albert.AlbertConfig.named(size)
+        if name in NEEDED_FILES:
+            tokenizer = albert.Tokenizer(arguments.spm_model_file)
+            config = albert.AlbertConfig.named(
+                size, vocab_size=tokenizer.vocabulary_size
+            )
         for dtype in arguments.dtype or work.dtypes:
             for batch, length in arguments.shapes or work.shapes:
                 title = f"{name}, {size}, {dtype}, {batch} × {length}"
@@ -274,7 +280,7 @@ def main():
                             indent=1,
                         )
         except (UserError, protocol.WorkerError, OSError) as error:
-            parser.error(str(error))
+            command_line.fail(error)
     for line in measurements.limits_and_versions(results):
         print(line)
 
