@@ -31,13 +31,11 @@ products alone reach, against its time.
 import argparse
 import json
 import os
-import pathlib
 import sys
 import tempfile
-import time
 
-import flops
 import measurements
+import turns
 import works
 from workers import protocol
 
@@ -45,11 +43,7 @@ import albert
 from albert import command_line
 from albert.errors import UserError
 
-FOLDER = pathlib.Path(__file__).resolve().parent
 DTYPES = ("bfloat16", "float32")
-# Seconds between turns, after which the threads of the one before have
-# stopped waiting for more.
-PAUSE = 0.5
 NEEDED_FILES = {
     "sentences": ("text_file", "spm_model_file"),
     "mrpc": ("data_dir", "spm_model_file"),
@@ -152,8 +146,7 @@ def sequences_path(arguments, name):
 
 
 def programs_of(work, specification, arguments):
-    """Returns the programs to measure, each with its Python and folders."""
-    own = (sys.executable, [str(FOLDER), str(FOLDER.parent)])
+    """Returns the programs to measure, as ``turns.measure`` takes them."""
     chosen = []
     for program in work.programs:
         if program.settings.get("bfloat16_weights") and (
@@ -161,113 +154,33 @@ def programs_of(work, specification, arguments):
         ):
             continue
         if not program.is_peer:
-            chosen.append((program, *own))
+            chosen.append((program, *turns.OWN_PLACE))
         elif arguments.peer_python:
-            chosen.append((program, arguments.peer_python, [str(FOLDER)]))
+            chosen.append((program, arguments.peer_python, [turns.FOLDER]))
         if program is works.OWN and arguments.earlier:
             earlier = works.Program("this project, earlier", program.module)
-            folders = [str(FOLDER), os.path.abspath(arguments.earlier)]
+            folders = [turns.FOLDER, os.path.abspath(arguments.earlier)]
             chosen.append((earlier, sys.executable, folders))
     return chosen
-
-
-def measure(work, specification, programs, rounds):
-    """Measures a work in turns of all programs.
-
-    Args:
-      work: ``Work``.
-      specification: dict for workers.
-      programs: list of ``programs_of``.
-      rounds: int, turns of each.
-
-    Returns:
-      list of dict: name, versions, seconds (one for each round),
-      first_seconds and peak_memory_bytes of each program.
-
-    Raises:
-      WorkerError: a program cannot do it.
-    """
-    workers = []
-    try:
-        for program, python, folders in programs:
-            worker = protocol.Worker(
-                program.name,
-                python,
-                f"workers.{program.module}",
-                folders,
-                {**specification, **program.settings},
-            )
-            workers.append(worker)
-            for _ in range(work.warm_up_runs):
-                worker.run()
-        seconds = [[] for _ in workers]
-        for _ in range(rounds):
-            for worker, times in zip(workers, seconds, strict=True):
-                time.sleep(PAUSE)
-                times.append(worker.median_seconds(work.runs))
-        return [
-            {
-                "name": program[0].name,
-                "versions": worker.versions,
-                "seconds": times,
-                "first_seconds": worker.first_seconds,
-                "peak_memory_bytes": worker.peak_memory_bytes,
-            }
-            for program, worker, times in zip(
-                programs, workers, seconds, strict=True
-            )
-        ]
-    finally:
-        for worker in workers:
-            worker.close()
-
-
-def add_shares(programs, specification):
-    """Adds to each program which share of the limit it reaches."""
-    limits = [each for each in programs if each["name"] == works.LIMIT.name]
-    if not limits:
-        return
-    config = albert.AlbertConfig.from_dict(specification["config"])
-    batch, length = specification["batch"], specification["length"]
-    if specification["kind"] == "pretraining":
-        needed = flops.training_flops(
-            config, length, specification["predictions"]
-        )
-    else:
-        needed = flops.forward_flops(config, length)
-    limit_flops = flops.dense_flops(config, batch * length)
-    limit = limits[0]
-    limit["tflops_per_second"] = [
-        limit_flops / seconds / 1e12 for seconds in limit["seconds"]
-    ]
-    for program in programs:
-        if program is not limit:
-            program["share_of_limit"] = measurements.share_of_limit(
-                program["seconds"],
-                batch * needed,
-                limit["seconds"],
-                limit_flops,
-            )
 
 
 def main():
     parser = make_parser()
     arguments = parser.parse_args()
     check(parser, arguments)
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        machine = measurements.machine(file.read())
+    machine = measurements.machine()
     print(measurements.describe_machine(machine), flush=True)
     results = []
     with tempfile.TemporaryDirectory() as arguments.folder:
         try:
             for title, work, specification in cases(arguments):
-                programs = measure(
+                programs = turns.measure(
                     work,
                     specification,
                     programs_of(work, specification, arguments),
                     arguments.rounds,
                 )
-                add_shares(programs, specification)
+                turns.add_shares(programs, specification)
                 results.append({"work": title, "programs": programs})
                 lines = measurements.table(results[-1:])
                 print(*lines[0 if len(results) == 1 else 2 :], sep="\n")

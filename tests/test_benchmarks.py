@@ -98,10 +98,12 @@ def test_table():
     ) == ["limit of step: 2 TFLOP/s (1.5 to 2.5)", "a 1, b 2"]
 
 
-def test_machine_is_named():
+def test_machine_is_named(tmp_path):
     measurements = load("measurements")
+    path = tmp_path / "cpuinfo"
     text = "model name\t: Some EPYC\nflags\t\t: sse avx512_bf16\n\n"
-    machine = measurements.machine(text + "model name\t: Some EPYC\n")
+    path.write_text(text + "model name\t: Other\n")
+    machine = measurements.machine(path)
     assert machine["avx512_bf16"] and not machine["amx_bf16"]
     assert measurements.describe_machine({**machine, "cores": 3}) == (
         "Some EPYC, 3 cores, without amx_bf16, with avx512_bf16"
@@ -209,6 +211,27 @@ def test_op_times_of_a_step():
     rows = dict(line.strip("| ").split(" | ", 1) for line in lines[4:])
     # A step of LAMB reads each of 27 weights several times.
     assert int(rows["ReadVariableOp"].split()[-1]) > 27
+
+
+@pytest.mark.slow
+def test_picture_of_step_times(tmp_path):
+    picture = tmp_path / "step_times.svg"
+    done = run(
+        "benchmarks/step_times.py",
+        str(picture),
+        "--size=tiny",
+        "--length=16",
+        "--batch=2",
+        "--rounds=1",
+        *("--lengths", "16", "24"),
+        *("--batches", "2"),
+        *("--layers", "2"),
+        *("--sizes", "tiny"),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    assert len(done.stdout.decode().splitlines()) == 5
+    assert picture.read_text().startswith("<?xml")
 
 
 @pytest.mark.parametrize(
