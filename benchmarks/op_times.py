@@ -22,11 +22,10 @@ import re
 import tempfile
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import works
 
 import albert
+from albert import command_line
 
 WARM_UP_RUNS = 3
 # Of names of ops: what is no layer.
@@ -182,6 +181,7 @@ def main():
     add("--rows", type=int, default=25)
     add("--file", help="an .xplane.pb file, read instead")
     arguments = parser.parse_args()
+    command_line.load_tensorflow()
     if arguments.file:
         ops = read_ops(arguments.file)
     else:
