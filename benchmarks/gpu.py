@@ -20,9 +20,13 @@ import json
 import os
 import pathlib
 import signal
+import statistics
 import subprocess
 import sys
 import time
+
+from flops import training_flops
+from workers.batches import pretraining_batch
 
 from albert import command_line
 
@@ -30,6 +34,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "tests" / "golden" / "encoder_tiny_a"
 # Share of the card's memory that a batch is chosen to fill.
 FILLED = 0.85
+PREDICTIONS = 20
 # Seconds that a part may take; each case of "steps" by itself.
 PARTS = {
     "goldens": 90,
@@ -134,7 +139,6 @@ def goldens(arguments):
 def peak(arguments):
     """Returns the rate of bfloat16 matrix products in TFLOP/s."""
     import tensorflow as tf
-    from training_step import median_seconds
 
     size = 256 if arguments.quick else 8192
     products = 20
@@ -152,27 +156,21 @@ def peak(arguments):
     return {"matmul_tflops": products * 2 * size**3 / seconds / 1e12}
 
 
-def training_flops(config, length, predictions):
-    """Returns the FLOPs of a step for one sequence, in matrix products.
-
-    A backward pass costs two forward passes.
-    """
-    hidden, inner = config.hidden_size, config.intermediate_size
-    layer = length * 2 * (4 * hidden * hidden + 2 * hidden * inner)
-    layer += 2 * 2 * length * length * hidden
-    flops = config.num_hidden_layers * layer
-    flops += length * 2 * config.embedding_size * hidden
-    head = hidden + config.vocab_size
-    flops += predictions * 2 * config.embedding_size * head
-    return 3 * flops
+def median_seconds(work, runs):
+    """Returns the median time of ``work`` after three runs of warming up."""
+    for _ in range(3):
+        work()
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
 
 
 def step(arguments):
     """Returns times and memory of one size, length and way to compile."""
     import tensorflow as tf
-    from training_step import PREDICTIONS
-    from training_step import make_batch
-    from training_step import median_seconds
 
     import albert
     from albert.training import distribution
@@ -200,7 +198,9 @@ def step(arguments):
     gpus = tf.config.list_physical_devices("GPU")
 
     def measure(batch):
-        records = make_batch(config.vocab_size, batch, arguments.length)
+        records = pretraining_batch(
+            config.vocab_size, batch, arguments.length, PREDICTIONS
+        )
         dataset = tf.data.Dataset.from_tensors(records).repeat()
         iterator = iter(loop.distribute(dataset))
         tensors = {name: tf.constant(value) for name, value in records.items()}

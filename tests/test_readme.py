@@ -303,16 +303,22 @@ def test_flags_in_the_text_exist():
         "--use_tpu",
     }
     assert defined.isdisjoint(absent)
-    # Of TensorFlow Serving, saved_model_cli, XLA, pip, benchmarks/gpu.py and
-    # srun.
+    # Of TensorFlow Serving, saved_model_cli, XLA, pip, srun, and of the
+    # programs in benchmarks/.
     others = {
         "--all",
         "--dir",
+        "--earlier",
         "--enable_batching",
         "--help",
         "--no-deps",
         "--output",
+        "--peer_python",
         "--resv-ports",
+        "--rounds",
+        "--shapes",
+        "--size",
+        "--work",
         "--xla_gpu_enable_triton_gemm",
     }
     for page, text in PAGES.items():

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Worker of Hugging Face transformers, with PyTorch on the CPU.
+
+Training is with the fused AdamW, without clipping; bfloat16 is autocast, or
+with ``bfloat16_weights`` a model whose weights are cast once. Its pretraining
+head computes logits of all positions. See ``compare.py``.
+"""
+
+import itertools
+
+import torch
+import transformers
+
+from workers import batches
+from workers import protocol
+
+# What transformers calls the same activation.
+_ACTIVATIONS = {"gelu": "gelu_new", "gelu_erf": "gelu", "relu": "relu"}
+_INPUTS = {
+    "input_ids": "input_ids",
+    "attention_mask": "input_mask",
+    "token_type_ids": "segment_ids",
+}
+
+
+def pretraining(work):
+    """Returns a function that makes a pretraining step."""
+    batch = _make_batch(work)
+    inputs = _inputs(batch)
+    positions = torch.tensor(batch["masked_lm_positions"], dtype=torch.long)
+    ids = torch.tensor(batch["masked_lm_ids"], dtype=torch.long)
+    labels = torch.full_like(inputs["input_ids"], -100)
+    inputs["labels"] = labels.scatter(1, positions, ids)
+    inputs["sentence_order_label"] = torch.tensor(
+        batch["next_sentence_labels"][:, 0], dtype=torch.long
+    )
+    model = _make_model(work, transformers.AlbertForPreTraining).train()
+    step = _training_step(work, model)
+    return lambda: step(inputs)
+
+
+def encode(work):
+    """Returns a function that computes the encoder's output of a batch."""
+    forward = _forward(work, transformers.AlbertModel)
+    inputs = _inputs(_make_batch(work))
+    return lambda: forward(inputs).last_hidden_state
+
+
+def predict(work):
+    """Returns a function that computes two logits of each sequence."""
+    sequences = batches.read_sequences(work["sequences"])
+    forward = _forward(work, transformers.AlbertForSequenceClassification)
+
+    def run():
+        logits = [
+            forward(_inputs(batch)).logits
+            for batch in batches.evaluation_batches(
+                sequences, work["batch"], work["sort"]
+            )
+        ]
+        return torch.cat(logits).float().numpy()
+
+    return run
+
+
+def finetuning(work):
+    """Returns a function that trains a classifier for one epoch."""
+    sequences = batches.read_sequences(work["sequences"])
+    model = _make_model(work, transformers.AlbertForSequenceClassification)
+    step = _training_step(work, model.train())
+    epochs = itertools.count()
+
+    def run():
+        for batch in batches.training_batches(
+            sequences, work["batch"], next(epochs)
+        ):
+            labels = torch.tensor(batch["label_ids"], dtype=torch.long)
+            step({**_inputs(batch), "labels": labels})
+
+    return run
+
+
+def _make_model(work, model_class):
+    torch.manual_seed(0)
+    config = work["config"]
+    names = (
+        "vocab_size",
+        "embedding_size",
+        "hidden_size",
+        "num_hidden_layers",
+        "num_attention_heads",
+        "intermediate_size",
+        "hidden_dropout_prob",
+        "attention_probs_dropout_prob",
+        "max_position_embeddings",
+    )
+    return model_class(
+        transformers.AlbertConfig(
+            **{name: config[name] for name in names},
+            hidden_act=_ACTIVATIONS[config["hidden_act"]],
+            classifier_dropout_prob=0.0,
+            num_labels=2,
+        )
+    )
+
+
+def _autocast(enabled):
+    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled)
+
+
+def _training_step(work, model):
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
+
+    def step(inputs):
+        with _autocast(work["dtype"] == "bfloat16"):
+            loss = model(**inputs).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        return loss.item()
+
+    return step
+
+
+def _forward(work, model_class):
+    model = _make_model(work, model_class).eval()
+    bfloat16 = work["dtype"] == "bfloat16"
+    if work["bfloat16_weights"]:
+        model, bfloat16 = model.to(torch.bfloat16), False
+
+    def forward(inputs):
+        with torch.inference_mode(), _autocast(bfloat16):
+            return model(**inputs)
+
+    return forward
+
+
+def _make_batch(work):
+    return batches.pretraining_batch(
+        work["config"]["vocab_size"],
+        work["batch"],
+        work["length"],
+        work["predictions"],
+    )
+
+
+def _inputs(batch):
+    return {
+        name: torch.tensor(batch[own], dtype=torch.long)
+        for name, own in _INPUTS.items()
+    }
+
+
+if __name__ == "__main__":
+    protocol.serve(
+        {
+            "encode": encode,
+            "finetuning": finetuning,
+            "predict": predict,
+            "pretraining": pretraining,
+        },
+        {
+            "transformers": transformers.__version__,
+            "torch": torch.__version__,
+        },
+    )
