@@ -386,5 +386,5 @@ def write_json(path, value, flag="destination"):
 
 
 def json_bytes(value):
-    """Returns what ``write_json`` writes: bytes."""
-    return (json.dumps(value, indent=2) + "\n").encode()
+    """Returns what ``write_json`` writes, readable in any script: bytes."""
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()

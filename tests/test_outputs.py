@@ -3,6 +3,7 @@
 
 import ast
 import errno
+import json
 import os
 import pathlib
 import re
@@ -383,3 +384,11 @@ class TestFiles:
         with workspace("other"):
             outputs.write_file("file", b"new")
         assert (place / "file").read_bytes() == b"new"
+
+
+def test_json_holds_any_script_as_it_is(tmp_path):
+    path = tmp_path / "labels.json"
+    outputs.write_json(path, {"labels": ["höflich", "да"]})
+    text = path.read_text(encoding="utf-8")
+    assert "höflich" in text and "да" in text
+    assert json.loads(text) == {"labels": ["höflich", "да"]}

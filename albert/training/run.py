@@ -173,7 +173,8 @@ class Run:
                 metrics = steps.make(progress, watch)
             except KeyboardInterrupt:
                 raise KeyboardInterrupt(
-                    "the same command continues from the last checkpoint"
+                    "the same command continues from the last checkpoint, or "
+                    "starts again where there is none yet"
                 ) from None
             # What the chief has written is read by all after this.
             distribution.wait_for_workers(strategy)

@@ -9,6 +9,7 @@ from absl import logging
 
 from albert import evaluation_results
 from albert import model_directory
+from albert import outputs
 from albert.errors import UserError
 from albert.tasks.squad import answer_metrics
 from albert.tasks.squad import decoding
@@ -284,7 +285,7 @@ class SpanEvaluation:
             files[model_directory.EVALUATION_FILE] = output.format_evaluation(
                 weights, scores, data, baseline
             )
-        files[name] = output.format_json(self.data.report())
+        files[name] = outputs.json_bytes(self.data.report())
         return evaluation_results.write_together(
             directory, name, data, files, output.FILES
         )

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Formats answers, scores and reports as the official programs do."""
 
-import json
 import os
 
 import numpy as np
@@ -78,7 +77,7 @@ def format_predictions(decoded, predictions):
     if decoded.null_scores is not None:
         odds = zip(decoded.ids, decoded.null_scores.tolist(), strict=True)
         content[NULL_ODDS_FILE] = dict(odds)
-    return {name: format_json(value) for name, value in content.items()}
+    return {name: outputs.json_bytes(value) for name, value in content.items()}
 
 
 def format_evaluation(weights, metrics, data, baseline=None):
@@ -98,7 +97,7 @@ def format_evaluation(weights, metrics, data, baseline=None):
         results["baseline"] = baseline
     if "best_f1" in metrics:
         results["note"] = _TUNED_ON_FILE
-    return format_json(results)
+    return outputs.json_bytes(results)
 
 
 def report_file(name):
@@ -120,7 +119,7 @@ def write_report(directory, name, report):
     """
     outputs.make_directory(directory, "--output_dir")
     path = os.path.join(directory, report_file(name))
-    outputs.write_file(path, format_json(report), "--output_dir")
+    outputs.write_json(path, report, "--output_dir")
     return path
 
 
@@ -144,11 +143,6 @@ def format_examples(data, decoded, predictions, count=10):
         for index in chosen.tolist()
     ]
     return "\n".join(parts).encode()
-
-
-def format_json(value):
-    """Returns JSON that is readable in any script: bytes."""
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _describe(data, decoded, predictions, index):
