@@ -9,14 +9,18 @@ it fails: `goldens` (numbers of the original, with TensorFloat-32 off and
 on), `peak` (the card's rate of bfloat16 matrix products), `steps` (training
 steps and encoding of base and large, with and without XLA), `pretraining` (the
 sample text, until the masked-LM loss has left that of word frequencies) and
-`restart` (a run that is killed ends with the weights of one that is not). The
-JSON file is written anew after each result. `--quick` takes tiny sizes: it
-shows that the program works, also on a CPU, and measures nothing.
+`restart` (a run that is killed ends with the weights of one that is not). What
+is not timed runs first, together; then one part after the other, those worth
+most before the others. The JSON file is written anew after each result. After
+`--seconds` nothing begins, and what runs is stopped. `--quick` takes tiny
+sizes: it shows that the program works, also on a CPU, and measures nothing.
 """
 
 import argparse
+import contextlib
 import glob
 import json
+import math
 import os
 import pathlib
 import signal
@@ -36,13 +40,37 @@ GOLDEN = ROOT / "tests" / "golden" / "encoder_tiny_a"
 FILLED = 0.85
 PREDICTIONS = 20
 # Seconds that a part may take; each case of "steps" by itself.
-PARTS = {
-    "goldens": 90,
+LIMITS = {
+    "versions": 90,
+    "goldens": 120,
+    "restart": 180,
     "peak": 60,
-    "pretraining": 200,
-    "restart": 150,
     "steps": 150,
+    "pretraining": 200,
 }
+PARTS = ("goldens", "peak", "steps", "pretraining", "restart")
+# Those that are not timed, at the same time.
+TOGETHER = ("versions", "goldens", "restart")
+TIMED = (
+    "peak",
+    "base_128",
+    "base_128_jit_compile",
+    "base_512",
+    "large_128",
+    "pretraining",
+    "large_512",
+    "base_512_jit_compile",
+    "large_128_jit_compile",
+    "large_512_jit_compile",
+)
+TIMED_QUICKLY = ("peak", "tiny_32", "tiny_32_jit_compile", "pretraining")
+# Measured with the largest batch as well, where there is time.
+FILLING = ("base_128", "large_128", "base_512", "large_512")
+
+
+def report(results):
+    """Prints what is known so far: the last line counts."""
+    print(json.dumps(results), flush=True)
 
 
 # -------------------------------------------------------------------- goldens
@@ -130,6 +158,7 @@ def goldens(arguments):
             if jit_compile:
                 name += "_jit_compile"
             results[name] = measure(jit_compile)
+            report(results)
     return results
 
 
@@ -152,13 +181,13 @@ def peak(arguments):
             value = tf.matmul(value, right)
         return value
 
-    seconds = median_seconds(lambda: multiply()[0, 0].numpy(), 5)
+    seconds = median_seconds(lambda: multiply()[0, 0].numpy(), 5, 3)
     return {"matmul_tflops": products * 2 * size**3 / seconds / 1e12}
 
 
-def median_seconds(work, runs):
-    """Returns the median time of ``work`` after three runs of warming up."""
-    for _ in range(3):
+def median_seconds(work, runs, warming=1):
+    """Returns the median time of ``work`` after runs of warming up."""
+    for _ in range(warming):
         work()
     times = []
     for _ in range(runs):
@@ -169,7 +198,7 @@ def median_seconds(work, runs):
 
 
 def step(arguments):
-    """Returns times and memory of one size, length and way to compile."""
+    """Returns times and memory of one size, length, batch, way to compile."""
     import tensorflow as tf
 
     import albert
@@ -195,72 +224,62 @@ def step(arguments):
         lambda inputs: model.encoder(inputs)["sequence_output"][0, 0, 0],
         jit_compile=arguments.jit_compile,
     )
-    gpus = tf.config.list_physical_devices("GPU")
-
-    def measure(batch):
-        records = pretraining_batch(
-            config.vocab_size, batch, arguments.length, PREDICTIONS
-        )
-        dataset = tf.data.Dataset.from_tensors(records).repeat()
-        iterator = iter(loop.distribute(dataset))
-        tensors = {name: tf.constant(value) for name, value in records.items()}
-        if gpus:
-            tf.config.experimental.reset_memory_stats("GPU:0")
+    batch, steps = arguments.batch, arguments.steps
+    records = pretraining_batch(
+        config.vocab_size, batch, arguments.length, PREDICTIONS
+    )
+    dataset = tf.data.Dataset.from_tensors(records).repeat()
+    iterator = iter(loop.distribute(dataset))
+    tensors = {name: tf.constant(value) for name, value in records.items()}
+    results = {"batch": batch}
+    try:
         start = time.perf_counter()
         loop.train(iterator, 1)
-        first = time.perf_counter() - start
-        train = median_seconds(lambda: loop.train(iterator, 5), 3) / 5
-        memory = (
-            tf.config.experimental.get_memory_info("GPU:0")["peak"]
-            if gpus
-            else 0
-        )
-        seconds = median_seconds(lambda: encode(tensors).numpy(), 5)
-        return {
-            "batch": batch,
-            "first_step_s": first,
+        results["first_step_s"] = time.perf_counter() - start
+        report(results)
+        train = median_seconds(lambda: loop.train(iterator, steps), 3) / steps
+        flops = training_flops(config, arguments.length, PREDICTIONS)
+        results |= {
             "train_s": train,
             "train_sequences_per_s": batch / train,
-            "train_tflops": batch
-            * training_flops(config, arguments.length, PREDICTIONS)
-            / train
-            / 1e12,
-            "peak_memory_gb": memory / 1e9,
-            "encode_s": seconds,
-            "encode_sequences_per_s": batch / seconds,
+            "train_tflops": batch * flops / train / 1e12,
         }
-
-    results = {"usual": measure(arguments.batch)}
-    if arguments.total_memory_gb:
-        used = results["usual"]["peak_memory_gb"]
-        fits = FILLED * arguments.total_memory_gb / used * arguments.batch
-        largest = int(fits) // 32 * 32
-        if largest > arguments.batch:
-            try:
-                results["largest"] = measure(largest)
-            except tf.errors.ResourceExhaustedError:
-                results["largest"] = {"batch": largest, "error": "no memory"}
+        if tf.config.list_physical_devices("GPU"):
+            memory = tf.config.experimental.get_memory_info("GPU:0")
+            results["peak_memory_gb"] = memory["peak"] / 1e9
+        report(results)
+        start = time.perf_counter()
+        encode(tensors).numpy()
+        results["first_encode_s"] = time.perf_counter() - start
+        seconds = median_seconds(lambda: encode(tensors).numpy(), 5)
+        results["encode_s"] = seconds
+        results["encode_sequences_per_s"] = batch / seconds
+    except tf.errors.ResourceExhaustedError:
+        results["error"] = "no memory"
     return results
 
 
-def step_cases(arguments):
-    """Returns the flags of each ``step``, by the name of its results."""
-    cases = [
-        (size, length, jit_compile)
-        for size in ("base", "large")
-        for jit_compile in (False, True)
-        for length in (128, 512)
-    ]
-    if arguments.quick:
-        cases = [("tiny", 32, False), ("tiny", 32, True)]
-    named = {}
-    for size, length, jit_compile in cases:
-        batch = 4 if arguments.quick else 128 * 128 // length
-        words = [f"--size={size}", f"--length={length}", f"--batch={batch}"]
-        if jit_compile:
-            words.append("--jit_compile")
-        named[f"{size}_{length}{'_jit_compile' * jit_compile}"] = words
-    return named
+def step_flags(name, **changes):
+    """Returns the flags of ``step``, as the name of its results says."""
+    size, length, *compiled = name.split("_", 2)
+    flags = {
+        "size": size,
+        "length": length,
+        "batch": 4 if size == "tiny" else 128 * 128 // int(length),
+        **changes,
+    }
+    words = [f"--{flag}={value}" for flag, value in flags.items()]
+    return [*words, *(f"--{flag}" for flag in compiled)]
+
+
+def largest_batch(memory_gb, result):
+    """Returns the batch that fills the card, or None if it is no larger."""
+    used = result.get("peak_memory_gb")
+    if not used:
+        return None
+    fits = FILLED * memory_gb / used * result["batch"]
+    batch = int(fits) // 32 * 32
+    return batch if batch > result["batch"] else None
 
 
 # ---------------------------------------------------------------- whole runs
@@ -284,7 +303,9 @@ def succeed(*words):
 
 
 def make_records(folder):
-    """Makes a vocabulary, and records of the sample text."""
+    """Makes a vocabulary, and records of the sample text, if there are none."""
+    if os.path.exists(f"{folder}/eval.tfrecord"):
+        return
     succeed(
         "data/create_vocabulary.py",
         "--input_file=data/sample/train/*.txt",
@@ -354,8 +375,7 @@ def restart(arguments):
     from albert.interchange import tensor_bundle
 
     folder = arguments.folder
-    if not os.path.exists(f"{folder}/train.tfrecord"):
-        make_records(folder)
+    make_records(folder)
     count, saved = (40, 5) if arguments.quick else (200, 50)
     options = (
         "--model_size=tiny",
@@ -364,7 +384,7 @@ def restart(arguments):
         "--deterministic",
     )
     alone, killed = f"{folder}/alone", f"{folder}/killed"
-    succeed(*pretraining_command(arguments, alone, *options))
+    beside = command(*pretraining_command(arguments, alone, *options))
     words = pretraining_command(arguments, killed, *options)
     process = command(*words)
     while process.poll() is None and not glob.glob(
@@ -377,6 +397,8 @@ def restart(arguments):
     if at[-1] == count:
         raise RuntimeError("the run ended before it was killed")
     succeed(*words)
+    if beside.wait():
+        raise RuntimeError(f"the run ended with status {beside.returncode}")
     one, other = (
         tensor_bundle.read(tensor_bundle.step_prefix(path, count))
         for path in (alone, killed)
@@ -392,28 +414,52 @@ def restart(arguments):
 # ----------------------------------------------------------------- all of it
 
 
-def run_part(arguments, name, more=()):
-    """Runs a part in a process of its own; returns its results or its error."""
-    # A slow machine may take its time to show that the program works.
-    limit = None if arguments.quick else PARTS.get(name, PARTS["steps"])
-    words = [
-        sys.executable,
-        __file__,
-        f"--part={name}",
-        f"--folder={arguments.folder}",
-        f"--total_memory_gb={arguments.total_memory_gb}",
-        *(["--quick"] if arguments.quick else []),
-        *more,
-    ]
+def kill(process):
+    """Ends a part and all that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def started(arguments, part, words=()):
+    """Starts a part in a process of its own, which the context ends."""
+    environment = dict(os.environ)
+    if part in TOGETHER:
+        # Else the first one takes all memory of the card.
+        environment["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            __file__,
+            f"--part={part}",
+            f"--folder={arguments.folder}",
+            *(["--quick"] if arguments.quick else []),
+            *words,
+        ],
+        env=environment,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
     try:
-        done = subprocess.run(
-            words, stdout=subprocess.PIPE, timeout=limit, check=True
-        )
+        yield process
+    finally:
+        kill(process)
+        process.wait()
+
+
+def results_of(process, limit):
+    """Returns what a part has reported, and its error if it has failed."""
+    error = {}
+    try:
+        output, _ = process.communicate(timeout=limit)
+        if process.returncode:
+            error = {"error": f"status {process.returncode}"}
     except subprocess.TimeoutExpired:
-        return {"error": f"not done in {limit} s"}
-    except subprocess.CalledProcessError as error:
-        return {"error": f"status {error.returncode}"}
-    return json.loads(done.stdout.splitlines()[-1])
+        kill(process)
+        output, _ = process.communicate()
+        error = {"error": f"not done in {limit:.3g} s"}
+    lines = output.splitlines()
+    return (json.loads(lines[-1]) if lines else {}) | error
 
 
 def about():
@@ -457,38 +503,71 @@ def main():
     parser.add_argument("--output", default="gpu.json")
     parser.add_argument("--folder", default="gpu_run")
     parser.add_argument("--parts", default=",".join(PARTS))
+    parser.add_argument("--seconds", type=float, default=math.inf)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--part", help=argparse.SUPPRESS)
     parser.add_argument("--size", help=argparse.SUPPRESS)
     parser.add_argument("--length", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--batch", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--jit_compile", action="store_true")
-    parser.add_argument("--total_memory_gb", type=float, default=0.0)
+    parser.add_argument("--steps", type=int, default=5, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--jit_compile", action="store_true", help=argparse.SUPPRESS
+    )
     arguments = parser.parse_args()
     arguments.folder = os.path.abspath(arguments.folder)
     if arguments.part:
         # As the commands do: with the settings of XLA that they use.
         command_line.load_tensorflow()
-        print(json.dumps(globals()[arguments.part](arguments)), flush=True)
+        report(globals()[arguments.part](arguments))
         return
     if os.path.exists(arguments.folder):
         parser.error(f"{arguments.folder} is there: give another --folder")
+    begun = time.perf_counter()
     results = about()
-    arguments.total_memory_gb = results["memory_gb"]
-    results |= run_part(arguments, "versions")
-    parts = [(name, name, ()) for name in arguments.parts.split(",")]
-    if "steps" in arguments.parts:
-        parts = [part for part in parts if part[0] != "steps"] + [
-            (case, "step", words)
-            for case, words in step_cases(arguments).items()
-        ]
-    for name, part, words in parts:
-        start = time.perf_counter()
-        results[name] = run_part(arguments, part, words)
-        results[name]["seconds_in_all"] = time.perf_counter() - start
+    wanted = ["versions", *arguments.parts.split(",")]
+
+    def limit(name):
+        """Returns the seconds that a part may take from now on."""
+        left = begun + arguments.seconds - time.perf_counter()
+        if arguments.quick:
+            # A slow machine may take its time to show that the program works.
+            return None if math.isinf(left) else max(left, 0)
+        return max(0, min(left, LIMITS.get(name, LIMITS["steps"])))
+
+    def keep(name, found, start):
+        found["seconds_in_all"] = time.perf_counter() - start
+        results[name] = found
         with open(arguments.output, "w", encoding="utf-8") as file:
             json.dump(results, file, indent=1)
-        print(name, json.dumps(results[name]), flush=True)
+        print(name, json.dumps(found), flush=True)
+
+    def measure(name, part, words=()):
+        start = time.perf_counter()
+        if limit(name) == 0:
+            left_out = f"not begun in {arguments.seconds:g} s"
+            return keep(name, {"left_out": left_out}, start)
+        with started(arguments, part, words) as process:
+            keep(name, results_of(process, limit(name)), start)
+
+    with contextlib.ExitStack() as stack:
+        start = time.perf_counter()
+        processes = {
+            name: stack.enter_context(started(arguments, name))
+            for name in TOGETHER
+            if name in wanted
+        }
+        for name, process in processes.items():
+            keep(name, results_of(process, limit(name)), start)
+    for name in TIMED_QUICKLY if arguments.quick else TIMED:
+        if name in wanted:
+            measure(name, name)
+        elif name not in PARTS and "steps" in wanted:
+            measure(name, "step", step_flags(name))
+    for name in FILLING:
+        batch = largest_batch(results["memory_gb"], results.get(name, {}))
+        if batch:
+            flags = step_flags(name, batch=batch, steps=1)
+            measure(f"{name}_largest", "step", flags)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -317,7 +318,30 @@ def test_gpu_benchmark_runs_on_a_cpu(tmp_path):
     assert 0 < results["restart"]["killed_after_step"] < 40
     assert results["restart"]["largest_difference"] == 0.0
     for name in ("tiny_32", "tiny_32_jit_compile"):
-        assert results[name]["usual"]["train_sequences_per_s"] > 0
+        assert results[name]["train_sequences_per_s"] > 0
+        assert results[name]["encode_sequences_per_s"] > 0
+
+
+def test_gpu_benchmark_ends_in_time(tmp_path):
+    start = time.perf_counter()
+    subprocess.run(
+        [
+            sys.executable,
+            "benchmarks/gpu.py",
+            "--quick",
+            "--parts=goldens,peak",
+            "--seconds=0.5",
+            f"--output={tmp_path / 'gpu.json'}",
+            f"--folder={tmp_path / 'run'}",
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    assert time.perf_counter() - start < 60
+    results = json.loads((tmp_path / "gpu.json").read_text())
+    assert results["goldens"]["error"].startswith("not done in ")
+    assert results["peak"]["left_out"] == "not begun in 0.5 s"
 
 
 @pytest.mark.slow
