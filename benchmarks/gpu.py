@@ -392,7 +392,8 @@ def restart(arguments):
     ):
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    if process.wait() >= 0:
+        raise RuntimeError(f"the run ended with status {process.returncode}")
     at = tensor_bundle.steps(killed)
     if at[-1] == count:
         raise RuntimeError("the run ended before it was killed")
