@@ -138,6 +138,11 @@ def on_cpus(strategy):
     return device_name(strategy).startswith("CPU")
 
 
+def on_tpus(strategy):
+    """Returns whether the steps are computed by TPUs: compiled as a whole."""
+    return device_name(strategy).startswith("TPU")
+
+
 def distribute(strategy, dataset):
     """Gives each replica its rows of every global batch.
 
