@@ -15,6 +15,7 @@ from albert.modeling.layers import Dense
 from albert.modeling.layers import Dropout
 from albert.modeling.layers import LayerNormalization
 from albert.modeling.layers import weight_initializer
+from albert.modeling.rows import Rows
 from albert.modeling.transformer_block import MASKED_SCORE
 from albert.modeling.transformer_block import FeedForward
 from albert.modeling.transformer_block import SelfAttention
@@ -196,9 +197,12 @@ class AlbertEncoder(keras.Model):
         )
         # Positions are rows of one matrix from here on: a product of two
         # matrices is quicker than one of a batch of them.
-        hidden = tf.reshape(embedding_output, (-1, config.embedding_size))
+        rows = Rows(input_mask)
+        hidden = rows.take(
+            tf.reshape(embedding_output, (-1, config.embedding_size))
+        )
         if self.embedding_projection is not None:
-            hidden = self.embedding_projection(hidden)  # [B·S, H]
+            hidden = self.embedding_projection(hidden)  # [T, H]
         mask_scores = (
             1.0 - tf.cast(input_mask, tf.float32)[:, tf.newaxis, tf.newaxis, :]
         ) * MASKED_SCORE  # [B, 1, 1, S]
@@ -218,11 +222,15 @@ class AlbertEncoder(keras.Model):
                     self.feed_forwards[f][j],
                     hidden,
                     mask_scores,
+                    rows,
                     (of_attention, of_ffn),
                     training,
                 )
                 layer_outputs.append(
-                    tf.reshape(hidden, (batch, length, config.hidden_size))
+                    tf.reshape(
+                        rows.spread(hidden),
+                        (batch, length, config.hidden_size),
+                    )
                 )
         sequence_output = layer_outputs[-1]
         return {
@@ -233,7 +241,14 @@ class AlbertEncoder(keras.Model):
         }
 
     def _apply_layer(
-        self, attention, feed_forward, hidden, mask_scores, weights, training
+        self,
+        attention,
+        feed_forward,
+        hidden,
+        mask_scores,
+        rows,
+        weights,
+        training,
     ):
         again = training and self.recompute_layers
         # Both times with the same dropout.
@@ -245,6 +260,7 @@ class AlbertEncoder(keras.Model):
             hidden = attention(
                 hidden,
                 mask_scores,
+                rows=rows,
                 training=training,
                 weights=attention_weights,
                 seeds=attention_seeds,

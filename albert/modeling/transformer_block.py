@@ -6,8 +6,8 @@ so ``step_weights`` reads and casts them once for all of them. A layer that is
 computed again for its gradient needs the same dropout both times, so
 ``draw_seeds`` draws it beforehand.
 
-Letters: B sequences, S positions, H hidden width, N heads, D = H / N width of
-a head.
+Letters: B sequences, S positions, T rows, H hidden width, N heads, D = H / N
+width of a head.
 """
 
 import math
@@ -39,14 +39,15 @@ class SelfAttention(keras.layers.Layer):
       config: ``AlbertConfig``.
 
     Call arguments:
-      hidden: [B·S, H] of the compute dtype.
+      hidden: [T, H] of the compute dtype.
       mask_scores: float32 [B, 1, 1, S]: 0 for a key that may be attended to,
         ``MASKED_SCORE`` for padding.
+      rows: ``Rows``, the positions that T stands for.
       training: bool, whether dropout is active.
       weights: result of ``step_weights``; None reads them.
       seeds: result of ``draw_seeds``; None draws them.
 
-    Returns: [B·S, H] of the compute dtype.
+    Returns: [T, H] of the compute dtype.
     """
 
     def __init__(self, config, **kwargs):
@@ -115,7 +116,13 @@ class SelfAttention(keras.layers.Layer):
         )
 
     def call(
-        self, hidden, mask_scores, training=False, weights=None, seeds=None
+        self,
+        hidden,
+        mask_scores,
+        rows,
+        training=False,
+        weights=None,
+        seeds=None,
     ):
         weights = self.step_weights() if weights is None else weights
         probabilities_seed, output_seed = seeds or (None, None)
@@ -125,12 +132,12 @@ class SelfAttention(keras.layers.Layer):
 
         fused = islands.add_bias(
             tf.matmul(hidden, weights["kernel"]), weights["bias"]
-        )  # [B·S, 3·H]
+        )  # [T, 3·H]
         query, key, value = (
             tf.transpose(
                 tf.reshape(part, (-1, length, heads, head_size)), (0, 2, 1, 3)
             )  # [B, N, S, D]
-            for part in tf.split(fused, 3, axis=1)
+            for part in tf.split(rows.spread(fused), 3, axis=1)
         )
         scores = tf.matmul(query, key, transpose_b=True)  # [B, N, S, S]
         probabilities = self.probabilities_dropout(
@@ -139,11 +146,14 @@ class SelfAttention(keras.layers.Layer):
             seed=probabilities_seed,
         )
         context = tf.matmul(probabilities, value)  # [B, N, S, D]
+        context = rows.take(
+            tf.reshape(
+                tf.transpose(context, (0, 2, 1, 3)), (-1, heads * head_size)
+            )
+        )
         # With the shape of hidden, TensorFlow knows that the sum below
         # broadcasts nothing, and computes it within the product.
-        context = tf.reshape(
-            tf.transpose(context, (0, 2, 1, 3)), tf.shape(hidden)
-        )  # [B·S, H]
+        context = tf.reshape(context, tf.shape(hidden))  # [T, H]
         return _add_and_normalize(
             hidden,
             context,
@@ -167,12 +177,12 @@ class FeedForward(keras.layers.Layer):
       config: ``AlbertConfig``.
 
     Call arguments:
-      hidden: [rows, H] of the compute dtype.
+      hidden: [T, H] of the compute dtype.
       training: bool, whether dropout is active.
       weights: result of ``step_weights``; None reads them.
       seeds: result of ``draw_seeds``; None draws them.
 
-    Returns: [rows, H] of the compute dtype.
+    Returns: [T, H] of the compute dtype.
     """
 
     def __init__(self, config, **kwargs):

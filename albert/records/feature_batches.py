@@ -8,6 +8,7 @@ batch's sequences.
 import tensorflow as tf
 
 from albert.records import batch_plan
+from albert.records.prefetching import map_ahead
 from albert.tasks.features import PAD_ID
 from albert.tasks.features import PER_TOKEN_PADDING
 
@@ -98,12 +99,9 @@ def finetuning_dataset(
             )
         # A `batch` of single examples, which tf.distribute can cut over the
         # replicas; then one gather for each batch.
-        dataset = examples.batch(batch_size, drop_remainder=True).map(
-            gather, num_parallel_calls=tf.data.AUTOTUNE
+        return map_ahead(
+            examples.batch(batch_size, drop_remainder=True), gather
         )
-    options = tf.data.Options()
-    options.deterministic = True
-    return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
 
 
 def padded_length(longest, lengths):

@@ -13,6 +13,7 @@ from albert.heads import HEADS
 from albert.heads import find
 from albert.records import record_stream
 from albert.records.feature_batches import padded_length
+from albert.records.prefetching import map_ahead
 from albert.records.record_files import RecordFiles
 from albert.records.schema import FinetuningSchema
 from albert.tasks.features import PER_TOKEN_PADDING
@@ -248,31 +249,29 @@ def finetuning_record_dataset(
     if bucket_by_length:
         lengths_of = functools.partial(_lengths, records.schema)
     if training:
-        dataset = record_stream.training_stream(
+        stream = record_stream.training_stream(
             records,
             batch_size,
             seed=seed,
             start_record=start_record,
             shuffle_buffer=shuffle_buffer,
             lengths_of=lengths_of,
-        ).map(parse, num_parallel_calls=tf.data.AUTOTUNE)
-    else:
-        if start_record:
-            raise ValueError("start_record is for training")
+        )
+        return map_ahead(stream, parse)
+    if start_record:
+        raise ValueError("start_record is for training")
 
-        def parse_with_index(indices, serialized):
-            batch = parse(serialized)
-            filling = batch_size - tf.shape(indices)[0]
-            indices = tf.pad(tf.cast(indices, tf.int32), [[0, filling]])
-            batch["example_index"] = tf.ensure_shape(indices, [batch_size])
-            return batch
+    def parse_with_index(indices, serialized):
+        batch = parse(serialized)
+        filling = batch_size - tf.shape(indices)[0]
+        indices = tf.pad(tf.cast(indices, tf.int32), [[0, filling]])
+        batch["example_index"] = tf.ensure_shape(indices, [batch_size])
+        return batch
 
-        dataset = record_stream.evaluation_stream(
-            records, batch_size, lengths_of=lengths_of
-        ).map(parse_with_index, num_parallel_calls=tf.data.AUTOTUNE)
-    options = tf.data.Options()
-    options.deterministic = True
-    return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
+    stream = record_stream.evaluation_stream(
+        records, batch_size, lengths_of=lengths_of
+    )
+    return map_ahead(stream, parse_with_index)
 
 
 def _lengths(schema, serialized):

@@ -9,6 +9,7 @@ import functools
 import tensorflow as tf
 
 from albert.records import record_stream
+from albert.records.prefetching import map_ahead
 
 
 def pretraining_dataset(
@@ -50,24 +51,19 @@ def pretraining_dataset(
     """
     parse = functools.partial(_parse, record_set.schema, batch_size)
     if training:
-        dataset = record_stream.training_stream(
+        stream = record_stream.training_stream(
             record_set,
             batch_size,
             seed=seed,
             start_record=start_record,
             shuffle_buffer=shuffle_buffer,
             interleaved_files=interleaved_files,
-        ).map(parse, num_parallel_calls=tf.data.AUTOTUNE)
-    else:
-        if start_record:
-            raise ValueError("start_record is for training")
-        dataset = record_stream.evaluation_stream(record_set, batch_size).map(
-            lambda _, serialized: parse(serialized),
-            num_parallel_calls=tf.data.AUTOTUNE,
         )
-    options = tf.data.Options()
-    options.deterministic = True
-    return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
+        return map_ahead(stream, parse)
+    if start_record:
+        raise ValueError("start_record is for training")
+    stream = record_stream.evaluation_stream(record_set, batch_size)
+    return map_ahead(stream, lambda _, serialized: parse(serialized))
 
 
 def _parse(schema, batch_size, serialized):

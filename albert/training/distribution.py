@@ -138,6 +138,11 @@ def on_cpus(strategy):
     return device_name(strategy).startswith("CPU")
 
 
+def on_tpus(strategy):
+    """Returns whether the steps are computed by TPUs: compiled as a whole."""
+    return device_name(strategy).startswith("TPU")
+
+
 def distribute(strategy, dataset):
     """Gives each replica its rows of every global batch.
 
@@ -150,11 +155,13 @@ def distribute(strategy, dataset):
     Returns:
       Distributed dataset of dicts of tensors [B / replicas, ...].
     """
+    if isinstance(strategy, tf.distribute.OneDeviceStrategy):
+        # What tf.distribute makes of it has a thread more, which iterators
+        # wait for at their end (see ``records.prefetching``).
+        return dataset
     replicas = strategy.num_replicas_in_sync
 
     def rows_of_pipeline(context):
-        if replicas == 1:
-            return dataset
         count = replicas // context.num_input_pipelines
         first = context.input_pipeline_id * count
 
@@ -175,12 +182,7 @@ def distribute(strategy, dataset):
                 for name, spec in dataset.element_spec.items()
             }
 
-        return (
-            dataset.map(cut, num_parallel_calls=tf.data.AUTOTUNE)
-            .unbatch()
-            .map(give_shapes)
-            .prefetch(tf.data.AUTOTUNE)
-        )
+        return dataset.map(cut).unbatch().map(give_shapes).prefetch(2 * count)
 
     # Not on a GPU, where a dataset would look for its tensors.
     with tf.device("CPU:0"):

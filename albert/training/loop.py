@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from albert.errors import StopRequested
 from albert.modeling import islands
+from albert.modeling.rows import padding_skipped
 from albert.training import distribution
 from albert.training.optimizers import clip_by_global_norm
 from albert.training.optimizers import densify
@@ -76,6 +77,9 @@ class TrainingLoop:
             self._stop = tf.Variable(0.0, trainable=False)
         # Where the step is not compiled as a whole.
         self._islands = not jit_compile and distribution.on_cpus(strategy)
+        self._skip_padding = not jit_compile and not distribution.on_tpus(
+            strategy
+        )
         # AutoGraph rewrites the source of all that a function calls, for the
         # sake of Python's loops over tensors, which the training steps alone
         # have: without it, the first step comes seconds earlier.
@@ -278,7 +282,7 @@ class TrainingLoop:
         return tf.nest.map_structure(self._local, sums), self._local(stop)
 
     def _evaluate_replica(self, batch):
-        outputs = self.model(batch, training=False)
+        outputs = self._infer(batch)
         return (
             self.objective.numerators(outputs, batch),
             self.objective.denominators(batch),
@@ -307,8 +311,12 @@ class TrainingLoop:
             stop,
         )
 
+    def _infer(self, batch):
+        with padding_skipped(self._skip_padding):
+            return self.model(batch, training=False)
+
     def _outputs_and_sums(self, batch, evaluate):
-        outputs = self.model(batch, training=False)
+        outputs = self._infer(batch)
         if not evaluate:
             return outputs, ()
         sums = (

@@ -80,7 +80,8 @@ class Worker:
         )
         start = time.perf_counter()
         self._process = subprocess.Popen(
-            [python, "-m", module],
+            # Not from the directory that it is started in.
+            [python, "-P", "-m", module],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -127,6 +127,7 @@ RECIPES = {
 
 
 def make_loop(name, dropout=0.0, dtype="float32", **options):
+    """Returns a loop and a batch; compiled as a whole, as on a TPU, or not."""
     make_model, objective, batch = RECIPES[name]()
     config = albert.AlbertConfig(
         **CONFIG,
@@ -178,7 +179,7 @@ def assert_fits_a_tpu(concrete_function):
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_step_compiles_and_gives_the_same(name):
     loop, batch = make_loop(name)
-    compiled, _ = make_loop(name)
+    compiled, _ = make_loop(name, jit_compile=True)
 
     def update(loop, batch):
         stop = tf.constant(0.0)
@@ -200,7 +201,9 @@ def test_the_step_compiles_and_gives_the_same(name):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_nothing_in_it_is_dynamic_or_of_the_host(name):
-    loop, batch = make_loop(name, dropout=0.1, dtype="mixed_bfloat16")
+    loop, batch = make_loop(
+        name, dropout=0.1, dtype="mixed_bfloat16", jit_compile=True
+    )
     stop = tf.constant(0.0)
     # What spans are worth is found from their predictions.
     labelled = not name.startswith("span")
@@ -220,7 +223,9 @@ def test_nothing_in_it_is_dynamic_or_of_the_host(name):
 
 
 def test_micro_batches_are_static_too():
-    loop, batch = make_loop("pretraining", accumulation_steps=3)
+    loop, batch = make_loop(
+        "pretraining", jit_compile=True, accumulation_steps=3
+    )
     function = tf.function(
         lambda batch: loop.strategy.run(
             loop._update, args=(batch, tf.constant(0.0))
