@@ -68,7 +68,7 @@ class Work:
     shapes: tuple
     dtypes: tuple
     programs: tuple
-    runs: int = 3
+    runs: int = 1
     warm_up_runs: int = 2
 
 
@@ -105,6 +105,7 @@ WORKS = {
     "mini": dataclasses.replace(
         _PRETRAINING,
         size="mini",
+        runs=3,
         shapes=((64, 64), (32, 128)),
         dtypes=("bfloat16",),
     ),
@@ -114,7 +115,6 @@ WORKS = {
         shapes=((32, MAX_SEQ_LENGTH),),
         dtypes=("bfloat16",),
         programs=_SENTENCES,
-        runs=1,
         warm_up_runs=1,
     ),
     "mrpc": Work(
@@ -123,7 +123,6 @@ WORKS = {
         shapes=((32, MAX_SEQ_LENGTH),),
         dtypes=("bfloat16",),
         programs=(OWN, _transformers("")),
-        runs=1,
         warm_up_runs=0,
     ),
 }

@@ -316,6 +316,7 @@ def test_flags_in_the_text_exist():
         "--peer_python",
         "--resv-ports",
         "--rounds",
+        "--seconds",
         "--shapes",
         "--size",
         "--work",

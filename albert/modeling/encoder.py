@@ -198,9 +198,7 @@ class AlbertEncoder(keras.Model):
         # Positions are rows of one matrix from here on: a product of two
         # matrices is quicker than one of a batch of them.
         rows = Rows(input_mask)
-        hidden = rows.take(
-            tf.reshape(embedding_output, (-1, config.embedding_size))
-        )
+        hidden = rows.take(embedding_output, (-1, config.embedding_size))
         if self.embedding_projection is not None:
             hidden = self.embedding_projection(hidden)  # [T, H]
         mask_scores = (

@@ -47,15 +47,22 @@ class Rows:
             # The first position stands for its sequence, even one that is all
             # padding: there is always a row.
             first = tf.range(tf.shape(input_mask)[1]) == 0
-            real = tf.reshape((input_mask > 0) | first, [-1])  # [B·S]
-            self._positions = tf.where(real)[:, 0]  # [T]
-            self._row_of_position = tf.cumsum(tf.cast(real, tf.int32)) - 1
+            real = (input_mask > 0) | first
+            self._positions = tf.where(real)  # [T, 2]
+            number = tf.cumsum(tf.cast(tf.reshape(real, [-1]), tf.int32))
+            self._row_of_position = number - 1  # [B·S]
 
-    def take(self, values):
-        """Returns the rows [T, W] of values of all positions [B·S, W]."""
-        if self._positions is None:
-            return values
-        return tf.gather(values, self._positions)
+    def take(self, values, shape):
+        """Returns the rows of values of all positions.
+
+        Args:
+          values: [B, S, ...], W numbers for each position.
+          shape: [T, W]. Where it is that of another tensor, TensorFlow knows
+            that a sum of both broadcasts nothing.
+        """
+        if self._positions is not None:
+            values = tf.gather_nd(values, self._positions)
+        return tf.reshape(values, shape)
 
     def spread(self, rows):
         """Returns values of all positions [B·S, W]; rows: [T, W].

@@ -146,14 +146,10 @@ class SelfAttention(keras.layers.Layer):
             seed=probabilities_seed,
         )
         context = tf.matmul(probabilities, value)  # [B, N, S, D]
+        # With the shape of hidden, the sum below is computed in the product.
         context = rows.take(
-            tf.reshape(
-                tf.transpose(context, (0, 2, 1, 3)), (-1, heads * head_size)
-            )
-        )
-        # With the shape of hidden, TensorFlow knows that the sum below
-        # broadcasts nothing, and computes it within the product.
-        context = tf.reshape(context, tf.shape(hidden))  # [T, H]
+            tf.transpose(context, (0, 2, 1, 3)), tf.shape(hidden)
+        )  # [T, H]
         return _add_and_normalize(
             hidden,
             context,

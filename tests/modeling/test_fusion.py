@@ -14,6 +14,7 @@ from tensorflow.python.eager import context
 
 import albert
 from albert.modeling.layers import get_activation
+from albert.modeling.rows import padding_skipped
 
 LAYERS = 3
 DTYPES = ["float32", "bfloat16"]
@@ -64,7 +65,7 @@ def onednn_computes(dtype):
     return "BiasAdd+GeluExact" in found
 
 
-def tiny_encoder(dtype, hidden_act):
+def tiny_encoder(dtype, hidden_act, skipped=False):
     config = albert.AlbertConfig(
         vocab_size=97,
         embedding_size=7,
@@ -81,7 +82,12 @@ def tiny_encoder(dtype, hidden_act):
 
     @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32)])
     def encode(input_ids):
-        outputs = encoder({"input_ids": input_ids})
+        inputs = {
+            "input_ids": input_ids,
+            "input_mask": tf.cast(input_ids > 0, tf.int32),
+        }
+        with padding_skipped(skipped):
+            outputs = encoder(inputs)
         return outputs["sequence_output"], outputs["pooled_output"]
 
     return encode
@@ -92,14 +98,19 @@ INPUT_IDS = np.arange(33, dtype="int32").reshape(3, 11)
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
-    ("hidden_act", "op"),
-    [("gelu", "GeluApproximate"), ("gelu_erf", "GeluExact"), ("relu", "Relu")],
+    ("hidden_act", "op", "skipped"),
+    [
+        ("gelu", "GeluApproximate", False),
+        ("gelu", "GeluApproximate", True),
+        ("gelu_erf", "GeluExact", False),
+        ("relu", "Relu", False),
+    ],
 )
 def test_bias_activation_and_residual_are_computed_in_products(
-    dtype, hidden_act, op
+    dtype, hidden_act, op, skipped
 ):
     found = fused_products(
-        tiny_encoder(dtype, hidden_act), tf.constant(INPUT_IDS)
+        tiny_encoder(dtype, hidden_act, skipped), tf.constant(INPUT_IDS)
     )
     if onednn_computes(dtype):
         assert found == {

@@ -82,19 +82,19 @@ def test_what_is_not_padding_is_the_same(encoder, inputs):
 
 def test_rows_are_the_positions_that_are_not_padding():
     mask = tf.constant(MASK)
-    values = tf.reshape(tf.range(ROWS * LENGTH), (-1, 1))
+    values = tf.reshape(tf.range(ROWS * LENGTH), (ROWS, LENGTH, 1))
+    flat = tf.reshape(values, (-1, 1))
     everything = Rows(mask)
-    assert everything.take(values) is values
-    assert everything.spread(values) is values
+    assert np.array_equal(everything.take(values, (-1, 1)), flat)
+    assert everything.spread(flat) is flat
     with padding_skipped():
         rows = Rows(mask)
-    taken = rows.take(values)
+    taken = rows.take(values, (-1, 1))
     # The first position of each sequence is one of them.
     kept = (MASK > 0) | (np.arange(LENGTH) == 0)
     assert taken[:, 0].numpy().tolist() == np.flatnonzero(kept).tolist()
     spread = np.reshape(rows.spread(taken), (ROWS, LENGTH))
-    expected = np.reshape(values, (ROWS, LENGTH))
-    assert np.array_equal(spread[kept], expected[kept])
+    assert np.array_equal(spread[kept], values[..., 0][kept])
 
 
 def test_a_batch_that_is_all_padding_is_computed(encoder, inputs):
