@@ -123,11 +123,7 @@ def peak_megabytes(**settings):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    # XLA's order of the operations decides what is in memory at once.
-    ("jit_compile", "share"),
-    [(False, 0.6), (True, 0.75)],
-)
+@pytest.mark.parametrize(("jit_compile", "share"), [(False, 0.6), (True, 0.1)])
 def test_less_memory_is_taken(jit_compile, share):
     # 24 layers keep at least 24 x 13 x 128 x 1024 floats: 156 MiB.
     settings = {
