@@ -111,6 +111,26 @@ def test_machine_is_named(tmp_path):
     )
 
 
+def test_worker_is_that_of_its_folders(tmp_path, monkeypatch):
+    # Two checkouts were the same one: that of the current directory.
+    for name in ("earlier", "current"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "probe.py").write_text(
+            "from workers import protocol\n"
+            "works = {'any': lambda work: lambda: None}\n"
+            f"protocol.serve(works, {{'probe': '{name}'}})\n"
+        )
+    monkeypatch.chdir(tmp_path / "current")
+    folders = [str(tmp_path / "earlier"), str(ROOT / "benchmarks")]
+    worker = load("workers.protocol").Worker(
+        "probe", sys.executable, "probe", folders, {"kind": "any"}
+    )
+    try:
+        assert worker.versions == {"probe": "earlier"}
+    finally:
+        worker.close()
+
+
 SEQUENCES = {
     "input_ids": np.arange(1, 14, dtype=np.int32),
     "row_splits": np.array([0, 3, 8, 9, 13]),

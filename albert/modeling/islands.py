@@ -5,7 +5,7 @@ On a CPU, every element-wise operation of TensorFlow is a pass over memory, and
 one in bfloat16 converts to float32 and back: the activation of a layer costs
 more than its matrix products. An island is a function whose operations XLA
 makes into one or two passes, in float32 inside. Matrix products stay outside:
-XLA's are several times slower than oneDNN's on CPUs.
+on CPUs, XLA's are slower than oneDNN's.
 
 Only within ``compiled()`` are islands compiled: the training loop enters it for
 training steps on CPUs. Elsewhere they are ordinary operations, which is what
@@ -108,7 +108,8 @@ def add_and_normalize(addends, bias, gamma, beta, epsilon):
     the addends and the bias.
 
     Args:
-      addends: sequence of tensors [..., width] of one float type.
+      addends: sequence of tensors [..., width] of one float type and of known
+        rank.
       bias: [width] of the same type, or None.
       gamma, beta: float32 [width].
       epsilon: float.
@@ -120,7 +121,9 @@ def add_and_normalize(addends, bias, gamma, beta, epsilon):
 
     @tf.custom_gradient
     def call(gamma, beta, *terms):
-        outputs, mean, scale = _normalize(epsilon, gamma, beta, *terms)
+        outputs, mean, scale = _normalize(
+            has_bias, epsilon, gamma, beta, *terms
+        )
 
         def gradient(upstream):
             of_sum, of_gamma, of_beta, of_bias = _normalize_gradient(
@@ -204,19 +207,24 @@ def _gelu_gradient(x, bias, upstream):
     return tf.cast(of_y, x.dtype), tf.cast(of_bias, bias.dtype)
 
 
-def _plain_normalize(epsilon, gamma, beta, *terms):
-    # The sum, too, is computed within the product: a bias before the residual.
+def _sum(has_bias, terms):
+    """Returns the sum of the addends and, if there is one, the bias."""
     *addends, last = terms
-    if last.shape.rank == 1:
+    if has_bias:
+        # First, so that the sum is computed within the product, too.
         *addends, product = addends
         last = tf.nn.bias_add(product, last)
-    return _normalize_sum(epsilon, gamma, beta, sum(addends, last))
+    return sum(addends, last)
+
+
+def _plain_normalize(has_bias, epsilon, gamma, beta, *terms):
+    return _normalize_sum(epsilon, gamma, beta, _sum(has_bias, terms))
 
 
 @functools.partial(island, plain=_plain_normalize)
-def _normalize(epsilon, gamma, beta, *terms):
+def _normalize(has_bias, epsilon, gamma, beta, *terms):
     outputs, *statistics = _normalize_sum(
-        epsilon, gamma, beta, sum(_float32(*terms))
+        epsilon, gamma, beta, _sum(has_bias, _float32(*terms))
     )
     return tf.cast(outputs, terms[0].dtype), *statistics
 
@@ -232,9 +240,24 @@ def _normalize_sum(epsilon, gamma, beta, inputs):
     return tf.cast(outputs, inputs.dtype), mean, scale
 
 
-@island
+def _plain_normalize_gradient(has_bias, upstream, gamma, mean, scale, *terms):
+    # Of the sum as it was rounded: the mean and the scale are that sum's.
+    return _normalize_sum_gradient(
+        has_bias, upstream, gamma, mean, scale, _sum(has_bias, terms)
+    )
+
+
+@functools.partial(island, plain=_plain_normalize_gradient)
 def _normalize_gradient(has_bias, upstream, gamma, mean, scale, *terms):
-    normal = (sum(_float32(*terms)) - mean) * scale
+    return _normalize_sum_gradient(
+        has_bias, upstream, gamma, mean, scale, _sum(has_bias, _float32(*terms))
+    )
+
+
+def _normalize_sum_gradient(has_bias, upstream, gamma, mean, scale, inputs):
+    """Returns the gradients of the sum, gamma, beta and the bias, or ()."""
+    dtype = upstream.dtype
+    normal = (tf.cast(inputs, tf.float32) - mean) * scale
     upstream = tf.cast(upstream, tf.float32)
     batch_axes = _batch_axes(upstream)
     of_gamma = tf.reduce_sum(upstream * normal, axis=batch_axes)
@@ -245,7 +268,6 @@ def _normalize_gradient(has_bias, upstream, gamma, mean, scale, *terms):
         - tf.reduce_mean(of_normal, axis=-1, keepdims=True)
         - normal * tf.reduce_mean(of_normal * normal, axis=-1, keepdims=True)
     )
-    dtype = terms[0].dtype
     of_bias = tf.reduce_sum(of_sum, axis=batch_axes) if has_bias else ()
     return (
         tf.cast(of_sum, dtype),

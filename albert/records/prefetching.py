@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the elements of a dataset side by side, ahead of their use."""
 
-import os
-
 import tensorflow as tf
 
+from albert.processes import available_cores
+
 # A core makes tens of thousands of sequences a second.
-_PARALLEL_CALLS = min(8, os.cpu_count() or 1)
+_MOST_PARALLEL_CALLS = 8
 _BATCHES_AHEAD = 4
 
 
@@ -25,11 +25,12 @@ def map_ahead(dataset, function):
     Returns:
       ``tf.data.Dataset`` of the results, in the order of the elements.
     """
+    parallel_calls = min(available_cores(), _MOST_PARALLEL_CALLS)
     options = tf.data.Options()
     options.deterministic = True
     options.autotune.enabled = False
     return (
-        dataset.map(function, num_parallel_calls=_PARALLEL_CALLS)
+        dataset.map(function, num_parallel_calls=parallel_calls)
         .prefetch(_BATCHES_AHEAD)
         .with_options(options)
     )

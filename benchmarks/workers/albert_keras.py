@@ -28,7 +28,7 @@ _CLASSIFIER = {"num_labels": 2, "classifier_dropout": 0.0}
 def pretraining(work):
     """Returns a function that makes a pretraining step."""
     loop = _make_loop(work, "pretraining", optimizers.Lamb)
-    dataset = tf.data.Dataset.from_tensors(_make_batch(work)).repeat()
+    dataset = tf.data.Dataset.from_tensors(batches.batch_of(work)).repeat()
     iterator = iter(loop.distribute(dataset))
     return lambda: loop.train(iterator, 1)
 
@@ -42,7 +42,8 @@ def encode(work):
         return encoder(inputs, training=False)["sequence_output"]
 
     names = ("input_ids", "input_mask", "segment_ids")
-    inputs = {name: tf.constant(_make_batch(work)[name]) for name in names}
+    batch = batches.batch_of(work)
+    inputs = {name: tf.constant(batch[name]) for name in names}
     return lambda: forward(inputs).numpy()
 
 
@@ -94,15 +95,6 @@ def _make_loop(work, head, optimizer_class, **options):
             optimizer = optimizer_class(1e-4)
             optimizer.build(model.trainable_variables)
     return TrainingLoop(model, optimizer, heads.make_objective(head), strategy)
-
-
-def _make_batch(work):
-    return batches.pretraining_batch(
-        work["config"]["vocab_size"],
-        work["batch"],
-        work["length"],
-        work["predictions"],
-    )
 
 
 def _read_data(work):

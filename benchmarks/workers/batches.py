@@ -37,6 +37,16 @@ def pretraining_batch(vocab_size, batch, length, predictions):
     }
 
 
+def batch_of(work):
+    """Returns the ``pretraining_batch`` of a work: dict of its sizes."""
+    return pretraining_batch(
+        work["config"]["vocab_size"],
+        work["batch"],
+        work["length"],
+        work["predictions"],
+    )
+
+
 def read_sequences(path):
     """Reads sequences of their true lengths, as ``compare.py`` writes them.
 

@@ -32,7 +32,7 @@ def pretraining(work):
         weighted_metrics=[],
         jit_compile=False,
     )
-    batch = _make_batch(work)
+    batch = batches.batch_of(work)
     inputs = _inputs(batch) | {"mask_positions": batch["masked_lm_positions"]}
     examples = (inputs, batch["masked_lm_ids"], batch["masked_lm_weights"])
     iterator = iter(tf.data.Dataset.from_tensors(examples).repeat())
@@ -49,7 +49,7 @@ def encode(work):
 
     inputs = {
         name: tf.constant(value)
-        for name, value in _inputs(_make_batch(work)).items()
+        for name, value in _inputs(batches.batch_of(work)).items()
     }
     return lambda: forward(inputs).numpy()
 
@@ -99,15 +99,6 @@ def _make_backbone(work):
         intermediate_dim=config["intermediate_size"],
         dropout=config["hidden_dropout_prob"],
         max_sequence_length=config["max_position_embeddings"],
-    )
-
-
-def _make_batch(work):
-    return batches.pretraining_batch(
-        work["config"]["vocab_size"],
-        work["batch"],
-        work["length"],
-        work["predictions"],
     )
 
 

@@ -25,7 +25,7 @@ _INPUTS = {
 
 def pretraining(work):
     """Returns a function that makes a pretraining step."""
-    batch = _make_batch(work)
+    batch = batches.batch_of(work)
     inputs = _inputs(batch)
     positions = torch.tensor(batch["masked_lm_positions"], dtype=torch.long)
     ids = torch.tensor(batch["masked_lm_ids"], dtype=torch.long)
@@ -42,7 +42,7 @@ def pretraining(work):
 def encode(work):
     """Returns a function that computes the encoder's output of a batch."""
     forward = _forward(work, transformers.AlbertModel)
-    inputs = _inputs(_make_batch(work))
+    inputs = _inputs(batches.batch_of(work))
     return lambda: forward(inputs).last_hidden_state
 
 
@@ -133,15 +133,6 @@ def _forward(work, model_class):
             return model(**inputs)
 
     return forward
-
-
-def _make_batch(work):
-    return batches.pretraining_batch(
-        work["config"]["vocab_size"],
-        work["batch"],
-        work["length"],
-        work["predictions"],
-    )
 
 
 def _inputs(batch):

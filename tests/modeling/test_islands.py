@@ -125,6 +125,38 @@ def test_is_its_formula(name, dtype, on, tolerance):
         assert np.max(np.abs(one - other)) < tolerance * scale
 
 
+def test_gradient_without_islands_is_that_of_the_rounded_sum():
+    # 256 + 1 is 256 in bfloat16; of the sums that are not rounded, the
+    # gradient is another.
+    x = tf.constant([[256.0, 258.0, 250.0]], tf.bfloat16)
+    update = tf.constant([[1.0, -1.0, 0.0]], tf.bfloat16)
+    gamma, beta = tf.constant([2.0, 3.0, -1.0]), tf.zeros(3)
+    upstream = tf.constant([[1.0, -2.0, 0.5]], tf.bfloat16)
+
+    def call(x, update):
+        return islands.add_and_normalize(
+            [x, update], None, gamma, beta, EPSILON
+        )
+
+    def of_rounded(x, update):
+        return normalization_alone(tf.cast(x + update, "float32"), gamma, beta)
+
+    context = contextlib.nullcontext()
+    found, _ = with_gradients(call, [x, update], upstream, context)
+    expected, _ = with_gradients(of_rounded, [x, update], upstream, context)
+    for one, other in zip(found, expected, strict=True):
+        assert np.max(np.abs(one - other)) < 2.0**-8 * np.max(np.abs(other))
+
+
+def test_one_row_without_an_axis_for_it_is_normalised():
+    x = tf.constant([1.0, 2.0, 6.0])
+    gamma, beta = tf.constant([2.0, 3.0, -1.0]), tf.constant([0.5, 0.0, 1.0])
+    for addends in ([x], [x, x]):
+        found = islands.add_and_normalize(addends, None, gamma, beta, EPSILON)
+        expected = normalization_alone(sum(addends), gamma, beta)
+        assert np.max(np.abs(found - expected)) < 1e-6
+
+
 def test_context_ends():
     with islands.compiled():
         with islands.compiled(False):
