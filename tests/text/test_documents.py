@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from albert.errors import UserError
 from albert.text import documents
+from albert.text import paragraphs
 from albert.text import text_files
-from albert.text.documents import detect_layout
 from albert.text.documents import expand_files
 from albert.text.documents import read_documents
 
@@ -186,7 +186,7 @@ class TestProse:
         ],
     )
     def test_is_heading(self, paragraph, expected):
-        assert documents.is_heading(paragraph) is expected
+        assert paragraphs.is_heading(paragraph) is expected
 
     def test_long_chapter_is_cut_at_a_sentence(self, tmp_path):
         path = write(tmp_path / "a.txt", (FILLER * 100 + "\n") * 30)
@@ -233,7 +233,7 @@ class TestProse:
         content = "\n".join([*lines, "End."])
         write(path, content)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(documents, "_MAX_PARAGRAPH_CHARACTERS", limit)
+            patch.setattr(paragraphs, "_MAX_PARAGRAPH_CHARACTERS", limit)
             patch.setattr(documents, "MIN_PROSE_DOCUMENT_CHARACTERS", limit)
             patch.setattr(documents, "MAX_PROSE_DOCUMENT_CHARACTERS", 2 * limit)
             found = read(path, splitting)
@@ -242,29 +242,7 @@ class TestProse:
         assert "".join(text.split()) == "".join(content.split())
 
 
-class TestLayout:
-    def test_sentences(self):
-        lines = ["A man rides.", "Two dogs play in the snow", "", "He sat."]
-        assert detect_layout(lines * 11).kind == "lines"
-
-    def test_sentences_of_even_length(self):
-        # As wide as wrapped text, but the lines end like sentences.
-        assert detect_layout([FILLER.strip()] * 31).kind == "lines"
-
-    def test_paragraphs(self):
-        lines = [FILLER * 3, '"No."', FILLER * 2, '"Yes, of course."']
-        assert detect_layout(lines * 11).kind == "paragraphs"
-
-    def test_wrapped(self):
-        lines = wrap(FILLER * 31).split("\n")
-        layout = detect_layout(["A TITLE", "", "by X", "", *lines])
-        assert layout.kind == "wrapped"
-        assert "%" in layout.reason
-
-    def test_prose_is_never_lines(self):
-        assert detect_layout(["One.", "Two."], False).kind == "paragraphs"
-        assert detect_layout([], False).kind == "paragraphs"
-
+class TestLog:
     def test_decision_is_logged_once(self, tmp_path, caplog):
         path = write(tmp_path / "once.txt", "One.\nTwo.\n")
         with caplog.at_level(logging.INFO, logger="absl"):
