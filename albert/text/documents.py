@@ -16,8 +16,9 @@ Documents end at article marks: WikiExtractor's ``<doc …>`` and ``</doc>``,
 which are no text, and before WikiText's `` = Title = ``. What else ends them
 is the document separator:
 
-``blank_line``: blank lines. In prose a title, which is a single line without a
-stop, stays with what follows it, and chapters end documents too.
+``blank_line``: blank lines. In prose, what holds less than two sentences with a
+stop is taken for a title and stays with what follows it, and chapters end
+documents too.
 
 ``chapter``: a heading ("CHAPTER IV", "XII.", "第三回"), or three or more blank
 lines, provided that the document before has 2,000 characters (title pages and
@@ -284,11 +285,10 @@ def _is_border(
 ):
     """Returns whether a document ends before a paragraph without a mark."""
     if separator == "blank_line":
-        if blank_lines:
-            is_title = len(document) == 1 and not is_ended(document[0])
-            return not (is_title and is_prose)
         if not is_prose:
-            return False
+            return blank_lines > 0
+        if blank_lines and _is_more_than_title(document):
+            return True
     return (
         separator != "file"
         and characters >= MIN_PROSE_DOCUMENT_CHARACTERS
@@ -297,3 +297,8 @@ def _is_border(
             or paragraphs.is_heading(paragraph)
         )
     )
+
+
+def _is_more_than_title(document):
+    """Returns whether a document has two sentences with a stop."""
+    return len(list(itertools.islice(filter(is_ended, document), 2))) == 2
