@@ -69,10 +69,13 @@ _SEPARATORS = {
     "wrapped": "chapter",
 }
 _DESCRIPTIONS = {
-    "lines": "one sentence a line, blank lines between documents",
-    "paragraphs": "prose, one paragraph a line, chapters as documents",
-    "articles": "prose, one paragraph a line, blank lines between documents",
-    "wrapped": "prose, hard-wrapped, chapters as documents",
+    "lines": "one sentence a line",
+    "paragraphs": "prose, one paragraph a line",
+    "articles": "prose, one paragraph a line",
+    "wrapped": "prose, hard-wrapped",
+    "blank_line": "blank lines end documents",
+    "chapter": "chapters are documents",
+    "file": "only article marks and files end documents",
 }
 
 
@@ -204,11 +207,14 @@ def _read_file(path, sentence_splitting, document_separator):
         kinds = layouts.KINDS[sentence_splitting == "prose" :]
         stretches = layouts.divide(blocks, kinds)
     for number, stretch in enumerate(stretches):
+        separator = document_separator
+        if separator == "auto":
+            separator = _SEPARATORS[stretch.kind]
         if number <= _LOGGED_CHANGES:
             place = f" from line {stretch.first_line:,} on" * (number > 0)
             _log_once(
-                f"{path}:{place} read as {_DESCRIPTIONS[stretch.kind]} "
-                f"({stretch.reason})"
+                f"{path}:{place} read as {_DESCRIPTIONS[stretch.kind]}; "
+                f"{_DESCRIPTIONS[separator]} ({stretch.reason})"
                 + "; further changes are not listed"
                 * (number == _LOGGED_CHANGES)
             )
@@ -218,15 +224,30 @@ def _read_file(path, sentence_splitting, document_separator):
             found = paragraphs.line_paragraphs(
                 stretch.lines, join=stretch.kind != "lines"
             )
-        separator = document_separator
-        if separator == "auto":
-            separator = _SEPARATORS[stretch.kind]
-        yield from _documents(
-            found,
-            separator,
-            is_prose=stretch.kind != "lines",
-            heed_marks=document_separator == "auto",
-        )
+        if document_separator == "auto":
+            found = _heed_marks(path, found)
+        yield from _documents(found, separator, stretch.kind != "lines")
+
+
+def _heed_marks(path, found):
+    """Leaves out what could end an article but for its mark.
+
+    Args:
+      path: str, of the file.
+      found: iterable of (blank lines before, paragraph).
+
+    Yields:
+      the same, with None in place of the blank lines inside an article.
+    """
+    in_article = False
+    for blank_lines, paragraph in found:
+        if blank_lines >= paragraphs.ARTICLE_BEGINS:
+            in_article = blank_lines < paragraphs.ARTICLE_ENDED
+            if in_article:
+                _log_once(f"{path}: its articles are marked, and are documents")
+        elif in_article:
+            blank_lines = None
+        yield blank_lines, paragraph
 
 
 @functools.cache
@@ -235,14 +256,14 @@ def _log_once(message, level=logging.INFO):
     logging.log(level, message)
 
 
-def _documents(found, separator, is_prose, heed_marks):
+def _documents(found, separator, is_prose):
     """Groups paragraphs into documents.
 
     Args:
-      found: iterable of (blank lines before, paragraph).
+      found: iterable of (blank lines before, paragraph); None for a paragraph
+        that goes on with the document whatever it is.
       separator: one of DOCUMENT_SEPARATORS, but for auto.
       is_prose: whether paragraphs are split into sentences.
-      heed_marks: whether nothing else ends an article that a mark began.
 
     Yields:
       (list of str, whether it ended at a border and not by its length).
@@ -254,17 +275,9 @@ def _documents(found, separator, is_prose, heed_marks):
     )
     document = []
     characters = 0
-    chosen = separator
     for blank_lines, paragraph in found:
-        marked = blank_lines >= paragraphs.ARTICLE_BEGINS
-        if marked and heed_marks:
-            is_article = blank_lines < paragraphs.ARTICLE_ENDED
-            chosen = "file" if is_article else separator
-        if document and (
-            marked
-            or _is_border(
-                document, characters, blank_lines, paragraph, chosen, is_prose
-            )
+        if document and _is_border(
+            blank_lines, paragraph, document, characters, separator, is_prose
         ):
             yield document, True
             document = []
@@ -281,9 +294,13 @@ def _documents(found, separator, is_prose, heed_marks):
 
 
 def _is_border(
-    document, characters, blank_lines, paragraph, separator, is_prose
+    blank_lines, paragraph, document, characters, separator, is_prose
 ):
-    """Returns whether a document ends before a paragraph without a mark."""
+    """Returns whether a document ends before a paragraph."""
+    if blank_lines is None:
+        return False
+    if blank_lines >= paragraphs.ARTICLE_BEGINS:
+        return True
     if separator == "blank_line":
         if not is_prose:
             return blank_lines > 0
