@@ -279,8 +279,8 @@ class _Path:
         best = max(scores)
         self._scores = [score - best for score in scores]
         # Then a line that speaks for the winner changes nothing.
-        sure = sum(s > -_COST_OF_A_CHANGE for s in self._scores) == 1
-        self._sure = scores.index(best) if sure else None
+        rival = sorted(self._scores)[-2]
+        self._sure = scores.index(best) if rival <= -_COST_OF_A_CHANGE else None
 
     def decided(self, everything):
         """Returns (kind, end) of the decided stretches, and forgets them.

@@ -116,7 +116,12 @@ def split_sentences(paragraph):
 
 def has_several_sentences(line):
     """Returns whether a line holds more than one sentence."""
-    return any(True for _ in _inner_ends(line))
+    first = _STOP.search(line)
+    return (
+        first is not None
+        and first.end() < len(line)
+        and next(_inner_ends(line), None) is not None
+    )
 
 
 def is_ended(line):
@@ -231,6 +236,11 @@ def _is_german_ordinal(text, start, word_start, following):
     if len(number) > 3 or number == "I":
         return False
     before = text[start:word_start].lower().split()[-2:]
-    return bool(before) and (
-        before[-1] in _GERMAN_BEFORE_ORDINAL and before != ["i", "am"]
+    if not before or before == ["i", "am"]:
+        return False
+    # Die 2., 3. und 4. Zeitachse.
+    return before[-1] in _GERMAN_BEFORE_ORDINAL or (
+        before[-1] in ("und", "oder", "bis")
+        and before[0][-1] == "."
+        and before[0][:-1].isdecimal()
     )
