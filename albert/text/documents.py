@@ -16,9 +16,9 @@ Documents end at article marks: WikiExtractor's ``<doc …>`` and ``</doc>``,
 which are no text, and before WikiText's `` = Title = ``. What else ends them
 is the document separator:
 
-``blank_line``: blank lines. In prose, what holds less than two sentences with a
-stop is taken for a title and stays with what follows it, and chapters end
-documents too.
+``blank_line``: blank lines. In prose, less than two sentences with a stop, of
+at most 200 characters, are a title and stay with what follows them, and
+chapters end documents too.
 
 ``chapter``: a heading ("CHAPTER IV", "XII.", "第三回"), or three or more blank
 lines, provided that the document before has 2,000 characters (title pages and
@@ -56,6 +56,7 @@ MAX_LINES_DOCUMENT_CHARACTERS = 1 << 20
 MAX_PROSE_DOCUMENT_CHARACTERS = 1 << 16
 MIN_PROSE_DOCUMENT_CHARACTERS = 2000
 BLANK_LINES_BETWEEN_DOCUMENTS = 3
+_LONGEST_TITLE = 200
 
 # More text without a border is worth a warning.
 _CHARACTERS_WITHOUT_BORDER = 1 << 20
@@ -304,7 +305,9 @@ def _is_border(
     if separator == "blank_line":
         if not is_prose:
             return blank_lines > 0
-        if blank_lines and _is_more_than_title(document):
+        if blank_lines and (
+            characters > _LONGEST_TITLE or _has_two_ended_sentences(document)
+        ):
             return True
     return (
         separator != "file"
@@ -316,6 +319,5 @@ def _is_border(
     )
 
 
-def _is_more_than_title(document):
-    """Returns whether a document has two sentences with a stop."""
+def _has_two_ended_sentences(document):
     return len(list(itertools.islice(filter(is_ended, document), 2))) == 2

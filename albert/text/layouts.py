@@ -61,8 +61,8 @@ _SHARE_RUN_ON = {
 # Balanced where about half of the paragraphs follow each other directly.
 _PENALTY_FOLLOWED = {"paragraphs": 2.0}
 _PENALTY_NOT_FOLLOWED = {"articles": 1.8}
-# A blank line inside a sentence, at the end of a page, parts no articles.
-_PENALTY_BROKEN_OFF = {"articles": 3.0}
+# A blank line inside a sentence, at the end of a page, parts no documents.
+_PENALTY_BROKEN_OFF = {"articles": 5.0, "lines": 5.0}
 # Where a blank line follows each line, it seldom is a document.
 _PENALTY_LAST_LINE = {"lines": 0.45, "wrapped": 0.45}
 _PENALTY_TOO_WIDE = 5.0
@@ -200,7 +200,11 @@ def _weigh(lines, past, count):
             several = has_several_sentences(text[:_PROBED_CHARACTERS])
             if is_ended(text):
                 end = ", ended"
-            elif not following and texts[i + 2][:1].islower():
+            elif (
+                not following
+                and texts[i + 2][:1].islower()
+                and not text.islower()
+            ):
                 end = ", broken off"
             else:
                 end = ""
@@ -272,7 +276,7 @@ class _Path:
         scores = []
         for i, weight in enumerate(weights):
             score = self._scores[i]
-            if best - _COST_OF_A_CHANGE > score:
+            if best - _COST_OF_A_CHANGE >= score:
                 score = best - _COST_OF_A_CHANGE
                 self._paths[i] = (position, self._kinds[i], winner)
             scores.append(score + weight)
@@ -288,7 +292,8 @@ class _Path:
         Args:
           everything: decide all lines now.
         """
-        if everything:
+        certain = everything or self._sure is not None
+        if certain:
             best = self._paths[self._scores.index(max(self._scores))]
             paths = [_unlink(best)]
         else:
@@ -312,8 +317,11 @@ class _Path:
         ]
         kind = found[-1][1]
         self._position -= end
-        if everything:
-            self._paths = [(0, kind, None)] * len(self._kinds)
+        if certain:
+            self._paths = [
+                (0, each, (0, kind, None) if each != kind else None)
+                for each in self._kinds
+            ]
         else:
             self._paths = [
                 _link(kind, steps[len(found) :], end) for steps in paths

@@ -67,6 +67,8 @@ _GERMAN_AFTER_ORDINAL = re.compile(
     r"|Weltkrieg|Kapitel)(?:e?s|e?n)?\b"
 )
 
+_LONGEST_WORDS_BEFORE = 40  # of two words before an ordinal
+
 # fmt: off
 _GERMAN_BEFORE_ORDINAL = frozenset([
     "am", "im", "vom", "zum", "zur", "beim", "ins", "der", "die", "das", "des",
@@ -235,7 +237,8 @@ def _is_german_ordinal(text, start, word_start, following):
     number = text[word_start:following].rstrip(". ")
     if len(number) > 3 or number == "I":
         return False
-    before = text[start:word_start].lower().split()[-2:]
+    near = max(start, word_start - _LONGEST_WORDS_BEFORE)
+    before = text[near:word_start].lower().split()[-2:]
     if not before or before == ["i", "am"]:
         return False
     # Die 2., 3. und 4. Zeitachse.
