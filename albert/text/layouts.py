@@ -43,7 +43,8 @@ _WINDOW_LINES = 32
 _LINES_THAT_MAY_STICK_OUT = 2
 _LONGEST_WORD = 24
 _PROBED_CHARACTERS = 300
-_MAX_UNDECIDED_CHARACTERS = 1 << 22
+_MAX_UNDECIDED_CHARACTERS = 1 << 19
+_MAX_CHARACTERS_AHEAD = 1 << 16
 
 _COST_OF_A_CHANGE = 75.0
 _SHARE_SEVERAL = {
@@ -140,7 +141,7 @@ def _divide_blocks(blocks, kinds):
     for block in itertools.chain(blocks, [None]):
         at_end = block is None
         lines += [] if at_end else block
-        end = len(lines) - (0 if at_end else 2 * _WINDOW_LINES)
+        end = len(lines) - (0 if at_end else _count_ahead(lines))
         if end > len(evidence):
             new, past = _weigh(
                 lines[len(evidence) :], past, end - len(evidence)
@@ -163,6 +164,17 @@ def _divide_blocks(blocks, kinds):
             start = stop
         first_line += start
         del lines[:start], evidence[:start]
+
+
+def _count_ahead(lines):
+    """Counts the last lines, whose evidence waits for what follows."""
+    ahead = characters = 0
+    for line in itertools.islice(reversed(lines), 2 * _WINDOW_LINES):
+        ahead += 1
+        characters += len(line)
+        if characters > _MAX_CHARACTERS_AHEAD:
+            break
+    return ahead
 
 
 def _weigh(lines, past, count):

@@ -518,7 +518,7 @@ class TestFiles:
             next(read_documents(["a"], "words"))
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("splitting", ["lines", "prose"])
+    @pytest.mark.parametrize("splitting", ["auto", "lines", "prose"])
     @pytest.mark.parametrize("text", [FILLER, "x", "。", "\x00"])
     def test_memory_of_one_long_line(self, tmp_path, splitting, text):
         path = tmp_path / "long.txt"
@@ -535,8 +535,9 @@ class TestFiles:
             tracemalloc.stop()
         assert longest <= text_files.MAX_LINE_CHARACTERS
         assert characters >= 0.95 * times * len(text)
-        # Blocks of 1 MiB as bytes and text, a document, their sentences.
-        assert peak < 11e6
+        # Blocks of 1 MiB as bytes and text, lines whose layout is not decided
+        # yet, a document, their sentences.
+        assert peak < 13e6
 
 
 class TestExpandFiles:
