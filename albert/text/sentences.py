@@ -173,13 +173,13 @@ def _ends_sentence(text, start, point, end, stop, closers, capitals):
     following = _NEXT.match(text, end)
     if following is None:
         return False
+    if stop[-1] == ";" and _GREEK.match(text, point - 1) is None:
+        return False
     first = following[1]
     if first in _NOT_A_START:
         return False
     if first.islower():
         return not capitals and not closers
-    if stop[-1] == ";":
-        return _GREEK.match(text, point - 1) is not None
     if stop == "." and not closers:
         return not _is_abbreviating(text, start, point, following.start(1))
     if closers and stop[-1] in "!?":
