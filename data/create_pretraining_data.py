@@ -55,6 +55,12 @@ def define_flags(fv):
         "blank_line; chapter: headings, or three blank lines; file: nothing "
         "in a file; auto: decided by the layout.",
     )
+    text.string(
+        "sentence_splitter",
+        "rules",
+        "What splits prose into sentences: rules, or icu:LANGUAGE, such as "
+        "icu:fr, which needs the extra icu.",
+    )
     text.choice("input_file_mode", "r", ["r", "rb"], "Accepted, no effect.")
     text.string(
         "vocab_file", None, "Accepted, no effect: the model has it all."
@@ -170,7 +176,10 @@ def main(fv):
 
             def read_blocks():
                 documents = read_documents(
-                    inputs, fv.sentence_splitting, fv.document_separator
+                    inputs,
+                    fv.sentence_splitting,
+                    fv.document_separator,
+                    fv.sentence_splitter,
                 )
                 for block in token_cache.group_documents(documents):
                     size = sum(len(s.encode()) + 1 for d in block for s in d)

@@ -45,8 +45,9 @@ from albert.errors import UserError
 from albert.inputs import check_file
 from albert.text import layouts
 from albert.text import paragraphs
+from albert.text.sentence_splitters import RULES
+from albert.text.sentence_splitters import find_splitter
 from albert.text.sentences import is_ended
-from albert.text.sentences import split_sentences
 from albert.text.text_files import read_line_blocks
 
 SENTENCE_SPLITTINGS = ("auto", "lines", "prose")
@@ -141,7 +142,12 @@ def _refuse_missing(name, patterns):
     )
 
 
-def read_documents(files, sentence_splitting="auto", document_separator="auto"):
+def read_documents(
+    files,
+    sentence_splitting="auto",
+    document_separator="auto",
+    sentence_splitter=RULES,
+):
     """Yields the documents of ``files`` one after the other.
 
     Args:
@@ -150,13 +156,15 @@ def read_documents(files, sentence_splitting="auto", document_separator="auto"):
       sentence_splitting: "auto", "lines" or "prose"; see the module.
       document_separator: "auto", "blank_line", "chapter" or "file"; see the
         module.
+      sentence_splitter: see ``albert.text.sentence_splitters``; of prose.
 
     Yields:
       list of str: the sentences of one document, none of them blank.
 
     Raises:
       UserError: a file cannot be read, is not UTF-8 (naming file and line),
-        is a damaged gzip file, or the files hold no text at all.
+        is a damaged gzip file, the files hold no text at all, or there is no
+        such splitter.
       ValueError: one of the settings is none of those.
     """
     for name, value, choices in (
@@ -168,13 +176,14 @@ def read_documents(files, sentence_splitting="auto", document_separator="auto"):
                 f"{name} must be one of {', '.join(choices)}; received "
                 f"{value!r}"
             )
+    split = find_splitter(sentence_splitter)
     files = list(files)
     empty = True
     without_border = []
     for path in files:
         characters = borders = 0
         for document, is_whole in _read_file(
-            path, sentence_splitting, document_separator
+            path, sentence_splitting, document_separator, split
         ):
             empty = False
             characters += sum(map(len, document))
@@ -198,7 +207,7 @@ def read_documents(files, sentence_splitting="auto", document_separator="auto"):
         )
 
 
-def _read_file(path, sentence_splitting, document_separator):
+def _read_file(path, sentence_splitting, document_separator, split):
     """Yields (document, whether it was not cut by its length) of a file."""
     blocks = read_line_blocks(path)
     if sentence_splitting == "lines":
@@ -227,7 +236,8 @@ def _read_file(path, sentence_splitting, document_separator):
             )
         if document_separator == "auto":
             found = _heed_marks(path, found)
-        yield from _documents(found, separator, stretch.kind != "lines")
+        is_prose = stretch.kind != "lines"
+        yield from _documents(found, separator, split if is_prose else None)
 
 
 def _heed_marks(path, found):
@@ -257,18 +267,19 @@ def _log_once(message, level=logging.INFO):
     logging.log(level, message)
 
 
-def _documents(found, separator, is_prose):
+def _documents(found, separator, split):
     """Groups paragraphs into documents.
 
     Args:
       found: iterable of (blank lines before, paragraph); None for a paragraph
         that goes on with the document whatever it is.
       separator: one of DOCUMENT_SEPARATORS, but for auto.
-      is_prose: whether paragraphs are split into sentences.
+      split: what splits paragraphs of prose; None for sentences.
 
     Yields:
       (list of str, whether it ended at a border and not by its length).
     """
+    is_prose = split is not None
     limit = (
         MAX_PROSE_DOCUMENT_CHARACTERS
         if is_prose
@@ -283,7 +294,7 @@ def _documents(found, separator, is_prose):
             yield document, True
             document = []
             characters = 0
-        for sentence in split_sentences(paragraph) if is_prose else [paragraph]:
+        for sentence in split(paragraph) if is_prose else [paragraph]:
             document.append(sentence)
             characters += len(sentence)
             if characters >= limit:
