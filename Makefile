@@ -2,13 +2,15 @@
 PYTHON ?= python3.11
 DEMO := demo
 BIN := .venv/bin
+ICU := .venv-icu
 PEERS := .venv-peers
 OLDEST := .venv-oldest
 # A file of tests is one process's: its tests share models. Each takes up to
 # 8 GB, hence the limit.
 PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
-.PHONY: demo test test-slow test-oldest test-peers lint format setup clean-demo
+.PHONY: demo test test-slow test-oldest test-peers test-icu lint format setup \
+    clean-demo
 
 setup: .venv/.installed
 
@@ -98,6 +100,18 @@ $(PEERS)/.installed: requirements.txt requirements-peers.txt pyproject.toml \
 	$(PEERS)/bin/python -m pip install --quiet \
 	    --requirement requirements-peers.txt
 	$(PEERS)/bin/python -m pip install -qq --no-deps --no-build-isolation \
+	    --editable .
+	touch $@
+
+# With PyICU, which is compiled for the ICU of the machine.
+test-icu: $(ICU)/.installed
+	$(ICU)/bin/python -m pytest tests/icu
+
+$(ICU)/.installed: requirements.txt requirements-icu.txt pyproject.toml setup.py
+	$(PYTHON) -m venv $(ICU)
+	$(ICU)/bin/python -m pip install --quiet --upgrade pip
+	$(ICU)/bin/python -m pip install --quiet --requirement requirements-icu.txt
+	$(ICU)/bin/python -m pip install -qq --no-deps --no-build-isolation \
 	    --editable .
 	touch $@
 
