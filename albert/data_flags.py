@@ -137,7 +137,8 @@ def define_text_flags(fv):
     text.files(
         "input_file",
         None,
-        "Text: comma-separated files or globs, .gz understood. Required.",
+        "Text: comma-separated files or globs, plain or compressed (gzip, "
+        "bzip2, xz, zstandard). Required.",
     )
     text.choice(
         "sentence_splitting",

@@ -28,6 +28,7 @@ from albert.records import pretraining
 from albert.records import pretraining_report
 from albert.records.writing import RecordSetWriter
 from albert.records.writing import shard_names
+from albert.text import compression
 from albert.text import token_cache
 from albert.text.documents import expand_files
 from albert.text.documents import read_documents
@@ -274,7 +275,7 @@ def read_settings(fv):
 
 def sum_of_sizes(files):
     """Returns the bytes of the files, or None where some are compressed."""
-    if any(file.endswith(".gz") for file in files):
+    if any(map(compression.is_compressed, files)):
         return None
     return sum(os.path.getsize(file) for file in files)
 

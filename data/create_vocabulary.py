@@ -10,7 +10,7 @@ A small uncased one from the sample text:
 ALBERT's own size and a cased one, from many files, some of them compressed:
 
     albert create-vocabulary \\
-        --input_file='corpus/*.txt,more/*.txt.gz' \\
+        --input_file='corpus/*.txt,more/*.txt.zst' \\
         --output_prefix=vocabulary/cased-30k --do_lower_case=false
 
 It writes PREFIX.model, which every other program takes, and PREFIX.vocab,

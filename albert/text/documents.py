@@ -142,8 +142,8 @@ def read_documents(files, sentence_splitting="auto"):
     """Yields the documents of ``files`` one after the other.
 
     Args:
-      files: list of paths (``expand_files``); names that end in ``.gz`` are
-        gzip files. A document never spans two files.
+      files: list of paths (``expand_files``), which may be compressed. A
+        document never spans two files.
       sentence_splitting: "auto", "lines" or "prose"; see the module.
 
     Yields:
@@ -151,7 +151,7 @@ def read_documents(files, sentence_splitting="auto"):
 
     Raises:
       UserError: a file cannot be read, is not UTF-8 (naming file and line),
-        is a damaged gzip file, or the files hold no text at all.
+        is damaged, or the files hold no text at all.
       ValueError: ``sentence_splitting`` is not one of the three.
     """
     if sentence_splitting not in SENTENCE_SPLITTINGS:

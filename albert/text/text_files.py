@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the lines of text files of any size, plain or gzip, block by block."""
+"""Reads the lines of text files of any size, block by block."""
 
-import contextlib
-import gzip
-import zlib
+import itertools
 
 from albert.errors import UserError
-from albert.inputs import open_file
+from albert.text import compression
 
 MAX_LINE_CHARACTERS = 1 << 16
 
@@ -21,7 +19,7 @@ def read_line_blocks(path):
     of "\\r\\n" is left, as space at the end of its line.
 
     Args:
-      path: str; a name that ends in ``.gz`` is a gzip file.
+      path: str; it may be compressed (``compression.read_chunks``).
 
     Yields:
       list of str, none longer than MAX_LINE_CHARACTERS: a longer line is cut
@@ -29,12 +27,13 @@ def read_line_blocks(path):
 
     Raises:
       UserError: the file cannot be read, is not UTF-8 (naming the line) or
-        is a damaged gzip file.
+        is damaged.
     """
     line_number = 1
     carry = b""
     at_start = True
-    for chunk in _read_chunks(path):
+    chunks = compression.read_chunks(path, _BLOCK_BYTES)
+    for chunk in itertools.chain(chunks, [b""]):
         data = carry + chunk
         end = data.rfind(b"\n") + 1
         if not end and chunk:
@@ -64,23 +63,6 @@ def read_line_blocks(path):
         if max(map(len, lines), default=0) > MAX_LINE_CHARACTERS:
             lines = [part for line in lines for part in _cut_line(line)]
         yield lines
-
-
-def _read_chunks(path):
-    """Yields the bytes of a file in chunks, then an empty chunk."""
-    try:
-        with contextlib.ExitStack() as stack:
-            stream = stack.enter_context(open_file(path, allow_pipe=True))
-            if str(path).endswith(".gz"):
-                stream = stack.enter_context(gzip.GzipFile(fileobj=stream))
-            while chunk := stream.read(_BLOCK_BYTES):
-                yield chunk
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UserError(
-            f"{path}: damaged or not a gzip file ({error}); make it again, "
-            "or rename it if it is not compressed"
-        ) from error
-    yield b""
 
 
 def _cut_inside_line(data):

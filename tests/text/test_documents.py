@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of albert/text/documents.py and albert/text/text_files.py."""
 
-import gzip
 import logging
 import tracemalloc
 
@@ -275,32 +274,6 @@ class TestLayout:
 
 
 class TestFiles:
-    def test_gzip(self, tmp_path):
-        content = "One\n\nTwo\n" * 7
-        path = write(tmp_path / "a.txt.gz", gzip.compress(content.encode()))
-        assert read(path, "lines") == [["One"], ["Two"], ["One"]][:1] + [
-            ["Two", "One"]
-        ] * 6 + [["Two"]]
-
-    def test_truncated_gzip(self, tmp_path):
-        data = gzip.compress(bytes(range(33, 127)) * 997)
-        path = write(tmp_path / "cut.txt.gz", data[:-20])
-        with pytest.raises(UserError, match=r"cut\.txt\.gz: damaged"):
-            read(path)
-
-    @pytest.mark.parametrize("damage", [b"plain text", b"\x1f\x8b\x08\x00junk"])
-    def test_not_gzip(self, tmp_path, damage):
-        path = write(tmp_path / "bad.gz", damage)
-        with pytest.raises(UserError, match=r"bad\.gz: damaged or not a gzip"):
-            read(path)
-
-    def test_corrupt_gzip(self, tmp_path):
-        data = bytearray(gzip.compress(bytes(range(33, 127)) * 997))
-        data[len(data) // 2] ^= 0xFF
-        path = write(tmp_path / "bad.gz", bytes(data))
-        with pytest.raises(UserError, match=r"bad\.gz: damaged"):
-            read(path)
-
     @pytest.mark.parametrize("block", [3, 1 << 20])
     def test_not_utf8(self, tmp_path, monkeypatch, block):
         monkeypatch.setattr(text_files, "_BLOCK_BYTES", block)
