@@ -93,10 +93,10 @@ def main(fv):
         f"sample of the text, {report.unknown_share:.3%} unknown\n"
         f"frequent   {' '.join(report.first_pieces)}"
     )
-    if report.sentences_too_long:
+    if report.sentences_cut:
         print(
-            f"left out   {report.sentences_too_long:,} sentences of more than "
-            "4,192 bytes"
+            f"cut        {report.sentences_cut:,} sentences of more than 4,192 "
+            "bytes at spaces, as SentencePiece takes no longer ones"
         )
     command_line.print_next(
         "albert create-pretraining-data "

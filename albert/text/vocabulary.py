@@ -35,7 +35,8 @@ DEFAULT_INPUT_SENTENCE_SIZE = 10_000_000
 # sums are made per thread, so another number could change a score's last bit.
 DEFAULT_NUM_THREADS = 16
 
-# SentencePiece leaves out longer sentences when it trains (bytes of UTF-8).
+# SentencePiece leaves out longer sentences when it trains (bytes of UTF-8),
+# so that they are cut.
 _MAX_SENTENCE_BYTES = 4192
 _SAMPLE_SENTENCES = 2000
 
@@ -55,7 +56,8 @@ class VocabularyReport:
       sentences_read: int, sentences in the text.
       sentences: int, sentences trained on (fewer where they were drawn).
       characters: int, characters in these after normalisation.
-      sentences_too_long: int, sentences that SentencePiece left out.
+      sentences_cut: int, sentences too long for SentencePiece (4,192 bytes),
+        which it learnt from in parts.
       characters_per_piece: float, mean over a random sample of sentences.
       unknown_share: float, share of unknown pieces in that sample.
       first_pieces: list of str, the most frequent pieces, best first.
@@ -68,7 +70,7 @@ class VocabularyReport:
     sentences_read: int
     sentences: int
     characters: int
-    sentences_too_long: int
+    sentences_cut: int
     characters_per_piece: float
     unknown_share: float
     first_pieces: list
@@ -224,7 +226,7 @@ class _SentenceSource:
         self.sentences_read = 0
         self.sentences = 0
         self.characters = 0
-        self.too_long = 0
+        self.cut = 0
         self.sample = []
         self.error = None
 
@@ -265,7 +267,14 @@ class _SentenceSource:
                     drawn, self._lower_case
                 ):
                     self._count(sentence)
-                    yield sentence
+                    # UTF-8 takes at most 4 bytes a character: most need not
+                    # be encoded.
+                    if len(sentence) * 4 <= _MAX_SENTENCE_BYTES:
+                        yield sentence
+                        continue
+                    parts = _cut_sentence(sentence)
+                    self.cut += len(parts) > 1
+                    yield from parts
         except UserError as error:
             self.error = error
             raise
@@ -282,18 +291,35 @@ class _SentenceSource:
     def _count(self, sentence):
         self.sentences += 1
         self.characters += len(sentence)
-        # UTF-8 takes at most 4 bytes a character: most need not be encoded.
-        if (
-            len(sentence) * 4 > _MAX_SENTENCE_BYTES
-            and len(sentence.encode()) > _MAX_SENTENCE_BYTES
-        ):
-            self.too_long += 1
         if len(self.sample) < _SAMPLE_SENTENCES:
             self.sample.append(sentence)
         else:  # reservoir sampling: every sentence has the same chance
             place = self._sample_random.randrange(self.sentences)
             if place < _SAMPLE_SENTENCES:
                 self.sample[place] = sentence
+
+
+def _cut_sentence(sentence):
+    """Cuts a sentence at spaces into parts that SentencePiece takes.
+
+    Returns:
+      list of str. What has no space in it is cut between characters.
+    """
+    content = sentence.encode()
+    parts = []
+    start = 0
+    while len(content) - start > _MAX_SENTENCE_BYTES:
+        limit = start + _MAX_SENTENCE_BYTES
+        # The space may be the first byte of what is left.
+        end = content.rfind(b" ", start + 1, limit + 1)
+        if end < 0:
+            end = limit
+            while content[end] & 0xC0 == 0x80:  # inside a UTF-8 sequence
+                end -= 1
+        parts.append(content[start:end].decode())
+        start = end
+    parts.append(content[start:].decode())
+    return parts
 
 
 def _train(sentences, vocabulary_size, **settings):
@@ -326,13 +352,6 @@ def _train(sentences, vocabulary_size, **settings):
 
 def _explain(message, vocabulary_size, sentences):
     """Returns a UserError for a message of SentencePiece's trainer."""
-    left_out = ""
-    if sentences.too_long:
-        left_out = (
-            f" ({sentences.too_long:,} of its {sentences.sentences:,} "
-            f"sentences are left out: they have more than "
-            f"{_MAX_SENTENCE_BYTES:,} bytes, so break the lines)"
-        )
     largest = re.search(r"set it to a value <= (\d+)", message)
     if (
         "sentences_.empty()" in message
@@ -341,13 +360,12 @@ def _explain(message, vocabulary_size, sentences):
         or (largest and int(largest[1]) <= _SPECIAL_PIECES + 1)
     ):
         return UserError(
-            f"{sentences.name}: no sentence to train on{left_out}: give text "
-            "with characters other than NUL and control characters"
+            f"{sentences.name}: no sentence to train on: give text "
+            "with characters other than control characters"
         )
     if largest:
         return UserError(
-            f"vocab_size {vocabulary_size} is too large for this text"
-            f"{left_out}: the "
+            f"vocab_size {vocabulary_size} is too large for this text: the "
             f"largest possible is {largest[1]}; give --vocab_size="
             f"{largest[1]} or less, or more text"
         )
@@ -361,8 +379,8 @@ def _explain(message, vocabulary_size, sentences):
     # Without the place in the trainer's source.
     reason = re.sub(r"^\w+: \S+\.cc\(\d+\) (\[.*\])?\s*", "", message)
     return UserError(
-        f"{sentences.name}: SentencePiece could not train on this text"
-        f"{left_out} ({reason or 'it does not say why'}): check the text and "
+        f"{sentences.name}: SentencePiece could not train on this text "
+        f"({reason or 'it does not say why'}): check the text and "
         "the settings"
     )
 
@@ -396,7 +414,7 @@ def _report(model_file, vocab_file, lower_case, sentences):
         sentences_read=sentences.sentences_read,
         sentences=sentences.sentences,
         characters=sentences.characters,
-        sentences_too_long=sentences.too_long,
+        sentences_cut=sentences.cut,
         characters_per_piece=sum(map(len, sentences.sample)) / pieces,
         unknown_share=unknown / pieces,
         first_pieces=tokenizer.pieces[_SPECIAL_PIECES:][:20],

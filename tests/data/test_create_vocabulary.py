@@ -9,6 +9,8 @@ import re
 
 import pytest
 from absl import flags
+from hypothesis import given
+from hypothesis import strategies as st
 
 from albert.errors import UserError
 from albert.text import vocabulary
@@ -76,7 +78,7 @@ class TestModel:
         assert tokenizer.pieces[:13] == SPECIAL_PIECES
         assert piece_list(tmp_path / "new" / "v") == tokenizer.pieces
         assert report.sentences == report.sentences_read == 1013
-        assert report.sentences_too_long == 0
+        assert report.sentences_cut == 0
         assert report.first_pieces == tokenizer.pieces[13:33]
         assert report.fingerprint == tokenizer.fingerprint
         assert 1.5 < report.characters_per_piece < 5
@@ -131,12 +133,50 @@ class TestDraw:
         }
         assert len(characters) == 3
 
-    def test_long_sentences_are_reported(self, corpus, tmp_path):
+
+class TestLongSentences:
+    # 4,192 bytes are as many as SentencePiece takes.
+    @pytest.mark.parametrize(
+        ("sentence", "expected"),
+        [
+            ("ab " * 1397 + "a", ["ab " * 1397 + "a"]),
+            ("ab " * 1397 + "ab", ["ab " * 1396 + "ab", " ab"]),
+            ("x" * 4192 + " y", ["x" * 4192, " y"]),
+            ("x" * 4193, ["x" * 4192, "x"]),
+            ("я" * 2097, ["я" * 2096, "я"]),
+            ("x" + "я" * 2096, ["x" + "я" * 2095, "я"]),
+            ("。" * 2000, ["。" * 1397, "。" * 603]),
+            (" " + "x" * 5000, [" " + "x" * 4191, "x" * 809]),
+        ],
+    )
+    def test_cut(self, sentence, expected):
+        assert vocabulary._cut_sentence(sentence) == expected
+
+    @given(st.text(alphabet="a ßя。😀", max_size=30), st.integers(4, 9))
+    def test_nothing_is_lost(self, sentence, longest):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(vocabulary, "_MAX_SENTENCE_BYTES", longest)
+            parts = vocabulary._cut_sentence(sentence)
+        assert "".join(parts) == sentence
+        assert all(len(part.encode()) <= longest for part in parts)
+
+    def test_all_are_trained_on(self, tmp_path):
+        """Texts of one line, which SentencePiece left out one and all."""
+        words = [f"word{number}" for number in range(50)]
+        generator = random.Random(5)
         path = tmp_path / "long.txt"
-        # 4,194 and 2,097 bytes: only the first is beyond SentencePiece.
+        path.write_text(" ".join(generator.choices(words, k=5000)) + "\n")
+        report = train([str(path)], tmp_path / "v", vocabulary_size=30)
+        assert report.sentences == report.sentences_cut == 1
+        assert report.unknown_share == 0
+        assert "▁word" in piece_list(tmp_path / "v")
+
+    def test_what_only_they_hold_is_learnt(self, corpus, tmp_path):
+        path = tmp_path / "long.txt"
         path.write_text("я" * 2097 + "\n" + "я" * 1000 + "\n", "utf-8")
         report = train([*corpus, str(path)], tmp_path / "v")
-        assert report.sentences_too_long == 1
+        assert report.sentences_cut == 1
+        assert report.unknown_share == 0
 
 
 class TestRefusals:
@@ -154,13 +194,9 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("content", "words"),
         [
-            ("\0" * 5000, "NUL and control characters"),
-            ("\0\n" * 9, "NUL and control characters"),
-            ("\1\2\n\n" * 9, "NUL and control characters"),
-            (
-                "x" * 5000 + "\n" + "y" * 5000,
-                "2 of its 2 sentences are left out.*break the lines",
-            ),
+            ("\0" * 5000, r"a\.txt: holds NUL from line 1 on, 5,000 in 5,000"),
+            ("a\n" * 9 + "\0\n" * 9, "holds NUL from line 10 on"),
+            ("\1\2\n\n" * 9, "other than control characters"),
         ],
     )
     def test_nothing_to_train_on(self, tmp_path, content, words):
