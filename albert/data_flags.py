@@ -8,6 +8,7 @@ from albert.flag_groups import FlagGroup
 from albert.flag_parsers import LARGEST_SEED
 from albert.flag_parsers import LONGEST_SEQUENCE
 from albert.flags import define_lower_case_flag
+from albert.flags import define_text_field_flag
 from albert.records.pretraining import COMPRESSIONS
 from albert.text import documents
 
@@ -140,6 +141,7 @@ def define_text_flags(fv):
         "Text: comma-separated files or globs, plain or compressed (gzip, "
         "bzip2, xz, zstandard). Required.",
     )
+    define_text_field_flag(fv, "Text")
     text.choice(
         "sentence_splitting",
         "auto",

@@ -148,11 +148,16 @@ def main(fv):
         # ------------------------------------------------------ text → ids
         corpus = {"bytes": 0, "documents": 0, "sentences": 0, "tokens": 0}
         with show_progress(
-            "encoding", sum_of_sizes(inputs), "B", unit_scale=True
+            "encoding",
+            None if fv.text_field else sum_of_sizes(inputs),
+            "B",
+            unit_scale=True,
         ) as advance:
 
             def read_blocks():
-                documents = read_documents(inputs, fv.sentence_splitting)
+                documents = read_documents(
+                    inputs, fv.sentence_splitting, fv.text_field
+                )
                 for block in token_cache.group_documents(documents):
                     size = sum(len(s.encode()) + 1 for d in block for s in d)
                     corpus["bytes"] += size

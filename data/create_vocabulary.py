@@ -78,6 +78,7 @@ def main(fv):
         vocabulary_size=fv.vocab_size,
         lower_case=fv.do_lower_case,
         sentence_splitting=fv.sentence_splitting,
+        text_field=fv.text_field,
         character_coverage=fv.character_coverage,
         input_sentence_size=fv.input_sentence_size,
         seed=fv.random_seed,
@@ -98,9 +99,13 @@ def main(fv):
             f"cut        {report.sentences_cut:,} sentences of more than 4,192 "
             "bytes at spaces, as SentencePiece takes no longer ones"
         )
+    text_field = ""
+    if fv.text_field:
+        text_field = f"--text_field={shlex.quote(fv.text_field)} "
     command_line.print_next(
         "albert create-pretraining-data "
         f"--input_file='{fv.input_file}' "
+        f"{text_field}"
         f"--spm_model_file={shlex.quote(report.model_file)}"
         f"{'' if fv.do_lower_case else ' --do_lower_case=false'} "
         "--output_file=records/train.tfrecord --max_seq_length=64 "

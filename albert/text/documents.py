@@ -16,6 +16,9 @@ after 65,536 characters.
 
 ``auto`` decides for each file from its beginning (``detect_layout``).
 
+Files of rows, JSON lines and Parquet, hold a document a row, of either kind:
+its blank lines and headings do not divide it.
+
 Memory does not grow with the file: a line longer than 65,536 characters is
 cut at a space, and in ``lines`` files a document is cut after 1,048,576.
 """
@@ -23,6 +26,7 @@ cut at a space, and in ``lines`` files a document is cut after 1,048,576.
 import dataclasses
 import functools
 import glob
+import itertools
 import os
 import re
 
@@ -30,9 +34,11 @@ from absl import logging
 
 from albert.errors import UserError
 from albert.inputs import check_file
+from albert.text.row_files import read_rows
 from albert.text.sentences import split_sentences
 from albert.text.text_files import MAX_LINE_CHARACTERS
 from albert.text.text_files import read_line_blocks
+from albert.text.text_files import split_lines
 
 SENTENCE_SPLITTINGS = ("auto", "lines", "prose")
 
@@ -138,13 +144,15 @@ def _refuse_missing(name, patterns):
     )
 
 
-def read_documents(files, sentence_splitting="auto"):
+def read_documents(files, sentence_splitting="auto", text_field=None):
     """Yields the documents of ``files`` one after the other.
 
     Args:
       files: list of paths (``expand_files``), which may be compressed. A
         document never spans two files.
       sentence_splitting: "auto", "lines" or "prose"; see the module.
+      text_field: str, the field that holds the text, where the files are JSON
+        lines or Parquet; None for plain text.
 
     Yields:
       list of str: the sentences of one document, none of them blank.
@@ -163,7 +171,11 @@ def read_documents(files, sentence_splitting="auto"):
     files = list(files)
     empty = True
     for path in files:
-        for document in _read_file(path, sentence_splitting):
+        if text_field is None:
+            found = _read_file(path, sentence_splitting)
+        else:
+            found = _read_rows(path, sentence_splitting, text_field)
+        for document in found:
             empty = False
             yield document
     if empty:
@@ -237,7 +249,45 @@ def _read_file(path, sentence_splitting):
         _log_once(
             f"{path}: read as {_DESCRIPTIONS[layout.kind]} ({layout.reason})"
         )
-    blocks = _prepend(first, blocks)
+    yield from _split_blocks(_prepend(first, blocks), layout)
+
+
+def _read_rows(path, sentence_splitting, text_field):
+    """Yields the documents of a file of rows: one a row.
+
+    What is longer than a document may be becomes several.
+    """
+    rows = read_rows(path, text_field)
+    # The layout is that of all rows, judged by as many as it takes.
+    probe, lines = [], []
+    for row in rows:
+        probe.append(row)
+        lines += [*split_lines(row), ""]
+        if len(lines) >= 2 * _PROBE_LINES:
+            break
+    layout = Layout("lines")
+    if sentence_splitting != "lines":
+        layout = detect_layout(lines, sentence_splitting == "auto")
+        _log_once(
+            f"{path}: rows read as {_DESCRIPTIONS[layout.kind]} "
+            f"({layout.reason})"
+        )
+    for row in itertools.chain(probe, rows):
+        document = []
+        characters = 0
+        for part in _split_blocks([split_lines(row)], layout):
+            document += part
+            characters += sum(map(len, part))
+            if characters >= MAX_LINES_DOCUMENT_CHARACTERS:
+                yield document
+                document = []
+                characters = 0
+        if document:
+            yield document
+
+
+def _split_blocks(blocks, layout):
+    """Yields the documents in blocks of lines."""
     if layout.kind == "lines":
         yield from _lines_documents(blocks)
     elif layout.kind == "wrapped":

@@ -46,7 +46,7 @@ def read_line_blocks(path):
         line_number += data.count(b"\n")
         yield split_lines(text)
     if nuls:
-        _warn_once(f"{path}: left out {nuls:,} NUL characters")
+        warn_once(f"{path}: left out {nuls:,} NUL characters")
 
 
 def read_chunks(path):
@@ -81,6 +81,16 @@ def split_lines(text):
     return lines
 
 
+@functools.cache
+def warn_once(message):
+    """Warns once, because some programs read a file twice.
+
+    Args:
+      message: str.
+    """
+    logging.warning(message)
+
+
 def _read_blocks(path):
     """Yields the content of a plain text in blocks that end with a line."""
     carry = b""
@@ -111,12 +121,6 @@ def _decode(data, path, line_number):
             f"0x{data[error.start]:02x}); convert the file, for example with "
             "iconv -f CP1252 -t UTF-8 if it is from Windows for Western Europe"
         ) from error
-
-
-@functools.cache
-def _warn_once(message):
-    """Warns once, because some programs read a file twice."""
-    logging.warning(message)
 
 
 def _count_nuls(data, path, line_number):

@@ -83,6 +83,7 @@ def train_vocabulary(
     vocabulary_size=30000,
     lower_case=True,
     sentence_splitting="auto",
+    text_field=None,
     character_coverage=DEFAULT_CHARACTER_COVERAGE,
     input_sentence_size=DEFAULT_INPUT_SENTENCE_SIZE,
     seed=12345,
@@ -100,7 +101,7 @@ def train_vocabulary(
       output_prefix: path without suffix. Its directory is made when missing.
       vocabulary_size: int, all pieces counted.
       lower_case: lower-case the text, as the tokenizer will.
-      sentence_splitting: see ``documents.read_documents``.
+      sentence_splitting, text_field: see ``documents.read_documents``.
       character_coverage: share of the characters of the text, between 0.98
         and 1, that get a piece of their own; the rest become <unk>.
       input_sentence_size: at most so many sentences, drawn at random, are
@@ -133,7 +134,12 @@ def train_vocabulary(
         # Another process may have been quicker.
         _check_output(output_prefix, model_file, vocab_file, files, overwrite)
         sentences = _SentenceSource(
-            files, sentence_splitting, lower_case, input_sentence_size, seed
+            files,
+            sentence_splitting,
+            text_field,
+            lower_case,
+            input_sentence_size,
+            seed,
         )
         sentences.count()
         proto = _train(
@@ -216,9 +222,12 @@ class _SentenceSource:
     within a RuntimeError. It is kept in ``error`` to be raised as it was.
     """
 
-    def __init__(self, files, sentence_splitting, lower_case, limit, seed):
+    def __init__(
+        self, files, sentence_splitting, text_field, lower_case, limit, seed
+    ):
         self._files = list(files)
         self._sentence_splitting = sentence_splitting
+        self._text_field = text_field
         self._lower_case = lower_case
         self._limit = limit
         self._draw_random = random.Random(f"draw {seed}")
@@ -286,7 +295,9 @@ class _SentenceSource:
         )
 
     def _read(self):
-        return documents.read_documents(self._files, self._sentence_splitting)
+        return documents.read_documents(
+            self._files, self._sentence_splitting, self._text_field
+        )
 
     def _count(self, sentence):
         self.sentences += 1

@@ -225,8 +225,27 @@ def test_gzip_in_and_out(tmp_path, run_recipe):
     )
 
 
+def test_rows_are_documents(tmp_path, run_recipe):
+    rows = tmp_path / "rows.jsonl"
+    documents = INPUT.read_text("utf-8").split("\n\n")
+    rows.write_text(
+        "".join(json.dumps({"body": text}) + "\n" for text in documents)
+    )
+    run_recipe(tmp_path / "a.tfrecord", "--sentence_splitting=lines")
+    run_recipe(
+        tmp_path / "b.tfrecord",
+        "--sentence_splitting=lines",
+        "--text_field=body",
+        text=rows,
+    )
+    assert (tmp_path / "a.tfrecord").read_bytes() == (
+        tmp_path / "b.tfrecord"
+    ).read_bytes()
+
+
 def write_bad_inputs(directory):
     (directory / "empty.txt").write_text("\n \n")
+    (directory / "rows.txt").write_text('{"body": "It rained."}\n')
     (directory / "latin.txt").write_bytes(b"fine\ncaf\xe9\n")
     (directory / "word.txt").write_text("the\n")
     (directory / "one.txt").write_text("one document.\nof two lines.\n")
@@ -242,6 +261,11 @@ def write_bad_inputs(directory):
         (["--spm_model_file="], ["--spm_model_file=", "empty"]),
         (["--input_file=empty.txt"], ["empty.txt"]),
         (["--input_file=latin.txt"], ["latin.txt", "line 2", "UTF-8"]),
+        (["--input_file=rows.txt"], ["rows.txt", "JSON lines", "(body)"]),
+        (
+            ["--input_file=rows.txt", "--text_field=text"],
+            ["rows.txt", 'no field "text"', '"body"'],
+        ),
         (["--input_file=word.txt"], ["word.txt", "two words"]),
         (["--input_file=one.txt", "--objective=nsp"], ["two documents"]),
         (["--spm_model_file=none.model"], ["none.model"]),

@@ -2,6 +2,7 @@
 """Tests of data/create_vocabulary.py and albert/text/vocabulary.py."""
 
 import gzip
+import json
 import os
 import pathlib
 import random
@@ -313,7 +314,7 @@ class TestRefusals:
         # The second reading happens inside SentencePiece's C++.
         readings = []
 
-        def read(files, sentence_splitting):
+        def read(files, *settings):
             readings.append(files)
             yield ["One.", "Two."]
             if len(readings) == 2:
@@ -372,6 +373,24 @@ class TestRecipe:
         readme = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
         assert lengths in readme
         assert sorted(os.listdir(tmp_path)) == ["v.model", "v.vocab"]
+
+    def test_rows_and_the_next_command(self, tmp_path, capsys, run_recipe):
+        rows = tmp_path / "rows.txt"
+        rows.write_text(
+            "".join(
+                json.dumps({"my text": line}) + "\n"
+                for line in sample_text(300).splitlines()
+            )
+        )
+        run_recipe(
+            f"--input_file={rows}",
+            f"--output_prefix={tmp_path}/v",
+            "--vocab_size=101",
+            "--text_field=my text",
+        )
+        printed = capsys.readouterr().out
+        assert "300 of 300 sentences" in printed
+        assert " --text_field='my text' " in printed.partition("Next:")[2]
 
     def test_defaults_are_the_originals(self, load_recipe):
         flag_values = flags.FlagValues()
