@@ -34,6 +34,7 @@ from absl import logging
 
 from albert.errors import UserError
 from albert.inputs import check_file
+from albert.paths import split_paths
 from albert.text.row_files import read_rows
 from albert.text.sentences import split_sentences
 from albert.text.text_files import MAX_LINE_CHARACTERS
@@ -87,7 +88,8 @@ def expand_files(patterns):
     """Turns file names and patterns into a sorted list of files.
 
     Args:
-      patterns: str of comma-separated names or globs, or a list of them.
+      patterns: str of comma-separated names or globs, or a list of them. The
+        name of a file that is there may hold commas.
 
     Returns:
       list of str, sorted, each file once.
@@ -99,10 +101,7 @@ def expand_files(patterns):
     if isinstance(patterns, str | os.PathLike):
         patterns = [patterns]
     names = [
-        name.strip()
-        for pattern in patterns
-        for name in os.fspath(pattern).split(",")
-        if name.strip()
+        name for pattern in patterns for name in split_paths(os.fspath(pattern))
     ]
     if not names:
         raise UserError("no input file is named: give at least one")
@@ -122,21 +121,13 @@ def expand_files(patterns):
             if not os.path.isdir(path)
         ]
         if not found:
-            _refuse_missing(name, patterns)
+            _refuse_missing(name)
         files.update(found)
     return sorted(files)
 
 
-def _refuse_missing(name, patterns):
+def _refuse_missing(name):
     """Raises ``UserError``: a name or pattern is that of no file."""
-    given = ",".join(map(os.fspath, patterns))
-    if f"{name}," in given:
-        for whole in glob.glob(f"{glob.escape(name)},*"):
-            if whole in given:
-                raise UserError(
-                    f"{name}: no such file; a comma separates names, so for "
-                    f"{whole} write ? in the place of the comma"
-                )
     if not glob.has_magic(name):
         check_file(name)
     raise UserError(

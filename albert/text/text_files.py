@@ -42,7 +42,8 @@ def read_line_blocks(path):
     for data in _read_blocks(path):
         if b"\0" in data:
             nuls += _count_nuls(data, path, line_number)
-        text = _decode(data, path, line_number).replace("\0", "")
+            data = data.replace(b"\0", b"")
+        text = _decode(data, path, line_number)
         line_number += data.count(b"\n")
         yield split_lines(text)
     if nuls:

@@ -9,19 +9,15 @@ vocabulary is made of what the tokenizer will look up.
 import dataclasses
 import io
 import os
-import random
 import re
 
 import sentencepiece
-from absl import logging
 
 from albert import outputs
 from albert.errors import UserError
 from albert.inputs import check_file
 from albert.inputs import open_file
-from albert.progress import show_progress
-from albert.text import documents
-from albert.text import normalization
+from albert.text.sentence_source import SentenceSource
 from albert.text.tokenizer import CONTROL_PIECES
 from albert.text.tokenizer import Tokenizer
 from albert.workspaces import workspace
@@ -34,11 +30,6 @@ DEFAULT_INPUT_SENTENCE_SIZE = 10_000_000
 # SentencePiece's own default. It is fixed rather than the number of cores:
 # sums are made per thread, so another number could change a score's last bit.
 DEFAULT_NUM_THREADS = 16
-
-# SentencePiece leaves out longer sentences when it trains (bytes of UTF-8),
-# so that they are cut.
-_MAX_SENTENCE_BYTES = 4192
-_SAMPLE_SENTENCES = 2000
 
 # What messages tell to choose another of.
 _FLAG = "--output_prefix"
@@ -133,7 +124,7 @@ def train_vocabulary(
     ):
         # Another process may have been quicker.
         _check_output(output_prefix, model_file, vocab_file, files, overwrite)
-        sentences = _SentenceSource(
+        sentences = SentenceSource(
             files,
             sentence_splitting,
             text_field,
@@ -209,128 +200,6 @@ def _is_model(path):
 def _is_list(path):
     with open_file(path) as stream:
         return bool(_PIECE_LINE.fullmatch(stream.readline(1 << 16)))
-
-
-class _SentenceSource:
-    """Normalised sentences for SentencePiece; draws, counts and samples.
-
-    Where the text has more than ``limit`` sentences it draws ``limit`` of
-    them. SentencePiece's own draw cannot be repeated: it takes its seed from
-    the machine and not from ``set_random_generator_seed``.
-
-    An exception that passes through SentencePiece's C++ arrives as text
-    within a RuntimeError. It is kept in ``error`` to be raised as it was.
-    """
-
-    def __init__(
-        self, files, sentence_splitting, text_field, lower_case, limit, seed
-    ):
-        self._files = list(files)
-        self._sentence_splitting = sentence_splitting
-        self._text_field = text_field
-        self._lower_case = lower_case
-        self._limit = limit
-        self._draw_random = random.Random(f"draw {seed}")
-        self._sample_random = random.Random(f"sample {seed}")
-        self.sentences_read = 0
-        self.sentences = 0
-        self.characters = 0
-        self.cut = 0
-        self.sample = []
-        self.error = None
-
-    @property
-    def name(self):
-        """What the text is called in messages."""
-        if len(self._files) == 1:
-            return str(self._files[0])
-        return f"{len(self._files)} input files"
-
-    def count(self):
-        """Counts the sentences of the text by reading it once."""
-        with show_progress(
-            "reading", unit="sentences", unit_scale=True
-        ) as advance:
-            for document in self._read():
-                self.sentences_read += len(document)
-                advance(len(document))
-
-    def __iter__(self):
-        wanted = left = self.sentences_read
-        if self._limit:
-            wanted = min(wanted, self._limit)
-        try:
-            for document in self._read():
-                # Selection sampling (Knuth, 3.4.2, algorithm S): exactly
-                # ``wanted`` sentences, each set of them as likely, in order,
-                # without keeping any.
-                drawn = []
-                for sentence in document:
-                    if wanted == left or (
-                        self._draw_random.random() * left < wanted
-                    ):
-                        drawn.append(sentence)
-                        wanted -= 1
-                    left -= 1
-                for sentence in normalization.normalize_batch(
-                    drawn, self._lower_case
-                ):
-                    self._count(sentence)
-                    # UTF-8 takes at most 4 bytes a character: most need not
-                    # be encoded.
-                    if len(sentence) * 4 <= _MAX_SENTENCE_BYTES:
-                        yield sentence
-                        continue
-                    parts = _cut_sentence(sentence)
-                    self.cut += len(parts) > 1
-                    yield from parts
-        except UserError as error:
-            self.error = error
-            raise
-        logging.info(
-            "training on %s sentences, %s characters (minutes for a large "
-            "text)",
-            f"{self.sentences:,}",
-            f"{self.characters:,}",
-        )
-
-    def _read(self):
-        return documents.read_documents(
-            self._files, self._sentence_splitting, self._text_field
-        )
-
-    def _count(self, sentence):
-        self.sentences += 1
-        self.characters += len(sentence)
-        if len(self.sample) < _SAMPLE_SENTENCES:
-            self.sample.append(sentence)
-        else:  # reservoir sampling: every sentence has the same chance
-            place = self._sample_random.randrange(self.sentences)
-            if place < _SAMPLE_SENTENCES:
-                self.sample[place] = sentence
-
-
-def _cut_sentence(sentence):
-    """Cuts a sentence at spaces into parts that SentencePiece takes.
-
-    Returns:
-      list of str. What has no space in it is cut between characters.
-    """
-    content = sentence.encode()
-    parts = []
-    start = 0
-    while len(content) - start > _MAX_SENTENCE_BYTES:
-        limit = start + _MAX_SENTENCE_BYTES
-        # The space may be the first byte of what is left.
-        end = content.rfind(b" ", start + 1, limit + 1)
-        if end < 0:
-            end = limit
-            while content[end] & 0xC0 == 0x80:  # inside a UTF-8 sequence
-                end -= 1
-        parts.append(content[start:end].decode())
-        start = end
-    parts.append(content[start:].decode())
-    return parts
 
 
 def _train(sentences, vocabulary_size, **settings):

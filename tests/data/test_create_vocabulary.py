@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of data/create_vocabulary.py and albert/text/vocabulary.py."""
+"""Tests of data/create_vocabulary.py, and in albert/text of vocabulary.py and
+sentence_source.py."""
 
 import gzip
 import json
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from albert.errors import UserError
+from albert.text import sentence_source
 from albert.text import vocabulary
 from albert.text.tokenizer import Tokenizer
 from albert.text.vocabulary import train_vocabulary
@@ -151,13 +153,13 @@ class TestLongSentences:
         ],
     )
     def test_cut(self, sentence, expected):
-        assert vocabulary._cut_sentence(sentence) == expected
+        assert sentence_source._cut_sentence(sentence) == expected
 
     @given(st.text(alphabet="a ßя。😀", max_size=30), st.integers(4, 9))
     def test_nothing_is_lost(self, sentence, longest):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(vocabulary, "_MAX_SENTENCE_BYTES", longest)
-            parts = vocabulary._cut_sentence(sentence)
+            patch.setattr(sentence_source, "_MAX_SENTENCE_BYTES", longest)
+            parts = sentence_source._cut_sentence(sentence)
         assert "".join(parts) == sentence
         assert all(len(part.encode()) <= longest for part in parts)
 
@@ -321,7 +323,7 @@ class TestRefusals:
                 raise UserError("b.txt: line 7 is not UTF-8")
 
         monkeypatch.setattr(
-            "albert.text.vocabulary.documents.read_documents", read
+            "albert.text.sentence_source.documents.read_documents", read
         )
         with pytest.raises(UserError, match=r"^b\.txt: line 7 is not UTF-8$"):
             train(corpus, tmp_path / "v")
