@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Spreads work over processes, with results in order; knows the machine."""
+"""Spreads work over processes, with results in order."""
 
 import collections
 import concurrent.futures
@@ -15,44 +15,11 @@ from albert.errors import UserError
 
 # More only take memory, about 100 MB each.
 _MOST_A_CORE = 8
-# Where Linux tells the limit of a control group and what is used of it, in
-# both versions.
-_MEMORY_GROUPS = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    (
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
-    ),
-)
 
 
 def available_cores():
     """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
-
-
-def available_memory():
-    """Returns the bytes of memory that are free for this process, or None.
-
-    A limit of its control group counts, as containers have one. None where
-    the system does not tell.
-    """
-    try:
-        with open("/proc/meminfo", encoding="ascii") as stream:
-            fields = dict(line.split(":", 1) for line in stream)
-        free = 1024 * int(fields["MemAvailable"].split()[0])
-    except (OSError, KeyError, ValueError):
-        return None
-    for limit, used in _MEMORY_GROUPS:
-        # No group, or a limit of "max".
-        with contextlib.suppress(OSError, ValueError):
-            free = min(free, _read_number(limit) - _read_number(used))
-    return max(free, 0)
-
-
-def _read_number(path):
-    with open(path, encoding="ascii") as stream:
-        return int(stream.read())
 
 
 def check_number(num_workers):

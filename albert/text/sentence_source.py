@@ -37,6 +37,7 @@ class SentenceSource:
         self._limit = limit
         self._draw_random = random.Random(f"draw {seed}")
         self._sample_random = random.Random(f"sample {seed}")
+        self._bytes_read = 0
         self.sentences_read = 0
         self.sentences = 0
         self.characters = 0
@@ -58,12 +59,21 @@ class SentenceSource:
         ) as advance:
             for document in self._read():
                 self.sentences_read += len(document)
+                self._bytes_read += sum(len(s.encode()) for s in document)
                 advance(len(document))
 
+    @property
+    def wanted(self):
+        """How many sentences are trained on."""
+        return min(self.sentences_read, self._limit or self.sentences_read)
+
+    @property
+    def expected_bytes(self):
+        """About how many bytes these have in UTF-8."""
+        return self._bytes_read * self.wanted // self.sentences_read
+
     def __iter__(self):
-        wanted = left = self.sentences_read
-        if self._limit:
-            wanted = min(wanted, self._limit)
+        wanted, left = self.wanted, self.sentences_read
         try:
             for document in self._read():
                 # Selection sampling (Knuth, 3.4.2, algorithm S): exactly

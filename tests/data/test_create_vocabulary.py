@@ -4,6 +4,7 @@ sentence_source.py."""
 
 import gzip
 import json
+import logging
 import os
 import pathlib
 import random
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from albert.errors import UserError
 from albert.text import sentence_source
 from albert.text import vocabulary
+from albert.text.sentence_source import SentenceSource
 from albert.text.tokenizer import Tokenizer
 from albert.text.vocabulary import train_vocabulary
 from albert.workspaces import workspace
@@ -180,6 +182,56 @@ class TestLongSentences:
         report = train([*corpus, str(path)], tmp_path / "v")
         assert report.sentences_cut == 1
         assert report.unknown_share == 0
+
+
+class TestPipes:
+    def test_is_read_as_a_file(self, corpus, tmp_path, pipe_of):
+        train(corpus[:1], tmp_path / "a")
+        content = pathlib.Path(corpus[0]).read_bytes()
+        report = train([pipe_of(gzip.compress(content))], tmp_path / "b")
+        assert report.sentences == report.sentences_read == 606
+        assert (tmp_path / "a.model").read_bytes() == (
+            tmp_path / "b.model"
+        ).read_bytes()
+        assert len(os.listdir(tmp_path)) == 4
+
+    def test_what_is_wrong_is_told_of_the_pipe(self, tmp_path, pipe_of):
+        path = pipe_of(b"One.\nTw\xf6.\n")
+        with pytest.raises(UserError, match=f"^{path}: line 2 is not UTF-8"):
+            train([path], tmp_path / "v")
+        assert os.listdir(tmp_path) == []
+
+
+class TestMemory:
+    def test_what_there_is_not(self, corpus, tmp_path, monkeypatch):
+        monkeypatch.setattr("albert.memory.available_memory", lambda: 900_000)
+        with pytest.raises(
+            UserError,
+            match=r"2 input files: training on 1,013 sentences takes about "
+            r"0\.0 GB .* --input_sentence_size=\d+0 or less",
+        ) as error:
+            train(corpus, tmp_path / "v")
+        assert os.listdir(tmp_path) == []
+        fitting = int(re.search(r"size=(\d+)", str(error.value))[1])
+        assert 300 < fitting < 900
+        train(corpus, tmp_path / "v", input_sentence_size=fitting)
+
+    def test_it_is_told_before(self, corpus, tmp_path, monkeypatch, caplog):
+        monkeypatch.setattr(vocabulary, "_WORTH_TELLING", 1)
+        with caplog.at_level(logging.INFO, logger="absl"):
+            train(corpus, tmp_path / "v", input_sentence_size=503)
+        (told,) = [m for m in caplog.messages if "of memory" in m]
+        assert "training on 503 sentences will take about 0.0 GB" in told
+
+    def test_bytes_that_are_expected(self, corpus):
+        source = SentenceSource(corpus, "lines", None, True, 503, seed=1)
+        source.count()
+        size = sum(len(sentence.encode()) for sentence in source)
+        assert abs(source.expected_bytes - size) < 0.05 * size
+
+    def test_a_system_that_does_not_tell(self, corpus, tmp_path, monkeypatch):
+        monkeypatch.setattr("albert.memory.available_memory", lambda: None)
+        train(corpus, tmp_path / "v")
 
 
 class TestRefusals:
