@@ -17,7 +17,7 @@ _KINDS = (
         "an archive of 7-Zip, RAR or LZ4",
         _UNPACK,
     ),
-    (rb".{257}ustar", "a tar archive", _UNPACK),
+    (rb".{257}ustar(\0|  \0)", "a tar archive", _UNPACK),
     (rb"%PDF-", "a PDF", _EXTRACT),
     (
         rb"\{\\rtf|\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",

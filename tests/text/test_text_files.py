@@ -165,6 +165,7 @@ class TestForeignFiles:
             '<doc id="1" url="a" title="b">\nb\n\nIt rained.\n</doc>\n',
             "BZh91\n",
             "PK\n",
+            "x" * 256 + "Mustard\n",
         ],
     )
     def test_plain_text(self, tmp_path, content):
