@@ -35,12 +35,15 @@ from albert.text.documents import read_documents
 from albert.text.instances import OBJECTIVES
 from albert.text.instances import PairSettings
 from albert.text.masking import MaskingSettings
+from albert.text.selection import Selection
+from albert.text.selection import open_listing
 from albert.text.tokenizer import Tokenizer
 
 
 def define_flags(fv):
     """Defines this recipe's flags; the original's where it has them."""
     data_flags.define_text_flags(fv)
+    data_flags.define_selection_flags(fv)
     data_flags.define_data_creation_flags(fv)
     data_flags.define_record_flags(fv)
     text = FlagGroup(fv, "Text")
@@ -131,6 +134,12 @@ def main(fv):
     tokenizer = Tokenizer(settings.spm_model_file, settings.do_lower_case)
     with (
         processes.termination_as_interrupt(),
+        open_listing(
+            fv.left_out_file,
+            "--left_out_file",
+            fv.overwrite,
+            [*inputs, settings.spm_model_file],
+        ) as listing,
         RecordSetWriter(
             fv.output_file,
             fv.num_shards,
@@ -146,6 +155,7 @@ def main(fv):
         ) as cache_writer,
     ):
         # ------------------------------------------------------ text → ids
+        selection = Selection(data_flags.read_selection(fv), listing)
         corpus = {"bytes": 0, "documents": 0, "sentences": 0, "tokens": 0}
         with show_progress(
             "encoding",
@@ -156,7 +166,10 @@ def main(fv):
 
             def read_blocks():
                 documents = read_documents(
-                    inputs, fv.sentence_splitting, fv.text_field
+                    inputs,
+                    fv.sentence_splitting,
+                    text_field=fv.text_field,
+                    selection=selection,
                 )
                 for block in token_cache.group_documents(documents):
                     size = sum(len(s.encode()) + 1 for d in block for s in d)
@@ -223,6 +236,8 @@ def main(fv):
             statistics,
             directory=os.path.dirname(writer.files[0]),
         )
+        if selection.counts:
+            metadata["left_out"] = selection.counts
         json_files = writer.commit(metadata)
 
     # ------------------------------------------------------------- summary
@@ -235,6 +250,8 @@ def main(fv):
             metadata, sum(writer.sizes), time.monotonic() - started
         )
     )
+    for line in selection.summarize():
+        print(f"  left out     {line}")
     print("An instance, {what is hidden > what the model sees}:")
     print(f"  {pretraining_report.show_example(example, tokenizer)}")
     command = pretraining_report.next_command(

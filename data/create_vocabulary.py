@@ -30,6 +30,7 @@ from albert.text import vocabulary
 def define_flags(fv):
     """Defines this recipe's flags."""
     data_flags.define_text_flags(fv)
+    data_flags.define_selection_flags(fv)
     data_flags.define_data_creation_flags(fv)
     pieces = FlagGroup(fv, "Vocabulary")
     pieces.integer(
@@ -79,6 +80,8 @@ def main(fv):
         lower_case=fv.do_lower_case,
         sentence_splitting=fv.sentence_splitting,
         text_field=fv.text_field,
+        selection=data_flags.read_selection(fv),
+        left_out_file=fv.left_out_file,
         character_coverage=fv.character_coverage,
         input_sentence_size=fv.input_sentence_size,
         seed=fv.random_seed,
@@ -99,6 +102,8 @@ def main(fv):
             f"cut        {report.sentences_cut:,} sentences of more than 4,192 "
             "bytes at spaces, as SentencePiece takes no longer ones"
         )
+    for line in report.left_out:
+        print(f"left out   {line}")
     text_field = ""
     if fv.text_field:
         text_field = f"--text_field={shlex.quote(fv.text_field)} "

@@ -135,7 +135,9 @@ def _refuse_missing(name):
     )
 
 
-def read_documents(files, sentence_splitting="auto", text_field=None):
+def read_documents(
+    files, sentence_splitting="auto", text_field=None, selection=None
+):
     """Yields the documents of ``files`` one after the other.
 
     Args:
@@ -144,6 +146,8 @@ def read_documents(files, sentence_splitting="auto", text_field=None):
       sentence_splitting: "auto", "lines" or "prose"; see the module.
       text_field: str, the field that holds the text, where the files are JSON
         lines or Parquet; None for plain text.
+      selection: ``albert.text.selection.Selection``, which leaves out some;
+        None for all.
 
     Yields:
       list of str: the sentences of one document, none of them blank.
@@ -162,15 +166,26 @@ def read_documents(files, sentence_splitting="auto", text_field=None):
     files = list(files)
     empty = True
     for path in files:
+        keep_lines, keep_documents = iter, iter
+        if selection:
+            keep_lines = functools.partial(selection.keep_lines, path=path)
+            keep_documents = functools.partial(
+                selection.keep_documents, path=path
+            )
         if text_field is None:
-            found = _read_file(path, sentence_splitting)
+            found = _read_file(path, sentence_splitting, keep_lines)
         else:
-            found = _read_rows(path, sentence_splitting, text_field)
-        for document in found:
+            found = _read_rows(path, sentence_splitting, text_field, keep_lines)
+        for document in keep_documents(found):
             empty = False
             yield document
     if empty:
         named = files[0] if len(files) == 1 else f"{len(files)} input files"
+        if selection and selection.counts:
+            raise UserError(
+                f"{named}: all text was left out "
+                f"({'; '.join(selection.summarize())}): loosen what refuses it"
+            )
         raise UserError(f"{named}: no text found; name files that hold text")
 
 
@@ -230,10 +245,10 @@ _DESCRIPTIONS = {
 }
 
 
-def _read_file(path, sentence_splitting):
+def _read_file(path, sentence_splitting, keep_lines):
     """Yields the documents of one file."""
     layout = Layout("lines") if sentence_splitting == "lines" else None
-    blocks = read_line_blocks(path)
+    blocks = keep_lines(read_line_blocks(path))
     first = next(blocks, [])
     if layout is None:
         layout = detect_layout(first, sentence_splitting == "auto")
@@ -243,7 +258,7 @@ def _read_file(path, sentence_splitting):
     yield from _split_blocks(_prepend(first, blocks), layout)
 
 
-def _read_rows(path, sentence_splitting, text_field):
+def _read_rows(path, sentence_splitting, text_field, keep_lines):
     """Yields the documents of a file of rows: one a row.
 
     What is longer than a document may be becomes several.
@@ -266,7 +281,7 @@ def _read_rows(path, sentence_splitting, text_field):
     for row in itertools.chain(probe, rows):
         document = []
         characters = 0
-        for part in _split_blocks([split_lines(row)], layout):
+        for part in _split_blocks(keep_lines([split_lines(row)]), layout):
             document += part
             characters += sum(map(len, part))
             if characters >= MAX_LINES_DOCUMENT_CHARACTERS:

@@ -9,6 +9,7 @@ from albert.errors import UserError
 from albert.progress import show_progress
 from albert.text import documents
 from albert.text import normalization
+from albert.text.selection import Selection
 
 # SentencePiece leaves out longer sentences when it trains (bytes of UTF-8),
 # so that they are cut.
@@ -27,12 +28,20 @@ class SentenceSource:
     within a RuntimeError. It is kept in ``error`` to be raised as it was.
     """
 
-    def __init__(
-        self, files, sentence_splitting, text_field, lower_case, limit, seed
-    ):
+    def __init__(self, files, reading, selection, lower_case, limit, seed):
+        """Sets out to read a text twice.
+
+        Args:
+          files: list of paths.
+          reading: dict of the settings of ``documents.read_documents``.
+          selection: ``SelectionSettings``.
+          lower_case: bool, as of the tokenizer.
+          limit: int, most sentences that are drawn; 0 for all.
+          seed: int, of that draw and of the sample.
+        """
         self._files = list(files)
-        self._sentence_splitting = sentence_splitting
-        self._text_field = text_field
+        self._reading = reading
+        self._selection = selection
         self._lower_case = lower_case
         self._limit = limit
         self._draw_random = random.Random(f"draw {seed}")
@@ -42,6 +51,7 @@ class SentenceSource:
         self.sentences = 0
         self.characters = 0
         self.cut = 0
+        self.left_out = []
         self.sample = []
         self.error = None
 
@@ -52,15 +62,21 @@ class SentenceSource:
             return str(self._files[0])
         return f"{len(self._files)} input files"
 
-    def count(self):
-        """Counts the sentences of the text by reading it once."""
+    def count(self, listing=None):
+        """Counts the sentences of the text by reading it once.
+
+        Args:
+          listing: stream that what is left out is listed in; or None.
+        """
+        selection = Selection(self._selection, listing)
         with show_progress(
             "reading", unit="sentences", unit_scale=True
         ) as advance:
-            for document in self._read():
+            for document in self._read(selection):
                 self.sentences_read += len(document)
                 self._bytes_read += sum(len(s.encode()) for s in document)
                 advance(len(document))
+        self.left_out = selection.summarize()
 
     @property
     def wanted(self):
@@ -75,7 +91,7 @@ class SentenceSource:
     def __iter__(self):
         wanted, left = self.wanted, self.sentences_read
         try:
-            for document in self._read():
+            for document in self._read(Selection(self._selection)):
                 # Selection sampling (Knuth, 3.4.2, algorithm S): exactly
                 # ``wanted`` sentences, each set of them as likely, in order,
                 # without keeping any.
@@ -109,9 +125,9 @@ class SentenceSource:
             f"{self.characters:,}",
         )
 
-    def _read(self):
+    def _read(self, selection):
         return documents.read_documents(
-            self._files, self._sentence_splitting, self._text_field
+            self._files, selection=selection, **self._reading
         )
 
     def _count(self, sentence):

@@ -20,6 +20,8 @@ from albert import memory
 from albert import outputs
 from albert.errors import UserError
 from albert.inputs import open_file
+from albert.text.selection import SelectionSettings
+from albert.text.selection import open_listing
 from albert.text.sentence_source import SentenceSource
 from albert.text.tokenizer import CONTROL_PIECES
 from albert.text.tokenizer import Tokenizer
@@ -57,6 +59,8 @@ class VocabularyReport:
       characters: int, characters in these after normalisation.
       sentences_cut: int, sentences too long for SentencePiece (4,192 bytes),
         which it learnt from in parts.
+      left_out: list of str, a line for each reason for which text was left
+        out.
       characters_per_piece: float, mean over a random sample of sentences.
       unknown_share: float, share of unknown pieces in that sample.
       first_pieces: list of str, the most frequent pieces, best first.
@@ -70,6 +74,7 @@ class VocabularyReport:
     sentences: int
     characters: int
     sentences_cut: int
+    left_out: list
     characters_per_piece: float
     unknown_share: float
     first_pieces: list
@@ -83,6 +88,8 @@ def train_vocabulary(
     lower_case=True,
     sentence_splitting="auto",
     text_field=None,
+    selection=None,
+    left_out_file=None,
     character_coverage=DEFAULT_CHARACTER_COVERAGE,
     input_sentence_size=DEFAULT_INPUT_SENTENCE_SIZE,
     seed=12345,
@@ -101,6 +108,8 @@ def train_vocabulary(
       vocabulary_size: int, all pieces counted.
       lower_case: lower-case the text, as the tokenizer will.
       sentence_splitting, text_field: see ``documents.read_documents``.
+      selection: ``albert.text.selection.SelectionSettings``; None for all.
+      left_out_file: path of the list of what is left out; None for none.
       character_coverage: share of the characters of the text, between 0.98
         and 1, that get a piece of their own; the rest become <unk>.
       input_sentence_size: at most so many sentences, drawn at random, are
@@ -123,6 +132,9 @@ def train_vocabulary(
     vocab_file = f"{output_prefix}.vocab"
     _check_output(output_prefix, model_file, vocab_file, files, overwrite)
     with (
+        open_listing(
+            left_out_file, "--left_out_file", overwrite, files
+        ) as listing,
         outputs.made_directories([model_file], _FLAG),
         outputs.explained(model_file, _FLAG),
         workspace(model_file, _FLAG) as place,
@@ -132,13 +144,16 @@ def train_vocabulary(
         _check_output(output_prefix, model_file, vocab_file, files, overwrite)
         sentences = SentenceSource(
             readable,
-            sentence_splitting,
-            text_field,
+            {
+                "sentence_splitting": sentence_splitting,
+                "text_field": text_field,
+            },
+            selection or SelectionSettings(),
             lower_case,
             input_sentence_size,
             seed,
         )
-        sentences.count()
+        sentences.count(listing)
         _check_memory(sentences)
         proto = _train(
             sentences,
@@ -351,6 +366,7 @@ def _report(model_file, vocab_file, lower_case, sentences):
         sentences=sentences.sentences,
         characters=sentences.characters,
         sentences_cut=sentences.cut,
+        left_out=sentences.left_out,
         characters_per_piece=sum(map(len, sentences.sample)) / pieces,
         unknown_share=unknown / pieces,
         first_pieces=tokenizer.pieces[_SPECIAL_PIECES:][:20],

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from albert.errors import UserError
 from albert.text import sentence_source
 from albert.text import vocabulary
+from albert.text.selection import SelectionSettings
 from albert.text.sentence_source import SentenceSource
 from albert.text.tokenizer import Tokenizer
 from albert.text.vocabulary import train_vocabulary
@@ -224,7 +225,9 @@ class TestMemory:
         assert "training on 503 sentences will take about 0.0 GB" in told
 
     def test_bytes_that_are_expected(self, corpus):
-        source = SentenceSource(corpus, "lines", None, True, 503, seed=1)
+        source = SentenceSource(
+            corpus, {}, SelectionSettings(), True, 503, seed=1
+        )
         source.count()
         size = sum(len(sentence.encode()) for sentence in source)
         assert abs(source.expected_bytes - size) < 0.05 * size
@@ -368,7 +371,7 @@ class TestRefusals:
         # The second reading happens inside SentencePiece's C++.
         readings = []
 
-        def read(files, *settings):
+        def read(files, **settings):
             readings.append(files)
             yield ["One.", "Two."]
             if len(readings) == 2:
@@ -427,6 +430,23 @@ class TestRecipe:
         readme = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
         assert lengths in readme
         assert sorted(os.listdir(tmp_path)) == ["v.model", "v.vocab"]
+
+    def test_what_is_left_out(self, corpus, tmp_path, capsys, run_recipe):
+        twice = tmp_path / "twice.txt"
+        text = sample_text(606).replace("\n", "\n\n")
+        twice.write_text(text + "\n" + text, "utf-8")
+        listing = tmp_path / "left_out.jsonl"
+        run_recipe(
+            f"--input_file={twice}",
+            f"--output_prefix={tmp_path}/v",
+            "--vocab_size=101",
+            "--duplicates=documents",
+            f"--left_out_file={listing}",
+        )
+        printed = capsys.readouterr().out
+        assert "606 of 606 sentences" in printed
+        assert "left out   duplicate document: 606, " in printed
+        assert len(listing.read_text("utf-8").splitlines()) == 606
 
     def test_rows_and_the_next_command(self, tmp_path, capsys, run_recipe):
         rows = tmp_path / "rows.txt"
