@@ -17,6 +17,7 @@ It writes PREFIX.model, which every other program takes, and PREFIX.vocab,
 the same pieces as text for reading.
 """
 
+import os
 import shlex
 
 from albert import command_line
@@ -73,8 +74,9 @@ def define_flags(fv):
 def main(fv):
     """Trains the vocabulary and prints what it is like."""
     require(fv, "input_file", "output_prefix")
+    files = documents.expand_files(fv.input_file)
     report = vocabulary.train_vocabulary(
-        documents.expand_files(fv.input_file),
+        files,
         fv.output_prefix.removesuffix(".model"),
         vocabulary_size=fv.vocab_size,
         lower_case=fv.do_lower_case,
@@ -104,6 +106,8 @@ def main(fv):
         )
     for line in report.left_out:
         print(f"left out   {line}")
+    if not all(map(os.path.isfile, files)):
+        return  # A pipe, which cannot be read again.
     text_field = ""
     if fv.text_field:
         text_field = f"--text_field={shlex.quote(fv.text_field)} "

@@ -39,6 +39,10 @@ DEFAULT_NUM_THREADS = 16
 # Of SentencePiece, which sorts the suffixes of the text. Measured with 10 MB:
 # English takes 22.3 bytes a byte of UTF-8, Chinese 17.1.
 _MEMORY_OF_A_BYTE = 22
+# Its numbers are of 32 bits, unless it is told that the corpus is larger, and
+# then of 64.
+_LARGEST_USUAL_CORPUS = (1 << 31) - (1 << 24)
+_MEMORY_OF_A_BYTE_OF_MORE = 40
 _WORTH_TELLING = 1 << 30
 
 # What messages tell to choose another of.
@@ -237,7 +241,9 @@ def _copied_pipes(files, folder):
 
 def _check_memory(sentences):
     """Tells the memory that training takes; refuses what there is not."""
-    needed = _MEMORY_OF_A_BYTE * sentences.expected_bytes
+    needed = sentences.expected_bytes * (
+        _MEMORY_OF_A_BYTE_OF_MORE if _is_large(sentences) else _MEMORY_OF_A_BYTE
+    )
     if needed > _WORTH_TELLING:
         logging.info(
             "training on %s sentences will take about %s of memory",
@@ -255,6 +261,10 @@ def _check_memory(sentences):
             f"{_gigabytes(available)} are free: give "
             f"--input_sentence_size={fitting // step * step} or less"
         )
+
+
+def _is_large(sentences):
+    return sentences.expected_bytes > _LARGEST_USUAL_CORPUS
 
 
 def _gigabytes(size):
@@ -291,6 +301,7 @@ def _train(sentences, vocabulary_size, **settings):
             # In the order of the text: like its draw, SentencePiece's
             # shuffle cannot be repeated, and order decides ties.
             shuffle_input_sentence=False,
+            train_extremely_large_corpus=_is_large(sentences),
             minloglevel=2,
             **settings,
         )

@@ -232,6 +232,23 @@ class TestMemory:
         size = sum(len(sentence.encode()) for sentence in source)
         assert abs(source.expected_bytes - size) < 0.05 * size
 
+    def test_large_corpus_is_announced(self, corpus, tmp_path, monkeypatch):
+        def spy(**settings):
+            announced.append(settings["train_extremely_large_corpus"])
+            real(**settings)
+
+        announced = []
+        trainer = vocabulary.sentencepiece.SentencePieceTrainer
+        real = trainer.train
+        monkeypatch.setattr(trainer, "train", spy)
+        train(corpus, tmp_path / "a")
+        monkeypatch.setattr(vocabulary, "_LARGEST_USUAL_CORPUS", 1)
+        train(corpus, tmp_path / "b")
+        assert announced == [False, True]
+        assert (tmp_path / "a.model").read_bytes() == (
+            tmp_path / "b.model"
+        ).read_bytes()
+
     def test_a_system_that_does_not_tell(self, corpus, tmp_path, monkeypatch):
         monkeypatch.setattr("albert.memory.available_memory", lambda: None)
         train(corpus, tmp_path / "v")
