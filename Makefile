@@ -2,6 +2,7 @@
 PYTHON ?= python3.11
 DEMO := demo
 BIN := .venv/bin
+ICU := .venv-icu
 PEERS := .venv-peers
 EXTRAS := .venv-extras
 OLDEST := .venv-oldest
@@ -9,7 +10,8 @@ OLDEST := .venv-oldest
 # 8 GB, hence the limit.
 PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
-.PHONY: demo test test-slow test-oldest test-peers test-extras lint format setup clean-demo
+.PHONY: demo test test-slow test-oldest test-peers test-extras test-icu lint \
+    format setup clean-demo
 
 setup: .venv/.installed
 
@@ -113,6 +115,18 @@ $(EXTRAS)/.installed: requirements.txt requirements-extras.txt \
 	$(EXTRAS)/bin/python -m pip install --quiet \
 	    --requirement requirements-extras.txt
 	$(EXTRAS)/bin/python -m pip install -qq --no-deps --no-build-isolation \
+	    --editable .
+	touch $@
+
+# With PyICU, which is compiled for the ICU of the machine.
+test-icu: $(ICU)/.installed
+	$(ICU)/bin/python -m pytest tests/icu
+
+$(ICU)/.installed: requirements.txt requirements-icu.txt pyproject.toml setup.py
+	$(PYTHON) -m venv $(ICU)
+	$(ICU)/bin/python -m pip install --quiet --upgrade pip
+	$(ICU)/bin/python -m pip install --quiet --requirement requirements-icu.txt
+	$(ICU)/bin/python -m pip install -qq --no-deps --no-build-isolation \
 	    --editable .
 	touch $@
 

@@ -7,7 +7,8 @@
       --max_seq_length=128 --max_predictions_per_seq=20 --dupe_factor=10
 
 The text is one sentence a line with blank lines between documents, or prose
-that is split into sentences (--sentence_splitting). Flags that also exist in
+that is split into sentences (--sentence_splitting), of chapters or articles
+(--document_separator). Flags that also exist in
 google-research/albert create_pretraining_data.py mean the same here. The same
 flags and text give the same bytes, whatever --num_workers is.
 """
@@ -15,6 +16,8 @@ flags and text give the same bytes, whatever --num_workers is.
 import functools
 import os
 import time
+
+from absl import logging
 
 from albert import command_line
 from albert import data_flags
@@ -30,6 +33,7 @@ from albert.records.writing import RecordSetWriter
 from albert.records.writing import shard_names
 from albert.text import compression
 from albert.text import token_cache
+from albert.text.documents import DOCUMENT_SEPARATORS
 from albert.text.documents import expand_files
 from albert.text.documents import read_documents
 from albert.text.instances import OBJECTIVES
@@ -47,6 +51,20 @@ def define_flags(fv):
     data_flags.define_data_creation_flags(fv)
     data_flags.define_record_flags(fv)
     text = FlagGroup(fv, "Text")
+    text.choice(
+        "document_separator",
+        "auto",
+        list(DOCUMENT_SEPARATORS),
+        "What ends documents besides article marks (<doc …>, = Title =): "
+        "blank_line; chapter: headings, or three blank lines; file: nothing "
+        "in a file; auto: decided by the layout.",
+    )
+    text.string(
+        "sentence_splitter",
+        "rules",
+        "What splits prose into sentences: rules, or icu:LANGUAGE, such as "
+        "icu:fr, which needs the extra icu.",
+    )
     text.choice("input_file_mode", "r", ["r", "rb"], "Accepted, no effect.")
     text.string(
         "vocab_file", None, "Accepted, no effect: the model has it all."
@@ -156,7 +174,13 @@ def main(fv):
     ):
         # ------------------------------------------------------ text → ids
         selection = Selection(data_flags.read_selection(fv), listing)
-        corpus = {"bytes": 0, "documents": 0, "sentences": 0, "tokens": 0}
+        corpus = {
+            "bytes": 0,
+            "documents": 0,
+            "one_sentence_documents": 0,
+            "sentences": 0,
+            "tokens": 0,
+        }
         with show_progress(
             "encoding",
             None if fv.text_field else sum_of_sizes(inputs),
@@ -168,12 +192,17 @@ def main(fv):
                 documents = read_documents(
                     inputs,
                     fv.sentence_splitting,
+                    fv.document_separator,
+                    fv.sentence_splitter,
                     text_field=fv.text_field,
                     selection=selection,
                 )
                 for block in token_cache.group_documents(documents):
                     size = sum(len(s.encode()) + 1 for d in block for s in d)
                     corpus["bytes"] += size
+                    corpus["one_sentence_documents"] += sum(
+                        len(document) == 1 for document in block
+                    )
                     advance(size)
                     yield block
 
@@ -252,6 +281,8 @@ def main(fv):
     )
     for line in selection.summarize():
         print(f"  left out     {line}")
+    for warning in pretraining_report.list_warnings(metadata):
+        logging.warning("%s", warning)
     print("An instance, {what is hidden > what the model sees}:")
     print(f"  {pretraining_report.show_example(example, tokenizer)}")
     command = pretraining_report.next_command(

@@ -14,6 +14,8 @@ from albert.records.schema import PretrainingSchema
 
 # With it, the learning rate of small sizes was found (training/defaults.py).
 _BATCH_SIZE = 64
+# Of the documents, that are one sentence; fewer are no sign of a mistake.
+_MAX_ONE_SENTENCE_SHARE = 0.5
 _EVALUATION_NAME = re.compile(r"(^|[-_.])(eval|dev|valid|test)")
 
 
@@ -136,6 +138,33 @@ def summarize(metadata, output_bytes, seconds):
         ),
     ]
     return "\n".join(f"  {name:<12} {text}" for name, text in rows)
+
+
+def list_warnings(metadata):
+    """Lists what of the records is probably not meant, with the remedy.
+
+    Args:
+      metadata: dict from ``build_metadata``.
+
+    Returns:
+      list of str.
+    """
+    warnings = []
+    corpus = metadata["corpus"]
+    single, documents = corpus["one_sentence_documents"], corpus["documents"]
+    if (
+        metadata["settings"]["objective"] != "none"
+        and single > 1
+        and single >= _MAX_ONE_SENTENCE_SHARE * documents
+    ):
+        warnings.append(
+            f"{single:,} of {documents:,} documents are one sentence, whose "
+            "halves are the two segments: put blank lines only between "
+            "documents, or give --document_separator=file where all of a file "
+            "is one document, or --objective=none where sentences have no "
+            "order"
+        )
+    return warnings
 
 
 def show_example(example, tokenizer):

@@ -1,87 +1,91 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads text files as a stream of documents, each a list of sentences.
 
-Two kinds of file are understood.
+Lines become sentences by their layout (``albert.text.layouts``), which may
+change inside a file; a document does not go on over a change.
 
-``lines``: one sentence a line, blank lines between documents. This is the
-format of the original's ``create_pretraining_data.py``.
+``lines``: one sentence a line. This is the format of the original's
+``create_pretraining_data.py``.
 
 ``prose``: running text. Either hard-wrapped, with a blank line or an indented
-line where a paragraph begins, or one paragraph a line. Paragraphs are split
-into sentences (``albert.text.sentences``). A document is a chapter: it begins
-at a heading ("CHAPTER IV", "XII.", "第三回") or after three or more blank
-lines, provided that the document before it has 2,000 characters (title pages
-and short scenes stay with what follows them), and it ends at the latest
-after 65,536 characters.
+line where a paragraph begins, or one paragraph a line, where a line that was
+broken inside a sentence is joined to the next one. Paragraphs are split into
+sentences (``albert.text.sentences``).
 
-``auto`` decides for each file from its beginning (``detect_layout``).
+Documents end at article marks: WikiExtractor's ``<doc …>`` and ``</doc>``,
+which are no text, and before WikiText's `` = Title = ``. What else ends them
+is the document separator:
 
-Files of rows, JSON lines and Parquet, hold a document a row, of either kind:
-its blank lines and headings do not divide it.
+``blank_line``: blank lines. In prose, less than two sentences with a stop, of
+at most 200 characters, are a title and stay with what follows them, and
+chapters end documents too.
+
+``chapter``: a heading ("CHAPTER IV", "XII.", "第三回"), or three or more blank
+lines, provided that the document before has 2,000 characters (title pages and
+short scenes stay with what follows them).
+
+``file``: nothing; a document goes on to the end of the file.
+
+``auto`` means what the layout tells: blank lines or chapters, and nothing
+but the marks in articles that have them.
+
+Files of rows, JSON lines and Parquet, hold an article a row.
 
 Memory does not grow with the file: a line longer than 65,536 characters is
-cut at a space, and in ``lines`` files a document is cut after 1,048,576.
+cut at a space, and a document is cut after 65,536 characters of prose, or
+1,048,576 of ``lines``.
 """
 
-import dataclasses
 import functools
 import glob
 import itertools
 import os
-import re
 
 from absl import logging
 
 from albert.errors import UserError
 from albert.inputs import check_file
 from albert.paths import split_paths
+from albert.text import layouts
+from albert.text import paragraphs
 from albert.text.row_files import read_rows
-from albert.text.sentences import split_sentences
-from albert.text.text_files import MAX_LINE_CHARACTERS
+from albert.text.sentence_splitters import RULES
+from albert.text.sentence_splitters import find_splitter
+from albert.text.sentences import is_ended
 from albert.text.text_files import read_line_blocks
 from albert.text.text_files import split_lines
 
 SENTENCE_SPLITTINGS = ("auto", "lines", "prose")
+DOCUMENT_SEPARATORS = ("auto", "blank_line", "chapter", "file")
 
 MAX_LINES_DOCUMENT_CHARACTERS = 1 << 20
 MAX_PROSE_DOCUMENT_CHARACTERS = 1 << 16
 MIN_PROSE_DOCUMENT_CHARACTERS = 2000
 BLANK_LINES_BETWEEN_DOCUMENTS = 3
+_LONGEST_TITLE = 200
 
-_PROBE_LINES = 1000
-_NARROWEST_WRAP, _WIDEST_WRAP = 40, 120
-# A paragraph of a wrapped file without paragraph marks is worked off in
-# parts of about this size.
-_MAX_PARAGRAPH_CHARACTERS = 1 << 14
+# More text without a border is worth a warning.
+_CHARACTERS_WITHOUT_BORDER = 1 << 20
+_LOGGED_CHANGES = 3
+_LOGGED_FILES = 100
+_ROW_BLOCK_CHARACTERS = 1 << 18
 
-_SENTENCE_END = re.compile(r"[.!?…。！？][\"'’”)\]»_*」』）]*$")
-_NUMBER_WORDS = (
-    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|first"
-    "|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|last"
-)
-_HEADING = re.compile(
-    r"(?:chapter|book|part|volume|vol|act|scene|canto|letter|stave|section"
-    rf"|phase)\b\.? +(?:the +)?(?:[ivxlcdm]+|\d+|{_NUMBER_WORDS})\b.{{0,60}}"
-    r"|(?:prologue|epilogue|preface|introduction|conclusion)\W*"
-    r"|(?:[^\W\d]+|\d+\.) kapitel\b.{0,60}|kapitel \d+.{0,60}"
-    r"|第 ?[\d一二三四五六七八九十百千零〇两]+ ?[章回节節卷部].{0,60}",
-    re.IGNORECASE,
-)
-_NUMERAL = re.compile(r"(?:[IVXLCDM]+|\d{1,3})\.?")
-
-
-@dataclasses.dataclass(frozen=True)
-class Layout:
-    """Layout of the sentences in a file.
-
-    Attributes:
-      kind: "lines" (a sentence a line), "paragraphs" (a paragraph a line) or
-        "wrapped" (a paragraph over several lines).
-      reason: str, the figures that decided it, for the log.
-    """
-
-    kind: str
-    reason: str = ""
+# What ends documents of a layout, unless it is told.
+_SEPARATORS = {
+    "lines": "blank_line",
+    "paragraphs": "chapter",
+    "articles": "blank_line",
+    "wrapped": "chapter",
+}
+_DESCRIPTIONS = {
+    "lines": "one sentence a line",
+    "paragraphs": "prose, one paragraph a line",
+    "articles": "prose, one paragraph a line",
+    "wrapped": "prose, hard-wrapped",
+    "blank_line": "blank lines end documents",
+    "chapter": "chapters are documents",
+    "file": "only article marks and files end documents",
+}
 
 
 def expand_files(patterns):
@@ -136,7 +140,12 @@ def _refuse_missing(name):
 
 
 def read_documents(
-    files, sentence_splitting="auto", text_field=None, selection=None
+    files,
+    sentence_splitting="auto",
+    document_separator="auto",
+    sentence_splitter=RULES,
+    text_field=None,
+    selection=None,
 ):
     """Yields the documents of ``files`` one after the other.
 
@@ -144,6 +153,9 @@ def read_documents(
       files: list of paths (``expand_files``), which may be compressed. A
         document never spans two files.
       sentence_splitting: "auto", "lines" or "prose"; see the module.
+      document_separator: "auto", "blank_line", "chapter" or "file"; see the
+        module.
+      sentence_splitter: see ``albert.text.sentence_splitters``; of prose.
       text_field: str, the field that holds the text, where the files are JSON
         lines or Parquet; None for plain text.
       selection: ``albert.text.selection.Selection``, which leaves out some;
@@ -154,257 +166,217 @@ def read_documents(
 
     Raises:
       UserError: a file cannot be read, is not UTF-8 (naming file and line),
-        is damaged, or the files hold no text at all.
-      ValueError: ``sentence_splitting`` is not one of the three.
+        is damaged, the files hold no text at all, or there is no such
+        splitter.
+      ValueError: one of the settings is none of those.
     """
-    if sentence_splitting not in SENTENCE_SPLITTINGS:
-        raise ValueError(
-            "sentence_splitting must be one of "
-            f"{', '.join(SENTENCE_SPLITTINGS)}; received "
-            f"{sentence_splitting!r}"
-        )
+    for name, value, choices in (
+        ("sentence_splitting", sentence_splitting, SENTENCE_SPLITTINGS),
+        ("document_separator", document_separator, DOCUMENT_SEPARATORS),
+    ):
+        if value not in choices:
+            raise ValueError(
+                f"{name} must be one of {', '.join(choices)}; received "
+                f"{value!r}"
+            )
+    split = find_splitter(sentence_splitter)
     files = list(files)
     empty = True
-    for path in files:
-        keep_lines, keep_documents = iter, iter
-        if selection:
-            keep_lines = functools.partial(selection.keep_lines, path=path)
-            keep_documents = functools.partial(
-                selection.keep_documents, path=path
+    without_border = []
+    for number, path in enumerate(files):
+        tell = _log_once if number < _LOGGED_FILES else logging.debug
+        if number == _LOGGED_FILES:
+            _log_once(
+                f"how the other {len(files) - number:,} files are read is not "
+                "listed"
             )
-        if text_field is None:
-            found = _read_file(path, sentence_splitting, keep_lines)
-        else:
-            found = _read_rows(path, sentence_splitting, text_field, keep_lines)
-        for document in keep_documents(found):
+        characters = borders = 0
+        found = _read_file(
+            path,
+            _read_blocks(path, text_field, selection),
+            sentence_splitting,
+            document_separator,
+            split,
+            tell,
+        )
+        for document, is_whole in found:
+            if selection and not selection.keeps(document, path):
+                continue
             empty = False
+            characters += sum(map(len, document))
+            borders += is_whole
             yield document
+        if borders <= 1 and characters > _CHARACTERS_WITHOUT_BORDER:
+            without_border.append(path)
+    named = files[0] if len(files) == 1 else f"{len(files)} input files"
     if empty:
-        named = files[0] if len(files) == 1 else f"{len(files)} input files"
         if selection and selection.counts:
             raise UserError(
                 f"{named}: all text was left out "
                 f"({'; '.join(selection.summarize())}): loosen what refuses it"
             )
         raise UserError(f"{named}: no text found; name files that hold text")
+    if without_border and document_separator != "file":
+        _log_once(
+            f"{without_border[0]}: no border between documents was found in "
+            "more than a million characters"
+            + f" ({len(without_border)} files are like that)"
+            * (len(without_border) > 1)
+            + "; documents are cut by their length. Where it holds several, "
+            "put blank lines between them and give "
+            "--document_separator=blank_line",
+            logging.WARNING,
+        )
 
 
-def detect_layout(lines, allow_lines=True):
-    """Judges how a file holds its sentences from its first lines.
+def _read_blocks(path, text_field, selection):
+    """Yields blocks of the lines of a file.
 
-    Wrapped: the width (the 95th percentile of the line lengths) is between
-    40 and 120 characters, at least 60% of the lines with another one below
-    them reach 70% of it, and at most half of those end like a sentence.
-    Otherwise paragraphs when at least 20% of the lines hold two or more
-    sentences, else lines.
+    A row of a file of rows is an article, with its marks.
+    """
+    if text_field is None:
+        blocks = read_line_blocks(path)
+        yield from selection.keep_lines(blocks, path) if selection else blocks
+        return
+    gathered = []
+    characters = 0
+    for row in read_rows(path, text_field):
+        blocks = [split_lines(row)]
+        if selection:
+            blocks = selection.keep_lines(blocks, path)
+        gathered += ["<doc>", *itertools.chain.from_iterable(blocks), "</doc>"]
+        characters += len(row)
+        if characters >= _ROW_BLOCK_CHARACTERS:
+            yield gathered
+            gathered = []
+            characters = 0
+    yield gathered
+
+
+def _read_file(
+    path, blocks, sentence_splitting, document_separator, split, tell
+):
+    """Yields (document, whether it was not cut by its length) of a file."""
+    if sentence_splitting == "lines":
+        lines = itertools.chain.from_iterable(blocks)
+        stretches = [layouts.Stretch("lines", 1, "as told", lines)]
+    else:
+        kinds = layouts.KINDS[sentence_splitting == "prose" :]
+        stretches = layouts.divide(blocks, kinds)
+    for number, stretch in enumerate(stretches):
+        separator = document_separator
+        if separator == "auto":
+            separator = _SEPARATORS[stretch.kind]
+        if number <= _LOGGED_CHANGES:
+            place = f" from line {stretch.first_line:,} on" * (number > 0)
+            tell(
+                f"{path}:{place} read as {_DESCRIPTIONS[stretch.kind]}; "
+                f"{_DESCRIPTIONS[separator]} ({stretch.reason})"
+                + "; further changes are not listed"
+                * (number == _LOGGED_CHANGES)
+            )
+        if stretch.kind == "wrapped":
+            found = paragraphs.wrapped_paragraphs(stretch.lines)
+        else:
+            found = paragraphs.line_paragraphs(
+                stretch.lines, join=stretch.kind != "lines"
+            )
+        if document_separator == "auto":
+            found = _heed_marks(path, found, tell)
+        is_prose = stretch.kind != "lines"
+        yield from _documents(found, separator, split if is_prose else None)
+
+
+def _heed_marks(path, found, tell):
+    """Leaves out what could end an article but for its mark.
 
     Args:
-      lines: list of str; the first 1,000 that are not blank count.
-      allow_lines: False for a file that is known to be prose.
+      path: str, of the file.
+      found: iterable of (blank lines before, paragraph).
+      tell: function of a line for the log.
 
-    Returns:
-      Layout.
+    Yields:
+      the same, with None in place of the blank lines inside an article.
     """
-    probe = []
-    continued = []
-    previous = ""
-    for line in lines:
-        line = line.strip()
-        if line:
-            probe.append(line)
-            if previous:
-                continued.append(previous)
-        previous = line
-        if len(probe) == _PROBE_LINES:
-            break
-    if not probe:
-        return Layout("lines" if allow_lines else "paragraphs", "no text")
-    width = sorted(map(len, probe))[int(0.95 * (len(probe) - 1))]
-    if continued and _NARROWEST_WRAP <= width <= _WIDEST_WRAP:
-        full = sum(len(line) >= 0.7 * width for line in continued)
-        ended = sum(bool(_SENTENCE_END.search(line)) for line in continued)
-        full_share = full / len(continued)
-        if full_share >= 0.6 and ended <= 0.5 * len(continued):
-            return Layout(
-                "wrapped",
-                f"{full_share:.0%} of the lines are filled to about "
-                f"{width} characters",
-            )
-    several = sum(len(split_sentences(line)) > 1 for line in probe)
-    share = several / len(probe)
-    reason = f"{share:.0%} of the lines hold several sentences"
-    if share >= 0.2 or not allow_lines:
-        return Layout("paragraphs", reason)
-    return Layout("lines", reason)
-
-
-_DESCRIPTIONS = {
-    "lines": "one sentence a line",
-    "paragraphs": "prose, one paragraph a line",
-    "wrapped": "prose, hard-wrapped",
-}
-
-
-def _read_file(path, sentence_splitting, keep_lines):
-    """Yields the documents of one file."""
-    layout = Layout("lines") if sentence_splitting == "lines" else None
-    blocks = keep_lines(read_line_blocks(path))
-    first = next(blocks, [])
-    if layout is None:
-        layout = detect_layout(first, sentence_splitting == "auto")
-        _log_once(
-            f"{path}: read as {_DESCRIPTIONS[layout.kind]} ({layout.reason})"
-        )
-    yield from _split_blocks(_prepend(first, blocks), layout)
-
-
-def _read_rows(path, sentence_splitting, text_field, keep_lines):
-    """Yields the documents of a file of rows: one a row.
-
-    What is longer than a document may be becomes several.
-    """
-    rows = read_rows(path, text_field)
-    # The layout is that of all rows, judged by as many as it takes.
-    probe, lines = [], []
-    for row in rows:
-        probe.append(row)
-        lines += [*split_lines(row), ""]
-        if len(lines) >= 2 * _PROBE_LINES:
-            break
-    layout = Layout("lines")
-    if sentence_splitting != "lines":
-        layout = detect_layout(lines, sentence_splitting == "auto")
-        _log_once(
-            f"{path}: rows read as {_DESCRIPTIONS[layout.kind]} "
-            f"({layout.reason})"
-        )
-    for row in itertools.chain(probe, rows):
-        document = []
-        characters = 0
-        for part in _split_blocks(keep_lines([split_lines(row)]), layout):
-            document += part
-            characters += sum(map(len, part))
-            if characters >= MAX_LINES_DOCUMENT_CHARACTERS:
-                yield document
-                document = []
-                characters = 0
-        if document:
-            yield document
-
-
-def _split_blocks(blocks, layout):
-    """Yields the documents in blocks of lines."""
-    if layout.kind == "lines":
-        yield from _lines_documents(blocks)
-    elif layout.kind == "wrapped":
-        yield from _prose_documents(_wrapped_paragraphs(blocks))
-    else:
-        yield from _prose_documents(_line_paragraphs(blocks))
+    in_article = False
+    for blank_lines, paragraph in found:
+        if blank_lines >= paragraphs.ARTICLE_BEGINS:
+            in_article = blank_lines < paragraphs.ARTICLE_ENDED
+            if in_article:
+                tell(f"{path}: its articles are marked, and are documents")
+        elif in_article:
+            blank_lines = None
+        yield blank_lines, paragraph
 
 
 @functools.cache
-def _log_once(message):
+def _log_once(message, level=logging.INFO):
     """Logs a line once, because some programs read a file twice."""
-    logging.info(message)
+    logging.log(level, message)
 
 
-def _prepend(first, rest):
-    yield first
-    yield from rest
+def _documents(found, separator, split):
+    """Groups paragraphs into documents.
 
+    Args:
+      found: iterable of (blank lines before, paragraph); None for a paragraph
+        that goes on with the document whatever it is.
+      separator: one of DOCUMENT_SEPARATORS, but for auto.
+      split: what splits paragraphs of prose; None for sentences.
 
-def _lines_documents(blocks):
+    Yields:
+      (list of str, whether it ended at a border and not by its length).
+    """
+    is_prose = split is not None
+    limit = (
+        MAX_PROSE_DOCUMENT_CHARACTERS
+        if is_prose
+        else MAX_LINES_DOCUMENT_CHARACTERS
+    )
     document = []
     characters = 0
-    for block in blocks:
-        for line in block:
-            line = line.strip()
-            if line:
-                document.append(line)
-                characters += len(line)
-                if characters < MAX_LINES_DOCUMENT_CHARACTERS:
-                    continue
-            if document:
-                yield document
-                document = []
-                characters = 0
-    if document:
-        yield document
-
-
-def _prose_documents(paragraphs):
-    """Groups (blank lines before, paragraph) pairs into documents."""
-    document = []
-    characters = 0
-    for blank_lines, paragraph in paragraphs:
-        if characters >= MIN_PROSE_DOCUMENT_CHARACTERS and (
-            blank_lines >= BLANK_LINES_BETWEEN_DOCUMENTS
-            or is_heading(paragraph)
+    for blank_lines, paragraph in found:
+        if document and _is_border(
+            blank_lines, paragraph, document, characters, separator, is_prose
         ):
-            yield document
+            yield document, True
             document = []
             characters = 0
-        for sentence in split_sentences(paragraph):
+        for sentence in split(paragraph) if is_prose else [paragraph]:
             document.append(sentence)
             characters += len(sentence)
-            if characters >= MAX_PROSE_DOCUMENT_CHARACTERS:
-                yield document
+            if characters >= limit:
+                yield document, False
                 document = []
                 characters = 0
     if document:
-        yield document
+        yield document, True
 
 
-def is_heading(paragraph):
-    """Returns whether a paragraph is the heading of a chapter."""
-    if len(paragraph) > 100:
+def _is_border(
+    blank_lines, paragraph, document, characters, separator, is_prose
+):
+    """Returns whether a document ends before a paragraph."""
+    if blank_lines is None:
         return False
-    paragraph = paragraph.strip()
-    return bool(_NUMERAL.fullmatch(paragraph) or _HEADING.fullmatch(paragraph))
+    if blank_lines >= paragraphs.ARTICLE_BEGINS:
+        return True
+    if separator == "blank_line":
+        if not is_prose:
+            return blank_lines > 0
+        if blank_lines and (
+            characters > _LONGEST_TITLE or _has_two_ended_sentences(document)
+        ):
+            return True
+    return (
+        separator != "file"
+        and characters >= MIN_PROSE_DOCUMENT_CHARACTERS
+        and (
+            blank_lines >= BLANK_LINES_BETWEEN_DOCUMENTS
+            or paragraphs.is_heading(paragraph)
+        )
+    )
 
 
-def _line_paragraphs(blocks):
-    blank_lines = 0
-    for block in blocks:
-        for line in block:
-            if not line or line.isspace():
-                blank_lines += 1
-                continue
-            yield blank_lines, line
-            blank_lines = 0
-
-
-def _wrapped_paragraphs(blocks):
-    paragraph = []
-    characters = 0
-    blank_lines = 0
-    indented = False
-    for block in blocks:
-        for line in block:
-            if not line or line.isspace():
-                if paragraph:
-                    yield blank_lines, " ".join(paragraph)
-                    paragraph = []
-                    characters = 0
-                    blank_lines = 0
-                blank_lines += 1
-                continue
-            was_indented, indented = indented, line[0].isspace()
-            if paragraph and indented and not was_indented:
-                yield blank_lines, " ".join(paragraph)
-                paragraph = []
-                characters = 0
-                blank_lines = 0
-            paragraph.append(line)
-            characters += len(line)
-            if characters > _MAX_PARAGRAPH_CHARACTERS:
-                # The last sentence may go on in the next line.
-                *complete, last = split_sentences(" ".join(paragraph))
-                if not complete and characters < MAX_LINE_CHARACTERS:
-                    continue
-                yield blank_lines, " ".join(complete or [last])
-                paragraph = [last] if complete else []
-                characters = len(last) if complete else 0
-                blank_lines = 0
-    if paragraph:
-        yield blank_lines, " ".join(paragraph)
+def _has_two_ended_sentences(document):
+    return len(list(itertools.islice(filter(is_ended, document), 2))) == 2

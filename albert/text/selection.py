@@ -144,19 +144,17 @@ class Selection:
             blocks = self._keep_new_paragraphs(blocks, path)
         return blocks
 
-    def keep_documents(self, documents, path):
-        """Yields the documents that are kept.
+    def keeps(self, document, path):
+        """Returns whether a document is kept; if not, it is counted.
 
         Args:
-          documents: iterable of lists of str.
-          path: str, the file that they are from.
+          document: list of str.
+          path: str, the file that it is from.
         """
-        for document in documents:
-            reason = self._judge(document)
-            if reason:
-                self._count(reason, "\n".join(document), path)
-            else:
-                yield document
+        reason = self._judge(document)
+        if reason:
+            self._count(reason, "\n".join(document), path)
+        return not reason
 
     def summarize(self):
         """Returns a line for each reason: list of str."""

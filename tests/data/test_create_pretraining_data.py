@@ -82,6 +82,27 @@ def test_records_json_and_summary(tmp_path, capsys, run_recipe, contents):
         assert words in printed
 
 
+def test_one_sentence_a_document_is_warned_of(tmp_path, run_recipe, caplog):
+    text = tmp_path / "sentences.txt"
+    text.write_text("The house stood there.\n\nNobody came to see it.\n\n" * 9)
+    output = tmp_path / "train.tfrecord"
+
+    def warnings(*arguments):
+        caplog.clear()
+        with caplog.at_level("WARNING", "absl"):
+            run_recipe(output, "--overwrite", *arguments, text=text)
+        return [each for each in caplog.messages if "are one sen" in each]
+
+    (warning,) = warnings("--sentence_splitting=lines")
+    assert "18 of 18 documents are one sentence" in warning
+    assert "--document_separator=file" in warning
+    assert warnings("--sentence_splitting=lines", "--objective=none") == []
+    assert warnings("--document_separator=file") == []
+    corpus = RecordSet.open(str(output)).metadata["corpus"]
+    assert corpus["documents"] == 1
+    assert corpus["sentences"] == 18
+
+
 def commands_in(printed):
     _, _, next_ = printed.partition("Next:\n")
     return [shlex.split(line) for line in next_.splitlines()]

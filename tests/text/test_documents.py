@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from albert.errors import UserError
 from albert.text import documents
+from albert.text import paragraphs
 from albert.text import text_files
-from albert.text.documents import detect_layout
 from albert.text.documents import expand_files
 from albert.text.documents import read_documents
 
@@ -185,7 +185,7 @@ class TestProse:
         ],
     )
     def test_is_heading(self, paragraph, expected):
-        assert documents.is_heading(paragraph) is expected
+        assert paragraphs.is_heading(paragraph) is expected
 
     def test_long_chapter_is_cut_at_a_sentence(self, tmp_path):
         path = write(tmp_path / "a.txt", (FILLER * 100 + "\n") * 30)
@@ -218,6 +218,8 @@ class TestProse:
                     "CHAPTER I",
                     '"Oh!" he',
                     "a" * 40,
+                    "A" * 40,
+                    "</doc>",
                 ]
             ),
             max_size=30,
@@ -232,37 +234,224 @@ class TestProse:
         content = "\n".join([*lines, "End."])
         write(path, content)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(documents, "_MAX_PARAGRAPH_CHARACTERS", limit)
+            patch.setattr(paragraphs, "_MAX_PARAGRAPH_CHARACTERS", limit)
             patch.setattr(documents, "MIN_PROSE_DOCUMENT_CHARACTERS", limit)
             patch.setattr(documents, "MAX_PROSE_DOCUMENT_CHARACTERS", 2 * limit)
             found = read(path, splitting)
         assert all(document and all(document) for document in found)
         text = "".join(sentence for doc in found for sentence in doc)
+        content = content.replace("</doc>", "")
         assert "".join(text.split()) == "".join(content.split())
 
 
-class TestLayout:
-    def test_sentences(self):
-        lines = ["A man rides.", "Two dogs play in the snow", "", "He sat."]
-        assert detect_layout(lines * 11).kind == "lines"
+class TestChangingLayout:
+    # What people have who join their files with cat.
+    SENTENCES = "The old house stood by the river. Nobody came.\n" * 1200
+    WRAPPED = (
+        "It had rained all day long and nobody had seen the letter that\n"
+        "lay on the table beside the window, so the children went home.\n\n"
+    ) * 2000
 
-    def test_sentences_of_even_length(self):
-        # As wide as wrapped text, but the lines end like sentences.
-        assert detect_layout([FILLER.strip()] * 31).kind == "lines"
+    def test_the_order_of_parts_does_not_matter(self, tmp_path):
+        one = write(tmp_path / "a.txt", self.SENTENCES + self.WRAPPED)
+        other = write(tmp_path / "b.txt", self.WRAPPED + self.SENTENCES)
+        found = read(one)
+        assert sum(map(len, found)) == 2 * 1200 + 2000
+        assert sorted(found) == sorted(read(other))
 
-    def test_paragraphs(self):
-        lines = [FILLER * 3, '"No."', FILLER * 2, '"Yes, of course."']
-        assert detect_layout(lines * 11).kind == "paragraphs"
+    def test_parts_are_read_as_if_alone(self, tmp_path):
+        parts = [self.SENTENCES, self.WRAPPED]
+        alone = [
+            document
+            for part in parts
+            for document in read(write(tmp_path / "a.txt", part))
+        ]
+        assert read(write(tmp_path / "b.txt", "".join(parts))) == alone
 
-    def test_wrapped(self):
-        lines = wrap(FILLER * 31).split("\n")
-        layout = detect_layout(["A TITLE", "", "by X", "", *lines])
-        assert layout.kind == "wrapped"
-        assert "%" in layout.reason
+    def test_changes_are_logged(self, tmp_path, caplog):
+        path = write(
+            tmp_path / "c.txt", (self.WRAPPED + self.SENTENCES + "\n") * 4
+        )
+        with caplog.at_level(logging.INFO, logger="absl"):
+            read(path)
+        lines = [m for m in caplog.messages if "c.txt" in m]
+        assert len(lines) == 4
+        assert "c.txt: from line 6,001 on read as prose" in lines[1]
+        assert "further changes are not listed" in lines[-1]
 
-    def test_prose_is_never_lines(self):
-        assert detect_layout(["One.", "Two."], False).kind == "paragraphs"
-        assert detect_layout([], False).kind == "paragraphs"
+
+ARTICLES = [
+    ["The house.", "It stood by the river. Nobody came.", "Why? It rained."],
+    ["The letter was lost. She wept.", "He laughed. It was found."],
+] * 5
+
+
+class TestArticles:
+    def test_blank_lines_between_articles(self, tmp_path):
+        text = "\n\n".join("\n".join(article) for article in ARTICLES)
+        found = read(write(tmp_path / "a.txt", text))
+        assert len(found) == 10
+        assert found[1] == [
+            "The letter was lost.",
+            "She wept.",
+            "He laughed.",
+            "It was found.",
+        ]
+
+    def test_titles_stay_with_their_articles(self, tmp_path):
+        text = "\n\n".join(
+            "The title\n\nMay 25\n\n" + "\n".join(article)
+            for article in ARTICLES
+        )
+        found = read(write(tmp_path / "a.txt", text))
+        assert len(found) == 10
+        assert {document[0] for document in found} == {"The title"}
+
+    def test_text_without_stops_is_not_one_title(self, tmp_path):
+        line = "บ้านเก่าตั้งอยู่ริมแม่น้ำ" * 9
+        path = write(tmp_path / "a.txt", f"{line}\n\n{line}\n")
+        found = list(read_documents([path], "prose", "blank_line"))
+        assert found == [[line]] * 2
+
+    @pytest.mark.parametrize("splitting", ["auto", "lines", "prose"])
+    def test_tags_are_borders_and_no_text(self, tmp_path, splitting):
+        text = "".join(
+            f'<doc id="{i}" url="https://x.org?curid={i}" title="T &amp; U">\n'
+            f"T & U\n\n{FILLER}Yes. {FILLER}\n\nNo. {FILLER}\n\n</doc>\n"
+            for i in range(7)
+        )
+        found = read(write(tmp_path / "wiki_00", text), splitting)
+        assert len(found) == 7
+        assert {document[0] for document in found} == {"T & U"}
+        assert not any("doc" in line for doc in found for line in doc)
+
+    def test_after_the_last_tag_chapters_end_documents_again(self, tmp_path):
+        chapter = f"CHAPTER I\n\n{FILLER * 40}\n\n"
+        article = f"<doc id='1'>\n{chapter * 2}</doc>\n"
+        path = write(tmp_path / "a.txt", article + chapter * 2)
+        assert [len(document) for document in read(path)] == [82, 41, 41]
+
+    def test_tags_in_wrapped_text(self, tmp_path):
+        article = f"<doc id='1'>\n{wrap(FILLER * 31)}</doc>\n"
+        found = read(write(tmp_path / "a.txt", article * 3))
+        assert found == [[FILLER.strip()] * 31] * 3
+
+    def test_titles_of_wikitext_are_borders(self, tmp_path):
+        article = (
+            " = Tower Building = \n \n It is in Little Rock . It is old . \n"
+            " \n = = History = = \n \n It was built . It stands . \n \n"
+        )
+        assert (
+            read(write(tmp_path / "wiki.txt", article * 3))
+            == [
+                [
+                    "Tower Building",
+                    "It is in Little Rock .",
+                    "It is old .",
+                    "= = History = =",
+                    "It was built .",
+                    "It stands .",
+                ]
+            ]
+            * 3
+        )
+
+
+class TestSeparators:
+    LINES = "One.\n\nTwo.\n\n\n\nThree.\n"
+
+    def read(self, path, splitting, separator):
+        return list(read_documents([path], splitting, separator))
+
+    def test_lines(self, tmp_path, monkeypatch):
+        path = write(tmp_path / "a.txt", self.LINES)
+        monkeypatch.setattr(documents, "MIN_PROSE_DOCUMENT_CHARACTERS", 5)
+        assert self.read(path, "lines", "blank_line") == [
+            ["One."],
+            ["Two."],
+            ["Three."],
+        ]
+        assert self.read(path, "lines", "chapter") == [
+            ["One.", "Two."],
+            ["Three."],
+        ]
+        assert self.read(path, "lines", "file") == [["One.", "Two.", "Three."]]
+
+    @pytest.mark.parametrize("wrapped", [True, False])
+    def test_prose(self, tmp_path, wrapped):
+        text = FILLER * 40
+        text = wrap(text) if wrapped else text + "\n"
+        path = write(tmp_path / "a.txt", f"{text}\n{text}\n\n\n{text}")
+        for separator, expected in (
+            ("blank_line", [40, 40, 40]),
+            ("chapter", [80, 40]),
+            ("auto", [80, 40]),
+            ("file", [120]),
+        ):
+            found = self.read(path, "auto", separator)
+            assert [len(document) for document in found] == expected
+
+    def test_unknown(self):
+        with pytest.raises(ValueError, match="document_separator must be one"):
+            next(read_documents(["a"], "auto", "page"))
+
+    def test_no_border_is_warned_of(self, tmp_path, caplog):
+        line = "12345 789\n"
+        path = write(tmp_path / "endless.txt", line * 130_000)
+        with caplog.at_level(logging.WARNING, logger="absl"):
+            found = read(path, "lines")
+            self.read(path, "lines", "file")
+            with_border = write(tmp_path / "b.txt", line * 65_000 + "\n" + line)
+            read(with_border, "lines")
+        assert len(found) == 2
+        (warning,) = caplog.messages
+        assert "endless.txt: no border between documents" in warning
+        assert "--document_separator=blank_line" in warning
+
+
+class TestBrokenLines:
+    def test_a_line_that_breaks_off_is_joined(self, tmp_path):
+        text = (
+            f"{FILLER}He said that the\nletter was lost. {FILLER}\n\n"
+            f"{FILLER}And then the\n\nsun set. {FILLER}\n"
+        )
+        (document,) = read(write(tmp_path / "a.txt", text))
+        assert document == [
+            FILLER.strip(),
+            "He said that the letter was lost.",
+            FILLER.strip(),
+            FILLER.strip(),
+            "And then the sun set.",
+            FILLER.strip(),
+        ]
+
+    @pytest.mark.parametrize(
+        "pair",
+        [
+            ("A short heading", "by somebody"),
+            (f"{FILLER}The end", "The next line"),
+            (f"{FILLER}The end:", "the next line"),
+            (f"{FILLER}the end".lower(), "the next line"),
+        ],
+    )
+    def test_others_are_not(self, tmp_path, pair):
+        text = "\n".join([FILLER * 3, *pair, FILLER * 3])
+        found = read(write(tmp_path / "a.txt", text), "prose")
+        assert pair[1] in [line for document in found for line in document]
+
+
+class TestLog:
+    def test_of_many_files_the_first_are_logged(
+        self, tmp_path, caplog, monkeypatch
+    ):
+        monkeypatch.setattr(documents, "_LOGGED_FILES", 2)
+        files = [write(tmp_path / f"{n}.txt", "One.\n") for n in range(5)]
+        with caplog.at_level(logging.INFO, logger="absl"):
+            list(read_documents(files))
+        first, second, last = caplog.messages
+        assert first.startswith(f"{files[0]}: read as")
+        assert second.startswith(f"{files[1]}: read as")
+        assert "other 3 files" in last
 
     def test_decision_is_logged_once(self, tmp_path, caplog):
         path = write(tmp_path / "once.txt", "One.\nTwo.\n")
@@ -314,7 +503,7 @@ class TestFiles:
             next(read_documents(["a"], "words"))
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("splitting", ["lines", "prose"])
+    @pytest.mark.parametrize("splitting", ["auto", "lines", "prose"])
     @pytest.mark.parametrize("text", [FILLER, "x", "。"])
     def test_memory_of_one_long_line(self, tmp_path, splitting, text):
         path = tmp_path / "long.txt"
@@ -331,8 +520,9 @@ class TestFiles:
             tracemalloc.stop()
         assert longest <= text_files.MAX_LINE_CHARACTERS
         assert characters >= 0.95 * times * len(text)
-        # Blocks of 1 MiB as bytes and text, a document, their sentences.
-        assert peak < 11e6
+        # Blocks of 1 MiB as bytes and text, lines whose layout is not decided
+        # yet, a document, their sentences.
+        assert peak < 13e6
 
 
 class TestExpandFiles:

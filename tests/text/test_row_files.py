@@ -124,7 +124,9 @@ class TestDocuments:
         texts = ["One.\nTwo.\n\nThree.\n", "\n\nFour.", "Five."]
         path = write(tmp_path / "a", lines(texts))
         for splitting in ("auto", "lines", "prose"):
-            assert list(read_documents([path], splitting, "text")) == [
+            assert list(
+                read_documents([path], splitting, text_field="text")
+            ) == [
                 ["One.", "Two.", "Three."],
                 ["Four."],
                 ["Five."],
@@ -138,18 +140,11 @@ class TestDocuments:
         assert len(first) == 2 + 2 * 180
         assert second == ["It stopped.", "He left."]
 
-    def test_all_rows_have_the_layout_of_the_first(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(documents, "_PROBE_LINES", 2)
-        texts = ["One. Two."] * 3 + ["Three. Four."]
-        path = write(tmp_path / "a", lines(texts))
-        *_, last = read_documents([path], text_field="text")
-        assert last == ["Three.", "Four."]
-
     def test_long_row_is_cut(self, tmp_path, monkeypatch):
         monkeypatch.setattr(documents, "MAX_LINES_DOCUMENT_CHARACTERS", 9)
         monkeypatch.setattr(documents, "MAX_PROSE_DOCUMENT_CHARACTERS", 9)
         path = write(tmp_path / "a", lines(["12345\n67890\nabc", "d"]))
-        assert list(read_documents([path], "lines", "text")) == [
+        assert list(read_documents([path], "lines", text_field="text")) == [
             ["12345", "67890"],
             ["abc"],
             ["d"],

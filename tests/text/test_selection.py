@@ -24,7 +24,7 @@ OTHER = LONG.replace("house", "mill")
 
 def keep(documents, **settings):
     made = Selection(SelectionSettings(**settings))
-    return list(made.keep_documents(documents, "a.txt")), made.counts
+    return [d for d in documents if made.keeps(d, "a.txt")], made.counts
 
 
 def keep_lines(text, *more):
@@ -157,7 +157,8 @@ def test_nothing_is_left(tmp_path):
 def test_summary_tells_where_comparing_ended(monkeypatch):
     made = Selection(SelectionSettings(duplicates="documents"))
     monkeypatch.setattr(made, "_documents", HashSet(most=2))
-    list(made.keep_documents([["a"], ["b"], ["a"], ["c"], ["c"]], "a.txt"))
+    for text in "abacc":
+        made.keeps([text], "a.txt")
     assert made.summarize() == [
         "duplicate document: 1, 1 characters",
         "only the first 2 documents were compared with those that follow",
@@ -174,7 +175,8 @@ class TestListing:
     def test_a_line_for_each(self):
         stream = io.BytesIO()
         made = Selection(SelectionSettings(duplicates="documents"), stream)
-        list(made.keep_documents([["ß" * 300, "b"]] * 2, "a.txt"))
+        for _ in range(2):
+            made.keeps(["ß" * 300, "b"], "a.txt")
         assert json.loads(stream.getvalue()) == {
             "reason": "duplicate document",
             "file": "a.txt",

@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of albert/text/sentences.py."""
 
+import pathlib
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from albert.text.sentences import has_several_sentences
+from albert.text.sentences import is_ended
 from albert.text.sentences import split_sentences
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "sentences"
 
 # Each is one paragraph with its sentences divided by " | ".
 PARAGRAPHS = [
@@ -71,6 +78,43 @@ def test_paragraph(marked):
     assert split_sentences(paragraph) == expected
 
 
+@pytest.mark.parametrize(
+    "marked",
+    [
+        pytest.param(line, id=f"{path.stem}-{number}")
+        for path in sorted(GOLDEN.glob("*.txt"))
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+    ],
+)
+def test_languages(marked):
+    paragraph = marked.replace(" | ", " ").replace("|", "")
+    expected = re.split(r" ?\| ?", marked)
+    assert split_sentences(paragraph) == expected
+    assert has_several_sentences(paragraph) is (len(expected) > 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("He came.", True),
+        ("“He came?”", True),
+        ("»Er kam.«", True),
+        ("« Il vint. »", True),
+        ('He came. "', True),
+        ("वह आया ।", True),
+        ("他来了。」", True),
+        ("She said:", False),
+        ("He came;", False),
+        ("a title", False),
+        ("(a title)", False),
+        ("มนุษย์", False),
+        ("", False),
+    ],
+)
+def test_is_ended(line, expected):
+    assert is_ended(line) is expected
+
+
 def test_line_ends_and_runs_of_spaces_count_as_one_space():
     assert split_sentences(" It  rained\nall day.\x0c He\u00a0slept. \n") == [
         "It rained all day.",
@@ -86,7 +130,7 @@ def test_nothing(paragraph):
 @given(
     st.one_of(
         st.text(),
-        st.text(alphabet="aB1 .!?…\"'”“(),-。！？」Mr", max_size=60),
+        st.text(alphabet="aB1 .!?…\"'”“«»(),-。！？」।;αMr", max_size=60),
         st.lists(
             st.sampled_from(
                 ['"Oh!"', "Mr.", "He", "said.", "I", "...", ".", "he", "7."]

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turns lines into paragraphs, and knows headings and marks of articles."""
+
+import re
+
+from albert.text.layouts import is_article_tag
+from albert.text.sentences import split_sentences
+from albert.text.text_files import MAX_LINE_CHARACTERS
+
+# Stand before a paragraph in the place of the number of blank lines: what
+# follows is an article that a mark begins, or is outside of any.
+ARTICLE_BEGINS = 1 << 20
+ARTICLE_ENDED = 1 << 21
+
+# A paragraph of a wrapped file without paragraph marks is worked off in
+# parts of about this size.
+_MAX_PARAGRAPH_CHARACTERS = 1 << 14
+# A shorter line may be a heading, and is not joined to the next one.
+_SHORTEST_BROKEN_LINE = 40
+
+_WIKITEXT_TITLE = re.compile(r"= +[^= ].*[^= ] +=|= +[^= ] +=")
+_NUMBER_WORDS = (
+    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|first"
+    "|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|last"
+)
+_HEADING = re.compile(
+    r"(?:chapter|book|part|volume|vol|act|scene|canto|letter|stave|section"
+    rf"|phase)\b\.? +(?:the +)?(?:[ivxlcdm]+|\d+|{_NUMBER_WORDS})\b.{{0,60}}"
+    r"|(?:prologue|epilogue|preface|introduction|conclusion)\W*"
+    r"|(?:[^\W\d]+|\d+\.) kapitel\b.{0,60}|kapitel \d+.{0,60}"
+    r"|第 ?[\d一二三四五六七八九十百千零〇两]+ ?[章回节節卷部].{0,60}",
+    re.IGNORECASE,
+)
+_NUMERAL = re.compile(r"(?:[IVXLCDM]+|\d{1,3})\.?")
+
+
+def is_heading(paragraph):
+    """Returns whether a paragraph is the heading of a chapter."""
+    if len(paragraph) > 100:
+        return False
+    paragraph = paragraph.strip()
+    return bool(_NUMERAL.fullmatch(paragraph) or _HEADING.fullmatch(paragraph))
+
+
+def line_paragraphs(lines, join):
+    """Yields (blank lines before, paragraph) of lines.
+
+    Args:
+      lines: iterable of str.
+      join: whether to join lines that were broken inside a sentence.
+    """
+    blank_lines = 0
+    held = None
+    for line in lines:
+        line = line.strip()
+        if not line:
+            blank_lines += 1
+            continue
+        if line[0] == "<" and is_article_tag(line):
+            blank_lines = _border_of(line)
+            continue
+        if line[0] == "=" and _WIKITEXT_TITLE.fullmatch(line):
+            blank_lines = ARTICLE_BEGINS
+            line = line.strip("= ")
+        if held and join and blank_lines <= 1 and _goes_on(held[1], line):
+            held = held[0], f"{held[1]} {line}"
+        else:
+            if held:
+                yield held
+            held = blank_lines, line
+        blank_lines = 0
+    if held:
+        yield held
+
+
+def _border_of(tag):
+    return ARTICLE_ENDED if "/doc" in tag else ARTICLE_BEGINS
+
+
+def _goes_on(paragraph, line):
+    """Returns whether a line, broken off inside a sentence, goes on in it."""
+    return (
+        line[0].islower()
+        and (paragraph[-1].isalnum() or paragraph[-1] in ",-")
+        and _SHORTEST_BROKEN_LINE <= len(paragraph) < MAX_LINE_CHARACTERS
+        # Text without capitals does not tell.
+        and not paragraph.islower()
+    )
+
+
+def wrapped_paragraphs(lines):
+    """Yields (blank lines before, paragraph) of hard-wrapped lines."""
+    paragraph = []
+    characters = 0
+    blank_lines = 0
+    indented = False
+    for line in lines:
+        if not line or line.isspace() or is_article_tag(line):
+            if paragraph:
+                yield blank_lines, " ".join(paragraph)
+                paragraph = []
+                characters = 0
+                blank_lines = 0
+            blank_lines += 1
+            if is_article_tag(line):
+                blank_lines = _border_of(line)
+            continue
+        was_indented, indented = indented, line[0].isspace()
+        if paragraph and indented and not was_indented:
+            yield blank_lines, " ".join(paragraph)
+            paragraph = []
+            characters = 0
+            blank_lines = 0
+        paragraph.append(line)
+        characters += len(line)
+        if characters > _MAX_PARAGRAPH_CHARACTERS:
+            # The last sentence may go on in the next line.
+            *complete, last = split_sentences(" ".join(paragraph))
+            if not complete and characters < MAX_LINE_CHARACTERS:
+                continue
+            yield blank_lines, " ".join(complete or [last])
+            paragraph = [last] if complete else []
+            characters = len(last) if complete else 0
+            blank_lines = 0
+    if paragraph:
+        yield blank_lines, " ".join(paragraph)
