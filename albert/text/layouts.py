@@ -130,7 +130,10 @@ def _join(parts):
 
 
 def _divide_blocks(blocks, kinds):
-    """Yields (number of the stretch, kind, first line, reason, lines)."""
+    """Yields (number of the stretch, kind, first line, reason, lines).
+
+    The reason is that of the first lines of a stretch, "" of others.
+    """
     path = _Path(kinds)
     lines = []
     evidence = []
@@ -148,19 +151,21 @@ def _divide_blocks(blocks, kinds):
             )
             path.extend(new)
             evidence += new
-        undecided = sum(map(len, lines)) > _MAX_UNDECIDED_CHARACTERS
+        decided = path.decided(everything=at_end)
+        start = decided[-1][1] if decided else 0
+        if sum(map(len, lines[start:])) > _MAX_UNDECIDED_CHARACTERS:
+            decided += [
+                (kind, start + stop)
+                for kind, stop in path.decided(everything=True)
+            ]
         start = 0
-        for kind, stop in path.decided(at_end or undecided):
+        for kind, stop in decided:
+            reason = ""
             if kind != before:
                 number += 1
                 before = kind
-            yield (
-                number,
-                kind,
-                first_line + start,
-                _explain(kind, lines[start:stop], evidence[start:stop]),
-                lines[start:stop],
-            )
+                reason = _explain(kind, lines[start:stop], evidence[start:stop])
+            yield number, kind, first_line + start, reason, lines[start:stop]
             start = stop
         first_line += start
         del lines[:start], evidence[:start]

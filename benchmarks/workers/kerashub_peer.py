@@ -71,11 +71,16 @@ def predict(work):
         ):
             yield _inputs(batch)
 
+    options = tf.data.Options()
+    # With it, runs wait at their end: see ``albert.records.prefetching``.
+    options.autotune.enabled = False
+
     def run():
         dataset = tf.data.Dataset.from_generator(
             examples, output_signature=signature
         )
-        return np.asarray(model.predict(dataset.prefetch(2), verbose=0))
+        dataset = dataset.prefetch(2).with_options(options)
+        return np.asarray(model.predict(dataset, verbose=0))
 
     return run
 
