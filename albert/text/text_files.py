@@ -2,7 +2,6 @@
 """Reads the lines of text files of any size, block by block."""
 
 import functools
-import itertools
 
 from absl import logging
 
@@ -95,10 +94,11 @@ def warn_once(message):
 def _read_blocks(path):
     """Yields the content of a plain text in blocks that end with a line."""
     carry = b""
-    chunks = read_chunks(path)
-    start = next(chunks, b"")
-    refuse_foreign_file(path, start)
-    for chunk in itertools.chain([start], chunks):
+    is_first = True
+    for chunk in read_chunks(path):
+        if is_first:
+            refuse_foreign_file(path, chunk)
+            is_first = False
         data = carry + chunk
         end = data.rfind(b"\n") + 1
         if not end:
@@ -106,8 +106,9 @@ def _read_blocks(path):
                 carry = data
                 continue
             end = _cut_inside_line(data)
-        yield data[:end]
-        carry = data[end:]
+        # No longer than it takes: these are a mebibyte each.
+        data, carry, chunk = data[:end], data[end:], None
+        yield data
     yield carry
 
 
