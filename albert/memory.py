@@ -3,6 +3,9 @@
 
 import contextlib
 
+from albert.errors import UserError
+from albert.inputs import read_file
+
 # Where Linux tells the limit of a control group and what is used of it, in
 # both versions.
 _MEMORY_GROUPS = (
@@ -21,18 +24,13 @@ def available_memory():
     the system does not tell.
     """
     try:
-        with open("/proc/meminfo", encoding="ascii") as stream:
-            fields = dict(line.split(":", 1) for line in stream)
-        free = 1024 * int(fields["MemAvailable"].split()[0])
-    except (OSError, KeyError, ValueError):
+        lines = read_file("/proc/meminfo").splitlines()
+        fields = dict(line.split(b":", 1) for line in lines)
+        free = 1024 * int(fields[b"MemAvailable"].split()[0])
+    except (UserError, KeyError, ValueError):
         return None
     for limit, used in _MEMORY_GROUPS:
         # No group, or a limit of "max".
-        with contextlib.suppress(OSError, ValueError):
-            free = min(free, _read_number(limit) - _read_number(used))
+        with contextlib.suppress(UserError, ValueError):
+            free = min(free, int(read_file(limit)) - int(read_file(used)))
     return max(free, 0)
-
-
-def _read_number(path):
-    with open(path, encoding="ascii") as stream:
-        return int(stream.read())

@@ -14,9 +14,9 @@ ROOT = pathlib.Path(__file__).parents[1]
 # Packages and single modules of ``albert``, the lowest layer first. A module
 # imports from its own package and from lower layers, in functions too.
 LAYERS = (
-    ("errors", "heads", "memory", "paths", "progress"),
+    ("errors", "heads", "paths", "progress"),
     ("flag_parsers", "inputs", "workspaces"),
-    ("json_files", "outputs"),
+    ("json_files", "memory", "outputs"),
     (
         "config",
         "flag_groups",

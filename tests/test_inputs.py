@@ -151,13 +151,8 @@ RENAMED = {
 }
 
 
-# These open what this package itself has written a moment before, and what the
-# system tells of its memory.
-OWN_FILES = {
-    "albert/export/publishing.py",
-    "albert/memory.py",
-    "albert/text/token_cache.py",
-}
+# These open what this package itself has written a moment before.
+OWN_FILES = {"albert/text/token_cache.py", "albert/export/publishing.py"}
 
 
 def opened_for_reading(path):

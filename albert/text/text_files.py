@@ -44,7 +44,9 @@ def read_line_blocks(path):
             data = data.replace(b"\0", b"")
         text = _decode(data, path, line_number)
         line_number += data.count(b"\n")
-        yield split_lines(text)
+        lines = split_lines(text)
+        del text  # While the lines are used.
+        yield lines
     if nuls:
         warn_once(f"{path}: left out {nuls:,} NUL characters")
 
