@@ -4,13 +4,14 @@ DEMO := demo
 BIN := .venv/bin
 ICU := .venv-icu
 PEERS := .venv-peers
+EXTRAS := .venv-extras
 OLDEST := .venv-oldest
 # A file of tests is one process's: its tests share models. Each takes up to
 # 8 GB, hence the limit.
 PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
-.PHONY: demo test test-slow test-oldest test-peers test-icu lint format setup \
-    clean-demo
+.PHONY: demo test test-slow test-oldest test-peers test-extras test-icu lint \
+    format setup clean-demo
 
 setup: .venv/.installed
 
@@ -100,6 +101,20 @@ $(PEERS)/.installed: requirements.txt requirements-peers.txt pyproject.toml \
 	$(PEERS)/bin/python -m pip install --quiet \
 	    --requirement requirements-peers.txt
 	$(PEERS)/bin/python -m pip install -qq --no-deps --no-build-isolation \
+	    --editable .
+	touch $@
+
+# With the optional packages that read other files of text.
+test-extras: $(EXTRAS)/.installed
+	$(EXTRAS)/bin/python -m pytest $(PARALLEL) tests/extras
+
+$(EXTRAS)/.installed: requirements.txt requirements-extras.txt \
+    pyproject.toml setup.py
+	$(PYTHON) -m venv $(EXTRAS)
+	$(EXTRAS)/bin/python -m pip install --quiet --upgrade pip
+	$(EXTRAS)/bin/python -m pip install --quiet \
+	    --requirement requirements-extras.txt
+	$(EXTRAS)/bin/python -m pip install -qq --no-deps --no-build-isolation \
 	    --editable .
 	touch $@
 

@@ -8,8 +8,10 @@ from albert.flag_groups import FlagGroup
 from albert.flag_parsers import LARGEST_SEED
 from albert.flag_parsers import LONGEST_SEQUENCE
 from albert.flags import define_lower_case_flag
+from albert.flags import define_text_field_flag
 from albert.records.pretraining import COMPRESSIONS
 from albert.text import documents
+from albert.text import selection
 
 
 def define_task_flags(fv):
@@ -137,14 +139,71 @@ def define_text_flags(fv):
     text.files(
         "input_file",
         None,
-        "Text: comma-separated files or globs, .gz understood. Required.",
+        "Text: comma-separated files or globs, plain or compressed (gzip, "
+        "bzip2, xz, zstandard). Required.",
     )
+    define_text_field_flag(fv, "Text")
     text.choice(
         "sentence_splitting",
         "auto",
         list(documents.SENTENCE_SPLITTINGS),
         "lines: one sentence a line, blank lines between documents; prose: "
         "running text, hard-wrapped or not; auto: decided for each file.",
+    )
+
+
+def define_selection_flags(fv):
+    """Defines the flags of what is left out of a text."""
+    selected = FlagGroup(fv, "Selection of text")
+    selected.choice(
+        "duplicates",
+        "keep",
+        list(selection.DUPLICATES),
+        "documents: leave out documents that came before; paragraphs: also "
+        "paragraphs of 100 characters or more.",
+    )
+    selected.integer(
+        "min_document_characters",
+        0,
+        "Leave out shorter documents.",
+        lower_bound=0,
+        upper_bound=2**20,
+    )
+    selected.real(
+        "min_letter_share",
+        0.0,
+        "Leave out documents with a smaller share of letters, of any script.",
+        lower_bound=0.0,
+        upper_bound=1.0,
+    )
+    selected.real(
+        "max_repeated_share",
+        1.0,
+        "Leave out documents of which a larger share is sentences that came "
+        "before in them.",
+        lower_bound=0.0,
+        upper_bound=1.0,
+    )
+    selected.boolean(
+        "repair_mojibake",
+        False,
+        "Repair text that was decoded in a wrong way (pip install ftfy).",
+    )
+    selected.path(
+        "left_out_file",
+        None,
+        "Where to list what is left out, and why, as JSON lines.",
+    )
+
+
+def read_selection(fv):
+    """Returns the ``SelectionSettings`` that the flags say."""
+    return selection.SelectionSettings(
+        duplicates=fv.duplicates,
+        min_document_characters=fv.min_document_characters,
+        min_letter_share=fv.min_letter_share,
+        max_repeated_share=fv.max_repeated_share,
+        repair_mojibake=fv.repair_mojibake,
     )
 
 

@@ -16,6 +16,7 @@ from albert import command_line
 from albert.errors import UserError
 from albert.flag_groups import FlagGroup
 from albert.flag_parsers import LARGEST_SEED
+from albert.flags import define_text_field_flag
 from albert.text.documents import expand_files
 from albert.text.documents import read_documents
 
@@ -187,6 +188,7 @@ def define_flags(fv):
         None,
         "Text whose sentences get a word hidden: paths or globs.",
     )
+    define_text_field_flag(fv, "Text with words to hide")
     text.integer(
         "num_sentences",
         8,
@@ -220,7 +222,7 @@ def main(fv, directory, texts):
     if files:
         sentences = (
             sentence
-            for document in read_documents(files)
+            for document in read_documents(files, text_field=fv.text_field)
             for sentence in document
         )
         hidden = hide_words(tokenizer, sentences, fv.num_sentences, fv.seed)

@@ -299,6 +299,21 @@ def define_sequence_length_flag(fv, heading):
     )
 
 
+def define_text_field_flag(fv, heading):
+    """Defines the flag for files of rows.
+
+    Args:
+      fv: values of flags.
+      heading: str, the heading of --help that it is under.
+    """
+    FlagGroup(fv, heading).string(
+        "text_field",
+        None,
+        "The files are JSON lines or Parquet (pip install pyarrow), a document "
+        "a row; the name of the field, or column, that holds its text.",
+    )
+
+
 def define_lower_case_flag(fv, heading, default):
     """Defines the flag of lower-casing; None: as the weights' tokenizer."""
     text = "Lower-case the text."

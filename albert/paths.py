@@ -10,6 +10,8 @@ import os
 import re
 
 _ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)")
+# In a name.
+_MOST_COMMAS = 8
 _HUB = re.compile(
     r"(?P<name>[\w.-]+/[\w.-]+)(/(tree|resolve|blob)/.*|/)?", re.ASCII
 )
@@ -51,8 +53,34 @@ def read_paths(text):
     Raises:
       ValueError: as of ``read_path``; or none is given.
     """
-    parts = [part.strip() for part in text.split(",")]
-    return ",".join(map(read_path, filter(None, parts))) or read_path("")
+    return ",".join(map(read_path, split_paths(text))) or read_path("")
+
+
+def split_paths(text):
+    """Returns the paths or globs in a text, which commas separate.
+
+    A comma in the name of a file that is there separates nothing.
+
+    Args:
+      text: str.
+
+    Returns:
+      list of str, without spaces at their ends.
+    """
+    parts = text.split(",")
+    paths = []
+    start = 0
+    while start < len(parts):
+        end = min(start + 1 + _MOST_COMMAS, len(parts))
+        while end > start + 1 and not _is_there(parts[start:end]):
+            end -= 1
+        paths.append(",".join(parts[start:end]).strip())
+        start = end
+    return list(filter(None, paths))
+
+
+def _is_there(parts):
+    return os.path.lexists(os.path.expanduser(",".join(parts).strip()))
 
 
 def _explain_address(scheme, rest):

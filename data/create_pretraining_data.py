@@ -31,6 +31,7 @@ from albert.records import pretraining
 from albert.records import pretraining_report
 from albert.records.writing import RecordSetWriter
 from albert.records.writing import shard_names
+from albert.text import compression
 from albert.text import token_cache
 from albert.text.documents import DOCUMENT_SEPARATORS
 from albert.text.documents import expand_files
@@ -38,12 +39,15 @@ from albert.text.documents import read_documents
 from albert.text.instances import OBJECTIVES
 from albert.text.instances import PairSettings
 from albert.text.masking import MaskingSettings
+from albert.text.selection import Selection
+from albert.text.selection import open_listing
 from albert.text.tokenizer import Tokenizer
 
 
 def define_flags(fv):
     """Defines this recipe's flags; the original's where it has them."""
     data_flags.define_text_flags(fv)
+    data_flags.define_selection_flags(fv)
     data_flags.define_data_creation_flags(fv)
     data_flags.define_record_flags(fv)
     text = FlagGroup(fv, "Text")
@@ -148,6 +152,12 @@ def main(fv):
     tokenizer = Tokenizer(settings.spm_model_file, settings.do_lower_case)
     with (
         processes.termination_as_interrupt(),
+        open_listing(
+            fv.left_out_file,
+            "--left_out_file",
+            fv.overwrite,
+            [*inputs, settings.spm_model_file],
+        ) as listing,
         RecordSetWriter(
             fv.output_file,
             fv.num_shards,
@@ -163,6 +173,7 @@ def main(fv):
         ) as cache_writer,
     ):
         # ------------------------------------------------------ text → ids
+        selection = Selection(data_flags.read_selection(fv), listing)
         corpus = {
             "bytes": 0,
             "documents": 0,
@@ -171,7 +182,10 @@ def main(fv):
             "tokens": 0,
         }
         with show_progress(
-            "encoding", sum_of_sizes(inputs), "B", unit_scale=True
+            "encoding",
+            None if fv.text_field else sum_of_sizes(inputs),
+            "B",
+            unit_scale=True,
         ) as advance:
 
             def read_blocks():
@@ -180,6 +194,8 @@ def main(fv):
                     fv.sentence_splitting,
                     fv.document_separator,
                     fv.sentence_splitter,
+                    text_field=fv.text_field,
+                    selection=selection,
                 )
                 for block in token_cache.group_documents(documents):
                     size = sum(len(s.encode()) + 1 for d in block for s in d)
@@ -249,6 +265,8 @@ def main(fv):
             statistics,
             directory=os.path.dirname(writer.files[0]),
         )
+        if selection.counts:
+            metadata["left_out"] = selection.counts
         json_files = writer.commit(metadata)
 
     # ------------------------------------------------------------- summary
@@ -261,6 +279,8 @@ def main(fv):
             metadata, sum(writer.sizes), time.monotonic() - started
         )
     )
+    for line in selection.summarize():
+        print(f"  left out     {line}")
     for warning in pretraining_report.list_warnings(metadata):
         logging.warning("%s", warning)
     print("An instance, {what is hidden > what the model sees}:")
@@ -308,7 +328,7 @@ def read_settings(fv):
 
 def sum_of_sizes(files):
     """Returns the bytes of the files, or None where some are compressed."""
-    if any(file.endswith(".gz") for file in files):
+    if any(map(compression.is_compressed, files)):
         return None
     return sum(os.path.getsize(file) for file in files)
 

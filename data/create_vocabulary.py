@@ -10,13 +10,14 @@ A small uncased one from the sample text:
 ALBERT's own size and a cased one, from many files, some of them compressed:
 
     albert create-vocabulary \\
-        --input_file='corpus/*.txt,more/*.txt.gz' \\
+        --input_file='corpus/*.txt,more/*.txt.zst' \\
         --output_prefix=vocabulary/cased-30k --do_lower_case=false
 
 It writes PREFIX.model, which every other program takes, and PREFIX.vocab,
 the same pieces as text for reading.
 """
 
+import os
 import shlex
 
 from albert import command_line
@@ -30,6 +31,7 @@ from albert.text import vocabulary
 def define_flags(fv):
     """Defines this recipe's flags."""
     data_flags.define_text_flags(fv)
+    data_flags.define_selection_flags(fv)
     data_flags.define_data_creation_flags(fv)
     pieces = FlagGroup(fv, "Vocabulary")
     pieces.integer(
@@ -72,12 +74,16 @@ def define_flags(fv):
 def main(fv):
     """Trains the vocabulary and prints what it is like."""
     require(fv, "input_file", "output_prefix")
+    files = documents.expand_files(fv.input_file)
     report = vocabulary.train_vocabulary(
-        documents.expand_files(fv.input_file),
+        files,
         fv.output_prefix.removesuffix(".model"),
         vocabulary_size=fv.vocab_size,
         lower_case=fv.do_lower_case,
         sentence_splitting=fv.sentence_splitting,
+        text_field=fv.text_field,
+        selection=data_flags.read_selection(fv),
+        left_out_file=fv.left_out_file,
         character_coverage=fv.character_coverage,
         input_sentence_size=fv.input_sentence_size,
         seed=fv.random_seed,
@@ -93,14 +99,22 @@ def main(fv):
         f"sample of the text, {report.unknown_share:.3%} unknown\n"
         f"frequent   {' '.join(report.first_pieces)}"
     )
-    if report.sentences_too_long:
+    if report.sentences_cut:
         print(
-            f"left out   {report.sentences_too_long:,} sentences of more than "
-            "4,192 bytes"
+            f"cut        {report.sentences_cut:,} sentences of more than 4,192 "
+            "bytes at spaces, as SentencePiece takes no longer ones"
         )
+    for line in report.left_out:
+        print(f"left out   {line}")
+    if not all(map(os.path.isfile, files)):
+        return  # A pipe, which cannot be read again.
+    text_field = ""
+    if fv.text_field:
+        text_field = f"--text_field={shlex.quote(fv.text_field)} "
     command_line.print_next(
         "albert create-pretraining-data "
         f"--input_file='{fv.input_file}' "
+        f"{text_field}"
         f"--spm_model_file={shlex.quote(report.model_file)}"
         f"{'' if fv.do_lower_case else ' --do_lower_case=false'} "
         "--output_file=records/train.tfrecord --max_seq_length=64 "

@@ -13,6 +13,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 
 import hypothesis
 import numpy as np
@@ -87,6 +88,34 @@ def small_config():
         "intermediate_size": 26,
         "max_position_embeddings": 128,
     }
+
+
+@pytest.fixture
+def pipe_of():
+    """Function of bytes to the path of a pipe that gives them, as a shell's."""
+    threads = []
+    # The reading ends are closed first, which ends the writing.
+    with contextlib.ExitStack() as stack:
+
+        def make(content):
+            reading, writing = os.pipe()
+            stack.callback(os.close, reading)
+
+            def write():
+                with (
+                    contextlib.suppress(BrokenPipeError),
+                    open(writing, "wb") as stream,
+                ):
+                    stream.write(content)
+
+            thread = threading.Thread(target=write)
+            thread.start()
+            threads.append(thread)
+            return f"/dev/fd/{reading}"
+
+        yield make
+    for thread in threads:
+        thread.join()
 
 
 # ------------------------------------------------------------------- running

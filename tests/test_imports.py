@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 LAYERS = (
     ("errors", "heads", "paths", "progress"),
     ("flag_parsers", "inputs", "workspaces"),
-    ("json_files", "outputs"),
+    ("json_files", "memory", "outputs"),
     (
         "config",
         "flag_groups",

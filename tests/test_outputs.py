@@ -40,6 +40,7 @@ CREATED_ELSEWHERE = {
     "albert/interchange/huggingface.py": {"safetensors.numpy.save_file"},
     "albert/interchange/tensor_bundle.py": {"tf.raw_ops.SaveV2"},
     "albert/records/writing.py": {"open"},
+    "albert/text/selection.py": {"open"},
     "albert/text/token_cache.py": {"open"},
     "albert/text/vocabulary.py": {"open"},
     # Its assets are in a temporary folder.

@@ -8,6 +8,7 @@ from albert import __main__ as command
 from albert.flag_groups import FlagGroup
 from albert.paths import read_path
 from albert.paths import read_paths
+from albert.paths import split_paths
 
 # Flags whose values are no paths, though their names or help might say so.
 NO_PATHS = {"vocab_file", "input_file_mode"}
@@ -35,6 +36,19 @@ def home(monkeypatch):
 def test_paths(text, path):
     assert read_path(text) == path
     assert read_paths(text) == path
+
+
+def test_commas_in_names(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("a, b", "a", "a, b,c", "c"):
+        (tmp_path / name).write_text("x")
+    assert split_paths("~/a, b") == ["~/a, b"]
+    assert split_paths("~/a, b,c") == ["~/a, b,c"]
+    assert split_paths("~/a, b, ~/c") == ["~/a, b", "~/c"]
+    assert split_paths("~/a,~/b, ~/c,") == ["~/a", "~/b", "~/c"]
+    assert read_paths("~/a, b, ~/a") == f"{tmp_path}/a, b,{tmp_path}/a"
+    assert split_paths(",".join(["~/a"] * 100)) == ["~/a"] * 100
+    assert split_paths(" , ,") == []
 
 
 def test_several_paths():

@@ -61,6 +61,7 @@ _SCHEMA = Object(
         ),
         "examples_sha256": Text(),
         "corpus": Object(others=Number()),
+        "left_out": Object(others=Object(others=Number())),
     },
     required=_SIGNS,
 )

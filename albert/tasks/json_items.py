@@ -9,6 +9,7 @@ import zlib
 from albert import json_files
 from albert.inputs import read_file
 from albert.tasks import line_files
+from albert.text.encodings import find_utf16
 
 _GZIP = b"\x1f\x8b"
 
@@ -71,7 +72,7 @@ def _read_text(path, refuse, allow_pipe):
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         refuse(1, f"damaged gzip file ({error})", "get it again")
         return None
-    encoding = line_files.find_utf16(content)
+    encoding = find_utf16(content)
     what, origin = "UTF-16, not UTF-8", ""
     if encoding is None:
         try:

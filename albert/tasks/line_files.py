@@ -7,6 +7,7 @@ import shlex
 
 from albert.errors import UserError
 from albert.inputs import read_file
+from albert.text.encodings import find_utf16
 
 
 def find_file(data_dir, folder, names, purpose, remedy=None):
@@ -126,25 +127,6 @@ def _decode(number, line, bad_rows):
         bad_rows.add(number, "holds a NUL byte", "remove it")
         return None
     return text.removesuffix("\r")
-
-
-def find_utf16(content):
-    """Finds out whether bytes are UTF-16, and in which order.
-
-    Args:
-      content: bytes, the start of a file or all of it.
-
-    Returns:
-      str, the name that iconv has for it; None where they are not.
-    """
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "UTF-16"
-    # Without a mark: every other byte of ASCII in UTF-16 is NUL.
-    start = content[:100]
-    for first, name in ((1, "UTF-16LE"), (0, "UTF-16BE")):
-        if start.strip(b"\0")[1:] and not any(start[first::2]):
-            return name
-    return None
 
 
 def conversion(command, path, is_gzip=False):

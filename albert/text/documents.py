@@ -29,6 +29,8 @@ short scenes stay with what follows them).
 ``auto`` means what the layout tells: blank lines or chapters, and nothing
 but the marks in articles that have them.
 
+Files of rows, JSON lines and Parquet, hold an article a row.
+
 Memory does not grow with the file: a line longer than 65,536 characters is
 cut at a space, and a document is cut after 65,536 characters of prose, or
 1,048,576 of ``lines``.
@@ -43,12 +45,15 @@ from absl import logging
 
 from albert.errors import UserError
 from albert.inputs import check_file
+from albert.paths import split_paths
 from albert.text import layouts
 from albert.text import paragraphs
+from albert.text.row_files import read_rows
 from albert.text.sentence_splitters import RULES
 from albert.text.sentence_splitters import find_splitter
 from albert.text.sentences import is_ended
 from albert.text.text_files import read_line_blocks
+from albert.text.text_files import split_lines
 
 SENTENCE_SPLITTINGS = ("auto", "lines", "prose")
 DOCUMENT_SEPARATORS = ("auto", "blank_line", "chapter", "file")
@@ -62,6 +67,8 @@ _LONGEST_TITLE = 200
 # More text without a border is worth a warning.
 _CHARACTERS_WITHOUT_BORDER = 1 << 20
 _LOGGED_CHANGES = 3
+_LOGGED_FILES = 100
+_ROW_BLOCK_CHARACTERS = 1 << 18
 
 # What ends documents of a layout, unless it is told.
 _SEPARATORS = {
@@ -85,7 +92,8 @@ def expand_files(patterns):
     """Turns file names and patterns into a sorted list of files.
 
     Args:
-      patterns: str of comma-separated names or globs, or a list of them.
+      patterns: str of comma-separated names or globs, or a list of them. The
+        name of a file that is there may hold commas.
 
     Returns:
       list of str, sorted, each file once.
@@ -97,10 +105,7 @@ def expand_files(patterns):
     if isinstance(patterns, str | os.PathLike):
         patterns = [patterns]
     names = [
-        name.strip()
-        for pattern in patterns
-        for name in os.fspath(pattern).split(",")
-        if name.strip()
+        name for pattern in patterns for name in split_paths(os.fspath(pattern))
     ]
     if not names:
         raise UserError("no input file is named: give at least one")
@@ -120,21 +125,13 @@ def expand_files(patterns):
             if not os.path.isdir(path)
         ]
         if not found:
-            _refuse_missing(name, patterns)
+            _refuse_missing(name)
         files.update(found)
     return sorted(files)
 
 
-def _refuse_missing(name, patterns):
+def _refuse_missing(name):
     """Raises ``UserError``: a name or pattern is that of no file."""
-    given = ",".join(map(os.fspath, patterns))
-    if f"{name}," in given:
-        for whole in glob.glob(f"{glob.escape(name)},*"):
-            if whole in given:
-                raise UserError(
-                    f"{name}: no such file; a comma separates names, so for "
-                    f"{whole} write ? in the place of the comma"
-                )
     if not glob.has_magic(name):
         check_file(name)
     raise UserError(
@@ -147,24 +144,30 @@ def read_documents(
     sentence_splitting="auto",
     document_separator="auto",
     sentence_splitter=RULES,
+    text_field=None,
+    selection=None,
 ):
     """Yields the documents of ``files`` one after the other.
 
     Args:
-      files: list of paths (``expand_files``); names that end in ``.gz`` are
-        gzip files. A document never spans two files.
+      files: list of paths (``expand_files``), which may be compressed. A
+        document never spans two files.
       sentence_splitting: "auto", "lines" or "prose"; see the module.
       document_separator: "auto", "blank_line", "chapter" or "file"; see the
         module.
       sentence_splitter: see ``albert.text.sentence_splitters``; of prose.
+      text_field: str, the field that holds the text, where the files are JSON
+        lines or Parquet; None for plain text.
+      selection: ``albert.text.selection.Selection``, which leaves out some;
+        None for all.
 
     Yields:
       list of str: the sentences of one document, none of them blank.
 
     Raises:
       UserError: a file cannot be read, is not UTF-8 (naming file and line),
-        is a damaged gzip file, the files hold no text at all, or there is no
-        such splitter.
+        is damaged, the files hold no text at all, or there is no such
+        splitter.
       ValueError: one of the settings is none of those.
     """
     for name, value, choices in (
@@ -180,11 +183,25 @@ def read_documents(
     files = list(files)
     empty = True
     without_border = []
-    for path in files:
+    for number, path in enumerate(files):
+        tell = _log_once if number < _LOGGED_FILES else logging.debug
+        if number == _LOGGED_FILES:
+            _log_once(
+                f"how the other {len(files) - number:,} files are read is not "
+                "listed"
+            )
         characters = borders = 0
-        for document, is_whole in _read_file(
-            path, sentence_splitting, document_separator, split
-        ):
+        found = _read_file(
+            path,
+            _read_blocks(path, text_field, selection),
+            sentence_splitting,
+            document_separator,
+            split,
+            tell,
+        )
+        for document, is_whole in found:
+            if selection and not selection.keeps(document, path):
+                continue
             empty = False
             characters += sum(map(len, document))
             borders += is_whole
@@ -193,6 +210,11 @@ def read_documents(
             without_border.append(path)
     named = files[0] if len(files) == 1 else f"{len(files)} input files"
     if empty:
+        if selection and selection.counts:
+            raise UserError(
+                f"{named}: all text was left out "
+                f"({'; '.join(selection.summarize())}): loosen what refuses it"
+            )
         raise UserError(f"{named}: no text found; name files that hold text")
     if without_border and document_separator != "file":
         _log_once(
@@ -207,9 +229,34 @@ def read_documents(
         )
 
 
-def _read_file(path, sentence_splitting, document_separator, split):
+def _read_blocks(path, text_field, selection):
+    """Yields blocks of the lines of a file.
+
+    A row of a file of rows is an article, with its marks.
+    """
+    if text_field is None:
+        blocks = read_line_blocks(path)
+        yield from selection.keep_lines(blocks, path) if selection else blocks
+        return
+    gathered = []
+    characters = 0
+    for row in read_rows(path, text_field):
+        blocks = [split_lines(row)]
+        if selection:
+            blocks = selection.keep_lines(blocks, path)
+        gathered += ["<doc>", *itertools.chain.from_iterable(blocks), "</doc>"]
+        characters += len(row)
+        if characters >= _ROW_BLOCK_CHARACTERS:
+            yield gathered
+            gathered = []
+            characters = 0
+    yield gathered
+
+
+def _read_file(
+    path, blocks, sentence_splitting, document_separator, split, tell
+):
     """Yields (document, whether it was not cut by its length) of a file."""
-    blocks = read_line_blocks(path)
     if sentence_splitting == "lines":
         lines = itertools.chain.from_iterable(blocks)
         stretches = [layouts.Stretch("lines", 1, "as told", lines)]
@@ -222,7 +269,7 @@ def _read_file(path, sentence_splitting, document_separator, split):
             separator = _SEPARATORS[stretch.kind]
         if number <= _LOGGED_CHANGES:
             place = f" from line {stretch.first_line:,} on" * (number > 0)
-            _log_once(
+            tell(
                 f"{path}:{place} read as {_DESCRIPTIONS[stretch.kind]}; "
                 f"{_DESCRIPTIONS[separator]} ({stretch.reason})"
                 + "; further changes are not listed"
@@ -235,17 +282,18 @@ def _read_file(path, sentence_splitting, document_separator, split):
                 stretch.lines, join=stretch.kind != "lines"
             )
         if document_separator == "auto":
-            found = _heed_marks(path, found)
+            found = _heed_marks(path, found, tell)
         is_prose = stretch.kind != "lines"
         yield from _documents(found, separator, split if is_prose else None)
 
 
-def _heed_marks(path, found):
+def _heed_marks(path, found, tell):
     """Leaves out what could end an article but for its mark.
 
     Args:
       path: str, of the file.
       found: iterable of (blank lines before, paragraph).
+      tell: function of a line for the log.
 
     Yields:
       the same, with None in place of the blank lines inside an article.
@@ -255,7 +303,7 @@ def _heed_marks(path, found):
         if blank_lines >= paragraphs.ARTICLE_BEGINS:
             in_article = blank_lines < paragraphs.ARTICLE_ENDED
             if in_article:
-                _log_once(f"{path}: its articles are marked, and are documents")
+                tell(f"{path}: its articles are marked, and are documents")
         elif in_article:
             blank_lines = None
         yield blank_lines, paragraph

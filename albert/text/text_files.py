@@ -1,86 +1,142 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the lines of text files of any size, plain or gzip, block by block."""
+"""Reads the lines of text files of any size, block by block."""
 
-import contextlib
-import gzip
-import zlib
+import functools
+
+from absl import logging
 
 from albert.errors import UserError
-from albert.inputs import open_file
+from albert.text import compression
+from albert.text.encodings import read_utf8
+from albert.text.foreign_files import refuse_foreign_file
 
 MAX_LINE_CHARACTERS = 1 << 16
 
 _BLOCK_BYTES = 1 << 20
+# A text has some where a program has gone wrong; what has more is no text.
+_LARGEST_NUL_SHARE = 0.1
 
 
 def read_line_blocks(path):
     """Yields the lines of a file, about a mebibyte of them at a time.
 
     Lines end at "\\n" and nowhere else: form feeds, U+0085 and U+2028 occur
-    inside sentences. A byte-order mark at the beginning is removed; the "\\r"
-    of "\\r\\n" is left, as space at the end of its line.
+    inside sentences. The "\\r" of "\\r\\n" is left, as space at the end of its
+    line. NUL is left out, and a warning says how many there were.
 
     Args:
-      path: str; a name that ends in ``.gz`` is a gzip file.
+      path: str; it may be compressed (``compression.read_chunks``), and UTF-16
+        or UTF-32 with a byte-order mark.
 
     Yields:
       list of str, none longer than MAX_LINE_CHARACTERS: a longer line is cut
       at a space, or anywhere if it has none, and counts as several.
 
     Raises:
-      UserError: the file cannot be read, is not UTF-8 (naming the line) or
-        is a damaged gzip file.
+      UserError: the file cannot be read, is not UTF-8 (naming the line), holds
+        something else than plain text, or is damaged.
     """
     line_number = 1
+    nuls = 0
+    for data in _read_blocks(path):
+        if b"\0" in data:
+            nuls += _count_nuls(data, path, line_number)
+            data = data.replace(b"\0", b"")
+        text = _decode(data, path, line_number)
+        line_number += data.count(b"\n")
+        lines = split_lines(text)
+        del text  # While the lines are used.
+        yield lines
+    if nuls:
+        warn_once(f"{path}: left out {nuls:,} NUL characters")
+
+
+def read_chunks(path):
+    """Yields the content of a text file in UTF-8, about a mebibyte at a time.
+
+    Args:
+      path: as of ``read_line_blocks``.
+
+    Yields:
+      bytes without a byte-order mark, UTF-8 where the file was.
+
+    Raises:
+      UserError: the file cannot be read, or is damaged.
+    """
+    return read_utf8(compression.read_chunks(path, _BLOCK_BYTES), path)
+
+
+def split_lines(text):
+    """Returns the lines of a text, those that are too long in parts.
+
+    Args:
+      text: str.
+
+    Returns:
+      list of str, none longer than MAX_LINE_CHARACTERS.
+    """
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    if max(map(len, lines), default=0) > MAX_LINE_CHARACTERS:
+        lines = [part for line in lines for part in _cut_line(line)]
+    return lines
+
+
+@functools.cache
+def warn_once(message):
+    """Warns once, because some programs read a file twice.
+
+    Args:
+      message: str.
+    """
+    logging.warning(message)
+
+
+def _read_blocks(path):
+    """Yields the content of a plain text in blocks that end with a line."""
     carry = b""
-    at_start = True
-    for chunk in _read_chunks(path):
+    is_first = True
+    for chunk in read_chunks(path):
+        if is_first:
+            refuse_foreign_file(path, chunk)
+            is_first = False
         data = carry + chunk
         end = data.rfind(b"\n") + 1
-        if not end and chunk:
+        if not end:
             if len(data) < _BLOCK_BYTES:
                 carry = data
                 continue
             end = _cut_inside_line(data)
-        if not chunk:
-            end = len(data)
-        data, carry = data[:end], data[end:]
-        try:
-            text = data.decode("utf-8")
-        except UnicodeDecodeError as error:
-            line_number += data.count(b"\n", 0, error.start)
-            raise UserError(
-                f"{path}: line {line_number} is not UTF-8 (byte "
-                f"0x{data[error.start]:02x}); convert the file, for example "
-                "with iconv -t UTF-8"
-            ) from error
-        line_number += data.count(b"\n")
-        if at_start:
-            text = text.removeprefix("\ufeff")
-            at_start = False
-        lines = text.split("\n")
-        if not lines[-1]:
-            lines.pop()
-        if max(map(len, lines), default=0) > MAX_LINE_CHARACTERS:
-            lines = [part for line in lines for part in _cut_line(line)]
-        yield lines
+        # No longer than it takes: these are a mebibyte each.
+        data, carry, chunk = data[:end], data[end:], None
+        yield data
+    yield carry
 
 
-def _read_chunks(path):
-    """Yields the bytes of a file in chunks, then an empty chunk."""
+def _decode(data, path, line_number):
+    """Returns the text of bytes that begin in a line of a file."""
     try:
-        with contextlib.ExitStack() as stack:
-            stream = stack.enter_context(open_file(path, allow_pipe=True))
-            if str(path).endswith(".gz"):
-                stream = stack.enter_context(gzip.GzipFile(fileobj=stream))
-            while chunk := stream.read(_BLOCK_BYTES):
-                yield chunk
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line_number += data.count(b"\n", 0, error.start)
         raise UserError(
-            f"{path}: damaged or not a gzip file ({error}); make it again, "
-            "or rename it if it is not compressed"
+            f"{path}: line {line_number} is not UTF-8 (byte "
+            f"0x{data[error.start]:02x}); convert the file, for example with "
+            "iconv -f CP1252 -t UTF-8 if it is from Windows for Western Europe"
         ) from error
-    yield b""
+
+
+def _count_nuls(data, path, line_number):
+    """Counts NUL characters; refuses a file that is full of them."""
+    nuls = data.count(b"\0")
+    if nuls > _LARGEST_NUL_SHARE * len(data):
+        line_number += data.count(b"\n", 0, data.index(b"\0"))
+        raise UserError(
+            f"{path}: holds NUL from line {line_number} on, {nuls:,} in "
+            f"{len(data):,} bytes, as no text does: name files that hold text"
+        )
+    return nuls
 
 
 def _cut_inside_line(data):

@@ -6,22 +6,23 @@ The text goes through the tokenizer's own normalisation first, so that the
 vocabulary is made of what the tokenizer will look up.
 """
 
+import contextlib
 import dataclasses
 import io
 import os
-import random
 import re
+import shutil
 
 import sentencepiece
 from absl import logging
 
+from albert import memory
 from albert import outputs
 from albert.errors import UserError
-from albert.inputs import check_file
 from albert.inputs import open_file
-from albert.progress import show_progress
-from albert.text import documents
-from albert.text import normalization
+from albert.text.selection import SelectionSettings
+from albert.text.selection import open_listing
+from albert.text.sentence_source import SentenceSource
 from albert.text.tokenizer import CONTROL_PIECES
 from albert.text.tokenizer import Tokenizer
 from albert.workspaces import workspace
@@ -35,9 +36,14 @@ DEFAULT_INPUT_SENTENCE_SIZE = 10_000_000
 # sums are made per thread, so another number could change a score's last bit.
 DEFAULT_NUM_THREADS = 16
 
-# SentencePiece leaves out longer sentences when it trains (bytes of UTF-8).
-_MAX_SENTENCE_BYTES = 4192
-_SAMPLE_SENTENCES = 2000
+# Of SentencePiece, which sorts the suffixes of the text. Measured with 10 MB:
+# English takes 22.3 bytes a byte of UTF-8, Chinese 17.1.
+_MEMORY_OF_A_BYTE = 22
+# Its numbers are of 32 bits, unless it is told that the corpus is larger, and
+# then of 64.
+_LARGEST_USUAL_CORPUS = (1 << 31) - (1 << 24)
+_MEMORY_OF_A_BYTE_OF_MORE = 40
+_WORTH_TELLING = 1 << 30
 
 # What messages tell to choose another of.
 _FLAG = "--output_prefix"
@@ -55,7 +61,10 @@ class VocabularyReport:
       sentences_read: int, sentences in the text.
       sentences: int, sentences trained on (fewer where they were drawn).
       characters: int, characters in these after normalisation.
-      sentences_too_long: int, sentences that SentencePiece left out.
+      sentences_cut: int, sentences too long for SentencePiece (4,192 bytes),
+        which it learnt from in parts.
+      left_out: list of str, a line for each reason for which text was left
+        out.
       characters_per_piece: float, mean over a random sample of sentences.
       unknown_share: float, share of unknown pieces in that sample.
       first_pieces: list of str, the most frequent pieces, best first.
@@ -68,7 +77,8 @@ class VocabularyReport:
     sentences_read: int
     sentences: int
     characters: int
-    sentences_too_long: int
+    sentences_cut: int
+    left_out: list
     characters_per_piece: float
     unknown_share: float
     first_pieces: list
@@ -81,6 +91,9 @@ def train_vocabulary(
     vocabulary_size=30000,
     lower_case=True,
     sentence_splitting="auto",
+    text_field=None,
+    selection=None,
+    left_out_file=None,
     character_coverage=DEFAULT_CHARACTER_COVERAGE,
     input_sentence_size=DEFAULT_INPUT_SENTENCE_SIZE,
     seed=12345,
@@ -98,7 +111,9 @@ def train_vocabulary(
       output_prefix: path without suffix. Its directory is made when missing.
       vocabulary_size: int, all pieces counted.
       lower_case: lower-case the text, as the tokenizer will.
-      sentence_splitting: see ``documents.read_documents``.
+      sentence_splitting, text_field: see ``documents.read_documents``.
+      selection: ``albert.text.selection.SelectionSettings``; None for all.
+      left_out_file: path of the list of what is left out; None for none.
       character_coverage: share of the characters of the text, between 0.98
         and 1, that get a piece of their own; the rest become <unk>.
       input_sentence_size: at most so many sentences, drawn at random, are
@@ -120,20 +135,30 @@ def train_vocabulary(
     model_file = f"{output_prefix}.model"
     vocab_file = f"{output_prefix}.vocab"
     _check_output(output_prefix, model_file, vocab_file, files, overwrite)
-    for path in files:
-        # Each is read twice, which a pipe cannot be.
-        check_file(path, "write the text to a file and give that")
     with (
+        open_listing(
+            left_out_file, "--left_out_file", overwrite, files
+        ) as listing,
         outputs.made_directories([model_file], _FLAG),
         outputs.explained(model_file, _FLAG),
         workspace(model_file, _FLAG) as place,
+        _copied_pipes(files, place.scratch) as readable,
     ):
         # Another process may have been quicker.
         _check_output(output_prefix, model_file, vocab_file, files, overwrite)
-        sentences = _SentenceSource(
-            files, sentence_splitting, lower_case, input_sentence_size, seed
+        sentences = SentenceSource(
+            readable,
+            {
+                "sentence_splitting": sentence_splitting,
+                "text_field": text_field,
+            },
+            selection or SelectionSettings(),
+            lower_case,
+            input_sentence_size,
+            seed,
         )
-        sentences.count()
+        sentences.count(listing)
+        _check_memory(sentences)
         proto = _train(
             sentences,
             vocabulary_size=vocabulary_size,
@@ -191,6 +216,61 @@ def _check_output(output_prefix, model_file, vocab_file, inputs, overwrite):
             )
 
 
+@contextlib.contextmanager
+def _copied_pipes(files, folder):
+    """Copies pipes, which can be read only once, to files in a folder.
+
+    A context manager that gives the list of paths to read. What is wrong with
+    a copy is told of the pipe.
+    """
+    copies = {}
+    for number, path in enumerate(files):
+        with open_file(path, allow_pipe=True) as stream:
+            if not stream.seekable():
+                copies[path] = os.path.join(folder, f"{number}")
+                with open(copies[path], "xb") as file:
+                    shutil.copyfileobj(stream, file)
+    try:
+        yield [copies.get(path, path) for path in files]
+    except UserError as error:
+        message = str(error)
+        for path, copy in copies.items():
+            message = message.replace(copy, path)
+        raise UserError(message) from error
+
+
+def _check_memory(sentences):
+    """Tells the memory that training takes; refuses what there is not."""
+    needed = sentences.expected_bytes * (
+        _MEMORY_OF_A_BYTE_OF_MORE if _is_large(sentences) else _MEMORY_OF_A_BYTE
+    )
+    if needed > _WORTH_TELLING:
+        logging.info(
+            "training on %s sentences will take about %s of memory",
+            f"{sentences.wanted:,}",
+            _gigabytes(needed),
+        )
+    available = memory.available_memory()
+    if available is not None and needed > available:
+        fitting = sentences.wanted * available // needed
+        # Two digits, so that it is no number of a measurement.
+        step = 10 ** max(len(str(fitting)) - 2, 0)
+        raise UserError(
+            f"{sentences.name}: training on {sentences.wanted:,} sentences "
+            f"takes about {_gigabytes(needed)} of memory, and "
+            f"{_gigabytes(available)} are free: give "
+            f"--input_sentence_size={fitting // step * step} or less"
+        )
+
+
+def _is_large(sentences):
+    return sentences.expected_bytes > _LARGEST_USUAL_CORPUS
+
+
+def _gigabytes(size):
+    return f"{size / 1e9:.1f} GB"
+
+
 def _is_model(path):
     try:
         return bool(sentencepiece.SentencePieceProcessor(model_file=path))
@@ -201,99 +281,6 @@ def _is_model(path):
 def _is_list(path):
     with open_file(path) as stream:
         return bool(_PIECE_LINE.fullmatch(stream.readline(1 << 16)))
-
-
-class _SentenceSource:
-    """Normalised sentences for SentencePiece; draws, counts and samples.
-
-    Where the text has more than ``limit`` sentences it draws ``limit`` of
-    them. SentencePiece's own draw cannot be repeated: it takes its seed from
-    the machine and not from ``set_random_generator_seed``.
-
-    An exception that passes through SentencePiece's C++ arrives as text
-    within a RuntimeError. It is kept in ``error`` to be raised as it was.
-    """
-
-    def __init__(self, files, sentence_splitting, lower_case, limit, seed):
-        self._files = list(files)
-        self._sentence_splitting = sentence_splitting
-        self._lower_case = lower_case
-        self._limit = limit
-        self._draw_random = random.Random(f"draw {seed}")
-        self._sample_random = random.Random(f"sample {seed}")
-        self.sentences_read = 0
-        self.sentences = 0
-        self.characters = 0
-        self.too_long = 0
-        self.sample = []
-        self.error = None
-
-    @property
-    def name(self):
-        """What the text is called in messages."""
-        if len(self._files) == 1:
-            return str(self._files[0])
-        return f"{len(self._files)} input files"
-
-    def count(self):
-        """Counts the sentences of the text by reading it once."""
-        with show_progress(
-            "reading", unit="sentences", unit_scale=True
-        ) as advance:
-            for document in self._read():
-                self.sentences_read += len(document)
-                advance(len(document))
-
-    def __iter__(self):
-        wanted = left = self.sentences_read
-        if self._limit:
-            wanted = min(wanted, self._limit)
-        try:
-            for document in self._read():
-                # Selection sampling (Knuth, 3.4.2, algorithm S): exactly
-                # ``wanted`` sentences, each set of them as likely, in order,
-                # without keeping any.
-                drawn = []
-                for sentence in document:
-                    if wanted == left or (
-                        self._draw_random.random() * left < wanted
-                    ):
-                        drawn.append(sentence)
-                        wanted -= 1
-                    left -= 1
-                for sentence in normalization.normalize_batch(
-                    drawn, self._lower_case
-                ):
-                    self._count(sentence)
-                    yield sentence
-        except UserError as error:
-            self.error = error
-            raise
-        logging.info(
-            "training on %s sentences, %s characters (minutes for a large "
-            "text)",
-            f"{self.sentences:,}",
-            f"{self.characters:,}",
-        )
-
-    def _read(self):
-        return documents.read_documents(self._files, self._sentence_splitting)
-
-    def _count(self, sentence):
-        self.sentences += 1
-        self.characters += len(sentence)
-        # UTF-8 takes at most 4 bytes a character: most need not be encoded.
-        if (
-            len(sentence) * 4 > _MAX_SENTENCE_BYTES
-            and len(sentence.encode()) > _MAX_SENTENCE_BYTES
-        ):
-            self.too_long += 1
-        if len(self.sample) < _SAMPLE_SENTENCES:
-            self.sample.append(sentence)
-        else:  # reservoir sampling: every sentence has the same chance
-            place = self._sample_random.randrange(self.sentences)
-            if place < _SAMPLE_SENTENCES:
-                self.sample[place] = sentence
 
 
 def _train(sentences, vocabulary_size, **settings):
@@ -314,6 +301,7 @@ def _train(sentences, vocabulary_size, **settings):
             # In the order of the text: like its draw, SentencePiece's
             # shuffle cannot be repeated, and order decides ties.
             shuffle_input_sentence=False,
+            train_extremely_large_corpus=_is_large(sentences),
             minloglevel=2,
             **settings,
         )
@@ -326,13 +314,6 @@ def _train(sentences, vocabulary_size, **settings):
 
 def _explain(message, vocabulary_size, sentences):
     """Returns a UserError for a message of SentencePiece's trainer."""
-    left_out = ""
-    if sentences.too_long:
-        left_out = (
-            f" ({sentences.too_long:,} of its {sentences.sentences:,} "
-            f"sentences are left out: they have more than "
-            f"{_MAX_SENTENCE_BYTES:,} bytes, so break the lines)"
-        )
     largest = re.search(r"set it to a value <= (\d+)", message)
     if (
         "sentences_.empty()" in message
@@ -341,13 +322,12 @@ def _explain(message, vocabulary_size, sentences):
         or (largest and int(largest[1]) <= _SPECIAL_PIECES + 1)
     ):
         return UserError(
-            f"{sentences.name}: no sentence to train on{left_out}: give text "
-            "with characters other than NUL and control characters"
+            f"{sentences.name}: no sentence to train on: give text "
+            "with characters other than control characters"
         )
     if largest:
         return UserError(
-            f"vocab_size {vocabulary_size} is too large for this text"
-            f"{left_out}: the "
+            f"vocab_size {vocabulary_size} is too large for this text: the "
             f"largest possible is {largest[1]}; give --vocab_size="
             f"{largest[1]} or less, or more text"
         )
@@ -361,8 +341,8 @@ def _explain(message, vocabulary_size, sentences):
     # Without the place in the trainer's source.
     reason = re.sub(r"^\w+: \S+\.cc\(\d+\) (\[.*\])?\s*", "", message)
     return UserError(
-        f"{sentences.name}: SentencePiece could not train on this text"
-        f"{left_out} ({reason or 'it does not say why'}): check the text and "
+        f"{sentences.name}: SentencePiece could not train on this text "
+        f"({reason or 'it does not say why'}): check the text and "
         "the settings"
     )
 
@@ -396,7 +376,8 @@ def _report(model_file, vocab_file, lower_case, sentences):
         sentences_read=sentences.sentences_read,
         sentences=sentences.sentences,
         characters=sentences.characters,
-        sentences_too_long=sentences.too_long,
+        sentences_cut=sentences.cut,
+        left_out=sentences.left_out,
         characters_per_piece=sum(map(len, sentences.sample)) / pieces,
         unknown_share=unknown / pieces,
         first_pieces=tokenizer.pieces[_SPECIAL_PIECES:][:20],

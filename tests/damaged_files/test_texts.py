@@ -37,6 +37,16 @@ def read_text(folder):
     return list(read_documents([str(folder / "train.txt")]))
 
 
+def write_compressed(folder):
+    content = ("A house.\n\nIt stood.\n" * 40).encode()
+    (folder / "train.txt").write_bytes(gzip.compress(content))
+
+
+def read_rows(folder):
+    files = [str(folder / "rows.jsonl")]
+    return list(read_documents(files, text_field="text"))
+
+
 def read_vocabulary(folder):
     tokenizer = albert.Tokenizer(folder / "spiece.model")
     ids = tokenizer.encode("The house stood in 2010, by the river; ﷺ 日本")
@@ -120,6 +130,12 @@ CASES = {
         written(train_txt="A house.\n\nIt stood.\n" * 40),
         "train.txt",
         read_text,
+    ),
+    "text, compressed": (write_compressed, "train.txt", read_text),
+    "text in rows": (
+        written(rows_jsonl='{"id": 5, "text": "A house."}\n' * 20),
+        "rows.jsonl",
+        read_rows,
     ),
     "vocabulary": (
         lambda folder: shutil.copy(SPM, folder / "spiece.model"),

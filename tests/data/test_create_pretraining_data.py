@@ -246,8 +246,52 @@ def test_gzip_in_and_out(tmp_path, run_recipe):
     )
 
 
+def test_rows_are_documents(tmp_path, run_recipe):
+    rows = tmp_path / "rows.jsonl"
+    documents = INPUT.read_text("utf-8").split("\n\n")
+    rows.write_text(
+        "".join(json.dumps({"body": text}) + "\n" for text in documents)
+    )
+    run_recipe(tmp_path / "a.tfrecord", "--sentence_splitting=lines")
+    run_recipe(
+        tmp_path / "b.tfrecord",
+        "--sentence_splitting=lines",
+        "--text_field=body",
+        text=rows,
+    )
+    assert (tmp_path / "a.tfrecord").read_bytes() == (
+        tmp_path / "b.tfrecord"
+    ).read_bytes()
+
+
+def test_what_is_left_out_is_counted_and_listed(tmp_path, capsys, run_recipe):
+    twice = tmp_path / "twice.txt"
+    twice.write_bytes(INPUT.read_bytes() + b"\n" + INPUT.read_bytes())
+    listing = tmp_path / "left_out.jsonl"
+    run_recipe(tmp_path / "a.tfrecord")
+    run_recipe(
+        tmp_path / "b.tfrecord",
+        "--duplicates=documents",
+        f"--left_out_file={listing}",
+        text=twice,
+    )
+    assert (tmp_path / "a.tfrecord").read_bytes() == (
+        tmp_path / "b.tfrecord"
+    ).read_bytes()
+    value = json.loads((tmp_path / "b.json").read_text())
+    (count,) = value["left_out"].values()
+    assert count["number"] == value["corpus"]["documents"] == 60
+    assert RecordSet.open(str(tmp_path / "b.tfrecord")).metadata == value
+    assert "left_out" not in json.loads((tmp_path / "a.json").read_text())
+    assert "left out     duplicate document: 60, " in capsys.readouterr().out
+    entries = list(map(json.loads, listing.read_text("utf-8").splitlines()))
+    assert len(entries) == 60
+    assert {entry["file"] for entry in entries} == {str(twice)}
+
+
 def write_bad_inputs(directory):
     (directory / "empty.txt").write_text("\n \n")
+    (directory / "rows.txt").write_text('{"body": "It rained."}\n')
     (directory / "latin.txt").write_bytes(b"fine\ncaf\xe9\n")
     (directory / "word.txt").write_text("the\n")
     (directory / "one.txt").write_text("one document.\nof two lines.\n")
@@ -263,6 +307,11 @@ def write_bad_inputs(directory):
         (["--spm_model_file="], ["--spm_model_file=", "empty"]),
         (["--input_file=empty.txt"], ["empty.txt"]),
         (["--input_file=latin.txt"], ["latin.txt", "line 2", "UTF-8"]),
+        (["--input_file=rows.txt"], ["rows.txt", "JSON lines", "(body)"]),
+        (
+            ["--input_file=rows.txt", "--text_field=text"],
+            ["rows.txt", 'no field "text"', '"body"'],
+        ),
         (["--input_file=word.txt"], ["word.txt", "two words"]),
         (["--input_file=one.txt", "--objective=nsp"], ["two documents"]),
         (["--spm_model_file=none.model"], ["none.model"]),
@@ -287,6 +336,8 @@ def write_bad_inputs(directory):
             ["latin.txt", "UTF-8"],
         ),
         (["--output_file=one.txt", "--overwrite"], ["one.txt"]),
+        (["--left_out_file=one.txt"], ["one.txt", "--left_out_file"]),
+        (["--min_document_characters=1000000"], ["all text was left out"]),
         (["--output_file=exists.tfrecord"], ["exists", "--overwrite"]),
     ],
 )

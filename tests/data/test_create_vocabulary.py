@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of data/create_vocabulary.py and albert/text/vocabulary.py."""
+"""Tests of data/create_vocabulary.py, and in albert/text of vocabulary.py and
+sentence_source.py."""
 
 import gzip
+import json
+import logging
 import os
 import pathlib
 import random
@@ -9,9 +12,14 @@ import re
 
 import pytest
 from absl import flags
+from hypothesis import given
+from hypothesis import strategies as st
 
 from albert.errors import UserError
+from albert.text import sentence_source
 from albert.text import vocabulary
+from albert.text.selection import SelectionSettings
+from albert.text.sentence_source import SentenceSource
 from albert.text.tokenizer import Tokenizer
 from albert.text.vocabulary import train_vocabulary
 from albert.workspaces import workspace
@@ -76,7 +84,7 @@ class TestModel:
         assert tokenizer.pieces[:13] == SPECIAL_PIECES
         assert piece_list(tmp_path / "new" / "v") == tokenizer.pieces
         assert report.sentences == report.sentences_read == 1013
-        assert report.sentences_too_long == 0
+        assert report.sentences_cut == 0
         assert report.first_pieces == tokenizer.pieces[13:33]
         assert report.fingerprint == tokenizer.fingerprint
         assert 1.5 < report.characters_per_piece < 5
@@ -131,12 +139,119 @@ class TestDraw:
         }
         assert len(characters) == 3
 
-    def test_long_sentences_are_reported(self, corpus, tmp_path):
+
+class TestLongSentences:
+    # 4,192 bytes are as many as SentencePiece takes.
+    @pytest.mark.parametrize(
+        ("sentence", "expected"),
+        [
+            ("ab " * 1397 + "a", ["ab " * 1397 + "a"]),
+            ("ab " * 1397 + "ab", ["ab " * 1396 + "ab", " ab"]),
+            ("x" * 4192 + " y", ["x" * 4192, " y"]),
+            ("x" * 4193, ["x" * 4192, "x"]),
+            ("я" * 2097, ["я" * 2096, "я"]),
+            ("x" + "я" * 2096, ["x" + "я" * 2095, "я"]),
+            ("。" * 2000, ["。" * 1397, "。" * 603]),
+            (" " + "x" * 5000, [" " + "x" * 4191, "x" * 809]),
+        ],
+    )
+    def test_cut(self, sentence, expected):
+        assert sentence_source._cut_sentence(sentence) == expected
+
+    @given(st.text(alphabet="a ßя。😀", max_size=30), st.integers(4, 9))
+    def test_nothing_is_lost(self, sentence, longest):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sentence_source, "_MAX_SENTENCE_BYTES", longest)
+            parts = sentence_source._cut_sentence(sentence)
+        assert "".join(parts) == sentence
+        assert all(len(part.encode()) <= longest for part in parts)
+
+    def test_all_are_trained_on(self, tmp_path):
+        """Texts of one line, which SentencePiece left out one and all."""
+        words = [f"word{number}" for number in range(50)]
+        generator = random.Random(5)
         path = tmp_path / "long.txt"
-        # 4,194 and 2,097 bytes: only the first is beyond SentencePiece.
+        path.write_text(" ".join(generator.choices(words, k=5000)) + "\n")
+        report = train([str(path)], tmp_path / "v", vocabulary_size=30)
+        assert report.sentences == report.sentences_cut == 1
+        assert report.unknown_share == 0
+        assert "▁word" in piece_list(tmp_path / "v")
+
+    def test_what_only_they_hold_is_learnt(self, corpus, tmp_path):
+        path = tmp_path / "long.txt"
         path.write_text("я" * 2097 + "\n" + "я" * 1000 + "\n", "utf-8")
         report = train([*corpus, str(path)], tmp_path / "v")
-        assert report.sentences_too_long == 1
+        assert report.sentences_cut == 1
+        assert report.unknown_share == 0
+
+
+class TestPipes:
+    def test_is_read_as_a_file(self, corpus, tmp_path, pipe_of):
+        train(corpus[:1], tmp_path / "a")
+        content = pathlib.Path(corpus[0]).read_bytes()
+        report = train([pipe_of(gzip.compress(content))], tmp_path / "b")
+        assert report.sentences == report.sentences_read == 606
+        assert (tmp_path / "a.model").read_bytes() == (
+            tmp_path / "b.model"
+        ).read_bytes()
+        assert len(os.listdir(tmp_path)) == 4
+
+    def test_what_is_wrong_is_told_of_the_pipe(self, tmp_path, pipe_of):
+        path = pipe_of(b"One.\nTw\xf6.\n")
+        with pytest.raises(UserError, match=f"^{path}: line 2 is not UTF-8"):
+            train([path], tmp_path / "v")
+        assert os.listdir(tmp_path) == []
+
+
+class TestMemory:
+    def test_what_there_is_not(self, corpus, tmp_path, monkeypatch):
+        monkeypatch.setattr("albert.memory.available_memory", lambda: 900_000)
+        with pytest.raises(
+            UserError,
+            match=r"2 input files: training on 1,013 sentences takes about "
+            r"0\.0 GB .* --input_sentence_size=\d+0 or less",
+        ) as error:
+            train(corpus, tmp_path / "v")
+        assert os.listdir(tmp_path) == []
+        fitting = int(re.search(r"size=(\d+)", str(error.value))[1])
+        assert 300 < fitting < 900
+        train(corpus, tmp_path / "v", input_sentence_size=fitting)
+
+    def test_it_is_told_before(self, corpus, tmp_path, monkeypatch, caplog):
+        monkeypatch.setattr(vocabulary, "_WORTH_TELLING", 1)
+        with caplog.at_level(logging.INFO, logger="absl"):
+            train(corpus, tmp_path / "v", input_sentence_size=503)
+        (told,) = [m for m in caplog.messages if "of memory" in m]
+        assert "training on 503 sentences will take about 0.0 GB" in told
+
+    def test_bytes_that_are_expected(self, corpus):
+        source = SentenceSource(
+            corpus, {}, SelectionSettings(), True, 503, seed=1
+        )
+        source.count()
+        size = sum(len(sentence.encode()) for sentence in source)
+        assert abs(source.expected_bytes - size) < 0.05 * size
+
+    def test_large_corpus_is_announced(self, corpus, tmp_path, monkeypatch):
+        def spy(**settings):
+            announced.append(settings["train_extremely_large_corpus"])
+            real(**settings)
+
+        announced = []
+        trainer = vocabulary.sentencepiece.SentencePieceTrainer
+        real = trainer.train
+        monkeypatch.setattr(trainer, "train", spy)
+        train(corpus, tmp_path / "a")
+        monkeypatch.setattr(vocabulary, "_LARGEST_USUAL_CORPUS", 1)
+        train(corpus, tmp_path / "b")
+        assert announced == [False, True]
+        assert (tmp_path / "a.model").read_bytes() == (
+            tmp_path / "b.model"
+        ).read_bytes()
+
+    def test_a_system_that_does_not_tell(self, corpus, tmp_path, monkeypatch):
+        monkeypatch.setattr("albert.memory.available_memory", lambda: None)
+        train(corpus, tmp_path / "v")
 
 
 class TestRefusals:
@@ -154,13 +269,9 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("content", "words"),
         [
-            ("\0" * 5000, "NUL and control characters"),
-            ("\0\n" * 9, "NUL and control characters"),
-            ("\1\2\n\n" * 9, "NUL and control characters"),
-            (
-                "x" * 5000 + "\n" + "y" * 5000,
-                "2 of its 2 sentences are left out.*break the lines",
-            ),
+            ("\0" * 5000, r"a\.txt: holds NUL from line 1 on, 5,000 in 5,000"),
+            ("a\n" * 9 + "\0\n" * 9, "holds NUL from line 10 on"),
+            ("\1\2\n\n" * 9, "other than control characters"),
         ],
     )
     def test_nothing_to_train_on(self, tmp_path, content, words):
@@ -277,14 +388,14 @@ class TestRefusals:
         # The second reading happens inside SentencePiece's C++.
         readings = []
 
-        def read(files, sentence_splitting):
+        def read(files, **settings):
             readings.append(files)
             yield ["One.", "Two."]
             if len(readings) == 2:
                 raise UserError("b.txt: line 7 is not UTF-8")
 
         monkeypatch.setattr(
-            "albert.text.vocabulary.documents.read_documents", read
+            "albert.text.sentence_source.documents.read_documents", read
         )
         with pytest.raises(UserError, match=r"^b\.txt: line 7 is not UTF-8$"):
             train(corpus, tmp_path / "v")
@@ -336,6 +447,41 @@ class TestRecipe:
         readme = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
         assert lengths in readme
         assert sorted(os.listdir(tmp_path)) == ["v.model", "v.vocab"]
+
+    def test_what_is_left_out(self, corpus, tmp_path, capsys, run_recipe):
+        twice = tmp_path / "twice.txt"
+        text = sample_text(606).replace("\n", "\n\n")
+        twice.write_text(text + "\n" + text, "utf-8")
+        listing = tmp_path / "left_out.jsonl"
+        run_recipe(
+            f"--input_file={twice}",
+            f"--output_prefix={tmp_path}/v",
+            "--vocab_size=101",
+            "--duplicates=documents",
+            f"--left_out_file={listing}",
+        )
+        printed = capsys.readouterr().out
+        assert "606 of 606 sentences" in printed
+        assert "left out   duplicate document: 606, " in printed
+        assert len(listing.read_text("utf-8").splitlines()) == 606
+
+    def test_rows_and_the_next_command(self, tmp_path, capsys, run_recipe):
+        rows = tmp_path / "rows.txt"
+        rows.write_text(
+            "".join(
+                json.dumps({"my text": line}) + "\n"
+                for line in sample_text(300).splitlines()
+            )
+        )
+        run_recipe(
+            f"--input_file={rows}",
+            f"--output_prefix={tmp_path}/v",
+            "--vocab_size=101",
+            "--text_field=my text",
+        )
+        printed = capsys.readouterr().out
+        assert "300 of 300 sentences" in printed
+        assert " --text_field='my text' " in printed.partition("Next:")[2]
 
     def test_defaults_are_the_originals(self, load_recipe):
         flag_values = flags.FlagValues()

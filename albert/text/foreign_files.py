@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Refuses files that hold something else than plain text, by what it is."""
+
+import json
+import re
+
+from albert.errors import UserError
+
+_UNPACK = "unpack it, and give the texts in it"
+_EXTRACT = "extract its text into a file, and give that"
+
+# How a file begins, what it is, and what to do about it.
+_KINDS = (
+    (rb"PK\x03\x04", "a zip archive or an office document", _UNPACK),
+    (
+        rb"7z\xbc\xaf\x27\x1c|Rar!\x1a\x07|\x04\x22\x4d\x18",
+        "an archive of 7-Zip, RAR or LZ4",
+        _UNPACK,
+    ),
+    (rb".{257}ustar(\0|  \0)", "a tar archive", _UNPACK),
+    (rb"%PDF-", "a PDF", _EXTRACT),
+    (
+        rb"\{\\rtf|\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "a document of an office program",
+        _EXTRACT,
+    ),
+    (rb"(?i:\s*<(!doctype html|html)\b)", "a web page", _EXTRACT),
+    (
+        rb"\s*<mediawiki\b",
+        "a dump of a wiki",
+        "extract its text, with WikiExtractor for example",
+    ),
+    (
+        rb"ARROW1\0\0",
+        "an Arrow file",
+        "write it as Parquet, and give the column of the text as --text_field",
+    ),
+    (
+        rb"PAR1",
+        "a Parquet file",
+        "give the column that holds the text as --text_field",
+    ),
+)
+_JSON = re.compile(rb'\s*(?P<list>\[\s*)?\{\s*"[^"\n]*"\s*:')
+# A table is told by so many lines, all with as many tabs.
+_FEWEST_ROWS, _MOST_ROWS = 3, 1000
+
+
+def refuse_foreign_file(path, start):
+    """Refuses a file that is no plain text.
+
+    Args:
+      path: str, for the message.
+      start: bytes, how the file begins: some kilobytes, or all of it.
+
+    Raises:
+      UserError: it is an archive, a document, JSON, Parquet or a table.
+    """
+    for pattern, what, remedy in _KINDS:
+        if re.match(pattern, start, re.DOTALL):
+            raise UserError(f"{path}: {what}, not plain text: {remedy}")
+    found = _JSON.match(start)
+    if found and found["list"]:
+        raise UserError(
+            f"{path}: a JSON list, not plain text: write an object a line, "
+            "with jq -c '.[]' for example, and give --text_field"
+        )
+    if found:
+        raise UserError(
+            f"{path}: JSON lines, not plain text: give the field that holds "
+            f"the text as --text_field{_list_fields(start)}"
+        )
+    _refuse_table(path, start)
+
+
+def _list_fields(start):
+    """Returns the fields of the first object of JSON lines, for a message."""
+    try:
+        value = json.loads(start.lstrip().partition(b"\n")[0])
+    except ValueError:
+        return ""
+    fields = [field for field, each in value.items() if isinstance(each, str)]
+    return f" ({', '.join(fields)})" if fields else ""
+
+
+def _refuse_table(path, start):
+    lines = start.split(b"\n", _MOST_ROWS)
+    # The last is the rest, or may be half a line.
+    rows = [line.strip().split(b"\t") for line in lines[:-1] if line.strip()]
+    widths = {len(row) for row in rows}
+    if len(rows) < _FEWEST_ROWS or len(widths) > 1 or widths == {1}:
+        return
+    sizes = [sum(map(len, column)) for column in zip(*rows, strict=True)]
+    text = sizes.index(max(sizes)) + 1
+    raise UserError(
+        f"{path}: a table of {len(sizes)} columns, separated by tabs, not "
+        f"plain text: take out the text, with cut -f{text} for example (or, if "
+        "the tabs belong to the text, replace them by spaces)"
+    )

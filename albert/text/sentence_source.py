@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Gives SentencePiece the sentences that a vocabulary is trained on."""
+
+import random
+
+from absl import logging
+
+from albert.errors import UserError
+from albert.progress import show_progress
+from albert.text import documents
+from albert.text import normalization
+from albert.text.selection import Selection
+
+# SentencePiece leaves out longer sentences when it trains (bytes of UTF-8),
+# so that they are cut.
+_MAX_SENTENCE_BYTES = 4192
+_SAMPLE_SENTENCES = 2000
+
+
+class SentenceSource:
+    """Normalised sentences for SentencePiece; draws, counts and samples.
+
+    Where the text has more than ``limit`` sentences it draws ``limit`` of
+    them. SentencePiece's own draw cannot be repeated: it takes its seed from
+    the machine and not from ``set_random_generator_seed``.
+
+    An exception that passes through SentencePiece's C++ arrives as text
+    within a RuntimeError. It is kept in ``error`` to be raised as it was.
+    """
+
+    def __init__(self, files, reading, selection, lower_case, limit, seed):
+        """Sets out to read a text twice.
+
+        Args:
+          files: list of paths.
+          reading: dict of the settings of ``documents.read_documents``.
+          selection: ``SelectionSettings``.
+          lower_case: bool, as of the tokenizer.
+          limit: int, most sentences that are drawn; 0 for all.
+          seed: int, of that draw and of the sample.
+        """
+        self._files = list(files)
+        self._reading = reading
+        self._selection = selection
+        self._lower_case = lower_case
+        self._limit = limit
+        self._draw_random = random.Random(f"draw {seed}")
+        self._sample_random = random.Random(f"sample {seed}")
+        self._bytes_read = 0
+        self.sentences_read = 0
+        self.sentences = 0
+        self.characters = 0
+        self.cut = 0
+        self.left_out = []
+        self.sample = []
+        self.error = None
+
+    @property
+    def name(self):
+        """What the text is called in messages."""
+        if len(self._files) == 1:
+            return str(self._files[0])
+        return f"{len(self._files)} input files"
+
+    def count(self, listing=None):
+        """Counts the sentences of the text by reading it once.
+
+        Args:
+          listing: stream that what is left out is listed in; or None.
+        """
+        selection = Selection(self._selection, listing)
+        with show_progress(
+            "reading", unit="sentences", unit_scale=True
+        ) as advance:
+            for document in self._read(selection):
+                self.sentences_read += len(document)
+                self._bytes_read += sum(len(s.encode()) for s in document)
+                advance(len(document))
+        self.left_out = selection.summarize()
+
+    @property
+    def wanted(self):
+        """How many sentences are trained on."""
+        return min(self.sentences_read, self._limit or self.sentences_read)
+
+    @property
+    def expected_bytes(self):
+        """About how many bytes these have in UTF-8."""
+        return self._bytes_read * self.wanted // self.sentences_read
+
+    def __iter__(self):
+        wanted, left = self.wanted, self.sentences_read
+        try:
+            for document in self._read(Selection(self._selection)):
+                # Selection sampling (Knuth, 3.4.2, algorithm S): exactly
+                # ``wanted`` sentences, each set of them as likely, in order,
+                # without keeping any.
+                drawn = []
+                for sentence in document:
+                    if wanted == left or (
+                        self._draw_random.random() * left < wanted
+                    ):
+                        drawn.append(sentence)
+                        wanted -= 1
+                    left -= 1
+                for sentence in normalization.normalize_batch(
+                    drawn, self._lower_case
+                ):
+                    self._count(sentence)
+                    # UTF-8 takes at most 4 bytes a character: most need not
+                    # be encoded.
+                    if len(sentence) * 4 <= _MAX_SENTENCE_BYTES:
+                        yield sentence
+                        continue
+                    parts = _cut_sentence(sentence)
+                    self.cut += len(parts) > 1
+                    yield from parts
+        except UserError as error:
+            self.error = error
+            raise
+        logging.info(
+            "training on %s sentences, %s characters (minutes for a large "
+            "text)",
+            f"{self.sentences:,}",
+            f"{self.characters:,}",
+        )
+
+    def _read(self, selection):
+        return documents.read_documents(
+            self._files, selection=selection, **self._reading
+        )
+
+    def _count(self, sentence):
+        self.sentences += 1
+        self.characters += len(sentence)
+        if len(self.sample) < _SAMPLE_SENTENCES:
+            self.sample.append(sentence)
+        else:  # reservoir sampling: every sentence has the same chance
+            place = self._sample_random.randrange(self.sentences)
+            if place < _SAMPLE_SENTENCES:
+                self.sample[place] = sentence
+
+
+def _cut_sentence(sentence):
+    """Cuts a sentence at spaces into parts that SentencePiece takes.
+
+    Returns:
+      list of str. What has no space in it is cut between characters.
+    """
+    content = sentence.encode()
+    parts = []
+    start = 0
+    while len(content) - start > _MAX_SENTENCE_BYTES:
+        limit = start + _MAX_SENTENCE_BYTES
+        # The space may be the first byte of what is left.
+        end = content.rfind(b" ", start + 1, limit + 1)
+        if end < 0:
+            end = limit
+            while content[end] & 0xC0 == 0x80:  # inside a UTF-8 sequence
+                end -= 1
+        parts.append(content[start:end].decode())
+        start = end
+    parts.append(content[start:].decode())
+    return parts
