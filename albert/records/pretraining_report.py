@@ -14,6 +14,11 @@ from albert.records.schema import PretrainingSchema
 
 # With it, the learning rate of small sizes was found (training/defaults.py).
 _BATCH_SIZE = 64
+# Less is warned of.
+_LEAST_TEXT_USED = 0.9
+_LEAST_OF_PREDICTIONS = 0.75
+# More is warned of.
+_MOST_UNKNOWN = 0.01
 _EVALUATION_NAME = re.compile(r"(^|[-_.])(eval|dev|valid|test)")
 
 
@@ -46,6 +51,7 @@ def build_metadata(settings, tokenizer, corpus, statistics, directory):
         },
         "settings": {
             "objective": settings.pairs.objective,
+            "original_segment_pairs": settings.pairs.original_segment_pairs,
             "do_lower_case": settings.do_lower_case,
             "do_whole_word_mask": settings.masking.whole_word,
             "favor_shorter_ngram": settings.masking.favor_shorter_ngram,
@@ -92,12 +98,21 @@ def summarize(metadata, output_bytes, seconds):
             f" = {passes} passes x about {figures['instances'] / passes:,.0f} "
             "(other pairs and masks in each)"
         )
+    surface = figures["surface"]
+    guessable = (
+        f"{surface['accuracy']:.1%} of the labels, from lengths and ends of "
+        f"the segments alone (chance: 50% ± {surface['chance']:.1%})"
+        if surface
+        else "nothing"
+    )
     rows = [
         (
             "text",
             f"{megabytes:.2f} MB, {corpus['documents']:,} documents, "
-            f"{corpus['sentences']:,} sentences, {corpus['tokens']:,} tokens",
+            f"{corpus['sentences']:,} sentences, {corpus['tokens']:,} tokens, "
+            f"{corpus['unknown_share']:.2%} of them <unk>",
         ),
+        ("text used", f"{figures['text_used_share']:.1%} in a pass"),
         ("instances", instances),
         (
             "length",
@@ -118,6 +133,7 @@ def summarize(metadata, output_bytes, seconds):
             f"{replaced['random']:.1%}, unchanged {replaced['kept']:.1%}",
         ),
         ("label 1", f"{figures['label_1_share']:.1%} ({meaning})"),
+        ("guessable", guessable),
         (
             "dropped",
             f"{figures['dropped_documents'] / passes:,.0f} documents a pass, "
@@ -136,6 +152,57 @@ def summarize(metadata, output_bytes, seconds):
         ),
     ]
     return "\n".join(f"  {name:<12} {text}" for name, text in rows)
+
+
+def find_faults(metadata):
+    """Finds what makes records worse than they could be.
+
+    Args:
+      metadata: dict from ``build_metadata``.
+
+    Returns:
+      list of str: warnings, each with its reason and the remedy.
+    """
+    figures = metadata["statistics"]
+    corpus = metadata["corpus"]
+    settings = metadata["settings"]
+    length = metadata["max_seq_length"]
+    faults = []
+    few_sentences = corpus["sentences"] < 2 * corpus["documents"]
+    if few_sentences:
+        faults.append(
+            f"documents have {corpus['sentences'] / corpus['documents']:.1f} "
+            "sentences on average: take blank lines between the sentences of "
+            "a text out; if the texts are so short, give --objective=none"
+        )
+    if figures["text_used_share"] < _LEAST_TEXT_USED and not few_sentences:
+        if settings["original_segment_pairs"]:
+            reason = "leave --original_segment_pairs out"
+        else:
+            reason = (
+                "sentences have "
+                f"{corpus['tokens'] / corpus['sentences']:.0f} pieces on "
+                f"average, sequences {length}: give a longer "
+                "--max_seq_length, or --sentence_splitting=prose if lines "
+                "hold several sentences; --objective=none uses all"
+            )
+        used = figures["text_used_share"]
+        faults.append(f"a pass uses {used:.0%} of the text: {reason}")
+    if corpus["unknown_share"] > _MOST_UNKNOWN:
+        faults.append(
+            f"{corpus['unknown_share']:.1%} of the pieces are <unk>, which "
+            "nothing is learnt of: make a vocabulary of this text with "
+            "`albert create-vocabulary`"
+        )
+    wanted = round(length * settings["masked_lm_prob"])
+    most = metadata["max_predictions_per_seq"]
+    if most < _LEAST_OF_PREDICTIONS * wanted:
+        faults.append(
+            f"--max_predictions_per_seq={most} masks at most "
+            f"{most / length:.1%} of {length} pieces: give {wanted} for "
+            f"--masked_lm_prob={settings['masked_lm_prob']:g}"
+        )
+    return faults
 
 
 def show_example(example, tokenizer):

@@ -15,6 +15,7 @@ import time
 import pytest
 from absl import flags
 
+from albert import processes
 from albert.errors import UserError
 from albert.records import framing
 from albert.records import pretraining
@@ -80,6 +81,120 @@ def test_records_json_and_summary(tmp_path, capsys, run_recipe, contents):
         " > ",
     ):
         assert words in printed
+
+
+def read_json(path):
+    return json.loads(path.read_text())
+
+
+def test_text_of_endless_lines_is_used(tmp_path, capsys, caplog, run_recipe):
+    text = tmp_path / "long.txt"
+    line = " ".join(["The house stood by the river"] * 400) + "\n"
+    text.write_text(line * 40)
+    for arguments, least, most in (
+        ([], 0.95, 1),
+        (["--objective=none"], 1, 1),
+        (["--original_segment_pairs"], 0, 0.03),
+    ):
+        run_recipe(
+            tmp_path / "a.tfrecord", "--overwrite", *arguments, text=text
+        )
+        used = read_json(tmp_path / "a.json")["statistics"]["text_used_share"]
+        assert least <= used <= most
+        printed = capsys.readouterr().out
+        assert f"text used    {used:.1%} in a pass" in printed
+        assert (f"a pass uses {used:.0%} of the text" in caplog.text) == (
+            "--original_segment_pairs" in arguments
+        )
+
+
+def test_text_of_another_script_is_refused_unless_told(
+    tmp_path, capsys, caplog, run_recipe, contents
+):
+    text = tmp_path / "text.txt"
+    text.write_text("Дом стоял у реки.\nНикто не пришёл.\n" * 40)
+    before = contents(tmp_path)
+    with pytest.raises(UserError) as caught:
+        run_recipe(tmp_path / "a.tfrecord", text=text)
+    for words in (str(text), str(MODEL), "44%", "--max_unknown_share"):
+        assert words in str(caught.value)
+    assert contents(tmp_path) == before
+    run_recipe(tmp_path / "a.tfrecord", "--max_unknown_share=0.6", text=text)
+    share = read_json(tmp_path / "a.json")["corpus"]["unknown_share"]
+    assert 0.4 < share < 0.6
+    assert f"{share:.2%} of them <unk>" in capsys.readouterr().out
+    assert f"{share:.1%} of the pieces are <unk>" in caplog.text
+
+
+def test_small_texts_start_few_processes(tmp_path, monkeypatch, run_recipe):
+    started = []
+    pool = processes.ProcessPool
+
+    def count(number, make_context):
+        started.append(number)
+        return pool(1, make_context)
+
+    monkeypatch.setattr(processes, "ProcessPool", count)
+    monkeypatch.setattr(processes, "available_cores", lambda: 64)
+    for passes in (1, 40):
+        run_recipe(
+            tmp_path / "a.tfrecord",
+            "--overwrite",
+            "--num_workers=64",
+            f"--dupe_factor={passes}",
+        )
+    # 0.3 and 12 MB of text times passes.
+    assert started == [1, 7]
+
+
+HEALTHY = {
+    "max_seq_length": 128,
+    "max_predictions_per_seq": 20,
+    "corpus": {
+        "documents": 10,
+        "sentences": 500,
+        "tokens": 15_000,
+        "unknown_share": 0.009,
+    },
+    "settings": {"masked_lm_prob": 0.15, "original_segment_pairs": False},
+    "statistics": {"text_used_share": 0.93},
+}
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({}, []),
+        ({"statistics": {"text_used_share": 0.8}}, ["80%", "30 pieces", "128"]),
+        ({"corpus": {"unknown_share": 0.031}}, ["3.1%", "create-vocabulary"]),
+        ({"max_seq_length": 512}, ["3.9%", "512", "give 77"]),
+        (
+            {
+                "corpus": {"documents": 400},
+                "statistics": {"text_used_share": 0},
+            },
+            ["1.2 sentences", "--objective=none"],
+        ),
+        (
+            {
+                "statistics": {"text_used_share": 0.8},
+                "settings": {"original_segment_pairs": True},
+            },
+            ["80%", "--original_segment_pairs"],
+        ),
+    ],
+)
+def test_faults_come_with_their_remedy(changes, words):
+    metadata = {
+        key: value | changes.get(key, {})
+        if isinstance(value, dict)
+        else changes.get(key, value)
+        for key, value in HEALTHY.items()
+    }
+    faults = pretraining_report.find_faults(metadata)
+    assert len(faults) == bool(words)
+    for word in words:
+        assert word in faults[0]
 
 
 def commands_in(printed):
@@ -242,7 +357,7 @@ def write_bad_inputs(directory):
         (["--spm_model_file="], ["--spm_model_file=", "empty"]),
         (["--input_file=empty.txt"], ["empty.txt"]),
         (["--input_file=latin.txt"], ["latin.txt", "line 2", "UTF-8"]),
-        (["--input_file=word.txt"], ["word.txt", "two words"]),
+        (["--input_file=word.txt"], ["word.txt", "two sentences"]),
         (["--input_file=one.txt", "--objective=nsp"], ["two documents"]),
         (["--spm_model_file=none.model"], ["none.model"]),
         (["--spm_model_file=broken.model"], ["broken.model"]),
