@@ -26,7 +26,7 @@ BLOCK_CHARACTERS = 1 << 18
 # array operations cheap, and some tens of megabytes at work.
 UNIT_TOKENS = 1 << 19
 # Documents without much text still take a sequence each.
-_BLOCK_DOCUMENTS = 1 << 10
+_BLOCK_DOCUMENTS = 1 << 8
 
 _SENTENCE_DTYPE = np.dtype("<u4")
 _DOCUMENT_DTYPE = np.dtype("<i8")
@@ -39,7 +39,7 @@ def group_documents(documents, block_characters=BLOCK_CHARACTERS):
     Args:
       documents: iterable of lists of str.
       block_characters: a block ends with the document that fills it, or
-        with its 1,024th.
+        with its 256th.
 
     Yields:
       list of documents.

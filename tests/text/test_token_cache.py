@@ -140,8 +140,8 @@ def test_empty_sentences_and_documents_are_left_out():
 
 
 def test_blocks_hold_few_documents_of_little_text():
-    blocks = list(token_cache.group_documents([["a"]] * 2500))
-    assert list(map(len, blocks)) == [1024, 1024, 452]
+    blocks = list(token_cache.group_documents([["a"]] * 600))
+    assert list(map(len, blocks)) == [256, 256, 88]
 
 
 def test_blocks_end_with_the_document_that_fills_them():
