@@ -17,7 +17,8 @@ _BATCH_SIZE = 64
 # Less is warned of.
 _LEAST_TEXT_USED = 0.9
 _LEAST_OF_PREDICTIONS = 0.75
-# More is warned of.
+# More is warned of; of documents, where little of the text is used.
+_MOST_DROPPED = 0.1
 _MOST_UNKNOWN = 0.01
 _EVALUATION_NAME = re.compile(r"(^|[-_.])(eval|dev|valid|test)")
 
@@ -168,26 +169,17 @@ def find_faults(metadata):
     settings = metadata["settings"]
     length = metadata["max_seq_length"]
     faults = []
-    few_sentences = corpus["sentences"] < 2 * corpus["documents"]
-    if few_sentences:
+    used = figures["text_used_share"]
+    if corpus["sentences"] < 2 * corpus["documents"]:
         faults.append(
             f"documents have {corpus['sentences'] / corpus['documents']:.1f} "
             "sentences on average: take blank lines between the sentences of "
             "a text out; if the texts are so short, give --objective=none"
         )
-    if figures["text_used_share"] < _LEAST_TEXT_USED and not few_sentences:
-        if settings["original_segment_pairs"]:
-            reason = "leave --original_segment_pairs out"
-        else:
-            reason = (
-                "sentences have "
-                f"{corpus['tokens'] / corpus['sentences']:.0f} pieces on "
-                f"average, sequences {length}: give a longer "
-                "--max_seq_length, or --sentence_splitting=prose if lines "
-                "hold several sentences; --objective=none uses all"
-            )
-        used = figures["text_used_share"]
-        faults.append(f"a pass uses {used:.0%} of the text: {reason}")
+    elif used < _LEAST_TEXT_USED:
+        faults.append(
+            f"a pass uses {used:.0%} of the text: {_why_unused(metadata)}"
+        )
     if corpus["unknown_share"] > _MOST_UNKNOWN:
         faults.append(
             f"{corpus['unknown_share']:.1%} of the pieces are <unk>, which "
@@ -203,6 +195,28 @@ def find_faults(metadata):
             f"--masked_lm_prob={settings['masked_lm_prob']:g}"
         )
     return faults
+
+
+def _why_unused(metadata):
+    """Returns why text is not used, and the remedy."""
+    corpus, settings = metadata["corpus"], metadata["settings"]
+    if settings["original_segment_pairs"]:
+        return "leave --original_segment_pairs out"
+    dropped = metadata["statistics"]["dropped_documents"]
+    dropped /= settings["dupe_factor"]
+    if dropped > _MOST_DROPPED * corpus["documents"]:
+        return (
+            f"{dropped:,.0f} of {corpus['documents']:,} documents have one "
+            "sentence, which makes no pair: take blank lines between the "
+            "sentences of a text out, give --sentence_splitting=prose if lines "
+            "hold several sentences, or --objective=none, which uses all"
+        )
+    return (
+        f"sentences have {corpus['tokens'] / corpus['sentences']:.0f} pieces "
+        f"on average, sequences {metadata['max_seq_length']}: give a longer "
+        "--max_seq_length, or --sentence_splitting=prose if lines hold "
+        "several sentences; --objective=none uses all"
+    )
 
 
 def show_example(example, tokenizer):

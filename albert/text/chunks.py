@@ -125,9 +125,9 @@ def paired_segments(ends, document_begin, document_end, draws):
         return
     while first < last:
         target, cut, forward = next(draws)
-        farthest = first, last
+        lowest, highest = first, last
         if last - first == 1:
-            farthest = document_begin, document_end
+            lowest, highest = document_begin, document_end
             forward = last < document_end and (
                 forward or first == document_begin
             )
@@ -136,11 +136,11 @@ def paired_segments(ends, document_begin, document_end, draws):
             # farther one is taken in both directions.
             place = ends[first] + target + 0.25
             begin = first
-            stop = first = _nearest(ends, place, begin + 2, farthest[1])
+            stop = first = _nearest(ends, place, begin + 2, highest)
         else:
             place = ends[last] - target - 0.25
             stop = last
-            begin = last = _nearest(ends, place, farthest[0], stop - 2)
+            begin = last = _nearest(ends, place, lowest, stop - 2)
         place = ends[begin] + cut * (ends[stop] - ends[begin])
         middle = ends[_nearest(ends, place, begin + 1, stop - 1)]
         yield ends[begin], middle - ends[begin], middle, ends[stop] - middle, 0

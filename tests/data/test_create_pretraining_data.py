@@ -50,7 +50,9 @@ def run_recipe(call_recipe):
     return run
 
 
-def test_records_json_and_summary(tmp_path, capsys, run_recipe, contents):
+def test_records_json_and_summary(
+    tmp_path, capsys, caplog, run_recipe, contents
+):
     run_recipe(tmp_path / "train.tfrecord", "--num_shards=3")
     assert sorted(contents(tmp_path)) == [
         *(f"train-0000{n}-of-00003.tfrecord" for n in range(3)),
@@ -66,6 +68,7 @@ def test_records_json_and_summary(tmp_path, capsys, run_recipe, contents):
         framing.count_records(file) for file in record_set.files
     ]
     record_set.check(61, 20, 2000, value["vocabulary"]["fingerprint"])
+    assert "has no JSON" not in caplog.text
     assert record_set.locate_damage() is None
     assert value["settings"]["dupe_factor"] == 2
     assert value["corpus"]["documents"] == 60
@@ -156,8 +159,12 @@ HEALTHY = {
         "tokens": 15_000,
         "unknown_share": 0.009,
     },
-    "settings": {"masked_lm_prob": 0.15, "original_segment_pairs": False},
-    "statistics": {"text_used_share": 0.93},
+    "settings": {
+        "masked_lm_prob": 0.15,
+        "original_segment_pairs": False,
+        "dupe_factor": 5,
+    },
+    "statistics": {"text_used_share": 0.93, "dropped_documents": 5},
 }
 
 
@@ -166,6 +173,10 @@ HEALTHY = {
     [
         ({}, []),
         ({"statistics": {"text_used_share": 0.8}}, ["80%", "30 pieces", "128"]),
+        (
+            {"statistics": {"text_used_share": 0.8, "dropped_documents": 20}},
+            ["80%", "4 of 10 documents", "--objective=none"],
+        ),
         ({"corpus": {"unknown_share": 0.031}}, ["3.1%", "create-vocabulary"]),
         ({"max_seq_length": 512}, ["3.9%", "512", "give 77"]),
         (
