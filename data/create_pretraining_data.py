@@ -14,9 +14,11 @@ flags and text give the same bytes, whatever --num_workers is.
 """
 
 import functools
+import math
 import os
 import time
 
+import numpy as np
 from absl import logging
 
 from albert import command_line
@@ -42,6 +44,9 @@ from albert.text.masking import MaskingSettings
 from albert.text.selection import Selection
 from albert.text.selection import open_listing
 from albert.text.tokenizer import Tokenizer
+
+# Bytes of text times passes: what is done while another process starts.
+BYTES_PER_WORKER = 2_000_000
 
 
 def define_flags(fv):
@@ -69,6 +74,13 @@ def define_flags(fv):
     text.string(
         "vocab_file", None, "Accepted, no effect: the model has it all."
     )
+    text.real(
+        "max_unknown_share",
+        0.2,
+        "Stop where more of the pieces are <unk>, of another language.",
+        lower_bound=0.0,
+        upper_bound=1.0,
+    )
     instances = FlagGroup(fv, "Instances")
     instances.choice(
         "objective",
@@ -79,6 +91,12 @@ def define_flags(fv):
     )
     instances.boolean(
         "random_next_sentence", False, "The same as --objective=nsp."
+    )
+    instances.boolean(
+        "original_segment_pairs",
+        False,
+        "sop: cut the text as the original does: lengths tell the order, and "
+        "the ends of long sentences are lost.",
     )
     instances.integer(
         "max_seq_length",
@@ -149,6 +167,10 @@ def main(fv):
     num_workers = processes.check_number(fv.num_workers)
     settings = read_settings(fv)
     inputs = expand_files(fv.input_file)
+    size = sum_of_sizes(inputs)
+    if size is not None:
+        needed = math.ceil(size * settings.dupe_factor / BYTES_PER_WORKER)
+        num_workers = min(num_workers, max(1, needed))
     tokenizer = Tokenizer(settings.spm_model_file, settings.do_lower_case)
     with (
         processes.termination_as_interrupt(),
@@ -174,18 +196,10 @@ def main(fv):
     ):
         # ------------------------------------------------------ text → ids
         selection = Selection(data_flags.read_selection(fv), listing)
-        corpus = {
-            "bytes": 0,
-            "documents": 0,
-            "one_sentence_documents": 0,
-            "sentences": 0,
-            "tokens": 0,
-        }
+        corpus = {"bytes": 0, "documents": 0, "sentences": 0, "tokens": 0}
+        unknown = 0
         with show_progress(
-            "encoding",
-            None if fv.text_field else sum_of_sizes(inputs),
-            "B",
-            unit_scale=True,
+            "encoding", None if fv.text_field else size, "B", unit_scale=True
         ) as advance:
 
             def read_blocks():
@@ -198,22 +212,28 @@ def main(fv):
                     selection=selection,
                 )
                 for block in token_cache.group_documents(documents):
-                    size = sum(len(s.encode()) + 1 for d in block for s in d)
-                    corpus["bytes"] += size
-                    corpus["one_sentence_documents"] += sum(
-                        len(document) == 1 for document in block
-                    )
-                    advance(size)
+                    read = sum(len(s.encode()) + 1 for d in block for s in d)
+                    corpus["bytes"] += read
+                    advance(read)
                     yield block
 
             for encoded in pool.map(
                 pretraining.RecordMaker.encode, read_blocks()
             ):
                 cache_writer.append(encoded)
+                unknown += np.count_nonzero(encoded.ids == tokenizer.unknown_id)
         cache = cache_writer.finish()
         corpus["documents"] = cache.num_documents
         corpus["sentences"] = cache_writer.num_sentences
         corpus["tokens"] = cache_writer.num_tokens
+        corpus["unknown_share"] = unknown / max(1, cache_writer.num_tokens)
+        if corpus["unknown_share"] > fv.max_unknown_share:
+            raise UserError(
+                f"{fv.input_file}: {corpus['unknown_share']:.0%} of the pieces "
+                f"are unknown to {fv.spm_model_file}: give a vocabulary of "
+                "this text's language (`albert create-vocabulary` makes one), "
+                "or a larger --max_unknown_share"
+            )
         if settings.pairs.objective == "nsp" and cache.num_documents < 2:
             raise UserError(
                 f"{fv.input_file}: --objective=nsp needs two documents, "
@@ -235,7 +255,8 @@ def main(fv):
             def list_units():
                 for pass_index in range(settings.dupe_factor):
                     units = cache_writer.shuffled_units(
-                        settings.generator(pass_index)
+                        settings.generator(pass_index),
+                        max_seq_length=settings.pairs.max_seq_length,
                     )
                     for unit_index, ranges, tokens in units:
                         yield pretraining.Unit(
@@ -255,8 +276,9 @@ def main(fv):
                 example = example or records.example
         if not statistics.instances:
             raise UserError(
-                f"{fv.input_file}: no document has the two words that a "
-                "pair of segments needs: give more text, or --objective=none"
+                f"{fv.input_file}: no document has the two sentences that a "
+                "pair of segments needs: take blank lines between the "
+                "sentences of a text out, or give --objective=none"
             )
         metadata = pretraining_report.build_metadata(
             settings,
@@ -311,7 +333,12 @@ def read_settings(fv):
     return pretraining.PretrainingDataSettings(
         spm_model_file=fv.spm_model_file,
         do_lower_case=fv.do_lower_case,
-        pairs=PairSettings(fv.max_seq_length, fv.short_seq_prob, objective),
+        pairs=PairSettings(
+            fv.max_seq_length,
+            fv.short_seq_prob,
+            objective,
+            fv.original_segment_pairs,
+        ),
         masking=MaskingSettings(
             fv.max_predictions_per_seq,
             fv.masked_lm_prob,
@@ -327,8 +354,10 @@ def read_settings(fv):
 
 
 def sum_of_sizes(files):
-    """Returns the bytes of the files, or None where some are compressed."""
-    if any(map(compression.is_compressed, files)):
+    """Returns the bytes of text, or None where some are packed, or pipes."""
+    if not all(map(os.path.isfile, files)) or any(
+        map(compression.is_compressed, files)
+    ):
         return None
     return sum(os.path.getsize(file) for file in files)
 

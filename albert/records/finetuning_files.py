@@ -108,6 +108,7 @@ class FinetuningRecords(RecordFiles):
             another size than when it was written.
         """
         self._warn_of_absent_files()
+        self._warn_of_unknown_vocabulary()
         for index, file in enumerate(self.files):
             self._check_size(index)
             tokens = self.schema.max_seq_length * self.schema.choices

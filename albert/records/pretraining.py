@@ -9,12 +9,14 @@ and unit, and so not on the process that makes them.
 
 import dataclasses
 import gzip
+import unicodedata
 
 import numpy as np
 
 from albert.errors import UserError
 from albert.records.schema import PretrainingSchema
 from albert.records.serialization import encode_records
+from albert.records.surface_features import SurfaceSample
 from albert.text.instances import SPECIAL_TOKENS
 from albert.text.instances import PairSettings
 from albert.text.instances import assemble
@@ -28,6 +30,8 @@ from albert.text.tokenizer import Tokenizer
 COMPRESSIONS = ("", "GZIP")
 # Level 6 makes the files 3% smaller than level 3 and takes twice as long.
 _GZIP_LEVEL = 3
+# Instances of a unit whose surface is looked at.
+_SURFACE_SAMPLE = 2000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,6 +124,9 @@ class Statistics:
       full: instances without padding.
       label_ones: instances with label 1.
       dropped_documents: documents too short for a pair, in all passes.
+      text_tokens: tokens of the text, in all passes.
+      used_tokens: those of them that are in an instance of their pass.
+      surface: ``SurfaceSample`` of the first instances.
       masked: masked tokens.
       budget: tokens that were to be masked.
       span_counts: int64 [ngram], n-grams of 1, 2, ... words.
@@ -132,6 +139,9 @@ class Statistics:
     full: int = 0
     label_ones: int = 0
     dropped_documents: int = 0
+    text_tokens: int = 0
+    used_tokens: int = 0
+    surface: SurfaceSample = SurfaceSample()
     masked: int = 0
     budget: int = 0
     span_counts: np.ndarray | int = 0
@@ -169,6 +179,8 @@ class Statistics:
             ),
             "label_1_share": self.label_ones / self.instances,
             "dropped_documents": self.dropped_documents,
+            "text_used_share": self.used_tokens / self.text_tokens,
+            "surface": self.surface.guess_held_out(),
         }
 
 
@@ -225,6 +237,12 @@ class RecordMaker:
             self.tokenizer.cls_id,
             self.tokenizer.sep_id,
         )
+        self._is_punctuation = np.array(
+            [
+                unicodedata.category(piece[-1]).startswith("P")
+                for piece in self.tokenizer.pieces
+            ]
+        )
         self._pieces = MaskingPieces(
             mask_id=self.tokenizer.mask_id,
             replacement_ids=self.tokenizer.replacement_ids(),
@@ -252,9 +270,10 @@ class RecordMaker:
                 foreign.draw if settings.pairs.objective == "nsp" else None,
             )
         pairs = pairs.take(generator.permutation(len(pairs)))
+        ids = np.concatenate([documents.ids, *foreign.slices])
         instances = assemble(
             pairs,
-            np.concatenate([documents.ids, *foreign.slices]),
+            ids,
             settings.pairs.max_seq_length,
             self._special_ids,
             self._pieces.word_start,
@@ -265,7 +284,13 @@ class RecordMaker:
         columns = _columns(instances, masked)
         return UnitRecords(
             shards=self._serialize_shards(columns),
-            statistics=self._count(instances, masked, dropped),
+            statistics=dataclasses.replace(
+                self._count(instances, masked),
+                dropped_documents=dropped,
+                text_tokens=len(documents.ids),
+                used_tokens=pairs.count_used(len(documents.ids)),
+                surface=self._sample_surface(pairs, ids),
+            ),
             example={name: values[0] for name, values in columns.items()}
             if len(pairs)
             else None,
@@ -293,14 +318,23 @@ class RecordMaker:
             first = end
         return shards
 
-    def _count(self, instances, masked, dropped):
+    def _sample_surface(self, pairs, ids):
+        if self.settings.pairs.objective == "none":
+            return SurfaceSample()
+        return SurfaceSample.of_pairs(
+            pairs.take(slice(_SURFACE_SAMPLE)),
+            ids,
+            self._pieces.word_start,
+            self._is_punctuation,
+        )
+
+    def _count(self, instances, masked):
         lengths = instances.lengths
         return Statistics(
             instances=len(lengths),
             tokens=int(lengths.sum()),
             full=int((lengths == self.settings.pairs.max_seq_length).sum()),
             label_ones=int(instances.labels.sum()),
-            dropped_documents=dropped,
             masked=int(masked.replacement_counts.sum()),
             budget=int(self.settings.masking.budgets(lengths).sum()),
             span_counts=masked.span_counts,

@@ -14,8 +14,12 @@ from albert.records.schema import PretrainingSchema
 
 # With it, the learning rate of small sizes was found (training/defaults.py).
 _BATCH_SIZE = 64
-# Of the documents, that are one sentence; fewer are no sign of a mistake.
-_MAX_ONE_SENTENCE_SHARE = 0.5
+# Less is warned of.
+_LEAST_TEXT_USED = 0.9
+_LEAST_OF_PREDICTIONS = 0.75
+# More is warned of; of documents, where little of the text is used.
+_MOST_DROPPED = 0.1
+_MOST_UNKNOWN = 0.01
 _EVALUATION_NAME = re.compile(r"(^|[-_.])(eval|dev|valid|test)")
 
 
@@ -48,6 +52,7 @@ def build_metadata(settings, tokenizer, corpus, statistics, directory):
         },
         "settings": {
             "objective": settings.pairs.objective,
+            "original_segment_pairs": settings.pairs.original_segment_pairs,
             "do_lower_case": settings.do_lower_case,
             "do_whole_word_mask": settings.masking.whole_word,
             "favor_shorter_ngram": settings.masking.favor_shorter_ngram,
@@ -94,12 +99,21 @@ def summarize(metadata, output_bytes, seconds):
             f" = {passes} passes x about {figures['instances'] / passes:,.0f} "
             "(other pairs and masks in each)"
         )
+    surface = figures["surface"]
+    guessable = (
+        f"{surface['accuracy']:.1%} of the labels, from lengths and ends of "
+        f"the segments alone (chance: 50% ± {surface['chance']:.1%})"
+        if surface
+        else "nothing"
+    )
     rows = [
         (
             "text",
             f"{megabytes:.2f} MB, {corpus['documents']:,} documents, "
-            f"{corpus['sentences']:,} sentences, {corpus['tokens']:,} tokens",
+            f"{corpus['sentences']:,} sentences, {corpus['tokens']:,} tokens, "
+            f"{corpus['unknown_share']:.2%} of them <unk>",
         ),
+        ("text used", f"{figures['text_used_share']:.1%} in a pass"),
         ("instances", instances),
         (
             "length",
@@ -120,6 +134,7 @@ def summarize(metadata, output_bytes, seconds):
             f"{replaced['random']:.1%}, unchanged {replaced['kept']:.1%}",
         ),
         ("label 1", f"{figures['label_1_share']:.1%} ({meaning})"),
+        ("guessable", guessable),
         (
             "dropped",
             f"{figures['dropped_documents'] / passes:,.0f} documents a pass, "
@@ -141,30 +156,61 @@ def summarize(metadata, output_bytes, seconds):
 
 
 def list_warnings(metadata):
-    """Lists what of the records is probably not meant, with the remedy.
+    """Lists what makes records worse than they could be.
 
     Args:
       metadata: dict from ``build_metadata``.
 
     Returns:
-      list of str.
+      list of str, each with its reason and the remedy.
     """
-    warnings = []
     corpus = metadata["corpus"]
-    single, documents = corpus["one_sentence_documents"], corpus["documents"]
-    if (
-        metadata["settings"]["objective"] != "none"
-        and single > 1
-        and single >= _MAX_ONE_SENTENCE_SHARE * documents
-    ):
+    settings = metadata["settings"]
+    length = metadata["max_seq_length"]
+    used = metadata["statistics"]["text_used_share"]
+    warnings = []
+    if used < _LEAST_TEXT_USED:
         warnings.append(
-            f"{single:,} of {documents:,} documents are one sentence, whose "
-            "halves are the two segments: put blank lines only between "
-            "documents, or give --document_separator=file where all of a file "
-            "is one document, or --objective=none where sentences have no "
-            "order"
+            f"a pass uses {used:.0%} of the text: {_why_unused(metadata)}"
+        )
+    if corpus["unknown_share"] > _MOST_UNKNOWN:
+        warnings.append(
+            f"{corpus['unknown_share']:.1%} of the pieces are <unk>, which "
+            "nothing is learnt of: make a vocabulary of this text with "
+            "`albert create-vocabulary`"
+        )
+    wanted = round(length * settings["masked_lm_prob"])
+    most = metadata["max_predictions_per_seq"]
+    if most < _LEAST_OF_PREDICTIONS * wanted:
+        warnings.append(
+            f"--max_predictions_per_seq={most} masks at most "
+            f"{most / length:.1%} of {length} pieces: give {wanted} for "
+            f"--masked_lm_prob={settings['masked_lm_prob']:g}"
         )
     return warnings
+
+
+def _why_unused(metadata):
+    """Returns why text is not used, and the remedy."""
+    corpus, settings = metadata["corpus"], metadata["settings"]
+    if settings["original_segment_pairs"]:
+        return "leave --original_segment_pairs out"
+    dropped = metadata["statistics"]["dropped_documents"]
+    dropped /= settings["dupe_factor"]
+    if dropped > _MOST_DROPPED * corpus["documents"]:
+        return (
+            f"{dropped:,.0f} of {corpus['documents']:,} documents have one "
+            "sentence, which makes no pair: put blank lines only between "
+            "documents, give --document_separator=file if all of a file is "
+            "one document, --sentence_splitting=prose if lines hold several "
+            "sentences, or --objective=none, which uses all"
+        )
+    return (
+        f"sentences have {corpus['tokens'] / corpus['sentences']:.0f} pieces "
+        f"on average, sequences {metadata['max_seq_length']}: give a longer "
+        "--max_seq_length, or --sentence_splitting=prose if lines hold "
+        "several sentences; --objective=none uses all"
+    )
 
 
 def show_example(example, tokenizer):

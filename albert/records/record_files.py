@@ -312,6 +312,20 @@ class RecordFiles:
                     "the model's vocabulary"
                 )
 
+    def _warn_of_unknown_vocabulary(self):
+        unknown = [
+            file
+            for file, found in zip(self.files, self._found, strict=True)
+            if not found
+        ]
+        if unknown:
+            logging.warning(
+                "%s%s has no JSON beside it: whether its vocabulary is that of "
+                "this run cannot be checked, beyond its largest id",
+                unknown[0],
+                f" (and {len(unknown) - 1} more)" if unknown[1:] else "",
+            )
+
     def _warn_of_absent_files(self):
         for path, value in self._jsons():
             names = {entry["name"] for entry in value["files"]}

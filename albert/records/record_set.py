@@ -65,6 +65,7 @@ class RecordSet(RecordFiles):
         """
         wanted = PretrainingSchema(max_seq_length, max_predictions_per_seq)
         self._warn_of_absent_files()
+        self._warn_of_unknown_vocabulary()
         for index, file in enumerate(self.files):
             self._check_size(index)
             made = self._schema_of(index)

@@ -3,34 +3,43 @@
 
 A pair is four numbers that point into the flat token ids of a group of
 documents; an instance is a row ``[CLS] A [SEP] B [SEP]`` (or ``[CLS] A
-[SEP]``). Behaviour follows ``create_instances_from_document`` of the
-original's ``create_pretraining_data.py``: sentences are gathered into a chunk
-until a target length is reached, the chunk is cut between two of its
-sentences, and the pair is shortened at random ends to what fits.
+[SEP]``).
 
-On purpose different:
+Sentences are gathered into a chunk of about a target length, the chunk is cut
+between two of its sentences, and the pair is shortened at random ends to what
+fits: ``albert.text.chunks`` for the sentence-order objective. The objective
+"nsp" makes chunks as ``create_instances_from_document`` of the original's
+``create_pretraining_data.py`` does: sentences until the target is reached.
+So does the sentence-order objective with ``original_segment_pairs``; there,
+the sentence that exceeds the target is in the second segment, whose greater
+length tells the order.
+
+On purpose different from the original in any case:
 
 * No text of another document enters a pair of the sentence-order objective.
   The original gives a chunk of one sentence a random document's text. Here a
   chunk takes at least two sentences; a single last sentence of a document
-  reaches back to the sentences before it until the target is filled; a
-  sentence that fills the whole sequence alone, or is all of its document, is
-  cut in two at a random word.
+  reaches back to the sentences before it until the target is filled. In
+  chunks made the original's way, a sentence that fills the whole sequence
+  alone, or is all of its document, is cut in two at a random word.
 * The target length is drawn for each instance, not once for each document.
 
 Letters: N pairs or instances, T tokens, S tokens in a sequence.
 """
 
-import bisect
 import dataclasses
 import functools
 import itertools
 
 import numpy as np
 
+from albert.text import chunks
+
 # objective → number of special tokens in an instance
 SPECIAL_TOKENS = {"sop": 3, "nsp": 3, "none": 2}
 OBJECTIVES = tuple(SPECIAL_TOKENS)
+
+_DRAWN_AT_ONCE = 512
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,11 +67,15 @@ class PairSettings:
         is then uniform between 2 and the full one.
       objective: "sop", B follows A or (half of the time) they are swapped;
         "nsp", B follows A or is from another document; "none", A alone.
+      original_segment_pairs: make pairs as the original does: nothing is done
+        about long sentences, whose ends are lost, nor about lengths that tell
+        the order. Means nothing with "none".
     """
 
     max_seq_length: int = 512
     short_seq_prob: float = 0.1
     objective: str = "sop"
+    original_segment_pairs: bool = False
 
     @property
     def max_tokens(self):
@@ -89,6 +102,15 @@ class SegmentPairs:
 
     def __len__(self):
         return len(self.labels)
+
+    def count_used(self, num_tokens):
+        """Returns how many of the first ``num_tokens`` are in a segment."""
+        starts = np.concatenate([self.a_start, self.b_start])
+        stops = starts + np.concatenate([self.a_length, self.b_length])
+        order = np.argsort(starts)
+        starts, stops = starts[order], stops[order].clip(max=num_tokens)
+        reached = np.maximum.accumulate(np.append(0, stops))[:-1]
+        return int(np.maximum(stops - np.maximum(starts, reached), 0).sum())
 
     def take(self, order):
         """Returns the pairs at the indices ``order``."""
@@ -119,38 +141,73 @@ def pair_segments(
       (``SegmentPairs``, int): the pairs, shortened to fit, and the number of
       documents that were too short for one.
     """
+    if settings.objective != "none" and not settings.original_segment_pairs:
+        documents = chunks.cut_long_sentences(
+            documents, word_start, settings.max_tokens, generator
+        )
     ends = [0, *itertools.accumulate(documents.sentence_lengths.tolist())]
-    sentences = _Sentences(ends, documents.ids, word_start)
-    draws = _draw_for_chunks(
-        len(documents.sentence_lengths), settings, generator
+    make_segments = _choose_segments(
+        ends, documents, word_start, settings, generator, other_document
     )
     rows = []
     dropped = 0
     first = 0
     for index, length in enumerate(documents.document_lengths.tolist()):
         already = len(rows)
-        end = first + length
-        if settings.objective == "none":
-            rows += _single_segments(sentences, first, end, draws)
-        elif settings.objective == "sop":
-            rows += _consecutive_segments(
-                sentences, first, end, draws, settings.max_tokens
-            )
-        else:
-            rows += _consecutive_segments(
-                sentences,
-                first,
-                end,
-                draws,
-                settings.max_tokens,
-                functools.partial(other_document, index),
-            )
+        rows += make_segments(index, first, first + length)
         dropped += len(rows) == already
-        first = end
+        first += length
     pairs = SegmentPairs(*np.array(rows, np.int64).reshape(-1, 5).T)
     if settings.objective == "sop":
         pairs = _swap_half(pairs, generator)
     return _shorten(pairs, settings.max_tokens, generator), dropped
+
+
+def _choose_segments(
+    ends, documents, word_start, settings, generator, other_document
+):
+    """Returns the function that makes the rows of a document.
+
+    It is a function of (index of the document, its first sentence, the end of
+    its sentences) that yields rows of ``SegmentPairs``.
+    """
+    if settings.objective == "none":
+        word_starts = chunks.last_word_starts(documents.ids, word_start)
+        targets = _draw_without_end(settings, generator)
+        return lambda index, first, end: chunks.single_segments(
+            word_starts, ends[first], ends[end], targets
+        )
+    draws = _draw_for_chunks(
+        len(documents.sentence_lengths), settings, generator
+    )
+    if settings.objective == "sop" and not settings.original_segment_pairs:
+        return lambda index, first, end: chunks.paired_segments(
+            ends, first, end, draws
+        )
+    sentences = chunks.Sentences(ends, documents.ids, word_start)
+    return lambda index, first, end: chunks.original_segments(
+        sentences,
+        first,
+        end,
+        draws,
+        settings.max_tokens,
+        other_document and functools.partial(other_document, index),
+    )
+
+
+def _draw_without_end(settings, generator):
+    """Yields target lengths."""
+    while True:
+        yield from _draw_targets(_DRAWN_AT_ONCE, settings, generator).tolist()
+
+
+def _draw_targets(count, settings, generator):
+    """Draws target lengths: int64 [count]."""
+    full = settings.max_tokens
+    short = generator.random(count) < settings.short_seq_prob
+    return np.where(
+        short, generator.integers(2, full, size=count, endpoint=True), full
+    )
 
 
 def _draw_for_chunks(num_sentences, settings, generator):
@@ -159,104 +216,10 @@ def _draw_for_chunks(num_sentences, settings, generator):
     A chunk uses up at least one sentence, so as many draws as there are
     sentences are enough.
     """
-    full = settings.max_tokens
-    short = generator.random(num_sentences) < settings.short_seq_prob
-    targets = np.where(
-        short,
-        generator.integers(2, full, size=num_sentences, endpoint=True),
-        full,
-    )
+    targets = _draw_targets(num_sentences, settings, generator)
     cuts = generator.random(num_sentences)
     coins = generator.random(num_sentences) < 0.5
     return zip(targets.tolist(), cuts.tolist(), coins.tolist(), strict=True)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Sentences:
-    """Sentences as offsets of tokens.
-
-    Sentence i holds the tokens from ``ends[i]`` to ``ends[i + 1]``.
-    """
-
-    ends: list
-    ids: np.ndarray
-    word_start: np.ndarray
-
-    def fill(self, begin, document_end, target):
-        """Returns the end of a chunk that begins at ``begin``, exclusive."""
-        # bisect answers document_end where the document is too short.
-        return bisect.bisect_left(
-            self.ends, self.ends[begin] + target, begin + 1, document_end
-        )
-
-    def reach_back(self, document_begin, stop, target):
-        """Returns the first sentence of a chunk that ends before ``stop``.
-
-        The chunk has at least two sentences.
-        """
-        filled = bisect.bisect_right(
-            self.ends, self.ends[stop] - target, document_begin, stop
-        )
-        return max(document_begin, min(filled - 1, stop - 2))
-
-    def cut_at_word(self, sentence, draw):
-        """Returns the offset of a random word start in a sentence, or None."""
-        first = self.ends[sentence] + 1
-        inside = self.ids[first : self.ends[sentence + 1]]
-        words = np.flatnonzero(self.word_start[inside])
-        return (
-            first + int(words[int(draw * len(words))]) if len(words) else None
-        )
-
-
-def _single_segments(sentences, first, end, draws):
-    """Yields rows of ``SegmentPairs`` without B, from one document."""
-    ends = sentences.ends
-    while first < end:
-        target, _, _ = next(draws)
-        stop = sentences.fill(first, end, target)
-        yield ends[first], ends[stop] - ends[first], 0, 0, 0
-        first = stop
-
-
-def _consecutive_segments(
-    sentences, document_begin, end, draws, max_tokens, other_document=None
-):
-    """Yields rows of ``SegmentPairs`` with A before B, from one document.
-
-    With ``other_document``, B is half of the time its answer to a number of
-    tokens.
-    """
-    ends = sentences.ends
-    first = document_begin
-    while first < end:
-        target, cut, coin = next(draws)
-        begin, stop = first, sentences.fill(first, end, target)
-        middle = None
-        if stop - begin == 1:
-            fills_sequence = ends[stop] - ends[begin] >= max_tokens
-            if fills_sequence or end - document_begin == 1:
-                middle = sentences.cut_at_word(begin, cut)
-            if middle is None and stop < end:
-                stop += 1
-            elif middle is None and end - document_begin > 1:
-                begin = sentences.reach_back(document_begin, stop, target)
-            elif middle is None:
-                return
-        resume = stop
-        if middle is None:
-            split = begin + 1 + int(cut * (stop - begin - 1))
-            middle = ends[split]
-            # What follows A is used again when B comes from elsewhere, but
-            # not where the same chunk would come again.
-            resume = split if begin == first else stop
-        a_length = middle - ends[begin]
-        if other_document is not None and coin:
-            yield ends[begin], a_length, *other_document(target - a_length), 1
-            first = resume
-        else:
-            yield ends[begin], a_length, middle, ends[stop] - middle, 0
-            first = stop
 
 
 def _swap_half(pairs, generator):

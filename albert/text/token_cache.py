@@ -25,6 +25,8 @@ BLOCK_CHARACTERS = 1 << 18
 # A unit of work: a few thousand instances of 128 tokens, enough to make
 # array operations cheap, and some tens of megabytes at work.
 UNIT_TOKENS = 1 << 19
+# Documents without much text still take a sequence each.
+_BLOCK_DOCUMENTS = 1 << 8
 
 _SENTENCE_DTYPE = np.dtype("<u4")
 _DOCUMENT_DTYPE = np.dtype("<i8")
@@ -36,7 +38,8 @@ def group_documents(documents, block_characters=BLOCK_CHARACTERS):
 
     Args:
       documents: iterable of lists of str.
-      block_characters: a block ends with the document that fills it.
+      block_characters: a block ends with the document that fills it, or
+        with its 256th.
 
     Yields:
       list of documents.
@@ -46,7 +49,7 @@ def group_documents(documents, block_characters=BLOCK_CHARACTERS):
     for document in documents:
         block.append(document)
         characters += sum(map(len, document))
-        if characters >= block_characters:
+        if characters >= block_characters or len(block) >= _BLOCK_DOCUMENTS:
             yield block
             block = []
             characters = 0
@@ -171,12 +174,16 @@ class TokenCacheWriter:
             self._folder, self._vocabulary_size, self.num_documents
         )
 
-    def shuffled_units(self, generator, unit_tokens=UNIT_TOKENS):
+    def shuffled_units(
+        self, generator, unit_tokens=UNIT_TOKENS, max_seq_length=1
+    ):
         """Yields the blocks in a random order, grouped into units of work.
 
         Args:
           generator: ``np.random.Generator``.
           unit_tokens: a unit ends with the block that fills it.
+          max_seq_length: int, tokens that each document fills at least,
+            because its sequences are padded.
 
         Yields:
           (index of the unit, list of (first, end) document indices with one
@@ -184,16 +191,20 @@ class TokenCacheWriter:
         """
         unit_index = 0
         unit = []
-        tokens = 0
+        tokens = filled = 0
         for block in generator.permutation(len(self._block_ends)).tolist():
             first = self._block_ends[block - 1] if block else 0
-            unit.append((first, self._block_ends[block]))
+            end = self._block_ends[block]
+            unit.append((first, end))
             tokens += self._block_tokens[block]
-            if tokens >= unit_tokens:
+            filled += max(
+                self._block_tokens[block], (end - first) * max_seq_length
+            )
+            if filled >= unit_tokens:
                 yield unit_index, unit, tokens
                 unit_index += 1
                 unit = []
-                tokens = 0
+                tokens = filled = 0
         if unit:
             yield unit_index, unit, tokens
 

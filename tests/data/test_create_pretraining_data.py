@@ -15,6 +15,7 @@ import time
 import pytest
 from absl import flags
 
+from albert import processes
 from albert.errors import UserError
 from albert.records import framing
 from albert.records import pretraining
@@ -49,7 +50,9 @@ def run_recipe(call_recipe):
     return run
 
 
-def test_records_json_and_summary(tmp_path, capsys, run_recipe, contents):
+def test_records_json_and_summary(
+    tmp_path, capsys, caplog, run_recipe, contents
+):
     run_recipe(tmp_path / "train.tfrecord", "--num_shards=3")
     assert sorted(contents(tmp_path)) == [
         *(f"train-0000{n}-of-00003.tfrecord" for n in range(3)),
@@ -65,6 +68,7 @@ def test_records_json_and_summary(tmp_path, capsys, run_recipe, contents):
         framing.count_records(file) for file in record_set.files
     ]
     record_set.check(61, 20, 2000, value["vocabulary"]["fingerprint"])
+    assert "has no JSON" not in caplog.text
     assert record_set.locate_damage() is None
     assert value["settings"]["dupe_factor"] == 2
     assert value["corpus"]["documents"] == 60
@@ -84,23 +88,141 @@ def test_records_json_and_summary(tmp_path, capsys, run_recipe, contents):
 
 def test_one_sentence_a_document_is_warned_of(tmp_path, run_recipe, caplog):
     text = tmp_path / "sentences.txt"
-    text.write_text("The house stood there.\n\nNobody came to see it.\n\n" * 9)
+    text.write_text(
+        "It rained.\nIt was late.\n\n"
+        + "The house stood there.\n\nNobody came to see it.\n\n" * 9
+    )
     output = tmp_path / "train.tfrecord"
 
     def warnings(*arguments):
         caplog.clear()
         with caplog.at_level("WARNING", "absl"):
             run_recipe(output, "--overwrite", *arguments, text=text)
-        return [each for each in caplog.messages if "are one sen" in each]
+        return [each for each in caplog.messages if "of the text" in each]
 
     (warning,) = warnings("--sentence_splitting=lines")
-    assert "18 of 18 documents are one sentence" in warning
+    assert "18 of 19 documents have one sentence" in warning
     assert "--document_separator=file" in warning
     assert warnings("--sentence_splitting=lines", "--objective=none") == []
     assert warnings("--document_separator=file") == []
     corpus = RecordSet.open(str(output)).metadata["corpus"]
     assert corpus["documents"] == 1
-    assert corpus["sentences"] == 18
+    assert corpus["sentences"] == 20
+
+
+def read_json(path):
+    return json.loads(path.read_text())
+
+
+def test_text_of_endless_lines_is_used(tmp_path, capsys, caplog, run_recipe):
+    text = tmp_path / "long.txt"
+    line = " ".join(["The house stood by the river"] * 400) + "\n"
+    text.write_text(line * 40)
+    for arguments, least, most in (
+        ([], 0.95, 1),
+        (["--objective=none"], 1, 1),
+        (["--original_segment_pairs"], 0, 0.03),
+    ):
+        run_recipe(
+            tmp_path / "a.tfrecord", "--overwrite", *arguments, text=text
+        )
+        used = read_json(tmp_path / "a.json")["statistics"]["text_used_share"]
+        assert least <= used <= most
+        printed = capsys.readouterr().out
+        assert f"text used    {used:.1%} in a pass" in printed
+        assert (f"a pass uses {used:.0%} of the text" in caplog.text) == (
+            "--original_segment_pairs" in arguments
+        )
+
+
+def test_text_of_another_script_is_refused_unless_told(
+    tmp_path, capsys, caplog, run_recipe, contents
+):
+    text = tmp_path / "text.txt"
+    text.write_text("Дом стоял у реки.\nНикто не пришёл.\n" * 40)
+    before = contents(tmp_path)
+    with pytest.raises(UserError) as caught:
+        run_recipe(tmp_path / "a.tfrecord", text=text)
+    for words in (str(text), str(MODEL), "44%", "--max_unknown_share"):
+        assert words in str(caught.value)
+    assert contents(tmp_path) == before
+    run_recipe(tmp_path / "a.tfrecord", "--max_unknown_share=0.6", text=text)
+    share = read_json(tmp_path / "a.json")["corpus"]["unknown_share"]
+    assert 0.4 < share < 0.6
+    assert f"{share:.2%} of them <unk>" in capsys.readouterr().out
+    assert f"{share:.1%} of the pieces are <unk>" in caplog.text
+
+
+def test_small_texts_start_few_processes(tmp_path, monkeypatch, run_recipe):
+    started = []
+    pool = processes.ProcessPool
+
+    def count(number, make_context):
+        started.append(number)
+        return pool(1, make_context)
+
+    monkeypatch.setattr(processes, "ProcessPool", count)
+    monkeypatch.setattr(processes, "available_cores", lambda: 64)
+    for passes in (1, 40):
+        run_recipe(
+            tmp_path / "a.tfrecord",
+            "--overwrite",
+            "--num_workers=64",
+            f"--dupe_factor={passes}",
+        )
+    # 0.3 and 12 MB of text times passes.
+    assert started == [1, 7]
+
+
+HEALTHY = {
+    "max_seq_length": 128,
+    "max_predictions_per_seq": 20,
+    "corpus": {
+        "documents": 10,
+        "sentences": 500,
+        "tokens": 15_000,
+        "unknown_share": 0.009,
+    },
+    "settings": {
+        "masked_lm_prob": 0.15,
+        "original_segment_pairs": False,
+        "dupe_factor": 5,
+    },
+    "statistics": {"text_used_share": 0.93, "dropped_documents": 5},
+}
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({}, []),
+        ({"statistics": {"text_used_share": 0.8}}, ["80%", "30 pieces", "128"]),
+        (
+            {"statistics": {"text_used_share": 0.8, "dropped_documents": 20}},
+            ["80%", "4 of 10 documents", "--objective=none"],
+        ),
+        ({"corpus": {"unknown_share": 0.031}}, ["3.1%", "create-vocabulary"]),
+        ({"max_seq_length": 512}, ["3.9%", "512", "give 77"]),
+        (
+            {
+                "statistics": {"text_used_share": 0.8},
+                "settings": {"original_segment_pairs": True},
+            },
+            ["80%", "--original_segment_pairs"],
+        ),
+    ],
+)
+def test_faults_come_with_their_remedy(changes, words):
+    metadata = {
+        key: value | changes.get(key, {})
+        if isinstance(value, dict)
+        else changes.get(key, value)
+        for key, value in HEALTHY.items()
+    }
+    faults = pretraining_report.list_warnings(metadata)
+    assert len(faults) == bool(words)
+    for word in words:
+        assert word in faults[0]
 
 
 def commands_in(printed):
@@ -312,7 +434,7 @@ def write_bad_inputs(directory):
             ["--input_file=rows.txt", "--text_field=text"],
             ["rows.txt", 'no field "text"', '"body"'],
         ),
-        (["--input_file=word.txt"], ["word.txt", "two words"]),
+        (["--input_file=word.txt"], ["word.txt", "two sentences"]),
         (["--input_file=one.txt", "--objective=nsp"], ["two documents"]),
         (["--spm_model_file=none.model"], ["none.model"]),
         (["--spm_model_file=broken.model"], ["broken.model"]),

@@ -24,9 +24,9 @@ MODEL = str(GOLDEN / "tokenization" / "spm2000.model")
 INPUT = GOLDEN / "pretraining_data" / "input.txt"
 
 
-def make_settings(length=128, objective="sop", **options):
+def make_settings(length=128, objective="sop", original=False, **options):
     return pretraining.PretrainingDataSettings(
-        MODEL, pairs=PairSettings(length, 0.1, objective), **options
+        MODEL, pairs=PairSettings(length, 0.1, objective, original), **options
     )
 
 
@@ -64,7 +64,7 @@ def test_statistics_are_those_of_the_original(cache):
     )["numpy_seed_12345"]
     trace = json.loads((GOLDEN / "pretraining_data" / "trace.json").read_text())
     # Ten passes instead of its two: the numbers of two still vary by 0.3%.
-    got = total_statistics(cache, make_settings(), passes=10)
+    got = total_statistics(cache, make_settings(original=True), passes=10)
     assert abs(got["mean_length"] / golden["mean_length"] - 1) < 0.01
     assert abs(got["masked_per_instance"] / golden["mean_masked"] - 1) < 0.01
     assert got["unused_budget_per_instance"] == golden["mean_unused_budget"]
@@ -84,6 +84,20 @@ def test_statistics_are_those_of_the_original(cache):
     # Not the original's .574: there, text of other documents has label 1.
     assert abs(got["label_1_share"] - 0.5) < 0.02
     assert abs(got["instances"] / 10 - golden["instances"] / 2) < 30
+    assert 0.75 < got["text_used_share"] < 0.85
+    assert got["surface"]["accuracy"] > 0.53
+
+
+@pytest.mark.parametrize(
+    "objective, used", [("sop", 0.9), ("nsp", 0.8), ("none", 1.0)]
+)
+def test_text_used_and_what_the_surface_tells(cache, objective, used):
+    got = total_statistics(cache, make_settings(objective=objective), passes=4)
+    assert used <= got["text_used_share"] <= 1
+    if objective == "sop":
+        assert got["surface"]["accuracy"] < 0.5 + got["surface"]["chance"]
+    if objective == "none":
+        assert got["surface"] is None
 
 
 def masked_columns(cache, settings, pass_index=0):

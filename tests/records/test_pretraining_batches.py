@@ -230,12 +230,13 @@ def test_gzip_reads_the_same(records, tmp_path):
 # -------------------------------------------------------- the original's files
 
 
-def test_reads_records_of_the_original():
+def test_reads_records_of_the_original(caplog):
     record_set = RecordSet.open(str(GOLDEN))
     assert record_set.metadata is None
     assert record_set.count() == 67
     assert record_set.schema == PretrainingSchema(128, 20)
     record_set.check(128, 20, 2000)
+    assert f"{GOLDEN} has no JSON beside it" in caplog.text
     assert record_set.locate_damage() is None
     dataset = pretraining_batches.pretraining_dataset(
         record_set, 67, training=False, seed=0

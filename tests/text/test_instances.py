@@ -80,9 +80,17 @@ def test_sentence_order_segments_are_neighbours_in_one_document():
         assert document_of(documents, min(a, b)) == document_of(documents, last)
 
 
-def test_shortened_segments_stay_in_one_document_and_fill_the_sequence():
+@pytest.mark.parametrize("original, full", [(False, 0.5), (True, 0.6)])
+def test_shortened_segments_stay_in_one_document_and_fill_the_sequence(
+    original, full
+):
     documents = make_documents(2)
-    pairs, _ = make_pairs(documents, max_seq_length=19, short_seq_prob=0.1)
+    pairs, _ = make_pairs(
+        documents,
+        max_seq_length=19,
+        short_seq_prob=0.1,
+        original_segment_pairs=original,
+    )
     begins = np.minimum(pairs.a_start, pairs.b_start)
     ends = np.maximum(
         pairs.a_start + pairs.a_length, pairs.b_start + pairs.b_length
@@ -91,7 +99,7 @@ def test_shortened_segments_stay_in_one_document_and_fill_the_sequence():
         assert document_of(documents, begin) == document_of(documents, end - 1)
     lengths = pairs.a_length + pairs.b_length
     assert lengths.max() == 19 - 3
-    assert (lengths == 16).mean() > 0.6
+    assert (lengths == 16).mean() > full
 
 
 def test_every_token_is_used_when_nothing_is_cut_off():
@@ -106,7 +114,7 @@ def test_every_token_is_used_when_nothing_is_cut_off():
         used[a : a + a_length] = True
         used[b : b + b_length] = True
     assert len(pairs) + dropped == len(documents.document_lengths)
-    # Only documents of one sentence without a second word are dropped.
+    # Only documents of one sentence are dropped.
     unused = {document_of(documents, token) for token in np.flatnonzero(~used)}
     assert len(unused) == dropped
     assert all(documents.document_lengths[d] == 1 for d in unused)
@@ -128,7 +136,12 @@ def test_single_last_sentence_reaches_back_to_fill_the_target():
         sentence_lengths=np.full(5, 5),
         document_lengths=np.array([5]),
     )
-    pairs, _ = make_pairs(documents, max_seq_length=3 + 18, short_seq_prob=0.0)
+    pairs, _ = make_pairs(
+        documents,
+        max_seq_length=3 + 18,
+        short_seq_prob=0.0,
+        original_segment_pairs=True,
+    )
     # Four sentences fill 18 tokens; the fifth takes three more with it.
     assert len(pairs) == 2
     lengths = (pairs.a_length + pairs.b_length).tolist()
@@ -145,7 +158,11 @@ def test_one_long_sentence_is_cut_at_a_word():
     )
     for seed in range(7):
         pairs, dropped = make_pairs(
-            documents, seed, max_seq_length=31, short_seq_prob=0.0
+            documents,
+            seed,
+            max_seq_length=31,
+            short_seq_prob=0.0,
+            original_segment_pairs=True,
         )
         assert (len(pairs), dropped) == (1, 0)
         second = max(pairs.a_start[0], pairs.b_start[0])
@@ -158,7 +175,12 @@ def test_sentence_that_fills_the_sequence_takes_no_other():
         sentence_lengths=np.array([20, 20, 20]),
         document_lengths=np.array([3]),
     )
-    pairs, _ = make_pairs(documents, max_seq_length=3 + 11, short_seq_prob=0.0)
+    pairs, _ = make_pairs(
+        documents,
+        max_seq_length=3 + 11,
+        short_seq_prob=0.0,
+        original_segment_pairs=True,
+    )
     assert len(pairs) == 3
     begins = np.minimum(pairs.a_start, pairs.b_start)
     ends = np.maximum(

@@ -92,6 +92,22 @@ def test_units_depend_on_the_generator(tmp_path):
         )
 
 
+def test_units_hold_few_documents_of_little_text(tmp_path):
+    short = TokenizedDocuments(np.arange(600), *np.ones((2, 600), int))
+    with token_cache.TokenCacheWriter(tmp_path, 1000) as writer:
+        for _ in range(7):
+            writer.append(short)
+
+        def count_units(max_seq_length):
+            generator = np.random.default_rng(1)
+            return len(
+                list(writer.shuffled_units(generator, 4000, max_seq_length))
+            )
+
+        assert count_units(1) == 1
+        assert count_units(5) == 4
+
+
 def test_random_slice_is_another_documents_sentences(tmp_path):
     # Ids tell the document, and sentences are of length 3.
     documents = TokenizedDocuments(
@@ -121,6 +137,11 @@ def test_empty_sentences_and_documents_are_left_out():
     assert got.ids.tolist() == [ord(c) for c in "abcde"]
     assert got.sentence_lengths.tolist() == [2, 1, 2]
     assert got.document_lengths.tolist() == [1, 2]
+
+
+def test_blocks_hold_few_documents_of_little_text():
+    blocks = list(token_cache.group_documents([["a"]] * 600))
+    assert list(map(len, blocks)) == [256, 256, 88]
 
 
 def test_blocks_end_with_the_document_that_fills_them():
