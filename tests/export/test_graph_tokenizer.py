@@ -52,6 +52,8 @@ ALPHABETS = (
     "o00ee.s ",
     "00£€–, ",
     "\ufffd\ufffe\uffff\ufdd0\U0001ffff\U0010ffff\ue000 a",
+    # What nobody sees.
+    "\u00ad\u200b\u200c\u200d\u200e\u200f\u2066\u2581\ufeff\x00\u0600 ab",
 )
 
 
