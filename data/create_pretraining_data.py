@@ -35,6 +35,7 @@ from albert.text.instances import OBJECTIVES
 from albert.text.instances import PairSettings
 from albert.text.masking import MaskingSettings
 from albert.text.tokenizer import Tokenizer
+from albert.text.word_starts import WORD_START_RULES
 
 
 def define_flags(fv):
@@ -105,6 +106,13 @@ def define_flags(fv):
         "favor_shorter_ngram", True, "n-grams of n words have p(n) ~ 1/n."
     )
     masks.boolean("do_whole_word_mask", True, "Mask whole words.")
+    masks.choice(
+        "word_start_rule",
+        "scripts",
+        list(WORD_START_RULES),
+        "Letters that continue a word; scripts: all but those of scripts "
+        "without spaces, where each piece is a word; original: a to z.",
+    )
     masks.boolean("do_permutation", False, "Refused: see the error message.")
     files = FlagGroup(fv, "Files")
     files.files(
@@ -267,6 +275,7 @@ def read_settings(fv):
         ),
         dupe_factor=fv.dupe_factor,
         random_seed=fv.random_seed,
+        word_start_rule=fv.word_start_rule,
         num_shards=len(shard_names(fv.output_file, fv.num_shards)),
         compression=fv.compression,
     )

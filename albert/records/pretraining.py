@@ -41,6 +41,8 @@ class PretrainingDataSettings:
       masking: ``albert.text.masking.MaskingSettings``.
       dupe_factor: passes over the text, each with other pairs and masks.
       random_seed: int, at least 0.
+      word_start_rule: "scripts" or "original", which pieces start a word;
+        see ``albert.text.word_starts``.
       num_shards: files that the records are spread over.
       compression: "" or "GZIP".
     """
@@ -51,6 +53,7 @@ class PretrainingDataSettings:
     masking: MaskingSettings = MaskingSettings()
     dupe_factor: int = 40
     random_seed: int = 12345
+    word_start_rule: str = "scripts"
     num_shards: int = 1
     compression: str = ""
 
@@ -228,7 +231,9 @@ class RecordMaker:
         self._pieces = MaskingPieces(
             mask_id=self.tokenizer.mask_id,
             replacement_ids=self.tokenizer.replacement_ids(),
-            word_start=self.tokenizer.word_start_table(),
+            word_start=self.tokenizer.word_start_table(
+                settings.word_start_rule
+            ),
         )
 
     def encode(self, documents):

@@ -48,6 +48,7 @@ def build_metadata(settings, tokenizer, corpus, statistics, directory):
             "objective": settings.pairs.objective,
             "do_lower_case": settings.do_lower_case,
             "do_whole_word_mask": settings.masking.whole_word,
+            "word_start_rule": settings.word_start_rule,
             "favor_shorter_ngram": settings.masking.favor_shorter_ngram,
             "ngram": settings.masking.ngram,
             "masked_lm_prob": settings.masking.masked_lm_prob,

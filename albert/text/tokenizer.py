@@ -10,7 +10,6 @@ in-graph tokenizer can use the same table.
 
 import hashlib
 import json
-import string
 
 import numpy as np
 import sentencepiece
@@ -19,14 +18,12 @@ from albert.errors import UserError
 from albert.inputs import read_file
 from albert.text import normalization
 from albert.text.offsets import SpanEncoder
+from albert.text.word_starts import find_word_starts
 
 CONTROL_PIECES = ("[CLS]", "[SEP]", "[MASK]")
 DIGIT_COMMA_RULES = ("original", "stripped")
 
 _SPACE_MARK = "\u2581"  # "▁", SentencePiece's stand-in for a space
-# The original's list of punctuation leaves these four out.
-_PUNCTUATION = frozenset(string.punctuation) - frozenset("'<=>")
-_WORD_CHARACTERS = _PUNCTUATION | frozenset(string.ascii_lowercase)
 
 
 class Tokenizer:
@@ -215,42 +212,77 @@ class Tokenizer:
         """
         return {id_: list(ids) for id_, ids in self._replaced_ids.items()}
 
-    def word_start_table(self):
+    def word_start_table(self, rule="scripts"):
         """Returns which pieces start a word: bool array [V].
 
-        Follows ``_is_start_piece_sp`` of the original's
-        ``create_pretraining_data.py``: a piece starts a word when it begins
-        with "▁" or "<", is a single punctuation mark, or holds a character
-        that is neither an English letter nor punctuation. Digits, foreign
-        letters and the apostrophe are such characters. (The marks < = > are
-        not in the original's list either.) [CLS] and [SEP] are marked too:
-        in its ``token_boundary`` they stand alone.
+        [CLS] and [SEP] are marked too: in ``token_boundary`` of the records
+        they stand alone.
+
+        Args:
+          rule: "scripts" or "original"; see
+            ``albert.text.word_starts.find_word_starts``.
         """
-        table = np.array([_starts_word(piece) for piece in self.pieces])
+        table = find_word_starts(self.pieces, rule)
         table[[self.cls_id, self.sep_id]] = True
         return table
 
-    def replacement_ids(self):
-        """Returns the ids that may replace a masked word: int32 array.
+    def occurring_table(self):
+        """Returns which pieces text can give: bool array [V].
 
-        All pieces that stand for text; no control, unknown, unused or byte
-        piece. (The original draws from the whole vocabulary, [CLS] and
-        <pad> included.)
+        Not those of control, unknown, unused and byte pieces, nor those that
+        the settings rule out: with capitals under ``lower_case``, with
+        accents, or cut again by the digit-comma rule.
         """
         processor = self._processor
+        normalized = processor.normalize(
+            self.normalize_batch(
+                piece.replace(_SPACE_MARK, " ") for piece in self.pieces
+            )
+        )
         return np.array(
             [
-                id_
-                for id_ in range(self.vocabulary_size)
-                if not (
+                piece.strip(_SPACE_MARK) in text
+                and id_ not in self._replaced_ids
+                and not (
                     processor.is_control(id_)
                     or processor.is_unknown(id_)
                     or processor.is_unused(id_)
                     or processor.is_byte(id_)
                 )
+                for id_, (piece, text) in enumerate(
+                    zip(self.pieces, normalized, strict=True)
+                )
             ],
-            np.int32,
+            bool,
         )
+
+    def replacement_ids(self):
+        """Returns the ids that may replace a masked word: int32 array.
+
+        All pieces that text can give, but the special ones, which are text
+        in some vocabularies. (The original draws from the whole vocabulary,
+        [CLS] and <pad> included.)
+
+        Raises:
+          UserError: there are none.
+        """
+        allowed = self.occurring_table()
+        allowed[
+            [
+                self.pad_id,
+                self.unknown_id,
+                self.cls_id,
+                self.sep_id,
+                self.mask_id,
+            ]
+        ] = False
+        if not allowed.any():
+            raise UserError(
+                f"{self.model_file}: text can give none of its pieces with "
+                f"lower-casing {'on' if self.lower_case else 'off'}: change "
+                "--do_lower_case, or make another vocabulary"
+            )
+        return np.flatnonzero(allowed).astype(np.int32)
 
     # --------------------------------------------------------------- internals
 
@@ -351,9 +383,3 @@ def _load_processor(model_file, proto):
             "name the .model file that `albert create-vocabulary` wrote"
         ) from error
     return processor, pieces
-
-
-def _starts_word(piece):
-    if piece.startswith((_SPACE_MARK, "<")) or piece in _PUNCTUATION:
-        return True
-    return not all(char.lower() in _WORD_CHARACTERS for char in piece)
