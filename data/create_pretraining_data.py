@@ -34,7 +34,6 @@ from albert.text.documents import read_documents
 from albert.text.instances import OBJECTIVES
 from albert.text.instances import PairSettings
 from albert.text.masking import MaskingSettings
-from albert.text.tokenizer import Tokenizer
 from albert.text.word_starts import WORD_START_RULES
 
 
@@ -135,7 +134,7 @@ def main(fv):
     num_workers = processes.check_number(fv.num_workers)
     settings = read_settings(fv)
     inputs = expand_files(fv.input_file)
-    tokenizer = Tokenizer(settings.spm_model_file, settings.do_lower_case)
+    tokenizer = settings.tokenizer()
     with (
         processes.termination_as_interrupt(),
         RecordSetWriter(
@@ -265,6 +264,7 @@ def read_settings(fv):
     return pretraining.PretrainingDataSettings(
         spm_model_file=fv.spm_model_file,
         do_lower_case=fv.do_lower_case,
+        strip_accents=fv.strip_accents,
         pairs=PairSettings(fv.max_seq_length, fv.short_seq_prob, objective),
         masking=MaskingSettings(
             fv.max_predictions_per_seq,

@@ -77,6 +77,7 @@ def main(fv):
         fv.output_prefix.removesuffix(".model"),
         vocabulary_size=fv.vocab_size,
         lower_case=fv.do_lower_case,
+        strip_accents=fv.strip_accents,
         sentence_splitting=fv.sentence_splitting,
         character_coverage=fv.character_coverage,
         input_sentence_size=fv.input_sentence_size,
@@ -102,7 +103,8 @@ def main(fv):
         "albert create-pretraining-data "
         f"--input_file='{fv.input_file}' "
         f"--spm_model_file={shlex.quote(report.model_file)}"
-        f"{'' if fv.do_lower_case else ' --do_lower_case=false'} "
+        f"{'' if fv.do_lower_case else ' --do_lower_case=false'}"
+        f"{'' if fv.strip_accents else ' --strip_accents=false'} "
         "--output_file=records/train.tfrecord --max_seq_length=64 "
         "--max_predictions_per_seq=10 --dupe_factor=10"
     )

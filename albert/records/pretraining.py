@@ -36,7 +36,7 @@ class PretrainingDataSettings:
 
     Attributes:
       spm_model_file: path of the SentencePiece model.
-      do_lower_case: setting of the tokenizer.
+      do_lower_case, strip_accents: settings of the tokenizer.
       pairs: ``albert.text.instances.PairSettings``.
       masking: ``albert.text.masking.MaskingSettings``.
       dupe_factor: passes over the text, each with other pairs and masks.
@@ -49,6 +49,7 @@ class PretrainingDataSettings:
 
     spm_model_file: str
     do_lower_case: bool = True
+    strip_accents: bool = True
     pairs: PairSettings = PairSettings()
     masking: MaskingSettings = MaskingSettings()
     dupe_factor: int = 40
@@ -98,6 +99,14 @@ class PretrainingDataSettings:
         """The ``PretrainingSchema`` of the records."""
         return PretrainingSchema(
             self.pairs.max_seq_length, self.masking.max_predictions_per_seq
+        )
+
+    def tokenizer(self):
+        """Returns the ``Tokenizer``; raises UserError where it cannot."""
+        return Tokenizer(
+            self.spm_model_file,
+            lower_case=self.do_lower_case,
+            strip_accents=self.strip_accents,
         )
 
     def generator(self, *identity):
@@ -220,9 +229,7 @@ class RecordMaker:
           UserError: see ``Tokenizer``.
         """
         self.settings = settings
-        self.tokenizer = Tokenizer(
-            settings.spm_model_file, lower_case=settings.do_lower_case
-        )
+        self.tokenizer = settings.tokenizer()
         self._special_ids = (
             self.tokenizer.pad_id,
             self.tokenizer.cls_id,

@@ -47,6 +47,7 @@ def build_metadata(settings, tokenizer, corpus, statistics, directory):
         "settings": {
             "objective": settings.pairs.objective,
             "do_lower_case": settings.do_lower_case,
+            "strip_accents": settings.strip_accents,
             "do_whole_word_mask": settings.masking.whole_word,
             "word_start_rule": settings.word_start_rule,
             "favor_shorter_ngram": settings.masking.favor_shorter_ngram,

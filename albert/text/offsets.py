@@ -86,20 +86,20 @@ def blank_characters():
 class SpanEncoder:
     """Encoder behind ``Tokenizer.encode_with_offsets``."""
 
-    def __init__(self, processor, pieces, lower_case, replaced_pieces):
+    def __init__(self, processor, pieces, settings, replaced_pieces):
         """Prepares the tables.
 
         Args:
           processor: ``sentencepiece.SentencePieceProcessor``.
           pieces: list of V str, id to piece.
-          lower_case: bool, of the normalisation.
+          settings: (lower_case, strip_accents) of the normalisation.
           replaced_pieces: dict from the id of a piece to the pairs (id,
             piece) that the digit-comma rule puts in its place.
         """
         self._processor = processor
         self._pieces = pieces
         self._lengths = np.array([len(piece) for piece in pieces], np.int64)
-        self._lower_case = lower_case
+        self._settings = settings
         # The mark that the model puts before a text, or nothing.
         mark = processor.normalize("a")[:1]
         self._prefix = mark if mark in _SPACE_MARKS else ""
@@ -117,7 +117,7 @@ class SpanEncoder:
         Returns:
           ``PieceSpans``.
         """
-        normalized = normalization.normalize_batch(texts, self._lower_case)
+        normalized = normalization.normalize_batch(texts, *self._settings)
         rows = self._processor.encode(normalized, out_type=int, num_threads=1)
         spans = [
             self._encode_row(*row)
@@ -137,9 +137,7 @@ class SpanEncoder:
             return (np.zeros(0, np.int32),) * 3
         codes = _code_points(text)
         words = np.flatnonzero(~_is_white_space(codes))
-        origins = _origins(
-            text, codes, words, len(normalized), self._lower_case
-        )
+        origins = _origins(text, codes, words, len(normalized), self._settings)
         first, last, origins = self._piece_bounds(normalized, ids, origins)
         # What is dropped before the first character belongs to it.
         origins[origins <= origins[len(self._prefix)]] = 0
@@ -277,7 +275,7 @@ def _trim(visible, length, starts, ends):
     return following, np.maximum(before + 1, following)
 
 
-def _origins(text, codes, words, length, lower_case):
+def _origins(text, codes, words, length, settings):
     """Finds where each normalised character begins in the original text.
 
     Args:
@@ -285,7 +283,7 @@ def _origins(text, codes, words, length, lower_case):
       codes: uint32 [len(text)], its code points.
       words: int64, the characters that are no white space.
       length: of the normalised text.
-      lower_case: bool.
+      settings: (lower_case, strip_accents).
 
     Returns:
       int64 [length + 1]; the last one is the length of the text.
@@ -300,16 +298,16 @@ def _origins(text, codes, words, length, lower_case):
     # take the characters one by one.
     distinct, places = np.unique(codes, return_inverse=True)
     counts = np.array(
-        [_normalized_length(code, lower_case) for code in distinct.tolist()]
+        [_normalized_length(code, settings) for code in distinct.tolist()]
     )
     return np.append(np.repeat(starts, counts[places]), len(text))
 
 
 @functools.cache
-def _normalized_length(code, lower_case):
+def _normalized_length(code, settings):
     if code == _SPACE:
         return 1
-    return len(normalization.normalize(chr(code), lower_case))
+    return len(normalization.normalize(chr(code), *settings))
 
 
 def _code_points(text):

@@ -32,7 +32,7 @@ class Tokenizer:
     Attributes:
       model_file: str, the path it was made from.
       model_proto: bytes of the model file.
-      lower_case, digit_comma: the settings.
+      lower_case, digit_comma, strip_accents: the settings.
       vocabulary_size: int, number of pieces V.
       pad_id, unknown_id, cls_id, sep_id, mask_id: int. A model that defines
         no padding piece pads with 0, as the original does.
@@ -52,7 +52,13 @@ class Tokenizer:
       '[CLS] the cat sat. [SEP]'
     """
 
-    def __init__(self, model_file, lower_case=True, digit_comma="original"):
+    def __init__(
+        self,
+        model_file,
+        lower_case=True,
+        digit_comma="original",
+        strip_accents=True,
+    ):
         """Loads the model.
 
         Args:
@@ -67,6 +73,9 @@ class Tokenizer:
             again where the piece continues a word, as was intended there.
             The released English vocabulary has 141 such pieces, such as
             ``▁2010,``, which all begin a word: both rules are one there.
+          strip_accents: take the marks off letters, as the original does
+            unless ``keep_accents``. In Japanese, Korean, Vietnamese, Hindi,
+            … words lose their meaning with them.
 
         Raises:
           UserError: the file is missing, not a SentencePiece model, or has
@@ -81,6 +90,7 @@ class Tokenizer:
         self.model_file = str(model_file)
         self.lower_case = bool(lower_case)
         self.digit_comma = digit_comma
+        self.strip_accents = bool(strip_accents)
         self.model_proto = _read_model(self.model_file)
         self._processor, self.pieces = _load_processor(
             self.model_file, self.model_proto
@@ -102,18 +112,23 @@ class Tokenizer:
     def __repr__(self):
         return (
             f"Tokenizer({self.model_file!r}, lower_case={self.lower_case}, "
-            f"digit_comma={self.digit_comma!r})"
+            f"digit_comma={self.digit_comma!r}, "
+            f"strip_accents={self.strip_accents})"
         )
 
     # ---------------------------------------------------------------- encoding
 
     def normalize(self, text):
         """Returns ``text`` as SentencePiece will see it."""
-        return normalization.normalize(text, self.lower_case)
+        return normalization.normalize(
+            text, self.lower_case, self.strip_accents
+        )
 
     def normalize_batch(self, texts):
         """Normalises an iterable of str; returns a list of str."""
-        return normalization.normalize_batch(texts, self.lower_case)
+        return normalization.normalize_batch(
+            texts, self.lower_case, self.strip_accents
+        )
 
     def encode(self, text):
         """Returns the piece ids of ``text``: list of int, no [CLS] or [SEP].
@@ -339,7 +354,7 @@ class Tokenizer:
         return SpanEncoder(
             self._processor,
             self.pieces,
-            self.lower_case,
+            (self.lower_case, self.strip_accents),
             {
                 to_id(piece): [(to_id(part), part) for part in parts]
                 for piece, parts in self._replaced_pieces.items()
@@ -354,6 +369,9 @@ class Tokenizer:
             "lower_case": self.lower_case,
             "digit_comma_table": sorted(self._replaced_ids.items()),
         }
+        # Not where it is the original's: fingerprints made before stay.
+        if not self.strip_accents:
+            settings["strip_accents"] = False
         digest.update(json.dumps(settings, sort_keys=True).encode())
         return digest.hexdigest()
 

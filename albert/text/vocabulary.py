@@ -80,6 +80,7 @@ def train_vocabulary(
     output_prefix,
     vocabulary_size=30000,
     lower_case=True,
+    strip_accents=True,
     sentence_splitting="auto",
     character_coverage=DEFAULT_CHARACTER_COVERAGE,
     input_sentence_size=DEFAULT_INPUT_SENTENCE_SIZE,
@@ -97,7 +98,8 @@ def train_vocabulary(
       files: list of paths, read by ``documents.read_documents``.
       output_prefix: path without suffix. Its directory is made when missing.
       vocabulary_size: int, all pieces counted.
-      lower_case: lower-case the text, as the tokenizer will.
+      lower_case, strip_accents: how the text is normalised, as the tokenizer
+        will do it.
       sentence_splitting: see ``documents.read_documents``.
       character_coverage: share of the characters of the text, between 0.98
         and 1, that get a piece of their own; the rest become <unk>.
@@ -131,7 +133,11 @@ def train_vocabulary(
         # Another process may have been quicker.
         _check_output(output_prefix, model_file, vocab_file, files, overwrite)
         sentences = _SentenceSource(
-            files, sentence_splitting, lower_case, input_sentence_size, seed
+            files,
+            sentence_splitting,
+            (lower_case, strip_accents),
+            input_sentence_size,
+            seed,
         )
         sentences.count()
         proto = _train(
@@ -146,7 +152,10 @@ def train_vocabulary(
             [os.path.basename(model_file), os.path.basename(vocab_file)],
             replace=overwrite,
         )
-    return _report(model_file, vocab_file, lower_case, sentences)
+    tokenizer = Tokenizer(
+        model_file, lower_case=lower_case, strip_accents=strip_accents
+    )
+    return _report(tokenizer, vocab_file, sentences)
 
 
 def _check_arguments(vocabulary_size, character_coverage, input_sentence_size):
@@ -214,10 +223,10 @@ class _SentenceSource:
     within a RuntimeError. It is kept in ``error`` to be raised as it was.
     """
 
-    def __init__(self, files, sentence_splitting, lower_case, limit, seed):
+    def __init__(self, files, sentence_splitting, settings, limit, seed):
         self._files = list(files)
         self._sentence_splitting = sentence_splitting
-        self._lower_case = lower_case
+        self._settings = settings
         self._limit = limit
         self._draw_random = random.Random(f"draw {seed}")
         self._sample_random = random.Random(f"sample {seed}")
@@ -262,7 +271,7 @@ class _SentenceSource:
                         wanted -= 1
                     left -= 1
                 for sentence in normalization.normalize_batch(
-                    drawn, self._lower_case
+                    drawn, *self._settings
                 ):
                     self._count(sentence)
                     yield sentence
@@ -384,13 +393,12 @@ def _write(place, contents):
             stream.write(content)
 
 
-def _report(model_file, vocab_file, lower_case, sentences):
-    tokenizer = Tokenizer(model_file, lower_case)
+def _report(tokenizer, vocab_file, sentences):
     rows = tokenizer.encode_batch(sentences.sample)
     pieces = max(sum(map(len, rows)), 1)
     unknown = sum(row.count(tokenizer.unknown_id) for row in rows)
     return VocabularyReport(
-        model_file=model_file,
+        model_file=tokenizer.model_file,
         vocab_file=vocab_file,
         vocabulary_size=tokenizer.vocabulary_size,
         sentences_read=sentences.sentences_read,

@@ -152,6 +152,12 @@ def test_flags_win(directory, config_file):
     assert tokenizer is not start.tokenizer
     assert (tokenizer.lower_case, tokenizer.digit_comma) == (False, "stripped")
     _, tokenizer = start.find_config_and_tokenizer(
+        spm_model_file=SPM, strip_accents=False
+    )
+    assert (tokenizer.lower_case, tokenizer.strip_accents) == (False, False)
+    message = refusal(start.find_config_and_tokenizer, strip_accents=False)
+    assert message.startswith("--strip_accents is False, but that of")
+    _, tokenizer = start.find_config_and_tokenizer(
         spm_model_file=SPM, do_lower_case=True
     )
     assert tokenizer.lower_case

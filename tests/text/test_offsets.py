@@ -17,6 +17,7 @@ from albert.text.tokenizer import Tokenizer
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "tokenization"
 SPM = Tokenizer(GOLDEN / "spm2000.model")
+KEPT = Tokenizer(GOLDEN / "spm2000.model", strip_accents=False)
 NUMCOMMA = Tokenizer(GOLDEN / "spm2000_numcomma.model")
 # What normalisation changes: ligatures, fractions, marks alone and joined,
 # Korean syllables and single letters, white space of several kinds, control
@@ -164,6 +165,7 @@ class TestAnyText:
     @given(TEXTS)
     def test_properties(self, text):
         check(SPM, text)
+        check(KEPT, text)
 
     @given(st.text(alphabet="0123456789,. ab½[]é", max_size=40))
     def test_digit_comma(self, text):

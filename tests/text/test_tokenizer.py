@@ -152,12 +152,37 @@ class TestDigitComma:
         assert base == fingerprint("spm2000")
         assert len(base) == 64
         assert base != fingerprint("spm2000", lower_case=False)
+        assert base != fingerprint("spm2000", strip_accents=False)
         assert base != fingerprint("spm2000_numcomma")
         # The rule changes the ids of the second model only.
         assert base == fingerprint("spm2000", digit_comma="stripped")
         assert fingerprint("spm2000_numcomma") != fingerprint(
             "spm2000_numcomma", digit_comma="stripped"
         )
+
+
+class TestAccents:
+    def test_kept(self, tmp_path):
+        lines = ["má ma mạ à", "が か ガ", "한국어 하"]
+        model = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(lines * 7),
+            model_writer=model,
+            minloglevel=2,
+            hard_vocab_limit=False,
+            vocab_size=99,
+            control_symbols=["[CLS]", "[SEP]", "[MASK]"],
+        )
+        (tmp_path / "m.model").write_bytes(model.getvalue())
+        kept = Tokenizer(tmp_path / "m.model", strip_accents=False)
+        lost = Tokenizer(tmp_path / "m.model")
+        for line in lines:
+            assert kept.decode(kept.encode(line)) == line
+        assert lost.decode(lost.encode("má が")) == "ma か"
+        # Also where letter and mark are two characters, or capitals.
+        assert kept.encode("MA\u0301 か\u3099") == kept.encode("má が")
+        assert kept.occurring_table()[kept.pieces.index("が")]
+        assert not lost.occurring_table()[lost.pieces.index("が")]
 
 
 class TestProperties:
