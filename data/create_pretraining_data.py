@@ -13,6 +13,7 @@ flags and text give the same bytes, whatever --num_workers is.
 """
 
 import functools
+import logging
 import os
 import time
 
@@ -28,6 +29,7 @@ from albert.records import pretraining
 from albert.records import pretraining_report
 from albert.records.writing import RecordSetWriter
 from albert.records.writing import shard_names
+from albert.text import normalization_losses
 from albert.text import token_cache
 from albert.text.documents import expand_files
 from albert.text.documents import read_documents
@@ -35,6 +37,9 @@ from albert.text.instances import OBJECTIVES
 from albert.text.instances import PairSettings
 from albert.text.masking import MaskingSettings
 from albert.text.word_starts import WORD_START_RULES
+
+# Of each block, to find out how many characters lose a mark.
+SAMPLED_SENTENCES = 64
 
 
 def define_flags(fv):
@@ -135,6 +140,9 @@ def main(fv):
     settings = read_settings(fv)
     inputs = expand_files(fv.input_file)
     tokenizer = settings.tokenizer()
+    unreachable = normalization_losses.describe_unreachable_pieces(tokenizer)
+    if unreachable:
+        logging.warning("%s", unreachable)
     with (
         processes.termination_as_interrupt(),
         RecordSetWriter(
@@ -153,16 +161,25 @@ def main(fv):
     ):
         # ------------------------------------------------------ text → ids
         corpus = {"bytes": 0, "documents": 0, "sentences": 0, "tokens": 0}
+        marked = characters = 0
         with show_progress(
             "encoding", sum_of_sizes(inputs), "B", unit_scale=True
         ) as advance:
 
             def read_blocks():
+                nonlocal marked, characters
                 documents = read_documents(inputs, fv.sentence_splitting)
                 for block in token_cache.group_documents(documents):
                     size = sum(len(s.encode()) + 1 for d in block for s in d)
                     corpus["bytes"] += size
                     advance(size)
+                    if settings.strip_accents:
+                        # Of a sample: the rest of the work is not done here.
+                        found = normalization_losses.count_marked_letters(
+                            block[0][:SAMPLED_SENTENCES]
+                        )
+                        marked += found[0]
+                        characters += found[1]
                     yield block
 
             for encoded in pool.map(
@@ -173,6 +190,7 @@ def main(fv):
         corpus["documents"] = cache.num_documents
         corpus["sentences"] = cache_writer.num_sentences
         corpus["tokens"] = cache_writer.num_tokens
+        corpus["lost_marks_share"] = marked / max(characters, 1)
         if settings.pairs.objective == "nsp" and cache.num_documents < 2:
             raise UserError(
                 f"{fv.input_file}: --objective=nsp needs two documents, "

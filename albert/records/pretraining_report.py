@@ -11,6 +11,7 @@ import numpy as np
 from albert.records.metadata import find_metadata
 from albert.records.metadata import without_record_suffix
 from albert.records.schema import PretrainingSchema
+from albert.text.normalization_losses import describe_lost_marks
 
 # With it, the learning rate of small sizes was found (training/defaults.py).
 _BATCH_SIZE = 64
@@ -137,6 +138,9 @@ def summarize(metadata, output_bytes, seconds):
             f"{figures['instances'] / seconds:,.0f} instances a second",
         ),
     ]
+    lost_marks = describe_lost_marks(corpus.get("lost_marks_share", 0.0))
+    if lost_marks:
+        rows.insert(1, ("accents", lost_marks))
     return "\n".join(f"  {name:<12} {text}" for name, text in rows)
 
 
