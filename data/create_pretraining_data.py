@@ -114,8 +114,10 @@ def define_flags(fv):
         "word_start_rule",
         "scripts",
         list(WORD_START_RULES),
-        "Letters that continue a word; scripts: all but those of scripts "
-        "without spaces, where each piece is a word; original: a to z.",
+        "scripts: letters continue a word in scripts with spaces, and in "
+        "others each piece is a word, without ▁ before Chinese and Japanese "
+        "sentences; original: letters a to z continue a word, ▁ before each "
+        "sentence.",
     )
     masks.boolean("do_permutation", False, "Refused: see the error message.")
     files = FlagGroup(fv, "Files")

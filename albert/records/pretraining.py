@@ -41,8 +41,9 @@ class PretrainingDataSettings:
       masking: ``albert.text.masking.MaskingSettings``.
       dupe_factor: passes over the text, each with other pairs and masks.
       random_seed: int, at least 0.
-      word_start_rule: "scripts" or "original", which pieces start a word;
-        see ``albert.text.word_starts``.
+      word_start_rule: "scripts" or "original", which pieces start a word,
+        and whether Chinese and Japanese sentences begin with "▁" inside a
+        document; see ``albert.text.word_starts``.
       num_shards: files that the records are spread over.
       compression: "" or "GZIP".
     """
@@ -245,7 +246,11 @@ class RecordMaker:
 
     def encode(self, documents):
         """Encodes a list of lists of str as ``TokenizedDocuments``."""
-        return encode_documents(self.tokenizer, documents)
+        return encode_documents(
+            self.tokenizer,
+            documents,
+            mark_every_sentence=self.settings.word_start_rule == "original",
+        )
 
     def make_records(self, unit):
         """Makes the ``UnitRecords`` of a ``Unit``."""

@@ -8,11 +8,13 @@ the piece alone, so here it is a table from piece id to ids, built once; an
 in-graph tokenizer can use the same table.
 """
 
+import functools
 import hashlib
 import json
 
 import numpy as np
 import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
 
 from albert.errors import UserError
 from albert.inputs import read_file
@@ -139,17 +141,25 @@ class Tokenizer:
         ids = self._processor.encode(self.normalize(text), out_type=int)
         return self._replace_ids(ids)
 
-    def encode_batch(self, texts):
+    def encode_batch(self, texts, after_space=True):
         """Encodes an iterable of str with one call into SentencePiece.
 
         Runs on one thread: callers that want more run more processes.
 
+        Args:
+          texts: iterable of str.
+          after_space: bool; False encodes them as what goes on without a
+            space in the middle of a text, with no "▁" in front.
+
         Returns:
-          list of lists of int, equal to ``[encode(text) for text in texts]``.
+          list of lists of int, equal to ``[encode(text) for text in texts]``
+          after a space.
         """
-        rows = self._processor.encode(
-            self.normalize_batch(texts), out_type=int, num_threads=1
-        )
+        normalized = self.normalize_batch(texts)
+        if not normalized:
+            return []
+        processor = self._processor if after_space else self._inside_processor
+        rows = processor.encode(normalized, out_type=int, num_threads=1)
         if self._replaced_ids:
             rows = [self._replace_ids(ids) for ids in rows]
         return rows
@@ -300,6 +310,15 @@ class Tokenizer:
         return np.flatnonzero(allowed).astype(np.int32)
 
     # --------------------------------------------------------------- internals
+
+    @functools.cached_property
+    def _inside_processor(self):
+        """Processor that puts no "▁" before a text."""
+        model = sentencepiece_model_pb2.ModelProto.FromString(self.model_proto)
+        model.normalizer_spec.add_dummy_prefix = False
+        return sentencepiece.SentencePieceProcessor(
+            model_proto=model.SerializeToString()
+        )
 
     def _control_ids(self):
         # PieceToId answers with the unknown id for a piece that is not there.

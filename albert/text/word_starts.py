@@ -19,7 +19,7 @@ _SPACE_MARK = "\u2581"
 _PUNCTUATION = frozenset(string.punctuation) - frozenset("'<=>")
 _ENGLISH = frozenset(string.ascii_lowercase)
 # Unicode names a letter after its script, in the first word of the name.
-_SCRIPTS_WITHOUT_SPACES = frozenset(
+_SCRIPTS_WITHOUT_ANY_SPACE = frozenset(
     {
         "BOPOMOFO",
         "CJK",
@@ -27,13 +27,16 @@ _SCRIPTS_WITHOUT_SPACES = frozenset(
         "IDEOGRAPHIC",
         "KATAKANA",
         "KATAKANA-HIRAGANA",
-        "KHMER",
-        "LAO",
-        "MYANMAR",
-        "THAI",
-        "TIBETAN",
     }
 )
+# These put spaces between sentences alone, or phrases.
+_SCRIPTS_WITHOUT_SPACES = _SCRIPTS_WITHOUT_ANY_SPACE | {
+    "KHMER",
+    "LAO",
+    "MYANMAR",
+    "THAI",
+    "TIBETAN",
+}
 # Letters, marks, and the joiners between letters.
 _CATEGORIES_IN_WORDS = ("L", "M", "Cf")
 
@@ -73,6 +76,21 @@ def find_word_starts(pieces, rule="scripts"):
         ],
         bool,
     )
+
+
+def is_without_space(sentence):
+    """Whether no space stands before a sentence in running text.
+
+    Args:
+      sentence: str; its first letter decides. Chinese and Japanese put none
+        there; Thai, Khmer and the like put them between sentences.
+
+    Returns:
+      bool.
+    """
+    letter = next(filter(str.isalpha, sentence), "a")
+    script = unicodedata.name(letter, "").split(" ")[0]
+    return script in _SCRIPTS_WITHOUT_ANY_SPACE
 
 
 def _is_in_spaced_script(char):

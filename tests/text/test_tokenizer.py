@@ -185,6 +185,20 @@ class TestAccents:
         assert not lost.occurring_table()[lost.pieces.index("が")]
 
 
+def test_without_a_space_in_front():
+    tokenizer = golden_tokenizer("spm2000")
+    mark = tokenizer.pieces.index("▁")
+    texts = ["ing the", "9 old"]
+    inside = tokenizer.encode_batch(texts, after_space=False)
+    assert inside[0] == [
+        tokenizer.pieces.index("ing"),
+        *tokenizer.encode("the"),
+    ]
+    assert mark not in inside[1] and tokenizer.encode("9 old")[0] == mark
+    assert tokenizer.decode(inside[1]) == "9 old"
+    assert tokenizer.encode_batch([], after_space=False) == []
+
+
 class TestProperties:
     tokenizers = [
         golden_tokenizer(model, lower_case=lower_case, digit_comma=rule)

@@ -10,6 +10,7 @@ import sentencepiece
 
 from albert.text.normalization import normalize
 from albert.text.word_starts import find_word_starts
+from albert.text.word_starts import is_without_space
 
 # The first article of the Universal Declaration of Human Rights, in part.
 LINES = {
@@ -122,3 +123,22 @@ def test_english_pieces_are_the_same_under_both_rules():
         == [True, False, False, True, False, True, True, True, False, True]
         + [True]
     )
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("他们住在河边。", True),
+        ("“他们”来了。", True),
+        ("2 すべての", True),
+        ("データ", True),
+        ("The 他们", False),
+        ("모든 인간은", False),
+        ("มนุษย์", False),
+        ("Все", False),
+        ("!?", False),
+        ("", False),
+    ],
+)
+def test_sentences_without_a_space_before_them(sentence, expected):
+    assert is_without_space(sentence) == expected
