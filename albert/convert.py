@@ -15,7 +15,7 @@ from albert import command_line
 from albert import outputs
 from albert.errors import UserError
 from albert.flag_groups import FlagGroup
-from albert.flags import define_lower_case_flag
+from albert.flags import define_normalization_flags
 from albert.flags import require
 from albert.heads import HEADS
 from albert.heads import HEADS_OF_WEIGHTS
@@ -78,6 +78,7 @@ def convert(
     head=None,
     tokenizer=True,
     lower_case=None,
+    strip_accents=None,
     new_directory=outputs.new_directory,
 ):
     """Reads a model in one format and writes it in another.
@@ -92,6 +93,8 @@ def convert(
       tokenizer: bool, whether the tokenizer goes along, if there is one.
       lower_case: bool, whether the tokenizer lower-cases; None: what the
         source says, and yes where it does not, as for Google's release.
+      strip_accents: bool, whether it takes the marks off letters; None: the
+        same.
       new_directory: function of ``destination``, a context manager that gives
         the directory to write to.
 
@@ -103,10 +106,17 @@ def convert(
         in the format; nothing is then written.
     """
     with new_directory(destination) as directory:
-        return _convert(source, directory, to, head, tokenizer, lower_case)
+        return _convert(
+            source,
+            directory,
+            to,
+            head,
+            tokenizer,
+            {"lower_case": lower_case, "strip_accents": strip_accents},
+        )
 
 
-def _convert(source, directory, to, head, tokenizer, lower_case):
+def _convert(source, directory, to, head, tokenizer, settings):
     from albert.interchange import names
     from albert.interchange import weight_fit
     from albert.interchange.source import Tensors
@@ -133,9 +143,7 @@ def _convert(source, directory, to, head, tokenizer, lower_case):
     )
     _check_labels(start, head)
     entries = weight_fit.finite_tensors(opened).entries()
-    vocabulary = (
-        _load_tokenizer(start, config, lower_case) if tokenizer else None
-    )
+    vocabulary = _load_tokenizer(start, config, settings) if tokenizer else None
     homeless = WRITERS[to](
         directory,
         config,
@@ -179,12 +187,14 @@ def _check_labels(start, head):
         )
 
 
-def _load_tokenizer(start, config, lower_case):
+def _load_tokenizer(start, config, settings):
     file = start.source.tokenizer
     if file is None:
         return None
-    if lower_case is not None:
-        file = dataclasses.replace(file, lower_case=lower_case)
+    given = {
+        name: value for name, value in settings.items() if value is not None
+    }
+    file = dataclasses.replace(file, **given)
     tokenizer = file.load()
     start.check_pieces(
         config,
@@ -207,7 +217,7 @@ def define_flags(fv):
         "writes the encoder alone.",
     )
     model.boolean("tokenizer", True, "Take the tokenizer along.")
-    define_lower_case_flag(fv, "Model", None)
+    define_normalization_flags(fv, "Model", None)
 
 
 def main(fv, source, destination):
@@ -221,6 +231,7 @@ def main(fv, source, destination):
         head=fv.head,
         tokenizer=fv.tokenizer,
         lower_case=fv.do_lower_case,
+        strip_accents=fv.strip_accents,
     )
     print("\n".join(report.lines(destination)))
 

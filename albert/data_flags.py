@@ -7,7 +7,7 @@ Each function takes the ``FlagValues`` to define its flags on, or to read.
 from albert.flag_groups import FlagGroup
 from albert.flag_parsers import LARGEST_SEED
 from albert.flag_parsers import LONGEST_SEQUENCE
-from albert.flags import define_lower_case_flag
+from albert.flags import define_normalization_flags
 from albert.flags import define_text_field_flag
 from albert.records.pretraining import COMPRESSIONS
 from albert.text import documents
@@ -209,7 +209,7 @@ def read_selection(fv):
 
 def define_data_creation_flags(fv):
     """Defines the flags of every command that makes data."""
-    define_lower_case_flag(fv, "Text", True)
+    define_normalization_flags(fv, "Text", True)
     files = FlagGroup(fv, "Files")
     files.boolean("overwrite", False, "Replace files that are there already.")
     FlagGroup(fv, "Randomness").integer(

@@ -54,6 +54,7 @@ def model_options(fv):
             "model_size",
             "spm_model_file",
             "do_lower_case",
+            "strip_accents",
         )
         if name in fv
     }
@@ -205,7 +206,7 @@ def define_finetuning_flags(fv):
         save_checkpoints_steps=None,
     )
     define_sequence_length_flag(fv, "Model")
-    define_lower_case_flag(fv, "Model", None)
+    define_normalization_flags(fv, "Model", None)
     FlagGroup(fv, "Evaluation").alias("predict_batch_size", "eval_batch_size")
     training = FlagGroup(fv, "Training")
     training.real(
@@ -314,12 +315,25 @@ def define_text_field_flag(fv, heading):
     )
 
 
-def define_lower_case_flag(fv, heading, default):
-    """Defines the flag of lower-casing; None: as the weights' tokenizer."""
-    text = "Lower-case the text."
-    if default is None:
-        text += " Default: as the tokenizer of the weights, else yes."
-    FlagGroup(fv, heading).boolean("do_lower_case", default, text)
+def define_normalization_flags(fv, heading, default):
+    """Defines the flags of case and accents.
+
+    Args:
+      fv: ``FlagValues``.
+      heading: str, of the group.
+      default: bool; None: as the tokenizer of the weights.
+    """
+    group = FlagGroup(fv, heading)
+    for name, text in (
+        ("do_lower_case", "Lower-case the text."),
+        (
+            "strip_accents",
+            "Take the marks off letters; false where they tell words apart.",
+        ),
+    ):
+        if default is None:
+            text += " Default: as the tokenizer of the weights, else yes."
+        group.boolean(name, default, text)
 
 
 def define_device_flags(fv):

@@ -3,7 +3,7 @@
 
 albert_config.json   the configuration
 spiece.model         the SentencePiece model
-spiece.json          its settings: lower_case, digit_comma
+spiece.json          its settings: lower_case, digit_comma, strip_accents
 checksums.json       SHA-256 of these three files, as they were written
 task.json            what the model was fine-tuned for: task, labels, …
 run.json             the settings that a restart must repeat
@@ -170,6 +170,7 @@ def write_description(directory, config, tokenizer, settings=None):
             {
                 "lower_case": tokenizer.lower_case,
                 "digit_comma": tokenizer.digit_comma,
+                "strip_accents": tokenizer.strip_accents,
             }
         )
     for name, content in files.items():

@@ -60,7 +60,11 @@ def main(fv):
         split: os.path.join(fv.output_dir, f"{task.name}_{split}.tfrecord")
         for split in splits
     }
-    tokenizer = Tokenizer(fv.spm_model_file, fv.do_lower_case)
+    tokenizer = Tokenizer(
+        fv.spm_model_file,
+        lower_case=fv.do_lower_case,
+        strip_accents=fv.strip_accents,
+    )
     max_seq_length = fv.max_seq_length or task.recipe.max_seq_length
     max_qa_length = fv.max_qa_length or multiple_choice_features.MAX_QA_LENGTH
     # Before all files are read.
@@ -168,7 +172,10 @@ def shuffle(features, random_seed):
 
 def read_settings(fv, task, split, max_qa_length):
     """Returns what records depend on besides texts, labels and tokenizer."""
-    settings = {"do_lower_case": fv.do_lower_case}
+    settings = {
+        "do_lower_case": fv.do_lower_case,
+        "strip_accents": fv.strip_accents,
+    }
     if task.label_type == "choice":
         settings["max_qa_length"] = max_qa_length
     if split == "train":

@@ -34,6 +34,7 @@ from albert.records import pretraining_report
 from albert.records.writing import RecordSetWriter
 from albert.records.writing import shard_names
 from albert.text import compression
+from albert.text import normalization_losses
 from albert.text import token_cache
 from albert.text.documents import DOCUMENT_SEPARATORS
 from albert.text.documents import expand_files
@@ -43,7 +44,10 @@ from albert.text.instances import PairSettings
 from albert.text.masking import MaskingSettings
 from albert.text.selection import Selection
 from albert.text.selection import open_listing
-from albert.text.tokenizer import Tokenizer
+from albert.text.word_starts import WORD_START_RULES
+
+# Of each block, to find out how many characters lose a mark.
+SAMPLED_SENTENCES = 64
 
 # Bytes of text times passes: what is done while another process starts.
 BYTES_PER_WORKER = 2_000_000
@@ -145,6 +149,15 @@ def define_flags(fv):
         "favor_shorter_ngram", True, "n-grams of n words have p(n) ~ 1/n."
     )
     masks.boolean("do_whole_word_mask", True, "Mask whole words.")
+    masks.choice(
+        "word_start_rule",
+        "scripts",
+        list(WORD_START_RULES),
+        "scripts: letters continue a word in scripts with spaces, and in "
+        "others each piece is a word, without ▁ before Chinese and Japanese "
+        "sentences; original: letters a to z continue a word, ▁ before each "
+        "sentence.",
+    )
     masks.boolean("do_permutation", False, "Refused: see the error message.")
     files = FlagGroup(fv, "Files")
     files.files(
@@ -171,7 +184,10 @@ def main(fv):
     if size is not None:
         needed = math.ceil(size * settings.dupe_factor / BYTES_PER_WORKER)
         num_workers = min(num_workers, max(1, needed))
-    tokenizer = Tokenizer(settings.spm_model_file, settings.do_lower_case)
+    tokenizer = settings.tokenizer()
+    unreachable = normalization_losses.describe_unreachable_pieces(tokenizer)
+    if unreachable:
+        logging.warning("%s", unreachable)
     with (
         processes.termination_as_interrupt(),
         open_listing(
@@ -197,12 +213,13 @@ def main(fv):
         # ------------------------------------------------------ text → ids
         selection = Selection(data_flags.read_selection(fv), listing)
         corpus = {"bytes": 0, "documents": 0, "sentences": 0, "tokens": 0}
-        unknown = 0
+        unknown = marked = characters = 0
         with show_progress(
             "encoding", None if fv.text_field else size, "B", unit_scale=True
         ) as advance:
 
             def read_blocks():
+                nonlocal marked, characters
                 documents = read_documents(
                     inputs,
                     fv.sentence_splitting,
@@ -215,6 +232,13 @@ def main(fv):
                     read = sum(len(s.encode()) + 1 for d in block for s in d)
                     corpus["bytes"] += read
                     advance(read)
+                    if settings.strip_accents:
+                        # Of a sample: the rest of the work is not done here.
+                        found = normalization_losses.count_marked_letters(
+                            block[0][:SAMPLED_SENTENCES]
+                        )
+                        marked += found[0]
+                        characters += found[1]
                     yield block
 
             for encoded in pool.map(
@@ -227,6 +251,7 @@ def main(fv):
         corpus["sentences"] = cache_writer.num_sentences
         corpus["tokens"] = cache_writer.num_tokens
         corpus["unknown_share"] = unknown / max(1, cache_writer.num_tokens)
+        corpus["lost_marks_share"] = marked / max(characters, 1)
         if corpus["unknown_share"] > fv.max_unknown_share:
             raise UserError(
                 f"{fv.input_file}: {corpus['unknown_share']:.0%} of the pieces "
@@ -333,6 +358,7 @@ def read_settings(fv):
     return pretraining.PretrainingDataSettings(
         spm_model_file=fv.spm_model_file,
         do_lower_case=fv.do_lower_case,
+        strip_accents=fv.strip_accents,
         pairs=PairSettings(
             fv.max_seq_length,
             fv.short_seq_prob,
@@ -348,6 +374,7 @@ def read_settings(fv):
         ),
         dupe_factor=fv.dupe_factor,
         random_seed=fv.random_seed,
+        word_start_rule=fv.word_start_rule,
         num_shards=len(shard_names(fv.output_file, fv.num_shards)),
         compression=fv.compression,
     )

@@ -80,6 +80,7 @@ def main(fv):
         fv.output_prefix.removesuffix(".model"),
         vocabulary_size=fv.vocab_size,
         lower_case=fv.do_lower_case,
+        strip_accents=fv.strip_accents,
         sentence_splitting=fv.sentence_splitting,
         text_field=fv.text_field,
         selection=data_flags.read_selection(fv),
@@ -116,7 +117,8 @@ def main(fv):
         f"--input_file='{fv.input_file}' "
         f"{text_field}"
         f"--spm_model_file={shlex.quote(report.model_file)}"
-        f"{'' if fv.do_lower_case else ' --do_lower_case=false'} "
+        f"{'' if fv.do_lower_case else ' --do_lower_case=false'}"
+        f"{'' if fv.strip_accents else ' --strip_accents=false'} "
         "--output_file=records/train.tfrecord --max_seq_length=64 "
         "--max_predictions_per_seq=10 --dupe_factor=10"
     )

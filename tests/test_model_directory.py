@@ -32,11 +32,15 @@ def start(directory, config, tokenizer=None, settings=SETTINGS):
 
 def test_tokenizer_comes_back_with_its_settings(tmp_path, config):
     tokenizer = albert.Tokenizer(
-        MODEL, lower_case=False, digit_comma="stripped"
+        MODEL, lower_case=False, digit_comma="stripped", strip_accents=False
     )
     start(tmp_path / "a" / "b", config, tokenizer)
     settings = json.loads((tmp_path / "a" / "b" / "spiece.json").read_text())
-    assert settings == {"lower_case": False, "digit_comma": "stripped"}
+    assert settings == {
+        "lower_case": False,
+        "digit_comma": "stripped",
+        "strip_accents": False,
+    }
     found = albert.Tokenizer(tmp_path / "a" / "b" / "spiece.model", **settings)
     assert found.fingerprint == tokenizer.fingerprint
     assert model_directory.read_config(tmp_path / "a" / "b") == config

@@ -41,7 +41,9 @@ class GraphTokenizer(tf.Module):
         self.sep_id = tokenizer.sep_id
         self.pad_id = tokenizer.pad_id
         self.mask_id = tokenizer.mask_id
-        self.normalizer = GraphNormalizer(tokenizer.lower_case)
+        self.normalizer = GraphNormalizer(
+            tokenizer.lower_case, tokenizer.strip_accents
+        )
         self._pieces = GraphPieces(tokenizer)
         self._digit_comma = None
         table = tokenizer.digit_comma_table()

@@ -22,6 +22,7 @@ from albert.text import normalization
 _SPACE = ord(" ")
 _SIGMA = 0x3A3  # Σ
 _FINAL_SIGMA = 0x3C2  # ς
+_DOTTED_I = "\u0130"  # İ
 # Characters that NFKD changes are kept as start * 32 + length of what they
 # become; the longest is 18, U+FDFA.
 _LENGTH_BITS = 5
@@ -36,13 +37,15 @@ class GraphNormalizer(tf.Module):
     """Normaliser of strings to the characters that SentencePiece is given.
 
     Args:
-      lower_case: bool.
+      lower_case, strip_accents: bool, as of ``normalize``.
     """
 
-    def __init__(self, lower_case):
+    def __init__(self, lower_case, strip_accents=True):
         super().__init__()
         self.lower_case = lower_case
-        white, decomposed, characters = _decompositions()
+        white, decomposed, characters = _decompositions(
+            lower_case, strip_accents
+        )
         # Made here, or each trace would have its own.
         self._characters = tf.constant(characters)
         self._white = CodePointTable(white)
@@ -112,7 +115,7 @@ class GraphNormalizer(tf.Module):
         return tf.gather(tf.where(white, _SPACE, codes), places), places
 
     def _decompose(self, codes, places):
-        """Applies NFKD and drops the combining marks."""
+        """Puts what characters become in their places, without case."""
         found = self._decomposed.lookup(codes)
 
         def change():
@@ -168,8 +171,8 @@ class GraphNormalizer(tf.Module):
 
 
 @functools.cache
-def _decompositions():
-    """Returns the tables that do not depend on case.
+def _decompositions(lower_case, strip_accents):
+    """Returns the tables of white space, and of NFKD without the marks.
 
     Returns:
       (white, decomposed, characters): int32 [code points], 1 for white
@@ -182,11 +185,16 @@ def _decompositions():
     for part in _characters_in_parts():
         # One call for many: nothing reaches over a letter in between.
         joined = normalization.normalize(
-            _SEPARATOR + _SEPARATOR.join(part) + _SEPARATOR, lower_case=False
+            _SEPARATOR + _SEPARATOR.join(part) + _SEPARATOR,
+            False,
+            strip_accents,
         )
         for character, result in zip(
             part, joined.split(_SEPARATOR)[1:-1], strict=True
         ):
+            if lower_case and character == _DOTTED_I:
+                # The one letter that becomes two.
+                result = result.lower()
             if character.isspace():
                 white[ord(character)] = 1
             elif result != character:
@@ -208,8 +216,8 @@ def _cases():
     differences = np.zeros(sys.maxunicode + 1, np.int32)
     classes = np.full(sys.maxunicode + 1, _OTHER, np.int32)
     for part in _characters_in_parts():
-        # Two letters from İ alone, which NFKD has taken apart before.
-        part = [character for character in part if character != "\u0130"]
+        # Two letters from İ alone, which was taken apart before.
+        part = [character for character in part if character != _DOTTED_I]
         codes = _code_points(part)
         differences[codes] = _code_points(" ".join(part).lower()[::2]) - codes
         after, between = (

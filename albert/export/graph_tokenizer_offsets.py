@@ -17,8 +17,11 @@ from albert.export.graph_tokenizer_pieces import PieceType
 from albert.export.graph_tokenizer_pieces import Rules
 from albert.export.graph_tokenizer_pieces import parse_model
 from albert.export.graph_tokenizer_pieces import utf8_length
+from albert.export.graph_tokenizer_tables import CodePointTable
 from albert.export.graph_tokenizer_tables import ReplacementTable
+from albert.export.graph_tokenizer_tables import code_point_marks
 from albert.export.graph_tokenizer_tables import repeat
+from albert.text.offsets import blank_characters
 
 _SPACE_MARKS = ("\u2581", " ")
 
@@ -56,6 +59,7 @@ class GraphSpanEncoder(tf.Module):
                 for piece in model.pieces
             ]
         )
+        self._blank = CodePointTable(code_point_marks(blank_characters()))
         self._replacements = _make_replacements(tokenizer)
 
     def encode(self, codes):
@@ -198,18 +202,18 @@ class GraphSpanEncoder(tf.Module):
         )
 
     def _trim(self, codes, ends_of_texts, starts, ends):
-        """Cuts white space off spans."""
-        places = tf.where(~self._normalizer.is_white(codes.flat_values))[:, 0]
+        """Cuts blank characters off spans."""
+        places = tf.where(self._blank.lookup(codes.flat_values) == 0)[:, 0]
         # Each text takes one place more than it has characters.
-        words = places + tf.gather(codes.value_rowids(), places)
+        visible = places + tf.gather(codes.value_rowids(), places)
         following = tf.gather(
-            tf.concat([words, [tf.int64.max]], 0),
-            tf.searchsorted(words, starts, out_type=tf.int64),
+            tf.concat([visible, [tf.int64.max]], 0),
+            tf.searchsorted(visible, starts, out_type=tf.int64),
         )
         following = tf.minimum(following, ends_of_texts)
         before = tf.gather(
-            tf.concat([[tf.constant(-1, tf.int64)], words], 0),
-            tf.searchsorted(words, ends, out_type=tf.int64),
+            tf.concat([[tf.constant(-1, tf.int64)], visible], 0),
+            tf.searchsorted(visible, ends, out_type=tf.int64),
         )
         return following, tf.maximum(before + 1, following)
 

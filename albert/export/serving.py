@@ -200,6 +200,7 @@ def _metadata(loaded, concrete, default):
         "tokenizer": {
             "lower_case": loaded.tokenizer.lower_case,
             "digit_comma": loaded.tokenizer.digit_comma,
+            "strip_accents": loaded.tokenizer.strip_accents,
             "fingerprint": loaded.tokenizer.fingerprint,
         },
         "serving_default": default,

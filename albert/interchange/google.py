@@ -49,7 +49,11 @@ _OBJECT_BASED = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _OWN_SETTINGS = ("masked_lm_epsilon", "sharing")
 _ORIGINAL_ACTIVATIONS = ("gelu", "relu", "tanh", "linear")
 _TOKENIZER_SETTINGS = Object(
-    {"lower_case": Boolean(), "digit_comma": Text(DIGIT_COMMA_RULES)},
+    {
+        "lower_case": Boolean(),
+        "digit_comma": Text(DIGIT_COMMA_RULES),
+        "strip_accents": Boolean(),
+    },
     others=None,
 )
 

@@ -45,7 +45,7 @@ _WHITE_SPACE = (
     r"\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]+"
 )
 # Python lower-cases a sigma that ends a word to another letter.
-_FINAL_SIGMA = r"(?<=\p{L})\x{3a3}(?![\p{M}'.:\x{2019}]*\p{L})"
+_FINAL_SIGMA = r"(?<=[\p{L}\p{M}])\x{3a3}(?![\p{M}'.:\x{2019}]*\p{L})"
 
 
 # -------------------------------------------------------------------- reading
@@ -65,6 +65,7 @@ def find(path):
     if os.path.exists(settings_file):
         settings = read_object(settings_file)
     lower_case = settings.get("do_lower_case", True)
+    keep_accents = settings.get("keep_accents", False)
     digit_comma = settings.get("digit_comma", "original")
     refusal = None
     if not isinstance(lower_case, bool):
@@ -72,10 +73,10 @@ def find(path):
             f"{settings_file}: do_lower_case is {lower_case!r}: it must be "
             "true or false"
         )
-    elif settings.get("keep_accents", False) is not False:
+    elif not isinstance(keep_accents, bool):
         refusal = (
-            f"{settings_file}: keep_accents is set, but ALBERT takes the "
-            "accents off: this tokenizer cannot be expressed here"
+            f"{settings_file}: keep_accents is {keep_accents!r}: it must be "
+            "true or false"
         )
     elif digit_comma not in DIGIT_COMMA_RULES:
         refusal = (
@@ -86,6 +87,7 @@ def find(path):
         model_file,
         lower_case=lower_case,
         digit_comma=digit_comma,
+        strip_accents=not keep_accents,
         refusal=refusal,
     )
 
@@ -124,7 +126,7 @@ def write(directory, tokenizer, max_length):
             "clean_up_tokenization_spaces": False,
             "do_lower_case": tokenizer.lower_case,
             "digit_comma": tokenizer.digit_comma,
-            "keep_accents": False,
+            "keep_accents": not tokenizer.strip_accents,
             "unk_token": pieces[tokenizer.unknown_id],
             "pad_token": pieces[tokenizer.pad_id],
             "bos_token": pieces[tokenizer.cls_id],
@@ -205,7 +207,7 @@ def to_pipeline(tokenizer):
         "added_tokens": control,
         "normalizer": {
             "type": "Sequence",
-            "normalizers": _normalizers(model, tokenizer.lower_case),
+            "normalizers": _normalizers(model, tokenizer),
         },
         "pre_tokenizer": {"type": "Metaspace", **mark},
         "post_processor": _post_processor(tokenizer),
@@ -240,14 +242,12 @@ def _check_expressible(tokenizer, model):
         )
 
 
-def _normalizers(model, lower_case):
+def _normalizers(model, tokenizer):
     spec = model.normalizer_spec
-    steps = [
-        _replace(_WHITE_SPACE, " "),
-        {"type": "NFKD"},
-        _replace(_combining_marks(), ""),
-    ]
-    if lower_case:
+    steps = [_replace(_WHITE_SPACE, " ")]
+    if tokenizer.strip_accents:
+        steps += [{"type": "NFKD"}, _replace(_combining_marks(), "")]
+    if tokenizer.lower_case:
         steps += [_replace(_FINAL_SIGMA, "\u03c2"), {"type": "Lowercase"}]
     # The rules come last although they repeat the steps before them: the
     # library knows fewer characters, and looks up no more than what a reader

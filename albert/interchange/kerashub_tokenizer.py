@@ -77,6 +77,7 @@ def write(directory, tokenizer):
     return {
         "lower_case": tokenizer.lower_case,
         "digit_comma": tokenizer.digit_comma,
+        "strip_accents": tokenizer.strip_accents,
         "vocabulary_sha256": hashlib.sha256(vocabulary).hexdigest(),
     }
 
@@ -97,16 +98,26 @@ def load_written(directory):
 def _with_settings(model_file, settings, path):
     lower_case = settings.get("lower_case")
     digit_comma = settings.get("digit_comma")
-    if not isinstance(lower_case, bool) or digit_comma not in DIGIT_COMMA_RULES:
+    # Presets of before do not say it.
+    strip_accents = settings.get("strip_accents", True)
+    if (
+        not isinstance(lower_case, bool)
+        or not isinstance(strip_accents, bool)
+        or digit_comma not in DIGIT_COMMA_RULES
+    ):
         return TokenizerFile(
             model_file,
             refusal=f"{os.path.join(path, presets.METADATA_FILE)}: its "
-            f"tokenizer has lower_case {lower_case!r} and digit_comma "
-            f"{digit_comma!r}: they must be true or false, and one of "
+            f"tokenizer has lower_case {lower_case!r}, strip_accents "
+            f"{strip_accents!r} and digit_comma {digit_comma!r}: they must be "
+            "true or false, true or false, and one of "
             f"{', '.join(DIGIT_COMMA_RULES)}",
         )
     return TokenizerFile(
-        model_file, lower_case=lower_case, digit_comma=digit_comma
+        model_file,
+        lower_case=lower_case,
+        digit_comma=digit_comma,
+        strip_accents=strip_accents,
     )
 
 

@@ -24,8 +24,6 @@ import unicodedata
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
 
-from albert.text import normalization
-
 # Characters only: no space in front, none taken away, no "▁".
 _CHARACTERS_ONLY = {
     "add_dummy_prefix": False,
@@ -49,7 +47,7 @@ def self_contained_model(tokenizer):
     own = sentencepiece.SentencePieceNormalizer(
         model_proto=tokenizer.model_proto, **_CHARACTERS_ONLY
     )
-    rules = _composed_rules(own, tokenizer.lower_case)
+    rules = _composed_rules(own, tokenizer)
     # Its compiler writes down what it does.
     sentencepiece.set_min_log_level(_LOG_ERRORS)
     compiled = sentencepiece.SentencePieceNormalizer(norm_map=rules)
@@ -67,24 +65,26 @@ def self_contained_model(tokenizer):
     return model.SerializeToString(deterministic=True)
 
 
-def _composed_rules(own, lower_case):
+def _composed_rules(own, tokenizer):
     """Returns (from, to) pairs: our normalisation, then the model's rules.
 
     Args:
       own: ``SentencePieceNormalizer`` of the model.
-      lower_case: bool.
+      tokenizer: ``Tokenizer``.
     """
     model_rules = dict(own.Decompile())
     changed = [
         character
         for character in map(chr, _code_points())
-        if character in model_rules or _is_changed(character, lower_case)
+        if character in model_rules or _is_changed(character, tokenizer)
     ]
-    rules = _apply(own, changed, lower_case)
+    rules = _apply(own, changed, tokenizer)
     # A sequence needs a rule where it becomes something else than its
     # characters do one by one: a syllable of Hangul, for instance.
     sequences = [key for key in model_rules if len(key) > 1]
-    for key, value in _apply(own, sequences, lower_case).items():
+    # Some exist for the small letter alone, such as "j" with a caron.
+    sequences += [key[0].upper() + key[1:] for key in sequences]
+    for key, value in _apply(own, sequences, tokenizer).items():
         if value != "".join(rules.get(one, one) for one in key):
             rules[key] = value
     return [(key, value) for key, value in rules.items() if key != value]
@@ -99,19 +99,20 @@ def _code_points():
     )
 
 
-def _is_changed(character, lower_case):
+def _is_changed(character, tokenizer):
     return (
         character.isspace()
-        or unicodedata.combining(character)
-        or (lower_case and character.lower() != character)
-        or not unicodedata.is_normalized("NFKD", character)
+        or (tokenizer.lower_case and character.lower() != character)
+        or tokenizer.strip_accents
+        and (
+            unicodedata.combining(character)
+            or not unicodedata.is_normalized("NFKD", character)
+        )
     )
 
 
-def _apply(own, texts, lower_case):
+def _apply(own, texts, tokenizer):
     """Returns a dict of each text to what becomes of it."""
     # Letters at both ends, because white space there would be taken away.
-    ours = [
-        normalization.normalize(f"a{text}a", lower_case)[1:-1] for text in texts
-    ]
+    ours = [tokenizer.normalize(f"a{text}a")[1:-1] for text in texts]
     return dict(zip(texts, own.Normalize(ours), strict=True))

@@ -78,13 +78,14 @@ class TokenizerFile:
 
     Attributes:
       model_file: str, path.
-      lower_case, digit_comma: settings of ``Tokenizer``.
+      lower_case, digit_comma, strip_accents: settings of ``Tokenizer``.
       refusal: str, why there can be no ``Tokenizer`` of it, or None.
     """
 
     model_file: str
     lower_case: bool = True
     digit_comma: str = "original"
+    strip_accents: bool = True
     refusal: str | None = None
 
     def load(self):
@@ -99,6 +100,7 @@ class TokenizerFile:
             self.model_file,
             lower_case=self.lower_case,
             digit_comma=self.digit_comma,
+            strip_accents=self.strip_accents,
         )
 
 

@@ -180,6 +180,7 @@ class StartingPoint:
         model_size=None,
         spm_model_file=None,
         do_lower_case=None,
+        strip_accents=None,
         dropout=None,
     ):
         """Returns the configuration and the tokenizer of a model.
@@ -193,7 +194,7 @@ class StartingPoint:
             size of the tokenizer.
           spm_model_file: str, path of a SentencePiece model; its other
             settings are those that came with the weights.
-          do_lower_case: bool.
+          do_lower_case, strip_accents: bool.
           dropout: float, dropout inside the encoder.
 
         Returns:
@@ -202,7 +203,9 @@ class StartingPoint:
         Raises:
           UserError: one of them cannot be found, or they do not fit together.
         """
-        tokenizer = self.find_tokenizer(spm_model_file, do_lower_case)
+        tokenizer = self.find_tokenizer(
+            spm_model_file, do_lower_case, strip_accents
+        )
         config = self.find_config(albert_config_file, model_size, tokenizer)
         if dropout is not None:
             config = dataclasses.replace(
@@ -269,11 +272,14 @@ class StartingPoint:
             raise self._size_mismatch(config, tokenizer)
         return config
 
-    def find_tokenizer(self, spm_model_file=None, do_lower_case=None):
+    def find_tokenizer(
+        self, spm_model_file=None, do_lower_case=None, strip_accents=None
+    ):
         """Returns the ``Tokenizer`` of a model.
 
         Args:
-          spm_model_file, do_lower_case: as of ``find_config_and_tokenizer``.
+          spm_model_file, do_lower_case, strip_accents: as of
+            ``find_config_and_tokenizer``.
 
         Raises:
           UserError: there is none, it cannot be used, or it is not that of
@@ -286,12 +292,15 @@ class StartingPoint:
                     model_directory.TOKENIZER_FILE,
                     "--spm_model_file",
                 )
-            if do_lower_case not in (None, self.tokenizer.lower_case):
-                raise UserError(
-                    f"--do_lower_case is {do_lower_case}, but that of "
-                    f"{self.path} is {self.tokenizer.lower_case}: leave the "
-                    "flag out"
-                )
+            for flag, value, own in (
+                ("do_lower_case", do_lower_case, self.tokenizer.lower_case),
+                ("strip_accents", strip_accents, self.tokenizer.strip_accents),
+            ):
+                if value not in (None, own):
+                    raise UserError(
+                        f"--{flag} is {value}, but that of {self.path} is "
+                        f"{own}: leave the flag out"
+                    )
             return self.tokenizer
         own = self._usable_tokenizer()
         settings = {}
@@ -299,9 +308,12 @@ class StartingPoint:
             settings = {
                 "lower_case": own.lower_case,
                 "digit_comma": own.digit_comma,
+                "strip_accents": own.strip_accents,
             }
         if do_lower_case is not None:
             settings["lower_case"] = do_lower_case
+        if strip_accents is not None:
+            settings["strip_accents"] = strip_accents
         tokenizer = Tokenizer(spm_model_file, **settings)
         if own and own.pieces != tokenizer.pieces:
             raise UserError(
@@ -350,7 +362,9 @@ class StartingPoint:
             return None
         settings = (records.metadata or {}).get("settings", {})
         tokenizer = Tokenizer(
-            spm_model_file, lower_case=settings.get("do_lower_case", True)
+            spm_model_file,
+            lower_case=settings.get("do_lower_case", True),
+            strip_accents=settings.get("strip_accents", True),
         )
         if own and own.model_proto != tokenizer.model_proto:
             raise UserError(

@@ -54,6 +54,7 @@ _SCHEMA = Object(
             {
                 "objective": Text(("sop", "nsp", "none")),
                 "do_lower_case": Boolean(),
+                "strip_accents": Boolean(),
                 "dupe_factor": Integer(1),
                 "masked_lm_prob": Number(),
                 "ngram": Integer(1),

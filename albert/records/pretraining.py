@@ -40,21 +40,26 @@ class PretrainingDataSettings:
 
     Attributes:
       spm_model_file: path of the SentencePiece model.
-      do_lower_case: setting of the tokenizer.
+      do_lower_case, strip_accents: settings of the tokenizer.
       pairs: ``albert.text.instances.PairSettings``.
       masking: ``albert.text.masking.MaskingSettings``.
       dupe_factor: passes over the text, each with other pairs and masks.
       random_seed: int, at least 0.
+      word_start_rule: "scripts" or "original", which pieces start a word,
+        and whether Chinese and Japanese sentences begin with "▁" inside a
+        document; see ``albert.text.word_starts``.
       num_shards: files that the records are spread over.
       compression: "" or "GZIP".
     """
 
     spm_model_file: str
     do_lower_case: bool = True
+    strip_accents: bool = True
     pairs: PairSettings = PairSettings()
     masking: MaskingSettings = MaskingSettings()
     dupe_factor: int = 40
     random_seed: int = 12345
+    word_start_rule: str = "scripts"
     num_shards: int = 1
     compression: str = ""
 
@@ -99,6 +104,14 @@ class PretrainingDataSettings:
         """The ``PretrainingSchema`` of the records."""
         return PretrainingSchema(
             self.pairs.max_seq_length, self.masking.max_predictions_per_seq
+        )
+
+    def tokenizer(self):
+        """Returns the ``Tokenizer``; raises UserError where it cannot."""
+        return Tokenizer(
+            self.spm_model_file,
+            lower_case=self.do_lower_case,
+            strip_accents=self.strip_accents,
         )
 
     def generator(self, *identity):
@@ -229,9 +242,7 @@ class RecordMaker:
           UserError: see ``Tokenizer``.
         """
         self.settings = settings
-        self.tokenizer = Tokenizer(
-            settings.spm_model_file, lower_case=settings.do_lower_case
-        )
+        self.tokenizer = settings.tokenizer()
         self._special_ids = (
             self.tokenizer.pad_id,
             self.tokenizer.cls_id,
@@ -246,12 +257,18 @@ class RecordMaker:
         self._pieces = MaskingPieces(
             mask_id=self.tokenizer.mask_id,
             replacement_ids=self.tokenizer.replacement_ids(),
-            word_start=self.tokenizer.word_start_table(),
+            word_start=self.tokenizer.word_start_table(
+                settings.word_start_rule
+            ),
         )
 
     def encode(self, documents):
         """Encodes a list of lists of str as ``TokenizedDocuments``."""
-        return encode_documents(self.tokenizer, documents)
+        return encode_documents(
+            self.tokenizer,
+            documents,
+            mark_every_sentence=self.settings.word_start_rule == "original",
+        )
 
     def make_records(self, unit):
         """Makes the ``UnitRecords`` of a ``Unit``."""

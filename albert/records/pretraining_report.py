@@ -11,6 +11,7 @@ import numpy as np
 from albert.records.metadata import find_metadata
 from albert.records.metadata import without_record_suffix
 from albert.records.schema import PretrainingSchema
+from albert.text.normalization_losses import describe_lost_marks
 
 # With it, the learning rate of small sizes was found (training/defaults.py).
 _BATCH_SIZE = 64
@@ -54,7 +55,9 @@ def build_metadata(settings, tokenizer, corpus, statistics, directory):
             "objective": settings.pairs.objective,
             "original_segment_pairs": settings.pairs.original_segment_pairs,
             "do_lower_case": settings.do_lower_case,
+            "strip_accents": settings.strip_accents,
             "do_whole_word_mask": settings.masking.whole_word,
+            "word_start_rule": settings.word_start_rule,
             "favor_shorter_ngram": settings.masking.favor_shorter_ngram,
             "ngram": settings.masking.ngram,
             "masked_lm_prob": settings.masking.masked_lm_prob,
@@ -152,6 +155,9 @@ def summarize(metadata, output_bytes, seconds):
             f"{figures['instances'] / seconds:,.0f} instances a second",
         ),
     ]
+    lost_marks = describe_lost_marks(corpus.get("lost_marks_share", 0.0))
+    if lost_marks:
+        rows.insert(1, ("accents", lost_marks))
     return "\n".join(f"  {name:<12} {text}" for name, text in rows)
 
 

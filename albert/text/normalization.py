@@ -14,7 +14,7 @@ _MARKS_IN_DISGUISE = frozenset("\u0f73\u0f75\u0f81\uff9e\uff9f")
 _SHORT = 256
 
 
-def normalize(text, lower_case=True):
+def normalize(text, lower_case=True, strip_accents=True):
     """Returns ``text`` as the vocabulary expects it.
 
     Whitespace is what ``str.split`` takes for it, so NBSP, U+3000, U+2028,
@@ -26,13 +26,16 @@ def normalize(text, lower_case=True):
     Args:
       text: str.
       lower_case: lower-case the result (the original's ``do_lower_case``).
+      strip_accents: decompose, and drop the combining marks. False leaves
+        that to the rules of the SentencePiece model (the original's
+        ``keep_accents``).
 
     Returns:
       str.
     """
     text = " ".join(text.split())
     # Most English sentences are ASCII, which NFKD leaves alone.
-    if not text.isascii():
+    if strip_accents and not text.isascii():
         if len(text) > _SHORT:
             # They would be dropped behind it too; no long run is left then.
             text = _drop_marks(text, _MARKS_IN_DISGUISE.intersection(text))
@@ -40,9 +43,9 @@ def normalize(text, lower_case=True):
     return text.lower() if lower_case else text
 
 
-def normalize_batch(texts, lower_case=True):
+def normalize_batch(texts, lower_case=True, strip_accents=True):
     """Normalises an iterable of str; returns a list of str."""
-    return [normalize(text, lower_case) for text in texts]
+    return [normalize(text, lower_case, strip_accents) for text in texts]
 
 
 def _drop_marks(text, others=()):

@@ -8,11 +8,16 @@ place where every one of its characters begins in what it was given. A
 character ends where the next one begins that begins later: "ﬁ" gives "f" and
 "i", which both stand for the whole ligature, and "e" with a combining accent
 gives an "e" that stands for both.
+
+The model takes zero-width spaces, marks of direction and the like for spaces,
+or has no piece for them. No span begins or ends with one of these: an answer
+found in "in\\u200f Warsaw" is "Warsaw".
 """
 
 import dataclasses
 import functools
 import sys
+import unicodedata
 
 import numpy as np
 
@@ -20,6 +25,15 @@ from albert.text import normalization
 
 _SPACE_MARKS = ("\u2581", " ")
 _SPACE = ord(" ")
+# U+FFFD stands for what could not be read. SentencePiece's rules make spaces
+# of both.
+_BLANK_SYMBOLS = frozenset("\u2581\ufffd")
+# Format characters that are seen: signs of numbers, years and verses.
+_VISIBLE_SIGNS = frozenset(
+    "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2"
+)
+# Beyond it, format characters are parts of symbols, such as flags.
+_LAST_BLANK = 0xFFFD
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -27,11 +41,12 @@ class PieceSpans:
     """Pieces of R texts, T together, and the span of text of each.
 
     Piece t of text r stands for ``text[starts[t]:ends[t]]``, and
-    ``row_splits[r] <= t < row_splits[r + 1]``. Spans hold no white space at
-    their ends; a piece of nothing else ("▁" by itself) has an empty span in
-    front of the next piece. Within a text neither starts nor ends decrease.
-    Every other character is in some span, if the text gives any piece but
-    "▁": one that the normalisation drops belongs to the character before it.
+    ``row_splits[r] <= t < row_splits[r + 1]``. Spans hold none of
+    ``blank_characters`` at their ends; a piece of nothing else ("▁" by
+    itself) has an empty span in front of the next piece. Within a text
+    neither starts nor ends decrease. Every other character is in some span,
+    if the text gives any piece but "▁": one that the normalisation drops
+    belongs to the character before it.
     Pieces that share a character ("½" gives "1", "⁄", "2") share the span.
 
     Attributes:
@@ -51,23 +66,40 @@ class PieceSpans:
         return self.ids[part], self.starts[part], self.ends[part]
 
 
+@functools.cache
+def blank_characters():
+    """Returns the characters that a reader does not see: frozenset of str.
+
+    White space, and what has neither a shape nor a meaning that a model could
+    learn: control characters, zero-width spaces and joiners, marks of
+    direction, soft hyphens, "▁" and U+FFFD.
+    """
+    return _BLANK_SYMBOLS | {
+        character
+        for character in map(chr, range(_LAST_BLANK))
+        if character.isspace()
+        or unicodedata.category(character) in ("Cc", "Cf")
+        and character not in _VISIBLE_SIGNS
+    }
+
+
 class SpanEncoder:
     """Encoder behind ``Tokenizer.encode_with_offsets``."""
 
-    def __init__(self, processor, pieces, lower_case, replaced_pieces):
+    def __init__(self, processor, pieces, settings, replaced_pieces):
         """Prepares the tables.
 
         Args:
           processor: ``sentencepiece.SentencePieceProcessor``.
           pieces: list of V str, id to piece.
-          lower_case: bool, of the normalisation.
+          settings: (lower_case, strip_accents) of the normalisation.
           replaced_pieces: dict from the id of a piece to the pairs (id,
             piece) that the digit-comma rule puts in its place.
         """
         self._processor = processor
         self._pieces = pieces
         self._lengths = np.array([len(piece) for piece in pieces], np.int64)
-        self._lower_case = lower_case
+        self._settings = settings
         # The mark that the model puts before a text, or nothing.
         mark = processor.normalize("a")[:1]
         self._prefix = mark if mark in _SPACE_MARKS else ""
@@ -85,7 +117,7 @@ class SpanEncoder:
         Returns:
           ``PieceSpans``.
         """
-        normalized = normalization.normalize_batch(texts, self._lower_case)
+        normalized = normalization.normalize_batch(texts, *self._settings)
         rows = self._processor.encode(normalized, out_type=int, num_threads=1)
         spans = [
             self._encode_row(*row)
@@ -105,9 +137,7 @@ class SpanEncoder:
             return (np.zeros(0, np.int32),) * 3
         codes = _code_points(text)
         words = np.flatnonzero(~_is_white_space(codes))
-        origins = _origins(
-            text, codes, words, len(normalized), self._lower_case
-        )
+        origins = _origins(text, codes, words, len(normalized), self._settings)
         first, last, origins = self._piece_bounds(normalized, ids, origins)
         # What is dropped before the first character belongs to it.
         origins[origins <= origins[len(self._prefix)]] = 0
@@ -118,7 +148,8 @@ class SpanEncoder:
         if self._replacements:
             ids, first, last = self._replace(ids, first, last)
         starts, ends = _spans(origins, first, last)
-        starts, ends = _trim(words, len(text), starts, ends)
+        visible = np.flatnonzero(~_is_blank(codes))
+        starts, ends = _trim(visible, len(text), starts, ends)
         # An empty part between pieces of one character has its span.
         return np.array(ids, np.int32), starts, np.maximum.accumulate(ends)
 
@@ -231,20 +262,20 @@ def _spans(origins, first, last):
     return starts, np.where(last > first, ends, starts)
 
 
-def _trim(words, length, starts, ends):
-    """Cuts white space off spans.
+def _trim(visible, length, starts, ends):
+    """Cuts blank characters off spans.
 
     Args:
-      words: int64, ascending: the characters that are no white space.
+      visible: int64, ascending: the characters that are not blank.
       length: int, of the text.
       starts, ends: int64 [n].
     """
-    following = np.append(words, length)[np.searchsorted(words, starts)]
-    before = np.append(words, -1)[np.searchsorted(words, ends) - 1]
+    following = np.append(visible, length)[np.searchsorted(visible, starts)]
+    before = np.append(visible, -1)[np.searchsorted(visible, ends) - 1]
     return following, np.maximum(before + 1, following)
 
 
-def _origins(text, codes, words, length, lower_case):
+def _origins(text, codes, words, length, settings):
     """Finds where each normalised character begins in the original text.
 
     Args:
@@ -252,7 +283,7 @@ def _origins(text, codes, words, length, lower_case):
       codes: uint32 [len(text)], its code points.
       words: int64, the characters that are no white space.
       length: of the normalised text.
-      lower_case: bool.
+      settings: (lower_case, strip_accents).
 
     Returns:
       int64 [length + 1]; the last one is the length of the text.
@@ -267,16 +298,16 @@ def _origins(text, codes, words, length, lower_case):
     # take the characters one by one.
     distinct, places = np.unique(codes, return_inverse=True)
     counts = np.array(
-        [_normalized_length(code, lower_case) for code in distinct.tolist()]
+        [_normalized_length(code, settings) for code in distinct.tolist()]
     )
     return np.append(np.repeat(starts, counts[places]), len(text))
 
 
 @functools.cache
-def _normalized_length(code, lower_case):
+def _normalized_length(code, settings):
     if code == _SPACE:
         return 1
-    return len(normalization.normalize(chr(code), lower_case))
+    return len(normalization.normalize(chr(code), *settings))
 
 
 def _code_points(text):
@@ -295,3 +326,14 @@ def _is_white_space(codes):
 def _white_space_table():
     # U+3000 is the last character that str.split takes for white space.
     return np.array([chr(code).isspace() for code in range(0x3002)])
+
+
+def _is_blank(codes):
+    return _blank_table().take(codes, mode="clip")
+
+
+@functools.cache
+def _blank_table():
+    table = np.zeros(_LAST_BLANK + 2, bool)
+    table[list(map(ord, blank_characters()))] = True
+    return table

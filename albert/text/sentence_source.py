@@ -28,21 +28,21 @@ class SentenceSource:
     within a RuntimeError. It is kept in ``error`` to be raised as it was.
     """
 
-    def __init__(self, files, reading, selection, lower_case, limit, seed):
+    def __init__(self, files, reading, selection, settings, limit, seed):
         """Sets out to read a text twice.
 
         Args:
           files: list of paths.
           reading: dict of the settings of ``documents.read_documents``.
           selection: ``SelectionSettings``.
-          lower_case: bool, as of the tokenizer.
+          settings: (lower_case, strip_accents), as of the tokenizer.
           limit: int, most sentences that are drawn; 0 for all.
           seed: int, of that draw and of the sample.
         """
         self._files = list(files)
         self._reading = reading
         self._selection = selection
-        self._lower_case = lower_case
+        self._settings = settings
         self._limit = limit
         self._draw_random = random.Random(f"draw {seed}")
         self._sample_random = random.Random(f"sample {seed}")
@@ -104,7 +104,7 @@ class SentenceSource:
                         wanted -= 1
                     left -= 1
                 for sentence in normalization.normalize_batch(
-                    drawn, self._lower_case
+                    drawn, *self._settings
                 ):
                     self._count(sentence)
                     # UTF-8 takes at most 4 bytes a character: most need not

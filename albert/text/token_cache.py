@@ -18,6 +18,7 @@ import os
 import numpy as np
 
 from albert.text.instances import TokenizedDocuments
+from albert.text.word_starts import is_without_space
 
 # About 120 instances of 512 tokens: small enough that a unit of work draws
 # on many places of the corpus.
@@ -57,14 +58,38 @@ def group_documents(documents, block_characters=BLOCK_CHARACTERS):
         yield block
 
 
-def encode_documents(tokenizer, documents):
+def encode_documents(tokenizer, documents, mark_every_sentence=False):
     """Encodes documents, each a list of str, as ``TokenizedDocuments``.
 
     Sentences without a token and documents without a sentence are left out.
+
+    Args:
+      tokenizer: ``albert.text.tokenizer.Tokenizer``.
+      documents: list of lists of str.
+      mark_every_sentence: bool, whether sentences begin with "▁" also where
+        no space stands before them (Chinese, Japanese).
     """
-    rows = iter(
-        tokenizer.encode_batch(list(itertools.chain.from_iterable(documents)))
+    sentences = list(itertools.chain.from_iterable(documents))
+    firsts = {0, *itertools.accumulate(map(len, documents))}
+    is_joined = [
+        not mark_every_sentence
+        and not sentence.isascii()
+        and index not in firsts
+        and is_without_space(sentence)
+        for index, sentence in enumerate(sentences)
+    ]
+    marked, joined = (
+        iter(
+            tokenizer.encode_batch(
+                itertools.compress(sentences, chosen), after_space
+            )
+        )
+        for chosen, after_space in (
+            ([not each for each in is_joined], True),
+            (is_joined, False),
+        )
     )
+    rows = (next(joined if each else marked) for each in is_joined)
     kept = []
     document_lengths = []
     for document in documents:

@@ -8,25 +8,24 @@ the piece alone, so here it is a table from piece id to ids, built once; an
 in-graph tokenizer can use the same table.
 """
 
+import functools
 import hashlib
 import json
-import string
 
 import numpy as np
 import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
 
 from albert.errors import UserError
 from albert.inputs import read_file
 from albert.text import normalization
 from albert.text.offsets import SpanEncoder
+from albert.text.word_starts import find_word_starts
 
 CONTROL_PIECES = ("[CLS]", "[SEP]", "[MASK]")
 DIGIT_COMMA_RULES = ("original", "stripped")
 
 _SPACE_MARK = "\u2581"  # "▁", SentencePiece's stand-in for a space
-# The original's list of punctuation leaves these four out.
-_PUNCTUATION = frozenset(string.punctuation) - frozenset("'<=>")
-_WORD_CHARACTERS = _PUNCTUATION | frozenset(string.ascii_lowercase)
 
 
 class Tokenizer:
@@ -35,7 +34,7 @@ class Tokenizer:
     Attributes:
       model_file: str, the path it was made from.
       model_proto: bytes of the model file.
-      lower_case, digit_comma: the settings.
+      lower_case, digit_comma, strip_accents: the settings.
       vocabulary_size: int, number of pieces V.
       pad_id, unknown_id, cls_id, sep_id, mask_id: int. A model that defines
         no padding piece pads with 0, as the original does.
@@ -55,7 +54,13 @@ class Tokenizer:
       '[CLS] the cat sat. [SEP]'
     """
 
-    def __init__(self, model_file, lower_case=True, digit_comma="original"):
+    def __init__(
+        self,
+        model_file,
+        lower_case=True,
+        digit_comma="original",
+        strip_accents=True,
+    ):
         """Loads the model.
 
         Args:
@@ -70,6 +75,9 @@ class Tokenizer:
             again where the piece continues a word, as was intended there.
             The released English vocabulary has 141 such pieces, such as
             ``▁2010,``, which all begin a word: both rules are one there.
+          strip_accents: take the marks off letters, as the original does
+            unless ``keep_accents``. In Japanese, Korean, Vietnamese, Hindi,
+            … words lose their meaning with them.
 
         Raises:
           UserError: the file is missing, not a SentencePiece model, or has
@@ -84,6 +92,7 @@ class Tokenizer:
         self.model_file = str(model_file)
         self.lower_case = bool(lower_case)
         self.digit_comma = digit_comma
+        self.strip_accents = bool(strip_accents)
         self.model_proto = _read_model(self.model_file)
         self._processor, self.pieces = _load_processor(
             self.model_file, self.model_proto
@@ -105,18 +114,23 @@ class Tokenizer:
     def __repr__(self):
         return (
             f"Tokenizer({self.model_file!r}, lower_case={self.lower_case}, "
-            f"digit_comma={self.digit_comma!r})"
+            f"digit_comma={self.digit_comma!r}, "
+            f"strip_accents={self.strip_accents})"
         )
 
     # ---------------------------------------------------------------- encoding
 
     def normalize(self, text):
         """Returns ``text`` as SentencePiece will see it."""
-        return normalization.normalize(text, self.lower_case)
+        return normalization.normalize(
+            text, self.lower_case, self.strip_accents
+        )
 
     def normalize_batch(self, texts):
         """Normalises an iterable of str; returns a list of str."""
-        return normalization.normalize_batch(texts, self.lower_case)
+        return normalization.normalize_batch(
+            texts, self.lower_case, self.strip_accents
+        )
 
     def encode(self, text):
         """Returns the piece ids of ``text``: list of int, no [CLS] or [SEP].
@@ -127,17 +141,25 @@ class Tokenizer:
         ids = self._processor.encode(self.normalize(text), out_type=int)
         return self._replace_ids(ids)
 
-    def encode_batch(self, texts):
+    def encode_batch(self, texts, after_space=True):
         """Encodes an iterable of str with one call into SentencePiece.
 
         Runs on one thread: callers that want more run more processes.
 
+        Args:
+          texts: iterable of str.
+          after_space: bool; False encodes them as what goes on without a
+            space in the middle of a text, with no "▁" in front.
+
         Returns:
-          list of lists of int, equal to ``[encode(text) for text in texts]``.
+          list of lists of int, equal to ``[encode(text) for text in texts]``
+          after a space.
         """
-        rows = self._processor.encode(
-            self.normalize_batch(texts), out_type=int, num_threads=1
-        )
+        normalized = self.normalize_batch(texts)
+        if not normalized:
+            return []
+        processor = self._processor if after_space else self._inside_processor
+        rows = processor.encode(normalized, out_type=int, num_threads=1)
         if self._replaced_ids:
             rows = [self._replace_ids(ids) for ids in rows]
         return rows
@@ -215,44 +237,88 @@ class Tokenizer:
         """
         return {id_: list(ids) for id_, ids in self._replaced_ids.items()}
 
-    def word_start_table(self):
+    def word_start_table(self, rule="scripts"):
         """Returns which pieces start a word: bool array [V].
 
-        Follows ``_is_start_piece_sp`` of the original's
-        ``create_pretraining_data.py``: a piece starts a word when it begins
-        with "▁" or "<", is a single punctuation mark, or holds a character
-        that is neither an English letter nor punctuation. Digits, foreign
-        letters and the apostrophe are such characters. (The marks < = > are
-        not in the original's list either.) [CLS] and [SEP] are marked too:
-        in its ``token_boundary`` they stand alone.
+        [CLS] and [SEP] are marked too: in ``token_boundary`` of the records
+        they stand alone.
+
+        Args:
+          rule: "scripts" or "original"; see
+            ``albert.text.word_starts.find_word_starts``.
         """
-        table = np.array([_starts_word(piece) for piece in self.pieces])
+        table = find_word_starts(self.pieces, rule)
         table[[self.cls_id, self.sep_id]] = True
         return table
 
-    def replacement_ids(self):
-        """Returns the ids that may replace a masked word: int32 array.
+    def occurring_table(self):
+        """Returns which pieces text can give: bool array [V].
 
-        All pieces that stand for text; no control, unknown, unused or byte
-        piece. (The original draws from the whole vocabulary, [CLS] and
-        <pad> included.)
+        Not those of control, unknown, unused and byte pieces, nor those that
+        the settings rule out: with capitals under ``lower_case``, with
+        accents, or cut again by the digit-comma rule.
         """
         processor = self._processor
+        normalized = processor.normalize(
+            self.normalize_batch(
+                piece.replace(_SPACE_MARK, " ") for piece in self.pieces
+            )
+        )
         return np.array(
             [
-                id_
-                for id_ in range(self.vocabulary_size)
-                if not (
+                piece.strip(_SPACE_MARK) in text
+                and id_ not in self._replaced_ids
+                and not (
                     processor.is_control(id_)
                     or processor.is_unknown(id_)
                     or processor.is_unused(id_)
                     or processor.is_byte(id_)
                 )
+                for id_, (piece, text) in enumerate(
+                    zip(self.pieces, normalized, strict=True)
+                )
             ],
-            np.int32,
+            bool,
         )
 
+    def replacement_ids(self):
+        """Returns the ids that may replace a masked word: int32 array.
+
+        All pieces that text can give, but the special ones, which are text
+        in some vocabularies. (The original draws from the whole vocabulary,
+        [CLS] and <pad> included.)
+
+        Raises:
+          UserError: there are none.
+        """
+        allowed = self.occurring_table()
+        allowed[
+            [
+                self.pad_id,
+                self.unknown_id,
+                self.cls_id,
+                self.sep_id,
+                self.mask_id,
+            ]
+        ] = False
+        if not allowed.any():
+            raise UserError(
+                f"{self.model_file}: text can give none of its pieces with "
+                f"lower-casing {'on' if self.lower_case else 'off'}: change "
+                "--do_lower_case, or make another vocabulary"
+            )
+        return np.flatnonzero(allowed).astype(np.int32)
+
     # --------------------------------------------------------------- internals
+
+    @functools.cached_property
+    def _inside_processor(self):
+        """Processor that puts no "▁" before a text."""
+        model = sentencepiece_model_pb2.ModelProto.FromString(self.model_proto)
+        model.normalizer_spec.add_dummy_prefix = False
+        return sentencepiece.SentencePieceProcessor(
+            model_proto=model.SerializeToString()
+        )
 
     def _control_ids(self):
         # PieceToId answers with the unknown id for a piece that is not there.
@@ -307,7 +373,7 @@ class Tokenizer:
         return SpanEncoder(
             self._processor,
             self.pieces,
-            self.lower_case,
+            (self.lower_case, self.strip_accents),
             {
                 to_id(piece): [(to_id(part), part) for part in parts]
                 for piece, parts in self._replaced_pieces.items()
@@ -322,6 +388,9 @@ class Tokenizer:
             "lower_case": self.lower_case,
             "digit_comma_table": sorted(self._replaced_ids.items()),
         }
+        # Not where it is the original's: fingerprints made before stay.
+        if not self.strip_accents:
+            settings["strip_accents"] = False
         digest.update(json.dumps(settings, sort_keys=True).encode())
         return digest.hexdigest()
 
@@ -351,9 +420,3 @@ def _load_processor(model_file, proto):
             "name the .model file that `albert create-vocabulary` wrote"
         ) from error
     return processor, pieces
-
-
-def _starts_word(piece):
-    if piece.startswith((_SPACE_MARK, "<")) or piece in _PUNCTUATION:
-        return True
-    return not all(char.lower() in _WORD_CHARACTERS for char in piece)

@@ -90,6 +90,7 @@ def train_vocabulary(
     output_prefix,
     vocabulary_size=30000,
     lower_case=True,
+    strip_accents=True,
     sentence_splitting="auto",
     text_field=None,
     selection=None,
@@ -110,7 +111,8 @@ def train_vocabulary(
       files: list of paths, read by ``documents.read_documents``.
       output_prefix: path without suffix. Its directory is made when missing.
       vocabulary_size: int, all pieces counted.
-      lower_case: lower-case the text, as the tokenizer will.
+      lower_case, strip_accents: how the text is normalised, as the tokenizer
+        will do it.
       sentence_splitting, text_field: see ``documents.read_documents``.
       selection: ``albert.text.selection.SelectionSettings``; None for all.
       left_out_file: path of the list of what is left out; None for none.
@@ -153,7 +155,7 @@ def train_vocabulary(
                 "text_field": text_field,
             },
             selection or SelectionSettings(),
-            lower_case,
+            (lower_case, strip_accents),
             input_sentence_size,
             seed,
         )
@@ -171,7 +173,10 @@ def train_vocabulary(
             [os.path.basename(model_file), os.path.basename(vocab_file)],
             replace=overwrite,
         )
-    return _report(model_file, vocab_file, lower_case, sentences)
+    tokenizer = Tokenizer(
+        model_file, lower_case=lower_case, strip_accents=strip_accents
+    )
+    return _report(tokenizer, vocab_file, sentences)
 
 
 def _check_arguments(vocabulary_size, character_coverage, input_sentence_size):
@@ -364,13 +369,12 @@ def _write(place, contents):
             stream.write(content)
 
 
-def _report(model_file, vocab_file, lower_case, sentences):
-    tokenizer = Tokenizer(model_file, lower_case)
+def _report(tokenizer, vocab_file, sentences):
     rows = tokenizer.encode_batch(sentences.sample)
     pieces = max(sum(map(len, rows)), 1)
     unknown = sum(row.count(tokenizer.unknown_id) for row in rows)
     return VocabularyReport(
-        model_file=model_file,
+        model_file=tokenizer.model_file,
         vocab_file=vocab_file,
         vocabulary_size=tokenizer.vocabulary_size,
         sentences_read=sentences.sentences_read,

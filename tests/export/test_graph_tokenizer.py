@@ -52,6 +52,8 @@ ALPHABETS = (
     "o00ee.s ",
     "00£€–, ",
     "\ufffd\ufffe\uffff\ufdd0\U0001ffff\U0010ffff\ue000 a",
+    # What nobody sees.
+    "\u00ad\u200b\u200c\u200d\u200e\u200f\u2066\u2581\ufeff\x00\u0600 ab",
 )
 
 
@@ -130,9 +132,10 @@ def wrong(texts, found, expected):
 
 
 class TestNormalizer:
+    @pytest.mark.parametrize("strip_accents", [True, False])
     @pytest.mark.parametrize("lower_case", [True, False])
     @pytest.mark.parametrize("around", ["a{}", "{} ", "AΣ{}", "{}ΣB"])
-    def test_every_character(self, lower_case, around):
+    def test_every_character(self, lower_case, around, strip_accents):
         characters = [
             chr(code)
             for code in range(sys.maxunicode + 1)
@@ -142,12 +145,14 @@ class TestNormalizer:
             "".join(map(around.format, characters[first : first + 256]))
             for first in range(0, len(characters), 256)
         ]
-        normalizer = GraphNormalizer(lower_case)
+        normalizer = GraphNormalizer(lower_case, strip_accents)
         normalized, _ = normalizer.normalize(
             normalizer.decode(tf.constant([text.encode() for text in texts]))
         )
         found = tf.strings.unicode_encode(normalized, "UTF-8").numpy()
-        expected = normalization.normalize_batch(texts, lower_case)
+        expected = normalization.normalize_batch(
+            texts, lower_case, strip_accents
+        )
         assert (
             wrong(texts, found.tolist(), [t.encode() for t in expected]) == []
         )
@@ -192,6 +197,13 @@ class TestTokenizer:
     def test_hostile_texts(self, model, lower_case):
         tokenizer = Tokenizer(GOLDEN / f"{model}.model", lower_case)
         check(tokenizer, TEXTS + hostile_texts(1009))
+
+    @pytest.mark.parametrize("lower_case", [True, False])
+    def test_accents_that_are_kept(self, lower_case):
+        tokenizer = Tokenizer(
+            GOLDEN / "spm2000_numcomma.model", lower_case, strip_accents=False
+        )
+        check(tokenizer, TEXTS + hostile_texts(307, seed=5))
 
     def test_real_text(self):
         lines = [

@@ -340,6 +340,7 @@ def test_assets(model, loaded):
     assert facts["settings"] == {
         "lower_case": False,
         "digit_comma": "original",
+        "strip_accents": True,
     }
     assert bytes.fromhex(facts["spm"]) == SPM.read_bytes()
 

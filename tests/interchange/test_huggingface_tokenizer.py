@@ -138,9 +138,13 @@ def test_pieces_that_are_cut_again_are_never_the_best():
 
 
 @pytest.mark.parametrize("lower_case", [True, False])
-def test_there_and_back(tmp_path, lower_case):
+@pytest.mark.parametrize("strip_accents", [True, False])
+def test_there_and_back(tmp_path, lower_case, strip_accents):
     tokenizer = albert.Tokenizer(
-        DIGIT_COMMA_SPM, lower_case=lower_case, digit_comma="stripped"
+        DIGIT_COMMA_SPM,
+        lower_case=lower_case,
+        digit_comma="stripped",
+        strip_accents=strip_accents,
     )
     huggingface_tokenizer.write(tmp_path, tokenizer, 19)
     found = huggingface_tokenizer.find(tmp_path).load()
@@ -150,7 +154,7 @@ def test_there_and_back(tmp_path, lower_case):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"keep_accents": True}, "keep_accents"),
+        ({"keep_accents": 1}, "keep_accents is 1"),
         ({"do_lower_case": "no"}, "do_lower_case is 'no'"),
         ({"digit_comma": "some"}, "digit_comma is 'some'"),
     ],

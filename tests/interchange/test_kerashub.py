@@ -265,7 +265,8 @@ def test_the_tokenizer_comes_back_as_it_was(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "changed", [{"digit_comma": "none"}, {"lower_case": "yes"}]
+    "changed",
+    [{"digit_comma": "none"}, {"lower_case": "yes"}, {"strip_accents": 1}],
 )
 def test_damaged_settings_of_the_tokenizer_are_not_guessed(tmp_path, changed):
     encoder = albert.AlbertEncoder(small_config(vocab_size=2000))

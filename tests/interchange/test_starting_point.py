@@ -152,6 +152,12 @@ def test_flags_win(directory, config_file):
     assert tokenizer is not start.tokenizer
     assert (tokenizer.lower_case, tokenizer.digit_comma) == (False, "stripped")
     _, tokenizer = start.find_config_and_tokenizer(
+        spm_model_file=SPM, strip_accents=False
+    )
+    assert (tokenizer.lower_case, tokenizer.strip_accents) == (False, False)
+    message = refusal(start.find_config_and_tokenizer, strip_accents=False)
+    assert message.startswith("--strip_accents is False, but that of")
+    _, tokenizer = start.find_config_and_tokenizer(
         spm_model_file=SPM, do_lower_case=True
     )
     assert tokenizer.lower_case
@@ -187,9 +193,9 @@ def test_vocabulary_of_another_size(tmp_path):
 def test_tokenizer_that_cannot_be_used(tmp_path):
     """It is refused where it is wanted, and nowhere else."""
     path = make(tmp_path / "x", "huggingface")
-    (path / "tokenizer_config.json").write_text('{"keep_accents": true}')
+    (path / "tokenizer_config.json").write_text('{"keep_accents": 1}')
     start = open_starting_point(path)
-    assert "keep_accents is set" in refusal(start.find_config_and_tokenizer)
+    assert "keep_accents is 1" in refusal(start.find_config_and_tokenizer)
     _, tokenizer = start.find_config_and_tokenizer(spm_model_file=SPM)
     assert tokenizer.vocabulary_size == 2000
     load_weights(albert.AlbertPretrainer(start.config), start)

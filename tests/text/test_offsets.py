@@ -12,15 +12,21 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from albert.text.offsets import blank_characters
 from albert.text.tokenizer import Tokenizer
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "tokenization"
 SPM = Tokenizer(GOLDEN / "spm2000.model")
+KEPT = Tokenizer(GOLDEN / "spm2000.model", strip_accents=False)
 NUMCOMMA = Tokenizer(GOLDEN / "spm2000_numcomma.model")
 # What normalisation changes: ligatures, fractions, marks alone and joined,
 # Korean syllables and single letters, white space of several kinds, control
-# characters, a mark that becomes a space.
-ODD = "aﬁ½e\u0301é\u0323한ᄒ\u1161\u11abİßΣ \u00a0\u3000\n\t\u0007´¨…①㎞😀北9,."
+# characters, a mark that becomes a space; characters that nobody sees.
+ODD = (
+    "aﬁ½e\u0301é\u0323한ᄒ\u1161\u11abİßΣ \u00a0\u3000\n\t\u0007´¨…①㎞😀北9,."
+    "\u200b\u200d\u200f\u00ad\ufeff\u2581\x00"
+)
+UNSEEN = dict.fromkeys(map(ord, blank_characters()))
 TEXTS = st.one_of(st.text(), st.text(alphabet=ODD, max_size=40))
 
 
@@ -59,11 +65,12 @@ def check(tokenizer, text):
     covered = np.zeros(len(text), bool)
     for start, end in zip(starts, ends, strict=True):
         covered[start:end] = True
-        assert text[start:end] == text[start:end].strip()
+        assert blank_characters().isdisjoint(text[start:end][:1])
+        assert blank_characters().isdisjoint(text[start:end][-1:])
     missing = [
         char
         for char, is_covered in zip(text, covered, strict=True)
-        if not is_covered and not char.isspace()
+        if not is_covered and char not in blank_characters()
     ]
     assert missing == []
 
@@ -88,13 +95,28 @@ class TestSpans:
             # unknown piece of five again inside the model.
             ("서울특별시 at", ["", "서울특별시", "at"]),
             ("İt", ["İt"]),
-            # Dropped by the model: belongs to what is before it.
-            ("a\u0007 at", ["a\u0007", "at"]),
-            ("\u0007at", ["\u0007at"]),
+            # Dropped by the model, or taken for a space.
+            ("a\u0007 at", ["a", "at"]),
+            ("\u0007at", ["at"]),
+            # A sign that is seen belongs to its word.
+            ("\u0600at", ["", "\u0600", "at"]),
         ],
     )
     def test_known(self, text, expected):
         assert surfaces(SPM, text) == expected
+
+    @pytest.mark.parametrize(
+        "blank",
+        list("\u200b\u200d\u200e\u200f\u2060\ufeff\ufffd\u00ad\u2581\x00"),
+    )
+    def test_characters_that_are_not_seen(self, blank):
+        text = f"in{blank} {blank}the {blank}old{blank}."
+        assert list(filter(None, surfaces(SPM, text))) == [
+            "in",
+            "the",
+            "old",
+            ".",
+        ]
 
     @pytest.mark.parametrize("rule", ["original", "stripped"])
     def test_digit_comma(self, rule):
@@ -143,6 +165,7 @@ class TestAnyText:
     @given(TEXTS)
     def test_properties(self, text):
         check(SPM, text)
+        check(KEPT, text)
 
     @given(st.text(alphabet="0123456789,. ab½[]é", max_size=40))
     def test_digit_comma(self, text):
@@ -156,7 +179,7 @@ class TestAnyText:
         ):
             # Lower case of a capital sigma depends on what stands around it.
             piece, found = (
-                string.replace("\u2581", "").replace("ς", "σ")
+                string.translate(UNSEEN).replace("ς", "σ")
                 for string in (piece, normalize(SPM.normalize(surface)))
             )
             assert piece in found

@@ -14,8 +14,9 @@ class LetterTokenizer:
     def __init__(self, vocabulary_size=1000):
         self.vocabulary_size = vocabulary_size
 
-    def encode_batch(self, texts):
-        return [[ord(c) for c in text if c.isalpha()] for text in texts]
+    def encode_batch(self, texts, after_space=True):
+        mark = [] if after_space else [7]
+        return [mark + [ord(c) for c in text if c.isalpha()] for text in texts]
 
 
 def random_blocks(seed, blocks=5):
@@ -151,3 +152,24 @@ def test_blocks_end_with_the_document_that_fills_them():
         documents[1:3],
         documents[3:],
     ]
+
+
+def test_sentences_that_no_space_stands_before():
+    documents = [["ab", "北京", "北", "cd"], ["北", "京"], ["ef"]]
+    found, all_marked = (
+        token_cache.encode_documents(LetterTokenizer(), documents, marked)
+        for marked in (False, True)
+    )
+    # 7 stands for: encoded without a space in front.
+    north, capital = map(ord, "北京")
+    assert found.ids.tolist() == [
+        *map(ord, "ab"),
+        *(7, north, capital, 7, north),
+        *map(ord, "cd"),
+        *(north, 7, capital),
+        *map(ord, "ef"),
+    ]
+    assert found.sentence_lengths.tolist() == [2, 3, 2, 2, 1, 2, 2]
+    assert 7 not in all_marked.ids.tolist()
+    for each in (found, all_marked):
+        assert each.document_lengths.tolist() == [4, 2, 1]

@@ -152,12 +152,51 @@ class TestDigitComma:
         assert base == fingerprint("spm2000")
         assert len(base) == 64
         assert base != fingerprint("spm2000", lower_case=False)
+        assert base != fingerprint("spm2000", strip_accents=False)
         assert base != fingerprint("spm2000_numcomma")
         # The rule changes the ids of the second model only.
         assert base == fingerprint("spm2000", digit_comma="stripped")
         assert fingerprint("spm2000_numcomma") != fingerprint(
             "spm2000_numcomma", digit_comma="stripped"
         )
+
+
+class TestAccents:
+    def test_kept(self, tmp_path):
+        lines = ["má ma mạ à", "が か ガ", "한국어 하"]
+        model = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(lines * 7),
+            model_writer=model,
+            minloglevel=2,
+            hard_vocab_limit=False,
+            vocab_size=99,
+            control_symbols=["[CLS]", "[SEP]", "[MASK]"],
+        )
+        (tmp_path / "m.model").write_bytes(model.getvalue())
+        kept = Tokenizer(tmp_path / "m.model", strip_accents=False)
+        lost = Tokenizer(tmp_path / "m.model")
+        for line in lines:
+            assert kept.decode(kept.encode(line)) == line
+        assert lost.decode(lost.encode("má が")) == "ma か"
+        # Also where letter and mark are two characters, or capitals.
+        assert kept.encode("MA\u0301 か\u3099") == kept.encode("má が")
+        assert kept.occurring_table()[kept.pieces.index("が")]
+        assert not lost.occurring_table()[lost.pieces.index("が")]
+
+
+def test_without_a_space_in_front():
+    tokenizer = golden_tokenizer("spm2000")
+    mark = tokenizer.pieces.index("▁")
+    texts = ["ing the", "9 old"]
+    inside = tokenizer.encode_batch(texts, after_space=False)
+    assert inside[0] == [
+        tokenizer.pieces.index("ing"),
+        *tokenizer.encode("the"),
+    ]
+    assert mark not in inside[1] and tokenizer.encode("9 old")[0] == mark
+    assert tokenizer.decode(inside[1]) == "9 old"
+    assert tokenizer.encode_batch([], after_space=False) == []
 
 
 class TestProperties:
@@ -246,9 +285,71 @@ class TestIds:
             self.tokenizer.decode([5, id_])
 
     def test_replacement_ids(self):
-        ids = self.tokenizer.replacement_ids()
+        ids = golden_tokenizer("spm2000", lower_case=False).replacement_ids()
         assert ids.dtype == np.int32
         assert ids.tolist() == list(range(5, 2000))
+
+    def test_replacement_ids_are_pieces_that_text_can_give(self):
+        ids = set(self.tokenizer.replacement_ids().tolist())
+        capitals = {
+            i
+            for i, piece in enumerate(self.tokenizer.pieces)
+            if piece != piece.lower()
+        }
+        assert len(capitals) > 200
+        assert ids == set(range(5, 2000)) - capitals
+
+    def test_replacement_ids_leave_out_pieces_that_are_cut_again(self):
+        tokenizer = golden_tokenizer("spm2000_numcomma", lower_case=False)
+        ids = set(tokenizer.replacement_ids().tolist())
+        assert ids == set(range(5, tokenizer.vocabulary_size)) - set(
+            tokenizer.digit_comma_table()
+        )
+
+    def test_replacement_ids_leave_out_special_pieces_of_the_user(
+        self, tmp_path
+    ):
+        tokenizer = Tokenizer(
+            train_model(
+                tmp_path / "user.model",
+                user_defined_symbols=["[CLS]", "[SEP]", "[MASK]", "xyz"],
+            ),
+            lower_case=False,
+        )
+        pieces = {tokenizer.pieces[i] for i in tokenizer.replacement_ids()}
+        assert "xyz" in pieces
+        assert pieces.isdisjoint({"[CLS]", "[SEP]", "[MASK]"})
+
+    def test_accents_and_syllables(self, tmp_path):
+        # "é" cannot occur; the model joins "한" again.
+        tokenizer = Tokenizer(
+            train_model(
+                tmp_path / "accents.model",
+                control_symbols=["[CLS]", "[SEP]", "[MASK]"],
+                required_chars="é한",
+            )
+        )
+        pieces = {tokenizer.pieces[i] for i in tokenizer.replacement_ids()}
+        assert "é" not in pieces and "한" in pieces
+
+    def test_vocabulary_without_any_piece_that_occurs(self, tmp_path):
+        model = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(["CAT SAT MAT"] * 7),
+            model_writer=model,
+            minloglevel=2,
+            hard_vocab_limit=False,
+            vocab_size=99,
+            add_dummy_prefix=False,
+            split_by_whitespace=False,
+            control_symbols=["[CLS]", "[SEP]", "[MASK]"],
+        )
+        (tmp_path / "capitals.model").write_bytes(
+            model.getvalue().replace("\u2581".encode(), b"XYZ")
+        )
+        tokenizer = Tokenizer(tmp_path / "capitals.model")
+        with pytest.raises(UserError, match="none of its pieces"):
+            tokenizer.replacement_ids()
 
     def test_replacement_ids_leave_out_bytes_and_unused(self, tmp_path):
         path = train_model(
@@ -286,10 +387,12 @@ class TestWordStarts:
     )
     def test_pieces(self, piece, expected):
         tokenizer = golden_tokenizer("spm2000")
-        table = tokenizer.word_start_table()
+        table = tokenizer.word_start_table("original")
         assert table.shape == (2000,)
         assert table.dtype == np.bool_
         assert table[tokenizer.pieces.index(piece)] == expected
+        # What is not English alone differs.
+        assert table.tolist() == tokenizer.word_start_table().tolist()
 
     def test_upper_case_letters_continue_a_word(self):
         tokenizer = golden_tokenizer("spm2000", lower_case=False)

@@ -16,6 +16,7 @@ from albert.tasks.squad.questions import SquadData
 from albert.tasks.squad.squad_files import read_squad
 from albert.tasks.squad.windows import build_features
 from albert.text.offsets import PieceSpans
+from albert.text.offsets import blank_characters
 
 LIMITS = {"max_seq_length": 128, "doc_stride": 32, "max_query_length": 64}
 GOLDEN_FILES = ("train-v1.1", "dev-v1.1", "train-v2.0", "dev-v2.0")
@@ -61,6 +62,35 @@ def make_data(*items, has_impossible=False):
         questions=questions,
         findings={},
     )
+
+
+class TestCharactersThatAreNotSeen:
+    """Zero-width spaces and the like around the words of a context."""
+
+    @pytest.mark.parametrize(
+        "unseen", list("\ufeff\u2581\x00\u200b\u200e\u200f\u00ad\u2028\xa0")
+    )
+    def test_every_answer_can_be_given(self, tokenizer, unseen):
+        context = (
+            "Marie Curie was born ?in? Warsaw ?in? 1867. She moved to ?Paris "
+            "?in? 1891 \U0001f5fc and won two Nobel Prizes."
+        ).replace("?", unseen)
+        answers = ["Warsaw", "1867", "Paris", "1891", "two"]
+        spans = [
+            (context.index(answer), context.index(answer) + len(answer))
+            for answer in answers
+        ]
+        features, windows = build_features(
+            make_data((context, spans)), tokenizer, is_training=True, **LIMITS
+        )
+        first, end = windows.character_spans(
+            np.arange(len(windows)),
+            features.per_example["start_positions"],
+            features.per_example["end_positions"],
+        )
+        assert [
+            context[a:b] for a, b in zip(first, end, strict=True)
+        ] == answers
 
 
 class TestGolden:
@@ -359,7 +389,7 @@ class TestAnswers:
         )
         start = data.draw(st.integers(0, len(text) - 1))
         end = data.draw(st.integers(start + 1, len(text)))
-        answer = text[start:end].strip()
+        answer = text[start:end].strip("".join(blank_characters()))
         max_seq_length = data.draw(st.sampled_from([7, 11, 384]))
         squad = make_data((text, [(start, end)]))
         features, windows = build_features(
@@ -394,7 +424,7 @@ class TestAnswers:
             assert answer in text[first:last]
             # And no piece too many: without its first or its last piece the
             # span does not hold all of the answer.
-            lead = len(text[start:end]) - len(text[start:end].lstrip())
+            lead = text[start:end].index(answer)
             assert first <= start + lead
             assert last >= start + lead + len(answer)
             one = labels["start_positions"][window]
