@@ -32,6 +32,8 @@ _WORD_CHARACTERS = _PUNCTUATION | frozenset(string.ascii_lowercase)
 class Tokenizer:
     """An ALBERT tokenizer around one SentencePiece model.
 
+    It offers what ``albert.text.tokenizers.TokenizerInterface`` names.
+
     Attributes:
       model_file: str, the path it was made from.
       model_proto: bytes of the model file.
@@ -54,6 +56,8 @@ class Tokenizer:
       >>> tokenizer.decode([tokenizer.cls_id, *ids, tokenizer.sep_id])
       '[CLS] the cat sat. [SEP]'
     """
+
+    kind = "sentencepiece"
 
     def __init__(self, model_file, lower_case=True, digit_comma="original"):
         """Loads the model.
@@ -107,6 +111,19 @@ class Tokenizer:
             f"Tokenizer({self.model_file!r}, lower_case={self.lower_case}, "
             f"digit_comma={self.digit_comma!r})"
         )
+
+    @property
+    def content(self):
+        """The bytes of the vocabulary's file."""
+        return self.model_proto
+
+    @property
+    def settings(self):
+        """What the model directory keeps beside the vocabulary: dict."""
+        return {
+            "lower_case": self.lower_case,
+            "digit_comma": self.digit_comma,
+        }
 
     # ---------------------------------------------------------------- encoding
 
