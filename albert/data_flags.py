@@ -8,6 +8,7 @@ from albert.flag_groups import FlagGroup
 from albert.flag_parsers import LARGEST_SEED
 from albert.flag_parsers import LONGEST_SEQUENCE
 from albert.flags import define_lower_case_flag
+from albert.flags import define_vocab_file_flag
 from albert.records.pretraining import COMPRESSIONS
 from albert.text import documents
 
@@ -165,8 +166,11 @@ def define_data_creation_flags(fv):
 def define_record_flags(fv):
     """Defines the flags of how records are written."""
     FlagGroup(fv, "Text").path(
-        "spm_model_file", None, "SentencePiece model. Required."
+        "spm_model_file",
+        None,
+        "SentencePiece model. Required, or --vocab_file instead.",
     )
+    define_vocab_file_flag(fv, "Text")
     files = FlagGroup(fv, "Files")
     files.integer(
         "num_shards",

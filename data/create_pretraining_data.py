@@ -23,6 +23,8 @@ from albert.errors import UserError
 from albert.flag_groups import FlagGroup
 from albert.flag_parsers import LONGEST_SEQUENCE
 from albert.flags import require
+from albert.flags import require_vocabulary
+from albert.flags import vocabulary_file
 from albert.progress import show_progress
 from albert.records import pretraining
 from albert.records import pretraining_report
@@ -34,7 +36,7 @@ from albert.text.documents import read_documents
 from albert.text.instances import OBJECTIVES
 from albert.text.instances import PairSettings
 from albert.text.masking import MaskingSettings
-from albert.text.tokenizer import Tokenizer
+from albert.text.tokenizers import load_tokenizer
 
 
 def define_flags(fv):
@@ -44,9 +46,6 @@ def define_flags(fv):
     data_flags.define_record_flags(fv)
     text = FlagGroup(fv, "Text")
     text.choice("input_file_mode", "r", ["r", "rb"], "Accepted, no effect.")
-    text.string(
-        "vocab_file", None, "Accepted, no effect: the model has it all."
-    )
     instances = FlagGroup(fv, "Instances")
     instances.choice(
         "objective",
@@ -127,14 +126,14 @@ def main(fv):
     num_workers = processes.check_number(fv.num_workers)
     settings = read_settings(fv)
     inputs = expand_files(fv.input_file)
-    tokenizer = Tokenizer(settings.spm_model_file, settings.do_lower_case)
+    tokenizer = load_tokenizer(settings.vocabulary_file, settings.do_lower_case)
     with (
         processes.termination_as_interrupt(),
         RecordSetWriter(
             fv.output_file,
             fv.num_shards,
             fv.overwrite,
-            inputs=[*inputs, settings.spm_model_file],
+            inputs=[*inputs, settings.vocabulary_file],
         ) as writer,
         processes.ProcessPool(
             num_workers,
@@ -240,7 +239,8 @@ def main(fv):
 
 def read_settings(fv):
     """Reads the ``PretrainingDataSettings`` from the flags."""
-    require(fv, "input_file", "output_file", "spm_model_file")
+    require(fv, "input_file", "output_file")
+    require_vocabulary(fv)
     if fv.do_permutation:
         raise UserError(
             "--do_permutation is not supported (the released models were "
@@ -255,7 +255,7 @@ def read_settings(fv):
             )
         objective = "nsp"
     return pretraining.PretrainingDataSettings(
-        spm_model_file=fv.spm_model_file,
+        vocabulary_file=vocabulary_file(fv),
         do_lower_case=fv.do_lower_case,
         pairs=PairSettings(fv.max_seq_length, fv.short_seq_prob, objective),
         masking=MaskingSettings(

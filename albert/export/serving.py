@@ -198,8 +198,7 @@ def _metadata(loaded, concrete, default):
         "settings": loaded.task,
         "config": loaded.model.config.to_dict(),
         "tokenizer": {
-            "lower_case": loaded.tokenizer.lower_case,
-            "digit_comma": loaded.tokenizer.digit_comma,
+            **loaded.tokenizer.settings,
             "fingerprint": loaded.tokenizer.fingerprint,
         },
         "serving_default": default,

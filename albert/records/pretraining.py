@@ -23,7 +23,7 @@ from albert.text.masking import MaskingPieces
 from albert.text.masking import MaskingSettings
 from albert.text.masking import mask_instances
 from albert.text.token_cache import encode_documents
-from albert.text.tokenizer import Tokenizer
+from albert.text.tokenizers import load_tokenizer
 
 COMPRESSIONS = ("", "GZIP")
 # Level 6 makes the files 3% smaller than level 3 and takes twice as long.
@@ -35,7 +35,8 @@ class PretrainingDataSettings:
     """Settings that decide which records are made from a text.
 
     Attributes:
-      spm_model_file: path of the SentencePiece model.
+      vocabulary_file: path of the SentencePiece model or the WordPiece
+        vocabulary.
       do_lower_case: setting of the tokenizer.
       pairs: ``albert.text.instances.PairSettings``.
       masking: ``albert.text.masking.MaskingSettings``.
@@ -45,7 +46,7 @@ class PretrainingDataSettings:
       compression: "" or "GZIP".
     """
 
-    spm_model_file: str
+    vocabulary_file: str
     do_lower_case: bool = True
     pairs: PairSettings = PairSettings()
     masking: MaskingSettings = MaskingSettings()
@@ -214,11 +215,11 @@ class RecordMaker:
           settings: ``PretrainingDataSettings``.
 
         Raises:
-          UserError: see ``Tokenizer``.
+          UserError: see ``load_tokenizer``.
         """
         self.settings = settings
-        self.tokenizer = Tokenizer(
-            settings.spm_model_file, lower_case=settings.do_lower_case
+        self.tokenizer = load_tokenizer(
+            settings.vocabulary_file, lower_case=settings.do_lower_case
         )
         self._special_ids = (
             self.tokenizer.pad_id,
