@@ -119,13 +119,13 @@ def export(
     check_destination(source, destination, overwrite)
     import tensorflow as tf
 
-    from albert.export.graph_tokenizer import GraphTokenizer
+    from albert.export.graph_tokenizer import make_graph_tokenizer
     from albert.interchange import names
 
     loaded = _load(source, max_seq_length)
     make_signatures = heads.load(heads.HEADS[loaded.head].signatures)
     module = tf.Module()
-    module.tokenizer = GraphTokenizer(loaded.tokenizer)
+    module.tokenizer = make_graph_tokenizer(loaded.tokenizer)
     module.variables_of_model = {
         name: variable.value
         for name, variable in names.named_variables(loaded.model).items()

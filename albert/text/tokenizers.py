@@ -85,6 +85,15 @@ def load_tokenizer(model_file, lower_case=True, digit_comma="original"):
 
     Raises:
       UserError: the file is missing, or a vocabulary of neither kind.
+
+    Example:
+      >>> import albert
+      >>> pieces = "[PAD] [UNK] [CLS] [SEP] [MASK] cat ##s . 猫".split()
+      >>> with open("vocab.txt", "w", encoding="utf-8") as file:
+      ...     print(*pieces, sep="\\n", file=file)
+      >>> tokenizer = albert.load_tokenizer("vocab.txt")
+      >>> tokenizer.tokenize("Cats. 猫")
+      ['cat', '##s', '.', '猫']
     """
     content = read_file(
         str(model_file),

@@ -54,14 +54,6 @@ class WordPieceTokenizer:
 
     It offers what ``albert.text.tokenizers.TokenizerInterface`` names, where
     the attributes are explained.
-
-    Example:
-      >>> with open("vocab.txt", "w") as file:
-      ...     print(*"[PAD] [UNK] [CLS] [SEP] [MASK] cat ##s . 猫".split(),
-      ...           sep="\\n", file=file)
-      >>> tokenizer = WordPieceTokenizer("vocab.txt")
-      >>> tokenizer.tokenize("Cats. 猫")
-      ['cat', '##s', '.', '猫']
     """
 
     kind = "wordpiece"
@@ -292,9 +284,7 @@ class WordPieceTokenizer:
             ]
         )
         if self.lower_case:
-            marks = np.array(
-                [_is_mark(chr(code)) for code in distinct.tolist()]
-            )
+            marks = np.array([is_mark(chr(code)) for code in distinct.tolist()])
             others = np.append(np.flatnonzero(~marks[places]), len(text))
             following = others[np.searchsorted(others, following)]
         return np.repeat(np.arange(len(text)), counts[places]), following
@@ -391,13 +381,14 @@ def _normalize_character(code, lower_case):
     return normalize(chr(code), lower_case)
 
 
-def _is_mark(character):
+def is_mark(character):
+    """Returns whether a character is a mark that lower-casing drops."""
     return unicodedata.category(character) == "Mn"
 
 
 def _drop_marks(text):
     # A text has few distinct characters and rarely a mark.
-    for mark in filter(_is_mark, set(text)):
+    for mark in filter(is_mark, set(text)):
         text = text.replace(mark, "")
     return text
 
