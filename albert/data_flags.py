@@ -9,6 +9,7 @@ from albert.flag_parsers import LARGEST_SEED
 from albert.flag_parsers import LONGEST_SEQUENCE
 from albert.flags import define_normalization_flags
 from albert.flags import define_text_field_flag
+from albert.flags import define_vocab_file_flag
 from albert.records.pretraining import COMPRESSIONS
 from albert.text import documents
 from albert.text import selection
@@ -224,8 +225,11 @@ def define_data_creation_flags(fv):
 def define_record_flags(fv):
     """Defines the flags of how records are written."""
     FlagGroup(fv, "Text").path(
-        "spm_model_file", None, "SentencePiece model. Required."
+        "spm_model_file",
+        None,
+        "SentencePiece model. Required, or --vocab_file instead.",
     )
+    define_vocab_file_flag(fv, "Text")
     files = FlagGroup(fv, "Files")
     files.integer(
         "num_shards",

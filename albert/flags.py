@@ -31,6 +31,7 @@ def define_model_flags(fv):
         "one that comes with --init_checkpoint or that the JSON beside the "
         "records names.",
     )
+    define_vocab_file_flag(fv, "Model")
     model.path(
         "init_checkpoint",
         None,
@@ -47,17 +48,45 @@ def define_model_flags(fv):
 
 def model_options(fv):
     """Returns what the flags say of a model's configuration and tokenizer."""
-    return {
+    options = {
         name: fv[name].value
         for name in (
             "albert_config_file",
             "model_size",
-            "spm_model_file",
             "do_lower_case",
             "strip_accents",
         )
         if name in fv
     }
+    return {**options, "vocabulary_file": vocabulary_file(fv)}
+
+
+def define_vocab_file_flag(fv, heading):
+    """Defines the flag of a vocabulary that is no SentencePiece model."""
+    FlagGroup(fv, heading).path(
+        "vocab_file",
+        None,
+        "WordPiece vocabulary, such as vocab_chinese.txt of Google's Chinese "
+        "models; no effect with --spm_model_file, as in the original.",
+    )
+
+
+def vocabulary_file(fv):
+    """Returns the vocabulary that the flags name, or None."""
+    return fv.spm_model_file or fv.vocab_file
+
+
+def require_vocabulary(fv):
+    """Refuses a command without --spm_model_file and --vocab_file.
+
+    Raises:
+      UserError: neither is given.
+    """
+    if not vocabulary_file(fv):
+        raise UserError(
+            "--spm_model_file is required, or --vocab_file with a WordPiece "
+            "vocabulary; see --help"
+        )
 
 
 def define_training_flags(

@@ -4,7 +4,9 @@
 albert_config.json   the configuration
 spiece.model         the SentencePiece model
 spiece.json          its settings: lower_case, digit_comma, strip_accents
-checksums.json       SHA-256 of these three files, as they were written
+vocab.txt            or instead of these two a WordPiece vocabulary
+wordpiece.json       its settings: lower_case, strip_accents
+checksums.json       SHA-256 of these files, as they were written
 task.json            what the model was fine-tuned for: task, labels, …
 run.json             the settings that a restart must repeat
 eval_results.json    the last evaluation, and what it was measured on
@@ -34,6 +36,13 @@ from albert.json_files import Text
 CONFIG_FILE = "albert_config.json"
 TOKENIZER_FILE = "spiece.model"
 TOKENIZER_SETTINGS_FILE = "spiece.json"
+WORDPIECE_FILE = "vocab.txt"
+WORDPIECE_SETTINGS_FILE = "wordpiece.json"
+# By the kind of the tokenizer: its vocabulary and its settings.
+TOKENIZER_FILES = {
+    "sentencepiece": (TOKENIZER_FILE, TOKENIZER_SETTINGS_FILE),
+    "wordpiece": (WORDPIECE_FILE, WORDPIECE_SETTINGS_FILE),
+}
 CHECKSUMS_FILE = "checksums.json"
 TASK_FILE = "task.json"
 RUN_FILE = "run.json"
@@ -107,8 +116,7 @@ _REMEDY = "restore it, or use another directory"
 
 _FILES = (
     CONFIG_FILE,
-    TOKENIZER_FILE,
-    TOKENIZER_SETTINGS_FILE,
+    *(file for files in TOKENIZER_FILES.values() for file in files),
     CHECKSUMS_FILE,
     TASK_FILE,
     RUN_FILE,
@@ -165,14 +173,9 @@ def write_description(directory, config, tokenizer, settings=None):
     outputs.make_directory(directory)
     files = {CONFIG_FILE: outputs.json_bytes(settings or config.to_dict())}
     if tokenizer is not None:
-        files[TOKENIZER_FILE] = tokenizer.model_proto
-        files[TOKENIZER_SETTINGS_FILE] = outputs.json_bytes(
-            {
-                "lower_case": tokenizer.lower_case,
-                "digit_comma": tokenizer.digit_comma,
-                "strip_accents": tokenizer.strip_accents,
-            }
-        )
+        vocabulary_file, settings_file = TOKENIZER_FILES[tokenizer.kind]
+        files[vocabulary_file] = tokenizer.content
+        files[settings_file] = outputs.json_bytes(tokenizer.settings)
     for name, content in files.items():
         outputs.write_file(os.path.join(directory, name), content)
     outputs.write_json(

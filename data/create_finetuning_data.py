@@ -24,12 +24,14 @@ from albert.errors import UserError
 from albert.flag_groups import FlagGroup
 from albert.flags import define_sequence_length_flag
 from albert.flags import require
+from albert.flags import require_vocabulary
+from albert.flags import vocabulary_file
 from albert.records import finetuning_writing
 from albert.records.schema import FinetuningSchema
 from albert.records.writing import RecordSetWriter
 from albert.tasks import interface
 from albert.tasks import multiple_choice_features
-from albert.text.tokenizer import Tokenizer
+from albert.text.tokenizers import load_tokenizer
 
 _SHOWN_CHARACTERS = 160
 
@@ -53,15 +55,16 @@ def define_flags(fv):
 def main(fv):
     """Makes the records of each split, and prints what they are like."""
     started = time.monotonic()
-    require(fv, "task_name", "data_dir", "spm_model_file", "output_dir")
+    require(fv, "task_name", "data_dir", "output_dir")
+    require_vocabulary(fv)
     task = data_flags.get_task(fv)
     splits = find_splits(task, fv.splits)
     outputs = {
         split: os.path.join(fv.output_dir, f"{task.name}_{split}.tfrecord")
         for split in splits
     }
-    tokenizer = Tokenizer(
-        fv.spm_model_file,
+    tokenizer = load_tokenizer(
+        vocabulary_file(fv),
         lower_case=fv.do_lower_case,
         strip_accents=fv.strip_accents,
     )
@@ -78,7 +81,7 @@ def main(fv):
                 output,
                 fv.num_shards,
                 fv.overwrite,
-                inputs=[fv.spm_model_file],
+                inputs=[tokenizer.model_file],
                 output_flag="--output_dir",
             )
             for split, output in outputs.items()

@@ -28,6 +28,8 @@ from albert.errors import UserError
 from albert.flag_groups import FlagGroup
 from albert.flag_parsers import LONGEST_SEQUENCE
 from albert.flags import require
+from albert.flags import require_vocabulary
+from albert.flags import vocabulary_file
 from albert.progress import show_progress
 from albert.records import pretraining
 from albert.records import pretraining_report
@@ -75,9 +77,6 @@ def define_flags(fv):
         "icu:fr, which needs the extra icu.",
     )
     text.choice("input_file_mode", "r", ["r", "rb"], "Accepted, no effect.")
-    text.string(
-        "vocab_file", None, "Accepted, no effect: the model has it all."
-    )
     text.real(
         "max_unknown_share",
         0.2,
@@ -194,13 +193,13 @@ def main(fv):
             fv.left_out_file,
             "--left_out_file",
             fv.overwrite,
-            [*inputs, settings.spm_model_file],
+            [*inputs, settings.vocabulary_file],
         ) as listing,
         RecordSetWriter(
             fv.output_file,
             fv.num_shards,
             fv.overwrite,
-            inputs=[*inputs, settings.spm_model_file],
+            inputs=[*inputs, settings.vocabulary_file],
         ) as writer,
         processes.ProcessPool(
             num_workers,
@@ -255,7 +254,7 @@ def main(fv):
         if corpus["unknown_share"] > fv.max_unknown_share:
             raise UserError(
                 f"{fv.input_file}: {corpus['unknown_share']:.0%} of the pieces "
-                f"are unknown to {fv.spm_model_file}: give a vocabulary of "
+                f"are unknown to {vocabulary_file(fv)}: give a vocabulary of "
                 "this text's language (`albert create-vocabulary` makes one), "
                 "or a larger --max_unknown_share"
             )
@@ -341,7 +340,8 @@ def main(fv):
 
 def read_settings(fv):
     """Reads the ``PretrainingDataSettings`` from the flags."""
-    require(fv, "input_file", "output_file", "spm_model_file")
+    require(fv, "input_file", "output_file")
+    require_vocabulary(fv)
     if fv.do_permutation:
         raise UserError(
             "--do_permutation is not supported (the released models were "
@@ -356,7 +356,7 @@ def read_settings(fv):
             )
         objective = "nsp"
     return pretraining.PretrainingDataSettings(
-        spm_model_file=fv.spm_model_file,
+        vocabulary_file=vocabulary_file(fv),
         do_lower_case=fv.do_lower_case,
         strip_accents=fv.strip_accents,
         pairs=PairSettings(

@@ -11,7 +11,7 @@ from albert.paths import read_paths
 from albert.paths import split_paths
 
 # Flags whose values are no paths, though their names or help might say so.
-NO_PATHS = {"vocab_file", "input_file_mode"}
+NO_PATHS = {"input_file_mode"}
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,23 @@ from albert.export.graph_tokenizer_normalization import GraphNormalizer
 from albert.export.graph_tokenizer_offsets import GraphSpanEncoder
 from albert.export.graph_tokenizer_pieces import GraphPieces
 from albert.export.graph_tokenizer_tables import ReplacementTable
+from albert.export.graph_wordpiece import GraphWordPieceTokenizer
+
+
+def make_graph_tokenizer(tokenizer):
+    """Returns a tokenizer in TensorFlow ops.
+
+    Args:
+      tokenizer: ``albert.text.tokenizers.TokenizerInterface``.
+
+    Returns:
+      ``GraphTokenizer``, or what offers the same for the tokenizer's kind.
+
+    Raises:
+      UserError: the vocabulary cannot be put into a graph, or tensorflow-text
+        is not installed.
+    """
+    return _KINDS[tokenizer.kind](tokenizer)
 
 
 class GraphTokenizer(tf.Module):
@@ -111,3 +128,9 @@ class GraphTokenizer(tf.Module):
                     self.tokenizer, self.normalizer, self._pieces
                 )
         return self._span_encoder.encode(codes)
+
+
+_KINDS = {
+    "sentencepiece": GraphTokenizer,
+    "wordpiece": GraphWordPieceTokenizer,
+}

@@ -25,8 +25,8 @@ _FINAL_SIGMA = 0x3C2  # ς
 _DOTTED_I = "\u0130"  # İ
 # Characters that NFKD changes are kept as start * 32 + length of what they
 # become; the longest is 18, U+FDFA.
-_LENGTH_BITS = 5
-_UNCHANGED = -1
+LENGTH_BITS = 5
+UNCHANGED = -1
 # A letter that no rule knows, and how many characters it separates at a time.
 _SEPARATOR = "\ue000"
 _PART = 4096
@@ -119,22 +119,22 @@ class GraphNormalizer(tf.Module):
         found = self._decomposed.lookup(codes)
 
         def change():
-            unchanged = found == _UNCHANGED
+            unchanged = found == UNCHANGED
             own = tf.shape(self._characters)[0] + tf.range(tf.shape(codes)[0])
             starts = tf.where(
-                unchanged, own, tf.bitwise.right_shift(found, _LENGTH_BITS)
+                unchanged, own, tf.bitwise.right_shift(found, LENGTH_BITS)
             )
             lengths = tf.where(
                 unchanged,
                 1,
-                tf.bitwise.bitwise_and(found, (1 << _LENGTH_BITS) - 1),
+                tf.bitwise.bitwise_and(found, (1 << LENGTH_BITS) - 1),
             )
             indices = tf.ragged.range(starts, starts + lengths).flat_values
             values = tf.concat([self._characters, codes], 0)
             return tf.gather(values, indices), repeat(places, lengths)
 
         return tf.cond(
-            tf.reduce_any(found != _UNCHANGED),
+            tf.reduce_any(found != UNCHANGED),
             change,
             lambda: (tf.identity(codes), tf.identity(places)),
         )
@@ -176,11 +176,11 @@ def _decompositions(lower_case, strip_accents):
 
     Returns:
       (white, decomposed, characters): int32 [code points], 1 for white
-      space; int32 [code points], ``_UNCHANGED`` or where in ``characters``
+      space; int32 [code points], ``UNCHANGED`` or where in ``characters``
       stands what a character becomes; int32 [any].
     """
     white = np.zeros(sys.maxunicode + 1, np.int32)
-    decomposed = np.full(sys.maxunicode + 1, _UNCHANGED, np.int32)
+    decomposed = np.full(sys.maxunicode + 1, UNCHANGED, np.int32)
     characters = []
     for part in _characters_in_parts():
         # One call for many: nothing reaches over a letter in between.
@@ -199,7 +199,7 @@ def _decompositions(lower_case, strip_accents):
                 white[ord(character)] = 1
             elif result != character:
                 decomposed[ord(character)] = (
-                    len(characters) << _LENGTH_BITS
+                    len(characters) << LENGTH_BITS
                 ) + len(result)
                 characters += map(ord, result)
     return white, decomposed, np.array(characters, np.int32)

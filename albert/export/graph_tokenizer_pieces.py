@@ -273,7 +273,7 @@ def _make_processor(model):
     # The name is that of a resource, which all models share that a process
     # has loaded: another model must have another one.
     name = f"sentencepiece_{hashlib.sha256(proto).hexdigest()}"
-    return _tensorflow_text().SentencepieceTokenizer(proto, name=name)
+    return load_tensorflow_text().SentencepieceTokenizer(proto, name=name)
 
 
 def _make_cutter(model, unknown):
@@ -309,12 +309,17 @@ def _make_cutter(model, unknown):
     cutter.normalizer_spec.add_dummy_prefix = False
     cutter.normalizer_spec.remove_extra_whitespaces = False
     cutter.normalizer_spec.escape_whitespaces = False
-    return _tensorflow_text().FastSentencepieceTokenizer(
+    return load_tensorflow_text().FastSentencepieceTokenizer(
         cutter.SerializeToString(deterministic=True)
     )
 
 
-def _tensorflow_text():
+def load_tensorflow_text():
+    """Imports tensorflow-text and returns the module.
+
+    Raises:
+      UserError: it is not installed, or does not fit TensorFlow.
+    """
     try:
         import tensorflow_text
     except ImportError as error:

@@ -73,7 +73,7 @@ class LiteRTReport:
       max_seq_length, batch_size: ints, the shape of the inputs.
       files: list of ``FileReport``.
       ids: ``tokenizer_comparison.Comparison`` of raw_text.model with the
-        model's tokenizer.
+        model's tokenizer; None where there is no such file.
     """
 
     destination: str
@@ -89,7 +89,7 @@ class LiteRTReport:
             f"{self.destination}: {self.kind}, {self.batch_size} × "
             f"{self.max_seq_length} pieces, built-in operations only",
             *map(str, self.files),
-            str(self.ids),
+            *([str(self.ids)] if self.ids else []),
         ]
 
 
@@ -107,11 +107,11 @@ def export(
     """Converts a model, compares each file with it, and writes the files.
 
     The directory gets model_QUANTIZATION.tflite, litert.json (inputs,
-    outputs, labels, what was measured), albert_config.json, spiece.model and
-    spiece.json, and raw_text.model, with which SentencePiece alone makes the
-    ids of a text. Shapes are fixed: accelerators of phones take no others,
-    and with a batch size that varies the heads would need operations that
-    are not LiteRT's own.
+    outputs, labels, what was measured), albert_config.json, the vocabulary
+    and its settings, and of a SentencePiece model raw_text.model, with which
+    SentencePiece alone makes the ids of a text. Shapes are fixed:
+    accelerators of phones take no others, and with a batch size that varies
+    the heads would need operations that are not LiteRT's own.
 
     Args:
       source: str, a model directory, or whatever else has configuration,
@@ -180,8 +180,7 @@ def export(
         model_directory.write_description(
             directory, loaded.model.config, loaded.tokenizer
         )
-        raw_text = self_contained_model(loaded.tokenizer)
-        outputs.write_file(os.path.join(directory, RAW_TEXT_FILE), raw_text)
+        ids = _write_raw_text_model(directory, loaded.tokenizer)
         outputs.write_json(
             os.path.join(directory, METADATA_FILE),
             _metadata(loaded, batch_size, expected, reports),
@@ -192,11 +191,24 @@ def export(
         max_seq_length=loaded.max_seq_length,
         batch_size=batch_size,
         files=reports,
-        ids=compare_ids(
-            RAW_TEXT_FILE,
-            sentencepiece.SentencePieceProcessor(model_proto=raw_text).encode,
-            loaded.tokenizer,
-        ),
+        ids=ids,
+    )
+
+
+def _write_raw_text_model(directory, tokenizer):
+    """Writes raw_text.model; returns its ``Comparison``, or None.
+
+    There is none of a WordPiece vocabulary: BERT tokenizers for telephones
+    take vocab.txt as it is.
+    """
+    if tokenizer.kind != "sentencepiece":
+        return None
+    raw_text = self_contained_model(tokenizer)
+    outputs.write_file(os.path.join(directory, RAW_TEXT_FILE), raw_text)
+    return compare_ids(
+        RAW_TEXT_FILE,
+        sentencepiece.SentencePieceProcessor(model_proto=raw_text).encode,
+        tokenizer,
     )
 
 

@@ -10,7 +10,7 @@ Letters: N texts or sequences, S positions.
 
 import tensorflow as tf
 
-from albert.export.graph_tokenizer import GraphTokenizer
+from albert.export.graph_tokenizer import make_graph_tokenizer
 from albert.tasks.truncation import MIN_SEQUENCE_LENGTH
 
 DEFAULT_SEQ_LENGTH = 128  # of TF Hub's preprocessors
@@ -38,7 +38,7 @@ def save(directory, tokenizer, max_seq_length, seq_length=DEFAULT_SEQ_LENGTH):
     Raises:
       UserError: tensorflow-text is not installed.
     """
-    graph_tokenizer = GraphTokenizer(tokenizer)
+    graph_tokenizer = make_graph_tokenizer(tokenizer)
     pack = _packing_function(graph_tokenizer, seq_length, max_seq_length)
 
     @tf.function(

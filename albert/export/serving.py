@@ -119,13 +119,13 @@ def export(
     check_destination(source, destination, overwrite)
     import tensorflow as tf
 
-    from albert.export.graph_tokenizer import GraphTokenizer
+    from albert.export.graph_tokenizer import make_graph_tokenizer
     from albert.interchange import names
 
     loaded = _load(source, max_seq_length)
     make_signatures = heads.load(heads.HEADS[loaded.head].signatures)
     module = tf.Module()
-    module.tokenizer = GraphTokenizer(loaded.tokenizer)
+    module.tokenizer = make_graph_tokenizer(loaded.tokenizer)
     module.variables_of_model = {
         name: variable.value
         for name, variable in names.named_variables(loaded.model).items()
@@ -198,9 +198,7 @@ def _metadata(loaded, concrete, default):
         "settings": loaded.task,
         "config": loaded.model.config.to_dict(),
         "tokenizer": {
-            "lower_case": loaded.tokenizer.lower_case,
-            "digit_comma": loaded.tokenizer.digit_comma,
-            "strip_accents": loaded.tokenizer.strip_accents,
+            **loaded.tokenizer.settings,
             "fingerprint": loaded.tokenizer.fingerprint,
         },
         "serving_default": default,

@@ -48,14 +48,19 @@ _OBJECT_BASED = "_CHECKPOINTABLE_OBJECT_GRAPH"
 # Settings that the original does not have.
 _OWN_SETTINGS = ("masked_lm_epsilon", "sharing")
 _ORIGINAL_ACTIVATIONS = ("gelu", "relu", "tanh", "linear")
-_TOKENIZER_SETTINGS = Object(
-    {
-        "lower_case": Boolean(),
-        "digit_comma": Text(DIGIT_COMMA_RULES),
-        "strip_accents": Boolean(),
-    },
-    others=None,
-)
+_TOKENIZER_SETTINGS = {
+    "sentencepiece": Object(
+        {
+            "lower_case": Boolean(),
+            "digit_comma": Text(DIGIT_COMMA_RULES),
+            "strip_accents": Boolean(),
+        },
+        others=None,
+    ),
+    "wordpiece": Object(
+        {"lower_case": Boolean(), "strip_accents": Boolean()}, others=None
+    ),
+}
 
 
 def matches(path):
@@ -145,20 +150,30 @@ def _sort_out(tensors, prefix):
 
 def _find_tokenizer(directory):
     """Returns the ``TokenizerFile`` beside the weights, or None."""
+    kind = "sentencepiece"
     path = _find_one(directory, model_directory.TOKENIZER_FILE, "*.model")
     released = os.path.join(directory, _RELEASED_TOKENIZER_FILE)
     if os.path.exists(released):
         path = released
     if path is None:
+        # Of the Chinese releases, vocab_chinese.txt.
+        kind = "wordpiece"
+        path = _find_one(
+            directory, model_directory.WORDPIECE_FILE, "vocab*.txt"
+        )
+    if path is None:
         return None
-    settings = os.path.join(directory, model_directory.TOKENIZER_SETTINGS_FILE)
+    _, settings_file = model_directory.TOKENIZER_FILES[kind]
+    settings = os.path.join(directory, settings_file)
     # Weights can be loaded without their tokenizer, hence no error yet.
     refusal = model_directory.find_change(path) or model_directory.find_change(
         settings
     )
     if refusal or not os.path.exists(settings):
         return TokenizerFile(path, refusal=refusal)
-    return TokenizerFile(path, **read_object(settings, _TOKENIZER_SETTINGS))
+    return TokenizerFile(
+        path, **read_object(settings, _TOKENIZER_SETTINGS[kind])
+    )
 
 
 def _find_one(directory, name, pattern):
@@ -176,8 +191,9 @@ def write(
     """Writes the files that the original's scripts read; see source.py.
 
     model.ckpt-best, albert_config.json with the original's keys alone, and
-    the vocabulary as spiece.model. spiece.json, checksums.json and task.json
-    beside them are ours: the original takes what they say from flags.
+    the vocabulary as spiece.model or vocab.txt. Its settings, checksums.json
+    and task.json beside them are ours: the original takes what they say from
+    flags.
 
     Raises:
       UserError: the original has no such activation or sharing.

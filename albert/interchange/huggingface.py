@@ -243,8 +243,8 @@ def write(
 ):
     """Writes a directory that ``from_pretrained`` opens; see source.py.
 
-    config.json, model.safetensors, and with a tokenizer spiece.model,
-    tokenizer.json and tokenizer_config.json.
+    config.json, model.safetensors, and with a tokenizer spiece.model or
+    vocab.txt, tokenizer.json and tokenizer_config.json.
 
     Returns:
       list of str: the pooler, for the classes that are made without one.

@@ -7,6 +7,9 @@ tokenizer.json here says all steps itself: those of
 ``albert.text.normalization``, then those of the SentencePiece model, then its
 pieces; ``AutoTokenizer`` takes it as it is.
 
+A WordPiece vocabulary is vocab.txt, as ``BertTokenizer`` reads it, and a
+tokenizer.json of its steps; what differs there is in docs/tokenizers.md.
+
 "[MASK]" and the like in a text are control pieces there, as users of
 transformers expect; here they are text.
 
@@ -29,6 +32,9 @@ from albert.errors import UserError
 from albert.interchange.sentencepiece_rules import self_contained_model
 from albert.interchange.source import TokenizerFile
 from albert.json_files import read_object
+from albert.model_directory import TOKENIZER_FILES
+from albert.model_directory import WORDPIECE_FILE
+from albert.text import wordpiece
 from albert.text.tokenizer import DIGIT_COMMA_RULES
 
 TOKENIZER_FILE = "spiece.model"
@@ -57,13 +63,22 @@ def find(path):
     Args:
       path: str, a directory of transformers.
     """
-    model_file = os.path.join(path, TOKENIZER_FILE)
-    if not os.path.exists(model_file):
-        return None
-    settings_file = os.path.join(path, _SETTINGS_FILE)
-    settings = {}
-    if os.path.exists(settings_file):
-        settings = read_object(settings_file)
+    for name, find_kind in (
+        (TOKENIZER_FILE, _find_sentencepiece),
+        (WORDPIECE_FILE, _find_wordpiece),
+    ):
+        model_file = os.path.join(path, name)
+        if not os.path.exists(model_file):
+            continue
+        settings_file = os.path.join(path, _SETTINGS_FILE)
+        settings = {}
+        if os.path.exists(settings_file):
+            settings = read_object(settings_file)
+        return find_kind(model_file, settings, settings_file)
+    return None
+
+
+def _find_sentencepiece(model_file, settings, settings_file):
     lower_case = settings.get("do_lower_case", True)
     keep_accents = settings.get("keep_accents", False)
     digit_comma = settings.get("digit_comma", "original")
@@ -92,11 +107,35 @@ def find(path):
     )
 
 
+def _find_wordpiece(model_file, settings, settings_file):
+    lower_case = settings.get("do_lower_case", True)
+    refusal = None
+    for name, supported in (
+        ("do_lower_case", (True, False)),
+        # Here marks are taken off together with capitals alone.
+        ("strip_accents", (None, False, lower_case)),
+        ("tokenize_chinese_chars", (True,)),
+    ):
+        value = settings.get(name, supported[0])
+        # By identity: 1 is no true.
+        if not any(value is one for one in supported):
+            refusal = (
+                f"{settings_file}: {name} is {value!r}: this tokenizer cannot "
+                "be expressed here"
+            )
+    return TokenizerFile(
+        model_file,
+        lower_case=lower_case,
+        strip_accents=settings.get("strip_accents") is not False,
+        refusal=refusal,
+    )
+
+
 # -------------------------------------------------------------------- writing
 
 
 def write(directory, tokenizer, max_length):
-    """Writes spiece.model, tokenizer.json and tokenizer_config.json.
+    """Writes spiece.model or vocab.txt, tokenizer.json, tokenizer_config.json.
 
     Args:
       directory: str, existing.
@@ -107,8 +146,9 @@ def write(directory, tokenizer, max_length):
       UserError: the tokenizer cannot be expressed there.
     """
     pipeline = to_pipeline(tokenizer)
+    vocabulary_file, _ = TOKENIZER_FILES[tokenizer.kind]
     outputs.write_file(
-        os.path.join(directory, TOKENIZER_FILE), tokenizer.model_proto
+        os.path.join(directory, vocabulary_file), tokenizer.content
     )
     outputs.write_json(os.path.join(directory, PIPELINE_FILE), pipeline)
     pieces = tokenizer.pieces
@@ -125,8 +165,7 @@ def write(directory, tokenizer, max_length):
             ],
             "clean_up_tokenization_spaces": False,
             "do_lower_case": tokenizer.lower_case,
-            "digit_comma": tokenizer.digit_comma,
-            "keep_accents": not tokenizer.strip_accents,
+            **_own_settings(tokenizer),
             "unk_token": pieces[tokenizer.unknown_id],
             "pad_token": pieces[tokenizer.pad_id],
             "bos_token": pieces[tokenizer.cls_id],
@@ -136,6 +175,18 @@ def write(directory, tokenizer, max_length):
             "mask_token": pieces[tokenizer.mask_id],
         },
     )
+
+
+def _own_settings(tokenizer):
+    if tokenizer.kind == "wordpiece":
+        return {
+            "strip_accents": tokenizer.strip_accents,
+            "tokenize_chinese_chars": True,
+        }
+    return {
+        "digit_comma": tokenizer.digit_comma,
+        "keep_accents": not tokenizer.strip_accents,
+    }
 
 
 def load_written(directory):
@@ -168,6 +219,53 @@ def to_pipeline(tokenizer):
       UserError: the vocabulary is not of the unigram kind, or uses a setting
         that the tokenizers library does not have.
     """
+    steps = (
+        _wordpiece_steps(tokenizer)
+        if tokenizer.kind == "wordpiece"
+        else _unigram_steps(tokenizer)
+    )
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": _control_pieces(tokenizer),
+        "post_processor": _post_processor(tokenizer),
+        **steps,
+    }
+
+
+def _wordpiece_steps(tokenizer):
+    normalizer = {
+        "type": "BertNormalizer",
+        "clean_text": True,
+        "handle_chinese_chars": True,
+        "strip_accents": tokenizer.strip_accents,
+        "lowercase": tokenizer.lower_case,
+    }
+    if tokenizer.lower_case:
+        normalizer = {
+            "type": "Sequence",
+            "normalizers": [_replace(_FINAL_SIGMA, "\u03c2"), normalizer],
+        }
+    return {
+        "normalizer": normalizer,
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "decoder": {
+            "type": "WordPiece",
+            "prefix": wordpiece.CONTINUATION,
+            "cleanup": True,
+        },
+        "model": {
+            "type": "WordPiece",
+            "unk_token": wordpiece.UNKNOWN_PIECE,
+            "continuing_subword_prefix": wordpiece.CONTINUATION,
+            "max_input_chars_per_word": wordpiece.MAX_WORD_CHARACTERS,
+            "vocab": {piece: id_ for id_, piece in enumerate(tokenizer.pieces)},
+        },
+    }
+
+
+def _unigram_steps(tokenizer):
     model = sentencepiece_model_pb2.ModelProto.FromString(tokenizer.model_proto)
     _check_expressible(tokenizer, model)
     model = sentencepiece_model_pb2.ModelProto.FromString(
@@ -180,7 +278,24 @@ def to_pipeline(tokenizer):
         ),
         "split": False,
     }
-    control = [
+    return {
+        "normalizer": {
+            "type": "Sequence",
+            "normalizers": _normalizers(model, tokenizer),
+        },
+        "pre_tokenizer": {"type": "Metaspace", **mark},
+        "decoder": {"type": "Metaspace", **mark},
+        "model": {
+            "type": "Unigram",
+            "unk_id": tokenizer.unknown_id,
+            "vocab": _vocabulary(model),
+            "byte_fallback": False,
+        },
+    }
+
+
+def _control_pieces(tokenizer):
+    return [
         {
             "id": id_,
             "content": tokenizer.pieces[id_],
@@ -200,25 +315,6 @@ def to_pipeline(tokenizer):
             }
         )
     ]
-    return {
-        "version": "1.0",
-        "truncation": None,
-        "padding": None,
-        "added_tokens": control,
-        "normalizer": {
-            "type": "Sequence",
-            "normalizers": _normalizers(model, tokenizer),
-        },
-        "pre_tokenizer": {"type": "Metaspace", **mark},
-        "post_processor": _post_processor(tokenizer),
-        "decoder": {"type": "Metaspace", **mark},
-        "model": {
-            "type": "Unigram",
-            "unk_id": tokenizer.unknown_id,
-            "vocab": _vocabulary(model),
-            "byte_fallback": False,
-        },
-    }
 
 
 def _check_expressible(tokenizer, model):

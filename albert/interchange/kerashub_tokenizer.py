@@ -61,6 +61,11 @@ def write(directory, tokenizer):
     Raises:
       UserError: KerasHub cannot express it; nothing is written.
     """
+    if tokenizer.kind != "sentencepiece":
+        raise UserError(
+            f"{tokenizer.model_file}: it is no SentencePiece model, which "
+            "KerasHub's ALBERT needs: --notokenizer converts the weights alone"
+        )
     if _PAD_PIECE not in tokenizer.pieces:
         raise UserError(
             f"{tokenizer.model_file}: it has no piece {_PAD_PIECE}, which "

@@ -24,7 +24,7 @@ from albert.config import AlbertConfig
 from albert.errors import UserError
 from albert.interchange import arrangements
 from albert.interchange import names
-from albert.text.tokenizer import Tokenizer
+from albert.text.tokenizers import load_tokenizer
 
 
 class Tensors(collections.abc.Mapping):
@@ -74,12 +74,12 @@ class Tensors(collections.abc.Mapping):
 
 @dataclasses.dataclass
 class TokenizerFile:
-    """A SentencePiece model beside the weights, with the tokenizer's settings.
+    """A vocabulary beside the weights, with the tokenizer's settings.
 
     Attributes:
-      model_file: str, path.
-      lower_case, digit_comma, strip_accents: settings of ``Tokenizer``.
-      refusal: str, why there can be no ``Tokenizer`` of it, or None.
+      model_file: str, path of a SentencePiece model or a WordPiece vocabulary.
+      lower_case, digit_comma, strip_accents: arguments of ``load_tokenizer``.
+      refusal: str, why there can be no tokenizer of it, or None.
     """
 
     model_file: str
@@ -89,14 +89,14 @@ class TokenizerFile:
     refusal: str | None = None
 
     def load(self):
-        """Returns the ``Tokenizer``.
+        """Returns the tokenizer: ``TokenizerInterface``.
 
         Raises:
           UserError: the file is none, or the tokenizer cannot be expressed.
         """
         if self.refusal:
             raise UserError(self.refusal)
-        return Tokenizer(
+        return load_tokenizer(
             self.model_file,
             lower_case=self.lower_case,
             digit_comma=self.digit_comma,

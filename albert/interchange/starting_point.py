@@ -21,7 +21,7 @@ from albert.interchange.source import Source
 from albert.interchange.source import Tensors
 from albert.interchange.weight_paths import find_weights
 from albert.tasks.label_types import find_order
-from albert.text.tokenizer import Tokenizer
+from albert.text.tokenizers import load_tokenizer
 
 # The last one also explains what is wrong with a path that none matches.
 _FORMATS = (huggingface, kerashub, google)
@@ -178,22 +178,23 @@ class StartingPoint:
         self,
         albert_config_file=None,
         model_size=None,
-        spm_model_file=None,
+        vocabulary_file=None,
         do_lower_case=None,
         strip_accents=None,
         dropout=None,
     ):
         """Returns the configuration and the tokenizer of a model.
 
-        Each argument is the value of the flag of its name, or None for what
-        came with the weights.
+        Each argument is the value of a flag, of its name where no other is
+        given, or None for what came with the weights.
 
         Args:
           albert_config_file: str, path of a configuration.
           model_size: str, a key of ``NAMED_SIZES``; it takes the vocabulary
             size of the tokenizer.
-          spm_model_file: str, path of a SentencePiece model; its other
-            settings are those that came with the weights.
+          vocabulary_file: str, path of a SentencePiece model
+            (--spm_model_file) or a WordPiece vocabulary (--vocab_file); its
+            other settings are those that came with the weights.
           do_lower_case, strip_accents: bool.
           dropout: float, dropout inside the encoder.
 
@@ -204,7 +205,7 @@ class StartingPoint:
           UserError: one of them cannot be found, or they do not fit together.
         """
         tokenizer = self.find_tokenizer(
-            spm_model_file, do_lower_case, strip_accents
+            vocabulary_file, do_lower_case, strip_accents
         )
         config = self.find_config(albert_config_file, model_size, tokenizer)
         if dropout is not None:
@@ -220,14 +221,14 @@ class StartingPoint:
         records,
         albert_config_file=None,
         model_size=None,
-        spm_model_file=None,
+        vocabulary_file=None,
     ):
         """Returns the configuration and the tokenizer of a pretraining run.
 
         Args:
           records: ``RecordSet``; the JSON beside it names the tokenizer where
             no flag does.
-          albert_config_file, model_size, spm_model_file: as of
+          albert_config_file, model_size, vocabulary_file: as of
             ``find_config_and_tokenizer``.
 
         Returns:
@@ -238,7 +239,7 @@ class StartingPoint:
           UserError: there is no configuration, a tokenizer cannot be used, or
             they do not fit together.
         """
-        tokenizer = self._find_tokenizer_of_records(records, spm_model_file)
+        tokenizer = self._find_tokenizer_of_records(records, vocabulary_file)
         config = self.find_config(albert_config_file, model_size, tokenizer)
         return config, tokenizer
 
@@ -273,24 +274,25 @@ class StartingPoint:
         return config
 
     def find_tokenizer(
-        self, spm_model_file=None, do_lower_case=None, strip_accents=None
+        self, vocabulary_file=None, do_lower_case=None, strip_accents=None
     ):
         """Returns the ``Tokenizer`` of a model.
 
         Args:
-          spm_model_file, do_lower_case, strip_accents: as of
+          vocabulary_file, do_lower_case, strip_accents: as of
             ``find_config_and_tokenizer``.
 
         Raises:
           UserError: there is none, it cannot be used, or it is not that of
             the weights.
         """
-        if not spm_model_file:
+        if not vocabulary_file:
             if self.tokenizer is None:
                 raise self._missing(
                     "tokenizer",
-                    model_directory.TOKENIZER_FILE,
-                    "--spm_model_file",
+                    f"{model_directory.TOKENIZER_FILE} or "
+                    f"{model_directory.WORDPIECE_FILE}",
+                    "--spm_model_file or --vocab_file",
                 )
             for flag, value, own in (
                 ("do_lower_case", do_lower_case, self.tokenizer.lower_case),
@@ -303,22 +305,16 @@ class StartingPoint:
                     )
             return self.tokenizer
         own = self._usable_tokenizer()
-        settings = {}
-        if own:
-            settings = {
-                "lower_case": own.lower_case,
-                "digit_comma": own.digit_comma,
-                "strip_accents": own.strip_accents,
-            }
+        settings = dict(own.settings) if own else {}
         if do_lower_case is not None:
             settings["lower_case"] = do_lower_case
         if strip_accents is not None:
             settings["strip_accents"] = strip_accents
-        tokenizer = Tokenizer(spm_model_file, **settings)
+        tokenizer = load_tokenizer(vocabulary_file, **settings)
         if own and own.pieces != tokenizer.pieces:
             raise UserError(
-                f"--spm_model_file {spm_model_file} has other pieces than the "
-                f"tokenizer of {self.path}: leave the flag out"
+                f"{vocabulary_file} has other pieces than the tokenizer of "
+                f"{self.path}: leave the flag out"
             )
         return tokenizer
 
@@ -347,31 +343,30 @@ class StartingPoint:
         file = self.source and self.source.tokenizer
         return self.tokenizer if file and not file.refusal else None
 
-    def _find_tokenizer_of_records(self, records, spm_model_file):
-        if spm_model_file is None:
-            spm_model_file = records.tokenizer_file()
-        own = self._usable_tokenizer() if spm_model_file else self.tokenizer
-        if spm_model_file is None and own:
+    def _find_tokenizer_of_records(self, records, vocabulary_file):
+        if vocabulary_file is None:
+            vocabulary_file = records.tokenizer_file()
+        own = self._usable_tokenizer() if vocabulary_file else self.tokenizer
+        if vocabulary_file is None and own:
             return own
-        if spm_model_file is None:
+        if vocabulary_file is None:
             logging.warning(
                 "the model directory will have no tokenizer: give the one "
-                "that made %s with --spm_model_file",
+                "that made %s with --spm_model_file or --vocab_file",
                 records.files[0],
             )
             return None
         settings = (records.metadata or {}).get("settings", {})
-        tokenizer = Tokenizer(
-            spm_model_file,
+        tokenizer = load_tokenizer(
+            vocabulary_file,
             lower_case=settings.get("do_lower_case", True),
             strip_accents=settings.get("strip_accents", True),
         )
-        if own and own.model_proto != tokenizer.model_proto:
+        if own and own.content != tokenizer.content:
             raise UserError(
                 f"{self.path} was trained with another vocabulary than "
-                f"{spm_model_file}, which made {records.files[0]}: make the "
-                "records with the SentencePiece model that came with the "
-                "weights"
+                f"{vocabulary_file}, which made {records.files[0]}: make the "
+                "records with the vocabulary that came with the weights"
             )
         return tokenizer
 
@@ -387,5 +382,5 @@ class StartingPoint:
             f"{self.path or 'a new model'}: vocab_size is "
             f"{config.vocab_size}, but {tokenizer.model_file} has "
             f"{tokenizer.vocabulary_size} pieces: give the configuration and "
-            f"the SentencePiece model of one model{remedy}"
+            f"the vocabulary of one model{remedy}"
         )

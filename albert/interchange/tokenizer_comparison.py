@@ -129,6 +129,8 @@ def compare_ids(file, encode, tokenizer):
 
 def _texts_of_pieces(tokenizer):
     """Returns a text with each piece that is cut again: list of str."""
+    if tokenizer.kind != "sentencepiece":
+        return []
     return [
         f"It was{tokenizer.pieces[id_].replace('▁', ' ')} they say"
         for id_ in tokenizer.digit_comma_table()

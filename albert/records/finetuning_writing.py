@@ -54,7 +54,7 @@ def build_metadata(
       features: ``Features`` that are written.
       schema: ``FinetuningSchema``.
       task: ``albert.tasks.table.Task``, with its labels.
-      tokenizer: ``albert.text.tokenizer.Tokenizer``.
+      tokenizer: ``albert.text.tokenizers.TokenizerInterface``.
       settings: dict, what else the records depend on.
       examples: what was read of the task's files.
       directory: where the JSON will be; paths in it are relative to that.

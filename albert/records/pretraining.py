@@ -25,7 +25,7 @@ from albert.text.masking import MaskingPieces
 from albert.text.masking import MaskingSettings
 from albert.text.masking import mask_instances
 from albert.text.token_cache import encode_documents
-from albert.text.tokenizer import Tokenizer
+from albert.text.tokenizers import load_tokenizer
 
 COMPRESSIONS = ("", "GZIP")
 # Level 6 makes the files 3% smaller than level 3 and takes twice as long.
@@ -39,7 +39,8 @@ class PretrainingDataSettings:
     """Settings that decide which records are made from a text.
 
     Attributes:
-      spm_model_file: path of the SentencePiece model.
+      vocabulary_file: path of the SentencePiece model or the WordPiece
+        vocabulary.
       do_lower_case, strip_accents: settings of the tokenizer.
       pairs: ``albert.text.instances.PairSettings``.
       masking: ``albert.text.masking.MaskingSettings``.
@@ -52,7 +53,7 @@ class PretrainingDataSettings:
       compression: "" or "GZIP".
     """
 
-    spm_model_file: str
+    vocabulary_file: str
     do_lower_case: bool = True
     strip_accents: bool = True
     pairs: PairSettings = PairSettings()
@@ -107,9 +108,9 @@ class PretrainingDataSettings:
         )
 
     def tokenizer(self):
-        """Returns the ``Tokenizer``; raises UserError where it cannot."""
-        return Tokenizer(
-            self.spm_model_file,
+        """Returns the tokenizer; raises UserError where it cannot."""
+        return load_tokenizer(
+            self.vocabulary_file,
             lower_case=self.do_lower_case,
             strip_accents=self.strip_accents,
         )
@@ -239,7 +240,7 @@ class RecordMaker:
           settings: ``PretrainingDataSettings``.
 
         Raises:
-          UserError: see ``Tokenizer``.
+          UserError: see ``load_tokenizer``.
         """
         self.settings = settings
         self.tokenizer = settings.tokenizer()

@@ -29,11 +29,11 @@ def build_metadata(settings, tokenizer, corpus, statistics, directory):
 
     Args:
       settings: ``albert.records.pretraining.PretrainingDataSettings``.
-      tokenizer: ``albert.text.tokenizer.Tokenizer``.
+      tokenizer: ``albert.text.tokenizers.TokenizerInterface``.
       corpus: dict of counts over the text.
       statistics: ``albert.records.pretraining.Statistics``.
-      directory: where the JSON will be; the path of the SentencePiece model
-        is relative to it.
+      directory: where the JSON will be; the path of the vocabulary is
+        relative to it.
 
     Returns:
       dict. It holds nothing of the run itself (times, processes), so that
@@ -48,7 +48,7 @@ def build_metadata(settings, tokenizer, corpus, statistics, directory):
             "size": tokenizer.vocabulary_size,
             "fingerprint": tokenizer.fingerprint,
             "model_file": os.path.relpath(
-                settings.spm_model_file, directory or "."
+                settings.vocabulary_file, directory or "."
             ),
         },
         "settings": {
@@ -224,7 +224,7 @@ def show_example(example, tokenizer):
 
     Args:
       example: dict of the arrays of one instance, by field.
-      tokenizer: ``albert.text.tokenizer.Tokenizer``.
+      tokenizer: ``albert.text.tokenizers.TokenizerInterface``.
 
     Returns:
       str. Each run of masked positions reads ``{true text > what the model

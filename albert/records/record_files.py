@@ -102,7 +102,7 @@ class RecordFiles:
         )
 
     def tokenizer_file(self):
-        """Finds the SentencePiece model that made the records.
+        """Finds the vocabulary that made the records.
 
         Returns:
           str, its path, or None where no JSON names it or it is no longer
@@ -292,8 +292,8 @@ class RecordFiles:
                 )
             if fingerprint not in (None, vocabulary["fingerprint"]):
                 raise UserError(
-                    f"{file} was made with another SentencePiece model or "
-                    "other tokenizer settings (fingerprint "
+                    f"{file} was made with another vocabulary or other "
+                    "settings of the tokenizer (fingerprint "
                     f"{vocabulary['fingerprint'][:12]}, this run has "
                     f"{fingerprint[:12]}): give the one that made the "
                     "records or make them again"

@@ -31,6 +31,8 @@ _SPACE_MARK = "\u2581"  # "▁", SentencePiece's stand-in for a space
 class Tokenizer:
     """An ALBERT tokenizer around one SentencePiece model.
 
+    It offers what ``albert.text.tokenizers.TokenizerInterface`` names.
+
     Attributes:
       model_file: str, the path it was made from.
       model_proto: bytes of the model file.
@@ -53,6 +55,8 @@ class Tokenizer:
       >>> tokenizer.decode([tokenizer.cls_id, *ids, tokenizer.sep_id])
       '[CLS] the cat sat. [SEP]'
     """
+
+    kind = "sentencepiece"
 
     def __init__(
         self,
@@ -117,6 +121,20 @@ class Tokenizer:
             f"digit_comma={self.digit_comma!r}, "
             f"strip_accents={self.strip_accents})"
         )
+
+    @property
+    def content(self):
+        """The bytes of the vocabulary's file."""
+        return self.model_proto
+
+    @property
+    def settings(self):
+        """What the model directory keeps beside the vocabulary: dict."""
+        return {
+            "lower_case": self.lower_case,
+            "digit_comma": self.digit_comma,
+            "strip_accents": self.strip_accents,
+        }
 
     # ---------------------------------------------------------------- encoding
 

@@ -93,6 +93,14 @@ def is_without_space(sentence):
     return script in _SCRIPTS_WITHOUT_ANY_SPACE
 
 
+def is_of_script_without_spaces(piece):
+    """Whether a piece holds a letter of a script that writes no spaces."""
+    return any(
+        unicodedata.name(char, "").split(" ")[0] in _SCRIPTS_WITHOUT_SPACES
+        for char in piece
+    )
+
+
 def _is_in_spaced_script(char):
     if not unicodedata.category(char[0]).startswith(_CATEGORIES_IN_WORDS):
         return False

@@ -16,7 +16,7 @@ from albert.interchange.starting_point import StartingPoint
 from albert.interchange.weights import load_slots
 from albert.interchange.weights import load_weights
 from albert.records.record_stream import explained_damage
-from albert.text.tokenizer import Tokenizer
+from albert.text.tokenizers import TokenizerInterface
 from albert.training import agreement
 from albert.training import distribution
 from albert.training import preemption
@@ -89,7 +89,7 @@ class Run:
 
     directory: str
     config: AlbertConfig
-    tokenizer: Tokenizer | None
+    tokenizer: TokenizerInterface | None
     options: TrainingOptions
     data: Data
     start: StartingPoint

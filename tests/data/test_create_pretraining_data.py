@@ -21,12 +21,14 @@ from albert.records import framing
 from albert.records import pretraining
 from albert.records import pretraining_report
 from albert.records.record_set import RecordSet
+from albert.text.wordpiece import WordPieceTokenizer
 
 ROOT = pathlib.Path(__file__).parents[2]
 RECIPE = ROOT / "data" / "create_pretraining_data.py"
 GOLDEN = ROOT / "tests" / "golden"
 INPUT = GOLDEN / "pretraining_data" / "input.txt"
 MODEL = GOLDEN / "tokenization" / "spm2000.model"
+WORDPIECE = GOLDEN / "wordpiece" / "vocab.txt"
 # Seconds; nothing here takes a tenth of it on a calm machine.
 PATIENCE = 240.0
 
@@ -48,6 +50,33 @@ def run_recipe(call_recipe):
         )
 
     return run
+
+
+def test_records_of_a_wordpiece_vocabulary(tmp_path, capsys, call_recipe):
+    text = tmp_path / "text.txt"
+    text.write_text("曹操说：天下英雄。\n唯使君与操耳！\n\n" * 40, "utf-8")
+    call_recipe(
+        RECIPE,
+        f"--input_file={text}",
+        f"--output_file={tmp_path / 'train.tfrecord'}",
+        f"--vocab_file={WORDPIECE}",
+        "--max_seq_length=61",
+        "--dupe_factor=1",
+        "--num_workers=1",
+    )
+    record_set = RecordSet.open(str(tmp_path / "train*"))
+    assert record_set.tokenizer_file() == str(WORDPIECE)
+    tokenizer = WordPieceTokenizer(WORDPIECE)
+    record_set.check(61, 20, 916, tokenizer.fingerprint)
+    assert "操" in capsys.readouterr().out
+
+
+def test_vocab_file_has_no_effect_beside_a_model(
+    tmp_path, run_recipe, contents
+):
+    run_recipe(tmp_path / "a" / "x.tfrecord")
+    run_recipe(tmp_path / "b" / "x.tfrecord", f"--vocab_file={WORDPIECE}")
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
 def test_records_json_and_summary(

@@ -22,6 +22,7 @@ from albert.training import optimizers
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 SPM = GOLDEN / "tokenization" / "spm2000.model"
 OTHER_SPM = GOLDEN / "tokenization" / "spm2000_numcomma.model"
+WORDPIECE = GOLDEN / "wordpiece" / "vocab.txt"
 CONFIG = {
     "vocab_size": 2000,
     "embedding_size": 6,
@@ -112,11 +113,13 @@ def test_random_weights(config_file):
     assert message.startswith("a new model comes without a tokenizer: give")
     assert "--spm_model_file" in message
     config, tokenizer = start.find_config_and_tokenizer(
-        model_size="tiny", spm_model_file=SPM
+        model_size="tiny", vocabulary_file=SPM
     )
     assert config == albert.AlbertConfig.named("tiny", vocab_size=2000)
     assert (tokenizer.lower_case, tokenizer.digit_comma) == (True, "original")
-    config, _ = start.find_config_and_tokenizer(config_file, spm_model_file=SPM)
+    config, _ = start.find_config_and_tokenizer(
+        config_file, vocabulary_file=SPM
+    )
     assert config.hidden_size == 26
     with pytest.raises(ValueError, match="no weights to load"):
         load_weights(albert.AlbertEncoder(config), start)
@@ -129,7 +132,7 @@ def test_weights_alone(bare):
     assert "--spm_model_file" in message
     assert "spiece.model" in message
     for missing in (
-        refusal(start.find_config_and_tokenizer, spm_model_file=SPM),
+        refusal(start.find_config_and_tokenizer, vocabulary_file=SPM),
         refusal(start.find_config),
     ):
         assert missing.startswith(f"{bare} comes without a configuration: give")
@@ -148,17 +151,17 @@ def test_flags_win(directory, config_file):
     config, _ = start.find_config_and_tokenizer(model_size="mini")
     assert config == albert.AlbertConfig.named("mini", vocab_size=2000)
     # Its other settings are those of the weights.
-    _, tokenizer = start.find_config_and_tokenizer(spm_model_file=SPM)
+    _, tokenizer = start.find_config_and_tokenizer(vocabulary_file=SPM)
     assert tokenizer is not start.tokenizer
     assert (tokenizer.lower_case, tokenizer.digit_comma) == (False, "stripped")
     _, tokenizer = start.find_config_and_tokenizer(
-        spm_model_file=SPM, strip_accents=False
+        vocabulary_file=SPM, strip_accents=False
     )
     assert (tokenizer.lower_case, tokenizer.strip_accents) == (False, False)
     message = refusal(start.find_config_and_tokenizer, strip_accents=False)
     assert message.startswith("--strip_accents is False, but that of")
     _, tokenizer = start.find_config_and_tokenizer(
-        spm_model_file=SPM, do_lower_case=True
+        vocabulary_file=SPM, do_lower_case=True
     )
     assert tokenizer.lower_case
     assert (
@@ -171,7 +174,9 @@ def test_flags_that_contradict_the_weights(directory):
     start = open_starting_point(directory)
     message = refusal(start.find_config_and_tokenizer, do_lower_case=True)
     assert f"--do_lower_case is True, but that of {directory}" in message
-    message = refusal(start.find_config_and_tokenizer, spm_model_file=OTHER_SPM)
+    message = refusal(
+        start.find_config_and_tokenizer, vocabulary_file=OTHER_SPM
+    )
     assert f"{OTHER_SPM} has other pieces than" in message
     assert str(directory) in message
 
@@ -196,9 +201,59 @@ def test_tokenizer_that_cannot_be_used(tmp_path):
     (path / "tokenizer_config.json").write_text('{"keep_accents": 1}')
     start = open_starting_point(path)
     assert "keep_accents is 1" in refusal(start.find_config_and_tokenizer)
-    _, tokenizer = start.find_config_and_tokenizer(spm_model_file=SPM)
+    _, tokenizer = start.find_config_and_tokenizer(vocabulary_file=SPM)
     assert tokenizer.vocabulary_size == 2000
     load_weights(albert.AlbertPretrainer(start.config), start)
+
+
+# ------------------------------------------------------------- WordPiece
+
+WORDS = {"vocab_size": 916}
+
+
+@pytest.fixture(scope="module")
+def chinese(tmp_path_factory):
+    """A folder as Google's Chinese archives have it, without a model file."""
+    path = tmp_path_factory.mktemp("start") / "albert_tiny_zh"
+    model = albert.AlbertPretrainer(albert.AlbertConfig(**CONFIG | WORDS))
+    albert.save_weights(model, path, format="google")
+    shutil.copy(WORDPIECE, path / "vocab_chinese.txt")
+    return path
+
+
+def test_vocabulary_of_the_chinese_releases(chinese):
+    start = open_starting_point(chinese)
+    _, tokenizer = start.find_config_and_tokenizer()
+    assert tokenizer.kind == "wordpiece"
+    assert tokenizer.lower_case
+    assert tokenizer.content == WORDPIECE.read_bytes()
+
+
+def test_wordpiece_of_a_flag(chinese, bare):
+    tokenizer = open_starting_point(bare).find_tokenizer(WORDPIECE, False)
+    assert tokenizer.settings == {"lower_case": False}
+    start = open_starting_point(chinese)
+    assert start.find_tokenizer(WORDPIECE).fingerprint == (
+        start.tokenizer.fingerprint
+    )
+    message = refusal(start.find_tokenizer, SPM)
+    assert f"{SPM} has other pieces than the tokenizer of {chinese}" in message
+
+
+@pytest.mark.parametrize("format", ["model_dir", "google"])
+def test_wordpiece_goes_along(tmp_path, format):
+    model = albert.AlbertPretrainer(albert.AlbertConfig(**CONFIG | WORDS))
+    tokenizer = albert.load_tokenizer(WORDPIECE, lower_case=False)
+    albert.save_weights(model, tmp_path / "x", format, tokenizer)
+    assert {"vocab.txt", "wordpiece.json"} <= {
+        path.name for path in (tmp_path / "x").iterdir()
+    }
+    again = open_starting_point(tmp_path / "x").tokenizer
+    assert again.fingerprint == tokenizer.fingerprint
+    (tmp_path / "x" / "vocab.txt").write_text("[UNK]\n")
+    assert "checksums.json" in refusal(
+        open_starting_point(tmp_path / "x").find_tokenizer
+    )
 
 
 # ---------------------------------------------------------- pretraining
@@ -239,7 +294,7 @@ def test_tokenizer_of_records(directory, caplog):
         refusal(
             start.find_pretraining_config_and_tokenizer,
             records(SPM),
-            spm_model_file=OTHER_SPM,
+            vocabulary_file=OTHER_SPM,
         ),
     ):
         assert message.startswith(f"{directory} was trained with another")

@@ -1,0 +1,501 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turns strings into WordPiece ids and back, as BERT does.
+
+Google's Chinese ALBERTs have such a vocabulary: a text file with one piece a
+line. A text is cleaned and cut into words, and each word into the longest
+pieces from its left; pieces that continue a word begin with "##". The steps
+are those of ``BasicTokenizer`` and ``WordpieceTokenizer`` in the original's
+``tokenization.py``, which other libraries follow but for characters that are
+named in docs/tokenizers.md.
+"""
+
+import functools
+import hashlib
+import itertools
+import json
+import re
+import unicodedata
+
+import numpy as np
+
+from albert.errors import UserError
+from albert.inputs import read_file
+from albert.text.offsets import PieceSpans
+from albert.text.word_starts import is_of_script_without_spaces
+
+CONTINUATION = "##"
+UNKNOWN_PIECE = "[UNK]"
+# The original's limit; a longer word is unknown.
+MAX_WORD_CHARACTERS = 200
+
+_PAD_PIECE = "[PAD]"
+_CONTROL_PIECES = ("[CLS]", "[SEP]", "[MASK]")
+_DROPPED = ("\0", "\ufffd")
+_WHITE_SPACE_CONTROLS = "\t\n\r"
+# The blocks that hold Chinese characters, which are words by themselves.
+# Hangul and kana are not: Korean and Japanese are cut at spaces.
+_CHINESE = (
+    (0x3400, 0x4DBF),
+    (0x4E00, 0x9FFF),
+    (0xF900, 0xFAFF),
+    (0x20000, 0x2A6DF),
+    (0x2A700, 0x2B73F),
+    (0x2B740, 0x2B81F),
+    (0x2B820, 0x2CEAF),
+    (0x2F800, 0x2FA1F),
+)
+# No character beyond has the category of punctuation.
+_LAST_PUNCTUATION = 0x1FFFF
+# Words whose pieces are remembered: a few tens of MB.
+_MAX_REMEMBERED_WORDS = 1 << 18
+
+
+class WordPieceTokenizer:
+    """A tokenizer around one WordPiece vocabulary.
+
+    It offers what ``albert.text.tokenizers.TokenizerInterface`` names, where
+    the attributes are explained.
+    """
+
+    kind = "wordpiece"
+
+    def __init__(self, model_file, lower_case=True, strip_accents=True):
+        """Loads the vocabulary.
+
+        Args:
+          model_file: path of a text file with one piece a line, in the order
+            of their ids.
+          lower_case: lower-case the text (the original's
+            ``do_lower_case``).
+          strip_accents: take the marks off letters, as the original does
+            when it lower-cases; no effect otherwise.
+
+        Raises:
+          UserError: the file is missing, no such vocabulary, or has no
+            [UNK], [CLS], [SEP] or [MASK] piece, or one piece twice.
+        """
+        self.model_file = str(model_file)
+        self.lower_case = bool(lower_case)
+        self.strip_accents = bool(lower_case and strip_accents)
+        self.content = read_file(
+            self.model_file, "give a WordPiece vocabulary such as vocab.txt"
+        )
+        self.pieces = _read_pieces(self.model_file, self.content)
+        self.vocabulary_size = len(self.pieces)
+        ids = _ids_of_pieces(self.model_file, self.pieces)
+        self.pad_id = ids.get(_PAD_PIECE, 0)
+        self.unknown_id = ids[UNKNOWN_PIECE]
+        self.cls_id, self.sep_id, self.mask_id = (
+            ids[piece] for piece in _CONTROL_PIECES
+        )
+        self._ids_of_words = _WordPieces(ids)
+        self._lengths = np.array(
+            [len(piece.removeprefix(CONTINUATION)) for piece in self.pieces],
+            np.int64,
+        )
+        self.fingerprint = self._compute_fingerprint()
+
+    def __repr__(self):
+        return (
+            f"WordPieceTokenizer({self.model_file!r}, "
+            f"lower_case={self.lower_case}, "
+            f"strip_accents={self.strip_accents})"
+        )
+
+    @property
+    def settings(self):
+        """What the model directory keeps beside the vocabulary: dict."""
+        return {
+            "lower_case": self.lower_case,
+            "strip_accents": self.strip_accents,
+        }
+
+    # ---------------------------------------------------------------- encoding
+
+    def normalize(self, text):
+        """Returns ``text`` cleaned, as it is cut into words."""
+        return normalize(text, self.lower_case, self.strip_accents)
+
+    def normalize_batch(self, texts):
+        """Normalises an iterable of str; returns a list of str."""
+        return [self.normalize(text) for text in texts]
+
+    def encode(self, text):
+        """Returns the piece ids of ``text``: list of int, no [CLS] or [SEP].
+
+        The text is never read as control pieces: "[MASK]" in it is encoded
+        like any other word.
+        """
+        return list(
+            itertools.chain.from_iterable(
+                map(
+                    self._ids_of_words.__getitem__,
+                    cut_words(self.normalize(text)),
+                )
+            )
+        )
+
+    def encode_batch(self, texts, after_space=True):
+        """Encodes texts.
+
+        Args:
+          texts: iterable of str.
+          after_space: no effect: a word has the same pieces everywhere.
+
+        Returns:
+          list of lists of int.
+        """
+        return [self.encode(text) for text in texts]
+
+    def encode_with_offsets(self, texts):
+        """Encodes texts, with the characters that each piece came from.
+
+        A piece stands for its characters and the accents that were taken off
+        them. An unknown word is one piece. What is dropped between pieces,
+        such as a soft hyphen, belongs to none.
+
+        Args:
+          texts: iterable of str.
+
+        Returns:
+          ``albert.text.offsets.PieceSpans``: the ids of ``encode_batch``,
+          joined, with the span of each piece in the original text.
+        """
+        rows = [self._encode_row_with_offsets(text) for text in texts]
+        columns = zip(*rows, strict=True) if rows else ([], [], [])
+        ids, starts, ends = (
+            np.concatenate([np.zeros(0, np.int32), *column]).astype(np.int32)
+            for column in columns
+        )
+        lengths = [len(row_ids) for row_ids, _, _ in rows]
+        row_splits = np.cumsum([0, *lengths], dtype=np.int64)
+        return PieceSpans(ids, row_splits, starts, ends)
+
+    def tokenize(self, text):
+        """Returns the pieces of ``text``: list of str.
+
+        Words outside the vocabulary are shown as they are in the normalised
+        text; ``encode`` gives ``unknown_id`` for them.
+        """
+        pieces = []
+        for word in cut_words(self.normalize(text)):
+            ids = self._ids_of_words[word]
+            if ids == (self.unknown_id,):
+                pieces.append(word)
+            else:
+                pieces += [self.pieces[id_] for id_ in ids]
+        return pieces
+
+    def decode(self, ids):
+        """Returns the text of ``ids`` with control pieces written out.
+
+        Args:
+          ids: iterable of int, such as a row of a batch.
+
+        Returns:
+          str. Words have a space between them, but not two characters that
+          are Chinese or punctuation of Chinese, which are written together.
+
+        Raises:
+          ValueError: an id is not in the vocabulary.
+        """
+        text = ""
+        for id_ in map(int, ids):
+            if not 0 <= id_ < self.vocabulary_size:
+                raise ValueError(
+                    f"id {id_} is not in the vocabulary of "
+                    f"{self.vocabulary_size} pieces"
+                )
+            piece = self.pieces[id_]
+            if piece.startswith(CONTINUATION):
+                text += piece.removeprefix(CONTINUATION)
+            elif text and not (_is_wide(text[-1]) and _is_wide(piece[:1])):
+                text += " " + piece
+            else:
+                text += piece
+        return text
+
+    # ------------------------------------------------------------------ tables
+
+    def word_start_table(self, rule="scripts"):
+        """Returns which pieces start a word: bool array [V].
+
+        A Chinese character is a word.
+
+        Args:
+          rule: "original": all pieces but those that begin with "##", as
+            ``_is_start_piece_bert`` of the original's
+            ``create_pretraining_data.py`` has it; "scripts": also those, in
+            scripts that write no spaces.
+        """
+        return np.array(
+            [
+                not piece.startswith(CONTINUATION)
+                or (rule == "scripts" and is_of_script_without_spaces(piece))
+                for piece in self.pieces
+            ]
+        )
+
+    def occurring_table(self):
+        """Returns which pieces text can give: bool array [V].
+
+        No control or unused piece, and none that the cutting into words
+        prevents, such as "##" before a Chinese character.
+        """
+        return np.array(list(map(self._occurs, self.pieces)), bool)
+
+    def replacement_ids(self):
+        """Returns the ids that may replace a masked word: int32 array.
+
+        All pieces that text can give. (The original draws from the whole
+        vocabulary.)
+        """
+        return np.flatnonzero(self.occurring_table()).astype(np.int32)
+
+    # --------------------------------------------------------------- internals
+
+    def _occurs(self, piece):
+        part = piece.removeprefix(CONTINUATION)
+        if cut_words(self.normalize(part)) != [part]:
+            return False
+        return part == piece or not is_word_by_itself(part)
+
+    def _encode_row_with_offsets(self, text):
+        normalized = self.normalize(text)
+        matches = list(_word_pattern().finditer(normalized))
+        if not matches:
+            return (np.zeros(0, np.int32),) * 3
+        bounds = np.array([match.span() for match in matches], np.int64)
+        word_lengths = bounds[:, 1] - bounds[:, 0]
+        rows = [self._ids_of_words[match[0]] for match in matches]
+        counts = np.fromiter(map(len, rows), np.int64, len(rows))
+        ids = np.fromiter(itertools.chain.from_iterable(rows), np.int32)
+        lengths = np.where(
+            ids == self.unknown_id,
+            np.repeat(word_lengths, counts),
+            self._lengths[ids],
+        )
+        # The pieces of a word follow each other without a gap.
+        gaps = bounds[:, 0] - (np.cumsum(word_lengths) - word_lengths)
+        last = np.cumsum(lengths) + np.repeat(gaps, counts) - 1
+        origins, closings = self._origins(text, len(normalized))
+        return ids, origins[last - lengths + 1], closings[origins[last]]
+
+    def _origins(self, text, length):
+        """Finds where each normalised character came from.
+
+        Args:
+          text: str.
+          length: int, of the normalised text.
+
+        Returns:
+          (origins, closings): int64 [length], the character of the text; and
+          for each character of the text, where it ends with its accents.
+        """
+        following = np.arange(1, len(text) + 1)
+        if text.isascii() and length == len(text):
+            return following - 1, following
+        codes = np.frombuffer(
+            text.encode("utf-32-le", "surrogatepass"), np.dtype("<u4")
+        )
+        distinct, places = np.unique(codes, return_inverse=True)
+        # Each character by itself: NFD reorders nothing but marks, which
+        # are dropped.
+        counts = np.array(
+            [
+                len(_normalize_character(code, **self.settings))
+                for code in distinct.tolist()
+            ]
+        )
+        if self.strip_accents:
+            marks = np.array([is_mark(chr(code)) for code in distinct.tolist()])
+            others = np.append(np.flatnonzero(~marks[places]), len(text))
+            following = others[np.searchsorted(others, following)]
+        return np.repeat(np.arange(len(text)), counts[places]), following
+
+    def _compute_fingerprint(self):
+        digest = hashlib.sha256("\n".join(self.pieces).encode())
+        digest.update(json.dumps([self.kind, self.settings]).encode())
+        return digest.hexdigest()
+
+
+def is_wordpiece(content):
+    """Returns whether the bytes of a file are a WordPiece vocabulary.
+
+    Such a file is text with a line ``[UNK]``. A SentencePiece model is no
+    text, and the list of pieces beside it has scores in its lines.
+    """
+    try:
+        return UNKNOWN_PIECE in content.decode().splitlines()
+    except UnicodeDecodeError:
+        return False
+
+
+def normalize(text, lower_case=True, strip_accents=True):
+    """Returns ``text`` as it is cut into words.
+
+    White space becomes spaces; NUL, U+FFFD, and control and format characters
+    are dropped. With ``lower_case`` letters are then lower-cased; and with
+    ``strip_accents`` decomposed (NFD, which leaves compatibility characters as
+    they are), and the marks that take no space (category Mn) are dropped.
+    """
+    text = text.translate(_CLEANING)
+    if not lower_case:
+        return text
+    text = text.lower()
+    if text.isascii() or not strip_accents:
+        return text
+    # Marks are dropped before as well: NFD sorts a run of them in quadratic
+    # time.
+    return _drop_marks(unicodedata.normalize("NFD", _drop_marks(text)))
+
+
+def cut_words(normalized):
+    """Returns the words of a normalised text: list of str.
+
+    Words stand between spaces; a Chinese character or a mark of punctuation
+    is a word by itself.
+    """
+    return _word_pattern().findall(normalized)
+
+
+def is_word_by_itself(character):
+    """Returns whether a character is Chinese or punctuation."""
+    return len(character) == 1 and bool(
+        _word_pattern().fullmatch(character)
+        and not _word_pattern().fullmatch(character * 2)
+    )
+
+
+class _Cleaning(dict):
+    """Table of what ``str.translate`` puts in place of a code point."""
+
+    def __missing__(self, code):
+        character = chr(code)
+        category = unicodedata.category(character)
+        if character in _WHITE_SPACE_CONTROLS or category[0] == "Z":
+            result = " "
+        elif character in _DROPPED or category in ("Cc", "Cf"):
+            result = None
+        else:
+            result = code
+        self[code] = result
+        return result
+
+
+_CLEANING = _Cleaning()
+
+
+@functools.cache
+def _word_pattern():
+    punctuation = "".join(
+        re.escape(chr(code))
+        for code in range(0x80, _LAST_PUNCTUATION + 1)
+        if unicodedata.category(chr(code))[0] == "P"
+    )
+    chinese = "".join(f"{chr(first)}-{chr(last)}" for first, last in _CHINESE)
+    # In ASCII all signs count, also "$+<=>^`|~", which Unicode does not take
+    # for punctuation.
+    alone = rf"!-/:-@\[-`{{-~{punctuation}{chinese}"
+    return re.compile(f"[{alone}]|[^ {alone}]+")
+
+
+@functools.cache
+def _normalize_character(code, lower_case, strip_accents):
+    return normalize(chr(code), lower_case, strip_accents)
+
+
+def is_mark(character):
+    """Returns whether a character is a mark that lower-casing drops."""
+    return unicodedata.category(character) == "Mn"
+
+
+def _drop_marks(text):
+    # A text has few distinct characters and rarely a mark.
+    for mark in filter(is_mark, set(text)):
+        text = text.replace(mark, "")
+    return text
+
+
+def _is_wide(character):
+    return bool(character) and unicodedata.east_asian_width(character) in "WF"
+
+
+class _WordPieces(dict):
+    """Table of the ids of words, found when they are asked for first.
+
+    Args:
+      ids: dict from piece to id.
+    """
+
+    def __init__(self, ids):
+        super().__init__()
+        self._first = {
+            piece: id_
+            for piece, id_ in ids.items()
+            if not piece.startswith(CONTINUATION)
+        }
+        self._following = {
+            piece.removeprefix(CONTINUATION): id_
+            for piece, id_ in ids.items()
+            if piece.startswith(CONTINUATION)
+        }
+        self._longest = max(map(len, ids))
+        self._unknown = (ids[UNKNOWN_PIECE],)
+
+    def __missing__(self, word):
+        if len(self) >= _MAX_REMEMBERED_WORDS:
+            self.clear()
+        self[word] = ids = self._cut(word)
+        return ids
+
+    def _cut(self, word):
+        """Returns the ids of the longest pieces, from the left: tuple."""
+        if len(word) > MAX_WORD_CHARACTERS:
+            return self._unknown
+        ids = []
+        begin, pieces = 0, self._first
+        while begin < len(word):
+            for end in range(min(len(word), begin + self._longest), begin, -1):
+                id_ = pieces.get(word[begin:end])
+                if id_ is not None:
+                    break
+            else:
+                return self._unknown
+            ids.append(id_)
+            begin, pieces = end, self._following
+        return tuple(ids)
+
+
+def _read_pieces(model_file, content):
+    try:
+        lines = content.decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{model_file}: not a WordPiece vocabulary, which is UTF-8 text "
+            "with one piece a line: give the vocab.txt of the model"
+        ) from error
+    if not lines[-1]:
+        lines.pop()
+    return [line.removesuffix("\r") for line in lines]
+
+
+def _ids_of_pieces(model_file, pieces):
+    """Returns the dict of piece to id, of a vocabulary that can be used."""
+    ids = {}
+    for id_, piece in enumerate(pieces):
+        if ids.setdefault(piece, id_) != id_:
+            raise UserError(
+                f"{model_file}: line {id_ + 1} repeats {piece!r} of line "
+                f"{ids[piece] + 1}, so that ids are ambiguous: restore the "
+                "vocabulary that belongs to the model"
+            )
+    missing = [
+        piece for piece in (UNKNOWN_PIECE, *_CONTROL_PIECES) if piece not in ids
+    ]
+    if missing:
+        raise UserError(
+            f"{model_file}: this WordPiece vocabulary has no "
+            f"{', '.join(missing)}: give the vocab.txt of the model"
+        )
+    return ids
