@@ -37,9 +37,13 @@ def hostile_texts(number):
     ]
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["lower", "cased"])
+@pytest.fixture(
+    scope="module",
+    params=[{}, {"lower_case": False}, {"strip_accents": False}],
+    ids=["lower", "cased", "lower_accented"],
+)
 def tokenizer(request):
-    return WordPieceTokenizer(VOCABULARY, lower_case=request.param)
+    return WordPieceTokenizer(VOCABULARY, **request.param)
 
 
 @pytest.fixture(scope="module")
@@ -112,5 +116,6 @@ def test_served_model(tmp_path):
     )
     assert metadata["tokenizer"] == {
         "lower_case": True,
+        "strip_accents": True,
         "fingerprint": tokenizer.fingerprint,
     }

@@ -17,9 +17,14 @@ VOCABULARY = (
 )
 
 
-@pytest.mark.parametrize("lower_case", [True, False])
-def test_there_and_back(tmp_path, lower_case):
-    tokenizer = albert.load_tokenizer(VOCABULARY, lower_case)
+@pytest.mark.parametrize(
+    "lower_case, strip_accents",
+    [(True, True), (True, False), (False, False)],
+)
+def test_there_and_back(tmp_path, lower_case, strip_accents):
+    tokenizer = albert.load_tokenizer(
+        VOCABULARY, lower_case, strip_accents=strip_accents
+    )
     huggingface_tokenizer.write(tmp_path, tokenizer, 53)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "tokenizer.json",
@@ -31,6 +36,7 @@ def test_there_and_back(tmp_path, lower_case):
     assert again.fingerprint == tokenizer.fingerprint
     settings = json.loads((tmp_path / "tokenizer_config.json").read_text())
     assert settings["do_lower_case"] is lower_case
+    assert settings["strip_accents"] is strip_accents
     assert settings["unk_token"] == "[UNK]"
     assert "digit_comma" not in settings
 
@@ -43,7 +49,8 @@ def test_settings_of_others(tmp_path):
         ({"do_lower_case": False}, True),
         ({"do_lower_case": False, "strip_accents": False}, True),
         ({"strip_accents": True, "tokenize_chinese_chars": True}, True),
-        ({"strip_accents": False}, False),
+        ({"strip_accents": False}, True),
+        ({"strip_accents": 0}, False),
         ({"do_lower_case": False, "strip_accents": True}, False),
         ({"tokenize_chinese_chars": False}, False),
         ({"do_lower_case": 1}, False),
@@ -51,7 +58,12 @@ def test_settings_of_others(tmp_path):
         settings_file.write_text(json.dumps(settings))
         file = huggingface_tokenizer.find(tmp_path)
         if is_supported:
-            assert file.load().lower_case is settings.get("do_lower_case", True)
+            tokenizer = file.load()
+            lower_case = settings.get("do_lower_case", True)
+            assert tokenizer.lower_case is lower_case
+            assert tokenizer.strip_accents is settings.get(
+                "strip_accents", lower_case
+            )
         else:
             with pytest.raises(albert.UserError) as caught:
                 file.load()

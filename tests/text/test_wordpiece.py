@@ -103,6 +103,18 @@ class TestWords:
     def test_case_and_accents_are_kept_on_demand(self):
         text = "ÀÉ e\u0301\u00ad"
         assert wordpiece.normalize(text, lower_case=False) == "ÀÉ e\u0301"
+        assert wordpiece.normalize(text, strip_accents=False) == "àé e\u0301"
+
+    def test_spans_of_kept_accents(self, make_tokenizer):
+        tokenizer = make_tokenizer(*"e\u0301é", "##\u0301", strip_accents=False)
+        spans = tokenizer.encode_with_offsets(["É e\u0301"])
+        assert tokenizer.tokenize("É e\u0301") == ["é", "e", "##\u0301"]
+        assert spans.starts.tolist() == [0, 2, 3]
+        assert spans.ends.tolist() == [1, 3, 4]
+
+    def test_accents_go_only_with_capitals(self, make_tokenizer):
+        tokenizer = make_tokenizer("e", lower_case=False, strip_accents=True)
+        assert not tokenizer.strip_accents
 
     def test_no_punctuation_lies_beyond_the_last(self):
         beyond = range(wordpiece._LAST_PUNCTUATION + 1, sys.maxunicode + 1)
