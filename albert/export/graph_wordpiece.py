@@ -112,9 +112,7 @@ class GraphWordPieceTokenizer(tf.Module):
         self.sep_id = tokenizer.sep_id
         self.pad_id = tokenizer.pad_id
         self.mask_id = tokenizer.mask_id
-        self.normalizer = GraphWordPieceNormalizer(
-            **tokenizer.settings
-        )
+        self.normalizer = GraphWordPieceNormalizer(**tokenizer.settings)
         characters = all_characters()
         self._alone = CodePointTable(
             # Nothing else between two letters is cut to one character.
