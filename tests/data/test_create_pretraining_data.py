@@ -54,7 +54,7 @@ def run_recipe(call_recipe):
 
 def test_records_of_a_wordpiece_vocabulary(tmp_path, capsys, call_recipe):
     text = tmp_path / "text.txt"
-    text.write_text("曹操说：天下英雄。\n唯使君与操耳！\n\n" * 40, "utf-8")
+    text.write_text("曹操说：大下英雄。\n不使公与操！\n\n" * 40, "utf-8")
     call_recipe(
         RECIPE,
         f"--input_file={text}",
