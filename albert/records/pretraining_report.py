@@ -21,6 +21,9 @@ _LEAST_OF_PREDICTIONS = 0.75
 # More is warned of; of documents, where little of the text is used.
 _MOST_DROPPED = 0.1
 _MOST_UNKNOWN = 0.01
+# Of labels that are guessed; of those beyond one half, at least two of the
+# errors that chance makes.
+_MOST_GUESSED = 0.55
 _EVALUATION_NAME = re.compile(r"(^|[-_.])(eval|dev|valid|test)")
 
 
@@ -178,6 +181,19 @@ def list_warnings(metadata):
     if used < _LEAST_TEXT_USED:
         warnings.append(
             f"a pass uses {used:.0%} of the text: {_why_unused(metadata)}"
+        )
+    surface = metadata["statistics"]["surface"]
+    if (
+        surface
+        and not settings["original_segment_pairs"]
+        and surface["accuracy"]
+        > max(_MOST_GUESSED, 0.5 + 2 * surface["chance"])
+    ):
+        warnings.append(
+            f"{surface['accuracy']:.0%} of the labels can be guessed from "
+            "lengths and ends of the segments, as many are cut inside a "
+            "sentence: give --sentence_splitting=prose if lines hold several "
+            "sentences, a longer --max_seq_length, or --objective=none"
         )
     if corpus["unknown_share"] > _MOST_UNKNOWN:
         warnings.append(

@@ -217,7 +217,11 @@ HEALTHY = {
         "original_segment_pairs": False,
         "dupe_factor": 5,
     },
-    "statistics": {"text_used_share": 0.93, "dropped_documents": 5},
+    "statistics": {
+        "text_used_share": 0.93,
+        "dropped_documents": 5,
+        "surface": {"accuracy": 0.54, "chance": 0.01},
+    },
 }
 
 
@@ -231,6 +235,13 @@ HEALTHY = {
             ["80%", "4 of 10 documents", "--objective=none"],
         ),
         ({"corpus": {"unknown_share": 0.031}}, ["3.1%", "create-vocabulary"]),
+        (
+            {"statistics": {"surface": {"accuracy": 0.56, "chance": 0.01}}},
+            ["56% of the labels", "--sentence_splitting=prose"],
+        ),
+        # Few records: as much as chance gives.
+        ({"statistics": {"surface": {"accuracy": 0.6, "chance": 0.06}}}, []),
+        ({"statistics": {"surface": None}}, []),
         ({"max_seq_length": 512}, ["3.9%", "512", "give 77"]),
         (
             {
