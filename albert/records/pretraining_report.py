@@ -12,6 +12,7 @@ from albert.records.metadata import find_metadata
 from albert.records.metadata import without_record_suffix
 from albert.records.schema import PretrainingSchema
 from albert.text.normalization_losses import describe_lost_marks
+from albert.text.normalization_losses import describe_turkish_case
 
 # With it, the learning rate of small sizes was found (training/defaults.py).
 _BATCH_SIZE = 64
@@ -158,10 +159,11 @@ def summarize(metadata, output_bytes, seconds):
             f"{figures['instances'] / seconds:,.0f} instances a second",
         ),
     ]
-    lost_marks = describe_lost_marks(corpus.get("lost_marks_share", 0.0))
-    if lost_marks:
-        rows.insert(1, ("accents", lost_marks))
-    return "\n".join(f"  {name:<12} {text}" for name, text in rows)
+    rows[1:1] = [
+        ("accents", describe_lost_marks(corpus["lost_marks_share"])),
+        ("case", describe_turkish_case(corpus["dotless_i_share"])),
+    ]
+    return "\n".join(f"  {name:<12} {text}" for name, text in rows if text)
 
 
 def list_warnings(metadata):

@@ -182,6 +182,26 @@ def test_text_of_another_script_is_refused_unless_told(
     assert f"{share:.1%} of the pieces are <unk>" in caplog.text
 
 
+def test_what_normalisation_takes_from_turkish(tmp_path, capsys, run_recipe):
+    text = tmp_path / "text.txt"
+    text.write_text("Isparta'da kışın şarkı söylenir.\nIrmak ılıktır.\n" * 40)
+    words = ["  accents ", "lost a mark", "  case ", "are ı, as in Turkish"]
+    for arguments, found in (
+        ([], words),
+        (["--strip_accents=false"], words[2:]),
+        (["--do_lower_case=false"], words[:2]),
+    ):
+        run_recipe(
+            tmp_path / "a.tfrecord",
+            "--overwrite",
+            "--max_unknown_share=1",
+            *arguments,
+            text=text,
+        )
+        printed = capsys.readouterr().out
+        assert [word for word in words if word in printed] == found
+
+
 def test_small_texts_start_few_processes(tmp_path, monkeypatch, run_recipe):
     started = []
     pool = processes.ProcessPool
