@@ -313,7 +313,7 @@ def test_assembled_rows():
         b_length=np.array([2, 0]),
         labels=np.array([1, 0]),
     )
-    got = assemble(pairs, ids, 11, (PAD, CLS, SEP), word_start)
+    got = assemble(pairs, ids, 11, (PAD, CLS, SEP), word_start, 31)
     np.testing.assert_array_equal(
         got.input_ids,
         [
@@ -344,7 +344,7 @@ def test_assembled_row_without_padding():
         *np.array([[[0], [5]], [[5], [3]]]).reshape(4, 1), labels=np.array([0])
     )
     got = assemble(
-        pairs, np.arange(10, 20), 11, (PAD, CLS, SEP), np.ones(31, bool)
+        pairs, np.arange(10, 20), 11, (PAD, CLS, SEP), np.ones(31, bool), 31
     )
     assert got.input_ids.tolist() == [
         [CLS, 10, 11, 12, 13, 14, SEP, 15, 16, 17, SEP]

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds words in scripts that write no spaces, and marks them among pieces.
+
+Which piece starts a word is a table (``albert.text.word_starts``), and in
+Chinese every piece does. Where a segmenter cuts the text into words, it depends
+on the text. An id then tells it: of a vocabulary of V pieces, ``id + V`` is
+the piece ``id`` where it starts a word other than the table says, and is made
+``id`` again when instances are assembled.
+
+What is taken from the segmenter are words with a letter of a script without
+spaces. Everything else goes by the table.
+"""
+
+import functools
+import importlib
+import itertools
+import warnings
+
+import numpy as np
+
+from albert.errors import UserError
+from albert.text.word_starts import is_of_script_without_spaces
+
+WORD_SEGMENTERS = ("none", "jieba")
+NO_SEGMENTER = WORD_SEGMENTERS[0]
+
+
+def find_segmenter(name):
+    """Returns a function from a text to its words, or None for "none".
+
+    The words are all of the text, one after the other: list of str.
+
+    Args:
+      name: one of ``WORD_SEGMENTERS``. "jieba" cuts by its dictionary, and
+        what is not in it by its hidden Markov model, as it does by default.
+
+    Raises:
+      UserError: its library is not installed.
+    """
+    if name == NO_SEGMENTER:
+        return None
+    try:
+        # It has escapes that newer Pythons warn of, and looks for old modules.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            jieba = importlib.import_module("jieba")
+    except ImportError as error:
+        raise UserError(
+            f"--word_segmenter={name} needs jieba ({error}): pip install "
+            "'albert-keras[jieba]'"
+        ) from error
+    return functools.partial(_cut, jieba.Tokenizer())
+
+
+def _cut(tokenizer, text):
+    if not tokenizer.initialized:
+        # What initialize() does, but for its cache in the folder of temporary
+        # files, which it believes whoever wrote it, and its lines on stderr.
+        tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(
+            tokenizer.get_dict_file()
+        )
+        tokenizer.initialized = True
+    return tokenizer.lcut(text, HMM=True)
+
+
+class WordEncoder:
+    """Encoder of texts as ids that tell which pieces start a word.
+
+    Attributes:
+      vocabulary_size: int, number of ids: V, or 2 V with a segmenter.
+      word_start: bool [vocabulary_size], ids that start a word.
+      pieces_of_ids: int64 [vocabulary_size], the piece that an id stands for.
+    """
+
+    def __init__(self, tokenizer, word_start, segmenter=None):
+        """Keeps what it encodes with.
+
+        Args:
+          tokenizer: ``albert.text.tokenizers.TokenizerInterface``.
+          word_start: bool [V], pieces that start a word.
+          segmenter: function as ``find_segmenter`` returns it.
+        """
+        self._tokenizer = tokenizer
+        self._segmenter = segmenter
+        self.word_start = word_start
+        if segmenter is not None:
+            self.word_start = np.concatenate([word_start, ~word_start])
+        self.vocabulary_size = len(self.word_start)
+        self.pieces_of_ids = np.arange(self.vocabulary_size) % len(word_start)
+
+    def encode_batch(self, texts, after_space=True):
+        """Encodes an iterable of str as the tokenizer does: lists of int."""
+        if self._segmenter is None:
+            return self._tokenizer.encode_batch(texts, after_space)
+        texts = list(texts)
+        spans = self._tokenizer.encode_with_offsets(texts, after_space)
+        starts = _find_word_starts(
+            texts,
+            list(map(self._segmenter, texts)),
+            spans,
+            self.word_start[spans.ids],
+        )
+        differs = starts != self.word_start[spans.ids]
+        ids = (spans.ids + differs * (self.vocabulary_size // 2)).tolist()
+        return [
+            ids[first:end]
+            for first, end in itertools.pairwise(spans.row_splits.tolist())
+        ]
+
+
+def _find_word_starts(texts, words, spans, by_table):
+    """Finds which pieces of texts start a word.
+
+    A piece that begins in a word and goes on after it starts a word: it holds
+    more than one.
+
+    Args:
+      texts: list of R str.
+      words: list of R lists of str, the words of each text.
+      spans: ``albert.text.offsets.PieceSpans`` of T pieces.
+      by_table: bool [T], whether the table says so.
+
+    Returns:
+      bool [T].
+    """
+    # The texts are taken for one.
+    lengths = np.array([0, *map(len, texts)])
+    first = np.repeat(np.cumsum(lengths)[:-1], np.diff(spans.row_splits))
+    begins, ends = spans.starts + first, spans.ends + first
+    # The last word is none: "▁" may stand behind everything.
+    words = [*itertools.chain.from_iterable(words), ""]
+    word_ends = np.cumsum(list(map(len, words)))
+    word_begins = np.append(0, word_ends[:-1])
+    is_word = np.array(list(map(is_of_script_without_spaces, words)))
+
+    word = np.searchsorted(word_ends[:-1], begins, side="right")
+    in_word = is_word[word]
+    # Nothing of the word is in the piece before.
+    is_first = np.append(0, ends)[:-1] <= word_begins[word]
+    follows_word = np.append(False, in_word)[:-1] & is_first
+    return np.where(
+        in_word,
+        is_first | (ends > word_ends[word]),
+        by_table | follows_word,
+    )
