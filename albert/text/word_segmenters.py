@@ -111,8 +111,9 @@ class WordEncoder:
 def _find_word_starts(texts, words, spans, by_table):
     """Finds which pieces of texts start a word.
 
-    A piece that begins in a word and goes on after it starts a word: it holds
-    more than one.
+    A piece that holds more than one word, or parts of them, is where it
+    begins: inside a word, it continues that one, and what is left of the next
+    word continues it in turn, so that no word is ever cut.
 
     Args:
       texts: list of R str.
@@ -123,23 +124,17 @@ def _find_word_starts(texts, words, spans, by_table):
     Returns:
       bool [T].
     """
-    # The texts are taken for one.
-    lengths = np.array([0, *map(len, texts)])
+    # As if the texts were lines of one.
+    lengths = np.array([0, *(len(text) + 1 for text in texts)])
     first = np.repeat(np.cumsum(lengths)[:-1], np.diff(spans.row_splits))
     begins, ends = spans.starts + first, spans.ends + first
-    # The last word is none: "▁" may stand behind everything.
-    words = [*itertools.chain.from_iterable(words), ""]
-    word_ends = np.cumsum(list(map(len, words)))
-    word_begins = np.append(0, word_ends[:-1])
-    is_word = np.array(list(map(is_of_script_without_spaces, words)))
+    words = [word for row in words for word in (*row, "\n")]
+    word_ends = np.cumsum(list(map(len, words)), dtype=np.int64)
+    is_word = np.array(list(map(is_of_script_without_spaces, words)), bool)
 
-    word = np.searchsorted(word_ends[:-1], begins, side="right")
+    word = np.searchsorted(word_ends, begins, side="right")
     in_word = is_word[word]
     # Nothing of the word is in the piece before.
-    is_first = np.append(0, ends)[:-1] <= word_begins[word]
-    follows_word = np.append(False, in_word)[:-1] & is_first
-    return np.where(
-        in_word,
-        is_first | (ends > word_ends[word]),
-        by_table | follows_word,
-    )
+    is_first = np.append(0, ends)[:-1] <= np.append(0, word_ends)[word]
+    follows_word = np.append(False, is_word)[word] & is_first
+    return np.where(in_word, is_first, by_table | follows_word)
