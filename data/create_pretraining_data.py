@@ -223,13 +223,13 @@ def main(fv):
         # ------------------------------------------------------ text → ids
         selection = Selection(data_flags.read_selection(fv), listing)
         corpus = {"bytes": 0, "documents": 0, "sentences": 0, "tokens": 0}
-        unknown = marked = characters = 0
+        unknown = marked = dotless = characters = 0
         with show_progress(
             "encoding", None if fv.text_field else size, "B", unit_scale=True
         ) as advance:
 
             def read_blocks():
-                nonlocal marked, characters
+                nonlocal marked, dotless, characters
                 documents = read_documents(
                     inputs,
                     fv.sentence_splitting,
@@ -242,13 +242,14 @@ def main(fv):
                     read = sum(len(s.encode()) + 1 for d in block for s in d)
                     corpus["bytes"] += read
                     advance(read)
-                    if settings.strip_accents:
-                        # Of a sample: the rest of the work is not done here.
-                        found = normalization_losses.count_marked_letters(
-                            block[0][:SAMPLED_SENTENCES]
-                        )
-                        marked += found[0]
-                        characters += found[1]
+                    # Of a sample: the rest of the work is not done here.
+                    sample = block[0][:SAMPLED_SENTENCES]
+                    found = normalization_losses.count_marked_letters(sample)
+                    marked += found[0]
+                    characters += found[1]
+                    dotless += "".join(sample).count(
+                        normalization_losses.DOTLESS_I
+                    )
                     yield block
 
             for encoded in pool.map(
@@ -263,7 +264,12 @@ def main(fv):
         corpus["sentences"] = cache_writer.num_sentences
         corpus["tokens"] = cache_writer.num_tokens
         corpus["unknown_share"] = unknown / max(1, cache_writer.num_tokens)
-        corpus["lost_marks_share"] = marked / max(characters, 1)
+        corpus["lost_marks_share"] = (
+            tokenizer.strip_accents * marked / max(characters, 1)
+        )
+        corpus["dotless_i_share"] = (
+            tokenizer.lower_case * dotless / max(characters, 1)
+        )
         if corpus["unknown_share"] > fv.max_unknown_share:
             raise UserError(
                 f"{fv.input_file}: {corpus['unknown_share']:.0%} of the pieces "

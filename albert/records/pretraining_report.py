@@ -12,6 +12,7 @@ from albert.records.metadata import find_metadata
 from albert.records.metadata import without_record_suffix
 from albert.records.schema import PretrainingSchema
 from albert.text.normalization_losses import describe_lost_marks
+from albert.text.normalization_losses import describe_turkish_case
 
 # With it, the learning rate of small sizes was found (training/defaults.py).
 _BATCH_SIZE = 64
@@ -21,6 +22,9 @@ _LEAST_OF_PREDICTIONS = 0.75
 # More is warned of; of documents, where little of the text is used.
 _MOST_DROPPED = 0.1
 _MOST_UNKNOWN = 0.01
+# Of labels that are guessed; of those beyond one half, at least two of the
+# errors that chance makes.
+_MOST_GUESSED = 0.55
 _EVALUATION_NAME = re.compile(r"(^|[-_.])(eval|dev|valid|test)")
 
 
@@ -156,10 +160,11 @@ def summarize(metadata, output_bytes, seconds):
             f"{figures['instances'] / seconds:,.0f} instances a second",
         ),
     ]
-    lost_marks = describe_lost_marks(corpus.get("lost_marks_share", 0.0))
-    if lost_marks:
-        rows.insert(1, ("accents", lost_marks))
-    return "\n".join(f"  {name:<12} {text}" for name, text in rows)
+    rows[1:1] = [
+        ("accents", describe_lost_marks(corpus["lost_marks_share"])),
+        ("case", describe_turkish_case(corpus["dotless_i_share"])),
+    ]
+    return "\n".join(f"  {name:<12} {text}" for name, text in rows if text)
 
 
 def list_warnings(metadata):
@@ -179,6 +184,19 @@ def list_warnings(metadata):
     if used < _LEAST_TEXT_USED:
         warnings.append(
             f"a pass uses {used:.0%} of the text: {_why_unused(metadata)}"
+        )
+    surface = metadata["statistics"]["surface"]
+    if (
+        surface
+        and not settings["original_segment_pairs"]
+        and surface["accuracy"]
+        > max(_MOST_GUESSED, 0.5 + 2 * surface["chance"])
+    ):
+        warnings.append(
+            f"{surface['accuracy']:.0%} of the labels can be guessed from "
+            "lengths and ends of the segments, as many are cut inside a "
+            "sentence: give --sentence_splitting=prose if lines hold several "
+            "sentences, a longer --max_seq_length, or --objective=none"
         )
     if corpus["unknown_share"] > _MOST_UNKNOWN:
         warnings.append(

@@ -10,6 +10,8 @@ import numpy as np
 _NOTABLE_SHARE_OF_MARKS = 0.005
 _NOTABLE_SHARE_OF_PIECES = 0.05
 
+DOTLESS_I = "ı"
+
 
 def count_marked_letters(texts):
     """Counts the letters that stripping accents changes.
@@ -49,6 +51,22 @@ def describe_lost_marks(share):
     return (
         f"{share:.1%} of the characters lost a mark: --strip_accents=false "
         "(of the vocabulary too) keeps them"
+    )
+
+
+def describe_turkish_case(share):
+    """Returns a line about the capital I of Turkish, or None.
+
+    Args:
+      share: float, of the dotless i among the characters, where the text is
+        lower-cased: Turkish and Azerbaijani have it, and no other language.
+    """
+    if share < _NOTABLE_SHARE_OF_MARKS:
+        return None
+    return (
+        f"{share:.1%} of the characters are {DOTLESS_I}, as in Turkish, where "
+        "its capital is I: lower-casing makes i of it. Give "
+        "--do_lower_case=false (of the vocabulary too), or text in lower case"
     )
 
 

@@ -5,10 +5,12 @@ import typing
 
 import numpy as np
 
+from albert.errors import UserError
 from albert.inputs import read_file
 from albert.text.offsets import PieceSpans
 from albert.text.tokenizer import Tokenizer
 from albert.text.wordpiece import WordPieceTokenizer
+from albert.text.wordpiece import is_text
 from albert.text.wordpiece import is_wordpiece
 
 
@@ -110,4 +112,10 @@ def load_tokenizer(
     )
     if is_wordpiece(content):
         return WordPieceTokenizer(model_file, lower_case, strip_accents)
+    if is_text(content):
+        raise UserError(
+            f"{model_file}: neither a SentencePiece model nor a WordPiece "
+            "vocabulary, which is a text with a line [UNK]: give the "
+            "vocabulary of the model"
+        )
     return Tokenizer(model_file, lower_case, digit_comma, strip_accents)

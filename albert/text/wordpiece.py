@@ -326,8 +326,13 @@ def is_wordpiece(content):
     Such a file is text with a line ``[UNK]``. A SentencePiece model is no
     text, and the list of pieces beside it has scores in its lines.
     """
+    return is_text(content) and UNKNOWN_PIECE in content.decode().splitlines()
+
+
+def is_text(content):
+    """Returns whether the bytes of a file are text, and some."""
     try:
-        return UNKNOWN_PIECE in content.decode().splitlines()
+        return bool(content.decode())
     except UnicodeDecodeError:
         return False
 

@@ -54,7 +54,7 @@ def run_recipe(call_recipe):
 
 def test_records_of_a_wordpiece_vocabulary(tmp_path, capsys, call_recipe):
     text = tmp_path / "text.txt"
-    text.write_text("曹操说：天下英雄。\n唯使君与操耳！\n\n" * 40, "utf-8")
+    text.write_text("曹操说：大下英雄。\n不使公与操！\n\n" * 40, "utf-8")
     call_recipe(
         RECIPE,
         f"--input_file={text}",
@@ -189,6 +189,26 @@ def test_text_of_another_script_is_refused_unless_told(
     assert f"{share:.1%} of the pieces are <unk>" in caplog.text
 
 
+def test_what_normalisation_takes_from_turkish(tmp_path, capsys, run_recipe):
+    text = tmp_path / "text.txt"
+    text.write_text("Isparta'da kışın şarkı söylenir.\nIrmak ılıktır.\n" * 40)
+    words = ["  accents ", "lost a mark", "  case ", "are ı, as in Turkish"]
+    for arguments, found in (
+        ([], words),
+        (["--strip_accents=false"], words[2:]),
+        (["--do_lower_case=false"], words[:2]),
+    ):
+        run_recipe(
+            tmp_path / "a.tfrecord",
+            "--overwrite",
+            "--max_unknown_share=1",
+            *arguments,
+            text=text,
+        )
+        printed = capsys.readouterr().out
+        assert [word for word in words if word in printed] == found
+
+
 def test_small_texts_start_few_processes(tmp_path, monkeypatch, run_recipe):
     started = []
     pool = processes.ProcessPool
@@ -224,7 +244,11 @@ HEALTHY = {
         "original_segment_pairs": False,
         "dupe_factor": 5,
     },
-    "statistics": {"text_used_share": 0.93, "dropped_documents": 5},
+    "statistics": {
+        "text_used_share": 0.93,
+        "dropped_documents": 5,
+        "surface": {"accuracy": 0.54, "chance": 0.01},
+    },
 }
 
 
@@ -238,6 +262,13 @@ HEALTHY = {
             ["80%", "4 of 10 documents", "--objective=none"],
         ),
         ({"corpus": {"unknown_share": 0.031}}, ["3.1%", "create-vocabulary"]),
+        (
+            {"statistics": {"surface": {"accuracy": 0.56, "chance": 0.01}}},
+            ["56% of the labels", "--sentence_splitting=prose"],
+        ),
+        # Few records: as much as chance gives.
+        ({"statistics": {"surface": {"accuracy": 0.6, "chance": 0.06}}}, []),
+        ({"statistics": {"surface": None}}, []),
         ({"max_seq_length": 512}, ["3.9%", "512", "give 77"]),
         (
             {

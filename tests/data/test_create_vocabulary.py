@@ -226,7 +226,7 @@ class TestMemory:
 
     def test_bytes_that_are_expected(self, corpus):
         source = SentenceSource(
-            corpus, {}, SelectionSettings(), True, 503, seed=1
+            corpus, {}, SelectionSettings(), (True, True), 503, seed=1
         )
         source.count()
         size = sum(len(sentence.encode()) for sentence in source)

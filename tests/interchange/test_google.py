@@ -160,12 +160,15 @@ def test_archive_that_is_not_compressed(tmp_path):
     assert_is_the_release(tmp_path / "a.tar")
 
 
-def test_chinese_release_has_no_sentencepiece_model(tmp_path):
+def test_chinese_release_with_a_damaged_vocabulary(tmp_path):
     path = make_release(tmp_path / "x", None, "albert_config_base.json")
     (path / "vocab_chinese.txt").write_text("[PAD]\n")
     start = open_starting_point(path)
-    assert start.tokenizer is None
     assert start.config.vocab_size == 1000
+    with pytest.raises(
+        albert.UserError, match="nor a WordPiece vocabulary, which"
+    ):
+        start.find_config_and_tokenizer()
 
 
 def test_tf_hub_module(tmp_path):

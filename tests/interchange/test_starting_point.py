@@ -231,7 +231,7 @@ def test_vocabulary_of_the_chinese_releases(chinese):
 
 def test_wordpiece_of_a_flag(chinese, bare):
     tokenizer = open_starting_point(bare).find_tokenizer(WORDPIECE, False)
-    assert tokenizer.settings == {"lower_case": False}
+    assert tokenizer.settings == {"lower_case": False, "strip_accents": False}
     start = open_starting_point(chinese)
     assert start.find_tokenizer(WORDPIECE).fingerprint == (
         start.tokenizer.fingerprint

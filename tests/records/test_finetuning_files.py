@@ -385,7 +385,7 @@ def test_what_is_known_of_records(classification):
     "arguments, options, words",
     [
         ((1999,), {}, ["2000", "1999"]),
-        ((VOCABULARY, "0" * 64), {}, ["000000000000", "SentencePiece"]),
+        ((VOCABULARY, "0" * 64), {}, ["000000000000", "another vocabulary"]),
         ((VOCABULARY,), {"task_name": "cola"}, ["toy", "cola"]),
         (
             (VOCABULARY,),

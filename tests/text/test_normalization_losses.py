@@ -7,6 +7,7 @@ import pytest
 
 from albert.text.normalization_losses import count_marked_letters
 from albert.text.normalization_losses import describe_lost_marks
+from albert.text.normalization_losses import describe_turkish_case
 from albert.text.normalization_losses import describe_unreachable_pieces
 from albert.text.tokenizer import Tokenizer
 
@@ -38,6 +39,13 @@ def test_count_marked_letters(text, expected):
 def test_few_lost_marks_are_not_mentioned():
     assert describe_lost_marks(0.0049) is None
     assert describe_lost_marks(0.25).startswith("25.0% of the characters lost")
+
+
+def test_case_of_turkish():
+    assert describe_turkish_case(0.0049) is None
+    assert describe_turkish_case(0.04).startswith(
+        "4.0% of the characters are ı"
+    )
 
 
 def test_pieces_that_cannot_occur():
