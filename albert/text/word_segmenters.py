@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds words in scripts that write no spaces, and marks them among pieces.
 
-Which piece starts a word is a table (``albert.text.word_starts``), and in
-Chinese every piece does. Where a segmenter cuts the text into words, it depends
-on the text. An id then tells it: of a vocabulary of V pieces, ``id + V`` is
-the piece ``id`` where it starts a word other than the table says, and is made
-``id`` again when instances are assembled.
+A table of pieces tells which of them start a word
+(``albert.text.word_starts``): in Chinese, all. With a segmenter it depends on
+the text, and so travels with the ids: of V pieces, ``id + V`` stands for the
+piece ``id`` in a place where the table is wrong about it. Assembled instances
+have ``id`` again.
 
-What is taken from the segmenter are words with a letter of a script without
-spaces. Everything else goes by the table.
+Only words with a letter of a script without spaces are taken from the
+segmenter. Everything else goes by the table, but that what follows such a word
+starts another.
 """
 
 import functools
@@ -40,7 +41,7 @@ def find_segmenter(name):
     if name == NO_SEGMENTER:
         return None
     try:
-        # It has escapes that newer Pythons warn of, and looks for old modules.
+        # Python warns of its escapes, and of pkg_resources, which it imports.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             jieba = importlib.import_module("jieba")
@@ -54,8 +55,8 @@ def find_segmenter(name):
 
 def _cut(tokenizer, text):
     if not tokenizer.initialized:
-        # What initialize() does, but for its cache in the folder of temporary
-        # files, which it believes whoever wrote it, and its lines on stderr.
+        # As initialize(), but without lines on stderr and without its cache
+        # in the folder of temporary files, which anyone may have written.
         tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(
             tokenizer.get_dict_file()
         )
@@ -94,13 +95,9 @@ class WordEncoder:
             return self._tokenizer.encode_batch(texts, after_space)
         texts = list(texts)
         spans = self._tokenizer.encode_with_offsets(texts, after_space)
-        starts = _find_word_starts(
-            texts,
-            list(map(self._segmenter, texts)),
-            spans,
-            self.word_start[spans.ids],
-        )
-        differs = starts != self.word_start[spans.ids]
+        by_table = self.word_start[spans.ids]
+        words = map(self._segmenter, texts)
+        differs = by_table != _find_word_starts(texts, words, spans, by_table)
         ids = (spans.ids + differs * (self.vocabulary_size // 2)).tolist()
         return [
             ids[first:end]
@@ -111,13 +108,13 @@ class WordEncoder:
 def _find_word_starts(texts, words, spans, by_table):
     """Finds which pieces of texts start a word.
 
-    A piece that holds more than one word, or parts of them, is where it
-    begins: inside a word, it continues that one, and what is left of the next
-    word continues it in turn, so that no word is ever cut.
+    A piece of several words, or parts of them, belongs to the word that it
+    begins in; what is left of the last one continues it, so that no word is
+    ever cut.
 
     Args:
       texts: list of R str.
-      words: list of R lists of str, the words of each text.
+      words: iterable of R lists of str, the words of each text.
       spans: ``albert.text.offsets.PieceSpans`` of T pieces.
       by_table: bool [T], whether the table says so.
 

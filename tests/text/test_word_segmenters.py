@@ -164,7 +164,7 @@ TEXTS = st.lists(
 
 @pytest.mark.parametrize("kind", ["wordpiece", "sentencepiece"])
 @pytest.mark.parametrize("after_space", [True, False])
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(texts=TEXTS)
 def test_any_texts(request, kind, after_space, texts):
     tokenizer = request.getfixturevalue(f"{kind}_tokenizer")
