@@ -104,7 +104,7 @@ $(PEERS)/.installed: requirements.txt requirements-peers.txt pyproject.toml \
 	    --editable .
 	touch $@
 
-# With the optional packages that read other files of text.
+# With the optional packages that read other files of text, and find its words.
 test-extras: $(EXTRAS)/.installed
 	$(EXTRAS)/bin/python -m pytest $(PARALLEL) tests/extras
 

@@ -46,6 +46,8 @@ from albert.text.instances import PairSettings
 from albert.text.masking import MaskingSettings
 from albert.text.selection import Selection
 from albert.text.selection import open_listing
+from albert.text.word_segmenters import NO_SEGMENTER
+from albert.text.word_segmenters import WORD_SEGMENTERS
 from albert.text.word_starts import WORD_START_RULES
 
 # Of each block, to find out how many characters lose a mark.
@@ -157,6 +159,13 @@ def define_flags(fv):
         "sentences; original: letters a to z continue a word, ▁ before each "
         "sentence.",
     )
+    masks.choice(
+        "word_segmenter",
+        NO_SEGMENTER,
+        list(WORD_SEGMENTERS),
+        "What finds words in scripts without spaces, to mask them whole: none, "
+        "or jieba, for Chinese, which needs the extra jieba.",
+    )
     masks.boolean("do_permutation", False, "Refused: see the error message.")
     files = FlagGroup(fv, "Files")
     files.files(
@@ -184,6 +193,8 @@ def main(fv):
         needed = math.ceil(size * settings.dupe_factor / BYTES_PER_WORKER)
         num_workers = min(num_workers, max(1, needed))
     tokenizer = settings.tokenizer()
+    encoder = settings.encoder(tokenizer)
+    unknown_ids = np.flatnonzero(encoder.pieces_of_ids == tokenizer.unknown_id)
     unreachable = normalization_losses.describe_unreachable_pieces(tokenizer)
     if unreachable:
         logging.warning("%s", unreachable)
@@ -206,7 +217,7 @@ def main(fv):
             functools.partial(pretraining.RecordMaker, settings),
         ) as pool,
         token_cache.TokenCacheWriter(
-            writer.scratch, tokenizer.vocabulary_size
+            writer.scratch, encoder.vocabulary_size
         ) as cache_writer,
     ):
         # ------------------------------------------------------ text → ids
@@ -245,7 +256,9 @@ def main(fv):
                 pretraining.RecordMaker.encode, read_blocks()
             ):
                 cache_writer.append(encoded)
-                unknown += np.count_nonzero(encoded.ids == tokenizer.unknown_id)
+                unknown += sum(
+                    np.count_nonzero(encoded.ids == id_) for id_ in unknown_ids
+                )
         cache = cache_writer.finish()
         corpus["documents"] = cache.num_documents
         corpus["sentences"] = cache_writer.num_sentences
@@ -381,6 +394,7 @@ def read_settings(fv):
         dupe_factor=fv.dupe_factor,
         random_seed=fv.random_seed,
         word_start_rule=fv.word_start_rule,
+        word_segmenter=fv.word_segmenter,
         num_shards=len(shard_names(fv.output_file, fv.num_shards)),
         compression=fv.compression,
     )

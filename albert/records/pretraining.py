@@ -26,6 +26,9 @@ from albert.text.masking import MaskingSettings
 from albert.text.masking import mask_instances
 from albert.text.token_cache import encode_documents
 from albert.text.tokenizers import load_tokenizer
+from albert.text.word_segmenters import NO_SEGMENTER
+from albert.text.word_segmenters import WordEncoder
+from albert.text.word_segmenters import find_segmenter
 
 COMPRESSIONS = ("", "GZIP")
 # Level 6 makes the files 3% smaller than level 3 and takes twice as long.
@@ -49,6 +52,8 @@ class PretrainingDataSettings:
       word_start_rule: "scripts" or "original", which pieces start a word,
         and whether Chinese and Japanese sentences begin with "▁" inside a
         document; see ``albert.text.word_starts``.
+      word_segmenter: "none" or "jieba", what finds words in scripts without
+        spaces; see ``albert.text.word_segmenters``.
       num_shards: files that the records are spread over.
       compression: "" or "GZIP".
     """
@@ -61,6 +66,7 @@ class PretrainingDataSettings:
     dupe_factor: int = 40
     random_seed: int = 12345
     word_start_rule: str = "scripts"
+    word_segmenter: str = NO_SEGMENTER
     num_shards: int = 1
     compression: str = ""
 
@@ -113,6 +119,18 @@ class PretrainingDataSettings:
             self.vocabulary_file,
             lower_case=self.do_lower_case,
             strip_accents=self.strip_accents,
+        )
+
+    def encoder(self, tokenizer):
+        """Returns the ``WordEncoder`` around a tokenizer of ``tokenizer()``.
+
+        Raises:
+          UserError: the segmenter is not installed.
+        """
+        return WordEncoder(
+            tokenizer,
+            tokenizer.word_start_table(self.word_start_rule),
+            find_segmenter(self.word_segmenter),
         )
 
     def generator(self, *identity):
@@ -240,10 +258,11 @@ class RecordMaker:
           settings: ``PretrainingDataSettings``.
 
         Raises:
-          UserError: see ``load_tokenizer``.
+          UserError: see ``load_tokenizer`` and ``find_segmenter``.
         """
         self.settings = settings
         self.tokenizer = settings.tokenizer()
+        self._encoder = settings.encoder(self.tokenizer)
         self._special_ids = (
             self.tokenizer.pad_id,
             self.tokenizer.cls_id,
@@ -254,19 +273,16 @@ class RecordMaker:
                 unicodedata.category(piece[-1]).startswith("P")
                 for piece in self.tokenizer.pieces
             ]
-        )
+        )[self._encoder.pieces_of_ids]
         self._pieces = MaskingPieces(
             mask_id=self.tokenizer.mask_id,
             replacement_ids=self.tokenizer.replacement_ids(),
-            word_start=self.tokenizer.word_start_table(
-                settings.word_start_rule
-            ),
         )
 
     def encode(self, documents):
         """Encodes a list of lists of str as ``TokenizedDocuments``."""
         return encode_documents(
-            self.tokenizer,
+            self._encoder,
             documents,
             mark_every_sentence=self.settings.word_start_rule == "original",
         )
@@ -282,7 +298,7 @@ class RecordMaker:
             )
             pairs, dropped = pair_segments(
                 documents,
-                self._pieces.word_start,
+                self._encoder.word_start,
                 settings.pairs,
                 generator,
                 foreign.draw if settings.pairs.objective == "nsp" else None,
@@ -294,7 +310,8 @@ class RecordMaker:
             ids,
             settings.pairs.max_seq_length,
             self._special_ids,
-            self._pieces.word_start,
+            self._encoder.word_start,
+            self.tokenizer.vocabulary_size,
         )
         masked = mask_instances(
             instances, settings.masking, self._pieces, generator
@@ -342,7 +359,7 @@ class RecordMaker:
         return SurfaceSample.of_pairs(
             pairs.take(slice(_SURFACE_SAMPLE)),
             ids,
-            self._pieces.word_start,
+            self._encoder.word_start,
             self._is_punctuation,
         )
 

@@ -62,6 +62,7 @@ def build_metadata(settings, tokenizer, corpus, statistics, directory):
             "strip_accents": settings.strip_accents,
             "do_whole_word_mask": settings.masking.whole_word,
             "word_start_rule": settings.word_start_rule,
+            "word_segmenter": settings.word_segmenter,
             "favor_shorter_ngram": settings.masking.favor_shorter_ngram,
             "ngram": settings.masking.ngram,
             "masked_lm_prob": settings.masking.masked_lm_prob,

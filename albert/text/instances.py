@@ -47,7 +47,8 @@ class TokenizedDocuments:
     """Documents as one array of token ids.
 
     Attributes:
-      ids: integers [T].
+      ids: integers [T], those of pieces; or with the words of a segmenter,
+        see ``albert.text.word_segmenters``.
       sentence_lengths: integers, tokens of each sentence, none of them 0.
       document_lengths: integers, sentences of each document, none of them 0.
     """
@@ -279,7 +280,9 @@ class Instances:
     labels: np.ndarray
 
 
-def assemble(pairs, ids, max_seq_length, special_ids, word_start):
+def assemble(
+    pairs, ids, max_seq_length, special_ids, word_start, vocabulary_size
+):
     """Gathers the tokens of pairs into rows.
 
     Args:
@@ -287,7 +290,9 @@ def assemble(pairs, ids, max_seq_length, special_ids, word_start):
       ids: integers [T], the flat ids that the pairs point into.
       max_seq_length: S.
       special_ids: ids of (padding, [CLS], [SEP]).
-      word_start: bool [V].
+      word_start: bool [V], pieces that start a word; or [2 V], with the words
+        of a segmenter.
+      vocabulary_size: V.
 
     Returns:
       ``Instances``. Pairs whose B is empty become ``[CLS] A [SEP]``.
@@ -319,13 +324,14 @@ def assemble(pairs, ids, max_seq_length, special_ids, word_start):
     source[rows, first_sep[:, 0]] = text_end + 2
     source[rows, last_sep[:, 0]] = text_end + 2
     input_ids = flat[source]
+    boundary = real & (word_start[input_ids] | special)
+    if len(word_start) > vocabulary_size:
+        input_ids %= vocabulary_size
     return Instances(
         input_ids=input_ids,
         lengths=last_sep[:, 0].astype(np.int64) + 1,
         text_mask=real & ~special,
         segment_ids=(real & in_b).astype(np.uint8),
-        token_boundary=(real & (word_start[input_ids] | special)).astype(
-            np.uint8
-        ),
+        token_boundary=boundary.astype(np.uint8),
         labels=pairs.labels,
     )

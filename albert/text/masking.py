@@ -62,12 +62,10 @@ class MaskingPieces:
     Attributes:
       mask_id: id of [MASK].
       replacement_ids: int32 [R], ids allowed as random replacement.
-      word_start: bool [V], pieces that start a word.
     """
 
     mask_id: int
     replacement_ids: np.ndarray
-    word_start: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +102,7 @@ def mask_instances(instances, settings, pieces, generator):
     Returns:
       ``MaskedInstances``.
     """
-    words = find_words(instances, pieces.word_start, settings.whole_word)
+    words = find_words(instances, settings.whole_word)
     taken_words, span_counts = choose_spans(
         words,
         settings.budgets(instances.lengths),
@@ -170,12 +168,11 @@ class Words:
     index_of_token: np.ndarray
 
 
-def find_words(instances, word_start, whole_word):
+def find_words(instances, whole_word):
     """Groups the tokens of each instance into words.
 
     Args:
       instances: ``albert.text.instances.Instances``.
-      word_start: bool [V], pieces that start a word.
       whole_word: False makes every token a word.
 
     Returns:
@@ -183,7 +180,7 @@ def find_words(instances, word_start, whole_word):
     """
     text = instances.text_mask
     if whole_word:
-        start = text & word_start[instances.input_ids]
+        start = text & (instances.token_boundary == 1)
         # The first token of a segment starts a word even where the text was
         # cut inside one.
         start[:, 1:] |= text[:, 1:] & ~text[:, :-1]

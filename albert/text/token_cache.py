@@ -64,7 +64,7 @@ def encode_documents(tokenizer, documents, mark_every_sentence=False):
     Sentences without a token and documents without a sentence are left out.
 
     Args:
-      tokenizer: ``albert.text.tokenizer.Tokenizer``.
+      tokenizer: ``albert.text.word_segmenters.WordEncoder``, or a tokenizer.
       documents: list of lists of str.
       mark_every_sentence: bool, whether sentences begin with "▁" also where
         no space stands before them (Chinese, Japanese).
@@ -115,7 +115,7 @@ class TokenCache:
 
     Attributes:
       folder: where the files are.
-      vocabulary_size: V, which decides the type of the ids.
+      vocabulary_size: number of ids, which decides their type.
       num_documents: documents in all.
     """
 

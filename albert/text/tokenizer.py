@@ -113,7 +113,7 @@ class Tokenizer:
             for piece, replacement in self._replaced_pieces.items()
         }
         self.fingerprint = self._compute_fingerprint()
-        self._span_encoder = self._build_span_encoder()
+        self._span_encoder = self._build_span_encoder(self._processor)
 
     def __repr__(self):
         return (
@@ -182,19 +182,23 @@ class Tokenizer:
             rows = [self._replace_ids(ids) for ids in rows]
         return rows
 
-    def encode_with_offsets(self, texts):
+    def encode_with_offsets(self, texts, after_space=True):
         """Encodes texts, with the characters that each piece came from.
 
         Runs on one thread; about six times the work of ``encode_batch``.
 
         Args:
           texts: iterable of str.
+          after_space: as for ``encode_batch``.
 
         Returns:
           ``albert.text.offsets.PieceSpans``: the ids of ``encode_batch``,
           joined, with the span of each piece in the original text.
         """
-        return self._span_encoder.encode(list(texts))
+        encoder = (
+            self._span_encoder if after_space else self._inside_span_encoder
+        )
+        return encoder.encode(list(texts))
 
     def tokenize(self, text):
         """Returns the pieces of ``text``: list of str.
@@ -338,6 +342,10 @@ class Tokenizer:
             model_proto=model.SerializeToString()
         )
 
+    @functools.cached_property
+    def _inside_span_encoder(self):
+        return self._build_span_encoder(self._inside_processor)
+
     def _control_ids(self):
         # PieceToId answers with the unknown id for a piece that is not there.
         ids = self._processor.piece_to_id(list(CONTROL_PIECES))
@@ -386,10 +394,10 @@ class Tokenizer:
             replacement for id_ in ids for replacement in table.get(id_, (id_,))
         ]
 
-    def _build_span_encoder(self):
-        to_id = self._processor.piece_to_id
+    def _build_span_encoder(self, processor):
+        to_id = processor.piece_to_id
         return SpanEncoder(
-            self._processor,
+            processor,
             self.pieces,
             (self.lower_case, self.strip_accents),
             {

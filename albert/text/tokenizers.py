@@ -59,7 +59,7 @@ class TokenizerInterface(typing.Protocol):
     def encode_batch(self, texts, after_space=True) -> list:
         """Returns the ids of texts, which follow a space, or go on without."""
 
-    def encode_with_offsets(self, texts) -> PieceSpans:
+    def encode_with_offsets(self, texts, after_space=True) -> PieceSpans:
         """Encodes texts with the span of characters of each piece."""
 
     def tokenize(self, text) -> list:

@@ -7,6 +7,7 @@ a letter of any script that writes spaces continues a word. In scripts that
 write none, each piece may be hidden by itself.
 """
 
+import functools
 import string
 import unicodedata
 
@@ -29,6 +30,8 @@ _SCRIPTS_WITHOUT_ANY_SPACE = frozenset(
         "KATAKANA-HIRAGANA",
     }
 )
+# A text's words come again and again.
+_REMEMBERED_WORDS = 1 << 16
 # These put spaces between sentences alone, or phrases.
 _SCRIPTS_WITHOUT_SPACES = _SCRIPTS_WITHOUT_ANY_SPACE | {
     "KHMER",
@@ -93,6 +96,7 @@ def is_without_space(sentence):
     return script in _SCRIPTS_WITHOUT_ANY_SPACE
 
 
+@functools.lru_cache(_REMEMBERED_WORDS)
 def is_of_script_without_spaces(piece):
     """Whether a piece holds a letter of a script that writes no spaces."""
     return any(

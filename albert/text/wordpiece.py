@@ -147,7 +147,7 @@ class WordPieceTokenizer:
         """
         return [self.encode(text) for text in texts]
 
-    def encode_with_offsets(self, texts):
+    def encode_with_offsets(self, texts, after_space=True):
         """Encodes texts, with the characters that each piece came from.
 
         A piece stands for its characters and the accents that were taken off
@@ -156,6 +156,7 @@ class WordPieceTokenizer:
 
         Args:
           texts: iterable of str.
+          after_space: no effect, as for ``encode_batch``.
 
         Returns:
           ``albert.text.offsets.PieceSpans``: the ids of ``encode_batch``,

@@ -71,6 +71,13 @@ def test_records_of_a_wordpiece_vocabulary(tmp_path, capsys, call_recipe):
     assert "操" in capsys.readouterr().out
 
 
+def test_segmenter_that_is_not_installed(tmp_path, run_recipe, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jieba", None)
+    with pytest.raises(UserError, match=r"pip install 'albert-keras\[jieba\]'"):
+        run_recipe(tmp_path / "x" / "y.tfrecord", "--word_segmenter=jieba")
+    assert not list(tmp_path.iterdir())
+
+
 def test_vocab_file_has_no_effect_beside_a_model(
     tmp_path, run_recipe, contents
 ):

@@ -4,6 +4,7 @@
 import gzip
 import json
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from albert.records import pretraining_report
 from albert.records import serialization
 from albert.text import token_cache
 from albert.text.documents import read_documents
+from albert.text.instances import OBJECTIVES
 from albert.text.instances import PairSettings
 from albert.text.masking import MaskingSettings
 from albert.text.tokenizer import Tokenizer
@@ -22,6 +24,7 @@ from albert.text.tokenizer import Tokenizer
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 MODEL = str(GOLDEN / "tokenization" / "spm2000.model")
 INPUT = GOLDEN / "pretraining_data" / "input.txt"
+WORDPIECE = str(GOLDEN / "wordpiece" / "vocab.txt")
 
 
 def make_settings(length=128, objective="sop", original=False, **options):
@@ -201,6 +204,52 @@ def test_every_objective_uses_every_prediction_slot_it_may(cache):
     used = columns["masked_lm_weights"].sum(axis=1)
     assert columns["masked_lm_ids"].shape[1] == 10
     assert used[lengths == 128].min() == 10
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_words_of_a_segmenter_are_masked_whole(
+    tmp_path, monkeypatch, objective
+):
+    def segmenter(text):
+        return re.findall("曹操|下英雄|.", text)
+
+    monkeypatch.setattr(
+        pretraining, "find_segmenter", {"fake": segmenter}.__getitem__
+    )
+    settings = pretraining.PretrainingDataSettings(
+        WORDPIECE,
+        pairs=PairSettings(23, 0.1, objective),
+        masking=MaskingSettings(7, 0.3),
+        word_segmenter="fake",
+    )
+    sentences = ["曹操说：下英雄。", "唯使君与操耳！", "a1 曹操"]
+    encoded = pretraining.RecordMaker(settings).encode(
+        [[sentences[i * j % 3] for j in range(2, 9)] for i in range(1, 61)]
+    )
+    with token_cache.TokenCacheWriter(tmp_path, 2 * 916) as writer:
+        writer.append(encoded)
+        cache = writer.finish()
+    columns = masked_columns(cache, settings)
+    ids = rebuilt_ids(columns)
+    assert max(ids.max(), columns["input_ids"].max()) < 916
+    masked = np.zeros(ids.shape, bool)
+    used = columns["masked_lm_weights"] > 0
+    masked[np.nonzero(used)[0], columns["masked_lm_positions"][used]] = True
+    tokenizer = settings.tokenizer()
+    for word in ("曹操", "下英雄"):
+        pieces = tokenizer.encode(word)
+        windows = np.lib.stride_tricks.sliding_window_view
+        found = (windows(ids, len(pieces), 1) == pieces).all(2)
+        assert found.sum() > 100
+        boundary = windows(columns["token_boundary"], len(pieces), 1)[found]
+        assert (boundary == [1, *[0] * (len(pieces) - 1)]).all()
+        hidden = windows(masked, len(pieces), 1)[found]
+        assert hidden.any()
+        assert (hidden.all(1) == hidden.any(1)).all()
+    # 操 by itself is a word.
+    alone = ids == tokenizer.encode("操")[0]
+    alone[:, 1:] &= ids[:, :-1] == tokenizer.encode("与")[0]
+    assert columns["token_boundary"][alone].all() and alone.sum() > 50
 
 
 def test_same_identity_same_bytes(cache):

@@ -313,7 +313,7 @@ def test_assembled_rows():
         b_length=np.array([2, 0]),
         labels=np.array([1, 0]),
     )
-    got = assemble(pairs, ids, 11, (PAD, CLS, SEP), word_start)
+    got = assemble(pairs, ids, 11, (PAD, CLS, SEP), word_start, 31)
     np.testing.assert_array_equal(
         got.input_ids,
         [
@@ -339,12 +339,31 @@ def test_assembled_rows():
     assert got.labels.tolist() == [1, 0]
 
 
+def test_assembled_rows_with_the_words_of_a_segmenter():
+    word_start = np.arange(31) % 3 == 1
+    pairs = SegmentPairs(*np.array([[0], [3], [3], [2], [1]]))
+    # The vocabulary has 31 pieces; 31 more is said to be the other way.
+    ids = np.array([10, 10 + 31, 11, 11 + 31, 13 + 31], np.uint16)
+    got = assemble(
+        pairs,
+        ids,
+        11,
+        (PAD, CLS, SEP),
+        np.concatenate([word_start, ~word_start]),
+        31,
+    )
+    assert got.input_ids.tolist() == [
+        [CLS, 10, 10, 11, SEP, 11, 13, SEP, PAD, PAD, PAD]
+    ]
+    assert got.token_boundary.tolist() == [[1, 1, 0, 0, 1, 1, 0, 1, 0, 0, 0]]
+
+
 def test_assembled_row_without_padding():
     pairs = SegmentPairs(
         *np.array([[[0], [5]], [[5], [3]]]).reshape(4, 1), labels=np.array([0])
     )
     got = assemble(
-        pairs, np.arange(10, 20), 11, (PAD, CLS, SEP), np.ones(31, bool)
+        pairs, np.arange(10, 20), 11, (PAD, CLS, SEP), np.ones(31, bool), 31
     )
     assert got.input_ids.tolist() == [
         [CLS, 10, 11, 12, 13, 14, SEP, 15, 16, 17, SEP]

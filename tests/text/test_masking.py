@@ -13,7 +13,7 @@ VOCABULARY = 97
 WORD_START = np.arange(VOCABULARY) % 3 != 1  # every third piece continues
 WORD_START[[PAD, UNKNOWN, MASK]] = False
 REPLACEMENTS = np.arange(11, VOCABULARY, dtype=np.int32)
-PIECES = masking.MaskingPieces(MASK, REPLACEMENTS, WORD_START)
+PIECES = masking.MaskingPieces(MASK, REPLACEMENTS)
 
 
 def make_instances(count=211, seq_length=67, seed=3, first_id=5):
@@ -27,7 +27,9 @@ def make_instances(count=211, seq_length=67, seed=3, first_id=5):
         b_length=lengths[1],
         labels=generator.integers(0, 2, count),
     )
-    return assemble(pairs, ids, seq_length, (PAD, CLS, SEP), WORD_START)
+    return assemble(
+        pairs, ids, seq_length, (PAD, CLS, SEP), WORD_START, VOCABULARY
+    )
 
 
 def mask(instances, seed=1, pieces=PIECES, **settings):
@@ -111,7 +113,7 @@ def test_special_pieces_are_neither_masked_nor_put_in():
 def test_masked_words_are_whole():
     instances = make_instances()
     got = mask(instances)
-    words = masking.find_words(instances, WORD_START, True)
+    words = masking.find_words(instances, True)
     masked = np.zeros(instances.input_ids.shape, bool)
     used = got.masked_lm_weights > 0
     masked[np.nonzero(used)[0], got.masked_lm_positions[used]] = True
@@ -140,7 +142,7 @@ def reference_words(instances, row):
 
 def test_words_end_at_separators():
     instances = make_instances()
-    words = masking.find_words(instances, WORD_START, True)
+    words = masking.find_words(instances, True)
     continued = 0
     for row in range(len(instances.lengths)):
         expected = reference_words(instances, row)
@@ -163,7 +165,9 @@ def equal_rows(count, a_length, b_length, seq_length):
         *(np.full(count, n) for n in (0, a_length, a_length, b_length, 0))
     )
     ids = np.arange(a_length + b_length) % (VOCABULARY - 5) + 5
-    return assemble(pairs, ids, seq_length, (PAD, CLS, SEP), WORD_START)
+    return assemble(
+        pairs, ids, seq_length, (PAD, CLS, SEP), WORD_START, VOCABULARY
+    )
 
 
 @pytest.mark.parametrize(
@@ -174,7 +178,7 @@ def test_no_span_crosses_a_separator(a_words, b_words, impossible):
     # n-grams of up to five words are drawn, mostly long ones, and the budget
     # has room for all: without the separator they would take both segments.
     instances = equal_rows(503, a_words, b_words, 13)
-    words = masking.find_words(instances, WORD_START, False)
+    words = masking.find_words(instances, False)
     _, counts = masking.choose_spans(
         words,
         np.full(503, a_words + b_words),
@@ -190,7 +194,7 @@ def test_spans_of_one_length_fill_the_budget(n):
     # 6 is a multiple of every n; rows are far longer, so that few n-grams
     # touch each other or an end.
     instances = equal_rows(2003, 60, 60, 127)
-    words = masking.find_words(instances, WORD_START, False)
+    words = masking.find_words(instances, False)
     taken, counts = masking.choose_spans(
         words, np.full(2003, 6), np.eye(3)[n - 1], np.random.default_rng(6)
     )
@@ -209,7 +213,7 @@ def test_ngram_probabilities(favor_shorter, expected):
     )
     # Only the last n-gram of a row is shortened by the budget.
     instances = equal_rows(1009, 60, 60, 127)
-    words = masking.find_words(instances, WORD_START, False)
+    words = masking.find_words(instances, False)
     _, counts = masking.choose_spans(
         words,
         np.full(1009, 18),
@@ -247,7 +251,7 @@ def reference_spans(words, ends, budget, probabilities, generator):
 def test_shares_equal_those_of_the_loop():
     instances = make_instances(count=1501, seq_length=61, seed=9)
     settings = masking.MaskingSettings(max_predictions_per_seq=8)
-    words = masking.find_words(instances, WORD_START, True)
+    words = masking.find_words(instances, True)
     probabilities = settings.ngram_probabilities()
     budgets = settings.budgets(instances.lengths)
     _, counts = masking.choose_spans(

@@ -131,6 +131,22 @@ class TestSpans:
         ):
             assert piece.replace("\u2581", "") == surface, pieces
 
+    @given(TEXTS)
+    def test_what_goes_on_without_a_space(self, text):
+        spans = SPM.encode_with_offsets([text], after_space=False)
+        (ids,) = SPM.encode_batch([text], after_space=False)
+        assert spans.ids.tolist() == ids
+        # The characters are those that follow a space: only "▁" is missing.
+        after = SPM.encode_with_offsets([text])
+        if ids:
+            assert spans.starts[0] == after.starts[0]
+            assert spans.ends[-1] == after.ends[-1]
+
+    def test_known_that_goes_on_without_a_space(self):
+        spans = SPM.encode_with_offsets(["at (½"], after_space=False)
+        assert spans.starts.tolist() == [0, 3, 3, 4, 4, 4]
+        assert spans.ends.tolist() == [2, 3, 4, 5, 5, 5]
+
     def test_several_texts(self):
         texts = ["The cat.", "", " ", "½ é", "\u0007"]
         spans = SPM.encode_with_offsets(iter(texts))
