@@ -33,6 +33,7 @@ from albert.flags import vocabulary_file
 from albert.progress import show_progress
 from albert.records import pretraining
 from albert.records import pretraining_report
+from albert.records.metadata import metadata_path
 from albert.records.writing import RecordSetWriter
 from albert.records.writing import shard_names
 from albert.text import compression
@@ -205,6 +206,7 @@ def main(fv):
             "--left_out_file",
             fv.overwrite,
             [*inputs, settings.vocabulary_file],
+            list_outputs(fv),
         ) as listing,
         RecordSetWriter(
             fv.output_file,
@@ -223,13 +225,14 @@ def main(fv):
         # ------------------------------------------------------ text → ids
         selection = Selection(data_flags.read_selection(fv), listing)
         corpus = {"bytes": 0, "documents": 0, "sentences": 0, "tokens": 0}
-        unknown = marked = dotless = characters = 0
+        unknown = unknown_characters = all_characters = 0
+        marked = dotless = characters = 0
         with show_progress(
             "encoding", None if fv.text_field else size, "B", unit_scale=True
         ) as advance:
 
             def read_blocks():
-                nonlocal marked, dotless, characters
+                nonlocal all_characters, marked, dotless, characters
                 documents = read_documents(
                     inputs,
                     fv.sentence_splitting,
@@ -241,6 +244,9 @@ def main(fv):
                 for block in token_cache.group_documents(documents):
                     read = sum(len(s.encode()) + 1 for d in block for s in d)
                     corpus["bytes"] += read
+                    all_characters += sum(
+                        len(s) - s.count(" ") for d in block for s in d
+                    )
                     advance(read)
                     # Of a sample: the rest of the work is not done here.
                     sample = block[0][:SAMPLED_SENTENCES]
@@ -259,6 +265,7 @@ def main(fv):
                 unknown += sum(
                     np.count_nonzero(encoded.ids == id_) for id_ in unknown_ids
                 )
+                unknown_characters += encoded.unknown_characters
         cache = cache_writer.finish()
         corpus["documents"] = cache.num_documents
         corpus["sentences"] = cache_writer.num_sentences
@@ -270,13 +277,20 @@ def main(fv):
         corpus["dotless_i_share"] = (
             tokenizer.lower_case * dotless / max(characters, 1)
         )
-        if corpus["unknown_share"] > fv.max_unknown_share:
-            raise UserError(
-                f"{fv.input_file}: {corpus['unknown_share']:.0%} of the pieces "
-                f"are unknown to {vocabulary_file(fv)}: give a vocabulary of "
-                "this text's language (`albert create-vocabulary` makes one), "
-                "or a larger --max_unknown_share"
-            )
+        corpus["unknown_characters_share"] = min(
+            1.0, unknown_characters / max(1, all_characters)
+        )
+        for what, share in (
+            ("pieces", corpus["unknown_share"]),
+            ("characters", corpus["unknown_characters_share"]),
+        ):
+            if share > fv.max_unknown_share:
+                raise UserError(
+                    f"{fv.input_file}: {share:.0%} of the {what} are unknown "
+                    f"to {vocabulary_file(fv)}: give a vocabulary of this "
+                    "text's language (`albert create-vocabulary` makes one), "
+                    "or a larger --max_unknown_share"
+                )
         if settings.pairs.objective == "nsp" and cache.num_documents < 2:
             raise UserError(
                 f"{fv.input_file}: --objective=nsp needs two documents, "
@@ -398,6 +412,12 @@ def read_settings(fv):
         num_shards=len(shard_names(fv.output_file, fv.num_shards)),
         compression=fv.compression,
     )
+
+
+def list_outputs(fv):
+    """Returns the paths of the records, and of the JSON beside them."""
+    records = shard_names(fv.output_file, fv.num_shards)
+    return [*records, *map(metadata_path, records)]
 
 
 def sum_of_sizes(files):

@@ -281,10 +281,15 @@ class RecordMaker:
 
     def encode(self, documents):
         """Encodes a list of lists of str as ``TokenizedDocuments``."""
-        return encode_documents(
+        before = self._encoder.unknown_characters
+        tokenized = encode_documents(
             self._encoder,
             documents,
             mark_every_sentence=self.settings.word_start_rule == "original",
+        )
+        return dataclasses.replace(
+            tokenized,
+            unknown_characters=self._encoder.unknown_characters - before,
         )
 
     def make_records(self, unit):

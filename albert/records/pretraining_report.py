@@ -25,6 +25,8 @@ _MOST_UNKNOWN = 0.01
 # Of labels that are guessed; of those beyond one half, at least two of the
 # errors that chance makes.
 _MOST_GUESSED = 0.55
+# Of the tokens that were to be masked.
+_LEAST_MASKED = 0.75
 _EVALUATION_NAME = re.compile(r"(^|[-_.])(eval|dev|valid|test)")
 
 
@@ -119,7 +121,8 @@ def summarize(metadata, output_bytes, seconds):
             "text",
             f"{megabytes:.2f} MB, {corpus['documents']:,} documents, "
             f"{corpus['sentences']:,} sentences, {corpus['tokens']:,} tokens, "
-            f"{corpus['unknown_share']:.2%} of them <unk>",
+            f"{corpus['unknown_share']:.2%} of them <unk> "
+            f"({corpus['unknown_characters_share']:.2%} of the characters)",
         ),
         ("text used", f"{figures['text_used_share']:.1%} in a pass"),
         ("instances", instances),
@@ -179,13 +182,14 @@ def list_warnings(metadata):
     corpus = metadata["corpus"]
     settings = metadata["settings"]
     length = metadata["max_seq_length"]
-    used = metadata["statistics"]["text_used_share"]
+    figures = metadata["statistics"]
+    used = figures["text_used_share"]
     warnings = []
     if used < _LEAST_TEXT_USED:
         warnings.append(
             f"a pass uses {used:.0%} of the text: {_why_unused(metadata)}"
         )
-    surface = metadata["statistics"]["surface"]
+    surface = figures["surface"]
     if (
         surface
         and not settings["original_segment_pairs"]
@@ -198,11 +202,20 @@ def list_warnings(metadata):
             "sentence: give --sentence_splitting=prose if lines hold several "
             "sentences, a longer --max_seq_length, or --objective=none"
         )
-    if corpus["unknown_share"] > _MOST_UNKNOWN:
+    unknown = corpus["unknown_share"], corpus["unknown_characters_share"]
+    if max(unknown) > _MOST_UNKNOWN:
         warnings.append(
-            f"{corpus['unknown_share']:.1%} of the pieces are <unk>, which "
-            "nothing is learnt of: make a vocabulary of this text with "
-            "`albert create-vocabulary`"
+            f"{unknown[0]:.1%} of the pieces are <unk>, {unknown[1]:.1%} of "
+            "the characters, which nothing is learnt of: make a vocabulary of "
+            "this text with `albert create-vocabulary`"
+        )
+    masked = figures["masked_per_instance"]
+    budget = masked + figures["unused_budget_per_instance"]
+    if masked < _LEAST_MASKED * budget:
+        warnings.append(
+            f"{masked:.1f} tokens of {budget:.1f} an instance are masked, as "
+            "the others are in words that are too long for it: give "
+            "--do_whole_word_mask=false"
         )
     wanted = round(length * settings["masked_lm_prob"])
     most = metadata["max_predictions_per_seq"]

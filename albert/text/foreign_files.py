@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Refuses files that hold something else than plain text, by what it is."""
 
+import collections
 import json
 import re
 
@@ -18,7 +19,14 @@ _KINDS = (
         _UNPACK,
     ),
     (rb".{257}ustar(\0|  \0)", "a tar archive", _UNPACK),
+    (
+        rb"\x1f\x8b|BZh[1-9]1AY|\xfd7zXZ\0|\x28\xb5\x2f\xfd",
+        "compressed twice",
+        _UNPACK,
+    ),
     (rb"%PDF-", "a PDF", _EXTRACT),
+    (rb"\x89PNG|\xff\xd8\xff|GIF8[79]a", "a picture", _EXTRACT),
+    (rb"SQLite format 3\0", "a database", _EXTRACT),
     (
         rb"\{\\rtf|\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
         "a document of an office program",
@@ -44,6 +52,10 @@ _KINDS = (
 _JSON = re.compile(rb'\s*(?P<list>\[\s*)?\{\s*"[^"\n]*"\s*:')
 # A table is told by so many lines, all with as many tabs.
 _FEWEST_ROWS, _MOST_ROWS = 3, 1000
+# Of its lines; the others are comments, or damaged.
+_LEAST_TABLE_SHARE = 0.9
+# Lists of JSON are told by so many lines.
+_FEWEST_LISTS = 3
 
 
 def refuse_foreign_file(path, start):
@@ -70,7 +82,24 @@ def refuse_foreign_file(path, start):
             f"{path}: JSON lines, not plain text: give the field that holds "
             f"the text as --text_field{_list_fields(start)}"
         )
+    _refuse_json_lists(path, start)
     _refuse_table(path, start)
+
+
+def _refuse_json_lists(path, start):
+    lines = [line for line in start.split(b"\n", 100)[:-1] if line.strip()]
+    if len(lines) >= _FEWEST_LISTS and all(map(_is_json_list, lines)):
+        raise UserError(
+            f"{path}: JSON lists, not plain text: write an object a line, with "
+            "jq -c '{text: .[0]}' for example, and give --text_field"
+        )
+
+
+def _is_json_list(line):
+    try:
+        return line.lstrip().startswith(b"[") and bool(json.loads(line))
+    except ValueError:
+        return False
 
 
 def _list_fields(start):
@@ -86,11 +115,19 @@ def _list_fields(start):
 def _refuse_table(path, start):
     lines = start.split(b"\n", _MOST_ROWS)
     # The last is the rest, or may be half a line.
-    rows = [line.strip().split(b"\t") for line in lines[:-1] if line.strip()]
-    widths = {len(row) for row in rows}
-    if len(rows) < _FEWEST_ROWS or len(widths) > 1 or widths == {1}:
+    rows = [
+        line.rstrip(b"\r").split(b"\t") for line in lines[:-1] if line.strip()
+    ]
+    if len(rows) < _FEWEST_ROWS:
         return
-    sizes = [sum(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = collections.Counter(map(len, rows))
+    ((width, count),) = widths.most_common(1)
+    if width == 1 or count < _LEAST_TABLE_SHARE * len(rows):
+        return
+    columns = zip(*(row for row in rows if len(row) == width), strict=True)
+    sizes = [sum(map(len, column)) for column in columns]
+    if not sizes[0]:
+        return  # Paragraphs that begin with a tab.
     text = sizes.index(max(sizes)) + 1
     raise UserError(
         f"{path}: a table of {len(sizes)} columns, separated by tabs, not "

@@ -51,11 +51,14 @@ class TokenizedDocuments:
         see ``albert.text.word_segmenters``.
       sentence_lengths: integers, tokens of each sentence, none of them 0.
       document_lengths: integers, sentences of each document, none of them 0.
+      unknown_characters: int, characters of unknown pieces, as far as they
+        were counted.
     """
 
     ids: np.ndarray
     sentence_lengths: np.ndarray
     document_lengths: np.ndarray
+    unknown_characters: int = 0
 
 
 @dataclasses.dataclass(frozen=True)

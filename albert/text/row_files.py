@@ -145,7 +145,7 @@ def _read_parquet(path, text_field):
             file = parquet.ParquetFile(
                 stream, pre_buffer=False, buffer_size=1 << 20
             )
-            _check_column(path, file.schema_arrow, text_field)
+            _check_column(path, file.schema_arrow, text_field, pyarrow.types)
             batches = file.iter_batches(
                 _BATCH_ROWS, columns=[text_field], use_threads=False
             )
@@ -159,11 +159,17 @@ def _read_parquet(path, text_field):
             ) from error
 
 
-def _check_column(path, schema, text_field):
+def _check_column(path, schema, text_field, types):
     if text_field not in schema.names:
         raise _missing(path, text_field, schema.names)
-    type_ = schema.field(text_field).type
-    kind = getattr(type_, "value_type", type_)  # of a dictionary
+    places = schema.get_all_field_indices(text_field)
+    if len(places) > 1:
+        raise UserError(
+            f"{path}: {len(places)} columns are called {_show(text_field)}: "
+            "give them names of their own"
+        )
+    type_ = schema.field(places[0]).type
+    kind = type_.value_type if types.is_dictionary(type_) else type_
     if str(kind) not in ("string", "large_string", "string_view"):
         raise UserError(
             f"{path}: {_show(text_field)} holds {type_}, not text: give "

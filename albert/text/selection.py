@@ -56,7 +56,7 @@ class SelectionSettings:
 
 
 @contextlib.contextmanager
-def open_listing(path, flag, overwrite=False, inputs=()):
+def open_listing(path, flag, overwrite=False, inputs=(), others=()):
     """Opens a new list of what is left out, which appears when it is complete.
 
     A context manager that gives the stream for ``Selection``; None where there
@@ -67,14 +67,20 @@ def open_listing(path, flag, overwrite=False, inputs=()):
       flag: str, what messages tell to choose another of.
       overwrite: bool, whether an older list is replaced.
       inputs: files that must not be overwritten in any case.
+      others: files that are written beside it.
 
     Raises:
-      UserError: it cannot be written, or something is there.
+      UserError: it cannot be written, something is there, or it is one of the
+        others.
     """
     if path is None:
         yield None
         return
     outputs.check_file(path, flag, inputs)
+    if os.path.realpath(path) in map(os.path.realpath, others):
+        raise UserError(
+            f"{path}: is written by this command already: choose another {flag}"
+        )
     if os.path.lexists(path):
         _check_replaced(path, flag, overwrite)
     name = os.path.basename(path)

@@ -13,8 +13,10 @@ from albert.text.foreign_files import refuse_foreign_file
 MAX_LINE_CHARACTERS = 1 << 16
 
 _BLOCK_BYTES = 1 << 20
+# Characters that no text holds on purpose.
+_CONTROL_CHARACTERS = bytes([*range(9), *range(14, 27), *range(28, 32), 127])
 # A text has some where a program has gone wrong; what has more is no text.
-_LARGEST_NUL_SHARE = 0.1
+_LARGEST_CONTROL_SHARE, _FEWEST_CONTROLS = 0.1, 16
 
 
 def read_line_blocks(path):
@@ -22,7 +24,9 @@ def read_line_blocks(path):
 
     Lines end at "\\n" and nowhere else: form feeds, U+0085 and U+2028 occur
     inside sentences. The "\\r" of "\\r\\n" is left, as space at the end of its
-    line. NUL is left out, and a warning says how many there were.
+    line; where a file begins with a mebibyte that has "\\r" alone, as of an old
+    Macintosh, lines end there. NUL is left out, and a warning says how many
+    there were.
 
     Args:
       path: str; it may be compressed (``compression.read_chunks``), and UTF-16
@@ -39,8 +43,9 @@ def read_line_blocks(path):
     line_number = 1
     nuls = 0
     for data in _read_blocks(path):
+        _refuse_controls(data, path, line_number)
         if b"\0" in data:
-            nuls += _count_nuls(data, path, line_number)
+            nuls += data.count(b"\0")
             data = data.replace(b"\0", b"")
         text = _decode(data, path, line_number)
         line_number += data.count(b"\n")
@@ -58,12 +63,17 @@ def read_chunks(path):
       path: as of ``read_line_blocks``.
 
     Yields:
-      bytes without a byte-order mark, UTF-8 where the file was.
+      bytes without a byte-order mark, UTF-8 where the file was, with "\\n" at
+      the end of its lines.
 
     Raises:
       UserError: the file cannot be read, or is damaged.
     """
-    return read_utf8(compression.read_chunks(path, _BLOCK_BYTES), path)
+    ends_with_return = None
+    for chunk in read_utf8(compression.read_chunks(path, _BLOCK_BYTES), path):
+        if ends_with_return is None:
+            ends_with_return = b"\r" in chunk and b"\n" not in chunk
+        yield chunk.replace(b"\r", b"\n") if ends_with_return else chunk
 
 
 def split_lines(text):
@@ -127,16 +137,23 @@ def _decode(data, path, line_number):
         ) from error
 
 
-def _count_nuls(data, path, line_number):
-    """Counts NUL characters; refuses a file that is full of them."""
-    nuls = data.count(b"\0")
-    if nuls > _LARGEST_NUL_SHARE * len(data):
-        line_number += data.count(b"\n", 0, data.index(b"\0"))
-        raise UserError(
-            f"{path}: holds NUL from line {line_number} on, {nuls:,} in "
-            f"{len(data):,} bytes, as no text does: name files that hold text"
+def _refuse_controls(data, path, line_number):
+    """Refuses a file that is full of NUL and other control characters."""
+    left = data.translate(None, _CONTROL_CHARACTERS)
+    controls = len(data) - len(left)
+    if controls > max(_LARGEST_CONTROL_SHARE * len(data), _FEWEST_CONTROLS):
+        first = next(
+            index
+            for index, byte in enumerate(data)
+            if byte in _CONTROL_CHARACTERS
         )
-    return nuls
+        line_number += data.count(b"\n", 0, first)
+        raise UserError(
+            f"{path}: holds NUL or other control characters from line "
+            f"{line_number} on, {controls:,} in {len(data):,} bytes, as no "
+            "text in UTF-8 does: name files that hold text, or convert it, "
+            "with iconv -f UTF-16LE -t UTF-8 for example"
+        )
 
 
 def _cut_inside_line(data):

@@ -71,6 +71,8 @@ class WordEncoder:
       vocabulary_size: int, number of ids: V, or 2 V with a segmenter.
       word_start: bool [vocabulary_size], ids that start a word.
       pieces_of_ids: int64 [vocabulary_size], the piece that an id stands for.
+      unknown_characters: int, characters of unknown pieces so far. One such
+        piece may be a whole line of another script.
     """
 
     def __init__(self, tokenizer, word_start, segmenter=None):
@@ -88,13 +90,25 @@ class WordEncoder:
             self.word_start = np.concatenate([word_start, ~word_start])
         self.vocabulary_size = len(self.word_start)
         self.pieces_of_ids = np.arange(self.vocabulary_size) % len(word_start)
+        self.unknown_characters = 0
 
     def encode_batch(self, texts, after_space=True):
         """Encodes an iterable of str as the tokenizer does: lists of int."""
-        if self._segmenter is None:
-            return self._tokenizer.encode_batch(texts, after_space)
         texts = list(texts)
-        spans = self._tokenizer.encode_with_offsets(texts, after_space)
+        if self._segmenter is None:
+            rows = self._tokenizer.encode_batch(texts, after_space)
+            unknown_id = self._tokenizer.unknown_id
+            # Offsets are found for the few sentences that need them.
+            self._find_spans(
+                [
+                    text
+                    for text, row in zip(texts, rows, strict=True)
+                    if unknown_id in row
+                ],
+                after_space,
+            )
+            return rows
+        spans = self._find_spans(texts, after_space)
         by_table = self.word_start[spans.ids]
         words = map(self._segmenter, texts)
         differs = by_table != _find_word_starts(texts, words, spans, by_table)
@@ -103,6 +117,15 @@ class WordEncoder:
             ids[first:end]
             for first, end in itertools.pairwise(spans.row_splits.tolist())
         ]
+
+    def _find_spans(self, texts, after_space):
+        """Encodes texts with offsets, and counts unknown characters."""
+        spans = self._tokenizer.encode_with_offsets(texts, after_space)
+        unknown = spans.ids == self._tokenizer.unknown_id
+        self.unknown_characters += int(
+            (spans.ends - spans.starts)[unknown].sum()
+        )
+        return spans
 
 
 def _find_word_starts(texts, words, spans, by_table):

@@ -182,11 +182,27 @@ def test_text_of_another_script_is_refused_unless_told(
     for words in (str(text), str(MODEL), "44%", "--max_unknown_share"):
         assert words in str(caught.value)
     assert contents(tmp_path) == before
-    run_recipe(tmp_path / "a.tfrecord", "--max_unknown_share=0.6", text=text)
+    run_recipe(tmp_path / "a.tfrecord", "--max_unknown_share=1", text=text)
     share = read_json(tmp_path / "a.json")["corpus"]["unknown_share"]
     assert 0.4 < share < 0.6
-    assert f"{share:.2%} of them <unk>" in capsys.readouterr().out
-    assert f"{share:.1%} of the pieces are <unk>" in caplog.text
+    assert f"{share:.2%} of them <unk> (" in capsys.readouterr().out
+    assert f"{share:.1%} of the pieces are <unk>, 9" in caplog.text
+
+
+def test_lines_of_another_script_are_one_unknown_piece_each(
+    tmp_path, run_recipe
+):
+    text = tmp_path / "text.txt"
+    text.write_text(
+        "The house stood by the river where the old mill had been.\n" * 40
+        + f"{'水' * 60}\n" * 40
+    )
+    with pytest.raises(UserError, match="5.% of the characters are unknown"):
+        run_recipe(tmp_path / "a.tfrecord", text=text)
+    run_recipe(tmp_path / "a.tfrecord", "--max_unknown_share=1", text=text)
+    corpus = read_json(tmp_path / "a.json")["corpus"]
+    assert corpus["unknown_share"] < 0.1
+    assert corpus["unknown_characters_share"] == 60 / (60 + 46)
 
 
 def test_what_normalisation_takes_from_turkish(tmp_path, capsys, run_recipe):
@@ -238,6 +254,7 @@ HEALTHY = {
         "sentences": 500,
         "tokens": 15_000,
         "unknown_share": 0.009,
+        "unknown_characters_share": 0.009,
     },
     "settings": {
         "masked_lm_prob": 0.15,
@@ -248,6 +265,8 @@ HEALTHY = {
         "text_used_share": 0.93,
         "dropped_documents": 5,
         "surface": {"accuracy": 0.54, "chance": 0.01},
+        "masked_per_instance": 16.0,
+        "unused_budget_per_instance": 4.0,
     },
 }
 
@@ -262,6 +281,14 @@ HEALTHY = {
             ["80%", "4 of 10 documents", "--objective=none"],
         ),
         ({"corpus": {"unknown_share": 0.031}}, ["3.1%", "create-vocabulary"]),
+        (
+            {"corpus": {"unknown_characters_share": 0.031}},
+            ["0.9% of the pieces are <unk>, 3.1% of the characters"],
+        ),
+        (
+            {"statistics": {"masked_per_instance": 3.0}},
+            ["3.0 tokens of 7.0 an instance", "--do_whole_word_mask=false"],
+        ),
         (
             {"statistics": {"surface": {"accuracy": 0.56, "chance": 0.01}}},
             ["56% of the labels", "--sentence_splitting=prose"],
@@ -526,6 +553,8 @@ def write_bad_inputs(directory):
         ),
         (["--output_file=one.txt", "--overwrite"], ["one.txt"]),
         (["--left_out_file=one.txt"], ["one.txt", "--left_out_file"]),
+        (["--left_out_file=./a.tfrecord"], ["a.tfrecord", "already"]),
+        (["--left_out_file=a.json"], ["a.json", "already"]),
         (["--min_document_characters=1000000"], ["all text was left out"]),
         (["--output_file=exists.tfrecord"], ["exists", "--overwrite"]),
     ],

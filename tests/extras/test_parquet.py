@@ -52,6 +52,17 @@ def test_column_that_is_not_there(tmp_path):
         list(read_rows(path, "id"))
 
 
+def test_columns_that_hold_no_text(tmp_path):
+    lists = write(tmp_path / "lists", [["It rained."], ["It stopped."]])
+    with pytest.raises(UserError, match='lists: "text" holds list.*not text'):
+        list(read_rows(lists, "text"))
+    column = pyarrow.array(["It rained."])
+    twice = pyarrow.Table.from_arrays([column, column], ["text", "text"])
+    parquet.write_table(twice, tmp_path / "twice")
+    with pytest.raises(UserError, match='twice: 2 columns are called "text"'):
+        list(read_rows(str(tmp_path / "twice"), "text"))
+
+
 def test_pipe(tmp_path, pipe_of):
     content = (tmp_path / write(tmp_path / "a")).read_bytes()
     with pytest.raises(UserError, match="Parquet cannot be read from a pipe"):

@@ -2,6 +2,7 @@
 """Tests of text_files.py, encodings.py and foreign_files.py in albert/text."""
 
 import codecs
+import gzip
 import io
 import json
 import logging
@@ -14,6 +15,7 @@ import pytest
 from albert.errors import UserError
 from albert.text import text_files
 from albert.text.encodings import find_utf16
+from albert.text.row_files import read_rows
 from albert.text.text_files import read_line_blocks
 
 TEXT = "Das Haus am Fluß.\r\n\n日本の家は高い。\n😀 It rained.\n"
@@ -90,9 +92,30 @@ class TestNul:
         assert caplog.messages == [f"{path}: left out 18 NUL characters"]
 
     def test_a_file_that_is_full_of_them(self, tmp_path):
-        path = write(tmp_path / "a.bin", b"One\nTwo\n" + bytes(3))
-        with pytest.raises(UserError, match=r"a\.bin: holds NUL from line 3"):
+        path = write(tmp_path / "a.bin", b"One\nTwo\n" + bytes(17))
+        with pytest.raises(UserError, match=r"a\.bin: holds NUL.* from line 3"):
             read(path)
+
+    def test_one_at_the_end(self, tmp_path):
+        assert read(write(tmp_path / "a", "It rained.\n\0")) == ["It rained."]
+
+    @pytest.mark.parametrize("text", ["Дом у реки", "بيت على النهر"])
+    @pytest.mark.parametrize("encoding", ["utf-16-be", "utf-16-le"])
+    def test_utf_16_without_its_mark(self, tmp_path, text, encoding):
+        path = write(tmp_path / "a", (f"{text}\n" * 20).encode(encoding))
+        with pytest.raises(UserError, match="a: holds .*control.*iconv|UTF-8"):
+            read(path)
+
+
+class TestCarriageReturns:
+    def test_of_an_old_macintosh(self, tmp_path):
+        path = write(tmp_path / "a", "It rained.\r\rIt stopped.\r" * 99)
+        assert read(path) == ["It rained.", "", "It stopped."] * 99
+        assert list(read_rows(write(tmp_path / "b", '{"t": "a"}\r' * 9), "t"))
+
+    def test_inside_of_lines(self, tmp_path):
+        path = write(tmp_path / "a", "It\rrained.\r\nIt stopped.")
+        assert read(path) == ["It\rrained.\r", "It stopped."]
 
 
 class TestLongLines:
@@ -146,6 +169,11 @@ class TestForeignFiles:
             (json.dumps(ROWS), r"JSON list.*jq -c '\.\[\]'"),
             (json.dumps(ROWS, indent=2), "JSON list"),
             ("7\ta\tIt rained.\n\n" * 3, r"3 columns.*tabs.*cut -f3 .*spaces"),
+            ("# of 2020\n" + "It rained.\t\n" * 9, "2 columns.*cut -f1 "),
+            ("It rained.\t1\n" * 9 + "It stopped.\n", "2 columns.*cut -f1 "),
+            ('["It rained.", 1]\n' * 3, r"JSON lists.*jq -c .*--text_field"),
+            (b"\x89PNG\r\n\x1a\n\0", "a picture.*extract"),
+            (gzip.compress(gzip.compress(b"a")), "compressed twice.*unpack"),
         ],
     )
     def test_what_it_is_and_what_to_do(self, tmp_path, content, words):
@@ -162,6 +190,8 @@ class TestForeignFiles:
             "One\ttab\nand the end",
             '{"Yes," she said: "go."}\n',
             "[She laughs.] {He too.}\n",
+            "[1] It rained.\n" * 3,
+            "[2]\n" * 2 + "It rained.\n",
             '<doc id="1" url="a" title="b">\nb\n\nIt rained.\n</doc>\n',
             "BZh91\n",
             "PK\n",
