@@ -13,6 +13,7 @@ forgets rare ones, and the most frequent are learnt from.
 
 import collections
 import dataclasses
+import itertools
 import math
 
 from absl import logging
@@ -245,8 +246,8 @@ def _learn(words, room):
         return []
     # Of the pieces many are words.
     threshold = max(words[min(room, len(words)) - 1][1], _LEAST_THRESHOLD)
-    enough, few = None, (words[0][1] + 1, 1)
-    for step in range(words[0][1]):
+    enough, few = None, (sum(count for _, count in words) + 1, 1)
+    for step in itertools.count():
         pieces = _learn_with(words, threshold)
         if len(pieces) >= room:
             enough = threshold, pieces

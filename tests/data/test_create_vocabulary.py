@@ -469,6 +469,30 @@ class TestRecipe:
         assert "left out   duplicate document: 606, " in printed
         assert len(listing.read_text("utf-8").splitlines()) == 606
 
+    def test_wordpiece_and_the_next_command(
+        self, corpus, tmp_path, capsys, run_recipe
+    ):
+        pytest.importorskip("tensorflow_text")
+        run_recipe(
+            f"--input_file={','.join(corpus)}",
+            f"--output_prefix={tmp_path}/v.txt",
+            "--vocab_size=211",
+            "--model_type=wordpiece",
+            "--strip_accents=false",
+        )
+        printed = capsys.readouterr().out
+        assert f"wrote      {tmp_path}/v.txt\n" in printed
+        assert "1,013 of 1,013 sentences" in printed
+        assert "in the text, all learnt from" in printed
+        assert (
+            f" --vocab_file={tmp_path}/v.txt --strip_accents=false "
+            in (printed.partition("Next:")[2])
+        )
+        assert "--spm_model_file" not in printed
+        pieces = (tmp_path / "v.txt").read_text("utf-8").splitlines()
+        assert len(pieces) == 211
+        assert "é" in pieces
+
     def test_rows_and_the_next_command(self, tmp_path, capsys, run_recipe):
         rows = tmp_path / "rows.txt"
         rows.write_text(
