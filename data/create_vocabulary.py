@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes a SentencePiece vocabulary from text, with ALBERT's settings.
+"""Makes a SentencePiece or WordPiece vocabulary from text.
 
 A small uncased one from the sample text:
 
@@ -13,8 +13,13 @@ ALBERT's own size and a cased one, from many files, some of them compressed:
         --input_file='corpus/*.txt,more/*.txt.zst' \\
         --output_prefix=vocabulary/cased-30k --do_lower_case=false
 
-It writes PREFIX.model, which every other program takes, and PREFIX.vocab,
-the same pieces as text for reading.
+They write PREFIX.model, which every other program takes as --spm_model_file,
+and PREFIX.vocab, the same pieces as text for reading. BERT's kind, where each
+Chinese character is a piece, is PREFIX.txt, which they take as --vocab_file:
+
+    albert create-vocabulary --model_type=wordpiece \\
+        --input_file='corpus_zh/*.txt' \\
+        --output_prefix=vocabulary/zh --vocab_size=8000
 """
 
 import os
@@ -27,6 +32,12 @@ from albert.flags import require
 from albert.text import documents
 from albert.text import vocabulary
 
+# By model_type: the end of the vocabulary's name, and the flag that takes it.
+_VOCABULARY_FLAGS = {
+    "unigram": (".model", "--spm_model_file"),
+    "wordpiece": (".txt", "--vocab_file"),
+}
+
 
 def define_flags(fv):
     """Defines this recipe's flags."""
@@ -34,6 +45,13 @@ def define_flags(fv):
     data_flags.define_selection_flags(fv)
     data_flags.define_data_creation_flags(fv)
     pieces = FlagGroup(fv, "Vocabulary")
+    pieces.choice(
+        "model_type",
+        "unigram",
+        list(vocabulary.MODEL_TYPES),
+        "unigram: SentencePiece's, as the original's. wordpiece: BERT's "
+        "(needs pip install 'albert-keras[export]').",
+    )
     pieces.integer(
         "vocab_size",
         30000,
@@ -45,29 +63,32 @@ def define_flags(fv):
     pieces.real(
         "character_coverage",
         vocabulary.DEFAULT_CHARACTER_COVERAGE,
-        "Share of the text's characters that get a piece; the rest are <unk>.",
+        "Share of the text's characters that get a piece; the rest are "
+        "unknown.",
         lower_bound=0.98,
         upper_bound=1.0,
     )
     pieces.integer(
         "input_sentence_size",
         vocabulary.DEFAULT_INPUT_SENTENCE_SIZE,
-        "Train on at most so many sentences, drawn at random; they are kept "
-        "in memory. 0: all.",
+        "Train on at most so many sentences, drawn at random; SentencePiece "
+        "keeps them in memory. 0: all.",
         lower_bound=0,
         upper_bound=10**9,
     )
     pieces.integer(
         "num_threads",
         vocabulary.DEFAULT_NUM_THREADS,
-        "Threads. Another number may change the last digits of the scores.",
+        "Threads of SentencePiece. Another number may change the last digits "
+        "of the scores.",
         lower_bound=1,
         upper_bound=128,
     )
     FlagGroup(fv, "Files").path(
         "output_prefix",
         None,
-        "Where to write: PREFIX.model and PREFIX.vocab. Required.",
+        "Where to write: PREFIX.model and PREFIX.vocab, or PREFIX.txt. "
+        "Required.",
     )
 
 
@@ -75,10 +96,14 @@ def main(fv):
     """Trains the vocabulary and prints what it is like."""
     require(fv, "input_file", "output_prefix")
     files = documents.expand_files(fv.input_file)
+    suffix, flag = _VOCABULARY_FLAGS[fv.model_type]
+    if fv.model_type == "wordpiece":
+        command_line.load_tensorflow()  # tensorflow-text loads it.
     report = vocabulary.train_vocabulary(
         files,
-        fv.output_prefix.removesuffix(".model"),
+        fv.output_prefix.removesuffix(suffix),
         vocabulary_size=fv.vocab_size,
+        model_type=fv.model_type,
         lower_case=fv.do_lower_case,
         strip_accents=fv.strip_accents,
         sentence_splitting=fv.sentence_splitting,
@@ -92,7 +117,7 @@ def main(fv):
         overwrite=fv.overwrite,
     )
     print(
-        f"wrote      {report.model_file}, {report.vocab_file}\n"
+        f"wrote      {', '.join(report.files)}\n"
         f"vocabulary {report.vocabulary_size:,} pieces\n"
         f"text       {report.sentences:,} of {report.sentences_read:,} "
         f"sentences, {report.characters:,} characters\n"
@@ -100,11 +125,8 @@ def main(fv):
         f"sample of the text, {report.unknown_share:.3%} unknown\n"
         f"frequent   {' '.join(report.first_pieces)}"
     )
-    if report.sentences_cut:
-        print(
-            f"cut        {report.sentences_cut:,} sentences of more than 4,192 "
-            "bytes at spaces, as SentencePiece takes no longer ones"
-        )
+    for line in report.training_lines:
+        print(line)
     for line in report.left_out:
         print(f"left out   {line}")
     if not all(map(os.path.isfile, files)):
@@ -116,7 +138,7 @@ def main(fv):
         "albert create-pretraining-data "
         f"--input_file='{fv.input_file}' "
         f"{text_field}"
-        f"--spm_model_file={shlex.quote(report.model_file)}"
+        f"{flag}={shlex.quote(report.model_file)}"
         f"{'' if fv.do_lower_case else ' --do_lower_case=false'}"
         f"{'' if fv.strip_accents else ' --strip_accents=false'} "
         "--output_file=records/train.tfrecord --max_seq_length=64 "

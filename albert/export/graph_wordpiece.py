@@ -3,8 +3,8 @@
 
 TensorFlow Text has BERT's tokenizer too, but it lower-cases by folding
 compatibility characters, so that a Chinese comma becomes another piece. Here
-tables made by ``wordpiece.normalize`` clean the text and cut it into words,
-and TensorFlow Text finds the pieces of a word.
+tables made by ``wordpiece_words.normalize`` clean the text and cut it into
+words, and TensorFlow Text finds the pieces of a word.
 
 Letters: N texts, W words and P pieces of all texts, C characters of all words.
 """
@@ -24,6 +24,7 @@ from albert.export.graph_tokenizer_tables import CodePointTable
 from albert.export.graph_tokenizer_tables import all_characters
 from albert.export.graph_tokenizer_tables import code_point_marks
 from albert.text import wordpiece
+from albert.text import wordpiece_words
 
 _SPACE = ord(" ")
 _SIGMA = 0x3A3  # Σ
@@ -118,11 +119,11 @@ class GraphWordPieceTokenizer(tf.Module):
             # Nothing else between two letters is cut to one character.
             code_point_marks(
                 word
-                for word in set(wordpiece.cut_words("x".join(characters)))
+                for word in set(wordpiece_words.cut_words("x".join(characters)))
                 if len(word) == 1 and word != "x"
             )
         )
-        marks = filter(wordpiece.is_mark, characters)
+        marks = filter(wordpiece_words.is_mark, characters)
         self._marks = CodePointTable(
             code_point_marks(marks if tokenizer.strip_accents else ())
         )
@@ -256,7 +257,7 @@ def _replacements(lower_case, strip_accents):
     for first in range(0, len(everything), _PART):
         part = everything[first : first + _PART]
         # One call for many: nothing reaches over the separator.
-        results = wordpiece.normalize(
+        results = wordpiece_words.normalize(
             _SEPARATOR.join(part), lower_case, strip_accents
         )
         for character, result in zip(

@@ -30,7 +30,7 @@ def save(directory, tokenizer, max_seq_length, seq_length=DEFAULT_SEQ_LENGTH):
 
     Args:
       directory: str, does not exist yet.
-      tokenizer: ``Tokenizer``.
+      tokenizer: ``TokenizerInterface``.
       max_seq_length: int, the encoder's positions; a longer ``seq_length`` is
         an error when the SavedModel is called.
       seq_length: int, that of texts and the default of ``bert_pack_inputs``.
@@ -62,8 +62,7 @@ def save(directory, tokenizer, max_seq_length, seq_length=DEFAULT_SEQ_LENGTH):
 
     module = _callable(preprocess)
     module.tokenize = _callable(tokenize)
-    # The graph's tables and its SentencePiece model are saved with what holds
-    # them.
+    # The graph's tables and its vocabulary are saved with what holds them.
     module.tokenize.graph_tokenizer = graph_tokenizer
     module.tokenize.get_special_tokens_dict = _callable(
         _special_tokens_function(tokenizer)

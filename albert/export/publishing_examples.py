@@ -3,6 +3,19 @@
 
 import textwrap
 
+# By the kind of the tokenizer: code in a block of this page that prints the
+# pieces of the ids ``best``.
+_PRINT_PIECES = {
+    "sentencepiece": """
+            pieces = tensorflow_text.SentencepieceTokenizer(
+                tf.io.read_file(encoder.sp_model_file.asset_path).numpy()
+            )
+            print(pieces.id_to_string(best))""".lstrip(),
+    "wordpiece": """
+            pieces = tf.io.read_file(encoder.vocab_file.asset_path)
+            print(tf.gather(tf.strings.split(pieces, "\\n"), best))""".lstrip(),
+}
+
 
 def _code(text):
     return f"```python\n{textwrap.dedent(text).strip()}\n```"
@@ -65,22 +78,19 @@ def encoder_usage(facts, publication):
             f"{facts.config.vocab_size}]`, besides:"
         )
         yield _code(
-            """
+            f"""
             special = preprocessor.tokenize.get_special_tokens_dict()
             ids = inputs["input_word_ids"].numpy()
             ids[0, 2] = special["mask_id"]
             outputs = encoder.mlm(
-                {
+                {{
                     **inputs,
                     "input_word_ids": tf.constant(ids),
                     "masked_lm_positions": tf.constant([[2]]),
-                }
-            )
-            pieces = tensorflow_text.SentencepieceTokenizer(
-                tf.io.read_file(encoder.sp_model_file.asset_path).numpy()
+                }}
             )
             best = tf.math.top_k(outputs["mlm_logits"][0, 0], 5).indices
-            print(pieces.id_to_string(best))
+            {_PRINT_PIECES[facts.tokenizer.kind]}
             """
         )
     if facts.has_sentence_order:

@@ -35,7 +35,7 @@ class ModelFacts:
       parameters: int, of the encoder.
       parameters_with_heads: int.
       has_masked_lm, has_sentence_order: bool, the heads there are.
-      tokenizer: ``Tokenizer``.
+      tokenizer: ``TokenizerInterface``.
       weights: str, name of the checkpoint.
       phases: list of ``TrainingPhase``, the first one first.
       started_from: str, name of the weights before the first phase, or None.
@@ -64,7 +64,7 @@ def read(source, encoder, heads, tokenizer, weights):
       source: str, the model directory, or other weights.
       encoder: ``AlbertEncoder``.
       heads: dict of the heads there are: "masked_lm", "sentence_order".
-      tokenizer: ``Tokenizer``.
+      tokenizer: ``TokenizerInterface``.
       weights: str, path of the checkpoint.
     """
     phases, started_from = read_phases(source)

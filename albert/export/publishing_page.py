@@ -45,6 +45,11 @@ _RUN = {
     "dtype": "computed in",
 }
 
+_VOCABULARIES = {
+    "sentencepiece": "SentencePiece model",
+    "wordpiece": "WordPiece vocabulary",
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Publication:
@@ -95,8 +100,9 @@ def encoder_page(facts, publication):
             f"A SavedModel of TensorFlow 2 (written by "
             f"{publication.tensorflow}) with float32 weights, which implements "
             f"the [encoder API]({_API}) of TF Hub. All weights are "
-            "trainable. Its assets are the configuration, the SentencePiece "
-            "model and the settings of the tokenizer.",
+            "trainable. Its assets are the configuration, the "
+            f"{_VOCABULARIES[facts.tokenizer.kind]} and the settings of the "
+            "tokenizer.",
         ),
         _section("Training Data", *_training(facts, publication)),
         _section("Evaluation", *_evaluation(facts)),
@@ -114,7 +120,6 @@ def encoder_page(facts, publication):
 def preprocessor_page(facts, publication):
     """Returns the preprocessor's page; arguments as ``encoder_page``."""
     tokenizer = facts.tokenizer
-    case = "lower-cased" if tokenizer.lower_case else "kept in their case"
     return _page(
         _head(
             facts,
@@ -127,9 +132,9 @@ def preprocessor_page(facts, publication):
         _section(
             "Overview",
             "Plain text in, the inputs of one encoder out: the one on the page "
-            f"`{publication.encoder}.md`. Texts are normalised (NFKD), "
-            f"stripped of accents, {case} and cut into the "
-            f"{tokenizer.vocabulary_size:,} pieces of a SentencePiece model. "
+            f"`{publication.encoder}.md`. {_normalisation(tokenizer)} and cut "
+            f"into the {tokenizer.vocabulary_size:,} pieces of a "
+            f"{_VOCABULARIES[tokenizer.kind]}. "
             "There is nothing to train in it; it can run in `tf.data`.",
             _licence(publication),
         ),
@@ -168,6 +173,20 @@ def preprocessor_page(facts, publication):
 
 
 # ------------------------------------------------------------------ sections
+
+
+def _normalisation(tokenizer):
+    """Returns the beginning of a sentence on what becomes of texts."""
+    decomposed = ""
+    if tokenizer.kind == "sentencepiece" and tokenizer.strip_accents:
+        decomposed = "normalised (NFKD), "
+    accents = (
+        "stripped of accents"
+        if tokenizer.strip_accents
+        else "left with their accents"
+    )
+    case = "lower-cased" if tokenizer.lower_case else "kept in their case"
+    return f"Texts are {decomposed}{accents}, {case}"
 
 
 def _page(*sections):

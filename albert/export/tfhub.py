@@ -224,11 +224,6 @@ def _check_source(start):
         )
     config, tokenizer = start.find_config(), start.find_tokenizer()
     start.check_pieces(config, tokenizer)
-    if tokenizer.kind != "sentencepiece":
-        raise UserError(
-            f"{tokenizer.model_file}: the pages of --format=tfhub describe a "
-            "SentencePiece model, which this is not: use --format=serving"
-        )
     return config, tokenizer
 
 

@@ -18,6 +18,12 @@ from albert import model_directory
 
 INPUTS = ("input_word_ids", "input_mask", "input_type_ids")
 POSITIONS = "masked_lm_positions"
+# By the kind of the tokenizer: the asset of its vocabulary, as TF Hub's ALBERT
+# and BERT modules name it.
+VOCABULARY_ASSETS = {
+    "sentencepiece": "sp_model_file",
+    "wordpiece": "vocab_file",
+}
 
 
 class Reusable(tf.train.Checkpoint):
@@ -51,7 +57,7 @@ def save(directory, encoder, tokenizer, masked_lm=None, sentence_order=None):
     Args:
       directory: str, does not exist yet.
       encoder: ``AlbertEncoder`` in float32.
-      tokenizer: ``Tokenizer``, an asset with its settings.
+      tokenizer: ``TokenizerInterface``, an asset with its settings.
       masked_lm: ``MaskedLanguageModelHead``, or None for no ``mlm``.
       sentence_order: ``OutputHead``, or None for no ``sentence_order``.
     """
@@ -79,10 +85,13 @@ def save(directory, encoder, tokenizer, masked_lm=None, sentence_order=None):
 
     with tempfile.TemporaryDirectory() as assets:
         model_directory.write_description(assets, encoder.config, tokenizer)
+        vocabulary_file, settings_file = model_directory.TOKENIZER_FILES[
+            tokenizer.kind
+        ]
         for attribute, file in (
             ("config_file", model_directory.CONFIG_FILE),
-            ("sp_model_file", model_directory.TOKENIZER_FILE),
-            ("tokenizer_settings", model_directory.TOKENIZER_SETTINGS_FILE),
+            (VOCABULARY_ASSETS[tokenizer.kind], vocabulary_file),
+            ("tokenizer_settings", settings_file),
         ):
             asset = tf.saved_model.Asset(os.path.join(assets, file))
             setattr(module, attribute, asset)

@@ -75,7 +75,23 @@ def find(path):
         if os.path.exists(settings_file):
             settings = read_object(settings_file)
         return find_kind(model_file, settings, settings_file)
-    return None
+    return _find_pipeline(os.path.join(path, PIPELINE_FILE))
+
+
+def _find_pipeline(pipeline_file):
+    """Refuses a WordPiece vocabulary inside tokenizer.json alone."""
+    if not os.path.exists(pipeline_file):
+        return None
+    model = read_object(pipeline_file).get("model")
+    if not isinstance(model, dict) or model.get("type") != "WordPiece":
+        return None
+    return TokenizerFile(
+        pipeline_file,
+        refusal=f"{pipeline_file}: a WordPiece vocabulary is read from "
+        f"{WORDPIECE_FILE}, which is not beside it: write its pieces there, "
+        "one a line in the order of their ids, or give such a file with "
+        "--vocab_file",
+    )
 
 
 def _find_sentencepiece(model_file, settings, settings_file):

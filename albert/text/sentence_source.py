@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gives SentencePiece the sentences that a vocabulary is trained on."""
+"""Gives the sentences that a vocabulary is trained on."""
 
 import random
 
@@ -8,41 +8,34 @@ from absl import logging
 from albert.errors import UserError
 from albert.progress import show_progress
 from albert.text import documents
-from albert.text import normalization
 from albert.text.selection import Selection
 
-# SentencePiece leaves out longer sentences when it trains (bytes of UTF-8),
-# so that they are cut.
-_MAX_SENTENCE_BYTES = 4192
 _SAMPLE_SENTENCES = 2000
 
 
 class SentenceSource:
-    """Normalised sentences for SentencePiece; draws, counts and samples.
+    """Normalised sentences to train on; draws, counts and samples.
 
     Where the text has more than ``limit`` sentences it draws ``limit`` of
     them. SentencePiece's own draw cannot be repeated: it takes its seed from
     the machine and not from ``set_random_generator_seed``.
-
-    An exception that passes through SentencePiece's C++ arrives as text
-    within a RuntimeError. It is kept in ``error`` to be raised as it was.
     """
 
-    def __init__(self, files, reading, selection, settings, limit, seed):
+    def __init__(self, files, reading, selection, normalize, limit, seed):
         """Sets out to read a text twice.
 
         Args:
           files: list of paths.
           reading: dict of the settings of ``documents.read_documents``.
           selection: ``SelectionSettings``.
-          settings: (lower_case, strip_accents), as of the tokenizer.
+          normalize: function from str to str, as of the tokenizer.
           limit: int, most sentences that are drawn; 0 for all.
           seed: int, of that draw and of the sample.
         """
         self._files = list(files)
         self._reading = reading
         self._selection = selection
-        self._settings = settings
+        self._normalize = normalize
         self._limit = limit
         self._draw_random = random.Random(f"draw {seed}")
         self._sample_random = random.Random(f"sample {seed}")
@@ -50,10 +43,8 @@ class SentenceSource:
         self.sentences_read = 0
         self.sentences = 0
         self.characters = 0
-        self.cut = 0
         self.left_out = []
         self.sample = []
-        self.error = None
 
     @property
     def name(self):
@@ -61,6 +52,29 @@ class SentenceSource:
         if len(self._files) == 1:
             return str(self._files[0])
         return f"{len(self._files)} input files"
+
+    def no_text(self):
+        """Returns the ``UserError`` of a text without anything to learn."""
+        return UserError(
+            f"{self.name}: no sentence to train on: give text "
+            "with characters other than control characters"
+        )
+
+    def too_large(self, vocabulary_size, largest):
+        """Returns the ``UserError`` of a vocabulary too large for the text."""
+        return UserError(
+            f"vocab_size {vocabulary_size} is too large for this text: the "
+            f"largest possible is {largest}; give --vocab_size="
+            f"{largest} or less, or more text"
+        )
+
+    def too_small(self, vocabulary_size, smallest):
+        """Returns the ``UserError`` of a vocabulary too small for the text."""
+        return UserError(
+            f"vocab_size {vocabulary_size} is too small for this text: its "
+            f"characters and the special pieces alone need {smallest}; "
+            "give a larger --vocab_size or a lower --character_coverage"
+        )
 
     def count(self, listing=None):
         """Counts the sentences of the text by reading it once.
@@ -90,34 +104,21 @@ class SentenceSource:
 
     def __iter__(self):
         wanted, left = self.wanted, self.sentences_read
-        try:
-            for document in self._read(Selection(self._selection)):
-                # Selection sampling (Knuth, 3.4.2, algorithm S): exactly
-                # ``wanted`` sentences, each set of them as likely, in order,
-                # without keeping any.
-                drawn = []
-                for sentence in document:
-                    if wanted == left or (
-                        self._draw_random.random() * left < wanted
-                    ):
-                        drawn.append(sentence)
-                        wanted -= 1
-                    left -= 1
-                for sentence in normalization.normalize_batch(
-                    drawn, *self._settings
+        for document in self._read(Selection(self._selection)):
+            # Selection sampling (Knuth, 3.4.2, algorithm S): exactly
+            # ``wanted`` sentences, each set of them as likely, in order,
+            # without keeping any.
+            drawn = []
+            for sentence in document:
+                if wanted == left or (
+                    self._draw_random.random() * left < wanted
                 ):
-                    self._count(sentence)
-                    # UTF-8 takes at most 4 bytes a character: most need not
-                    # be encoded.
-                    if len(sentence) * 4 <= _MAX_SENTENCE_BYTES:
-                        yield sentence
-                        continue
-                    parts = _cut_sentence(sentence)
-                    self.cut += len(parts) > 1
-                    yield from parts
-        except UserError as error:
-            self.error = error
-            raise
+                    drawn.append(sentence)
+                    wanted -= 1
+                left -= 1
+            for sentence in map(self._normalize, drawn):
+                self._count(sentence)
+                yield sentence
         logging.info(
             "training on %s sentences, %s characters (minutes for a large "
             "text)",
@@ -139,26 +140,3 @@ class SentenceSource:
             place = self._sample_random.randrange(self.sentences)
             if place < _SAMPLE_SENTENCES:
                 self.sample[place] = sentence
-
-
-def _cut_sentence(sentence):
-    """Cuts a sentence at spaces into parts that SentencePiece takes.
-
-    Returns:
-      list of str. What has no space in it is cut between characters.
-    """
-    content = sentence.encode()
-    parts = []
-    start = 0
-    while len(content) - start > _MAX_SENTENCE_BYTES:
-        limit = start + _MAX_SENTENCE_BYTES
-        # The space may be the first byte of what is left.
-        end = content.rfind(b" ", start + 1, limit + 1)
-        if end < 0:
-            end = limit
-            while content[end] & 0xC0 == 0x80:  # inside a UTF-8 sequence
-                end -= 1
-        parts.append(content[start:end].decode())
-        start = end
-    parts.append(content[start:].decode())
-    return parts

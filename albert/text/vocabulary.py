@@ -1,49 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains a SentencePiece vocabulary with the settings of the original.
+"""Trains a vocabulary, SentencePiece's or WordPiece.
 
-The settings are those of the ``spm_train`` command in the original's README.
 The text goes through the tokenizer's own normalisation first, so that the
 vocabulary is made of what the tokenizer will look up.
 """
 
+import collections
 import contextlib
 import dataclasses
-import io
+import functools
 import os
 import re
 import shutil
 
 import sentencepiece
-from absl import logging
 
-from albert import memory
 from albert import outputs
 from albert.errors import UserError
 from albert.inputs import open_file
+from albert.text import normalization
+from albert.text import sentencepiece_training
+from albert.text import wordpiece_training
+from albert.text import wordpiece_words
 from albert.text.selection import SelectionSettings
 from albert.text.selection import open_listing
 from albert.text.sentence_source import SentenceSource
-from albert.text.tokenizer import CONTROL_PIECES
-from albert.text.tokenizer import Tokenizer
+from albert.text.tokenizers import load_tokenizer
+from albert.text.wordpiece import is_wordpiece
 from albert.workspaces import workspace
 
-USER_DEFINED_PIECES = ("(", ")", '"', "-", ".", "–", "£", "€")
-# With <pad> and <unk>.
-_SPECIAL_PIECES = 2 + len(CONTROL_PIECES) + len(USER_DEFINED_PIECES)
 DEFAULT_CHARACTER_COVERAGE = 0.99995
 DEFAULT_INPUT_SENTENCE_SIZE = 10_000_000
 # SentencePiece's own default. It is fixed rather than the number of cores:
 # sums are made per thread, so another number could change a score's last bit.
 DEFAULT_NUM_THREADS = 16
-
-# Of SentencePiece, which sorts the suffixes of the text. Measured with 10 MB:
-# English takes 22.3 bytes a byte of UTF-8, Chinese 17.1.
-_MEMORY_OF_A_BYTE = 22
-# Its numbers are of 32 bits, unless it is told that the corpus is larger, and
-# then of 64.
-_LARGEST_USUAL_CORPUS = (1 << 31) - (1 << 24)
-_MEMORY_OF_A_BYTE_OF_MORE = 40
-_WORTH_TELLING = 1 << 30
 
 # What messages tell to choose another of.
 _FLAG = "--output_prefix"
@@ -56,13 +46,12 @@ class VocabularyReport:
     """Report of what ``train_vocabulary`` read and made.
 
     Attributes:
-      model_file, vocab_file: str, the files written.
-      vocabulary_size: int, pieces in the model, special ones included.
+      files: list of str, what was written, the vocabulary first.
+      vocabulary_size: int, pieces in the vocabulary, special ones included.
       sentences_read: int, sentences in the text.
       sentences: int, sentences trained on (fewer where they were drawn).
       characters: int, characters in these after normalisation.
-      sentences_cut: int, sentences too long for SentencePiece (4,192 bytes),
-        which it learnt from in parts.
+      training_lines: list of str, what the training tells of the text.
       left_out: list of str, a line for each reason for which text was left
         out.
       characters_per_piece: float, mean over a random sample of sentences.
@@ -71,24 +60,29 @@ class VocabularyReport:
       fingerprint: str, the fingerprint of the new tokenizer.
     """
 
-    model_file: str
-    vocab_file: str
+    files: list
     vocabulary_size: int
     sentences_read: int
     sentences: int
     characters: int
-    sentences_cut: int
+    training_lines: list
     left_out: list
     characters_per_piece: float
     unknown_share: float
     first_pieces: list
     fingerprint: str
 
+    @property
+    def model_file(self):
+        """The path of the vocabulary: str."""
+        return self.files[0]
+
 
 def train_vocabulary(
     files,
     output_prefix,
     vocabulary_size=30000,
+    model_type="unigram",
     lower_case=True,
     strip_accents=True,
     sentence_splitting="auto",
@@ -101,16 +95,21 @@ def train_vocabulary(
     num_threads=DEFAULT_NUM_THREADS,
     overwrite=False,
 ):
-    """Trains a unigram model and writes PREFIX.model and PREFIX.vocab.
+    """Trains a vocabulary and writes it.
 
-    Ids 0 to 4 are <pad>, <unk>, [CLS], [SEP], [MASK], then come ( ) " - . –
-    £ €, then the pieces learnt. The same text and arguments give the same
-    files.
+    The same text and arguments give the same files:
+
+    - "unigram": PREFIX.model, a SentencePiece model, and PREFIX.vocab, its
+      pieces with their scores. Ids 0 to 4 are <pad>, <unk>, [CLS], [SEP],
+      [MASK], then come ( ) " - . – £ €, then the pieces learnt.
+    - "wordpiece": PREFIX.txt. Ids 0 to 4 are [PAD], [UNK], [CLS], [SEP],
+      [MASK], then come the characters and the pieces learnt.
 
     Args:
       files: list of paths, read by ``documents.read_documents``.
       output_prefix: path without suffix. Its directory is made when missing.
       vocabulary_size: int, all pieces counted.
+      model_type: one of ``MODEL_TYPES``.
       lower_case, strip_accents: how the text is normalised, as the tokenizer
         will do it.
       sentence_splitting, text_field: see ``documents.read_documents``.
@@ -121,7 +120,7 @@ def train_vocabulary(
       input_sentence_size: at most so many sentences, drawn at random, are
         kept in memory and trained on; 0 takes all.
       seed: int, for that draw and for the sample that is reported on.
-      num_threads: threads of SentencePiece.
+      num_threads: threads of SentencePiece; WordPiece takes one.
       overwrite: replace a vocabulary that is there.
 
     Returns:
@@ -130,16 +129,20 @@ def train_vocabulary(
     Raises:
       UserError: bad input text (see ``read_documents``), a vocabulary too
         large or too small for it (saying what is possible), output files
-        that exist, cannot be written or are no vocabulary, or an argument out
-        of range. Nothing is written then.
+        that exist, cannot be written or are no vocabulary, an argument out of
+        range, or tensorflow-text, which learns WordPiece, is not installed.
+        Nothing is written then.
     """
     _check_arguments(vocabulary_size, character_coverage, input_sentence_size)
-    model_file = f"{output_prefix}.model"
-    vocab_file = f"{output_prefix}.vocab"
-    _check_output(output_prefix, model_file, vocab_file, files, overwrite)
+    kind = _KINDS[model_type]
+    paths = [f"{output_prefix}{suffix}" for suffix in kind.recognise]
+    model_file = paths[0]
+    _check_output(output_prefix, kind, files, overwrite)
+    if model_type == "wordpiece":
+        wordpiece_training.load_learner()  # Before the text is read.
     with (
         open_listing(
-            left_out_file, "--left_out_file", overwrite, files
+            left_out_file, "--left_out_file", overwrite, files, paths
         ) as listing,
         outputs.made_directories([model_file], _FLAG),
         outputs.explained(model_file, _FLAG),
@@ -147,7 +150,7 @@ def train_vocabulary(
         _copied_pipes(files, place.scratch) as readable,
     ):
         # Another process may have been quicker.
-        _check_output(output_prefix, model_file, vocab_file, files, overwrite)
+        _check_output(output_prefix, kind, files, overwrite)
         sentences = SentenceSource(
             readable,
             {
@@ -155,28 +158,29 @@ def train_vocabulary(
                 "text_field": text_field,
             },
             selection or SelectionSettings(),
-            (lower_case, strip_accents),
+            functools.partial(
+                kind.normalize,
+                lower_case=lower_case,
+                strip_accents=strip_accents,
+            ),
             input_sentence_size,
             seed,
         )
         sentences.count(listing)
-        _check_memory(sentences)
-        proto = _train(
+        contents, training_lines = kind.train(
             sentences,
             vocabulary_size=vocabulary_size,
             character_coverage=character_coverage,
             num_threads=num_threads,
         )
-        _write(place, {model_file: proto, vocab_file: _piece_list(proto)})
-        _check_output(output_prefix, model_file, vocab_file, files, overwrite)
-        place.commit(
-            [os.path.basename(model_file), os.path.basename(vocab_file)],
-            replace=overwrite,
-        )
-    tokenizer = Tokenizer(
+        for path, content in zip(paths, contents, strict=True):
+            _write(place, path, content)
+        _check_output(output_prefix, kind, files, overwrite)
+        place.commit(list(map(os.path.basename, paths)), replace=overwrite)
+    tokenizer = load_tokenizer(
         model_file, lower_case=lower_case, strip_accents=strip_accents
     )
-    return _report(tokenizer, vocab_file, sentences)
+    return _report(tokenizer, paths, sentences, training_lines)
 
 
 def _check_arguments(vocabulary_size, character_coverage, input_sentence_size):
@@ -198,14 +202,15 @@ def _check_arguments(vocabulary_size, character_coverage, input_sentence_size):
         )
 
 
-def _check_output(output_prefix, model_file, vocab_file, inputs, overwrite):
+def _check_output(output_prefix, kind, inputs, overwrite):
     """Refuses files that cannot be written, or may not be replaced."""
     if not os.path.basename(output_prefix) or os.path.isdir(output_prefix):
         raise UserError(
             f"{_FLAG}={output_prefix}: names no file: give the beginning of a "
             f"name, such as {os.path.join(output_prefix, 'vocabulary')}"
         )
-    for path, is_ours in ((model_file, _is_model), (vocab_file, _is_list)):
+    for suffix, is_ours in kind.recognise.items():
+        path = f"{output_prefix}{suffix}"
         outputs.check_file(path, _FLAG, inputs)
         if not os.path.lexists(path):
             continue
@@ -244,38 +249,6 @@ def _copied_pipes(files, folder):
         raise UserError(message) from error
 
 
-def _check_memory(sentences):
-    """Tells the memory that training takes; refuses what there is not."""
-    needed = sentences.expected_bytes * (
-        _MEMORY_OF_A_BYTE_OF_MORE if _is_large(sentences) else _MEMORY_OF_A_BYTE
-    )
-    if needed > _WORTH_TELLING:
-        logging.info(
-            "training on %s sentences will take about %s of memory",
-            f"{sentences.wanted:,}",
-            _gigabytes(needed),
-        )
-    available = memory.available_memory()
-    if available is not None and needed > available:
-        fitting = sentences.wanted * available // needed
-        # Two digits, so that it is no number of a measurement.
-        step = 10 ** max(len(str(fitting)) - 2, 0)
-        raise UserError(
-            f"{sentences.name}: training on {sentences.wanted:,} sentences "
-            f"takes about {_gigabytes(needed)} of memory, and "
-            f"{_gigabytes(available)} are free: give "
-            f"--input_sentence_size={fitting // step * step} or less"
-        )
-
-
-def _is_large(sentences):
-    return sentences.expected_bytes > _LARGEST_USUAL_CORPUS
-
-
-def _gigabytes(size):
-    return f"{size / 1e9:.1f} GB"
-
-
 def _is_model(path):
     try:
         return bool(sentencepiece.SentencePieceProcessor(model_file=path))
@@ -288,102 +261,76 @@ def _is_list(path):
         return bool(_PIECE_LINE.fullmatch(stream.readline(1 << 16)))
 
 
-def _train(sentences, vocabulary_size, **settings):
-    """Trains a model and returns its bytes."""
-    model = io.BytesIO()
-    try:
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(sentences),
-            model_writer=model,
-            model_type="unigram",
-            vocab_size=vocabulary_size,
-            pad_id=0,
-            unk_id=1,
-            bos_id=-1,
-            eos_id=-1,
-            control_symbols=list(CONTROL_PIECES),
-            user_defined_symbols=list(USER_DEFINED_PIECES),
-            # In the order of the text: like its draw, SentencePiece's
-            # shuffle cannot be repeated, and order decides ties.
-            shuffle_input_sentence=False,
-            train_extremely_large_corpus=_is_large(sentences),
-            minloglevel=2,
-            **settings,
-        )
-    except RuntimeError as error:
-        if sentences.error is not None:
-            raise sentences.error from None
-        raise _explain(str(error), vocabulary_size, sentences) from error
-    return model.getvalue()
+def _is_wordpiece_file(path):
+    with open_file(path) as stream:
+        return is_wordpiece(stream.read())
 
 
-def _explain(message, vocabulary_size, sentences):
-    """Returns a UserError for a message of SentencePiece's trainer."""
-    largest = re.search(r"set it to a value <= (\d+)", message)
-    if (
-        "sentences_.empty()" in message
-        or "all_chars_count" in message
-        # Of a text without characters that count, the mark of a word is left.
-        or (largest and int(largest[1]) <= _SPECIAL_PIECES + 1)
-    ):
-        return UserError(
-            f"{sentences.name}: no sentence to train on: give text "
-            "with characters other than control characters"
-        )
-    if largest:
-        return UserError(
-            f"vocab_size {vocabulary_size} is too large for this text: the "
-            f"largest possible is {largest[1]}; give --vocab_size="
-            f"{largest[1]} or less, or more text"
-        )
-    smallest = re.search(r"required_chars\. \d+ vs (\d+)", message)
-    if smallest:
-        return UserError(
-            f"vocab_size {vocabulary_size} is too small for this text: its "
-            f"characters and the special pieces alone need {smallest[1]}; "
-            "give a larger --vocab_size or a lower --character_coverage"
-        )
-    # Without the place in the trainer's source.
-    reason = re.sub(r"^\w+: \S+\.cc\(\d+\) (\[.*\])?\s*", "", message)
-    return UserError(
-        f"{sentences.name}: SentencePiece could not train on this text "
-        f"({reason or 'it does not say why'}): check the text and "
-        "the settings"
-    )
+def _train_sentencepiece(sentences, **settings):
+    model, lines = sentencepiece_training.train(sentences, **settings)
+    return [model, sentencepiece_training.list_pieces(model)], lines
 
 
-def _piece_list(proto):
-    """Returns the content of PREFIX.vocab: pieces and scores, as bytes."""
-    processor = sentencepiece.SentencePieceProcessor()
-    processor.load_from_serialized_proto(proto)
-    return "".join(
-        f"{processor.id_to_piece(id_)}\t{processor.get_score(id_):g}\n"
-        for id_ in range(processor.get_piece_size())
-    ).encode()
+def _train_wordpiece(sentences, num_threads, **settings):
+    pieces, lines = wordpiece_training.train(sentences, **settings)
+    return [pieces], lines
 
 
-def _write(place, contents):
-    for path, content in contents.items():
-        name = os.path.join(place.new, os.path.basename(path))
-        with open(name, "xb") as stream:
-            stream.write(content)
+@dataclasses.dataclass(frozen=True)
+class _Kind:
+    """A kind of vocabulary.
+
+    Attributes:
+      recognise: dict from the suffix of each file to a function that says
+        whether a path is such a file.
+      normalize: function of the tokenizer.
+      train: function from sentences and settings to the contents of the files
+        and lines of the summary.
+    """
+
+    recognise: dict
+    normalize: object
+    train: object
 
 
-def _report(tokenizer, vocab_file, sentences):
+_KINDS = {
+    "unigram": _Kind(
+        {".model": _is_model, ".vocab": _is_list},
+        normalization.normalize,
+        _train_sentencepiece,
+    ),
+    "wordpiece": _Kind(
+        {".txt": _is_wordpiece_file},
+        wordpiece_words.normalize,
+        _train_wordpiece,
+    ),
+}
+# The names are those of spm_train.
+MODEL_TYPES = tuple(_KINDS)
+
+
+def _write(place, path, content):
+    name = os.path.join(place.new, os.path.basename(path))
+    with open(name, "xb") as stream:
+        stream.write(content)
+
+
+def _report(tokenizer, paths, sentences, training_lines):
     rows = tokenizer.encode_batch(sentences.sample)
-    pieces = max(sum(map(len, rows)), 1)
-    unknown = sum(row.count(tokenizer.unknown_id) for row in rows)
+    counts = collections.Counter(id_ for row in rows for id_ in row)
+    pieces = max(counts.total(), 1)
     return VocabularyReport(
-        model_file=tokenizer.model_file,
-        vocab_file=vocab_file,
+        files=paths,
         vocabulary_size=tokenizer.vocabulary_size,
         sentences_read=sentences.sentences_read,
         sentences=sentences.sentences,
         characters=sentences.characters,
-        sentences_cut=sentences.cut,
+        training_lines=training_lines,
         left_out=sentences.left_out,
         characters_per_piece=sum(map(len, sentences.sample)) / pieces,
-        unknown_share=unknown / pieces,
-        first_pieces=tokenizer.pieces[_SPECIAL_PIECES:][:20],
+        unknown_share=counts[tokenizer.unknown_id] / pieces,
+        first_pieces=[
+            tokenizer.pieces[id_] for id_, _ in counts.most_common(20)
+        ],
         fingerprint=tokenizer.fingerprint,
     )

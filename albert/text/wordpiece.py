@@ -9,11 +9,9 @@ are those of ``BasicTokenizer`` and ``WordpieceTokenizer`` in the original's
 named in docs/tokenizers.md.
 """
 
-import functools
 import hashlib
 import itertools
 import json
-import re
 import unicodedata
 
 import numpy as np
@@ -22,30 +20,19 @@ from albert.errors import UserError
 from albert.inputs import read_file
 from albert.text.offsets import PieceSpans
 from albert.text.word_starts import is_of_script_without_spaces
+from albert.text.wordpiece_words import cut_words
+from albert.text.wordpiece_words import find_words
+from albert.text.wordpiece_words import is_mark
+from albert.text.wordpiece_words import is_word_by_itself
+from albert.text.wordpiece_words import normalize
+from albert.text.wordpiece_words import normalize_character
 
 CONTINUATION = "##"
+PAD_PIECE = "[PAD]"
 UNKNOWN_PIECE = "[UNK]"
+CONTROL_PIECES = ("[CLS]", "[SEP]", "[MASK]")
 # The original's limit; a longer word is unknown.
 MAX_WORD_CHARACTERS = 200
-
-_PAD_PIECE = "[PAD]"
-_CONTROL_PIECES = ("[CLS]", "[SEP]", "[MASK]")
-_DROPPED = ("\0", "\ufffd")
-_WHITE_SPACE_CONTROLS = "\t\n\r"
-# The blocks that hold Chinese characters, which are words by themselves.
-# Hangul and kana are not: Korean and Japanese are cut at spaces.
-_CHINESE = (
-    (0x3400, 0x4DBF),
-    (0x4E00, 0x9FFF),
-    (0xF900, 0xFAFF),
-    (0x20000, 0x2A6DF),
-    (0x2A700, 0x2B73F),
-    (0x2B740, 0x2B81F),
-    (0x2B820, 0x2CEAF),
-    (0x2F800, 0x2FA1F),
-)
-# No character beyond has the category of punctuation.
-_LAST_PUNCTUATION = 0x1FFFF
 # Words whose pieces are remembered: a few tens of MB.
 _MAX_REMEMBERED_WORDS = 1 << 18
 
@@ -83,10 +70,10 @@ class WordPieceTokenizer:
         self.pieces = _read_pieces(self.model_file, self.content)
         self.vocabulary_size = len(self.pieces)
         ids = _ids_of_pieces(self.model_file, self.pieces)
-        self.pad_id = ids.get(_PAD_PIECE, 0)
+        self.pad_id = ids.get(PAD_PIECE, 0)
         self.unknown_id = ids[UNKNOWN_PIECE]
         self.cls_id, self.sep_id, self.mask_id = (
-            ids[piece] for piece in _CONTROL_PIECES
+            ids[piece] for piece in CONTROL_PIECES
         )
         self._ids_of_words = _WordPieces(ids)
         self._lengths = np.array(
@@ -263,7 +250,7 @@ class WordPieceTokenizer:
 
     def _encode_row_with_offsets(self, text):
         normalized = self.normalize(text)
-        matches = list(_word_pattern().finditer(normalized))
+        matches = find_words(normalized)
         if not matches:
             return (np.zeros(0, np.int32),) * 3
         bounds = np.array([match.span() for match in matches], np.int64)
@@ -304,7 +291,7 @@ class WordPieceTokenizer:
         # are dropped.
         counts = np.array(
             [
-                len(_normalize_character(code, **self.settings))
+                len(normalize_character(code, **self.settings))
                 for code in distinct.tolist()
             ]
         )
@@ -335,92 +322,6 @@ def is_text(content):
         return bool(content.decode())
     except UnicodeDecodeError:
         return False
-
-
-def normalize(text, lower_case=True, strip_accents=True):
-    """Returns ``text`` as it is cut into words.
-
-    White space becomes spaces; NUL, U+FFFD, and control and format characters
-    are dropped. With ``lower_case`` letters are then lower-cased; and with
-    ``strip_accents`` decomposed (NFD, which leaves compatibility characters as
-    they are), and the marks that take no space (category Mn) are dropped.
-    """
-    text = text.translate(_CLEANING)
-    if not lower_case:
-        return text
-    text = text.lower()
-    if text.isascii() or not strip_accents:
-        return text
-    # Marks are dropped before as well: NFD sorts a run of them in quadratic
-    # time.
-    return _drop_marks(unicodedata.normalize("NFD", _drop_marks(text)))
-
-
-def cut_words(normalized):
-    """Returns the words of a normalised text: list of str.
-
-    Words stand between spaces; a Chinese character or a mark of punctuation
-    is a word by itself.
-    """
-    return _word_pattern().findall(normalized)
-
-
-def is_word_by_itself(character):
-    """Returns whether a character is Chinese or punctuation."""
-    return len(character) == 1 and bool(
-        _word_pattern().fullmatch(character)
-        and not _word_pattern().fullmatch(character * 2)
-    )
-
-
-class _Cleaning(dict):
-    """Table of what ``str.translate`` puts in place of a code point."""
-
-    def __missing__(self, code):
-        character = chr(code)
-        category = unicodedata.category(character)
-        if character in _WHITE_SPACE_CONTROLS or category[0] == "Z":
-            result = " "
-        elif character in _DROPPED or category in ("Cc", "Cf"):
-            result = None
-        else:
-            result = code
-        self[code] = result
-        return result
-
-
-_CLEANING = _Cleaning()
-
-
-@functools.cache
-def _word_pattern():
-    punctuation = "".join(
-        re.escape(chr(code))
-        for code in range(0x80, _LAST_PUNCTUATION + 1)
-        if unicodedata.category(chr(code))[0] == "P"
-    )
-    chinese = "".join(f"{chr(first)}-{chr(last)}" for first, last in _CHINESE)
-    # In ASCII all signs count, also "$+<=>^`|~", which Unicode does not take
-    # for punctuation.
-    alone = rf"!-/:-@\[-`{{-~{punctuation}{chinese}"
-    return re.compile(f"[{alone}]|[^ {alone}]+")
-
-
-@functools.cache
-def _normalize_character(code, lower_case, strip_accents):
-    return normalize(chr(code), lower_case, strip_accents)
-
-
-def is_mark(character):
-    """Returns whether a character is a mark that lower-casing drops."""
-    return unicodedata.category(character) == "Mn"
-
-
-def _drop_marks(text):
-    # A text has few distinct characters and rarely a mark.
-    for mark in filter(is_mark, set(text)):
-        text = text.replace(mark, "")
-    return text
 
 
 def _is_wide(character):
@@ -497,7 +398,7 @@ def _ids_of_pieces(model_file, pieces):
                 "vocabulary that belongs to the model"
             )
     missing = [
-        piece for piece in (UNKNOWN_PIECE, *_CONTROL_PIECES) if piece not in ids
+        piece for piece in (UNKNOWN_PIECE, *CONTROL_PIECES) if piece not in ids
     ]
     if missing:
         raise UserError(

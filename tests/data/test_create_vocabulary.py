@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of data/create_vocabulary.py, and in albert/text of vocabulary.py and
-sentence_source.py."""
+"""Tests of data/create_vocabulary.py, and in albert/text of vocabulary.py,
+sentence_source.py and sentencepiece_training.py."""
 
 import gzip
 import json
@@ -16,8 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from albert.errors import UserError
-from albert.text import sentence_source
-from albert.text import vocabulary
+from albert.text import sentencepiece_training
 from albert.text.selection import SelectionSettings
 from albert.text.sentence_source import SentenceSource
 from albert.text.tokenizer import Tokenizer
@@ -84,8 +83,8 @@ class TestModel:
         assert tokenizer.pieces[:13] == SPECIAL_PIECES
         assert piece_list(tmp_path / "new" / "v") == tokenizer.pieces
         assert report.sentences == report.sentences_read == 1013
-        assert report.sentences_cut == 0
-        assert report.first_pieces == tokenizer.pieces[13:33]
+        assert report.training_lines == []
+        assert set(report.first_pieces) < set(tokenizer.pieces[5:])
         assert report.fingerprint == tokenizer.fingerprint
         assert 1.5 < report.characters_per_piece < 5
         assert report.unknown_share == 0
@@ -156,13 +155,15 @@ class TestLongSentences:
         ],
     )
     def test_cut(self, sentence, expected):
-        assert sentence_source._cut_sentence(sentence) == expected
+        assert sentencepiece_training._cut_sentence(sentence) == expected
 
     @given(st.text(alphabet="a ßя。😀", max_size=30), st.integers(4, 9))
     def test_nothing_is_lost(self, sentence, longest):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sentence_source, "_MAX_SENTENCE_BYTES", longest)
-            parts = sentence_source._cut_sentence(sentence)
+            patch.setattr(
+                sentencepiece_training, "_MAX_SENTENCE_BYTES", longest
+            )
+            parts = sentencepiece_training._cut_sentence(sentence)
         assert "".join(parts) == sentence
         assert all(len(part.encode()) <= longest for part in parts)
 
@@ -173,7 +174,9 @@ class TestLongSentences:
         path = tmp_path / "long.txt"
         path.write_text(" ".join(generator.choices(words, k=5000)) + "\n")
         report = train([str(path)], tmp_path / "v", vocabulary_size=30)
-        assert report.sentences == report.sentences_cut == 1
+        assert report.sentences == 1
+        (line,) = report.training_lines
+        assert "cut        1 sentences of more than 4,192 bytes" in line
         assert report.unknown_share == 0
         assert "▁word" in piece_list(tmp_path / "v")
 
@@ -181,7 +184,8 @@ class TestLongSentences:
         path = tmp_path / "long.txt"
         path.write_text("я" * 2097 + "\n" + "я" * 1000 + "\n", "utf-8")
         report = train([*corpus, str(path)], tmp_path / "v")
-        assert report.sentences_cut == 1
+        (line,) = report.training_lines
+        assert "cut        1 sentences" in line
         assert report.unknown_share == 0
 
 
@@ -218,7 +222,7 @@ class TestMemory:
         train(corpus, tmp_path / "v", input_sentence_size=fitting)
 
     def test_it_is_told_before(self, corpus, tmp_path, monkeypatch, caplog):
-        monkeypatch.setattr(vocabulary, "_WORTH_TELLING", 1)
+        monkeypatch.setattr(sentencepiece_training, "_WORTH_TELLING", 1)
         with caplog.at_level(logging.INFO, logger="absl"):
             train(corpus, tmp_path / "v", input_sentence_size=503)
         (told,) = [m for m in caplog.messages if "of memory" in m]
@@ -226,7 +230,7 @@ class TestMemory:
 
     def test_bytes_that_are_expected(self, corpus):
         source = SentenceSource(
-            corpus, {}, SelectionSettings(), (True, True), 503, seed=1
+            corpus, {}, SelectionSettings(), str.lower, 503, seed=1
         )
         source.count()
         size = sum(len(sentence.encode()) for sentence in source)
@@ -238,11 +242,11 @@ class TestMemory:
             real(**settings)
 
         announced = []
-        trainer = vocabulary.sentencepiece.SentencePieceTrainer
+        trainer = sentencepiece_training.sentencepiece.SentencePieceTrainer
         real = trainer.train
         monkeypatch.setattr(trainer, "train", spy)
         train(corpus, tmp_path / "a")
-        monkeypatch.setattr(vocabulary, "_LARGEST_USUAL_CORPUS", 1)
+        monkeypatch.setattr(sentencepiece_training, "_LARGEST_USUAL_CORPUS", 1)
         train(corpus, tmp_path / "b")
         assert announced == [False, True]
         assert (tmp_path / "a.model").read_bytes() == (
@@ -353,8 +357,8 @@ class TestRefusals:
             (tmp_path / "v.model").write_text("another's")
             return real(sentences, **settings)
 
-        real = vocabulary._train
-        monkeypatch.setattr(vocabulary, "_train", appear)
+        real = sentencepiece_training.train
+        monkeypatch.setattr(sentencepiece_training, "train", appear)
         with pytest.raises(UserError, match=r"v\.model: exists already"):
             train(corpus, tmp_path / "v")
         assert (tmp_path / "v.model").read_text() == "another's"
@@ -464,6 +468,35 @@ class TestRecipe:
         assert "606 of 606 sentences" in printed
         assert "left out   duplicate document: 606, " in printed
         assert len(listing.read_text("utf-8").splitlines()) == 606
+        with pytest.raises(UserError, match="w.vocab: is written .* already"):
+            run_recipe(
+                f"--input_file={twice}",
+                f"--output_prefix={tmp_path}/w",
+                f"--left_out_file={tmp_path}/w.vocab",
+            )
+
+    def test_wordpiece_and_the_next_command(
+        self, corpus, tmp_path, capsys, run_recipe
+    ):
+        run_recipe(
+            f"--input_file={','.join(corpus)}",
+            f"--output_prefix={tmp_path}/v.txt",
+            "--vocab_size=211",
+            "--model_type=wordpiece",
+            "--strip_accents=false",
+        )
+        printed = capsys.readouterr().out
+        assert f"wrote      {tmp_path}/v.txt\n" in printed
+        assert "1,013 of 1,013 sentences" in printed
+        assert "in the text, all learnt from" in printed
+        assert (
+            f" --vocab_file={tmp_path}/v.txt --strip_accents=false "
+            in (printed.partition("Next:")[2])
+        )
+        assert "--spm_model_file" not in printed
+        pieces = (tmp_path / "v.txt").read_text("utf-8").splitlines()
+        assert len(pieces) == 211
+        assert "é" in pieces
 
     def test_rows_and_the_next_command(self, tmp_path, capsys, run_recipe):
         rows = tmp_path / "rows.txt"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The exported encoder, loaded by a process that has no ``albert``."""
 
+import contextlib
+import io
 import json
 import os
 import pathlib
@@ -23,6 +25,7 @@ from albert.interchange import tensor_bundle
 from albert.interchange.weights import google_tensors
 
 SPM = pathlib.Path(__file__).parents[1] / "golden/tokenization/spm2000.model"
+WORDPIECE = pathlib.Path(__file__).parents[1] / "golden/wordpiece/vocab.txt"
 TOLERANCE = 1e-5
 SIZES = ((5, 23, 3), (13, 7, 1))  # B, S, P
 POSITIONS = 29
@@ -497,6 +500,46 @@ def test_an_encoder_alone(tmp_path):
     loaded = tf.saved_model.load(str(tmp_path / "out" / "encoder"))
     assert not hasattr(loaded, "mlm")
     assert "encoder.mlm" not in (tmp_path / "out/encoder.md").read_text("utf-8")
+
+
+def test_a_wordpiece_vocabulary(tmp_path):
+    tokenizer = albert.load_tokenizer(WORDPIECE)
+    model = perturbed(
+        albert.AlbertPretrainer(
+            config_of(vocab_size=tokenizer.vocabulary_size), name="pretrainer"
+        )
+    )
+    albert.save_weights(
+        model, tmp_path / "zh", format="model_dir", tokenizer=tokenizer
+    )
+    out = tmp_path / "out"
+    report = tfhub.export(str(tmp_path / "zh"), str(out), seq_length=7)
+    assert report.difference <= TOLERANCE
+    encoder = tf.saved_model.load(str(out / "encoder"))
+    assert not hasattr(encoder, "sp_model_file")
+    content = tf.io.read_file(encoder.vocab_file.asset_path).numpy()
+    assert content == WORDPIECE.read_bytes()
+    settings = tf.io.read_file(encoder.tokenizer_settings.asset_path).numpy()
+    assert json.loads(settings) == tokenizer.settings
+    preprocess = tf.saved_model.load(str(out / "preprocessor"))
+    texts = ["曹操曰：天下英雄", "Café!"]
+    rows = preprocess.tokenize(tf.constant(texts)).to_list()
+    assert rows == tokenizer.encode_batch(texts)
+    ids = preprocess(tf.constant(texts))["input_word_ids"].numpy()
+    assert ids[0].tolist() == [
+        *(tokenizer.cls_id, *rows[0][:5], tokenizer.sep_id)
+    ]
+
+    page = (out / "preprocessor.md").read_text("utf-8")
+    assert "pieces of a WordPiece vocabulary" in " ".join(page.split())
+    assert "stripped of accents, lower-cased" in " ".join(page.split())
+    page = (out / "encoder.md").read_text("utf-8")
+    assert "SentencePiece" not in page
+    code = re.search(r"^pieces = .*?(?=```)", page, re.M | re.S)[0]
+    known = {"encoder": encoder, "tf": tf, "best": tf.constant(rows[0])}
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(compile(code, "page", "exec"), known)
+    assert f"{tokenizer.pieces[rows[0][0]].encode()!r}" in printed.getvalue()
 
 
 # ----------------------------------------------------------------- bad input

@@ -10,6 +10,7 @@ import pathlib
 import pytest
 
 import albert
+from albert.errors import UserError
 from albert.interchange import huggingface_tokenizer
 
 VOCABULARY = (
@@ -74,6 +75,19 @@ def test_settings_of_others(tmp_path):
 def test_a_directory_without_vocabulary_has_none(tmp_path):
     (tmp_path / "tokenizer_config.json").write_text("damaged")
     assert huggingface_tokenizer.find(tmp_path) is None
+
+
+def test_a_pipeline_alone_is_refused(tmp_path):
+    """As transformers 5 writes it, which needs no vocab.txt."""
+    huggingface_tokenizer.write(tmp_path, albert.load_tokenizer(VOCABULARY), 53)
+    (tmp_path / "vocab.txt").unlink()
+    file = huggingface_tokenizer.find(tmp_path)
+    with pytest.raises(UserError, match="--vocab_file") as error:
+        file.load()
+    assert str(error.value).startswith(f"{tmp_path / 'tokenizer.json'}: a Word")
+    for other in ({"model": {"type": "Unigram"}}, {"model": None}, {}):
+        (tmp_path / "tokenizer.json").write_text(json.dumps(other))
+        assert huggingface_tokenizer.find(tmp_path) is None
 
 
 def test_other_formats(tmp_path):

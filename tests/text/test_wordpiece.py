@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of albert/text/wordpiece.py."""
+"""Tests of wordpiece.py and wordpiece_words.py in albert/text."""
 
 import json
 import pathlib
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from albert.errors import UserError
 from albert.text import wordpiece
+from albert.text import wordpiece_words
 from albert.text.wordpiece import WordPieceTokenizer
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "wordpiece"
@@ -97,13 +98,15 @@ class TestWords:
         ],
     )
     def test_cut(self, text, words):
-        cut = wordpiece.cut_words(wordpiece.normalize(text))
+        cut = wordpiece_words.cut_words(wordpiece_words.normalize(text))
         assert [unicodedata.normalize("NFC", word) for word in cut] == words
 
     def test_case_and_accents_are_kept_on_demand(self):
         text = "ÀÉ e\u0301\u00ad"
-        assert wordpiece.normalize(text, lower_case=False) == "ÀÉ e\u0301"
-        assert wordpiece.normalize(text, strip_accents=False) == "àé e\u0301"
+        assert wordpiece_words.normalize(text, lower_case=False) == "ÀÉ e\u0301"
+        assert (
+            wordpiece_words.normalize(text, strip_accents=False) == "àé e\u0301"
+        )
 
     def test_spans_of_kept_accents(self, make_tokenizer):
         tokenizer = make_tokenizer(*"e\u0301é", "##\u0301", strip_accents=False)
@@ -117,14 +120,16 @@ class TestWords:
         assert not tokenizer.strip_accents
 
     def test_no_punctuation_lies_beyond_the_last(self):
-        beyond = range(wordpiece._LAST_PUNCTUATION + 1, sys.maxunicode + 1)
+        beyond = range(
+            wordpiece_words._LAST_PUNCTUATION + 1, sys.maxunicode + 1
+        )
         assert not any(unicodedata.category(chr(c))[0] == "P" for c in beyond)
 
     @given(st.text())
     def test_normalizing_twice_changes_nothing(self, text):
-        once = wordpiece.normalize(text)
-        assert wordpiece.cut_words(wordpiece.normalize(once)) == (
-            wordpiece.cut_words(once)
+        once = wordpiece_words.normalize(text)
+        assert wordpiece_words.cut_words(wordpiece_words.normalize(once)) == (
+            wordpiece_words.cut_words(once)
         )
 
 
