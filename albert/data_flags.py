@@ -149,7 +149,7 @@ def define_text_flags(fv):
         "auto",
         list(documents.SENTENCE_SPLITTINGS),
         "lines: one sentence a line, blank lines between documents; prose: "
-        "running text, hard-wrapped or not; auto: decided for each file.",
+        "running text, hard-wrapped or not; auto: judged by the layout.",
     )
 
 
@@ -188,7 +188,8 @@ def define_selection_flags(fv):
     selected.boolean(
         "repair_mojibake",
         False,
-        "Repair text that was decoded in a wrong way (pip install ftfy).",
+        "Repair text that was decoded in a wrong way (needs pip install "
+        "'albert-keras[mojibake]').",
     )
     selected.path(
         "left_out_file",

@@ -9,6 +9,7 @@ Words of real sentences, hidden one at a time and compared with the truth:
 """
 
 import dataclasses
+import itertools
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from albert.flag_parsers import LARGEST_SEED
 from albert.flags import define_text_field_flag
 from albert.text.documents import expand_files
 from albert.text.documents import read_documents
+from albert.text.word_starts import is_of_script_without_spaces
 
 POSITIONAL = ("MODEL_DIR", "TEXT...")
 MASK = "[MASK]"
@@ -135,28 +137,49 @@ def hide_words(tokenizer, sentences, num_sentences, seed):
     """
     rng = np.random.default_rng(seed)
     candidates = [
-        sentence.split()
+        (words, space)
         for sentence in sentences
-        if len(sentence.split()) in _WORDS_OF_A_SENTENCE
+        for words, space in [_split_words(tokenizer, sentence)]
+        if len(words) in _WORDS_OF_A_SENTENCE
     ]
     hidden = []
     for index in rng.permutation(len(candidates)):
-        words = candidates[index]
+        words, space = candidates[index]
         single = [
             position
             for position, word in enumerate(words)
             if word.isalpha()
-            and len(word) > 2
-            and len(tokenizer.encode(word)) == 1
+            and (len(word) > 2 or not space)
+            and _is_one_piece(tokenizer, word, bool(space))
         ]
         if not single:
             continue
         position = rng.choice(single)
-        text = " ".join([*words[:position], MASK, *words[position + 1 :]])
+        text = space.join([*words[:position], MASK, *words[position + 1 :]])
         hidden.append((text, words[position]))
         if len(hidden) == num_sentences:
             break
     return hidden
+
+
+def _split_words(tokenizer, sentence):
+    """Returns (words, what stands between them: a space or nothing).
+
+    Where a sentence is of a script without spaces, words are its pieces.
+    """
+    if not is_of_script_without_spaces(sentence):
+        return sentence.split(), " "
+    spans = tokenizer.encode_with_offsets([sentence])
+    # What is in no piece, such as a space, belongs to the word before it.
+    starts = [0, *spans.starts[1:].tolist(), len(sentence)]
+    return [
+        sentence[start:end] for start, end in itertools.pairwise(starts)
+    ], ""
+
+
+def _is_one_piece(tokenizer, word, after_space):
+    (ids,) = tokenizer.encode_batch([word], after_space)
+    return len(ids) == 1 and ids != [tokenizer.unknown_id]
 
 
 def load(path):

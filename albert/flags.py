@@ -339,8 +339,9 @@ def define_text_field_flag(fv, heading):
     FlagGroup(fv, heading).string(
         "text_field",
         None,
-        "The files are JSON lines or Parquet (pip install pyarrow), a document "
-        "a row; the name of the field, or column, that holds its text.",
+        "The files are JSON lines or Parquet (which needs pip install "
+        "'albert-keras[parquet]'), a document a row; the name of the field, or "
+        "column, that holds its text.",
     )
 
 

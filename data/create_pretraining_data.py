@@ -277,6 +277,7 @@ def main(fv):
         corpus["dotless_i_share"] = (
             tokenizer.lower_case * dotless / max(characters, 1)
         )
+        corpus["characters"] = all_characters
         corpus["unknown_characters_share"] = min(
             1.0, unknown_characters / max(1, all_characters)
         )

@@ -25,12 +25,16 @@ Chinese character is a piece, is PREFIX.txt, which they take as --vocab_file:
 import os
 import shlex
 
+from absl import logging
+
 from albert import command_line
 from albert import data_flags
 from albert.flag_groups import FlagGroup
 from albert.flags import require
 from albert.text import documents
 from albert.text import vocabulary
+from albert.text.normalization_losses import HARMFUL_SHARE_OF_MARKS
+from albert.text.normalization_losses import describe_lost_marks
 
 # By model_type: the end of the vocabulary's name, and the flag that takes it.
 _VOCABULARY_FLAGS = {
@@ -127,6 +131,11 @@ def main(fv):
     )
     for line in report.training_lines:
         print(line)
+    lost = describe_lost_marks(report.lost_marks_share)
+    if report.lost_marks_share > HARMFUL_SHARE_OF_MARKS:
+        logging.warning("%s", lost)
+    elif lost:
+        print(f"accents    {lost}")
     for line in report.left_out:
         print(f"left out   {line}")
     if not all(map(os.path.isfile, files)):

@@ -10,6 +10,7 @@ import albert
 from albert import fill_mask
 from albert import model_directory
 from albert.errors import UserError
+from albert.text.vocabulary import train_vocabulary
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 MODEL = GOLDEN / "tokenization" / "spm2000.model"
@@ -103,6 +104,28 @@ def test_one_word_of_each_sentence_is_hidden():
         assert restored in {" ".join(s.split()) for s in sentences}
     assert hidden == fill_mask.hide_words(tokenizer, sentences, 5, 3)
     assert hidden != fill_mask.hide_words(tokenizer, sentences, 5, 4)
+
+
+@pytest.mark.parametrize("vocabulary", ["wordpiece", "sentencepiece"])
+def test_pieces_of_a_script_without_spaces_are_hidden(tmp_path, vocabulary):
+    sentences = [
+        "曹操說天下英雄，不使公与操。",
+        "曹操。",
+        "玄德 說：公不与操！",
+    ] * 9
+    model = MODEL.parents[1] / "wordpiece" / "vocab.txt"
+    if vocabulary == "sentencepiece":
+        (tmp_path / "zh.txt").write_text("\n".join(sentences))
+        model = tmp_path / "zh.model"
+        train_vocabulary([str(tmp_path / "zh.txt")], str(tmp_path / "zh"), 32)
+    tokenizer = albert.load_tokenizer(model)
+    hidden = fill_mask.hide_words(tokenizer, sentences, 18, 3)
+    assert len(hidden) == 18
+    assert len({word for _, word in hidden}) > 4
+    for text, word in hidden:
+        assert word.isalpha()
+        assert text.count("[MASK]") == 1
+        assert text.replace("[MASK]", word) in sentences
 
 
 def test_texts_of_the_command_line(run, directory):

@@ -11,13 +11,14 @@ import numpy as np
 from albert.records.metadata import find_metadata
 from albert.records.metadata import without_record_suffix
 from albert.records.schema import PretrainingSchema
+from albert.text.normalization_losses import HARMFUL_SHARE_OF_MARKS
 from albert.text.normalization_losses import describe_lost_marks
 from albert.text.normalization_losses import describe_turkish_case
 
 # With it, the learning rate of small sizes was found (training/defaults.py).
 _BATCH_SIZE = 64
 # Less is warned of.
-_LEAST_TEXT_USED = 0.9
+_LEAST_TEXT_USED = 0.85
 _LEAST_OF_PREDICTIONS = 0.75
 # More is warned of; of documents, where little of the text is used.
 _MOST_DROPPED = 0.1
@@ -120,7 +121,9 @@ def summarize(metadata, output_bytes, seconds):
         (
             "text",
             f"{megabytes:.2f} MB, {corpus['documents']:,} documents, "
-            f"{corpus['sentences']:,} sentences, {corpus['tokens']:,} tokens, "
+            f"{corpus['sentences']:,} sentences, {corpus['tokens']:,} tokens "
+            f"of {corpus['characters'] / max(1, corpus['tokens']):.1f} "
+            "characters, "
             f"{corpus['unknown_share']:.2%} of them <unk> "
             f"({corpus['unknown_characters_share']:.2%} of the characters)",
         ),
@@ -164,10 +167,15 @@ def summarize(metadata, output_bytes, seconds):
         ),
     ]
     rows[1:1] = [
-        ("accents", describe_lost_marks(corpus["lost_marks_share"])),
+        ("accents", _describe_few_lost_marks(corpus["lost_marks_share"])),
         ("case", describe_turkish_case(corpus["dotless_i_share"])),
     ]
     return "\n".join(f"  {name:<12} {text}" for name, text in rows if text)
+
+
+def _describe_few_lost_marks(share):
+    """Returns the line of the summary; many are warned of."""
+    return describe_lost_marks(share) if share <= HARMFUL_SHARE_OF_MARKS else ""
 
 
 def list_warnings(metadata):
@@ -189,6 +197,11 @@ def list_warnings(metadata):
         warnings.append(
             f"a pass uses {used:.0%} of the text: {_why_unused(metadata)}"
         )
+    elif (
+        settings["objective"] != "none"
+        and corpus["tokens"] > length * corpus["sentences"]
+    ):
+        warnings.append(_describe_long_sentences(metadata))
     surface = figures["surface"]
     if (
         surface
@@ -202,12 +215,15 @@ def list_warnings(metadata):
             "sentence: give --sentence_splitting=prose if lines hold several "
             "sentences, a longer --max_seq_length, or --objective=none"
         )
+    if corpus["lost_marks_share"] > HARMFUL_SHARE_OF_MARKS:
+        warnings.append(describe_lost_marks(corpus["lost_marks_share"]))
     unknown = corpus["unknown_share"], corpus["unknown_characters_share"]
     if max(unknown) > _MOST_UNKNOWN:
         warnings.append(
             f"{unknown[0]:.1%} of the pieces are <unk>, {unknown[1]:.1%} of "
             "the characters, which nothing is learnt of: make a vocabulary of "
-            "this text with `albert create-vocabulary`"
+            "this text with `albert create-vocabulary`, with the same "
+            "--do_lower_case and --strip_accents"
         )
     masked = figures["masked_per_instance"]
     budget = masked + figures["unused_budget_per_instance"]
@@ -243,6 +259,11 @@ def _why_unused(metadata):
             "one document, --sentence_splitting=prose if lines hold several "
             "sentences, or --objective=none, which uses all"
         )
+    return _describe_long_sentences(metadata)
+
+
+def _describe_long_sentences(metadata):
+    corpus = metadata["corpus"]
     return (
         f"sentences have {corpus['tokens'] / corpus['sentences']:.0f} pieces "
         f"on average, sequences {metadata['max_seq_length']}: give a longer "

@@ -17,8 +17,9 @@ which are no text, and before WikiText's `` = Title = ``. What else ends them
 is the document separator:
 
 ``blank_line``: blank lines. In prose, less than two sentences with a stop, of
-at most 200 characters, are a title and stay with what follows them, and
-chapters end documents too.
+at most 200 characters, are a title and stay with what follows them; so does
+what ends in a colon, and the items of a list stay together. Chapters end
+documents too.
 
 ``chapter``: a heading ("CHAPTER IV", "XII.", "第三回"), or three or more blank
 lines, provided that the document before has 2,000 characters (title pages and
@@ -62,6 +63,9 @@ MAX_LINES_DOCUMENT_CHARACTERS = 1 << 20
 MAX_PROSE_DOCUMENT_CHARACTERS = 1 << 16
 MIN_PROSE_DOCUMENT_CHARACTERS = 2000
 BLANK_LINES_BETWEEN_DOCUMENTS = 3
+# How paragraphs end that a list follows, and how its items begin.
+_ANNOUNCING = (":", ";", ",", "：", "；")
+_ITEM_MARKS = ("-", "–", "—", "•", "*")
 _LONGEST_TITLE = 200
 
 # More text without a border is worth a warning.
@@ -364,8 +368,13 @@ def _is_border(
     if separator == "blank_line":
         if not is_prose:
             return blank_lines > 0
-        if blank_lines and (
-            characters > _LONGEST_TITLE or _has_two_ended_sentences(document)
+        if (
+            blank_lines
+            and not _is_in_list(document[-1], paragraph)
+            and (
+                characters > _LONGEST_TITLE
+                or _has_two_ended_sentences(document)
+            )
         ):
             return True
     return (
@@ -378,5 +387,16 @@ def _is_border(
     )
 
 
+def _is_in_list(sentence, paragraph):
+    """Returns whether a paragraph is an item of what a sentence announces."""
+    return sentence.endswith(_ANNOUNCING) or paragraph.startswith(_ITEM_MARKS)
+
+
 def _has_two_ended_sentences(document):
-    return len(list(itertools.islice(filter(is_ended, document), 2))) == 2
+    ended = (
+        sentence
+        for sentence in document
+        # A heading in capitals has a stop, but is no sentence.
+        if is_ended(sentence) and not sentence.isupper()
+    )
+    return len(list(itertools.islice(ended, 2))) == 2

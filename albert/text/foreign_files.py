@@ -124,10 +124,10 @@ def _refuse_table(path, start):
     ((width, count),) = widths.most_common(1)
     if width == 1 or count < _LEAST_TABLE_SHARE * len(rows):
         return
-    columns = zip(*(row for row in rows if len(row) == width), strict=True)
-    sizes = [sum(map(len, column)) for column in columns]
-    if not sizes[0]:
+    rows = [row for row in rows if len(row) == width]
+    if sum(not row[0].strip() for row in rows) > len(rows) / 2:
         return  # Paragraphs that begin with a tab.
+    sizes = [sum(map(len, column)) for column in zip(*rows, strict=True)]
     text = sizes.index(max(sizes)) + 1
     raise UserError(
         f"{path}: a table of {len(sizes)} columns, separated by tabs, not "

@@ -9,6 +9,8 @@ import numpy as np
 # Less is a foreign name now and then.
 _NOTABLE_SHARE_OF_MARKS = 0.005
 _NOTABLE_SHARE_OF_PIECES = 0.05
+# Of marks, where words become others.
+HARMFUL_SHARE_OF_MARKS = 0.05
 
 DOTLESS_I = "ı"
 
@@ -49,8 +51,8 @@ def describe_lost_marks(share):
     if share < _NOTABLE_SHARE_OF_MARKS:
         return None
     return (
-        f"{share:.1%} of the characters lost a mark: --strip_accents=false "
-        "(of the vocabulary too) keeps them"
+        f"{share:.1%} of the characters lost a mark: --strip_accents=false, "
+        "of vocabulary and records, keeps them"
     )
 
 

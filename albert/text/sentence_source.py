@@ -8,9 +8,12 @@ from absl import logging
 from albert.errors import UserError
 from albert.progress import show_progress
 from albert.text import documents
+from albert.text.normalization_losses import count_marked_letters
 from albert.text.selection import Selection
 
 _SAMPLE_SENTENCES = 2000
+# Of a document, whose letters with marks are counted.
+_SENTENCES_WITH_MARKS = 8
 
 
 class SentenceSource:
@@ -45,6 +48,7 @@ class SentenceSource:
         self.characters = 0
         self.left_out = []
         self.sample = []
+        self._marked = self._letters = 0
 
     @property
     def name(self):
@@ -89,8 +93,18 @@ class SentenceSource:
             for document in self._read(selection):
                 self.sentences_read += len(document)
                 self._bytes_read += sum(len(s.encode()) for s in document)
+                marked, letters = count_marked_letters(
+                    document[:_SENTENCES_WITH_MARKS]
+                )
+                self._marked += marked
+                self._letters += letters
                 advance(len(document))
         self.left_out = selection.summarize()
+
+    @property
+    def marked_share(self):
+        """The share of the characters that have a mark, of a sample: float."""
+        return self._marked / max(1, self._letters)
 
     @property
     def wanted(self):

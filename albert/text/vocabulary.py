@@ -54,6 +54,7 @@ class VocabularyReport:
       training_lines: list of str, what the training tells of the text.
       left_out: list of str, a line for each reason for which text was left
         out.
+      lost_marks_share: float, characters that lost a mark, of a sample.
       characters_per_piece: float, mean over a random sample of sentences.
       unknown_share: float, share of unknown pieces in that sample.
       first_pieces: list of str, the most frequent pieces, best first.
@@ -67,6 +68,7 @@ class VocabularyReport:
     characters: int
     training_lines: list
     left_out: list
+    lost_marks_share: float
     characters_per_piece: float
     unknown_share: float
     first_pieces: list
@@ -327,6 +329,7 @@ def _report(tokenizer, paths, sentences, training_lines):
         characters=sentences.characters,
         training_lines=training_lines,
         left_out=sentences.left_out,
+        lost_marks_share=tokenizer.strip_accents * sentences.marked_share,
         characters_per_piece=sum(map(len, sentences.sample)) / pieces,
         unknown_share=counts[tokenizer.unknown_id] / pieces,
         first_pieces=[

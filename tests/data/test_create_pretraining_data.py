@@ -207,7 +207,7 @@ def test_lines_of_another_script_are_one_unknown_piece_each(
 
 def test_what_normalisation_takes_from_turkish(tmp_path, capsys, run_recipe):
     text = tmp_path / "text.txt"
-    text.write_text("Isparta'da kışın şarkı söylenir.\nIrmak ılıktır.\n" * 40)
+    text.write_text("Isparta'da kışın şarkılar okunur.\nIrmak ılıktır.\n" * 40)
     words = ["  accents ", "lost a mark", "  case ", "are ı, as in Turkish"]
     for arguments, found in (
         ([], words),
@@ -255,8 +255,10 @@ HEALTHY = {
         "tokens": 15_000,
         "unknown_share": 0.009,
         "unknown_characters_share": 0.009,
+        "lost_marks_share": 0.04,
     },
     "settings": {
+        "objective": "sop",
         "masked_lm_prob": 0.15,
         "original_segment_pairs": False,
         "dupe_factor": 5,
@@ -281,6 +283,14 @@ HEALTHY = {
             ["80%", "4 of 10 documents", "--objective=none"],
         ),
         ({"corpus": {"unknown_share": 0.031}}, ["3.1%", "create-vocabulary"]),
+        (
+            {"corpus": {"lost_marks_share": 0.104}},
+            ["10.4% of the characters lost a mark", "--strip_accents=false"],
+        ),
+        (
+            {"corpus": {"tokens": 64_500}},
+            ["129 pieces on average, sequences 128"],
+        ),
         (
             {"corpus": {"unknown_characters_share": 0.031}},
             ["0.9% of the pieces are <unk>, 3.1% of the characters"],

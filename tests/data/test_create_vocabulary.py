@@ -3,6 +3,7 @@
 sentence_source.py and sentencepiece_training.py."""
 
 import gzip
+import importlib
 import json
 import logging
 import os
@@ -273,9 +274,9 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("content", "words"),
         [
-            ("\0" * 5000, r"a\.txt: holds NUL from line 1 on, 5,000 in 5,000"),
-            ("a\n" * 9 + "\0\n" * 9, "holds NUL from line 10 on"),
-            ("\1\2\n\n" * 9, "other than control characters"),
+            ("\0" * 5000, "holds NUL .* from line 1 on, 5,000 in 5,000"),
+            ("a\n" * 20 + "\0\n" * 20, "holds NUL .* from line 21 on"),
+            ("\1\2\n\n" * 7, "other than control characters"),
         ],
     )
     def test_nothing_to_train_on(self, tmp_path, content, words):
@@ -478,6 +479,8 @@ class TestRecipe:
     def test_wordpiece_and_the_next_command(
         self, corpus, tmp_path, capsys, run_recipe
     ):
+        # Before the recipe does, which needs a stderr with a number.
+        importlib.import_module("tensorflow")
         run_recipe(
             f"--input_file={','.join(corpus)}",
             f"--output_prefix={tmp_path}/v.txt",

@@ -307,6 +307,24 @@ class TestArticles:
         assert len(found) == 10
         assert {document[0] for document in found} == {"The title"}
 
+    def test_headings_with_stops_stay_with_what_follows(self, tmp_path):
+        path = write(
+            tmp_path / "a.txt",
+            "THE FIRST PART.\n\nIN WHICH A LETTER IS LOST.\n\n"
+            "The letter was lost. She wept.\n\nHe laughed. It was found.",
+        )
+        found = list(read_documents([path], "prose", "blank_line"))
+        assert list(map(len, found)) == [4, 2]
+
+    def test_lists_stay_together(self, tmp_path):
+        path = write(
+            tmp_path / "a.txt",
+            "Much was lost. I shall ask for:\n\n--A letter. A pen.\n\n"
+            "--A house. A mill.\n\nHe laughed. It was found.",
+        )
+        found = list(read_documents([path], "prose", "blank_line"))
+        assert list(map(len, found)) == [6, 2]
+
     def test_text_without_stops_is_not_one_title(self, tmp_path):
         line = "บ้านเก่าตั้งอยู่ริมแม่น้ำ" * 9
         path = write(tmp_path / "a.txt", f"{line}\n\n{line}\n")

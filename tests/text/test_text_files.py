@@ -186,6 +186,7 @@ class TestForeignFiles:
         "content",
         [
             "\tIt rained.\n\tIt stopped.\n" * 9,
+            "\tIt rained.\n\tIt stopped.\nAt\tlast.\n" * 9,
             "It\trained.\nIt stopped.\n" * 9,
             "One\ttab\nand the end",
             '{"Yes," she said: "go."}\n',
