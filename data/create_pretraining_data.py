@@ -101,8 +101,8 @@ def define_flags(fv):
     instances.boolean(
         "original_segment_pairs",
         False,
-        "sop: cut the text as the original does: lengths tell the order, and "
-        "the ends of long sentences are lost.",
+        "Cut the text as the original does: lengths tell the order, and the "
+        "ends of long sentences are lost.",
     )
     instances.integer(
         "max_seq_length",
@@ -250,7 +250,9 @@ def main(fv):
                     advance(read)
                     # Of a sample: the rest of the work is not done here.
                     sample = block[0][:SAMPLED_SENTENCES]
-                    found = normalization_losses.count_marked_letters(sample)
+                    found = normalization_losses.count_marked_letters(
+                        sample, tokenizer.kind
+                    )
                     marked += found[0]
                     characters += found[1]
                     dotless += "".join(sample).count(
@@ -417,8 +419,10 @@ def read_settings(fv):
 
 def list_outputs(fv):
     """Returns the paths of the records, and of the JSON beside them."""
-    records = shard_names(fv.output_file, fv.num_shards)
-    return [*records, *map(metadata_path, records)]
+    return [
+        *shard_names(fv.output_file, fv.num_shards),
+        *map(metadata_path, fv.output_file.split(",")),
+    ]
 
 
 def sum_of_sizes(files):

@@ -41,6 +41,16 @@ _VOCABULARY_FLAGS = {
     "unigram": (".model", "--spm_model_file"),
     "wordpiece": (".txt", "--vocab_file"),
 }
+# What both commands take, if it is given.
+_READING_FLAGS = (
+    "text_field",
+    "sentence_splitting",
+    "duplicates",
+    "min_document_characters",
+    "min_letter_share",
+    "max_repeated_share",
+    "repair_mojibake",
+)
 
 
 def define_flags(fv):
@@ -140,13 +150,15 @@ def main(fv):
         print(f"left out   {line}")
     if not all(map(os.path.isfile, files)):
         return  # A pipe, which cannot be read again.
-    text_field = ""
-    if fv.text_field:
-        text_field = f"--text_field={shlex.quote(fv.text_field)} "
+    reading = "".join(
+        f"--{name}={shlex.quote(str(fv[name].value))} "
+        for name in _READING_FLAGS
+        if fv[name].present
+    )
     command_line.print_next(
         "albert create-pretraining-data "
-        f"--input_file='{fv.input_file}' "
-        f"{text_field}"
+        f"--input_file={shlex.quote(fv.input_file)} "
+        f"{reading}"
         f"{flag}={shlex.quote(report.model_file)}"
         f"{'' if fv.do_lower_case else ' --do_lower_case=false'}"
         f"{'' if fv.strip_accents else ' --strip_accents=false'} "

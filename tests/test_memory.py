@@ -33,6 +33,15 @@ def system(monkeypatch):
         ({"memory.max": "5000\n", "memory.current": "7000\n"}, 0),
         ({"memory.max": "5000\n"}, 102_400),
         (
+            # What is only cached of files is given back.
+            {
+                "memory.max": "5000\n",
+                "memory.current": "4900\n",
+                "memory.stat": "anon 7\ninactive_file 1500\n",
+            },
+            1600,
+        ),
+        (
             {
                 "memory/memory.limit_in_bytes": "5000\n",
                 "memory/memory.usage_in_bytes": "1\n",

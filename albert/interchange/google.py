@@ -10,6 +10,8 @@ import glob
 import os
 import re
 
+from absl import logging
+
 from albert import model_directory
 from albert.config import AlbertConfig
 from albert.errors import UserError
@@ -199,6 +201,11 @@ def write(
       UserError: the original has no such activation or sharing.
     """
     del classifier_dropout  # Not in the format.
+    if tokenizer and tokenizer.lower_case and not tokenizer.strip_accents:
+        logging.warning(
+            "the original's scripts take accents off, which this model was "
+            "trained with: they read its text in another way"
+        )
     if config.hidden_act not in _ORIGINAL_ACTIVATIONS:
         raise UserError(
             f"hidden_act {config.hidden_act!r} is not one of Google's code "

@@ -51,7 +51,10 @@ _WHITE_SPACE = (
     r"\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]+"
 )
 # Python lower-cases a sigma that ends a word to another letter.
-_FINAL_SIGMA = r"(?<=[\p{L}\p{M}])\x{3a3}(?![\p{M}'.:\x{2019}]*\p{L})"
+_CASED = r"\p{Lu}\p{Ll}\p{Lt}"
+_FINAL_SIGMA = (
+    rf"(?<=[{_CASED}\p{{M}}])\x{{3a3}}(?![\p{{M}}'.:\x{{2019}}]*[{_CASED}])"
+)
 
 
 # -------------------------------------------------------------------- reading
@@ -131,6 +134,7 @@ def _find_wordpiece(model_file, settings, settings_file):
         # Here marks are taken off together with capitals alone.
         ("strip_accents", (None, False, lower_case)),
         ("tokenize_chinese_chars", (True,)),
+        ("do_basic_tokenize", (True,)),
     ):
         value = settings.get(name, supported[0])
         # By identity: 1 is no true.

@@ -18,6 +18,7 @@ from albert.interchange import kerashub_presets as presets
 from albert.interchange.sentencepiece_rules import self_contained_model
 from albert.interchange.source import TokenizerFile
 from albert.model_directory import TOKENIZER_FILE
+from albert.text.normalization_losses import count_marked_letters
 from albert.text.tokenizer import DIGIT_COMMA_RULES
 from albert.text.tokenizer import Tokenizer
 
@@ -43,7 +44,7 @@ def find(path, settings):
     ):
         return _with_settings(original, settings, path)
     try:
-        return TokenizerFile(asset, lower_case=_is_lower_case(asset))
+        return TokenizerFile(asset, **_find_settings(asset))
     except UserError as error:
         return TokenizerFile(asset, refusal=str(error))
 
@@ -126,13 +127,17 @@ def _with_settings(model_file, settings, path):
     )
 
 
-def _is_lower_case(asset):
-    """Whether a vocabulary knows no capitals; KerasHub itself never says."""
-    tokenizer = Tokenizer(asset, lower_case=False)
-    return not any(
-        piece != piece.lower()
-        for piece in (tokenizer.pieces[i] for i in tokenizer.replacement_ids())
-    )
+def _find_settings(asset):
+    """Finds whether a vocabulary knows capitals and accents: dict.
+
+    KerasHub itself never says.
+    """
+    tokenizer = Tokenizer(asset, lower_case=False, strip_accents=False)
+    pieces = [tokenizer.pieces[i] for i in tokenizer.replacement_ids()]
+    return {
+        "lower_case": all(piece == piece.lower() for piece in pieces),
+        "strip_accents": count_marked_letters(pieces)[0] == 0,
+    }
 
 
 def _sha256(path):

@@ -356,13 +356,16 @@ class StartingPoint:
                 records.files[0],
             )
             return None
-        settings = (records.metadata or {}).get("settings", {})
-        tokenizer = load_tokenizer(
-            vocabulary_file,
-            lower_case=settings.get("do_lower_case", True),
-            strip_accents=settings.get("strip_accents", True),
-        )
-        if own and own.content != tokenizer.content:
+        if records.metadata or not own:
+            made_with = (records.metadata or {}).get("settings", {})
+            settings = {
+                "lower_case": made_with.get("do_lower_case", True),
+                "strip_accents": made_with.get("strip_accents", True),
+            }
+        else:  # Records of the original, which do not say.
+            settings = own.settings
+        tokenizer = load_tokenizer(vocabulary_file, **settings)
+        if own and own.pieces != tokenizer.pieces:
             raise UserError(
                 f"{self.path} was trained with another vocabulary than "
                 f"{vocabulary_file}, which made {records.files[0]}: make the "

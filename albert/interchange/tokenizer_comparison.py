@@ -30,7 +30,7 @@ _TEXTS = (
     # Accents and case.
     "CAFÉ Café cafe\u0301 naïve ÅÄÖ ñ ç Ż ø ß ẞ İstanbul ı",
     "Où sont les neiges d’antan? “Gone”, she said – quite gone…",
-    "ΟΔΥΣΣΕΥΣ Ἀθῆναι; ещё раз",
+    "ΟΔΥΣΣΕΥΣ Ἀθῆναι; ещё раз 和Σ ΟΔΟΣ是",
     "SHOUTING, iPhone and McDonald's",
     # White space.
     "  two   spaces\tand\na line \r\n",

@@ -23,8 +23,7 @@ _LEAST_OF_PREDICTIONS = 0.75
 # More is warned of; of documents, where little of the text is used.
 _MOST_DROPPED = 0.1
 _MOST_UNKNOWN = 0.01
-# Of labels that are guessed; of those beyond one half, at least two of the
-# errors that chance makes.
+# Of labels that are guessed, where chance does not explain it.
 _MOST_GUESSED = 0.55
 # Of the tokens that were to be masked.
 _LEAST_MASKED = 0.75

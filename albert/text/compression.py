@@ -117,9 +117,13 @@ def _run(stream, chunk, name, make):
         yield part
         chunk = b""
         if decompressor.eof:
-            # Zeros fill the last block of a tape or a disk.
-            chunk = decompressor.unused_data.lstrip(b"\0")
+            chunk = decompressor.unused_data
             decompressor = None
+            # Zeros fill the last block of a tape or a disk.
+            while not (chunk := chunk.lstrip(b"\0")):
+                chunk = stream.read(_COMPRESSED_BYTES)
+                if not chunk:
+                    break
         chunk = chunk or stream.read(_COMPRESSED_BYTES)
     if decompressor:
         raise _damage(path, name, "it ends too early")

@@ -41,6 +41,7 @@ import functools
 import glob
 import itertools
 import os
+import types
 
 from absl import logging
 
@@ -267,6 +268,7 @@ def _read_file(
     else:
         kinds = layouts.KINDS[sentence_splitting == "prose" :]
         stretches = layouts.divide(blocks, kinds)
+    article = types.SimpleNamespace(is_open=False)
     for number, stretch in enumerate(stretches):
         separator = document_separator
         if separator == "auto":
@@ -286,29 +288,30 @@ def _read_file(
                 stretch.lines, join=stretch.kind != "lines"
             )
         if document_separator == "auto":
-            found = _heed_marks(path, found, tell)
+            found = _heed_marks(path, found, tell, article)
         is_prose = stretch.kind != "lines"
         yield from _documents(found, separator, split if is_prose else None)
 
 
-def _heed_marks(path, found, tell):
+def _heed_marks(path, found, tell, article):
     """Leaves out what could end an article but for its mark.
 
     Args:
       path: str, of the file.
       found: iterable of (blank lines before, paragraph).
       tell: function of a line for the log.
+      article: namespace with ``is_open``, which goes on over a change of the
+        layout.
 
     Yields:
       the same, with None in place of the blank lines inside an article.
     """
-    in_article = False
     for blank_lines, paragraph in found:
         if blank_lines >= paragraphs.ARTICLE_BEGINS:
-            in_article = blank_lines < paragraphs.ARTICLE_ENDED
-            if in_article:
+            article.is_open = blank_lines < paragraphs.ARTICLE_ENDED
+            if article.is_open:
                 tell(f"{path}: its articles are marked, and are documents")
-        elif in_article:
+        elif article.is_open:
             blank_lines = None
         yield blank_lines, paragraph
 

@@ -2,9 +2,9 @@
 """Refuses files that hold something else than plain text, by what it is."""
 
 import collections
-import json
 import re
 
+from albert import json_files
 from albert.errors import UserError
 
 _UNPACK = "unpack it, and give the texts in it"
@@ -97,7 +97,7 @@ def _refuse_json_lists(path, start):
 
 def _is_json_list(line):
     try:
-        return line.lstrip().startswith(b"[") and bool(json.loads(line))
+        return line.lstrip().startswith(b"[") and bool(json_files.parse(line))
     except ValueError:
         return False
 
@@ -105,7 +105,7 @@ def _is_json_list(line):
 def _list_fields(start):
     """Returns the fields of the first object of JSON lines, for a message."""
     try:
-        value = json.loads(start.lstrip().partition(b"\n")[0])
+        value = json_files.parse(start.lstrip().partition(b"\n")[0])
     except ValueError:
         return ""
     fields = [field for field, each in value.items() if isinstance(each, str)]

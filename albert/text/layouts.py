@@ -153,7 +153,11 @@ def _divide_blocks(blocks, kinds):
             evidence += new
         decided = path.decided(everything=at_end)
         start = decided[-1][1] if decided else 0
-        if sum(map(len, lines[start:])) > _MAX_UNDECIDED_CHARACTERS:
+        undecided = lines[start:]
+        if (
+            sum(map(len, undecided)) + len(undecided)
+            > _MAX_UNDECIDED_CHARACTERS
+        ):
             decided += [
                 (kind, start + stop)
                 for kind, stop in path.decided(everything=True)

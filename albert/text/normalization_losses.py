@@ -6,6 +6,8 @@ import unicodedata
 
 import numpy as np
 
+from albert.text.wordpiece_words import is_mark
+
 # Less is a foreign name now and then.
 _NOTABLE_SHARE_OF_MARKS = 0.005
 _NOTABLE_SHARE_OF_PIECES = 0.05
@@ -15,29 +17,38 @@ HARMFUL_SHARE_OF_MARKS = 0.05
 DOTLESS_I = "ı"
 
 
-def count_marked_letters(texts):
+# By kind of tokenizer: how it decomposes text, and which marks it drops.
+_MARKS = {
+    "sentencepiece": ("NFKD", unicodedata.combining),
+    "wordpiece": ("NFD", is_mark),
+}
+
+
+def count_marked_letters(texts, kind="sentencepiece"):
     """Counts the letters that stripping accents changes.
 
     Args:
       texts: iterable of str.
+      kind: that of the tokenizer.
 
     Returns:
       (letters, characters): int, the letters that lose one combining mark or
       several, and the characters that are not white space.
     """
+    form, drops = _MARKS[kind]
     letters = characters = 0
     for text in texts:
         characters += len(text) - sum(map(str.isspace, text))
         if not text.isascii():
             # A mark that is a character of its own is part of a letter.
-            characters -= sum(map(bool, map(unicodedata.combining, text)))
-            is_mark = [
-                unicodedata.combining(character) > 0
-                for character in unicodedata.normalize("NFKD", text)
+            characters -= sum(map(bool, map(drops, text)))
+            dropped = [
+                bool(drops(character))
+                for character in unicodedata.normalize(form, text)
             ]
-            letters += is_mark[:1].count(True) + sum(
+            letters += dropped[:1].count(True) + sum(
                 this and not before
-                for before, this in itertools.pairwise(is_mark)
+                for before, this in itertools.pairwise(dropped)
             )
     return letters, characters
 
@@ -76,12 +87,18 @@ def describe_unreachable_pieces(tokenizer):
     """Returns a warning about pieces that no text can give, or None.
 
     Args:
-      tokenizer: ``Tokenizer``.
+      tokenizer: ``albert.text.tokenizers.TokenizerInterface``.
 
     Returns:
       str, where it is more than a twentieth of the vocabulary.
     """
-    special = {tokenizer.cls_id, tokenizer.sep_id, tokenizer.mask_id}
+    special = {
+        tokenizer.pad_id,
+        tokenizer.unknown_id,
+        tokenizer.cls_id,
+        tokenizer.sep_id,
+        tokenizer.mask_id,
+    }
     changed = [
         id_
         for id_ in np.flatnonzero(~tokenizer.occurring_table()).tolist()

@@ -19,6 +19,7 @@ from albert import outputs
 from albert.errors import UserError
 from albert.inputs import open_file
 from albert.text.hash_set import HashSet
+from albert.text.layouts import is_article_tag
 from albert.workspaces import workspace
 
 DUPLICATES = ("keep", "documents", "paragraphs")
@@ -213,13 +214,15 @@ class Selection:
                     skipped -= 1
                     continue
                 gap += 1
-            elif self._is_new_paragraph(lines, path):
+            elif is_article_tag(lines[0]) or self._is_new_paragraph(
+                lines, path
+            ):
                 gap = skipped = 0
             else:
                 skipped = gap
                 continue
             kept += lines
-            characters += sum(map(len, lines))
+            characters += sum(map(len, lines)) + len(lines)
             if characters >= _BLOCK_CHARACTERS:
                 yield kept
                 kept, characters = [], 0
@@ -259,10 +262,14 @@ class Selection:
 
 
 def _split_paragraphs(blocks):
-    """Yields the lines of each paragraph, and each blank line by itself."""
+    """Yields the lines of paragraphs; blank ones and marks by themselves."""
     paragraph, characters = [], 0
     for line in itertools.chain.from_iterable(blocks):
-        is_alone = len(line) >= _SHORTEST_PARAGRAPH or _is_blank(line)
+        is_alone = (
+            len(line) >= _SHORTEST_PARAGRAPH
+            or _is_blank(line)
+            or is_article_tag(line)
+        )
         if paragraph and (is_alone or characters > _LONGEST_PARAGRAPH):
             yield paragraph
             paragraph, characters = [], 0

@@ -24,7 +24,16 @@ class SentenceSource:
     the machine and not from ``set_random_generator_seed``.
     """
 
-    def __init__(self, files, reading, selection, normalize, limit, seed):
+    def __init__(
+        self,
+        files,
+        reading,
+        selection,
+        normalize,
+        limit,
+        seed,
+        kind="sentencepiece",
+    ):
         """Sets out to read a text twice.
 
         Args:
@@ -34,6 +43,7 @@ class SentenceSource:
           normalize: function from str to str, as of the tokenizer.
           limit: int, most sentences that are drawn; 0 for all.
           seed: int, of that draw and of the sample.
+          kind: that of the tokenizer, which decides what a mark is.
         """
         self._files = list(files)
         self._reading = reading
@@ -48,6 +58,7 @@ class SentenceSource:
         self.characters = 0
         self.left_out = []
         self.sample = []
+        self._kind = kind
         self._marked = self._letters = 0
 
     @property
@@ -94,7 +105,7 @@ class SentenceSource:
                 self.sentences_read += len(document)
                 self._bytes_read += sum(len(s.encode()) for s in document)
                 marked, letters = count_marked_letters(
-                    document[:_SENTENCES_WITH_MARKS]
+                    document[:_SENTENCES_WITH_MARKS], self._kind
                 )
                 self._marked += marked
                 self._letters += letters

@@ -163,11 +163,12 @@ def _check_memory(sentences):
         fitting = sentences.wanted * available // needed
         # Two digits, so that it is no number of a measurement.
         step = 10 ** max(len(str(fitting)) - 2, 0)
+        fitting = max(fitting // step * step, 1)  # 0 would mean all.
         raise UserError(
             f"{sentences.name}: training on {sentences.wanted:,} sentences "
             f"takes about {_gigabytes(needed)} of memory, and "
             f"{_gigabytes(available)} are free: give "
-            f"--input_sentence_size={fitting // step * step} or less"
+            f"--input_sentence_size={fitting} or less"
         )
 
 

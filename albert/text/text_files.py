@@ -41,9 +41,12 @@ def read_line_blocks(path):
         something else than plain text, or is damaged.
     """
     line_number = 1
-    nuls = 0
+    nuls = controls = size = 0
     for data in _read_blocks(path):
-        _refuse_controls(data, path, line_number)
+        size += len(data)
+        controls += len(data) - len(data.translate(None, _CONTROL_CHARACTERS))
+        if controls > max(_LARGEST_CONTROL_SHARE * size, _FEWEST_CONTROLS):
+            raise _no_text(data, path, line_number, f"{controls:,} in {size:,}")
         if b"\0" in data:
             nuls += data.count(b"\0")
             data = data.replace(b"\0", b"")
@@ -137,23 +140,18 @@ def _decode(data, path, line_number):
         ) from error
 
 
-def _refuse_controls(data, path, line_number):
-    """Refuses a file that is full of NUL and other control characters."""
-    left = data.translate(None, _CONTROL_CHARACTERS)
-    controls = len(data) - len(left)
-    if controls > max(_LARGEST_CONTROL_SHARE * len(data), _FEWEST_CONTROLS):
-        first = next(
-            index
-            for index, byte in enumerate(data)
-            if byte in _CONTROL_CHARACTERS
-        )
-        line_number += data.count(b"\n", 0, first)
-        raise UserError(
-            f"{path}: holds NUL or other control characters from line "
-            f"{line_number} on, {controls:,} in {len(data):,} bytes, as no "
-            "text in UTF-8 does: name files that hold text, or convert it, "
-            "with iconv -f UTF-16LE -t UTF-8 for example"
-        )
+def _no_text(data, path, line_number, share):
+    """Returns the ``UserError`` of a file full of control characters."""
+    first = next(
+        index for index, byte in enumerate(data) if byte in _CONTROL_CHARACTERS
+    )
+    line_number += data.count(b"\n", 0, first)
+    return UserError(
+        f"{path}: holds NUL or other control characters from line "
+        f"{line_number} on, {share} bytes, as no text in UTF-8 does: name "
+        "files that hold text, or convert it, with iconv -f UTF-16LE -t UTF-8 "
+        "for example"
+    )
 
 
 def _cut_inside_line(data):

@@ -323,13 +323,7 @@ class Tokenizer:
                 self.mask_id,
             ]
         ] = False
-        if not allowed.any():
-            raise UserError(
-                f"{self.model_file}: text can give none of its pieces with "
-                f"lower-casing {'on' if self.lower_case else 'off'}: change "
-                "--do_lower_case, or make another vocabulary"
-            )
-        return np.flatnonzero(allowed).astype(np.int32)
+        return replacements_among(allowed, self)
 
     # --------------------------------------------------------------- internals
 
@@ -419,6 +413,25 @@ class Tokenizer:
             settings["strip_accents"] = False
         digest.update(json.dumps(settings, sort_keys=True).encode())
         return digest.hexdigest()
+
+
+def replacements_among(allowed, tokenizer):
+    """Returns the ids that are allowed: int32 array.
+
+    Args:
+      allowed: bool [V].
+      tokenizer: tokenizer of V pieces.
+
+    Raises:
+      UserError: there are none.
+    """
+    if not allowed.any():
+        raise UserError(
+            f"{tokenizer.model_file}: text can give none of its pieces with "
+            f"lower-casing {'on' if tokenizer.lower_case else 'off'}: change "
+            "--do_lower_case, or make another vocabulary"
+        )
+    return np.flatnonzero(allowed).astype(np.int32)
 
 
 def _read_model(model_file):

@@ -50,6 +50,9 @@ class TokenizerInterface(typing.Protocol):
     mask_id: int
     fingerprint: str
 
+    def normalize(self, text) -> str:
+        """Returns a text as it is cut into pieces."""
+
     def normalize_batch(self, texts) -> list:
         """Returns texts as they are cut into pieces: list of str."""
 

@@ -167,6 +167,7 @@ def train_vocabulary(
             ),
             input_sentence_size,
             seed,
+            kind.tokenizer,
         )
         sentences.count(listing)
         contents, training_lines = kind.train(
@@ -285,12 +286,14 @@ class _Kind:
     Attributes:
       recognise: dict from the suffix of each file to a function that says
         whether a path is such a file.
+      tokenizer: str, the ``kind`` of the tokenizer.
       normalize: function of the tokenizer.
       train: function from sentences and settings to the contents of the files
         and lines of the summary.
     """
 
     recognise: dict
+    tokenizer: str
     normalize: object
     train: object
 
@@ -298,11 +301,13 @@ class _Kind:
 _KINDS = {
     "unigram": _Kind(
         {".model": _is_model, ".vocab": _is_list},
+        "sentencepiece",
         normalization.normalize,
         _train_sentencepiece,
     ),
     "wordpiece": _Kind(
         {".txt": _is_wordpiece_file},
+        "wordpiece",
         wordpiece_words.normalize,
         _train_wordpiece,
     ),

@@ -19,6 +19,7 @@ import numpy as np
 from albert.errors import UserError
 from albert.inputs import read_file
 from albert.text.offsets import PieceSpans
+from albert.text.tokenizer import replacements_among
 from albert.text.word_starts import is_of_script_without_spaces
 from albert.text.wordpiece_words import cut_words
 from albert.text.wordpiece_words import find_words
@@ -237,8 +238,11 @@ class WordPieceTokenizer:
 
         All pieces that text can give. (The original draws from the whole
         vocabulary.)
+
+        Raises:
+          UserError: there are none.
         """
-        return np.flatnonzero(self.occurring_table()).astype(np.int32)
+        return replacements_among(self.occurring_table(), self)
 
     # --------------------------------------------------------------- internals
 
@@ -313,7 +317,9 @@ def is_wordpiece(content):
     Such a file is text with a line ``[UNK]``. A SentencePiece model is no
     text, and the list of pieces beside it has scores in its lines.
     """
-    return is_text(content) and UNKNOWN_PIECE in content.decode().splitlines()
+    return is_text(content) and (
+        UNKNOWN_PIECE in content.decode("utf-8-sig").splitlines()
+    )
 
 
 def is_text(content):
@@ -391,6 +397,11 @@ def _ids_of_pieces(model_file, pieces):
     """Returns the dict of piece to id, of a vocabulary that can be used."""
     ids = {}
     for id_, piece in enumerate(pieces):
+        if not piece:
+            raise UserError(
+                f"{model_file}: line {id_ + 1} is empty, and no piece: restore "
+                "the vocabulary that belongs to the model"
+            )
         if ids.setdefault(piece, id_) != id_:
             raise UserError(
                 f"{model_file}: line {id_ + 1} repeats {piece!r} of line "

@@ -565,6 +565,7 @@ def write_bad_inputs(directory):
         (["--left_out_file=one.txt"], ["one.txt", "--left_out_file"]),
         (["--left_out_file=./a.tfrecord"], ["a.tfrecord", "already"]),
         (["--left_out_file=a.json"], ["a.json", "already"]),
+        (["--left_out_file=a.json", "--num_shards=2"], ["a.json", "already"]),
         (["--min_document_characters=1000000"], ["all text was left out"]),
         (["--output_file=exists.tfrecord"], ["exists", "--overwrite"]),
     ],

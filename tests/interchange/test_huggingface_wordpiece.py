@@ -54,6 +54,7 @@ def test_settings_of_others(tmp_path):
         ({"strip_accents": 0}, False),
         ({"do_lower_case": False, "strip_accents": True}, False),
         ({"tokenize_chinese_chars": False}, False),
+        ({"do_basic_tokenize": False}, False),
         ({"do_lower_case": 1}, False),
     ):
         settings_file.write_text(json.dumps(settings))

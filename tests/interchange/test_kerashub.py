@@ -19,6 +19,7 @@ from albert.interchange.names import named_variables
 from albert.interchange.source import Tensors
 from albert.interchange.source import to_peer
 from albert.text.tokenizer import Tokenizer
+from albert.text.vocabulary import train_vocabulary
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 TINY = GOLDEN / "kerashub_tiny"
@@ -262,6 +263,23 @@ def test_the_tokenizer_comes_back_as_it_was(tmp_path):
     assert source.tokenizer.model_file.endswith("vocabulary.spm")
     raw = Tokenizer(source.tokenizer.model_file, source.tokenizer.lower_case)
     assert raw.encode(text) == tokenizer.encode(text)
+
+
+def test_accents_that_kerashub_does_not_tell_of(tmp_path):
+    (tmp_path / "text").write_text("Où ngã, ngá và ngà.\n" * 20)
+    train_vocabulary(
+        [str(tmp_path / "text")],
+        str(tmp_path / "v"),
+        vocabulary_size=23,
+        strip_accents=False,
+    )
+    tokenizer = Tokenizer(tmp_path / "v.model", strip_accents=False)
+    encoder = albert.AlbertEncoder(small_config(vocab_size=23))
+    albert.save_weights(encoder, tmp_path / "x", "kerashub", tokenizer)
+    (tmp_path / "x" / "spiece.model").unlink()
+    source, _ = read(tmp_path / "x")
+    found = source.tokenizer
+    assert (found.lower_case, found.strip_accents) == (True, False)
 
 
 @pytest.mark.parametrize(

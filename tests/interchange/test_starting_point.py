@@ -287,6 +287,10 @@ def test_tokenizer_of_records(directory, caplog):
         records(SPM, lower_case=True)
     )
     assert tokenizer.lower_case
+    silent = records(SPM)
+    silent.metadata = None
+    _, tokenizer = start.find_pretraining_config_and_tokenizer(silent)
+    assert tokenizer.settings == start.tokenizer.settings
     for message in (
         refusal(
             start.find_pretraining_config_and_tokenizer, records(OTHER_SPM)

@@ -50,8 +50,9 @@ class TestCompressed:
     def test_several_follow_each_other(self, tmp_path, name):
         compress = COMPRESSORS[name]
         parts = compress(b"one ") + compress(b"") + compress(CONTENT)
-        path = write(tmp_path / "a", parts + bytes(512))
-        assert read(path) == b"one " + CONTENT
+        for padding in (512, 200_000):
+            path = write(tmp_path / "a", parts + bytes(padding))
+            assert read(path) == b"one " + CONTENT
 
     @pytest.mark.parametrize("kept", [20, -1, -20])
     def test_cut_off(self, tmp_path, name, kept):

@@ -349,6 +349,13 @@ class TestArticles:
         path = write(tmp_path / "a.txt", article + chapter * 2)
         assert [len(document) for document in read(path)] == [82, 41, 41]
 
+    def test_an_article_goes_on_over_a_change_of_the_layout(self, tmp_path):
+        prose = f"{FILLER * 3}\n\n" * 40
+        lines = ("It rained.\n" * 10 + "\n") * 40
+        article = f"<doc id='1'>\n{prose}{lines}</doc>\n"
+        found = read(write(tmp_path / "a.txt", article * 2))
+        assert len(found) <= 4
+
     def test_tags_in_wrapped_text(self, tmp_path):
         article = f"<doc id='1'>\n{wrap(FILLER * 31)}</doc>\n"
         found = read(write(tmp_path / "a.txt", article * 3))

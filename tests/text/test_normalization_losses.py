@@ -36,6 +36,12 @@ def test_count_marked_letters(text, expected):
     )
 
 
+def test_marks_of_wordpiece():
+    # Vowel signs are marks there, and no compatibility character is changed.
+    assert count_marked_letters(["कुछ ｶﾞ"], "wordpiece") == (1, 4)
+    assert count_marked_letters(["कुछ ｶﾞ"]) == (1, 5)
+
+
 def test_few_lost_marks_are_not_mentioned():
     assert describe_lost_marks(0.0049) is None
     assert describe_lost_marks(0.25).startswith("25.0% of the characters lost")

@@ -87,6 +87,13 @@ class TestParagraphs:
         assert kept == f"{LONG}\n{OTHER}\n\nEnd.\n"
         assert count["number"] == 3
 
+    def test_marks_of_articles_are_kept(self):
+        article = f"<doc id='1'>\n{LONG[:60]}\n{LONG[60:]}\n</doc>\n"
+        kept, count = keep_lines(article * 3)
+        assert kept.count("<doc") == kept.count("</doc>") == 3
+        assert count["number"] == 2
+        assert kept.count(LONG[60:]) == 1
+
     def test_short_ones_are_kept(self):
         text = "* * *\n\nYes.\nNo.\n\n* * *\n\nYes.\nNo.\n"
         assert keep_lines(text) == (text, None)

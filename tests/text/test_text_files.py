@@ -97,7 +97,9 @@ class TestNul:
             read(path)
 
     def test_one_at_the_end(self, tmp_path):
-        assert read(write(tmp_path / "a", "It rained.\n\0")) == ["It rained."]
+        lines = ["It rained."] * 99
+        text = "\n".join([*lines, "\0" * 20])
+        assert read(write(tmp_path / "a", text)) == lines
 
     @pytest.mark.parametrize("text", ["Дом у реки", "بيت على النهر"])
     @pytest.mark.parametrize("encoding", ["utf-16-be", "utf-16-le"])
@@ -193,6 +195,7 @@ class TestForeignFiles:
             "[She laughs.] {He too.}\n",
             "[1] It rained.\n" * 3,
             "[2]\n" * 2 + "It rained.\n",
+            ("[" * 50_000 + "\n") * 3,
             '<doc id="1" url="a" title="b">\nb\n\nIt rained.\n</doc>\n',
             "BZh91\n",
             "PK\n",

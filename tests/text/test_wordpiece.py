@@ -257,6 +257,11 @@ class TestFiles:
         assert tokenizer.encode("a") == [6]
         assert tokenizer.vocabulary_size == 7
 
+    def test_no_piece_that_text_gives(self, make_tokenizer):
+        tokenizer = make_tokenizer("A", "##B")
+        with pytest.raises(UserError, match="can give none of its pieces"):
+            tokenizer.replacement_ids()
+
     def test_fingerprint(self, tmp_path):
         one = write_vocabulary(tmp_path / "1", "a", "b")
         same = write_vocabulary(tmp_path / "2", "a", "b", end="\r\n")
@@ -272,6 +277,7 @@ class TestFiles:
             (b"[PAD]\n[UNK]\n[CLS]\nx\n", ["no [SEP], [MASK]", "vocab.txt"]),
             (b"a\nb\nc\nb\n", ["line 4", "repeats 'b'", "line 2"]),
             (b"[UNK]\n\xff\n", ["not a WordPiece vocabulary"]),
+            (b"[UNK]\n\na\n", ["line 2 is empty"]),
             (b"", ["no [UNK]"]),
         ],
     )
