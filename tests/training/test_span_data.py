@@ -165,7 +165,7 @@ def odd(tmp_path):
 
 def test_all_that_is_odd_is_reported(odd, tokenizer, caplog):
     data = read_squad(odd, is_training=True)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="absl"):
         windows = make(data, tokenizer, is_training=True)
     report = windows.report()
     counts = report.pop("counts")
