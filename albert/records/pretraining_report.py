@@ -210,9 +210,10 @@ def list_warnings(metadata):
     ):
         warnings.append(
             f"{surface['accuracy']:.0%} of the labels can be guessed from "
-            "lengths and ends of the segments, as many are cut inside a "
-            "sentence: give --sentence_splitting=prose if lines hold several "
-            "sentences, a longer --max_seq_length, or --objective=none"
+            "lengths and ends of the segments, so that their order teaches "
+            "little: give --sentence_splitting=prose if lines hold several "
+            "sentences, a longer --max_seq_length if sentences are longer than "
+            "a sequence, or --objective=none"
         )
     if corpus["lost_marks_share"] > HARMFUL_SHARE_OF_MARKS:
         warnings.append(describe_lost_marks(corpus["lost_marks_share"]))
