@@ -33,7 +33,7 @@ from albert.json_files import Object
 from albert.json_files import Text
 from albert.json_files import read_object
 from albert.modeling.layers import EPSILON
-from albert.text.tokenizer import DIGIT_COMMA_RULES
+from albert.text import digit_commas
 
 FORMAT = "google"
 
@@ -54,7 +54,7 @@ _TOKENIZER_SETTINGS = {
     "sentencepiece": Object(
         {
             "lower_case": Boolean(),
-            "digit_comma": Text(DIGIT_COMMA_RULES),
+            "digit_comma": Text(digit_commas.RULES),
             "strip_accents": Boolean(),
         },
         others=None,

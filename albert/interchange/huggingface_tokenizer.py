@@ -34,8 +34,8 @@ from albert.interchange.source import TokenizerFile
 from albert.json_files import read_object
 from albert.model_directory import TOKENIZER_FILES
 from albert.model_directory import WORDPIECE_FILE
+from albert.text import digit_commas
 from albert.text import wordpiece
-from albert.text.tokenizer import DIGIT_COMMA_RULES
 
 TOKENIZER_FILE = "spiece.model"
 PIPELINE_FILE = "tokenizer.json"
@@ -112,10 +112,10 @@ def _find_sentencepiece(model_file, settings, settings_file):
             f"{settings_file}: keep_accents is {keep_accents!r}: it must be "
             "true or false"
         )
-    elif digit_comma not in DIGIT_COMMA_RULES:
+    elif digit_comma not in digit_commas.RULES:
         refusal = (
             f"{settings_file}: digit_comma is {digit_comma!r}: it must be one "
-            f"of {', '.join(DIGIT_COMMA_RULES)}"
+            f"of {', '.join(digit_commas.RULES)}"
         )
     return TokenizerFile(
         model_file,

@@ -18,8 +18,8 @@ from albert.interchange import kerashub_presets as presets
 from albert.interchange.sentencepiece_rules import self_contained_model
 from albert.interchange.source import TokenizerFile
 from albert.model_directory import TOKENIZER_FILE
+from albert.text import digit_commas
 from albert.text.normalization_losses import count_marked_letters
-from albert.text.tokenizer import DIGIT_COMMA_RULES
 from albert.text.tokenizer import Tokenizer
 
 _PAD_PIECE = "<pad>"
@@ -109,7 +109,7 @@ def _with_settings(model_file, settings, path):
     if (
         not isinstance(lower_case, bool)
         or not isinstance(strip_accents, bool)
-        or digit_comma not in DIGIT_COMMA_RULES
+        or digit_comma not in digit_commas.RULES
     ):
         return TokenizerFile(
             model_file,
@@ -117,7 +117,7 @@ def _with_settings(model_file, settings, path):
             f"tokenizer has lower_case {lower_case!r}, strip_accents "
             f"{strip_accents!r} and digit_comma {digit_comma!r}: they must be "
             "true or false, true or false, and one of "
-            f"{', '.join(DIGIT_COMMA_RULES)}",
+            f"{', '.join(digit_commas.RULES)}",
         )
     return TokenizerFile(
         model_file,

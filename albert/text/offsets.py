@@ -60,6 +60,17 @@ class PieceSpans:
     starts: np.ndarray
     ends: np.ndarray
 
+    @classmethod
+    def of_rows(cls, rows):
+        """Joins the (ids, starts, ends) of texts, a list of arrays."""
+        columns = zip(*rows, strict=True) if rows else ([], [], [])
+        ids, starts, ends = (
+            np.concatenate([np.zeros(0, np.int32), *column]).astype(np.int32)
+            for column in columns
+        )
+        lengths = [len(row_ids) for row_ids, _, _ in rows]
+        return cls(ids, np.cumsum([0, *lengths], dtype=np.int64), starts, ends)
+
     def row(self, index):
         """Returns (ids, starts, ends) of one text."""
         part = slice(*self.row_splits[index : index + 2])
@@ -119,18 +130,12 @@ class SpanEncoder:
         """
         normalized = normalization.normalize_batch(texts, *self._settings)
         rows = self._processor.encode(normalized, out_type=int, num_threads=1)
-        spans = [
-            self._encode_row(*row)
-            for row in zip(texts, normalized, rows, strict=True)
-        ]
-        columns = zip(*spans, strict=True) if spans else ([], [], [])
-        ids, starts, ends = (
-            np.concatenate([np.zeros(0, np.int32), *column]).astype(np.int32)
-            for column in columns
+        return PieceSpans.of_rows(
+            [
+                self._encode_row(*row)
+                for row in zip(texts, normalized, rows, strict=True)
+            ]
         )
-        lengths = [len(row_ids) for row_ids, _, _ in spans]
-        row_splits = np.cumsum([0, *lengths], dtype=np.int64)
-        return PieceSpans(ids, row_splits, starts, ends)
 
     def _encode_row(self, text, normalized, ids):
         if not ids:

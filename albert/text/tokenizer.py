@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Turns strings into piece ids and back.
 
-Encoding is normalisation, SentencePiece, and the digit-comma rule. It behaves
-like ``preprocess_text`` followed by ``encode_ids`` of the original's
-``tokenization.py``. The original's rule for pieces such as ``9,`` depends on
-the piece alone, so here it is a table from piece id to ids, built once; an
-in-graph tokenizer can use the same table.
+Encoding is normalisation, SentencePiece, and the digit-comma rule
+(``albert.text.digit_commas``). It behaves like ``preprocess_text`` followed by
+``encode_ids`` of the original's ``tokenization.py``.
 """
 
 import functools
@@ -19,11 +17,11 @@ from sentencepiece import sentencepiece_model_pb2
 from albert.errors import UserError
 from albert.inputs import read_file
 from albert.text import normalization
+from albert.text.digit_commas import DigitCommas
 from albert.text.offsets import SpanEncoder
 from albert.text.word_starts import find_word_starts
 
 CONTROL_PIECES = ("[CLS]", "[SEP]", "[MASK]")
-DIGIT_COMMA_RULES = ("original", "stripped")
 
 _SPACE_MARK = "\u2581"  # "▁", SentencePiece's stand-in for a space
 
@@ -88,11 +86,6 @@ class Tokenizer:
             no [CLS], [SEP] or [MASK] piece.
           ValueError: ``digit_comma`` is neither rule.
         """
-        if digit_comma not in DIGIT_COMMA_RULES:
-            raise ValueError(
-                f"digit_comma must be one of {', '.join(DIGIT_COMMA_RULES)}; "
-                f"received {digit_comma!r}"
-            )
         self.model_file = str(model_file)
         self.lower_case = bool(lower_case)
         self.digit_comma = digit_comma
@@ -105,13 +98,9 @@ class Tokenizer:
         self.unknown_id = self._processor.unk_id()
         self.pad_id = max(self._processor.pad_id(), 0)
         self.cls_id, self.sep_id, self.mask_id = self._control_ids()
-        self._replaced_pieces = self._build_digit_comma_pieces()
-        self._replaced_ids = {
-            self._processor.piece_to_id(piece): self._processor.piece_to_id(
-                replacement
-            )
-            for piece, replacement in self._replaced_pieces.items()
-        }
+        self._digit_commas = DigitCommas(
+            self._processor, self.pieces, digit_comma
+        )
         self.fingerprint = self._compute_fingerprint()
         self._span_encoder = self._build_span_encoder(self._processor)
 
@@ -157,7 +146,7 @@ class Tokenizer:
         like any other word.
         """
         ids = self._processor.encode(self.normalize(text), out_type=int)
-        return self._replace_ids(ids)
+        return self._digit_commas.apply(ids)
 
     def encode_batch(self, texts, after_space=True):
         """Encodes an iterable of str with one call into SentencePiece.
@@ -178,8 +167,8 @@ class Tokenizer:
             return []
         processor = self._processor if after_space else self._inside_processor
         rows = processor.encode(normalized, out_type=int, num_threads=1)
-        if self._replaced_ids:
-            rows = [self._replace_ids(ids) for ids in rows]
+        if self._digit_commas.ids:
+            rows = [self._digit_commas.apply(ids) for ids in rows]
         return rows
 
     def encode_with_offsets(self, texts, after_space=True):
@@ -210,7 +199,7 @@ class Tokenizer:
         return [
             replacement
             for piece in pieces
-            for replacement in self._replaced_pieces.get(piece, (piece,))
+            for replacement in self._digit_commas.pieces.get(piece, (piece,))
         ]
 
     def decode(self, ids):
@@ -254,10 +243,9 @@ class Tokenizer:
         """Returns the digit-comma rule: dict of piece id to list of ids.
 
         Encoding is SentencePiece on the normalised text, then each id that
-        is a key replaced by its list. Empty where no piece ends in a digit
-        and a comma; the released English vocabulary has 141 of them.
+        is a key replaced by its list.
         """
-        return {id_: list(ids) for id_, ids in self._replaced_ids.items()}
+        return dict(self._digit_commas.ids)
 
     def word_start_table(self, rule="scripts"):
         """Returns which pieces start a word: bool array [V].
@@ -289,7 +277,7 @@ class Tokenizer:
         return np.array(
             [
                 piece.strip(_SPACE_MARK) in text
-                and id_ not in self._replaced_ids
+                and id_ not in self._digit_commas.ids
                 and not (
                     processor.is_control(id_)
                     or processor.is_unknown(id_)
@@ -357,37 +345,6 @@ class Tokenizer:
             )
         return ids
 
-    def _build_digit_comma_pieces(self):
-        """Returns the digit-comma rule as dict of piece to list of pieces."""
-        table = {}
-        for piece in self.pieces:
-            if len(piece) < 2 or piece[-1] != "," or not piece[-2].isdigit():
-                continue
-            number = piece[:-1].replace(_SPACE_MARK, "")
-            parts = self._processor.encode(number, out_type=str)
-            if self.digit_comma == "stripped" and piece[0] != _SPACE_MARK:
-                parts = self._strip_space_mark(parts)
-            table[piece] = [*parts, ","]
-        return table
-
-    def _strip_space_mark(self, parts):
-        if not parts or parts[0][0] != _SPACE_MARK:
-            return parts
-        first = parts[0][1:]
-        # The vocabulary may hold "▁20" and no "20". Its characters say more
-        # than the unknown piece.
-        if first and self._processor.piece_to_id(first) == self.unknown_id:
-            return [*first, *parts[1:]]
-        return [first, *parts[1:]] if first else parts[1:]
-
-    def _replace_ids(self, ids):
-        table = self._replaced_ids
-        if not table or table.keys().isdisjoint(ids):
-            return ids
-        return [
-            replacement for id_ in ids for replacement in table.get(id_, (id_,))
-        ]
-
     def _build_span_encoder(self, processor):
         to_id = processor.piece_to_id
         return SpanEncoder(
@@ -396,7 +353,7 @@ class Tokenizer:
             (self.lower_case, self.strip_accents),
             {
                 to_id(piece): [(to_id(part), part) for part in parts]
-                for piece, parts in self._replaced_pieces.items()
+                for piece, parts in self._digit_commas.pieces.items()
             },
         )
 
@@ -406,7 +363,7 @@ class Tokenizer:
         # digit and a comma, both rules give the same ids.
         settings = {
             "lower_case": self.lower_case,
-            "digit_comma_table": sorted(self._replaced_ids.items()),
+            "digit_comma_table": sorted(self._digit_commas.ids.items()),
         }
         # Not where it is the original's: fingerprints made before stay.
         if not self.strip_accents:

@@ -150,15 +150,9 @@ class WordPieceTokenizer:
           ``albert.text.offsets.PieceSpans``: the ids of ``encode_batch``,
           joined, with the span of each piece in the original text.
         """
-        rows = [self._encode_row_with_offsets(text) for text in texts]
-        columns = zip(*rows, strict=True) if rows else ([], [], [])
-        ids, starts, ends = (
-            np.concatenate([np.zeros(0, np.int32), *column]).astype(np.int32)
-            for column in columns
+        return PieceSpans.of_rows(
+            [self._encode_row_with_offsets(text) for text in texts]
         )
-        lengths = [len(row_ids) for row_ids, _, _ in rows]
-        row_splits = np.cumsum([0, *lengths], dtype=np.int64)
-        return PieceSpans(ids, row_splits, starts, ends)
 
     def tokenize(self, text):
         """Returns the pieces of ``text``: list of str.
