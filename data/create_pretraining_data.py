@@ -33,6 +33,7 @@ from albert.flags import vocabulary_file
 from albert.progress import show_progress
 from albert.records import pretraining
 from albert.records import pretraining_report
+from albert.records.corpus_counts import CorpusCounts
 from albert.records.metadata import metadata_path
 from albert.records.writing import RecordSetWriter
 from albert.records.writing import shard_names
@@ -50,9 +51,6 @@ from albert.text.selection import open_listing
 from albert.text.word_segmenters import NO_SEGMENTER
 from albert.text.word_segmenters import WORD_SEGMENTERS
 from albert.text.word_starts import WORD_START_RULES
-
-# Of each block, to find out how many characters lose a mark.
-SAMPLED_SENTENCES = 64
 
 # Bytes of text times passes: what is done while another process starts.
 BYTES_PER_WORKER = 2_000_000
@@ -224,15 +222,12 @@ def main(fv):
     ):
         # ------------------------------------------------------ text → ids
         selection = Selection(data_flags.read_selection(fv), listing)
-        corpus = {"bytes": 0, "documents": 0, "sentences": 0, "tokens": 0}
-        unknown = unknown_characters = all_characters = 0
-        marked = dotless = characters = 0
+        corpus = CorpusCounts()
         with show_progress(
             "encoding", None if fv.text_field else size, "B", unit_scale=True
         ) as advance:
 
             def read_blocks():
-                nonlocal all_characters, marked, dotless, characters
                 documents = read_documents(
                     inputs,
                     fv.sentence_splitting,
@@ -242,58 +237,18 @@ def main(fv):
                     selection=selection,
                 )
                 for block in token_cache.group_documents(documents):
-                    read = sum(len(s.encode()) + 1 for d in block for s in d)
-                    corpus["bytes"] += read
-                    all_characters += sum(
-                        len(s) - s.count(" ") for d in block for s in d
-                    )
-                    advance(read)
-                    # Of a sample: the rest of the work is not done here.
-                    sample = block[0][:SAMPLED_SENTENCES]
-                    found = normalization_losses.count_marked_letters(
-                        sample, tokenizer.kind
-                    )
-                    marked += found[0]
-                    characters += found[1]
-                    dotless += "".join(sample).count(
-                        normalization_losses.DOTLESS_I
-                    )
+                    advance(corpus.add_text(block, tokenizer.kind))
                     yield block
 
             for encoded in pool.map(
                 pretraining.RecordMaker.encode, read_blocks()
             ):
                 cache_writer.append(encoded)
-                unknown += sum(
-                    np.count_nonzero(encoded.ids == id_) for id_ in unknown_ids
-                )
-                unknown_characters += encoded.unknown_characters
+                corpus.add_tokens(encoded, unknown_ids)
         cache = cache_writer.finish()
-        corpus["documents"] = cache.num_documents
-        corpus["sentences"] = cache_writer.num_sentences
-        corpus["tokens"] = cache_writer.num_tokens
-        corpus["unknown_share"] = unknown / max(1, cache_writer.num_tokens)
-        corpus["lost_marks_share"] = (
-            tokenizer.strip_accents * marked / max(characters, 1)
+        corpus.refuse_unknown(
+            fv.max_unknown_share, fv.input_file, settings.vocabulary_file
         )
-        corpus["dotless_i_share"] = (
-            tokenizer.lower_case * dotless / max(characters, 1)
-        )
-        corpus["characters"] = all_characters
-        corpus["unknown_characters_share"] = min(
-            1.0, unknown_characters / max(1, all_characters)
-        )
-        for what, share in (
-            ("pieces", corpus["unknown_share"]),
-            ("characters", corpus["unknown_characters_share"]),
-        ):
-            if share > fv.max_unknown_share:
-                raise UserError(
-                    f"{fv.input_file}: {share:.0%} of the {what} are unknown "
-                    f"to {vocabulary_file(fv)}: give a vocabulary of this "
-                    "text's language (`albert create-vocabulary` makes one), "
-                    "or a larger --max_unknown_share"
-                )
         if settings.pairs.objective == "nsp" and cache.num_documents < 2:
             raise UserError(
                 f"{fv.input_file}: --objective=nsp needs two documents, "
@@ -307,7 +262,7 @@ def main(fv):
         with show_progress(
             "masking and writing"
             + f" in {settings.dupe_factor} passes" * (settings.dupe_factor > 1),
-            settings.dupe_factor * corpus["tokens"],
+            settings.dupe_factor * corpus.tokens,
             "tokens",
             unit_scale=True,
         ) as advance:
@@ -343,7 +298,7 @@ def main(fv):
         metadata = pretraining_report.build_metadata(
             settings,
             tokenizer,
-            corpus,
+            corpus.as_dict(tokenizer),
             statistics,
             directory=os.path.dirname(writer.files[0]),
         )
