@@ -15,11 +15,11 @@ from albert import command_line
 from albert import outputs
 from albert.errors import UserError
 from albert.flag_groups import FlagGroup
-from albert.flags import define_normalization_flags
 from albert.flags import require
 from albert.heads import HEADS
 from albert.heads import HEADS_OF_WEIGHTS
 from albert.heads import find
+from albert.vocabulary_flags import define_normalization_flags
 
 POSITIONAL = ("SOURCE", "DESTINATION")
 FORMATS = ("google", "huggingface", "kerashub", "model_dir")

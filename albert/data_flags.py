@@ -7,12 +7,12 @@ Each function takes the ``FlagValues`` to define its flags on, or to read.
 from albert.flag_groups import FlagGroup
 from albert.flag_parsers import LARGEST_SEED
 from albert.flag_parsers import LONGEST_SEQUENCE
-from albert.flags import define_normalization_flags
 from albert.flags import define_text_field_flag
-from albert.flags import define_vocab_file_flag
 from albert.records.pretraining import COMPRESSIONS
 from albert.text import documents
 from albert.text import selection
+from albert.vocabulary_flags import define_normalization_flags
+from albert.vocabulary_flags import define_vocab_file_flag
 
 
 def define_task_flags(fv):

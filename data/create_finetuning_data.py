@@ -24,14 +24,14 @@ from albert.errors import UserError
 from albert.flag_groups import FlagGroup
 from albert.flags import define_sequence_length_flag
 from albert.flags import require
-from albert.flags import require_vocabulary
-from albert.flags import vocabulary_file
 from albert.records import finetuning_writing
 from albert.records.schema import FinetuningSchema
 from albert.records.writing import RecordSetWriter
 from albert.tasks import interface
 from albert.tasks import multiple_choice_features
 from albert.text.tokenizers import load_tokenizer
+from albert.vocabulary_flags import require_vocabulary
+from albert.vocabulary_flags import vocabulary_file
 
 _SHOWN_CHARACTERS = 160
 

@@ -28,8 +28,6 @@ from albert.errors import UserError
 from albert.flag_groups import FlagGroup
 from albert.flag_parsers import LONGEST_SEQUENCE
 from albert.flags import require
-from albert.flags import require_vocabulary
-from albert.flags import vocabulary_file
 from albert.progress import show_progress
 from albert.records import pretraining
 from albert.records import pretraining_report
@@ -51,6 +49,8 @@ from albert.text.selection import open_listing
 from albert.text.word_segmenters import NO_SEGMENTER
 from albert.text.word_segmenters import WORD_SEGMENTERS
 from albert.text.word_starts import WORD_START_RULES
+from albert.vocabulary_flags import require_vocabulary
+from albert.vocabulary_flags import vocabulary_file
 
 # Bytes of text times passes: what is done while another process starts.
 BYTES_PER_WORKER = 2_000_000

@@ -25,6 +25,7 @@ LAYERS = (
         "standard_streams",
         "text",
     ),
+    ("vocabulary_flags",),
     ("flags", "model_directory", "modeling"),
     ("evaluation_results", "tasks"),
     ("interchange",),

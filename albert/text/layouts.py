@@ -25,24 +25,13 @@ decides how the rest is read.
 import dataclasses
 import itertools
 import math
-import re
 
-import numpy as np
-
-from albert.text.sentences import has_several_sentences
-from albert.text.sentences import is_ended
+from albert.text.line_evidence import EVIDENCE
+from albert.text.line_evidence import WINDOW_LINES
+from albert.text.line_evidence import weigh
 
 KINDS = ("lines", "paragraphs", "articles", "wrapped")
 
-# WikiExtractor's tags stand around an article and are not text.
-_ARTICLE_TAG = re.compile(r"\s*(?:<doc(?: [^<>]*)?>|</doc>)\s*")
-
-_NARROWEST_WRAP, _WIDEST_WRAP = 40, 120
-# The width is the third longest line of so many before, or after.
-_WINDOW_LINES = 32
-_LINES_THAT_MAY_STICK_OUT = 2
-_LONGEST_WORD = 24
-_PROBED_CHARACTERS = 300
 _MAX_UNDECIDED_CHARACTERS = 1 << 19
 _MAX_CHARACTERS_AHEAD = 1 << 16
 
@@ -67,22 +56,6 @@ _PENALTY_BROKEN_OFF = {"articles": 5.0, "lines": 5.0}
 # Where a blank line follows each line, it seldom is a document.
 _PENALTY_LAST_LINE = {"lines": 0.45, "wrapped": 0.45}
 _PENALTY_TOO_WIDE = 5.0
-# What a line may tell.
-_EVIDENCE = (
-    "runs on",
-    *(
-        sentences + followed + width
-        for sentences in ("several", "single")
-        for followed in (
-            "",
-            ", ended",
-            ", broken off",
-            ", followed",
-            ", ended, followed",
-        )
-        for width in ("", ", too wide")
-    ),
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,11 +73,6 @@ class Stretch:
     first_line: int
     reason: str
     lines: object
-
-
-def is_article_tag(line):
-    """Returns whether a line is WikiExtractor's ``<doc …>`` or ``</doc>``."""
-    return "doc" in line and _ARTICLE_TAG.fullmatch(line) is not None
 
 
 def divide(blocks, kinds=KINDS):
@@ -146,9 +114,7 @@ def _divide_blocks(blocks, kinds):
         lines += [] if at_end else block
         end = len(lines) - (0 if at_end else _count_ahead(lines))
         if end > len(evidence):
-            new, past = _weigh(
-                lines[len(evidence) :], past, end - len(evidence)
-            )
+            new, past = weigh(lines[len(evidence) :], past, end - len(evidence))
             path.extend(new)
             evidence += new
         decided = path.decided(everything=at_end)
@@ -178,92 +144,12 @@ def _divide_blocks(blocks, kinds):
 def _count_ahead(lines):
     """Counts the last lines, whose evidence waits for what follows."""
     ahead = characters = 0
-    for line in itertools.islice(reversed(lines), 2 * _WINDOW_LINES):
+    for line in itertools.islice(reversed(lines), 2 * WINDOW_LINES):
         ahead += 1
         characters += len(line)
         if characters > _MAX_CHARACTERS_AHEAD:
             break
     return ahead
-
-
-def _weigh(lines, past, count):
-    """Weighs lines.
-
-    Args:
-      lines: list of str, those to weigh and some that follow them.
-      past: list of int, lengths of the lines before them.
-      count: how many of them to weigh.
-
-    Returns:
-      (list of str, what each tells: a key of ``_EVIDENCE`` or, of lines
-      without text, None; and lengths of the last lines weighed).
-    """
-    texts = [
-        "" if is_article_tag(line) else line.strip()
-        for line in itertools.chain(lines, ["", ""])
-    ]
-    lengths = past + [
-        length if length <= _WIDEST_WRAP else 0
-        for length in map(len, texts)
-        if length
-    ]
-    widths = iter(_widths(lengths)[len(past) :])
-    evidence = []
-    for i, text in enumerate(itertools.islice(texts, count)):
-        following = texts[i + 1]
-        if not text:
-            evidence.append(None)
-        elif following and _runs_on(text, following, next(widths)):
-            evidence.append("runs on")
-        else:
-            if not following:
-                next(widths)
-            several = has_several_sentences(text[:_PROBED_CHARACTERS])
-            if is_ended(text):
-                end = ", ended"
-            elif (
-                not following
-                and texts[i + 2][:1].islower()
-                and not text.islower()
-            ):
-                end = ", broken off"
-            else:
-                end = ""
-            evidence.append(
-                ("several" if several else "single")
-                + end
-                + (", followed" if following else "")
-                + (", too wide" if len(text) > _WIDEST_WRAP else "")
-            )
-    weighed = len(past) + len(evidence) - evidence.count(None)
-    return evidence, lengths[:weighed][-_WINDOW_LINES:]
-
-
-def _widths(lengths):
-    """Returns for each line the smaller width of those before and after it."""
-    if not lengths:
-        return []
-    padded = np.pad(
-        np.array(lengths, np.int16), _WINDOW_LINES - 1, mode="symmetric"
-    )
-    windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW_LINES)
-    place = _WINDOW_LINES - 1 - _LINES_THAT_MAY_STICK_OUT
-    width = np.partition(windows, place, axis=1)[:, place]
-    before, after = width[: len(lengths)], width[_WINDOW_LINES - 1 :]
-    before = np.where(before < _NARROWEST_WRAP, after, before)
-    after = np.where(after < _NARROWEST_WRAP, before, after)
-    return np.minimum(before, after).tolist()
-
-
-def _runs_on(text, following, width):
-    """Returns whether a line breaks because the next word did not fit."""
-    length = len(text)
-    if width < _NARROWEST_WRAP or length > _WIDEST_WRAP:
-        return False
-    word = following.find(" ")
-    # Scripts without spaces break anywhere.
-    room = 1 + word if 0 < word <= _LONGEST_WORD else 2
-    return length + room > width and not is_ended(text)
 
 
 class _Path:
@@ -278,7 +164,7 @@ class _Path:
         self._sure = None
         self._weights = {
             evidence: [_weight(kind, evidence) for kind in kinds]
-            for evidence in _EVIDENCE
+            for evidence in EVIDENCE
         }
 
     def extend(self, evidence):

@@ -3,7 +3,7 @@
 
 import re
 
-from albert.text.layouts import is_article_tag
+from albert.text.line_evidence import is_article_tag
 from albert.text.sentences import split_sentences
 from albert.text.text_files import MAX_LINE_CHARACTERS
 

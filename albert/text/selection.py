@@ -19,7 +19,7 @@ from albert import outputs
 from albert.errors import UserError
 from albert.inputs import open_file
 from albert.text.hash_set import HashSet
-from albert.text.layouts import is_article_tag
+from albert.text.line_evidence import is_article_tag
 from albert.workspaces import workspace
 
 DUPLICATES = ("keep", "documents", "paragraphs")

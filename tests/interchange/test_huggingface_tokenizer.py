@@ -13,6 +13,7 @@ import pytest
 from sentencepiece import sentencepiece_model_pb2
 
 import albert
+from albert.interchange import huggingface_pipeline
 from albert.interchange import huggingface_tokenizer
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "tokenization"
@@ -22,7 +23,7 @@ DIGIT_COMMA_SPM = GOLDEN / "spm2000_numcomma.model"
 
 @pytest.fixture(scope="module")
 def pipeline():
-    return huggingface_tokenizer.to_pipeline(albert.Tokenizer(SPM))
+    return huggingface_pipeline.to_pipeline(albert.Tokenizer(SPM))
 
 
 def test_pieces_and_scores(pipeline):
@@ -90,7 +91,7 @@ def test_marks_are_those_of_python(pipeline):
 
 def test_cased():
     tokenizer = albert.Tokenizer(SPM, lower_case=False)
-    steps = huggingface_tokenizer.to_pipeline(tokenizer)["normalizer"]
+    steps = huggingface_pipeline.to_pipeline(tokenizer)["normalizer"]
     assert "Lowercase" not in {step["type"] for step in steps["normalizers"]}
 
 
@@ -121,12 +122,12 @@ def with_piece_for_a_byte(model):
 def test_what_it_cannot_say(tmp_path, change, words):
     tokenizer = albert.Tokenizer(changed_model(tmp_path, change))
     with pytest.raises(albert.UserError, match=words):
-        huggingface_tokenizer.to_pipeline(tokenizer)
+        huggingface_pipeline.to_pipeline(tokenizer)
 
 
 def test_pieces_that_are_cut_again_are_never_the_best():
     tokenizer = albert.Tokenizer(DIGIT_COMMA_SPM)
-    pipeline = huggingface_tokenizer.to_pipeline(tokenizer)
+    pipeline = huggingface_pipeline.to_pipeline(tokenizer)
     scores = [score for _, score in pipeline["model"]["vocab"]]
     table = tokenizer.digit_comma_table()
     assert len(table) == 109

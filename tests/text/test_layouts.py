@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from albert.text import layouts
+from albert.text import line_evidence
 
 FILLER = "The quick brown fox jumps over the lazy dog while it rains. "
 LANGUAGES = sorted(
@@ -105,7 +106,7 @@ def test_prose_is_never_lines():
     ],
 )
 def test_is_article_tag(line, expected):
-    assert layouts.is_article_tag(line) is expected
+    assert line_evidence.is_article_tag(line) is expected
 
 
 @given(
