@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from albert.export.graph_tokenizer_tables import CodePointTable
 from albert.export.graph_tokenizer_tables import all_characters
+from albert.export.graph_tokenizer_tables import code_point_marks
 from albert.export.graph_tokenizer_tables import repeat
 from albert.text import normalization
 
@@ -43,17 +44,22 @@ class GraphNormalizer(tf.Module):
     def __init__(self, lower_case, strip_accents=True):
         super().__init__()
         self.lower_case = lower_case
-        white, decomposed, characters = _decompositions(
-            lower_case, strip_accents
-        )
+        decomposed, characters = self._tabulate(lower_case, strip_accents)
         # Made here, or each trace would have its own.
         self._characters = tf.constant(characters)
-        self._white = CodePointTable(white)
+        self._white = CodePointTable(
+            code_point_marks(filter(str.isspace, all_characters()))
+        )
         self._decomposed = CodePointTable(decomposed)
         if lower_case:
             differences, classes = _cases()
             self._lower = CodePointTable(differences)
             self._classes = CodePointTable(classes)
+
+    @staticmethod
+    def _tabulate(lower_case, strip_accents):
+        """Returns the table of what characters become, as of ``tabulate``."""
+        return _tabulate_decompositions(lower_case, strip_accents)
 
     def decode(self, texts):
         """Returns the characters of texts.
@@ -170,39 +176,45 @@ class GraphNormalizer(tf.Module):
         )
 
 
-@functools.cache
-def _decompositions(lower_case, strip_accents):
-    """Returns the tables of white space, and of NFKD without the marks.
+def tabulate(normalize):
+    """Returns what a normalisation makes of each character, by itself.
+
+    Args:
+      normalize: function of a str of many characters with others between
+        them that no rule knows; it looks no further than to these.
 
     Returns:
-      (white, decomposed, characters): int32 [code points], 1 for white
-      space; int32 [code points], ``UNCHANGED`` or where in ``characters``
-      stands what a character becomes; int32 [any].
+      (replaced, characters): int32 [code points], ``UNCHANGED`` or where in
+      ``characters`` stands what a character becomes; int32 [any].
     """
-    white = np.zeros(sys.maxunicode + 1, np.int32)
-    decomposed = np.full(sys.maxunicode + 1, UNCHANGED, np.int32)
+    replaced = np.full(sys.maxunicode + 1, UNCHANGED, np.int32)
     characters = []
     for part in _characters_in_parts():
-        # One call for many: nothing reaches over a letter in between.
-        joined = normalization.normalize(
-            _SEPARATOR + _SEPARATOR.join(part) + _SEPARATOR,
-            False,
-            strip_accents,
-        )
+        # One call for many. At the ends white space would be dropped.
+        joined = normalize(_SEPARATOR + _SEPARATOR.join(part) + _SEPARATOR)
         for character, result in zip(
             part, joined.split(_SEPARATOR)[1:-1], strict=True
         ):
-            if lower_case and character == _DOTTED_I:
-                # The one letter that becomes two.
-                result = result.lower()
-            if character.isspace():
-                white[ord(character)] = 1
-            elif result != character:
-                decomposed[ord(character)] = (
+            if result != character:
+                replaced[ord(character)] = (
                     len(characters) << LENGTH_BITS
                 ) + len(result)
                 characters += map(ord, result)
-    return white, decomposed, np.array(characters, np.int32)
+    return replaced, np.array(characters, np.int32)
+
+
+@functools.cache
+def _tabulate_decompositions(lower_case, strip_accents):
+    """Returns the table of NFKD without the marks, and without case."""
+
+    def decompose(text):
+        text = normalization.normalize(text, False, strip_accents)
+        # The one letter whose lower case is two.
+        return (
+            text.replace(_DOTTED_I, _DOTTED_I.lower()) if lower_case else text
+        )
+
+    return tabulate(decompose)
 
 
 @functools.cache

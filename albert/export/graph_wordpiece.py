@@ -11,14 +11,11 @@ Letters: N texts, W words and P pieces of all texts, C characters of all words.
 
 import dataclasses
 import functools
-import sys
 
-import numpy as np
 import tensorflow as tf
 
-from albert.export.graph_tokenizer_normalization import LENGTH_BITS
-from albert.export.graph_tokenizer_normalization import UNCHANGED
 from albert.export.graph_tokenizer_normalization import GraphNormalizer
+from albert.export.graph_tokenizer_normalization import tabulate
 from albert.export.graph_tokenizer_pieces import load_tensorflow_text
 from albert.export.graph_tokenizer_tables import CodePointTable
 from albert.export.graph_tokenizer_tables import all_characters
@@ -29,9 +26,6 @@ from albert.text import wordpiece_words
 _SPACE = ord(" ")
 _SIGMA = 0x3A3  # Σ
 _FINAL_SIGMA = 0x3C2  # ς
-# A character that no rule changes, and how many it separates at a time.
-_SEPARATOR = "\ue000"
-_PART = 4096
 _MAX_BYTES = 4 * wordpiece.MAX_WORD_CHARACTERS
 _PRIVATE_USE = range(0xE000, 0xF8FF)
 
@@ -43,11 +37,9 @@ class GraphWordPieceNormalizer(GraphNormalizer):
       lower_case, strip_accents: bool, settings of the tokenizer.
     """
 
-    def __init__(self, lower_case, strip_accents):
-        super().__init__(lower_case)
-        replaced, characters = _replacements(lower_case, strip_accents)
-        self._characters = tf.constant(characters)
-        self._decomposed = CodePointTable(replaced)
+    @staticmethod
+    def _tabulate(lower_case, strip_accents):
+        return _tabulate_words(lower_case, strip_accents)
 
     def normalize(self, codes):
         """Normalises characters; as ``GraphNormalizer.normalize``."""
@@ -244,28 +236,11 @@ def _ragged(values, rows, codes):
 
 
 @functools.cache
-def _replacements(lower_case, strip_accents):
-    """Returns what the normalisation makes of each character.
-
-    Returns:
-      (replaced, characters): int32 [code points] and int32 [any], as
-      ``GraphNormalizer`` keeps them.
-    """
-    replaced = np.full(sys.maxunicode + 1, UNCHANGED, np.int32)
-    characters = []
-    everything = [char for char in all_characters() if char != _SEPARATOR]
-    for first in range(0, len(everything), _PART):
-        part = everything[first : first + _PART]
-        # One call for many: nothing reaches over the separator.
-        results = wordpiece_words.normalize(
-            _SEPARATOR.join(part), lower_case, strip_accents
+def _tabulate_words(lower_case, strip_accents):
+    return tabulate(
+        functools.partial(
+            wordpiece_words.normalize,
+            lower_case=lower_case,
+            strip_accents=strip_accents,
         )
-        for character, result in zip(
-            part, results.split(_SEPARATOR), strict=True
-        ):
-            if result != character:
-                replaced[ord(character)] = (
-                    len(characters) << LENGTH_BITS
-                ) + len(result)
-                characters += map(ord, result)
-    return replaced, np.array(characters, np.int32)
+    )
