@@ -10,18 +10,26 @@ OLDEST := .venv-oldest
 # 8 GB, hence the limit.
 PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
+# Makes the environment of a target, with files of requirements one after the
+# other, and this package.
+define install
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --upgrade pip
+	for file in $(1); do \
+	    $(@D)/bin/python -m pip install --quiet --requirement $$file \
+	    || exit; done
+	$(@D)/bin/python -m pip install -qq --no-deps --no-build-isolation \
+	    --editable .
+	touch $@
+endef
+
 .PHONY: demo test test-slow test-oldest test-peers test-extras test-icu lint \
     format setup clean-demo
 
 setup: .venv/.installed
 
 .venv/.installed: requirements.txt pyproject.toml setup.py
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --requirement requirements.txt
-	$(BIN)/python -m pip install -qq --no-deps --no-build-isolation \
-	    --editable .
-	touch $@
+	$(call install,requirements.txt)
 
 # The main job: plain text to a pretrained ALBERT, in minutes.
 demo: setup
@@ -80,15 +88,7 @@ test-oldest: $(OLDEST)/.installed
 
 $(OLDEST)/.installed: requirements.txt requirements-tensorflow-2.20.txt \
     pyproject.toml setup.py
-	$(PYTHON) -m venv $(OLDEST)
-	$(OLDEST)/bin/python -m pip install --quiet --upgrade pip
-	$(OLDEST)/bin/python -m pip install --quiet \
-	    --requirement requirements.txt
-	$(OLDEST)/bin/python -m pip install --quiet \
-	    --requirement requirements-tensorflow-2.20.txt
-	$(OLDEST)/bin/python -m pip install -qq --no-deps --no-build-isolation \
-	    --editable .
-	touch $@
+	$(call install,requirements.txt requirements-tensorflow-2.20.txt)
 
 # With torch, transformers and keras-hub, in an environment of their own.
 test-peers: $(PEERS)/.installed
@@ -96,13 +96,7 @@ test-peers: $(PEERS)/.installed
 
 $(PEERS)/.installed: requirements.txt requirements-peers.txt pyproject.toml \
     setup.py
-	$(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip install --quiet --upgrade pip
-	$(PEERS)/bin/python -m pip install --quiet \
-	    --requirement requirements-peers.txt
-	$(PEERS)/bin/python -m pip install -qq --no-deps --no-build-isolation \
-	    --editable .
-	touch $@
+	$(call install,requirements-peers.txt)
 
 # With the optional packages that read other files of text, and find its words.
 test-extras: $(EXTRAS)/.installed
@@ -110,25 +104,14 @@ test-extras: $(EXTRAS)/.installed
 
 $(EXTRAS)/.installed: requirements.txt requirements-extras.txt \
     pyproject.toml setup.py
-	$(PYTHON) -m venv $(EXTRAS)
-	$(EXTRAS)/bin/python -m pip install --quiet --upgrade pip
-	$(EXTRAS)/bin/python -m pip install --quiet \
-	    --requirement requirements-extras.txt
-	$(EXTRAS)/bin/python -m pip install -qq --no-deps --no-build-isolation \
-	    --editable .
-	touch $@
+	$(call install,requirements-extras.txt)
 
 # With PyICU, which is compiled for the ICU of the machine.
 test-icu: $(ICU)/.installed
 	$(ICU)/bin/python -m pytest tests/icu
 
 $(ICU)/.installed: requirements.txt requirements-icu.txt pyproject.toml setup.py
-	$(PYTHON) -m venv $(ICU)
-	$(ICU)/bin/python -m pip install --quiet --upgrade pip
-	$(ICU)/bin/python -m pip install --quiet --requirement requirements-icu.txt
-	$(ICU)/bin/python -m pip install -qq --no-deps --no-build-isolation \
-	    --editable .
-	touch $@
+	$(call install,requirements-icu.txt)
 
 lint: setup
 	$(BIN)/ruff check .
