@@ -101,7 +101,7 @@ def expand_files(patterns):
         name of a file that is there may hold commas.
 
     Returns:
-      list of str, sorted, each file once.
+      list of str, sorted, each file once, however its path is spelled.
 
     Raises:
       UserError: nothing is named, a pattern matches nothing, or a name is a
@@ -114,7 +114,7 @@ def expand_files(patterns):
     ]
     if not names:
         raise UserError("no input file is named: give at least one")
-    files = set()
+    files = {}
     for name in names:
         if os.path.isdir(name):
             raise UserError(
@@ -122,7 +122,7 @@ def expand_files(patterns):
                 f"{os.path.join(name, '*.txt')}"
             )
         if os.path.exists(name):
-            files.add(name)
+            files.setdefault(os.path.abspath(name), name)
             continue
         found = [
             path
@@ -131,8 +131,9 @@ def expand_files(patterns):
         ]
         if not found:
             _refuse_missing(name)
-        files.update(found)
-    return sorted(files)
+        for path in found:
+            files.setdefault(os.path.abspath(path), path)
+    return sorted(files.values())
 
 
 def _refuse_missing(name):

@@ -563,6 +563,12 @@ class TestExpandFiles:
             str(tmp_path / "c.md"),
         ]
 
+    def test_one_file_of_two_spellings(self, tmp_path, monkeypatch):
+        write(tmp_path / "a.txt", "x")
+        monkeypatch.chdir(tmp_path)
+        assert expand_files("a.txt,./a.txt,*.txt") == ["a.txt"]
+        assert expand_files(f"./a.txt,{tmp_path}/a.txt") == ["./a.txt"]
+
     def test_a_name_that_looks_like_a_pattern(self, tmp_path):
         write(tmp_path / "a[1].txt", "x")
         assert expand_files(f"{tmp_path}/a[1].txt") == [f"{tmp_path}/a[1].txt"]
