@@ -80,6 +80,8 @@ def commands_of(text):
 
 def makefile_commands():
     values = dict(re.findall(r"^(\w+) *[:?]?= *(.*)$", MAKEFILE, re.M))
+    # $(1) is what a recipe is called with.
+    values["1"] = ""
     text = re.sub(r"\$\((\w+)\)", lambda m: values[m[1]], MAKEFILE)
     lines = text.replace("\\\n", " ").split("\n")
     return [shlex.split(line) for line in lines if line.startswith("\t")]
