@@ -365,7 +365,8 @@ class StartingPoint:
         else:  # Records of the original, which do not say.
             settings = own.settings
         tokenizer = load_tokenizer(vocabulary_file, **settings)
-        if own and own.pieces != tokenizer.pieces:
+        # Not their pieces: with other scores the same ones give other ids.
+        if own and own.content != tokenizer.content:
             raise UserError(
                 f"{self.path} was trained with another vocabulary than "
                 f"{vocabulary_file}, which made {records.files[0]}: make the "

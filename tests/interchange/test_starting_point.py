@@ -9,6 +9,7 @@ import types
 
 import numpy as np
 import pytest
+from sentencepiece import sentencepiece_model_pb2
 
 import albert
 from albert.interchange import archives
@@ -303,6 +304,19 @@ def test_tokenizer_of_records(directory, caplog):
     ):
         assert message.startswith(f"{directory} was trained with another")
         assert f"{OTHER_SPM}, which made x.tfrecord" in message
+
+
+def test_the_same_pieces_with_other_scores_are_another_vocabulary(
+    directory, tmp_path
+):
+    model = sentencepiece_model_pb2.ModelProto.FromString(SPM.read_bytes())
+    model.pieces[100].score -= 1
+    (tmp_path / "other.model").write_bytes(model.SerializeToString())
+    message = refusal(
+        open_starting_point(directory).find_pretraining_config_and_tokenizer,
+        records(str(tmp_path / "other.model")),
+    )
+    assert message.startswith(f"{directory} was trained with another")
 
 
 # ------------------------------------------------- opened once, read lazily
