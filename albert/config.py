@@ -212,6 +212,11 @@ class AlbertConfig:
             )
 
     @property
+    def longest_sequence(self):
+        """The longest sequence that the model reads, in pieces."""
+        return self.max_position_embeddings
+
+    @property
     def num_attention_groups(self):
         """Number of different sets of attention weights."""
         return self._num_groups("attention")

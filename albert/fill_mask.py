@@ -82,7 +82,7 @@ def fill_masks(model, tokenizer, rows, top=5):
     Raises:
       UserError: a row is longer than the model's positions.
     """
-    limit = model.config.max_position_embeddings
+    limit = model.config.longest_sequence
     length = max(map(len, rows))
     if length > limit:
         raise UserError(

@@ -33,7 +33,7 @@ class Embeddings(keras.layers.Layer):
       config: ``AlbertConfig``.
 
     Call arguments:
-      input_ids: int32 [B, S], S at most ``config.max_position_embeddings``.
+      input_ids: int32 [B, S], S at most ``config.longest_sequence``.
       segment_ids: int32 [B, S], each below ``config.type_vocab_size``.
       training: bool, whether dropout is active.
 
@@ -74,7 +74,7 @@ class Embeddings(keras.layers.Layer):
     def call(self, input_ids, segment_ids, training=False):
         length = input_ids.shape[1]
         if length is not None:
-            limit = self.config.max_position_embeddings
+            limit = self.config.longest_sequence
             if length > limit:
                 raise ValueError(
                     f"sequences of {length} pieces were received, but the "

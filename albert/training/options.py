@@ -243,7 +243,7 @@ def find_max_seq_length(flag_value, default, config, record_lengths=()):
     Raises:
       UserError: the model has too few positions, or records differ.
     """
-    positions = config.max_position_embeddings
+    positions = config.longest_sequence
     lengths = {flag_value, *record_lengths} - {None}
     if len(lengths) > 1:
         raise UserError(
