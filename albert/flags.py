@@ -56,6 +56,7 @@ def model_options(fv):
         for name in (
             "albert_config_file",
             "model_size",
+            "position_embedding",
             "do_lower_case",
             "strip_accents",
         )

@@ -15,6 +15,7 @@ model.ckpt-STEP.*    training checkpoints
 """
 
 import contextlib
+import dataclasses
 import hashlib
 import os
 
@@ -300,8 +301,8 @@ def check_run(directory, config, settings):
             "starts from that model"
         )
     if os.path.exists(os.path.join(directory, CONFIG_FILE)):
-        there |= read_config(directory).to_dict()
-    here = {**config.to_dict(), **settings}
+        there |= dataclasses.asdict(read_config(directory))
+    here = {**dataclasses.asdict(config), **settings}
     if there:
         # A run without a task is one of pretraining.
         there.setdefault("task_name", None)

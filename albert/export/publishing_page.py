@@ -258,7 +258,7 @@ def _overview(facts, publication):
                 ("attention heads", config.num_attention_heads),
                 ("inner size of the feed-forward", config.intermediate_size),
                 ("activation", config.hidden_act),
-                ("positions", config.max_position_embeddings),
+                ("positions", _positions(config)),
                 ("vocabulary", f"{config.vocab_size:,} pieces"),
                 ("parameters shared", config.sharing),
                 (
@@ -270,6 +270,12 @@ def _overview(facts, publication):
         ),
         _licence(publication),
     )
+
+
+def _positions(config):
+    if config.position_embedding == "learned":
+        return config.max_position_embeddings
+    return f"{config.position_embedding}, for sequences of any length"
 
 
 def _licence(publication):

@@ -8,6 +8,7 @@ from albert.errors import UserError
 from albert.heads import HEADS
 from albert.heads import HEADS_OF_WEIGHTS
 from albert.interchange import task_description
+from albert.interchange.source import check_positions_of_peer
 from albert.interchange.source import config_of_peer
 from albert.interchange.source import groups_of_peer
 from albert.modeling.layers import EPSILON
@@ -146,8 +147,9 @@ def to_values(config, head, num_labels, classifier_dropout, tokenizer, task):
       dict.
 
     Raises:
-      UserError: transformers has no such head or sharing.
+      UserError: transformers has no such head, positions or sharing.
     """
+    check_positions_of_peer(config, "transformers")
     row = HEADS[head]
     if row.transformers is None:
         raise UserError(

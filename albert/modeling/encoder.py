@@ -15,6 +15,8 @@ from albert.modeling.layers import Dense
 from albert.modeling.layers import Dropout
 from albert.modeling.layers import LayerNormalization
 from albert.modeling.layers import weight_initializer
+from albert.modeling.positions import RelativeBias
+from albert.modeling.positions import sinusoids
 from albert.modeling.rows import Rows
 from albert.modeling.transformer_block import MASKED_SCORE
 from albert.modeling.transformer_block import FeedForward
@@ -65,9 +67,10 @@ class Embeddings(keras.layers.Layer):
         self.token_type_embeddings = table(
             "token_type_embeddings", config.type_vocab_size
         )
-        self.position_embeddings = table(
-            "position_embeddings", config.max_position_embeddings
-        )
+        if config.position_embedding == "learned":
+            self.position_embeddings = table(
+                "position_embeddings", config.max_position_embeddings
+            )
         self.layer_norm.build()
         self.built = True
 
@@ -86,10 +89,19 @@ class Embeddings(keras.layers.Layer):
             tf.one_hot(segment_ids, self.config.type_vocab_size),
             self.token_type_embeddings.value,
         )
-        positions = self.position_embeddings.value[: tf.shape(input_ids)[1]]
-        vectors = self.layer_norm(words + token_types + positions)
-        vectors = tf.cast(vectors, self.compute_dtype)
+        vectors = self._add_positions(
+            words + token_types, tf.shape(input_ids)[1]
+        )
+        vectors = tf.cast(self.layer_norm(vectors), self.compute_dtype)
         return self.dropout(vectors, training=training)
+
+    def _add_positions(self, vectors, length):
+        """Returns [B, S, E] with what tells the positions apart."""
+        if self.config.position_embedding == "learned":
+            return vectors + self.position_embeddings.value[:length]
+        if self.config.position_embedding == "sinusoidal":
+            return vectors + sinusoids(length, self.config.embedding_size)
+        return vectors  # the attention tells them apart
 
 
 @keras.saving.register_keras_serializable(package="albert")
@@ -152,6 +164,11 @@ class AlbertEncoder(keras.Model):
                 name="embedding_projection",
                 **options,
             )
+        self.relative_bias = None
+        if config.position_embedding == "relative_bias":
+            self.relative_bias = RelativeBias(
+                config, name="relative_bias", **options
+            )
         self.attentions = [
             [
                 SelfAttention(config, name=f"attention_{g}_{j}", **options)
@@ -175,6 +192,8 @@ class AlbertEncoder(keras.Model):
         self.embeddings.build()
         if self.embedding_projection is not None:
             self.embedding_projection.build()
+        if self.relative_bias is not None:
+            self.relative_bias.build()
         for group in (*self.attentions, *self.feed_forwards):
             for layer in group:
                 layer.build()
@@ -210,18 +229,27 @@ class AlbertEncoder(keras.Model):
         ffn_groups = _groups(config.num_ffn_groups, layers)
         attention_weights = _shared(self.attentions, attention_groups, training)
         ffn_weights = _shared(self.feed_forwards, ffn_groups, training)
+        score_biases = ()
+        if self.relative_bias is not None:
+            of_all_layers = SharedWeights(
+                (self.relative_bias(length),),
+                layers * config.inner_group_num,
+                training,
+            )
         layer_outputs = []
         for a, f in zip(attention_groups, ffn_groups, strict=True):
             for j in range(config.inner_group_num):
                 hidden, of_attention = attention_weights[a][j].take(hidden)
                 hidden, of_ffn = ffn_weights[f][j].take(hidden)
+                if self.relative_bias is not None:
+                    hidden, score_biases = of_all_layers.take(hidden)
                 hidden = self._apply_layer(
                     self.attentions[a][j],
                     self.feed_forwards[f][j],
                     hidden,
                     mask_scores,
                     rows,
-                    (of_attention, of_ffn),
+                    (of_attention, of_ffn, score_biases),
                     training,
                 )
                 layer_outputs.append(
@@ -254,7 +282,7 @@ class AlbertEncoder(keras.Model):
         ffn_seeds = feed_forward.draw_seeds() if again else None
 
         def layer(hidden, weights):
-            attention_weights, ffn_weights = weights
+            attention_weights, ffn_weights, score_biases = weights
             hidden = attention(
                 hidden,
                 mask_scores,
@@ -262,6 +290,7 @@ class AlbertEncoder(keras.Model):
                 training=training,
                 weights=attention_weights,
                 seeds=attention_seeds,
+                score_biases=score_biases,
             )
             return feed_forward(
                 hidden,

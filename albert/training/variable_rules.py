@@ -59,6 +59,7 @@ def variable_depth(path, config):
     |---|---|
     | embeddings, their norm and their projection to the hidden size | 0 |
     | of a block of the encoder | 1 + the last layer (from 0) that uses it |
+    | biases of relative distances, which all layers use | num_hidden_layers |
     | pooler | num_hidden_layers + 1 |
     | anything else: the heads | num_hidden_layers + 2 |
 
@@ -81,6 +82,8 @@ def variable_depth(path, config):
     layers = config.num_hidden_layers
     if re.search(r"(^|/)(embeddings|embedding_projection)/", path):
         return 0
+    if re.search(r"(^|/)relative_bias/", path):
+        return layers
     for part, groups in (
         ("attention", config.num_attention_groups),
         ("feed_forward", config.num_ffn_groups),
