@@ -134,6 +134,10 @@ OTHERWISE = {
     ("classify", "model_size"): {"albert_config_file": None},
     ("squad", "model_size"): {"albert_config_file": None},
     ("pretrain", "model_size"): {"albert_config_file": None},
+    ("pretrain", "position_embedding"): {
+        "albert_config_file": None,
+        "model_size": "tiny",
+    },
     ("classify", "train_file"): {"data_dir": None, "do_eval": None},
     ("classify", "eval_file"): {},
     ("classify", "predict_file"): {"do_predict": "true"},

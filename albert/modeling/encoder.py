@@ -5,6 +5,8 @@ Letters: B sequences, S positions, E embedding width, H hidden width,
 L layers, J inner layers of each.
 """
 
+import math
+
 import keras
 import tensorflow as tf
 
@@ -26,7 +28,9 @@ from albert.modeling.transformer_block import SelfAttention
 class Embeddings(keras.layers.Layer):
     """Embeddings of words, token types and positions, of width E.
 
-    ``dropout(LayerNorm(word + token type + position))``.
+    ``dropout(LayerNorm(word + token type + position))``; of
+    ``config.position_embedding`` "sinusoidal" it is ``√E · (word + token type)
+    + sinusoids``, of "relative_bias" there is no position in the sum.
 
     Source: ``embedding_lookup`` and ``embedding_postprocessor`` of the
     original's modeling.py.
@@ -100,7 +104,10 @@ class Embeddings(keras.layers.Layer):
         if self.config.position_embedding == "learned":
             return vectors + self.position_embeddings.value[:length]
         if self.config.position_embedding == "sinusoidal":
-            return vectors + sinusoids(length, self.config.embedding_size)
+            # Its size is 1, that of new word embeddings 0.02: the paper makes
+            # these √E times larger, too (section 3.4).
+            width = self.config.embedding_size
+            return math.sqrt(width) * vectors + sinusoids(length, width)
         return vectors  # the attention tells them apart
 
 

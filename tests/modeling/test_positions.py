@@ -139,7 +139,8 @@ def written_out(encoder, inputs):
     if variant == "learned":
         x = x + tables["position_embeddings"][:length]
     elif variant == "sinusoidal":
-        x = x + vaswani(length, EMBEDDING)
+        # Words times √E: section 3.4 of the paper.
+        x = x * math.sqrt(EMBEDDING) + vaswani(length, EMBEDDING)
     else:
         bias = weights["relative_bias"]["bias"]
         for i in range(length):
