@@ -7,8 +7,6 @@ be longer than those trained on.
 Letters: S positions, N heads, W width, R buckets.
 """
 
-import bisect
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -43,16 +41,6 @@ def sinusoids(length, width):
     positions = tf.cast(tf.range(length), tf.float32)[:, tf.newaxis]
     angles = positions * tf.constant(rates, tf.float32)
     return tf.where(column % 2 == 0, tf.sin(angles), tf.cos(angles))
-
-
-def bucket(distance):
-    """Returns the bucket of a distance, 0 to R - 1, in plain Python.
-
-    Args:
-      distance: int, the key's position less the query's.
-    """
-    size = bisect.bisect_right(BUCKET_STARTS, abs(distance))
-    return len(BUCKET_STARTS) + (size if distance > 0 else -size)
 
 
 class RelativeBias(keras.layers.Layer):
