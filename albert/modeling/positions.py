@@ -49,21 +49,19 @@ class RelativeBias(keras.layers.Layer):
     In head n, the score of key j for query i gets ``bias[bucket(j - i), n]``
     added before the softmax. The buckets are T5's (Raffel et al. 2020,
     section 2.1; ``_relative_position_bucket`` in mesh-tensorflow's
-    transformer_layers.py): distances up to 7 have one each, those from 8 to
-    127 share seven, and all that are larger have the last one; so for each
-    direction, and distance 0 has one of its own. (T5 counts 32, but no distance
-    falls into one of these.)
+    transformer_layers.py): distances 1 to 7 have one each, those from 8 to 90
+    share seven, and all larger ones have the last; so in both directions, and
+    distance 0 has its own. (T5 counts 32, but no distance falls into one.)
 
     T5's buckets and not Shaw et al. 2018, who clip distances: there vectors
-    are added to the keys, one product more in each layer, and what is farther
-    away than the clipping distance all looks the same. Here near distances
-    are told apart exactly and far ones roughly, for one number each, and a
-    sequence that is longer than any in training has no bucket that was not
-    trained.
+    are added to the keys, one product more in each layer, and all that is
+    farther away than the clipping distance looks the same. Here near distances
+    are told apart exactly and far ones roughly, for one number each. Training
+    on 92 pieces or more has seen every bucket that any sequence needs.
 
     One table serves all layers, whatever ``config.sharing`` and
     ``num_hidden_groups`` say: T5 has one for layers that share nothing else,
-    and the scores with the bias are computed once for all layers.
+    and the bias of a batch is computed once.
 
     The bias starts at zero and is not decayed, as all biases: decay would pull
     attention towards being the same at every distance.
