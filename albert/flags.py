@@ -136,6 +136,14 @@ def define_training_flags(
         lower_bound=1e-6,
         upper_bound=1.0,
     )
+    training.real(
+        "embedding_learning_rate_scale",
+        1.0,
+        "Factor of the learning rate of the embeddings of words, token types "
+        "and positions, besides --layer_decay_rate; 1 is off.",
+        lower_bound=0.0,
+        upper_bound=1000.0,
+    )
     training.boolean(
         "bias_correction",
         False,

@@ -123,6 +123,10 @@ _FILES = (
     EVALUATION_FILE,
 )
 
+# What is true of runs that do not say it, begun before there was the setting.
+# A run without a task is one of pretraining.
+_UNSAID = {"task_name": None, "embedding_learning_rate_scale": 1.0}
+
 # What messages tell to choose another of.
 _FLAG = "--output_dir"
 
@@ -301,11 +305,9 @@ def check_run(directory, config, settings):
         )
     if os.path.exists(os.path.join(directory, CONFIG_FILE)):
         there |= read_config(directory).to_dict()
-    here = {**config.to_dict(), **settings}
+    here = {**_UNSAID, **config.to_dict(), **settings}
     if there:
-        # A run without a task is one of pretraining.
-        there.setdefault("task_name", None)
-        here.setdefault("task_name", None)
+        there = {**_UNSAID, **there}
     differences = [
         f"{name} {there[name]!r} there, {here[name]!r} here"
         for name in here

@@ -46,6 +46,7 @@ class TrainingOptions:
     optimizer: str
     poly_power: float
     layer_decay_rate: float
+    embedding_learning_rate_scale: float
     bias_correction: bool
     dtype: str
     seed: int
@@ -86,6 +87,7 @@ class TrainingOptions:
             ),
             bias_correction=self.bias_correction,
             layer_decay_rate=self.layer_decay_rate,
+            embedding_learning_rate_scale=self.embedding_learning_rate_scale,
             model_config=model.config,
         )
         optimizer.build(model.trainable_variables)

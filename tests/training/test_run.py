@@ -42,6 +42,7 @@ OPTIONS = TrainingOptions(
     optimizer="lamb",
     poly_power=1.0,
     layer_decay_rate=1.0,
+    embedding_learning_rate_scale=1.0,
     bias_correction=False,
     dtype="float32",
     seed=3,
