@@ -125,7 +125,12 @@ _FILES = (
 
 # What is true of runs that do not say it, begun before there was the setting.
 # A run without a task is one of pretraining.
-_UNSAID = {"task_name": None, "embedding_learning_rate_scale": 1.0}
+_UNSAID = {
+    "task_name": None,
+    "embedding_learning_rate_scale": 1.0,
+    "attention_head_l2": 0.0,
+    "attention_l2": 0.0,
+}
 
 # What messages tell to choose another of.
 _FLAG = "--output_dir"
