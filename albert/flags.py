@@ -144,25 +144,22 @@ def define_training_flags(
         lower_bound=0.0,
         upper_bound=1000.0,
     )
-    for name, text in (
-        (
-            "attention_head_l2",
-            "Coefficient of a term of the loss that makes heads of little use "
-            "vanish: the sum of the L2 norms of each attention head's weights.",
-        ),
-        (
-            "attention_l2",
-            "Coefficient of a term of the loss that keeps attention's weights "
-            "small: half the sum of squares, of all heads together.",
-        ),
-    ):
-        training.real(
-            name,
-            0.0,
-            f"{text} Reported apart; 0 is off.",
-            lower_bound=0.0,
-            upper_bound=1000.0,
-        )
+    training.real(
+        "attention_head_l2",
+        0.0,
+        "Coefficient of the sum of the L2 norms of each attention head's "
+        "weights, added to the loss: heads of little use shrink as wholes.",
+        lower_bound=0.0,
+        upper_bound=1000.0,
+    )
+    training.real(
+        "attention_l2",
+        0.0,
+        "Coefficient of half the sum of squares of all heads' weights "
+        "together, added to the loss.",
+        lower_bound=0.0,
+        upper_bound=1000.0,
+    )
     training.boolean(
         "bias_correction",
         False,

@@ -22,10 +22,10 @@ class TrainingLoop:
 
     In each replica, and in this order: the denominators of the loss are
     summed over the global batch; the gradients of every micro-batch are
-    added up; the sums are reduced over the replicas; those of a regulariser
-    are added, once; their global norm is clipped; the optimizer updates. So
-    the update is that of the global batch whatever the number of replicas and
-    micro-batches.
+    added up; the sums are reduced over the replicas; the gradients of a
+    regulariser are added, once; the global norm is clipped; the optimizer
+    updates. So the update is that of the global batch whatever the number of
+    replicas and micro-batches.
 
     Args:
       model: ``keras.Model`` made under ``strategy.scope()``.
