@@ -310,9 +310,10 @@ def check_run(directory, config, settings):
         )
     if os.path.exists(os.path.join(directory, CONFIG_FILE)):
         there |= read_config(directory).to_dict()
-    here = {**_UNSAID, **config.to_dict(), **settings}
+    here = {**config.to_dict(), **settings}
     if there:
         there = {**_UNSAID, **there}
+        here = {**_UNSAID, **here}
     differences = [
         f"{name} {there[name]!r} there, {here[name]!r} here"
         for name in here

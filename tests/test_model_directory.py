@@ -107,6 +107,12 @@ def test_other_settings_are_all_named(tmp_path, config):
     assert "learning_rate" not in str(caught.value)
 
 
+def test_model_of_someone_else_is_not_overwritten(tmp_path, config):
+    config.to_json(tmp_path / model_directory.CONFIG_FILE)
+    with pytest.raises(UserError, match="--init_checkpoint"):
+        model_directory.check_run(tmp_path, config, SETTINGS)
+
+
 def test_a_run_of_before_goes_on_without_the_settings_of_now(tmp_path, config):
     start(tmp_path, config)
     unsaid = model_directory._UNSAID
@@ -114,12 +120,6 @@ def test_a_run_of_before_goes_on_without_the_settings_of_now(tmp_path, config):
     scale = {"embedding_learning_rate_scale": 0.5}
     with pytest.raises(UserError, match="scale 1.0 there, 0.5 here"):
         model_directory.check_run(tmp_path, config, SETTINGS | scale)
-
-
-def test_model_of_someone_else_is_not_overwritten(tmp_path, config):
-    config.to_json(tmp_path / model_directory.CONFIG_FILE)
-    with pytest.raises(UserError, match="--init_checkpoint"):
-        model_directory.check_run(tmp_path, config, SETTINGS)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", "\ufeff\x00"])
