@@ -124,6 +124,15 @@ _FILES = (
     EVALUATION_FILE,
 )
 
+# What is true of runs that do not say it, begun before there was the setting.
+# A run without a task is one of pretraining.
+_UNSAID = {
+    "task_name": None,
+    "embedding_learning_rate_scale": 1.0,
+    "attention_head_l2": 0.0,
+    "attention_l2": 0.0,
+}
+
 # What messages tell to choose another of.
 _FLAG = "--output_dir"
 
@@ -304,9 +313,8 @@ def check_run(directory, config, settings):
         there |= dataclasses.asdict(read_config(directory))
     here = {**dataclasses.asdict(config), **settings}
     if there:
-        # A run without a task is one of pretraining.
-        there.setdefault("task_name", None)
-        here.setdefault("task_name", None)
+        there = {**_UNSAID, **there}
+        here = {**_UNSAID, **here}
     differences = [
         f"{name} {there[name]!r} there, {here[name]!r} here"
         for name in here

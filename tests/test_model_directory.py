@@ -129,6 +129,15 @@ def test_model_of_someone_else_is_not_overwritten(tmp_path, config):
         model_directory.check_run(tmp_path, config, SETTINGS)
 
 
+def test_a_run_of_before_goes_on_without_the_settings_of_now(tmp_path, config):
+    start(tmp_path, config)
+    unsaid = model_directory._UNSAID
+    model_directory.check_run(tmp_path, config, SETTINGS | unsaid)
+    scale = {"embedding_learning_rate_scale": 0.5}
+    with pytest.raises(UserError, match="scale 1.0 there, 0.5 here"):
+        model_directory.check_run(tmp_path, config, SETTINGS | scale)
+
+
 @pytest.mark.parametrize("content", ["", "{", "[1]", "\ufeff\x00"])
 def test_damaged_run_file(tmp_path, config, content):
     start(tmp_path, config)

@@ -122,6 +122,7 @@ BASES = {
         [],
     ),
     "fill-mask": ({"text_file": "text.txt"}, ["model", "the [MASK]."]),
+    "generate": ({"num_samples": "2"}, ["model", "the [MASK]."]),
     "convert": ({"to": "huggingface"}, ["model", "out"]),
     "export": ({"format": "serving"}, ["model", "out"]),
     "serve": ({"port": "0"}, ["model"]),

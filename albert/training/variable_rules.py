@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decides the weight decay and the depth of a variable by its path alone."""
+"""Decides what a variable is to the optimizer by its path alone.
+
+Whether it is decayed, how deep it is, and whether it is an embedding table.
+"""
 
 import re
 
@@ -50,6 +53,20 @@ def apply_rules(rules, paths):
             f"the rules: {', '.join(repr(pattern) for pattern, _ in rules)}"
         )
     return tuple(decisions)
+
+
+def is_embedding_table(path):
+    """Tells whether a variable is a table of embeddings.
+
+    The tables are those of words, token types and positions. The table of
+    words is the output layer of masked language modelling too, which is the
+    same variable. Neither the embeddings' normalisation nor their projection
+    to the hidden size is a table.
+
+    Args:
+      path: ``variable.path``.
+    """
+    return bool(re.search(r"(^|/)embeddings/\w+_embeddings$", path))
 
 
 def variable_depth(path, config):
