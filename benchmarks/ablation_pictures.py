@@ -3,7 +3,7 @@
 
 import statistics
 
-import ablation_report
+import ablation_results
 
 # Lines of the first picture: (title, table, what its rows have in common).
 _SERIES = (
@@ -21,7 +21,7 @@ def draw(stem, tables, results):
     Args:
       stem: path without suffix: names begin with it.
       tables: dict of name to ``ablation_grid.Table``.
-      results: ``ablation_report.Results``.
+      results: ``ablation_results.Results``.
     """
     paths = [f"{stem}_parameters.png", f"{stem}_curves.png"]
     draw_parameters(paths[0], tables, results)
@@ -33,7 +33,7 @@ def draw_parameters(path, tables, results):
     """Draws accuracies by the number of parameters."""
     from matplotlib.figure import Figure
 
-    metrics = ablation_report.METRICS
+    metrics = ablation_results.METRICS
     figure = Figure(figsize=(12, 4.6), layout="constrained")
     shown = {}  # Title to its points.
     for axes, metric in zip(

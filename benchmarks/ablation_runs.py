@@ -61,7 +61,7 @@ class Workshop:
     """The place of all runs: data, runs in progress, logs and results.
 
     Args:
-      folder: str, created where it does not exist.
+      folder: str, need not exist.
       scale: ``ablation_grid.Scale``.
       deadline: float, of ``time.monotonic``, after which no command begins.
     """
@@ -70,6 +70,9 @@ class Workshop:
         self.folder = os.path.abspath(folder)
         self.scale = scale
         self.deadline = deadline
+
+    def make_folders(self):
+        """Makes the folders that do not exist."""
         for name in ("data", "runs", "logs", "results"):
             os.makedirs(f"{self.folder}/{name}", exist_ok=True)
 

@@ -28,6 +28,7 @@ import time
 
 import ablation_grid
 import ablation_report
+import ablation_results
 import ablation_runs
 import flops
 import numpy as np
@@ -44,9 +45,12 @@ def main():
     deadline = time.monotonic() + 60 * arguments.minutes
     workshop = ablation_runs.Workshop(arguments.output_dir, scale, deadline)
     if arguments.report:
+        if not os.path.isdir(workshop.folder):
+            parser.error(f"{arguments.output_dir}: no such folder")
         ablation_report.write(arguments.report, tables, workshop.rows(), scale)
         return
     check_sources(parser, arguments)
+    workshop.make_folders()
     with open(f"{workshop.folder}/lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -81,9 +85,9 @@ def make_parser():
     add("--glue_dir", help="has GLUE's folders SST-2 and MRPC")
     add(
         "--seeds",
-        default="1,2,3",
         type=lambda value: [int(seed) for seed in value.split(",")],
-        help="of initial weights, the order of the data, and dropout",
+        help="of initial weights, the order of the data, and dropout; "
+        "default: 1,2,3, and 1 with --quick",
     )
     add("--only", help="comma-separated names of tables: table_3, depth, …")
     add(
@@ -143,7 +147,8 @@ def names_of(pattern):
 
 def train_all(workshop, arguments, cells):
     """Trains what is missing; returns the status to exit with."""
-    pairs = [(cell, seed) for seed in arguments.seeds for cell in cells]
+    seeds = arguments.seeds or ([1] if arguments.quick else [1, 2, 3])
+    pairs = [(cell, seed) for seed in seeds for cell in cells]
     missing = [
         pair
         for pair in pairs
@@ -169,7 +174,7 @@ def train_all(workshop, arguments, cells):
             print(f"FAILED: {describe(*pair)}: {error}", flush=True)
             return
         print(
-            f"{describe(*pair)}: {ablation_report.describe_row(row)}; "
+            f"{describe(*pair)}: {ablation_results.describe_row(row)}; "
             f"{estimate(workshop, pairs, arguments.processes)}",
             flush=True,
         )
