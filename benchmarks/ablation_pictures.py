@@ -16,16 +16,22 @@ _SERIES = (
 
 
 def draw(stem, tables, results):
-    """Draws all pictures; returns their paths.
+    """Draws all pictures.
 
     Args:
       stem: path without suffix: names begin with it.
       tables: dict of name to ``ablation_grid.Table``.
       results: ``ablation_results.Results``.
+
+    Returns:
+      dict of the picture's name to its path.
     """
-    paths = [f"{stem}_parameters.png", f"{stem}_curves.png"]
-    draw_parameters(paths[0], tables, results)
-    draw_curves(paths[1], tables, results)
+    paths = {
+        name: stem.with_name(f"{stem.name}_{name}.png")
+        for name in ("parameters", "curves")
+    }
+    draw_parameters(paths["parameters"], tables, results)
+    draw_curves(paths["curves"], tables, results)
     return paths
 
 

@@ -15,6 +15,13 @@ import ablation_results
 import measurements
 
 _PLACE = r"(<!-- results: {} -->\n).*?(<!-- end -->)"
+# What pictures show, for those who do not see them.
+_DESCRIPTIONS = {
+    "parameters": "Three panels: masked-LM accuracy, SST-2 and MRPC by the "
+    "number of parameters, a line for each kind of sharing",
+    "curves": "A panel for each table: the masked-LM loss by step, a line for "
+    "each model",
+}
 
 
 def write(page, tables, rows, scale):
@@ -28,11 +35,14 @@ def write(page, tables, rows, scale):
     """
     page = pathlib.Path(page)
     results = ablation_results.Results(rows)
+    pictures = ablation_pictures.draw(page.with_suffix(""), tables, results)
     contents = {
         "state": describe_state(rows, tables),
         "exact": exact_counts(),
         "reading": count_verdicts(tables, results),
     }
+    for name, path in pictures.items():
+        contents[name] = [f"![{_DESCRIPTIONS[name]}]({path.name})"]
     for name, table in tables.items():
         contents[name] = [
             *make_table(name, table, results, scale),
@@ -44,7 +54,7 @@ def write(page, tables, rows, scale):
         text = _fill(text, name, lines)
     page.write_text(text, encoding="utf-8")
     print(f"wrote {page}")
-    for path in ablation_pictures.draw(page.with_suffix(""), tables, results):
+    for path in pictures.values():
         print(f"wrote {path}")
 
 

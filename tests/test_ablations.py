@@ -231,7 +231,8 @@ def test_report_of_a_part(tmp_path):
     page.write_text(
         "Before.\n<!-- results: depth -->\nold\n<!-- end -->\nBetween.\n"
         "<!-- results: state -->\n<!-- end -->\n"
-        "<!-- results: reading -->\n<!-- end -->\nAfter.\n"
+        "<!-- results: reading -->\n<!-- end -->\n"
+        "<!-- results: curves -->\n<!-- end -->\nAfter.\n"
     )
     report.write(page, tables, rows, grid.FULL)
     text = page.read_text()
@@ -250,6 +251,7 @@ def test_report_of_a_part(tmp_path):
         "the spread |"
     ) in text
     assert "5 results of 21 models (seeds 1, 2, 3), 2.5 hours of one" in text
+    assert "line for each model](page_curves.png)" in text
     for name in ("page_parameters.png", "page_curves.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
 
@@ -257,8 +259,8 @@ def test_report_of_a_part(tmp_path):
 def test_page_has_a_place_for_all_results():
     page = (ROOT / "docs" / "ablations.md").read_text()
     places = re.findall(r"^<!-- results: (\w+) -->$", page, re.M)
-    tables = [*grid.tables(grid.FULL)]
-    assert sorted(places) == sorted([*tables, "state", "exact", "reading"])
+    others = ["curves", "exact", "parameters", "reading", "state"]
+    assert sorted(places) == sorted([*grid.tables(grid.FULL), *others])
     assert page.count("<!-- end -->") == len(places)
 
 
