@@ -13,6 +13,8 @@ _SERIES = (
     ("feed-forward shared, by E", "table_4", {"sharing": "ffn"}),
     ("all shared, by H", "width", {}),
 )
+# Share of the steps that is left out of the curves.
+_BEGINNING = 0.15
 
 
 def draw(stem, tables, results):
@@ -38,6 +40,9 @@ def draw(stem, tables, results):
 def draw_parameters(path, tables, results):
     """Draws accuracies by the number of parameters."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import EngFormatter
+    from matplotlib.ticker import LogLocator
+    from matplotlib.ticker import NullFormatter
 
     metrics = ablation_results.METRICS
     figure = Figure(figsize=(12, 4.6), layout="constrained")
@@ -64,6 +69,9 @@ def draw_parameters(path, tables, results):
                 capsize=3,
             )
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("parameters of the encoder")
         axes.set_ylabel(f"{metric[0]}, %")
         axes.grid(alpha=0.3)
@@ -95,7 +103,7 @@ def draw_curves(path, tables, results):
     shown = [
         table
         for table in tables.values()
-        if any(_curves(results, row.cell) for row in table.rows)
+        if sum(bool(_curves(results, row.cell)) for row in table.rows) > 1
     ]
     columns = min(3, max(1, len(shown)))
     lines = -(-len(shown) // columns) or 1
@@ -104,37 +112,45 @@ def draw_curves(path, tables, results):
     for unused in panels[len(shown) :]:
         unused.set_axis_off()
     for axes, table in zip(panels, shown, strict=False):
-        for number, row in enumerate(table.rows):
-            curves = _curves(results, row.cell)
-            if not curves:
-                continue
-            steps = [step for step, _ in curves[0]]
-            losses = [
-                [loss for _, loss in points]
-                for points in zip(*curves, strict=False)
-            ]
-            color = f"C{number}"
-            axes.plot(
-                steps[: len(losses)],
-                [statistics.median(values) for values in losses],
-                color=color,
-                linewidth=1.2,
-                label=row.label,
-            )
-            axes.fill_between(
-                steps[: len(losses)],
-                [min(values) for values in losses],
-                [max(values) for values in losses],
-                color=color,
-                alpha=0.2,
-                linewidth=0,
-            )
-        axes.set_title(table.title, fontsize="small")
-        axes.set_xlabel("step")
-        axes.set_ylabel("masked-LM loss, training text")
-        axes.grid(alpha=0.3)
-        axes.legend(fontsize="x-small")
+        _draw_panel(axes, table, results)
     figure.savefig(path, dpi=110)
+
+
+def _draw_panel(axes, table, results):
+    """Draws the losses of a table's models: median and range of the seeds."""
+    highest, last, level = 0.0, 0, None
+    for number, row in enumerate(table.rows):
+        curves = _curves(results, row.cell)
+        if not curves:
+            continue
+        steps = [step for step, _ in curves[0]]
+        # A list of the seeds' losses for each step.
+        losses = [
+            [loss for _, loss in points] for points in zip(*curves, strict=True)
+        ]
+        least, most = list(map(min, losses)), list(map(max, losses))
+        middles = list(map(statistics.median, losses))
+        color = f"C{number}"
+        axes.plot(steps, middles, color=color, linewidth=1, label=row.label)
+        axes.fill_between(
+            steps, least, most, color=color, alpha=0.2, linewidth=0
+        )
+        last = max(last, steps[-1])
+        behind = int(_BEGINNING * len(most))
+        highest = max(highest, *most[behind:])
+        level = results.baseline(row.cell)
+    # What everything begins with would hide what differs.
+    axes.set_xlim(_BEGINNING * last, last)
+    axes.set_ylim(top=highest + 0.05)
+    if level is not None:
+        axes.axhline(
+            level, color="0.4", linestyle="--", linewidth=1, label="no model"
+        )
+    axes.set_title(table.title, fontsize="small")
+    axes.set_xlabel("step")
+    axes.set_ylabel("masked-LM loss")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="x-small")
 
 
 def _curves(results, cell):

@@ -85,6 +85,13 @@ class Results:
             f"{middle} ({min(values):.{digits}f} to {max(values):.{digits}f})"
         )
 
+    def baseline(self, cell):
+        """Returns the masked-LM loss of word frequencies alone, or None."""
+        for row in self.rows(cell):
+            for results in row["pretraining"].values():
+                return results["baseline"]["masked_lm_loss"]
+        return None
+
     def difference(self, first, second, metric):
         """Compares two cells.
 

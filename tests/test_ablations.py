@@ -163,6 +163,7 @@ def row(cell, seed, accuracy, objective="sop"):
                 "masked_lm_accuracy": accuracy,
                 "masked_lm_loss": 7 - accuracy,
                 "sentence_order_accuracy": 0.625,
+                "baseline": {"masked_lm_loss": 6.5},
             }
         },
         "finetuning": {
