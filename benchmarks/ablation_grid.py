@@ -47,10 +47,13 @@ class Scale:
     max_eval_steps: int = 100
     dtype: str = "bfloat16"
     # Each example of SST-2 is seen once, those of MRPC twice.
-    sst2_examples: int = 9600
+    sst2_examples: int = 12800
     mrpc_examples: int = 3668
     finetuning_batch_size: int = 32
-    sst2_steps: int = 300
+    # Of base on SST-2, in 300 steps: 64.9% at 1e-4 and 69.5% at 3e-4, which is
+    # too much for wider models.
+    finetuning_learning_rate: float = 2e-4
+    sst2_steps: int = 400
     mrpc_steps: int = 230
 
 

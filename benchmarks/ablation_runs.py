@@ -297,6 +297,7 @@ class Workshop:
                 "max_seq_length": scale.max_seq_length,
                 "train_batch_size": scale.finetuning_batch_size,
                 "num_train_steps": steps,
+                "learning_rate": scale.finetuning_learning_rate,
                 # The last step alone is evaluated: none is chosen.
                 "save_checkpoints_steps": steps,
                 "keep_checkpoint_max": 1,
