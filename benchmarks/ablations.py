@@ -31,7 +31,6 @@ import ablation_report
 import ablation_results
 import ablation_runs
 import flops
-import numpy as np
 
 PAGE = ablation_runs.ROOT / "docs" / "ablations.md"
 
@@ -206,26 +205,29 @@ def describe(cell, seed):
 def estimate(workshop, pairs, processes):
     """Returns what is done, and how long the rest will take.
 
-    The time is a straight line of the FLOPs of a step, through the times of
-    the models that are done.
+    A model takes as long as with another seed. Where none is done, half of its
+    time is taken to be that of all models, half to grow with the FLOPs.
     """
-    done = {}
+    done, times = {}, {}
     for row in workshop.rows():
         seconds = sum(each["seconds"] for each in row["commands"].values())
         done[row["name"], row["seed"]] = seconds
-    left = [pair for pair in pairs if (pair[0].name, pair[1]) not in done]
-    finished = [pair for pair in pairs if pair not in left]
+        times.setdefault(row["name"], []).append(seconds)
+    left = [cell for cell, seed in pairs if (cell.name, seed) not in done]
+    finished = [cell for cell, seed in pairs if (cell.name, seed) in done]
     text = f"{len(finished)} of {len(pairs)} done"
     if not finished or not left:
         return text
-    seconds = [done[cell.name, seed] for cell, seed in finished]
-    work = [work_of(cell, workshop.scale) for cell, _ in finished]
-    slope, constant = 0.0, statistics.mean(seconds)
-    if len(set(work)) > 2:
-        slope, constant = np.polyfit(work, seconds, 1)
+    work = {cell.name: work_of(cell, workshop.scale) for cell, _ in pairs}
+    usual_work = statistics.mean(work[cell.name] for cell in finished)
+    usual = statistics.mean(
+        seconds for cell in set(finished) for seconds in times[cell.name]
+    )
     total = sum(
-        max(min(seconds), constant + slope * work_of(cell, workshop.scale))
-        for cell, _ in left
+        statistics.mean(times[cell.name])
+        if cell.name in times
+        else usual * (1 + work[cell.name] / usual_work) / 2
+        for cell in left
     )
     return f"{text}, about {total / processes / 3600:.1f} hours left"
 

@@ -257,6 +257,32 @@ def test_report_of_a_part(tmp_path):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
 
 
+def test_estimate(tmp_path):
+    command, runs = load("ablations"), load("ablation_runs")
+    workshop = runs.Workshop(tmp_path, grid.FULL, 0.0)
+    workshop.make_folders()
+    base, other = grid.Cell(32, 128, 6), grid.Cell(32, 128, 12)
+    pairs = [(cell, seed) for seed in (1, 2) for cell in (base, other)]
+    assert command.estimate(workshop, pairs, 1) == "0 of 4 done"
+
+    def finish_one(cell, hours):
+        commands = {"mrpc": {"seconds": 3600 * hours}}
+        runs.write_json(
+            workshop.path_of_row(cell, 1),
+            {"name": cell.name, "seed": 1, "commands": commands},
+        )
+
+    finish_one(base, 1.0)
+    ratio = command.work_of(other, grid.FULL) / command.work_of(base, grid.FULL)
+    assert 1.9 < ratio < 2
+    # One of base, and two of the other of three halves of its time.
+    text = "1 of 4 done, about 4.0 hours left"
+    assert command.estimate(workshop, pairs, 1) == text
+    finish_one(other, 5.0)
+    text = "2 of 4 done, about 3.0 hours left"
+    assert command.estimate(workshop, pairs, 2) == text
+
+
 def test_page_has_a_place_for_all_results():
     page = (ROOT / "docs" / "ablations.md").read_text()
     places = re.findall(r"^<!-- results: (\w+) -->$", page, re.M)
