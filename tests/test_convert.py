@@ -252,6 +252,7 @@ def small_vocabulary(tmp_path):
         (not_finite, ["--to=huggingface"], "bert/pooler/dense/bias holds"),
         (without_config, ["--to=google"], "comes without a configuration"),
         (span_v2, ["--to=huggingface"], "the head span_v2"),
+        (lambda _: RELEASE, ["--to=bert"], "is not hidden_size"),
         (small_vocabulary, ["--to=google"], "vocab_size is 1999, but"),
         (small_vocabulary, ["--to=google"], "out with --notokenizer"),
     ],
