@@ -26,9 +26,9 @@ what a rank below F loses:
 
 A sum that lies in the E - 1 directions is mapped exactly as before. The
 directions are those that keep most of the mean square of the sum, of a row
-drawn evenly of each table: the eigenvectors of its second moment, which are
-the right singular vectors of the tables one above the other, each divided by
-the root of its number of rows.
+drawn evenly of each table: the eigenvectors of its second moment. They are the
+right singular vectors of the tables one above the other, each without its mean
+row and divided by the root of its number of rows, above the sum of the means.
 """
 
 import dataclasses

@@ -5,10 +5,9 @@ An ALBERT or a BERT, which is read as the ALBERT that it is: unshared layers,
 and embeddings as wide as they are.
 
 Source: modeling_albert.py and modeling_bert.py of transformers 5 and the
-safetensors format. Two
-differences stay after conversion, in training alone: transformers has no
-dropout after the feed-forward network, and one in front of its
-sentence-order head.
+safetensors format. Two differences stay after conversion of an ALBERT, in
+training alone: transformers has no dropout after the feed-forward network, and
+one in front of its sentence-order head.
 """
 
 import functools
@@ -208,8 +207,7 @@ def _with_usual_names(tensors, model_type):
     entries = {}
     for name, entry in tensors.entries().items():
         for old, new in _OLD_NAMES.items():
-            if name.endswith(old):
-                name = name.removesuffix(old) + new
+            name = re.sub(rf"{re.escape(old)}$", new, name)
         if is_bare and name.startswith(_BASE_PARTS):
             name = prefix + name
         entries[name] = entry
