@@ -29,6 +29,14 @@ directions are those that keep most of the mean square of the sum, of a row
 drawn evenly of each table: the eigenvectors of its second moment. They are the
 right singular vectors of the tables one above the other, each without its mean
 row and divided by the root of its number of rows, above the sum of the means.
+
+The masked-LM head,
+
+    LayerNorm(activation(h · transform + bias)) · wordsᵀ,
+
+whose width is that of the embeddings, is projected likewise: its outputs
+before the table onto the coordinates of the words. That would be exact if the
+activation were linear, which it is not; yet it is far better than a new head.
 """
 
 import dataclasses
@@ -56,6 +64,37 @@ class Embeddings:
     bias: np.ndarray
 
 
+@dataclasses.dataclass(frozen=True)
+class Head:
+    """Values of the masked-LM head up to the table of words.
+
+    Attributes:
+      kernel, bias: arrays [H, F] and [F], the transform.
+      gamma, beta: arrays [F], of layer normalisation.
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    gamma: np.ndarray
+    beta: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Factorization:
+    """Embeddings of a smaller width.
+
+    Attributes:
+      embeddings: ``Embeddings`` of width E.
+      projection: array [F, E], from the old rows to the new ones.
+      kept: dict of table to the share of its variance that is kept: of the
+        sum of the squares of its centred rows.
+    """
+
+    embeddings: Embeddings
+    projection: np.ndarray
+    kept: dict
+
+
 def largest_width(width, num_rows):
     """Returns the largest width to factorise to.
 
@@ -75,8 +114,7 @@ def factorize(embeddings, width):
       width: int, E, from 2 to ``largest_width``.
 
     Returns:
-      (``Embeddings`` of width E, dict of table to the share of its variance
-      that is kept: of the sum of the squares of its centred rows).
+      ``Factorization``.
     """
     old_width = embeddings.gamma.shape[0]
     centred = {
@@ -87,32 +125,47 @@ def factorize(embeddings, width):
     _, directions = np.linalg.eigh(_second_moment(list(centred.values())))
     directions = directions[:, :-width:-1]  # [F, E - 1]
     directions = directions * _signs(directions)
-    basis = _centred_basis(width)  # [E - 1, E]
-    coordinates = {name: table @ directions for name, table in centred.items()}
+    projection = directions @ _centred_basis(width)  # [F, E]
+    tables = {name: table @ projection for name, table in centred.items()}
     kept = {
-        name: float(np.sum(coordinates[name] ** 2) / np.sum(table**2))
+        name: float(np.sum(tables[name] ** 2) / np.sum(table**2))
         if table.any()
         else 1.0
         for name, table in centred.items()
     }
     kernel = np.asarray(embeddings.kernel, np.float64)
-    new_kernel = (
-        basis.T
-        @ (directions.T * embeddings.gamma)
-        @ kernel
-        * np.sqrt(old_width / width)
-    )
+    scale = np.sqrt(old_width / width)
+    new_kernel = (projection.T * embeddings.gamma) @ kernel * scale
     factorized = Embeddings(
         tables={
-            name: (values @ basis).astype(np.float32)
-            for name, values in coordinates.items()
+            name: table.astype(np.float32) for name, table in tables.items()
         },
         gamma=np.ones(width, np.float32),
         beta=np.zeros(width, np.float32),
         kernel=new_kernel.astype(np.float32),
         bias=(embeddings.beta @ kernel + embeddings.bias).astype(np.float32),
     )
-    return factorized, kept
+    return Factorization(factorized, projection, kept)
+
+
+def project_head(head, projection):
+    """Returns the ``Head`` of the new width.
+
+    Args:
+      head: ``Head``.
+      projection: array [F, E], of ``Factorization``.
+    """
+    width = projection.shape[1]
+    scaled = np.asarray(head.gamma, np.float64)[:, np.newaxis] * projection
+    # A normalised vector keeps the length that the scale gave it, but for
+    # what is projected away of it.
+    scale = np.sqrt(np.mean(np.square(head.gamma)))
+    return Head(
+        kernel=(head.kernel @ scaled).astype(np.float32),
+        bias=(head.bias @ scaled).astype(np.float32),
+        gamma=np.full(width, scale, np.float32),
+        beta=(head.beta @ projection).astype(np.float32),
+    )
 
 
 def _centred(rows):

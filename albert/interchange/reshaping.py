@@ -4,8 +4,7 @@
 Of a checkpoint that shares its layers otherwise, is deeper or less deep, or
 has wider embeddings: each layer starts as one layer of it or as the mean of
 all, see ``layer_weights``, and the embeddings as the best ones of the model's
-width, see ``factorization``. Of the heads is taken what fits. A BERT is read
-as such a checkpoint.
+width, see ``factorization``. A BERT is read as such a checkpoint.
 """
 
 import dataclasses
@@ -35,6 +34,13 @@ _LIKE = {"gelu", "gelu_erf"}
 _EMBEDDINGS = "encoder/embeddings"
 _NORM = f"{_EMBEDDINGS}/layer_norm"
 _PROJECTION = "encoder/embedding_projection"
+# Of ``factorization.Head``.
+_HEAD = {
+    "kernel": "masked_lm/transform/kernel",
+    "bias": "masked_lm/transform/bias",
+    "gamma": "masked_lm/layer_norm/gamma",
+    "beta": "masked_lm/layer_norm/beta",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +48,8 @@ class Reshaped:
     """Weights for a model of another shape.
 
     Attributes:
-      source: ``Source`` by Google's names of the model's variables; of its
-        heads it has what fits.
+      source: ``Source`` by Google's names of the model's variables, with
+        the heads that there are.
       notes: list of str, what was made of what.
     """
 
@@ -96,18 +102,11 @@ def reshape(source, config, layer):
         made, note = _factorized(tensors, old, config)
         entries |= made
         notes.append(note)
-    # The masked-LM head is as wide as the embeddings.
-    fitting = names.expected_shapes(config, "masked_lm")
-    kept = {
-        name: (shape, read)
-        for name, (shape, read) in entries.items()
-        if fitting.get(name, shape) == shape
-    }
     made = dataclasses.replace(
         source,
         format="google",
         config=config,
-        tensors=Tensors(kept),
+        tensors=Tensors(entries),
         unknown=[],
         adam_m=Tensors(),
         adam_v=Tensors(),
@@ -176,11 +175,12 @@ def _describe_layers(old, config, layer):
 
 
 def _factorized(tensors, old, config):
-    """Returns (entries of ``Tensors``, note) of the model's embeddings."""
-    embeddings, kept = factorization.factorize(
+    """Returns (entries of ``Tensors``, note): embeddings and masked-LM head."""
+    factorized = factorization.factorize(
         _embeddings(tensors, old, config.max_position_embeddings),
         config.embedding_size,
     )
+    embeddings = factorized.embeddings
     arrays = {
         f"{_NORM}/gamma": embeddings.gamma,
         f"{_NORM}/beta": embeddings.beta,
@@ -190,8 +190,17 @@ def _factorized(tensors, old, config):
         f"{_EMBEDDINGS}/{name}": table
         for name, table in embeddings.tables.items()
     }
+    if set(_HEAD.values()) <= set(tensors):
+        head = factorization.project_head(
+            factorization.Head(
+                **{field: tensors[name] for field, name in _HEAD.items()}
+            ),
+            factorized.projection,
+        )
+        arrays |= {name: getattr(head, field) for field, name in _HEAD.items()}
     shares = ", ".join(
-        f"{100 * share:.1f}% of {name}" for name, share in kept.items()
+        f"{100 * share:.1f}% of {name}"
+        for name, share in factorized.kept.items()
     )
     note = (
         f"embeddings {config.embedding_size} instead of {old.embedding_size} "

@@ -57,25 +57,26 @@ def outputs_of(embeddings):
 @pytest.mark.parametrize("projected", [True, False])
 def test_exact_where_the_rank_is_below_the_width(projected):
     old = embeddings_of(rank=10, projected=projected)
-    new, kept = factorization.factorize(old, 11)
+    made = factorization.factorize(old, 11)
+    new = made.embeddings
     assert new.tables["word_embeddings"].shape == (53, 11)
     assert new.kernel.shape == (11, old.kernel.shape[1])
     assert set(new.tables) == set(ROWS)
-    assert min(kept.values()) > 1 - 1e-12
+    assert min(made.kept.values()) > 1 - 1e-12
     difference = np.max(np.abs(outputs_of(new) - outputs_of(old)))
     assert difference < 1e-4
     # One less loses a direction, and says so.
-    less, kept = factorization.factorize(old, 10)
-    assert kept["word_embeddings"] < 0.999
-    assert np.max(np.abs(outputs_of(less) - outputs_of(old))) > 0.1
+    less = factorization.factorize(old, 10)
+    assert less.kept["word_embeddings"] < 0.999
+    assert np.max(np.abs(outputs_of(less.embeddings) - outputs_of(old))) > 0.1
 
 
 def test_the_width_itself_is_too_large_by_one():
     assert factorization.largest_width(26, 75) == 25
     assert factorization.largest_width(26, 9) == 10
     # All of it: 26 centred entries have 25 directions, of which 25 hold 24.
-    _, kept = factorization.factorize(embeddings_of(), 25)
-    assert 0.9 < kept["word_embeddings"] < 1
+    made = factorization.factorize(embeddings_of(), 25)
+    assert 0.9 < made.kept["word_embeddings"] < 1
 
 
 def test_directions_are_those_of_the_largest_mean_square():
@@ -94,13 +95,43 @@ def test_directions_are_those_of_the_largest_mean_square():
     for name, table in old.tables.items():
         table = table - table.mean(axis=1, keepdims=True)
         expected[name] = np.sum((table @ right[:6].T) ** 2) / np.sum(table**2)
-    new, kept = factorization.factorize(old, 7)
-    assert kept == pytest.approx(expected)
+    made = factorization.factorize(old, 7)
+    assert made.kept == pytest.approx(expected)
     # Lengths are kept, and nothing is lost to the mean of a row.
-    table = new.tables["word_embeddings"]
+    table = made.embeddings.tables["word_embeddings"]
     assert np.max(np.abs(table.mean(axis=1))) < 1e-6
     centred = old.tables["word_embeddings"]
     centred = centred - centred.mean(axis=1, keepdims=True)
     assert np.sum(table**2) == pytest.approx(
-        kept["word_embeddings"] * np.sum(centred**2)
+        made.kept["word_embeddings"] * np.sum(centred**2)
     )
+
+
+def test_a_linear_head_has_the_logits_it_had_but_for_one_factor():
+    """Where words and transformed vectors lie in the directions kept."""
+    old = embeddings_of(rank=10)
+    made = factorization.factorize(old, 11)
+    words = old.tables["word_embeddings"]
+    words = words - words.mean(axis=1, keepdims=True)
+    rng = np.random.default_rng(4)
+    directions = rng.normal(size=(HIDDEN + 1, 53)) @ words
+    head = factorization.Head(
+        kernel=directions[1:],
+        bias=directions[0],
+        gamma=np.full(WIDTH, 1.7),
+        beta=rng.normal(size=53) @ words,
+    )
+    new = factorization.project_head(head, made.projection)
+    assert new.kernel.shape == (HIDDEN, 11)
+    x = rng.normal(size=(40, HIDDEN))
+
+    def logits(head, words, factor):
+        y = x @ head.kernel + head.bias
+        y = y - y.mean(axis=1, keepdims=True)
+        y = y / np.sqrt((y**2).mean(axis=1, keepdims=True))
+        return (factor * head.gamma * y + head.beta) @ words.T
+
+    # The head expects that as much is projected away of it as of any vector.
+    theirs = logits(head, words, factor=np.sqrt(11 / WIDTH))
+    ours = logits(new, made.embeddings.tables["word_embeddings"], factor=1)
+    assert np.max(np.abs(ours - theirs)) < 1e-4 * np.max(np.abs(theirs))

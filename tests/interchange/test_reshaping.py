@@ -95,13 +95,14 @@ def test_an_albert_of_a_bert(saved):
     report = albert.load_weights(new, path, layers_from="mean")
     assert report.fresh == [
         *(f"encoder/pooler/{name}" for name in ("bias", "kernel")),
-        *(f"masked_lm/layer_norm/{name}" for name in ("beta", "gamma")),
-        *(f"masked_lm/transform/{name}" for name in ("bias", "kernel")),
         *(f"sentence_order/output_{name}" for name in ("bias", "weights")),
     ]
     found, expected = weights(new), weights(old)
     for name in report.fresh:
         assert np.array_equal(found[name], at_first[name]), name
+    for name in ("transform/kernel", "transform/bias", "layer_norm/gamma"):
+        name = f"masked_lm/{name}"
+        assert not np.array_equal(found[name], at_first[name])
     name = "masked_lm/output_bias"
     assert np.array_equal(found[name], expected[name])
     layers, embeddings = report.notes
@@ -186,3 +187,14 @@ def test_weights_that_are_not_whole_or_finite(saved, tmp_path):
     (path / "albert_config.json").unlink()
     with pytest.raises(albert.UserError, match="without a configuration"):
         albert.load_weights(new, path, layers_from=0)
+
+
+def test_an_encoder_alone_leaves_the_heads_new(saved):
+    _, path = saved(make=albert.AlbertEncoder)
+    new = albert.AlbertPretrainer(config_of(embedding_size=11))
+    report = albert.load_weights(new, path, layers_from=0)
+    assert len(report.fresh) == 7
+    assert {name.split("/")[0] for name in report.fresh} == {
+        "masked_lm",
+        "sentence_order",
+    }
