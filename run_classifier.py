@@ -195,6 +195,7 @@ def main(fv):
                 data=data["train"],
                 start=start,
                 fresh=("classifier",),
+                layers_from=fv.init_layers_from,
                 task=task.describe() | settings,
                 evaluation=evaluation,
             )

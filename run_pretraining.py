@@ -199,6 +199,8 @@ def main(fv):
             options=training_options,
             data=train,
             start=start,
+            fresh=start.parts_bert_lacks,
+            layers_from=fv.init_layers_from,
             init_optimizer=fv.init_optimizer,
             evaluation=evaluation,
         )
@@ -276,6 +278,12 @@ def check_flags(fv):
             "--init_optimizer needs --init_checkpoint: a checkpoint with the "
             "optimizer's moments"
         )
+    if fv.init_optimizer and fv.init_layers_from is not None:
+        raise UserError(
+            "--init_optimizer with --init_layers_from: the moments are of "
+            "other weights; leave one of the two out"
+        )
+    flags.check_layers_flag(fv)
     flags.refuse_both(fv, "albert_config_file", "model_size")
     if fv.do_train and not (
         fv.albert_config_file or fv.model_size or fv.init_checkpoint

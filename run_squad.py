@@ -260,6 +260,7 @@ def main(fv):
             data=data["train"],
             start=start,
             fresh=answer_heads.fresh_components(start, head),
+            layers_from=fv.init_layers_from,
             task={
                 "task_name": "squad",
                 "kind": heads.HEADS[head].task_kind,

@@ -7,6 +7,7 @@ SOURCE is a model directory, Google's release (an archive, its directory or a
 checkpoint prefix), a TF-Hub v1 module directory, a directory of transformers
 or a preset directory of KerasHub. DESTINATION is a directory that does not
 exist or is empty. Weights that the other format has no place for are named.
+--to=bert writes a BERT, for code that knows no ALBERT.
 """
 
 import dataclasses
@@ -22,7 +23,7 @@ from albert.heads import find
 from albert.vocabulary_flags import define_normalization_flags
 
 POSITIONAL = ("SOURCE", "DESTINATION")
-FORMATS = ("google", "huggingface", "kerashub", "model_dir")
+FORMATS = ("bert", "google", "huggingface", "kerashub", "model_dir")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -43,6 +43,15 @@ class FlagGroup:
         parser = flag_parsers.IntegerParser(lower_bound, upper_bound)
         self._define(parser, name, default, text)
 
+    def integer_or_word(
+        self, name, default, text, *, word, lower_bound, upper_bound
+    ):
+        """Defines a flag of a whole number, or of a word instead."""
+        parser = flag_parsers.IntegerOrWordParser(
+            word, lower_bound, upper_bound
+        )
+        self._define(parser, name, default, text)
+
     def real(self, name, default, text, *, lower_bound, upper_bound):
         """Defines a flag of a finite number; the bounds are allowed."""
         parser = flag_parsers.RealParser(lower_bound, upper_bound)

@@ -52,6 +52,23 @@ class IntegerParser(flags.IntegerParser):
         return value
 
 
+class IntegerOrWordParser(IntegerParser):
+    """Parser of whole numbers between two bounds, and of one word."""
+
+    def __init__(self, word, lower_bound, upper_bound):
+        super().__init__(lower_bound, upper_bound)
+        self._word = word
+        self.syntactic_help = f"{word} or {self.syntactic_help}"
+
+    def parse(self, argument):
+        """Returns the int that a str stands for, or the word.
+
+        Raises:
+          ValueError: it is neither, or outside the bounds.
+        """
+        return argument if argument == self._word else super().parse(argument)
+
+
 class RealParser(flags.FloatParser):
     """Parser of finite numbers between two bounds, both of them allowed."""
 

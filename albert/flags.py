@@ -43,6 +43,17 @@ def define_model_flags(fv):
         "module, a Hugging Face or a KerasHub directory. A checkpoint already "
         "in --output_dir wins, except with --nodo_train of `albert pretrain`.",
     )
+    model.integer_or_word(
+        "init_layers_from",
+        None,
+        "Training starts every layer as this layer of --init_checkpoint, from "
+        "0, or as the mean of all. The checkpoint, an ALBERT or a BERT, may "
+        "then share its layers otherwise, have more or fewer, and have wider "
+        "embeddings. Default: the checkpoint has the model's shape.",
+        word="mean",
+        lower_bound=0,
+        upper_bound=1023,
+    )
     files = FlagGroup(fv, "Files")
     files.path(
         "output_dir", None, "Where the model directory is written. Required."
@@ -297,6 +308,21 @@ def refuse_both(fv, one, other):
         )
 
 
+def check_layers_flag(fv):
+    """Refuses --init_layers_from where no checkpoint is started from.
+
+    Raises:
+      UserError: --init_checkpoint is missing, or nothing is trained.
+    """
+    if fv.init_layers_from is not None and not (
+        fv.init_checkpoint and fv.do_train
+    ):
+        raise UserError(
+            "--init_layers_from needs --init_checkpoint, and --do_train: it "
+            "makes weights to start from of those of a checkpoint"
+        )
+
+
 def check_finetuning_flags(fv):
     """Refuses flags of fine-tuning that contradict each other.
 
@@ -305,6 +331,7 @@ def check_finetuning_flags(fv):
     """
     refuse_both(fv, "albert_config_file", "model_size")
     refuse_both(fv, "num_train_steps", "num_train_epochs")
+    check_layers_flag(fv)
     if (
         fv.do_train
         and not fv.init_checkpoint

@@ -261,6 +261,7 @@ def small_vocabulary(tmp_path):
         (not_finite, ["--to=huggingface"], "bert/pooler/dense/bias holds"),
         (without_config, ["--to=google"], "comes without a configuration"),
         (span_v2, ["--to=huggingface"], "the head span_v2"),
+        (lambda _: RELEASE, ["--to=bert"], "is not hidden_size"),
         (small_vocabulary, ["--to=google"], "vocab_size is 1999, but"),
         (small_vocabulary, ["--to=google"], "out with --notokenizer"),
         (
@@ -311,7 +312,10 @@ def test_destination_that_is_there(tmp_path, run):
 
 @pytest.mark.parametrize("format", convert.FORMATS)
 def test_full_disk(tmp_path, run, format, limit_file_size):
-    written(albert.AlbertPretrainer(small_config()), tmp_path / "model")
+    # A BERT's embeddings are as wide as its layers.
+    changes = {"embedding_size": 26} if format == "bert" else {}
+    model = albert.AlbertPretrainer(small_config(**changes))
+    written(model, tmp_path / "model")
     # Less than the smallest file of weights, and more than the others.
     with limit_file_size(50_000):
         code, out, err = run(

@@ -6,6 +6,7 @@ import pytest
 from albert import flag_parsers
 
 INTEGER = flag_parsers.IntegerParser(2, 4000)
+LAYER = flag_parsers.IntegerOrWordParser("mean", 0, 30)
 REAL = flag_parsers.RealParser(0.5, 1e6)
 
 
@@ -15,6 +16,8 @@ REAL = flag_parsers.RealParser(0.5, 1e6)
         (INTEGER, "2", 2),
         (INTEGER, "4000", 4000),
         (INTEGER, 7, 7),
+        (LAYER, "mean", "mean"),
+        (LAYER, "30", 30),
         (REAL, "0.5", 0.5),
         (REAL, "1e6", 1e6),
         (REAL, "3", 3.0),
@@ -29,6 +32,12 @@ REAL = flag_parsers.RealParser(0.5, 1e6)
 def test_values(parser, argument, value):
     parsed = parser.parse(argument)
     assert (parsed, type(parsed)) == (value, type(value))
+
+
+@pytest.mark.parametrize("argument", ["31", "-1", "means", "", "1e1"])
+def test_neither_the_word_nor_an_integer(argument):
+    with pytest.raises(ValueError, match="mean or a whole number from 0 to 30"):
+        LAYER.parse(argument)
 
 
 @pytest.mark.parametrize(

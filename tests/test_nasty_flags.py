@@ -181,7 +181,8 @@ def values_of(flag):
     if isinstance(parser, flag_parsers.IntegerParser):
         low, high = parser.lower_bound, parser.upper_bound
         outside = (low - 1, high + 1, 2**32, 0.5, "1e400", "1_")
-        return (*NUMBERS, *map(str, outside)), (str(low), str(high))
+        words = ("mean",) if "mean" in parser.syntactic_help else ()
+        return (*NUMBERS, *map(str, outside)), (str(low), str(high), *words)
     if isinstance(parser, flag_parsers.RealParser):
         low, high = parser.lower_bound, parser.upper_bound
         outside = (repr(low - abs(low or 1)), repr(high + abs(high)))

@@ -3,6 +3,8 @@
 
 All three are checkpoints of tensors by Google's names. They differ in where
 the configuration and the vocabulary lie and what the vocabulary is called.
+Google's BERT is a fourth: it is read as the ALBERT that it is, with unshared
+layers and embeddings as wide as they are.
 """
 
 import dataclasses
@@ -17,6 +19,7 @@ from albert.config import AlbertConfig
 from albert.errors import UserError
 from albert.heads import HEADS
 from albert.interchange import archives
+from albert.interchange import bert_config
 from albert.interchange import checkpoint_paths
 from albert.interchange import names
 from albert.interchange import task_description
@@ -37,6 +40,9 @@ from albert.modeling.layers import EPSILON
 from albert.text import digit_commas
 
 FORMAT = "google"
+_BERT_FORMAT = "google_bert"
+# ALBERT has a group where BERT has a layer.
+_OF_BERT = "bert/encoder/layer_"
 
 # Beside the weights in the released archives, and in assets/ of a module.
 _RELEASED_TOKENIZER_FILE = "30k-clean.model"
@@ -114,18 +120,35 @@ def _open_checkpoint(prefix):
         tensor_bundle.open_tensors(prefix),
         _MODULE_PREFIX if is_module else "",
     )
-    tensors, unnamed = from_peer(model, FORMAT, None, prefix)
+    format = FORMAT
+    config = AlbertConfig.from_json(config_file) if config_file else None
+    if any(name.startswith(_OF_BERT) for name in model):
+        format = _BERT_FORMAT
+        config = _read_bert_config(directory, prefix)
+    tensors, unnamed = from_peer(model, format, None, prefix)
     return Source(
         path=prefix,
-        format=FORMAT,
-        config=AlbertConfig.from_json(config_file) if config_file else None,
+        format=format,
+        config=config,
         tensors=tensors,
         unknown=unnamed + unknown,
         tokenizer=_find_tokenizer(directory),
-        adam_m=from_peer(moments["adam_m"], FORMAT, None, prefix)[0],
-        adam_v=from_peer(moments["adam_v"], FORMAT, None, prefix)[0],
+        adam_m=from_peer(moments["adam_m"], format, None, prefix)[0],
+        adam_v=from_peer(moments["adam_v"], format, None, prefix)[0],
         global_step=step,
     )
+
+
+def _read_bert_config(directory, prefix):
+    """Returns the ``AlbertConfig`` of a BERT, which must lie beside it."""
+    path = os.path.join(directory, bert_config.CONFIG_FILE)
+    if not os.path.exists(path):
+        raise UserError(
+            f"{prefix}: holds the weights of a BERT, without a "
+            f"{bert_config.CONFIG_FILE} beside them: put the one there that "
+            "came with them"
+        )
+    return bert_config.read(path)
 
 
 def _sort_out(tensors, prefix):

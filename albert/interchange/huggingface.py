@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads and writes directories of transformers (config.json, safetensors).
 
-Source: modeling_albert.py of transformers 5 and the safetensors format. Two
-differences stay after conversion, in training alone: transformers has no
-dropout after the feed-forward network, and one in front of its
-sentence-order head.
+An ALBERT or a BERT, which is read as the ALBERT that it is: unshared layers,
+and embeddings as wide as they are.
+
+Source: modeling_albert.py and modeling_bert.py of transformers 5 and the
+safetensors format. Two differences stay after conversion of an ALBERT, in
+training alone: transformers has no dropout after the feed-forward network, and
+one in front of its sentence-order head.
 """
 
 import functools
@@ -23,6 +26,7 @@ from albert.heads import HEADS
 from albert.inputs import check_file
 from albert.interchange import huggingface_config
 from albert.interchange import huggingface_tokenizer
+from albert.interchange import layer_weights
 from albert.interchange.source import Source
 from albert.interchange.source import Tensors
 from albert.interchange.source import from_peer
@@ -33,23 +37,22 @@ from albert.json_files import Object
 from albert.json_files import read_object
 from albert.modeling.layers import EPSILON
 
-FORMAT = "huggingface"
-
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 _SHARDS_FILE = "model.safetensors.index.json"
 _PICKLE = re.compile(r"pytorch_model(-\d+-of-\d+)?\.bin(\.index\.json)?")
 
-_BASE_PREFIX = "albert."
 _BASE_PARTS = ("embeddings.", "encoder.", "pooler.")
-_WORDS = "albert.embeddings.word_embeddings.weight"
-# Copies that older versions wrote: name of the copy, name of what it repeats.
-_COPIES = {
-    "predictions.decoder.weight": _WORDS,
-    "predictions.decoder.bias": "predictions.bias",
-}
+_WORDS = "embeddings.word_embeddings.weight"
 # A row of numbers, 0 to the number of positions, that older versions wrote.
-_POSITIONS = "albert.embeddings.position_ids"
+_POSITIONS = "embeddings.position_ids"
+# The masked-LM head. Older versions wrote copies of what it repeats.
+_PREDICTIONS = {"albert": "predictions.", "bert": "cls.predictions."}
+# What the oldest checkpoints call the variables of layer normalisation.
+_OLD_NAMES = {
+    "LayerNorm.gamma": "LayerNorm.weight",
+    "LayerNorm.beta": "LayerNorm.bias",
+}
 
 # Names of the values; others (integers of quantised models) are refused.
 _TYPES = {
@@ -78,25 +81,25 @@ def open_source(path):
 
     Returns:
       ``Source``. A bare ``AlbertModel``'s names are given with the prefix
-      "albert." that all other classes have.
+      "albert." that all other classes have, a ``BertModel``'s with "bert.".
 
     Raises:
       UserError: only pickled weights, a damaged or hostile file, or a model
-        that is not ALBERT.
+        that is neither ALBERT nor BERT.
     """
     path = str(path)
     config_file = os.path.join(path, CONFIG_FILE)
-    config, head, dropout = huggingface_config.from_values(
-        read_object(config_file), config_file
-    )
-    peer_tensors = _with_prefix(_open_weights(path))
-    peer_tensors = _without_copies(peer_tensors, config, path)
-    tensors, unknown = from_peer(peer_tensors, FORMAT, config, path)
+    values = read_object(config_file)
+    model_type = huggingface_config.find_model_type(values, config_file)
+    config, head, dropout = huggingface_config.from_values(values, config_file)
+    peer_tensors = _with_usual_names(_open_weights(path), model_type.name)
+    peer_tensors = _without_copies(peer_tensors, model_type.name, config, path)
+    tensors, unknown = from_peer(peer_tensors, model_type.format, config, path)
     if head == "none":
         head = None  # A head may lie beside what that class has.
     return Source(
         path=path,
-        format=FORMAT,
+        format=model_type.format,
         config=config,
         tensors=tensors,
         unknown=unknown,
@@ -197,21 +200,29 @@ def _read(path, name):
     return values.astype(np.float32, copy=False)
 
 
-def _with_prefix(tensors):
-    if any(name.startswith(_BASE_PREFIX) for name in tensors):
-        return tensors
-    return Tensors(
-        {
-            _BASE_PREFIX + name if name.startswith(_BASE_PARTS) else name: entry
-            for name, entry in tensors.entries().items()
-        }
-    )
+def _with_usual_names(tensors, model_type):
+    """Returns tensors by the names of a model with a head, as of today."""
+    prefix = f"{model_type}."
+    is_bare = not any(name.startswith(prefix) for name in tensors)
+    entries = {}
+    for name, entry in tensors.entries().items():
+        for old, new in _OLD_NAMES.items():
+            name = re.sub(rf"{re.escape(old)}$", new, name)
+        if is_bare and name.startswith(_BASE_PARTS):
+            name = prefix + name
+        entries[name] = entry
+    return Tensors(entries)
 
 
-def _without_copies(tensors, config, path):
+def _without_copies(tensors, model_type, config, path):
     """Removes tensors that repeat another one, after checking that they do."""
     entries = tensors.entries()
-    for copy, name in _COPIES.items():
+    predictions = _PREDICTIONS[model_type]
+    copies = {
+        f"{predictions}decoder.weight": f"{model_type}.{_WORDS}",
+        f"{predictions}decoder.bias": f"{predictions}bias",
+    }
+    for copy, name in copies.items():
         if copy not in entries:
             continue
         if name not in entries:
@@ -222,16 +233,17 @@ def _without_copies(tensors, config, path):
                 "both: this model cannot be expressed here"
             )
         del entries[copy]
-    if _POSITIONS in entries:
-        positions = np.ravel(tensors[_POSITIONS])
+    positions = f"{model_type}.{_POSITIONS}"
+    if positions in entries:
+        numbers = np.ravel(tensors[positions])
         if not np.array_equal(
-            positions, np.arange(config.max_position_embeddings)
+            numbers, np.arange(config.max_position_embeddings)
         ):
             raise UserError(
-                f"{path}: {_POSITIONS} is not 0, 1, 2, …: this model cannot be "
+                f"{path}: {positions} is not 0, 1, 2, …: this model cannot be "
                 "expressed here"
             )
-        del entries[_POSITIONS]
+        del entries[positions]
     return Tensors(entries)
 
 
@@ -252,13 +264,86 @@ def write(
     Raises:
       UserError: transformers has no such head or sharing.
     """
+    return _write(
+        "albert",
+        directory,
+        config,
+        tensors,
+        tokenizer,
+        head,
+        classifier_dropout,
+        task,
+    )
+
+
+def write_bert(
+    directory, config, tensors, tokenizer, head, classifier_dropout, task
+):
+    """Writes a directory of a BERT, for code that knows no ALBERT; as above.
+
+    Every layer has a copy of its weights.
+
+    Returns:
+      list of str: also the sentence-order head, as a BERT's tells something
+      else of two sentences.
+
+    Raises:
+      UserError: no BERT computes what this model does.
+    """
+    if config.embedding_size != config.hidden_size:
+        raise UserError(
+            f"embedding_size {config.embedding_size} is not hidden_size "
+            f"{config.hidden_size}: ALBERT normalises the sum of its "
+            "embeddings before their projection, BERT after it, and no "
+            "product of the two makes these equal: this model cannot be "
+            "written as a BERT; --to=huggingface writes it as an ALBERT"
+        )
+    if head == "pretraining":
+        head = "masked_lm"
+    components = ("encoder", *HEADS[head].components)
+    kept = {
+        name: entry
+        for name, entry in tensors.entries().items()
+        if name.split("/")[0] in components
+    }
+    left = [name for name in tensors if name not in kept]
+    config, copies = layer_weights.unshare(config, Tensors(kept))
+    return left + _write(
+        "bert",
+        directory,
+        config,
+        copies,
+        tokenizer,
+        head,
+        classifier_dropout,
+        task,
+    )
+
+
+def _write(
+    model_type,
+    directory,
+    config,
+    tensors,
+    tokenizer,
+    head,
+    classifier_dropout,
+    task,
+):
+    model_type = huggingface_config.MODEL_TYPES[model_type]
     num_labels = (
         tensors.shape("classifier/output_bias")[0]
         if "classifier/output_bias" in tensors
         else 0
     )
     values = huggingface_config.to_values(
-        config, head, num_labels, classifier_dropout, tokenizer, task
+        config,
+        head,
+        num_labels,
+        classifier_dropout,
+        tokenizer,
+        task,
+        model_type,
     )
     if "masked_lm" in HEADS[head].components:
         warn_of_epsilon(config, EPSILON, "transformers")
@@ -272,8 +357,8 @@ def write(
                 if name not in left
             }
         )
-    peer_tensors, unmapped = to_peer(tensors, FORMAT, config)
-    prefix = _BASE_PREFIX if head == "none" else ""
+    peer_tensors, unmapped = to_peer(tensors, model_type.format, config)
+    prefix = f"{model_type.name}." if head == "none" else ""
     config_file = os.path.join(directory, CONFIG_FILE)
     weights_file = os.path.join(directory, WEIGHTS_FILE)
     outputs.write_json(config_file, values)

@@ -18,6 +18,7 @@ import functools
 import re
 
 from albert.heads import HEADS
+from albert.interchange import bert_names
 from albert.interchange.arrangements import HEADS_BIAS
 from albert.interchange.arrangements import HEADS_IN
 from albert.interchange.arrangements import HEADS_OUT
@@ -25,6 +26,8 @@ from albert.interchange.arrangements import SAME
 from albert.interchange.arrangements import TRANSPOSED
 
 FORMATS = ("google", "huggingface", "kerashub")
+# Those of BERT, which have a place for unshared layers alone.
+BERT_FORMATS = ("google_bert", "huggingface_bert")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Row:
       google, huggingface, kerashub: str or None, the name there. KerasHub's
         is the layer's name in the functional model, then the path below it
         in its HDF5 file.
+      google_bert, huggingface_bert: str or None, the name in a BERT.
       huggingface_order, kerashub_order: str, the arrangement there. Google's
         is ours.
     """
@@ -50,6 +54,8 @@ class Row:
     kerashub: str | None = None
     huggingface_order: str = SAME
     kerashub_order: str = SAME
+    google_bert: str | None = None
+    huggingface_bert: str | None = None
 
     def name(self, format):
         """Returns the template of the name in ``format``."""
@@ -57,7 +63,8 @@ class Row:
 
     def order(self, format):
         """Returns the arrangement of the values in ``format``."""
-        return SAME if format == "google" else getattr(self, f"{format}_order")
+        peer = format.removesuffix("_bert")
+        return SAME if peer == "google" else getattr(self, f"{peer}_order")
 
 
 def _dense(ours, shape, google, huggingface, kerashub, kernel=SAME, bias=SAME):
@@ -131,7 +138,7 @@ _G = "bert/encoder/transformer/group_{g}/inner_group_{j}"
 _HF = "albert.encoder.albert_layer_groups.{g}.albert_layers.{j}"
 _KH = "group_{g}_inner_layer_{j}"
 
-ROWS = (
+_ROWS = (
     *(
         Row(
             f"encoder/embeddings/{name}",
@@ -260,6 +267,10 @@ ROWS = (
     *_dense("answer_class/dense_0", "2H H", "answer_class/dense_0", None, None),
     Row("answer_class/dense_1/kernel", "H 1", "answer_class/dense_1/kernel"),
 )
+ROWS = tuple(
+    dataclasses.replace(row, **bert_names.find(row.ours, row.google))
+    for row in _ROWS
+)
 
 
 # ----------------------------------------------------------------- directions
@@ -276,7 +287,7 @@ def peer_name(name, format):
     Args:
       name: str as given by ``named_variables``, e.g.
         "encoder/attention_0_0/query/kernel".
-      format: one of ``FORMATS``.
+      format: one of ``FORMATS`` or ``BERT_FORMATS``.
 
     Returns:
       str, or None where the format has no place for it.
@@ -286,7 +297,12 @@ def peer_name(name, format):
     """
     row, numbers = _find(name, "ours")
     template = row.name(format)
-    return None if template is None else template.format(**numbers)
+    # A layer of a BERT has no inner ones.
+    if template is None or (
+        numbers.get("j", "0") != "0" and "{j}" not in template
+    ):
+        return None
+    return template.format(**numbers)
 
 
 def our_name(name, format):
@@ -296,7 +312,7 @@ def our_name(name, format):
       KeyError: the table has no row for the name.
     """
     row, numbers = _find(name, format)
-    return row.ours.format(**numbers)
+    return row.ours.format(**{"j": 0, **numbers})
 
 
 def arrangement(name, format):

@@ -110,7 +110,7 @@ class Source:
 
     Attributes:
       path: str, what was read, for messages.
-      format: "model_dir", "google", "huggingface" or "kerashub".
+      format: one of ``names.FORMATS`` or ``names.BERT_FORMATS``.
       config: ``AlbertConfig``, or None where there is none.
       tensors: ``Tensors`` by our names, in our shapes.
       unknown: list of str, the file's names that the table does not have.
@@ -143,7 +143,7 @@ def from_peer(tensors, format, config, path):
 
     Args:
       tensors: ``Tensors`` by the format's names.
-      format: one of ``names.FORMATS``.
+      format: one of ``names.FORMATS`` or ``names.BERT_FORMATS``.
       config: ``AlbertConfig``, or None: shapes are then not checked.
       path: str, for messages.
 
@@ -260,12 +260,28 @@ def config_of_peer(values, path):
     return AlbertConfig.from_dict({**values, "sharing": sharing}, path)
 
 
+def config_of_bert(values, path):
+    """Returns the ``AlbertConfig`` of a BERT, which is an ALBERT.
+
+    Its layers share nothing, and its embeddings are as wide as they are.
+
+    Args:
+      values: dict of those of our settings that BERT has.
+      path: str, for messages.
+    """
+    settings = {
+        "embedding_size": values["hidden_size"],
+        "num_hidden_groups": values["num_hidden_layers"],
+    }
+    return config_of_peer({"inner_group_num": 1, **values, **settings}, path)
+
+
 def to_peer(tensors, format, config):
     """Translates tensors by our names to a format's names and shapes.
 
     Args:
       tensors: ``Tensors`` by our names.
-      format: one of ``names.FORMATS``.
+      format: one of ``names.FORMATS`` or ``names.BERT_FORMATS``.
       config: ``AlbertConfig``.
 
     Returns:
@@ -273,7 +289,10 @@ def to_peer(tensors, format, config):
       place for).
     """
     entries, unmapped = {}, []
-    if format != "google" and config.embedding_size == config.hidden_size:
+    if (
+        format in ("huggingface", "kerashub")
+        and config.embedding_size == config.hidden_size
+    ):
         size = config.hidden_size
         tensors = Tensors(
             {

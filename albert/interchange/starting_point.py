@@ -17,6 +17,7 @@ from albert.interchange import google
 from albert.interchange import huggingface
 from albert.interchange import kerashub
 from albert.interchange import task_description
+from albert.interchange.names import BERT_FORMATS
 from albert.interchange.source import Source
 from albert.interchange.source import Tensors
 from albert.interchange.weight_paths import find_weights
@@ -81,6 +82,20 @@ class StartingPoint:
     @property
     def classifier_dropout(self):
         return self.source and self.source.classifier_dropout
+
+    @property
+    def parts_bert_lacks(self):
+        """Parts of a pretraining model that start anew where this is a BERT.
+
+        Its head for two sentences tells whether one follows the other at all,
+        which is not their order; and transformers' classes for masked words
+        have no pooler.
+        """
+        if self.source is None or self.source.format not in BERT_FORMATS:
+            return ()
+        if "encoder/pooler/bias" in self.source.tensors:
+            return ("sentence_order",)
+        return ("sentence_order", "pooler")
 
     @functools.cached_property
     def tokenizer(self):

@@ -96,7 +96,7 @@ def from_values(values, path):
     Raises:
       UserError: the classes are not numbered from 0, or named in two ways.
     """
-    architectures = values.get("architectures")
+    architectures = _as_of_albert(values.get("architectures"))
     task = _own(values, _OWN_KEY, path, _OWN_KEY)
     # transformers keeps it when the model is trained for something else.
     if architectures not in _classes(task_kind=task.get("kind") or ""):
@@ -123,6 +123,13 @@ def from_values(values, path):
     head = find(takes_num_labels=True, transformers=architectures[0])[0]
     kind = HEADS[head].task_kind
     return {"task_name": None, "kind": kind, "labels": named[0]}
+
+
+def _as_of_albert(architectures):
+    """Returns the classes; a BERT's by the names that ALBERT's have."""
+    if not isinstance(architectures, list):
+        return architectures
+    return [re.sub("^Bert", "Albert", str(each)) for each in architectures]
 
 
 def _classes(**values):

@@ -46,9 +46,12 @@ _TEXTS = (
     "emoji 👩‍👧 🏳️‍🌈 \U0001d504",
 )
 _READERS = {
-    "huggingface": (
-        huggingface_tokenizer.PIPELINE_FILE,
-        huggingface_tokenizer.load_written,
+    **dict.fromkeys(
+        ("bert", "huggingface"),
+        (
+            huggingface_tokenizer.PIPELINE_FILE,
+            huggingface_tokenizer.load_written,
+        ),
     ),
     "kerashub": (
         kerashub_presets.VOCABULARY,

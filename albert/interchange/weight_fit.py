@@ -200,8 +200,16 @@ def _part(name):
     return "pooler" if is_pooler(name) else component(name)
 
 
-def belongs_to(name, components):
-    """Returns whether our variable is of these parts of a model."""
-    return component(name) in components or (
-        "pooler" in components and is_pooler(name)
+def belongs_to(name, parts):
+    """Returns whether our variable is of these parts of a model.
+
+    Args:
+      name: str.
+      parts: names of components, of layers of them ("masked_lm/transform"),
+        and "pooler".
+    """
+    return (
+        component(name) in parts
+        or name.rpartition("/")[0] in parts
+        or ("pooler" in parts and is_pooler(name))
     )

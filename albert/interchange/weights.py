@@ -11,6 +11,7 @@ from albert.interchange import tensor_bundle
 from albert.interchange import weight_fit
 from albert.interchange.names import google_name
 from albert.interchange.names import named_variables
+from albert.interchange.reshaping import reshape
 from albert.interchange.source import Tensors
 from albert.interchange.starting_point import open_starting_point
 from albert.interchange.writers import WRITERS
@@ -27,15 +28,18 @@ class LoadReport:
         that this model does not have, or that were to start fresh.
       fresh: list of str, the model's variables that keep their initial
         values, by our names.
+      notes: list of str, what was made of the file's weights where they were
+        of another shape.
     """
 
     source: str
     loaded: list
     unused: list
     fresh: list = dataclasses.field(default_factory=list)
+    notes: list = dataclasses.field(default_factory=list)
 
 
-def load_weights(model, path, fresh=(), labels=None):
+def load_weights(model, path, fresh=(), labels=None, layers_from=None):
     """Sets every weight of ``model`` from a file, or fails and sets none.
 
     Args:
@@ -48,6 +52,10 @@ def load_weights(model, path, fresh=(), labels=None):
       labels: sequence of str, what the outputs of the model's classifier are.
         Where the file names its classes and has them in another order, they
         are put into this one.
+      layers_from: int or "mean": the file's weights are of another shape, and
+        each layer of the model starts as this layer of theirs, from 0, or as
+        the mean of all; see ``reshaping``. Heads that they have nothing for
+        then keep their initial values.
 
     Returns:
       ``LoadReport``.
@@ -81,6 +89,16 @@ def load_weights(model, path, fresh=(), labels=None):
         )
     source = _open_source(path, None if "classifier" in fresh else labels)
     excluded = set(fresh)
+    notes, left = [], []
+    if layers_from is not None:
+        left = source.unknown
+        reshaped = reshape(source, model.config, layers_from)
+        source, notes = reshaped.source, reshaped.notes
+        excluded |= {
+            name.rpartition("/")[0]
+            for name in variables
+            if name not in source.tensors
+        }
     head = _head_of_model(model)
     if (
         head
@@ -109,8 +127,9 @@ def load_weights(model, path, fresh=(), labels=None):
     return LoadReport(
         source=source.path,
         loaded=sorted(weight_fit.stored_name(name, source) for name in targets),
-        unused=unused,
+        unused=sorted(unused + left),
         fresh=sorted(set(variables) - set(targets)),
+        notes=notes,
     )
 
 
@@ -184,8 +203,8 @@ def save_weights(model, path, format="checkpoint", tokenizer=None):
         "dir/model.ckpt-best". Others: a directory that does not exist or is
         empty.
       format: "checkpoint": the weights alone, under Google's variable names.
-        "model_dir", "google", "huggingface", "kerashub": a directory with
-        all that the other side opens.
+        "model_dir", "google", "huggingface", "kerashub", "bert": a directory
+        with all that the other side opens.
       tokenizer: ``Tokenizer`` to write into the directory, or None.
 
     Returns:

@@ -6,6 +6,7 @@ from albert.interchange import huggingface
 from albert.interchange import kerashub
 
 WRITERS = {
+    "bert": huggingface.write_bert,
     "google": google.write,
     "huggingface": huggingface.write,
     "kerashub": kerashub.write,

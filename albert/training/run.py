@@ -81,6 +81,7 @@ class Run:
       start: ``StartingPoint``; its weights are not read where a checkpoint is
         continued from.
       fresh: tuple of str, the components of the model that start anew.
+      layers_from: int, "mean" or None, as of ``load_weights``.
       init_optimizer: bool, take the optimizer's moments from ``start`` too.
       task: dict, what ``model_directory.read_task`` will return; None for
         pretraining.
@@ -94,6 +95,7 @@ class Run:
     data: Data
     start: StartingPoint
     fresh: tuple[str, ...] = ()
+    layers_from: int | str | None = None
     init_optimizer: bool = False
     task: dict | None = None
     evaluation: Evaluation | None = None
@@ -101,13 +103,16 @@ class Run:
     @property
     def settings(self):
         """dict, settings that a command that continues the run must repeat."""
-        return {
+        settings = {
             **self.options.settings(),
             **self.data.settings,
             "init_checkpoint": self.start.path,
             "init_optimizer": self.init_optimizer,
             **(self.task or {}),
         }
+        if self.layers_from is not None:
+            settings["init_layers_from"] = self.layers_from
+        return settings
 
     def check(self):
         """Refuses a directory that holds another run.
@@ -264,7 +269,14 @@ class Run:
             else:
                 logging.info("starting from random weights")
             return
-        report = load_weights(loop.model, self.start, fresh=self.fresh)
+        report = load_weights(
+            loop.model,
+            self.start,
+            fresh=self.fresh,
+            layers_from=self.layers_from,
+        )
+        for note in report.notes:
+            logging.info("made of %s: %s", report.source, note)
         logging.info(
             "%d weights loaded from %s; new: %s; not used: %s",
             len(report.loaded),

@@ -15,6 +15,7 @@ import albert
 from albert import model_directory
 from albert.export import publishing_facts
 from albert.export import serving
+from albert.interchange import tensor_bundle
 from albert.interchange.starting_point import open_starting_point
 from albert.serve import served_model
 from albert.tasks import selection
@@ -165,6 +166,34 @@ def write_sharded(folder):
     )
 
 
+def write_bert(folder):
+    """Google's BERT: four arrays are enough to be read."""
+    arrays = {
+        "bert/embeddings/word_embeddings": (53, 22),
+        "bert/encoder/layer_0/output/dense/kernel": (37, 22),
+        "bert/pooler/dense/bias": (22,),
+        "cls/predictions/output_bias": (53,),
+    }
+    tensor_bundle.write(
+        str(folder / "bert_model.ckpt"),
+        {name: np.ones(shape, np.float32) for name, shape in arrays.items()},
+    )
+    settings = {
+        "attention_probs_dropout_prob": 0.1,
+        "hidden_act": "gelu",
+        "hidden_dropout_prob": 0.1,
+        "hidden_size": 22,
+        "initializer_range": 0.02,
+        "intermediate_size": 37,
+        "max_position_embeddings": 29,
+        "num_attention_heads": 2,
+        "num_hidden_layers": 1,
+        "type_vocab_size": 2,
+        "vocab_size": 53,
+    }
+    (folder / "bert_config.json").write_text(json.dumps(settings))
+
+
 def write_with_tokenizer(folder):
     albert.save_weights(
         _model(),
@@ -197,6 +226,7 @@ CASES = {
     "configuration": (write_model, "model/albert_config.json", use_model),
     "vocabulary": (write_model, "model/spiece.model", use_model),
     "settings of the tokenizer": (write_model, "model/spiece.json", use_model),
+    "configuration of a BERT": (write_bert, "bert_config.json", open_model),
     "checksums": (write_model, "model/checksums.json", use_model),
     "run.json": (write_model, "model/run.json", use_model),
     "task.json": (write_model, "model/task.json", use_model),

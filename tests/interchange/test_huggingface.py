@@ -260,7 +260,7 @@ def test_as_many_groups_as_layers_in_any_number():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"model_type": "bert"}, "model_type is 'bert'"),
+        ({"model_type": "roberta"}, "model_type is 'roberta'"),
         ({"layer_norm_eps": 1e-5}, "layer_norm_eps is 1e-05"),
         ({"position_embedding_type": "relative_key"}, "relative_key"),
         ({"tie_word_embeddings": False}, "tie_word_embeddings is False"),

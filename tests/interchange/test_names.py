@@ -94,8 +94,26 @@ def test_names_and_values_come_back(format):
     assert len(set(ours)) == len(set(theirs)) == len(seen)
 
 
+@pytest.mark.parametrize("format", names.BERT_FORMATS)
+def test_names_of_bert(format):
+    config = small_config(sharing="none", embedding_size=26)
+    theirs = {
+        name: names.peer_name(name, format)
+        for head in MODELS
+        for name in names.expected_shapes(config, head, 5)
+    }
+    lacking = {name.split("/")[0] for name in theirs if theirs[name] is None}
+    assert lacking == {"sentence_order", "start", "end", "answer_class"}
+    there = {ours: name for ours, name in theirs.items() if name is not None}
+    assert len(set(there.values())) == len(there) == 3 + 2 + 4 * 16 + 2 + 5 + 4
+    for ours, name in there.items():
+        assert names.our_name(name, format) == ours
+    for name in ("attention_0_1/query/bias", "embedding_projection/bias"):
+        assert names.peer_name(f"encoder/{name}", format) is None
+
+
 def test_no_two_rows_are_one():
-    for column in ("ours", *names.FORMATS):
+    for column in ("ours", *names.FORMATS, *names.BERT_FORMATS):
         count = collections.Counter(getattr(row, column) for row in names.ROWS)
         del count[None]
         assert set(count.values()) == {1}

@@ -71,6 +71,26 @@ BAD_FLAGS = [
         ],
         ["adam_m", "model.ckpt-best", "moments"],
     ),
+    (["--init_layers_from=0"], ["--init_layers_from needs --init_ch"]),
+    (["--init_layers_from=first"], ["mean or a whole number from 0"]),
+    (
+        ["--init_layers_from=99", "--init_checkpoint={trained}"],
+        ["--init_layers_from=99", "has the layers 0 to"],
+    ),
+    (
+        [
+            *("--init_layers_from=mean", "--init_checkpoint={trained}"),
+            "--albert_config_file={i}/wide.json",
+        ],
+        ["must be equal: hidden_size 22 there, 26 here"],
+    ),
+    (
+        [
+            *("--init_layers_from=0", "--init_checkpoint={trained}"),
+            "--init_optimizer",
+        ],
+        ["--init_optimizer with --init_layers_from"],
+    ),
     (["--learning_rate=0"], ["--learning_rate", "from 1e-37 to 10"]),
     (["--learning_rate=-1"], ["--learning_rate"]),
     (["--learning_rate=nan"], ["--learning_rate=nan", "1e-37 to 10"]),

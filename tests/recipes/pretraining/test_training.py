@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 
+import albert
 from albert import model_directory
 from albert.config import AlbertConfig
 from albert.interchange import tensor_bundle
@@ -115,6 +116,70 @@ def test_weights_to_start_from(inputs, trained, tmp_path, run):
         if name != "global_step":
             np.testing.assert_array_equal(weights[name], source[name], name)
     assert not (out / "model.ckpt-best.index").exists()
+
+
+@pytest.mark.slow
+def test_weights_of_another_shape_to_start_from(
+    inputs, trained, small_config, tmp_path, run
+):
+    """An unshared model with narrower embeddings, of a shared one."""
+    changes = {
+        "sharing": "none",
+        "num_hidden_layers": 3,
+        "embedding_size": 5,
+    }
+    (tmp_path / "config.json").write_text(json.dumps(small_config | changes))
+    out = tmp_path / "model"
+    arguments = [
+        f"--init_checkpoint={trained[0]}/model.ckpt-5",
+        f"--albert_config_file={tmp_path}/config.json",
+        "--learning_rate=1e-30",
+        "--num_train_steps=1",
+        "--do_eval=false",
+    ]
+    code, _, errors = run(inputs, out, *arguments, "--init_layers_from=0")
+    assert code == 0, errors
+    assert "embeddings 5 instead of" in errors
+    source = tensor_bundle.read(trained[0] / "model.ckpt-5")
+    weights = tensor_bundle.read(out / "model.ckpt-1")
+    layer = "bert/encoder/transformer/group_{}/inner_group_0/ffn_1/"
+    for group in range(3):
+        np.testing.assert_array_equal(
+            weights[f"{layer.format(group)}intermediate/dense/kernel"],
+            source[f"{layer.format(0)}intermediate/dense/kernel"],
+        )
+    settings = json.loads((out / "run.json").read_text())
+    assert settings["init_layers_from"] == 0
+    code, _, errors = run(inputs, out, *arguments, "--init_layers_from=mean")
+    assert code == 2
+    assert "init_layers_from 0 there, 'mean' here" in errors
+
+
+@pytest.mark.slow
+def test_a_bert_to_start_from(
+    inputs, small_config, tmp_path, arguments_of, run_command
+):
+    """It has no head for the order of sentences, and no pooler."""
+    config = AlbertConfig(
+        **small_config | {"embedding_size": 22, "num_hidden_layers": 2}
+    )
+    pretrainer = albert.AlbertPretrainer(config)
+    albert.save_weights(pretrainer, tmp_path / "bert", format="bert")
+    out = tmp_path / "model"
+    arguments = arguments_of(
+        inputs,
+        out,
+        f"--init_checkpoint={tmp_path}/bert",
+        "--num_train_steps=1",
+        "--do_eval=false",
+    )
+    code, _, errors = run_command(
+        *(flag for flag in arguments if "--albert_config_file" not in flag)
+    )
+    assert code == 0, errors
+    assert "new: encoder/pooler/bias" in errors
+    written = AlbertConfig.from_json(out / "albert_config.json")
+    assert written.num_attention_groups == 2
 
 
 @pytest.mark.slow
