@@ -36,6 +36,7 @@ class Embeddings(keras.layers.Layer):
       input_ids: int32 [B, S], S at most ``config.max_position_embeddings``.
       segment_ids: int32 [B, S], each below ``config.type_vocab_size``.
       training: bool, whether dropout is active.
+      first_position: int or int32 scalar, position of the first of the S.
 
     Returns: [B, S, E] of the compute dtype.
     """
@@ -71,7 +72,7 @@ class Embeddings(keras.layers.Layer):
         self.layer_norm.build()
         self.built = True
 
-    def call(self, input_ids, segment_ids, training=False):
+    def call(self, input_ids, segment_ids, training=False, first_position=0):
         length = input_ids.shape[1]
         if length is not None:
             limit = self.config.max_position_embeddings
@@ -86,7 +87,8 @@ class Embeddings(keras.layers.Layer):
             tf.one_hot(segment_ids, self.config.type_vocab_size),
             self.token_type_embeddings.value,
         )
-        positions = self.position_embeddings.value[: tf.shape(input_ids)[1]]
+        end = first_position + tf.shape(input_ids)[1]
+        positions = self.position_embeddings.value[first_position:end]
         vectors = self.layer_norm(words + token_types + positions)
         vectors = tf.cast(vectors, self.compute_dtype)
         return self.dropout(vectors, training=training)
