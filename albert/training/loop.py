@@ -69,6 +69,7 @@ class TrainingLoop:
             *objective.metric_names,
             "gradient_norm",
             "learning_rate",
+            "sequences",
             "tokens",
         ]
         self.stopped = False
@@ -114,7 +115,8 @@ class TrainingLoop:
         Returns:
           dict of metric name to ``np.ndarray`` float32 [steps], fewer after
           ``request_stop``; also ``gradient_norm`` (before clipping),
-          ``learning_rate`` and ``tokens`` (pieces that are not padding).
+          ``learning_rate``, ``sequences`` (rows that count) and ``tokens``
+          (pieces that are not padding).
         """
         history, stopped = self._train(iterator, tf.constant(steps, tf.int32))
         self.stopped = bool(stopped)
@@ -220,8 +222,11 @@ class TrainingLoop:
         gradients, numerators = self._accumulate(batch, denominators)
         gradients = replica.all_reduce("SUM", gradients)
         numerators = replica.all_reduce("SUM", numerators)
+        sequences = tf.reduce_sum(batch["example_weights"])
         tokens = tf.cast(tf.reduce_sum(batch["input_mask"]), tf.float32)
-        tokens, stop = replica.all_reduce("SUM", (tokens, tf.identity(stop)))
+        sequences, tokens, stop = replica.all_reduce(
+            "SUM", (sequences, tokens, tf.identity(stop))
+        )
         gradients, norm = clip_by_global_norm(gradients, self.clip_norm)
         learning_rate = tf.convert_to_tensor(self.optimizer.learning_rate)
         self.optimizer.apply(gradients, self._variables)
@@ -229,6 +234,7 @@ class TrainingLoop:
             **self.objective.metrics(numerators, denominators),
             "gradient_norm": norm,
             "learning_rate": learning_rate,
+            "sequences": sequences,
             "tokens": tokens,
         }
         return tf.stack([results[name] for name in self.history_names]), stop

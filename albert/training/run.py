@@ -231,7 +231,6 @@ class Run:
             folder if checkpoints.writes else None,
             self.options.num_train_steps,
             checkpoints.step,
-            self.options.train_batch_size,
         )
 
     def _restore_or_start(self, loop, checkpoints):
