@@ -147,7 +147,9 @@ def adjust_recipe(fv, recipe):
     )
 
 
-def find_finetuning_options(fv, recipe, config, num_examples):
+def find_finetuning_options(
+    fv, recipe, config, num_examples, steps_per_epoch=None
+):
     """Returns the ``TrainingOptions`` of flags, else of the task's recipe.
 
     Args:
@@ -156,6 +158,7 @@ def find_finetuning_options(fv, recipe, config, num_examples):
       recipe: ``albert.tasks.task.Recipe``.
       config: ``AlbertConfig``.
       num_examples: int, examples to train on.
+      steps_per_epoch: int, where batches differ in their number of examples.
 
     Raises:
       UserError: a warm-up that does not end before the training, or more
@@ -169,7 +172,8 @@ def find_finetuning_options(fv, recipe, config, num_examples):
             steps = recipe.num_train_steps
             epochs = recipe.num_train_epochs
         if steps is None:
-            steps = max(1, math.ceil(epochs * num_examples / batch_size))
+            steps_per_epoch = steps_per_epoch or num_examples / batch_size
+            steps = max(1, math.ceil(epochs * steps_per_epoch))
     warmup_steps = fv.num_warmup_steps
     if warmup_steps is None:
         # The recipe's share of its own steps, where there are other ones.
