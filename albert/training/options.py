@@ -136,15 +136,13 @@ def adjust_recipe(fv, recipe):
       fv: values of the flags of ``define_finetuning_flags``.
       recipe: ``albert.tasks.task.Recipe`` of the task.
     """
-    flag_values = {
-        "dropout": fv.dropout_prob,
-        "classifier_dropout": fv.classifier_dropout,
+    names = ("dropout_prob", "classifier_dropout", "warmup_proportion")
+    given = {
+        name.removesuffix("_prob"): fv[name].value
+        for name in names
+        if name in fv and fv[name].value is not None
     }
-    if "warmup_proportion" in fv:
-        flag_values["warmup_proportion"] = fv.warmup_proportion
-    return dataclasses.replace(
-        recipe, **{name: v for name, v in flag_values.items() if v is not None}
-    )
+    return dataclasses.replace(recipe, **given)
 
 
 def find_finetuning_options(
