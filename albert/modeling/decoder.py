@@ -313,7 +313,9 @@ class Decoder(keras.layers.Layer):
         Args:
           encoded: [B, S, H], the encoder's output.
         """
-        return [block.cross_attention.remember(encoded) for block in self.blocks]
+        return [
+            block.cross_attention.remember(encoded) for block in self.blocks
+        ]
 
     def call(
         self,

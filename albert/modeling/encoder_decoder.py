@@ -145,8 +145,10 @@ class AlbertEncoderDecoder(ModelWithHeads):
         """
         with padding_skipped(False):
             rows = Rows(tf.ones_like(piece_ids))
+        # Each is the one piece of its sequence here.
+        alone = tf.reshape(piece_ids, (-1, 1))
         hidden, caches = self.decoder.extend(
-            self._embed(piece_ids, rows, False, position),
+            self._embed(alone, rows, False, position),
             caches,
             encoded["memory"],
             encoded["mask_scores"],
