@@ -37,7 +37,12 @@ class BatchLimits:
     source_lengths: tuple
     target_lengths: tuple
 
-    def __post_init__(self):
+    def check(self):
+        """Refuses limits within which no batch has a pair.
+
+        Raises:
+          UserError: naming the flag to raise.
+        """
         longest = self.source_lengths[-1], self.target_lengths[-1]
         if self.most_rows < self.rows_multiple:
             raise UserError(

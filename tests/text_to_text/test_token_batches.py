@@ -153,6 +153,6 @@ def test_one_shape():
 
 def test_refuses():
     with pytest.raises(UserError, match="5 pairs of 43 and 43 .* give 430 or"):
-        make_limits(most_tokens=429)
+        make_limits(most_tokens=429).check()
     with pytest.raises(UserError, match="--train_batch_size=4 is less than"):
-        make_limits(most_rows=4)
+        make_limits(most_rows=4).check()
