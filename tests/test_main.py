@@ -229,12 +229,14 @@ def test_flags_of_two_commands_are_defined_once(monkeypatch):
     """But for those that are another thing in each command."""
     different = {
         "do_eval",
+        "eval_input_file",
         "head",
         "input_file",
         "language",
         "max_predictions_per_seq",
         "max_seq_length",
         "output_dir",
+        "output_file",
         "overwrite",
         "predict_file",
         "seed",

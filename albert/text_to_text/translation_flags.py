@@ -85,8 +85,7 @@ def define_flags(fv):
     texts.real(
         "max_unknown_share",
         0.2,
-        "Stop where more of the pieces of a side are <unk>, of another "
-        "language than the vocabulary.",
+        "Stop where more of the pieces are <unk>, of another language.",
         lower_bound=0.0,
         upper_bound=1.0,
     )
