@@ -214,15 +214,19 @@ def find_model(fv):
     """Finds the weights to start from, or to use.
 
     Returns:
-      (source, trained): str or None, what to open; and dict, what is known of
-      a model that is only used.
+      (source, trained): str or None, what to open; and dict, what a model
+      that writes texts already says of itself.
 
     Raises:
       UserError: there is none to be used, or one of another task.
     """
     if fv.do_train:
         check_kind(fv.output_dir, model_directory.read_task(fv.output_dir))
-        return fv.init_checkpoint, {}
+        if not fv.init_checkpoint:
+            return None, {}
+        trained = task_description.read(fv.init_checkpoint)
+        writes_texts = trained.get("kind") == heads.HEADS[HEAD].task_kind
+        return fv.init_checkpoint, trained if writes_texts else {}
     source = trained_model.find(fv.output_dir, fv.init_checkpoint)
     trained = task_description.read(source)
     check_kind(source, trained)

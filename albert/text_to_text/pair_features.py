@@ -231,11 +231,24 @@ class _PairEncoder:
         if not rows:
             return
         numbers, *texts = map(list, zip(*rows, strict=True))
-        sides = [self._encode(side, texts[side]) for side in (0, 1)]
-        for number, *pair, source, target in zip(
-            numbers, *texts, *sides, strict=True
-        ):
-            self._add_pair(number, pair, source, target)
+        encoded = [self._encode(side, texts[side]) for side in (0, 1)]
+        fitting = [
+            (*pair, *ids)
+            for number, *pair, source, target in zip(
+                numbers, *texts, *encoded, strict=True
+            )
+            if (ids := self._fit(number, source, target))
+        ]
+        for source, target, *ids in fitting:
+            self._count(source, target)
+            if self._keep_texts:
+                self._texts[0].append(source)
+                self._texts[1].append(target)
+            for side in (0, 1):
+                self._lengths[side].append(len(ids[side]))
+        for side in (0, 1):
+            block = [id_ for pair in fitting for id_ in pair[2 + side]]
+            self._ids[side].append(np.array(block, np.int32))
 
     def finish(self):
         """Returns the ``EncodedPairs``; refuses what cannot be trained on."""
@@ -336,34 +349,36 @@ class _PairEncoder:
                 known.unknown_characters += sum(map(len, unknown))
         return rows
 
-    def _add_pair(self, number, texts, source, target):
-        settings, counts = self._settings, self._counts
+    def _fit(self, number, source, target):
+        """Returns the ids of a pair with control pieces, or None if too long.
+
+        Args:
+          number: int, its line.
+          source, target: lists of int.
+        """
+        settings = self._settings
+        most = settings.max_seq_length - 2
         if len(target) + 1 > settings.max_target_length:
             return self._leave_out(number, "long_target")
-        most = settings.max_seq_length - 2
         if len(source) > most:
             if not settings.cut_long_sources:
                 return self._leave_out(number, "long_source")
-            counts.cut_source += 1
-            source = source[:most]
+            self._counts.cut_source += 1
         tokenizer = self._tokenizer
-        rows = (
-            [tokenizer.cls_id, *source, tokenizer.sep_id],
+        return (
+            [tokenizer.cls_id, *source[:most], tokenizer.sep_id],
             [*target, tokenizer.sep_id],
         )
+
+    def _count(self, source, target):
+        counts = self._counts
         counts.pairs += 1
-        counts.equal += texts[0] == texts[1]
-        # A tab is in no text of a table, and the lines of files have no ends.
-        if not self._seen_pairs.add("\n".join(texts)):
+        counts.equal += source == target
+        # No line has an end of a line in it.
+        if not self._seen_pairs.add(f"{source}\n{target}"):
             counts.duplicates += 1
-        elif not self._seen_sources.add(texts[0]):
+        elif not self._seen_sources.add(source):
             counts.repeated_source += 1
-        for side, row in enumerate(rows):
-            self._ids[side].append(np.array(row, np.int32))
-            self._lengths[side].append(len(row))
-            if self._keep_texts:
-                self._texts[side].append(texts[side])
-        return None
 
     def _explain_length(self, before=""):
         """Returns what helps against texts that are too long, if there are."""

@@ -3,6 +3,8 @@
 
 import dataclasses
 
+from absl import logging
+
 from albert import evaluation_results
 from albert.text_to_text import text_metrics
 
@@ -69,6 +71,7 @@ def evaluate(data, losses, translator, metrics, lower_case, bleu_tokenizer):
     """
     if not metrics:
         return TranslationOutcome(losses, {}, {}, [])
+    logging.info("writing the targets of %d texts", data.num_examples)
     written = [found[0] for found in translator.translate(data.sources)]
     values, signatures = text_metrics.compute(
         metrics,

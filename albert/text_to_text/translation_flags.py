@@ -134,6 +134,9 @@ def define_flags(fv):
     )
     prediction.string("attention_text", None, "A source to draw.")
     flags.define_finetuning_flags(fv, has_classifier=False)
+    # The moments are wrong by most in the first thousand steps, in which a
+    # decoder without a pretraining learns most.
+    fv.set_default("bias_correction", True)
     model = flags.FlagGroup(fv, "Model")
     model.integer(
         "max_target_length",
@@ -289,7 +292,7 @@ def find_settings(fv, config, trained):
     Args:
       fv: values of flags.
       config: ``AlbertConfig``.
-      trained: dict, those of a model that is only used.
+      trained: dict, those of the model that is used or started from.
 
     Raises:
       UserError: longer sequences than the model has positions for, or another

@@ -266,6 +266,19 @@ def test_refuses_another_run(trained, texts, run, assert_refused):
         assert_refused(*run(out, *training(texts, argument)), words)
 
 
+def test_starts_from_another_model(trained, texts, run, tmp_path):
+    out, _, _ = trained
+    arguments = [each for each in training(texts) if "config" not in each]
+    code, _, errors = run(
+        tmp_path / "next",
+        *arguments,
+        f"--init_checkpoint={out}",
+        "--num_train_steps=1",
+    )
+    assert code == 0, errors
+    assert "new: none; not used: none" in errors
+
+
 @pytest.mark.slow
 def test_stopped_run_ends_as_if_it_had_not_been(
     texts, trained, run, tmp_path, monkeypatch, assert_same_tensors
