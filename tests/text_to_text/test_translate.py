@@ -10,6 +10,7 @@ import shutil
 
 import numpy as np
 import pytest
+from absl import flags
 
 from albert.errors import StopRequested
 from albert.interchange import tensor_bundle
@@ -296,8 +297,12 @@ def test_stopped_run_ends_as_if_it_had_not_been(
 
     with monkeypatch.context() as patch:
         patch.setattr(TrainingLoop, "train", train_and_stop)
+        flag_values = flags.FlagValues()
+        translate.define_flags(flag_values)
+        flag_values(["translate", f"--output_dir={out}", *arguments])
+        # As a command, it would end this process.
         with pytest.raises(StopRequested):
-            run(out, *arguments)
+            translate.main(flag_values)
     assert tensor_bundle.steps(out) == [2]
     code, _, errors = run(out, *arguments)
     assert code == 0 and "continuing at step 2 of 6" in errors
