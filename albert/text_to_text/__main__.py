@@ -203,11 +203,11 @@ def main(fv):
         draw_attention(fv, model, tokenizer, translator)
         written.append(fv.attention_plot)
     if fv.do_predict:
-        source, destination = translation_flags.find_streams(fv)
-        predict(translator, source, destination, bool(fv.num_best))
+        lines, destination = translation_flags.find_streams(fv)
+        predict(translator, lines, destination, bool(fv.num_best))
         written += filter(None, [destination])
     if written:
-        results.print_written(fv.output_dir, written)
+        results.print_written(fv.output_dir if fv.do_train else source, written)
 
 
 def find_model(fv):

@@ -8,6 +8,7 @@ import typing
 import numpy as np
 from absl import logging
 
+from albert.errors import UserError
 from albert.tasks.features import PAD_ID
 from albert.text_to_text.decoding import BeamSearch
 from albert.text_to_text.pair_features import encode_sources
@@ -83,6 +84,9 @@ class Translator:
           list of N lists of ``Translation``, the best first: as many as there
           are, at most ``num_best``; one without a text where there is none to
           translate.
+
+        Raises:
+          UserError: the model's outputs are not finite.
         """
         nothing = [Translation("", 0.0)]
         results = [nothing] * len(texts)
@@ -130,6 +134,11 @@ class Translator:
 
     def _search_batch(self, rows):
         ids, scores = self._search_rows(rows)
+        if not np.isfinite(scores[:, 0]).all():
+            raise UserError(
+                "the model's outputs are not finite: use other weights, or "
+                "train it again with a smaller --learning_rate"
+            )
         return [
             [
                 Translation(self._decode(target), float(score))
