@@ -98,7 +98,8 @@ $(PEERS)/.installed: requirements.txt requirements-peers.txt pyproject.toml \
     setup.py
 	$(call install,requirements-peers.txt)
 
-# With the optional packages that read other files of text, and find its words.
+# With the optional packages that read other files of text, find its words, and
+# compute BLEU and ROUGE.
 test-extras: $(EXTRAS)/.installed
 	$(EXTRAS)/bin/python -m pytest $(PARALLEL) tests/extras
 

@@ -14,6 +14,7 @@ _HOME_OF_NAME = {
     "AlbertClassifier": "albert.modeling.models",
     "AlbertConfig": "albert.config",
     "AlbertEncoder": "albert.modeling.encoder",
+    "AlbertEncoderDecoder": "albert.modeling.encoder_decoder",
     "AlbertMultipleChoice": "albert.modeling.models",
     "AlbertPretrainer": "albert.modeling.models",
     "AlbertSpanPredictor": "albert.modeling.models",

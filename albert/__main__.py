@@ -25,6 +25,7 @@ COMMANDS = {
     "pretrain": "run_pretraining.py",
     "classify": "run_classifier.py",
     "squad": "run_squad.py",
+    "translate": "albert/text_to_text/__main__.py",
     "fill-mask": "albert/fill_mask.py",
     "generate": "albert/generate.py",
     "convert": "albert/convert.py",

@@ -129,7 +129,9 @@ def _convert(source, directory, to, head, tokenizer, settings):
     opened = start.source
     config = start.find_config()
     head = head or start.head
-    shapes = names.expected_shapes(config, head, start.num_labels or 1)
+    shapes = names.expected_shapes(
+        config, head, start.num_labels or 1, start.num_decoder_blocks
+    )
     if not HEADS[head].uses_pooler:
         shapes = {
             name: shape

@@ -209,8 +209,14 @@ def define_training_flags(
     )
 
 
-def define_finetuning_flags(fv):
-    """Defines the flags of fine-tuning."""
+def define_finetuning_flags(fv, *, has_classifier=True):
+    """Defines the flags of fine-tuning.
+
+    Args:
+      fv: ``absl.flags.FlagValues``.
+      has_classifier: bool, whether the task has a last layer of its own with
+        a dropout before it.
+    """
     modes = FlagGroup(fv, "Modes")
     modes.boolean("do_train", False, "Train.")
     modes.boolean(
@@ -230,13 +236,14 @@ def define_finetuning_flags(fv):
         lower_bound=0.0,
         upper_bound=0.9,
     )
-    model.real(
-        "classifier_dropout",
-        None,
-        "Dropout before the task's last layer. Default: the task's.",
-        lower_bound=0.0,
-        upper_bound=0.9,
-    )
+    if has_classifier:
+        model.real(
+            "classifier_dropout",
+            None,
+            "Dropout before the task's last layer. Default: the task's.",
+            lower_bound=0.0,
+            upper_bound=0.9,
+        )
     define_training_flags(
         fv,
         batch_size=None,

@@ -35,8 +35,8 @@ class Head:
         they are the same as those of another head.
       label_type: what the label of an example is: "class", one of the task's
         labels; "number"; "choice", one of its sequences; "tag", a label for
-        each token; "span", a part of the text; or None for a head that no
-        task has.
+        each token; "span", a part of the text; "text", one to be written; or
+        None for a head that no task has.
       loss: str or None, "module:class" of its objective; None for a head
         that is not trained as such.
       signatures: str, "module:function" of the signatures of its SavedModel.
@@ -176,6 +176,18 @@ _ROWS = (
         signatures="albert.export.serving_spans:span_signatures",
         task_kind="span",
         exported_kind="span_v2",
+    ),
+    Head(
+        name="text_to_text",
+        model="albert:AlbertEncoderDecoder",
+        components=("decoder",),
+        outputs=("logits",),
+        uses_pooler=False,
+        label_type="text",
+        loss="albert.training.losses:TextToTextObjective",
+        signatures="albert.export.serving_generation:text_to_text_signatures",
+        task_kind="text_to_text",
+        exported_kind="text_to_text",
     ),
     Head(
         name="none",

@@ -74,6 +74,11 @@ TASK_SCHEMA = Object(
         "end_n_top": _LENGTH,
         "n_best_size": _LENGTH,
         "language": Text(),
+        "num_decoder_layers": _LENGTH,
+        "decoder_sharing": Text(("all", "none")),
+        "max_target_length": _LENGTH,
+        "beam_size": _LENGTH,
+        "length_penalty": Number(),
     }
 )
 _RUN_SCHEMA = Object(

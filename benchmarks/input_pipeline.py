@@ -69,7 +69,7 @@ def measure(patterns, batch_size, steps):
             batch_size,
             seed=0,
             num_steps=steps,
-            start_example=0,
+            start_step=0,
             bucket_by_length=False,
         )
     )

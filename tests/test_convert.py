@@ -239,6 +239,11 @@ sinusoidal = functools.partial(with_positions, "sinusoidal")
 relative_bias = functools.partial(with_positions, "relative_bias")
 
 
+def decoder(tmp_path):
+    model = albert.AlbertEncoderDecoder(small_config(), 3, "none")
+    return written(model, tmp_path / "decoder")
+
+
 def small_vocabulary(tmp_path):
     model = albert.AlbertEncoder(small_config(vocab_size=1999))
     return written(model, tmp_path / "small")
@@ -262,6 +267,9 @@ def small_vocabulary(tmp_path):
         (without_config, ["--to=google"], "comes without a configuration"),
         (span_v2, ["--to=huggingface"], "the head span_v2"),
         (lambda _: RELEASE, ["--to=bert"], "is not hidden_size"),
+        (decoder, ["--to=huggingface"], "no class for the head text_to_text"),
+        (decoder, ["--to=kerashub"], "no task for the head text_to_text"),
+        (decoder, ["--to=google"], "no decoder: a model with the head text_to"),
         (small_vocabulary, ["--to=google"], "vocab_size is 1999, but"),
         (small_vocabulary, ["--to=google"], "out with --notokenizer"),
         (
@@ -296,6 +304,29 @@ def test_positions_come_back_in_a_model_directory(tmp_path, run, make):
         assert np.array_equal(after[name], value), name
     config = open_starting_point(tmp_path / "new").config
     assert config == open_starting_point(source).config
+
+
+def test_a_decoder_in_a_model_directory(tmp_path, run):
+    """It is copied as it is; its encoder goes everywhere."""
+    source = decoder(tmp_path)
+    outputs.write_json(source / "task.json", {"kind": "text_to_text"})
+    code, out, err = run(source, tmp_path / "copy", "--to=model_dir")
+    assert code == 0, err
+    assert "(text_to_text)" in out and "Left" not in out
+    expected, copied = tensors_of(source), tensors_of(tmp_path / "copy")
+    assert len(expected) == len(copied) and any(
+        name.startswith("decoder/layer_2/") for name in copied
+    )
+    for name, value in expected.items():
+        np.testing.assert_array_equal(copied[name], value)
+    assert (tmp_path / "copy" / "task.json").exists()
+    code, out, err = run(
+        source, tmp_path / "encoder", "--to=google", "--head=none"
+    )
+    assert code == 0, err
+    assert not any(
+        "decoder" in name for name in tensors_of(tmp_path / "encoder")
+    )
 
 
 def test_destination_that_is_there(tmp_path, run):
@@ -350,6 +381,7 @@ def test_formats_and_heads_are_all_there():
         "token_classification",
         "span_v1",
         "span_v2",
+        "text_to_text",
         "none",
     )
 

@@ -31,6 +31,7 @@ LAYERS = (
     ("interchange",),
     ("command_line", "records"),
     ("convert", "data_flags", "fill_mask", "training"),
+    ("text_to_text",),
     ("export", "generate"),
     ("serve",),
     ("__main__",),

@@ -228,13 +228,17 @@ def test_python_m_is_the_same():
 def test_flags_of_two_commands_are_defined_once(monkeypatch):
     """But for those that are another thing in each command."""
     different = {
+        "beam_size",
         "do_eval",
+        "eval_input_file",
         "head",
         "input_file",
         "language",
+        "length_penalty",
         "max_predictions_per_seq",
         "max_seq_length",
         "output_dir",
+        "output_file",
         "overwrite",
         "predict_file",
         "seed",

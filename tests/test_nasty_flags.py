@@ -46,6 +46,7 @@ LONG = {
     ("classify", "train_batch_size"),
     ("squad", "model_size"),
     ("squad", "train_batch_size"),
+    ("translate", "model_size"),
 }
 
 
@@ -121,6 +122,22 @@ BASES = {
         },
         [],
     ),
+    "translate": (
+        TRAINING
+        | {
+            "input_file": "pairs.tsv",
+            "eval_input_file": "pairs.tsv",
+            "train_batch_size": "8",
+            "train_batch_tokens": "600",
+            "max_seq_length": "32",
+            "max_target_length": "32",
+            "max_left_out_share": "0.5",
+            "metrics": "none",
+            "do_train": "true",
+            "do_eval": "true",
+        },
+        [],
+    ),
     "fill-mask": ({"text_file": "text.txt"}, ["model", "the [MASK]."]),
     "generate": ({"num_samples": "2"}, ["model", "the [MASK]."]),
     "convert": ({"to": "huggingface"}, ["model", "out"]),
@@ -138,6 +155,23 @@ OTHERWISE = {
     ("pretrain", "position_embedding"): {
         "albert_config_file": None,
         "model_size": "tiny",
+    },
+    ("translate", "model_size"): {"albert_config_file": None},
+    ("translate", "num_train_epochs"): {"num_train_steps": None},
+    ("translate", "predict_file"): {"do_predict": "true", "output_file": "o"},
+    ("translate", "output_file"): {
+        "do_predict": "true",
+        "predict_file": "text.txt",
+    },
+    ("translate", "attention_plot"): {"attention_text": "a"},
+    ("translate", "attention_text"): {"attention_plot": "a.png"},
+    **{
+        ("translate", f"{prefix}{side}_file"): {
+            f"{prefix}input_file": None,
+            f"{prefix}{other}_file": "text.txt",
+        }
+        for prefix in ("", "eval_")
+        for side, other in (("source", "target"), ("target", "source"))
     },
     ("classify", "train_file"): {"data_dir": None, "do_eval": None},
     ("classify", "eval_file"): {},
@@ -232,6 +266,8 @@ def place(tmp_path_factory, call_recipe, small_config):
     folder = tmp_path_factory.mktemp("walk")
     lines = TEXT.read_text("utf-8").splitlines()[:60]
     (folder / "text.txt").write_text("\n".join(lines))
+    pairs = [f"{line}\tIt rained.\n" for line in lines[:9] if line]
+    (folder / "pairs.tsv").write_text("".join(pairs))
     (folder / "directory").mkdir()
     os.mkfifo(folder / "fifo")
     os.symlink("loop", folder / "loop")

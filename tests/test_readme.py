@@ -175,7 +175,7 @@ def check_commands(commands, there=()):
             assert set(positional[1:]) <= set(there), positional
         if "output_prefix" in fv:
             there.append(f"{fv.output_prefix}.model")
-        elif "output_file" in fv:
+        elif "output_file" in fv and "num_shards" in fv:
             there += shard_names(fv.output_file, fv.num_shards)
         elif "output_dir" in fv:
             there += [fv.output_dir, f"{fv.output_dir}/albert_config.json"]

@@ -31,7 +31,13 @@ from albert.tasks.truncation import MIN_SEQUENCE_LENGTH
 POSITIONAL = ("MODEL_DIR", "DESTINATION")
 # The flags of each format that are passed on.
 FORMATS = {
-    "serving": ("max_seq_length", "top", "null_score_diff_threshold"),
+    "serving": (
+        "max_seq_length",
+        "top",
+        "null_score_diff_threshold",
+        "beam_size",
+        "length_penalty",
+    ),
     "tfhub": (
         "version",
         "licence",
@@ -86,6 +92,22 @@ def define_flags(fv):
         "A question whose null score is above it gets no answer. Default: 0.",
         lower_bound=-LARGEST_SCORE,
         upper_bound=LARGEST_SCORE,
+    )
+    serving.integer(
+        "beam_size",
+        None,
+        "Hypotheses of a model that writes texts, and texts that it answers. "
+        "Default: what it was evaluated with.",
+        lower_bound=1,
+        upper_bound=1000,
+    )
+    serving.real(
+        "length_penalty",
+        None,
+        "Power of the length that their scores are divided by. Default: what "
+        "it was evaluated with.",
+        lower_bound=0.0,
+        upper_bound=10.0,
     )
     litert = FlagGroup(fv, "Litert")
     litert.choice(

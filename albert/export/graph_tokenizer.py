@@ -7,6 +7,7 @@ needs ``import tensorflow_text`` and not this package.
 
 import tensorflow as tf
 
+from albert.export.graph_detokenizer import SentencePieceDetokenizer
 from albert.export.graph_tokenizer_normalization import GraphNormalizer
 from albert.export.graph_tokenizer_offsets import GraphSpanEncoder
 from albert.export.graph_tokenizer_pieces import GraphPieces
@@ -71,7 +72,9 @@ class GraphTokenizer(tf.Module):
                     for id_ in range(tokenizer.vocabulary_size)
                 ]
             )
+        # Not before they are asked for: each holds the model again.
         self._span_encoder = None
+        self._detokenizer = None
 
     def encode(self, texts):
         """Returns the piece ids of texts, without [CLS] and [SEP].
@@ -100,6 +103,20 @@ class GraphTokenizer(tf.Module):
             ids, rows, nrows=codes.nrows(), validate=False
         )
 
+    def decode(self, ids):
+        """Returns the text of each row of ids, as the tokenizer's ``decode``.
+
+        Args:
+          ids: int32 ragged [N, None], without control pieces such as [SEP].
+
+        Returns:
+          string [N].
+        """
+        if self._detokenizer is None:
+            with tf.init_scope():
+                self._detokenizer = SentencePieceDetokenizer(self.tokenizer)
+        return self._detokenizer(ids)
+
     def encode_with_offsets(self, texts):
         """Encodes texts and finds the characters that each piece came from.
 
@@ -122,7 +139,6 @@ class GraphTokenizer(tf.Module):
           codes: int32 ragged [N, None], code points.
         """
         if self._span_encoder is None:
-            # Not before it is asked for: it holds the model's rules again.
             with tf.init_scope():
                 self._span_encoder = GraphSpanEncoder(
                     self.tokenizer, self.normalizer, self._pieces

@@ -213,7 +213,7 @@ class Rules(tf.Module):
             _BYTES.get(piece.piece, piece.piece.encode())
             for piece in rules.pieces
         ]
-        self._processor = _make_processor(rules)
+        self._processor = make_processor(rules)
         self._parts = tf.constant(parts)
         # Bytes of each part.
         self.lengths = tf.constant([*map(len, parts)], tf.int64)
@@ -263,7 +263,7 @@ def _rules_model(model, with_pieces):
     return rules
 
 
-def _make_processor(model):
+def make_processor(model):
     """Returns TensorFlow Text's SentencePiece tokenizer of a ``ModelProto``.
 
     Raises:

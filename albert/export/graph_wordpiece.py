@@ -14,6 +14,7 @@ import functools
 
 import tensorflow as tf
 
+from albert.export.graph_detokenizer import WordPieceDetokenizer
 from albert.export.graph_tokenizer_normalization import GraphNormalizer
 from albert.export.graph_tokenizer_normalization import tabulate
 from albert.export.graph_tokenizer_pieces import load_tensorflow_text
@@ -138,6 +139,7 @@ class GraphWordPieceTokenizer(tf.Module):
             unknown_token=wordpiece.UNKNOWN_PIECE,
             no_pretokenization=True,
         )
+        self._detokenizer = WordPieceDetokenizer(tokenizer)
 
     def encode(self, texts):
         """Returns the piece ids of texts; as ``GraphTokenizer.encode``."""
@@ -151,6 +153,10 @@ class GraphWordPieceTokenizer(tf.Module):
         """
         pieces = self._cut(codes)
         return _ragged(pieces.ids, pieces.rows, codes)
+
+    def decode(self, ids):
+        """Returns the texts of ids; as ``GraphTokenizer.decode``."""
+        return self._detokenizer(ids)
 
     def encode_with_offsets(self, texts):
         """Encodes texts; as ``GraphTokenizer.encode_with_offsets``."""

@@ -141,6 +141,11 @@ def export(
     from albert.export import source_models
 
     loaded = source_models.load(source, model, max_seq_length)
+    if HEADS[loaded.head].label_type == "text":
+        raise UserError(
+            f"{source}: writes texts piece by piece, which a .tflite file of "
+            "this package does not: use --format=serving, or --model=encoder"
+        )
     examples = litert_verification.make_examples(
         loaded, texts or litert_verification.TEXTS
     )

@@ -26,6 +26,10 @@ span
         → answer: string [N]; start, end: int32 [N], characters of the
         context; score, probability: float32 [N]; where a question may have
         no answer also null_score: float32 [N] and best_answer: string [N]
+text_to_text
+    text: text [N]
+        → target: string [N]; targets: string [N, K], the best first; scores:
+        float32 [N, K]
 masked_lm (a pretrained model)
     fill_mask: text [N], with [MASK] in it
         → pieces: string [N, M, K]; probabilities: float32 [N, M, K]; "" and
@@ -93,6 +97,8 @@ def export(
     max_seq_length=None,
     top=5,
     null_score_diff_threshold=0.0,
+    beam_size=None,
+    length_penalty=None,
     overwrite=False,
 ):
     """Writes the SavedModel of a task.
@@ -106,6 +112,8 @@ def export(
       top: int, pieces that "fill_mask" answers for each mask.
       null_score_diff_threshold: float, of "answer": a question whose null
         score is above it gets "".
+      beam_size, length_penalty: of ``BeamSearch``, for a model that writes
+        texts; None: what it was evaluated with.
       overwrite: bool, whether an older export at the destination is replaced.
 
     Returns:
@@ -135,6 +143,8 @@ def export(
         module.tokenizer,
         top=top,
         null_score_diff_threshold=null_score_diff_threshold,
+        beam_size=beam_size,
+        length_penalty=length_penalty,
     )
     concrete = {
         name: tf.function(

@@ -160,6 +160,11 @@ def _load_model(start, head, task, labels):
             for name in ("start_n_top", "end_n_top")
             if name in task
         }
+    elif row.label_type == "text":
+        arguments = {
+            name: _require(start, task, name)
+            for name in ("num_decoder_layers", "decoder_sharing")
+        }
     # The dropout is of no matter here.
     model = make_model(
         head,
@@ -173,3 +178,13 @@ def _load_model(start, head, task, labels):
         fresh.add("pooler")
     load_weights(model, start, fresh=sorted(fresh))
     return model
+
+
+def _require(start, task, name):
+    """Returns what task.json has to say of a model that writes texts."""
+    if name not in task:
+        raise UserError(
+            f"{start.path}: does not say its {name}: give the model directory "
+            "that `albert translate` wrote, with its task.json"
+        )
+    return task[name]

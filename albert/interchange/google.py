@@ -222,9 +222,16 @@ def write(
     flags.
 
     Raises:
-      UserError: the original has no such activation, positions or sharing.
+      UserError: the original has no such activation, positions, sharing or
+        head.
     """
     del classifier_dropout  # Not in the format.
+    if HEADS[head].label_type == "text":
+        raise UserError(
+            f"Google's code has no decoder: a model with the head {head} "
+            "cannot be written for it; `albert convert --head=none` writes "
+            "the encoder alone"
+        )
     if tokenizer and tokenizer.lower_case and not tokenizer.strip_accents:
         logging.warning(
             "the original's scripts take accents off, which this model was "

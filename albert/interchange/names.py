@@ -4,7 +4,8 @@
 A row is a variable: its name and shape here, its name in each format, and how
 its values are arranged there. ``None`` is a variable that the format has no
 place for. ``{g}`` is the group and ``{j}`` the inner group. All directions
-derive from the table, and a name that is not in it is an error.
+derive from the table, and a name that is not in it is an error. The decoder is
+of this package alone, and Google's names of it are ours.
 
 Sources: the variables that the original's modeling.py, run_pretraining.py,
 classifier_utils.py, race_utils.py and squad_utils.py create;
@@ -137,6 +138,23 @@ _EMBEDDINGS = (
 _G = "bert/encoder/transformer/group_{g}/inner_group_{j}"
 _HF = "albert.encoder.albert_layer_groups.{g}.albert_layers.{j}"
 _KH = "group_{g}_inner_layer_{j}"
+_DECODER = "decoder/layer_{g}"
+_DENSE_OF_DECODER = (
+    *(
+        (f"{_DECODER}/{attention}/{part}", "H H")
+        for attention in ("self_attention", "cross_attention")
+        for part in ("query", "key", "value", "output")
+    ),
+    (f"{_DECODER}/feed_forward/intermediate", "H I"),
+    (f"{_DECODER}/feed_forward/output", "I H"),
+    ("decoder/output/transform", "H E"),
+)
+_NORMS_OF_DECODER = (
+    (f"{_DECODER}/self_attention/layer_norm", "H"),
+    (f"{_DECODER}/cross_attention/layer_norm", "H"),
+    (f"{_DECODER}/feed_forward/layer_norm", "H"),
+    ("decoder/output/layer_norm", "E"),
+)
 
 _ROWS = (
     *(
@@ -266,6 +284,17 @@ _ROWS = (
     *_dense("end/dense_1", "H 1", "end_logits/dense_1", None, None),
     *_dense("answer_class/dense_0", "2H H", "answer_class/dense_0", None, None),
     Row("answer_class/dense_1/kernel", "H 1", "answer_class/dense_1/kernel"),
+    *(
+        row
+        for name, shape in _DENSE_OF_DECODER
+        for row in _dense(name, shape, name, None, None)
+    ),
+    *(
+        row
+        for name, shape in _NORMS_OF_DECODER
+        for row in _norm(name, shape, name)
+    ),
+    Row("decoder/output/output_bias", "V", "decoder/output/output_bias"),
 )
 ROWS = tuple(
     dataclasses.replace(row, **bert_names.find(row.ours, row.google))
@@ -358,13 +387,16 @@ def _pattern(template):
 # ---------------------------------------------------------------- our variables
 
 
-def expected_shapes(config, head="pretraining", num_labels=1):
+def expected_shapes(
+    config, head="pretraining", num_labels=1, num_decoder_blocks=1
+):
     """Returns the names and shapes of a model's variables without making it.
 
     Args:
       config: ``AlbertConfig``.
       head: a key of ``albert.heads.HEADS``.
       num_labels: int, outputs of a "classifier".
+      num_decoder_blocks: int, layers of a "decoder" with weights of their own.
 
     Returns:
       dict of our name to shape (tuple of ints), in the table's order.
@@ -383,6 +415,7 @@ def expected_shapes(config, head="pretraining", num_labels=1):
     groups = {
         "attention": config.num_attention_groups,
         "feed_forward": config.num_ffn_groups,
+        "layer": num_decoder_blocks,
     }
     shapes = {}
     for row in ROWS:
@@ -392,7 +425,10 @@ def expected_shapes(config, head="pretraining", num_labels=1):
         if not _has(config, row.ours):
             continue
         kind, numbered, _ = layer.partition("_{g}")
-        count = (groups[kind], config.inner_group_num) if numbered else (1, 1)
+        count = (
+            groups[kind] if numbered else 1,
+            config.inner_group_num if "{j}" in layer else 1,
+        )
         shape = tuple(
             sizes[letter] if letter in sizes else int(letter)
             for letter in row.shape.split()

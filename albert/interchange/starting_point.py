@@ -156,6 +156,16 @@ class StartingPoint:
         shape = self.source.tensors.shape(name)
         return shape[0] if shape else None
 
+    @property
+    def num_decoder_blocks(self):
+        """The number of layers of a "decoder" with weights of their own."""
+        tensors = self.source.tensors if self.source else ()
+        parts = {tuple(name.split("/")[:2]) for name in tensors}
+        return sum(
+            component == "decoder" and layer.startswith("layer_")
+            for component, layer in parts
+        )
+
     def in_order_of(self, labels):
         """Returns the ``Source`` with its classes in another order.
 

@@ -42,6 +42,7 @@ class Embeddings(keras.layers.Layer):
       input_ids: int32 [B, S], S at most ``config.longest_sequence``.
       segment_ids: int32 [B, S], each below ``config.type_vocab_size``.
       training: bool, whether dropout is active.
+      first_position: int or int32 scalar, position of the first of the S.
 
     Returns: [B, S, E] of the compute dtype.
     """
@@ -78,7 +79,7 @@ class Embeddings(keras.layers.Layer):
         self.layer_norm.build()
         self.built = True
 
-    def call(self, input_ids, segment_ids, training=False):
+    def call(self, input_ids, segment_ids, training=False, first_position=0):
         length = input_ids.shape[1]
         if length is not None:
             limit = self.config.longest_sequence
@@ -94,20 +95,22 @@ class Embeddings(keras.layers.Layer):
             self.token_type_embeddings.value,
         )
         vectors = self._add_positions(
-            words + token_types, tf.shape(input_ids)[1]
+            words + token_types,
+            first_position,
+            first_position + tf.shape(input_ids)[1],
         )
         vectors = tf.cast(self.layer_norm(vectors), self.compute_dtype)
         return self.dropout(vectors, training=training)
 
-    def _add_positions(self, vectors, length):
+    def _add_positions(self, vectors, first, end):
         """Returns [B, S, E] with what tells the positions apart."""
         if self.config.position_embedding == "learned":
-            return vectors + self.position_embeddings.value[:length]
+            return vectors + self.position_embeddings.value[first:end]
         if self.config.position_embedding == "sinusoidal":
             # Its size is 1, that of new word embeddings 0.02: the paper makes
             # these √E times larger, too (section 3.4).
             width = self.config.embedding_size
-            return math.sqrt(width) * vectors + sinusoids(length, width)
+            return math.sqrt(width) * vectors + sinusoids(end, width)[first:]
         return vectors  # the attention tells them apart
 
 

@@ -73,6 +73,11 @@ class MaskedLanguageModelHead(keras.layers.Layer):
         hidden = tf.gather(sequence_output, positions, batch_dims=1)
         predictions = tf.shape(positions)[1]
         hidden = tf.reshape(hidden, (-1, self.config.hidden_size))  # [B·P, H]
+        logits = self.score_pieces(hidden, word_embeddings)
+        return tf.reshape(logits, (-1, predictions, self.config.vocab_size))
+
+    def score_pieces(self, hidden, word_embeddings):
+        """Returns float32 logits [T, V] of vectors [T, H]."""
         kernel, bias = self.transform.step_weights()
         hidden = self.activation(tf.matmul(hidden, kernel), bias)
         hidden = self.layer_norm(hidden)
@@ -80,9 +85,8 @@ class MaskedLanguageModelHead(keras.layers.Layer):
             hidden,
             tf.cast(word_embeddings, self.compute_dtype),
             transpose_b=True,
-        )  # [B·P, V]
-        logits = tf.cast(logits, tf.float32) + self.output_bias.value
-        return tf.reshape(logits, (-1, predictions, self.config.vocab_size))
+        )  # [T, V]
+        return tf.cast(logits, tf.float32) + self.output_bias.value
 
 
 class OutputHead(keras.layers.Layer):

@@ -21,7 +21,7 @@ from albert.modeling.head_layers import masked_log_softmax
 _LOGIT_OF_NO_CHOICE = -1e9
 
 
-class _ModelWithHeads(keras.Model):
+class ModelWithHeads(keras.Model):
     """Base of the models: configuration, dtype and encoder.
 
     A subclass makes its heads, with the dtype of the model, and then calls
@@ -51,7 +51,7 @@ class _ModelWithHeads(keras.Model):
 
 
 @keras.saving.register_keras_serializable(package="albert")
-class AlbertPretrainer(_ModelWithHeads):
+class AlbertPretrainer(ModelWithHeads):
     """Model for pretraining: masked language modelling and sentence order.
 
     Args:
@@ -105,7 +105,7 @@ class AlbertPretrainer(_ModelWithHeads):
 
 
 @keras.saving.register_keras_serializable(package="albert")
-class AlbertClassifier(_ModelWithHeads):
+class AlbertClassifier(ModelWithHeads):
     """Model that classifies a text or a pair of texts, or scores it.
 
     A linear layer on the pooled output. Source: ``create_model`` of the
@@ -196,7 +196,7 @@ class AlbertTokenClassifier(AlbertClassifier):
 
 
 @keras.saving.register_keras_serializable(package="albert")
-class AlbertMultipleChoice(_ModelWithHeads):
+class AlbertMultipleChoice(ModelWithHeads):
     """Model that chooses one of several continuations of a text.
 
     One logit for each choice, from a linear layer on its pooled output.
@@ -271,7 +271,7 @@ class AlbertMultipleChoice(_ModelWithHeads):
 
 
 @keras.saving.register_keras_serializable(package="albert")
-class AlbertSpanPredictor(_ModelWithHeads):
+class AlbertSpanPredictor(ModelWithHeads):
     """Model that predicts the span of a text that answers a question.
 
     Has either of the original's heads. "v1" scores start and end apart

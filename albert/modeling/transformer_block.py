@@ -42,7 +42,8 @@ class SelfAttention(keras.layers.Layer):
     Call arguments:
       hidden: [T, H] of the compute dtype.
       mask_scores: float32 [B, 1, 1, S]: 0 for a key that may be attended to,
-        ``MASKED_SCORE`` for padding.
+        ``MASKED_SCORE`` for padding. Any shape that broadcasts to [B, N, S, S]
+        and has all S keys.
       rows: ``Rows``, the positions that T stands for.
       training: bool, whether dropout is active.
       weights: result of ``step_weights``; None reads them.
@@ -154,7 +155,7 @@ class SelfAttention(keras.layers.Layer):
         context = rows.take(
             tf.transpose(context, (0, 2, 1, 3)), tf.shape(hidden)
         )  # [T, H]
-        return _add_and_normalize(
+        return add_and_normalize(
             hidden,
             context,
             self.output_projection,
@@ -226,7 +227,7 @@ class FeedForward(keras.layers.Layer):
         weights = self.step_weights() if weights is None else weights
         kernel, bias = weights["intermediate"]
         wide = self.activation(tf.matmul(hidden, kernel), bias)
-        return _add_and_normalize(
+        return add_and_normalize(
             hidden,
             wide,
             self.output_projection,
@@ -238,7 +239,7 @@ class FeedForward(keras.layers.Layer):
         )
 
 
-def _add_and_normalize(
+def add_and_normalize(
     hidden, inputs, projection, dropout, layer_norm, weights, training, seed
 ):
     """Returns ``LayerNorm(hidden + dropout(projection(inputs)))``."""

@@ -11,6 +11,8 @@ from albert.text.normalization_losses import count_marked_letters
 
 # Of each block, to find out how many characters lose a mark.
 _SAMPLED_SENTENCES = 64
+# More unknown pieces, or characters of them, are warned of.
+_MOST_UNKNOWN = 0.01
 
 
 @dataclasses.dataclass
@@ -124,3 +126,20 @@ class CorpusCounts:
         # Decomposed characters may be more than those of the text.
         share = self.unknown_characters / max(1, self.characters)
         return min(1.0, share)
+
+
+def describe_unknown(share, characters_share):
+    """Returns a warning about what a vocabulary does not know, or None.
+
+    Args:
+      share: float, of the pieces that are <unk>.
+      characters_share: float, of the characters that these stand for.
+    """
+    if max(share, characters_share) <= _MOST_UNKNOWN:
+        return None
+    return (
+        f"{share:.1%} of the pieces are <unk>, {characters_share:.1%} of the "
+        "characters, which nothing is learnt of: make a vocabulary of this "
+        "text with `albert create-vocabulary`, with the same --do_lower_case "
+        "and --strip_accents"
+    )

@@ -21,7 +21,7 @@ def finetuning_dataset(
     training,
     seed=0,
     num_steps=None,
-    start_example=0,
+    start_step=0,
     bucket_by_length=True,
 ):
     """Returns a dataset of batches, each of examples of similar length.
@@ -34,7 +34,7 @@ def finetuning_dataset(
     those of similar length.
 
     In training, the dataset has ``num_steps`` batches, over as many epochs
-    as it takes, less the ``start_example`` / B first ones: it continues
+    as it takes, less the ``start_step`` first ones: it continues
     exactly where another one stopped. Otherwise it is one pass over all
     examples, the longest first; ``example_index`` gives the order back. The
     last batch is filled up with rows of weight 0, which repeat an example.
@@ -48,8 +48,8 @@ def finetuning_dataset(
       training: bool, as above.
       seed: int, at least 0; not used in evaluation.
       num_steps: int, batches from the start of training; for training only.
-      start_example: int, examples consumed since the start of training: a
-        multiple of B; must be 0 in evaluation.
+      start_step: int, batches consumed since the start of training; must be
+        0 in evaluation.
       bucket_by_length: bool; False gives shuffled batches in training and
         the order of the examples in evaluation.
 
@@ -72,19 +72,19 @@ def finetuning_dataset(
             f"{lengths[-1]}"
         )
     if training:
-        if num_steps is None or start_example % batch_size:
-            raise ValueError("training needs num_steps and whole batches")
+        if num_steps is None:
+            raise ValueError("training needs num_steps")
         plan = batch_plan.training_plan(
             example_lengths,
             batch_size,
             num_steps,
             seed=seed,
             bucket_by_length=bucket_by_length,
-        )[start_example // batch_size :]
+        )[start_step:]
         weights = None
     else:
-        if num_steps is not None or start_example:
-            raise ValueError("num_steps and start_example are for training")
+        if num_steps is not None or start_step:
+            raise ValueError("num_steps and start_step are for training")
         plan, weights = batch_plan.evaluation_plan(
             example_lengths, batch_size, bucket_by_length=bucket_by_length
         )

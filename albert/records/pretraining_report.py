@@ -8,6 +8,7 @@ import shlex
 
 import numpy as np
 
+from albert.records.corpus_counts import describe_unknown
 from albert.records.metadata import find_metadata
 from albert.records.metadata import without_record_suffix
 from albert.records.schema import PretrainingSchema
@@ -22,7 +23,6 @@ _LEAST_TEXT_USED = 0.85
 _LEAST_OF_PREDICTIONS = 0.75
 # More is warned of; of documents, where little of the text is used.
 _MOST_DROPPED = 0.1
-_MOST_UNKNOWN = 0.01
 # Of labels that are guessed, where chance does not explain it.
 _MOST_GUESSED = 0.55
 # Of the tokens that were to be masked.
@@ -217,14 +217,11 @@ def list_warnings(metadata):
         )
     if corpus["lost_marks_share"] > HARMFUL_SHARE_OF_MARKS:
         warnings.append(describe_lost_marks(corpus["lost_marks_share"]))
-    unknown = corpus["unknown_share"], corpus["unknown_characters_share"]
-    if max(unknown) > _MOST_UNKNOWN:
-        warnings.append(
-            f"{unknown[0]:.1%} of the pieces are <unk>, {unknown[1]:.1%} of "
-            "the characters, which nothing is learnt of: make a vocabulary of "
-            "this text with `albert create-vocabulary`, with the same "
-            "--do_lower_case and --strip_accents"
-        )
+    unknown = describe_unknown(
+        corpus["unknown_share"], corpus["unknown_characters_share"]
+    )
+    if unknown:
+        warnings.append(unknown)
     masked = figures["masked_per_instance"]
     budget = masked + figures["unused_budget_per_instance"]
     if masked < _LEAST_MASKED * budget:

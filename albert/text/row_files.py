@@ -7,7 +7,7 @@ import re
 from albert import json_files
 from albert.errors import UserError
 from albert.inputs import open_file
-from albert.text.text_files import read_chunks
+from albert.text.text_files import read_whole_lines
 from albert.text.text_files import warn_once
 
 _PARQUET = b"PAR1"
@@ -65,7 +65,12 @@ def _read_fields(path, text_field):
 
 
 def _read_json_lines(path, text_field):
-    for number, line in _read_lines(path):
+    lines = read_whole_lines(
+        path, _MAX_ROW_BYTES, "write an object a line, for each document one"
+    )
+    for number, line in lines:
+        if not line or line.isspace():
+            continue
         try:
             row = json_files.parse(line)
         except ValueError as error:
@@ -81,32 +86,6 @@ def _read_json_lines(path, text_field):
                 f"{_show(text)}, not a text: give another --text_field"
             )
         yield text
-
-
-def _read_lines(path):
-    """Yields (number, bytes) of the lines that are not blank, whole."""
-    number = 1
-    carry, size = [], 0
-    for chunk in read_chunks(path):
-        *lines, rest = chunk.split(b"\n")
-        for line in lines:
-            if carry:
-                line = b"".join([*carry, line])
-                carry, size = [], 0
-            if line and not line.isspace():
-                yield number, line
-            number += 1
-        carry.append(rest)
-        size += len(rest)
-        if size > _MAX_ROW_BYTES:
-            raise UserError(
-                f"{path}: line {number} has more than "
-                f"{_MAX_ROW_BYTES >> 20} MB: write an object a line, for each "
-                "document one"
-            )
-    line = b"".join(carry)
-    if line and not line.isspace():
-        yield number, line
 
 
 def _explain(path, number, line, error):

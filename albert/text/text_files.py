@@ -50,7 +50,7 @@ def read_line_blocks(path):
         if b"\0" in data:
             nuls += data.count(b"\0")
             data = data.replace(b"\0", b"")
-        text = _decode(data, path, line_number)
+        text = decode_lines(data, path, line_number)
         line_number += data.count(b"\n")
         lines = split_lines(text)
         del text  # While the lines are used.
@@ -79,6 +79,42 @@ def read_chunks(path):
         yield chunk.replace(b"\r", b"\n") if ends_with_return else chunk
 
 
+def read_whole_lines(path, most_bytes, remedy):
+    """Yields the lines of a file, none of them cut.
+
+    Args:
+      path: as of ``read_line_blocks``.
+      most_bytes: int, which no line may exceed by a mebibyte.
+      remedy: str, what to do about one that does.
+
+    Yields:
+      (int, bytes): number from 1, and the line in UTF-8 without its "\\n".
+
+    Raises:
+      UserError: the file cannot be read, or is damaged, or a line is too
+        long.
+    """
+    number = 1
+    carry, size = [], 0
+    for chunk in read_chunks(path):
+        *lines, rest = chunk.split(b"\n")
+        for line in lines:
+            if carry:
+                line = b"".join([*carry, line])
+                carry, size = [], 0
+            yield number, line
+            number += 1
+        carry.append(rest)
+        size += len(rest)
+        if size > most_bytes:
+            raise UserError(
+                f"{path}: line {number} has more than {most_bytes >> 20} MB: "
+                f"{remedy}"
+            )
+    if size:
+        yield number, b"".join(carry)
+
+
 def split_lines(text):
     """Returns the lines of a text, those that are too long in parts.
 
@@ -94,6 +130,28 @@ def split_lines(text):
     if max(map(len, lines), default=0) > MAX_LINE_CHARACTERS:
         lines = [part for line in lines for part in _cut_line(line)]
     return lines
+
+
+def decode_lines(data, path, line_number):
+    """Returns the text of bytes that begin in a line of a file.
+
+    Args:
+      data: bytes.
+      path: str, the file.
+      line_number: int, the line, from 1.
+
+    Raises:
+      UserError: they are not UTF-8.
+    """
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line_number += data.count(b"\n", 0, error.start)
+        raise UserError(
+            f"{path}: line {line_number} is not UTF-8 (byte "
+            f"0x{data[error.start]:02x}); convert the file, for example with "
+            "iconv -f CP1252 -t UTF-8 if it is from Windows for Western Europe"
+        ) from error
 
 
 @functools.cache
@@ -125,19 +183,6 @@ def _read_blocks(path):
         data, carry, chunk = data[:end], data[end:], None
         yield data
     yield carry
-
-
-def _decode(data, path, line_number):
-    """Returns the text of bytes that begin in a line of a file."""
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line_number += data.count(b"\n", 0, error.start)
-        raise UserError(
-            f"{path}: line {line_number} is not UTF-8 (byte "
-            f"0x{data[error.start]:02x}); convert the file, for example with "
-            "iconv -f CP1252 -t UTF-8 if it is from Windows for Western Europe"
-        ) from error
 
 
 def _no_text(data, path, line_number, share):

@@ -192,7 +192,7 @@ class WordPieceTokenizer:
             piece = self.pieces[id_]
             if piece.startswith(CONTINUATION):
                 text += piece.removeprefix(CONTINUATION)
-            elif text and not (_is_wide(text[-1]) and _is_wide(piece[:1])):
+            elif text and not (is_wide(text[-1]) and is_wide(piece[:1])):
                 text += " " + piece
             else:
                 text += piece
@@ -324,7 +324,8 @@ def is_text(content):
         return False
 
 
-def _is_wide(character):
+def is_wide(character):
+    """Returns whether a character, or "", is Chinese or written like it."""
     return bool(character) and unicodedata.east_asian_width(character) in "WF"
 
 

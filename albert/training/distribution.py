@@ -149,8 +149,8 @@ def distribute(strategy, dataset):
     Args:
       strategy: ``tf.distribute.Strategy``.
       dataset: ``tf.data.Dataset`` of dicts of tensors [B, ...], where B is
-        static and divisible by the number of replicas; the same in every
-        worker.
+        divisible by the number of replicas, and static where devices need
+        that; the same in every worker.
 
     Returns:
       Distributed dataset of dicts of tensors [B / replicas, ...].
@@ -177,7 +177,11 @@ def distribute(strategy, dataset):
         def give_shapes(batch):
             return {
                 name: tf.ensure_shape(
-                    batch[name], [spec.shape[0] // replicas, *spec.shape[1:]]
+                    batch[name],
+                    [
+                        spec.shape[0] and spec.shape[0] // replicas,
+                        *spec.shape[1:],
+                    ],
                 )
                 for name, spec in dataset.element_spec.items()
             }

@@ -42,7 +42,7 @@ class FeatureData:
         return training_settings(self)
 
     def training_batches(
-        self, batch_size, *, seed, num_steps, start_example, bucket_by_length
+        self, batch_size, *, seed, num_steps, start_step, bucket_by_length
     ):
         """Returns ``finetuning_dataset`` for training."""
         return finetuning_dataset(
@@ -52,7 +52,7 @@ class FeatureData:
             training=True,
             seed=seed,
             num_steps=num_steps,
-            start_example=start_example,
+            start_step=start_step,
             bucket_by_length=bucket_by_length,
         )
 

@@ -75,6 +75,7 @@ class TrainingLoop:
             *(regularizer.names if regularizer else ()),
             "gradient_norm",
             "learning_rate",
+            "sequences",
             "tokens",
         ]
         self.stopped = False
@@ -120,7 +121,8 @@ class TrainingLoop:
         Returns:
           dict of metric name to ``np.ndarray`` float32 [steps], fewer after
           ``request_stop``; also ``gradient_norm`` (before clipping),
-          ``learning_rate`` and ``tokens`` (pieces that are not padding).
+          ``learning_rate``, ``sequences`` (rows that count) and ``tokens``
+          (pieces that are not padding).
         """
         history, stopped = self._train(iterator, tf.constant(steps, tf.int32))
         self.stopped = bool(stopped)
@@ -226,8 +228,11 @@ class TrainingLoop:
         gradients, numerators = self._accumulate(batch, denominators)
         gradients = replica.all_reduce("SUM", gradients)
         numerators = replica.all_reduce("SUM", numerators)
+        sequences = tf.reduce_sum(batch["example_weights"])
         tokens = tf.cast(tf.reduce_sum(batch["input_mask"]), tf.float32)
-        tokens, stop = replica.all_reduce("SUM", (tokens, tf.identity(stop)))
+        sequences, tokens, stop = replica.all_reduce(
+            "SUM", (sequences, tokens, tf.identity(stop))
+        )
         penalties = {}
         if self.regularizer:
             gradients, penalties = self.regularizer.add_gradients(
@@ -241,6 +246,7 @@ class TrainingLoop:
             **penalties,
             "gradient_norm": norm,
             "learning_rate": learning_rate,
+            "sequences": sequences,
             "tokens": tokens,
         }
         return tf.stack([results[name] for name in self.history_names]), stop

@@ -266,6 +266,55 @@ class SpanWithAnswerabilityObjective(_MeanObjective):
         }
 
 
+class TextToTextObjective(_MeanObjective):
+    """Objective of writing texts: cross-entropy of each piece, smoothed.
+
+    ``(1 - ε) · -log p(piece) + ε · mean over the vocabulary of -log p``
+    (Szegedy et al. 2016, section 7; Vaswani et al. 2017, section 5.4, has ε =
+    0.1). ``target_loss`` is the cross-entropy without smoothing: its exponent
+    is the perplexity, whatever ε was.
+
+    Args:
+      label_smoothing: float in [0, 1), ε.
+    """
+
+    metric_names = ("loss", "target_loss", "target_accuracy")
+    untrained = r"(^|/)pooler/"
+
+    def __init__(self, label_smoothing=0.1):
+        self.label_smoothing = label_smoothing
+
+    def denominators(self, batch):
+        """Returns the number of pieces to be written."""
+        return {"weight": tf.reduce_sum(_target_weights(batch))}
+
+    def numerators(self, outputs, batch):
+        """Returns the numerator of every metric.
+
+        Args:
+          outputs: dict of logits float32 [B, T, V].
+          batch: dict of target_ids int32 [B, T], target_weights float32
+            [B, T] (0: padding), example_weights float32 [B].
+        """
+        weights = _target_weights(batch)
+        numerators = _sums(
+            "target_", outputs["logits"], batch["target_ids"], weights
+        )
+        loss = numerators["target_loss"]
+        if self.label_smoothing:
+            uniform = tf.reduce_logsumexp(
+                outputs["logits"], axis=-1
+            ) - tf.reduce_mean(outputs["logits"], axis=-1)
+            loss = (1.0 - self.label_smoothing) * loss
+            loss += self.label_smoothing * tf.reduce_sum(weights * uniform)
+        return {"loss": loss, **numerators}
+
+
+def _target_weights(batch):
+    """Returns 1 where there is a piece to be written: float32 [B, T]."""
+    return batch["target_weights"] * batch["example_weights"][:, tf.newaxis]
+
+
 def _labelled(batch):
     """Returns 1 where a position has a label: float32 [B, S]."""
     labelled = tf.cast(batch["label_ids"] >= 0, tf.float32)

@@ -151,18 +151,18 @@ def adjust_recipe(fv, recipe):
       fv: values of the flags of ``define_finetuning_flags``.
       recipe: ``albert.tasks.task.Recipe`` of the task.
     """
-    flag_values = {
-        "dropout": fv.dropout_prob,
-        "classifier_dropout": fv.classifier_dropout,
+    names = ("dropout_prob", "classifier_dropout", "warmup_proportion")
+    given = {
+        name.removesuffix("_prob"): fv[name].value
+        for name in names
+        if name in fv and fv[name].value is not None
     }
-    if "warmup_proportion" in fv:
-        flag_values["warmup_proportion"] = fv.warmup_proportion
-    return dataclasses.replace(
-        recipe, **{name: v for name, v in flag_values.items() if v is not None}
-    )
+    return dataclasses.replace(recipe, **given)
 
 
-def find_finetuning_options(fv, recipe, config, num_examples):
+def find_finetuning_options(
+    fv, recipe, config, num_examples, steps_per_epoch=None
+):
     """Returns the ``TrainingOptions`` of flags, else of the task's recipe.
 
     Args:
@@ -171,6 +171,7 @@ def find_finetuning_options(fv, recipe, config, num_examples):
       recipe: ``albert.tasks.task.Recipe``.
       config: ``AlbertConfig``.
       num_examples: int, examples to train on.
+      steps_per_epoch: int, where batches differ in their number of examples.
 
     Raises:
       UserError: a warm-up that does not end before the training, or more
@@ -184,7 +185,8 @@ def find_finetuning_options(fv, recipe, config, num_examples):
             steps = recipe.num_train_steps
             epochs = recipe.num_train_epochs
         if steps is None:
-            steps = max(1, math.ceil(epochs * num_examples / batch_size))
+            steps_per_epoch = steps_per_epoch or num_examples / batch_size
+            steps = max(1, math.ceil(epochs * steps_per_epoch))
     warmup_steps = fv.num_warmup_steps
     if warmup_steps is None:
         # The recipe's share of its own steps, where there are other ones.

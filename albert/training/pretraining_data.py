@@ -54,7 +54,7 @@ class PretrainingData:
         }
 
     def training_batches(
-        self, batch_size, *, seed, num_steps, start_example, bucket_by_length
+        self, batch_size, *, seed, num_steps, start_step, bucket_by_length
     ):
         """Returns ``pretraining_dataset`` for training."""
         del num_steps  # It is endless.
@@ -65,7 +65,7 @@ class PretrainingData:
             batch_size,
             training=True,
             seed=seed,
-            start_record=start_example,
+            start_record=start_step * batch_size,
         )
 
     def evaluation_batches(self, batch_size):

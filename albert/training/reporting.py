@@ -48,16 +48,15 @@ class Reporter:
         None for a worker that does not report.
       num_steps: int, steps at the end of training.
       step: int, steps already made (after a restart).
-      batch_size: int, sequences per step.
     """
 
     # Seconds between two log lines.
     LINE_INTERVAL = 60.0
 
-    def __init__(self, directory, num_steps, step, batch_size):
+    def __init__(self, directory, num_steps, step):
         self.num_steps = num_steps
-        self.batch_size = batch_size
-        self._loops = []  # (steps, seconds); the first one compiles
+        # (steps, sequences, seconds); the first one compiles.
+        self._loops = []
         self._compiled = None  # (step, time) at the end of the first loop
         self._last_line = -np.inf
         self._reports = directory is not None
@@ -86,19 +85,23 @@ class Reporter:
           seconds: float, what they took.
         """
         count = len(history["tokens"])
+        sums = {
+            name: float(np.sum(history[name]))
+            for name in ("sequences", "tokens")
+        }
         speed = {
-            "sequences_per_second": count * self.batch_size / seconds,
-            "tokens_per_second": float(np.sum(history["tokens"])) / seconds,
+            f"{name}_per_second": value / seconds
+            for name, value in sums.items()
         }
         with self._explained_write(), self._train.as_default():
             for name, values in history.items():
-                if name != "tokens":
+                if name not in sums:
                     tag = event_tags.tag_of(name)
                     tf.summary.scalar(tag, np.mean(values), step)
             for name, value in speed.items():
                 tf.summary.scalar(event_tags.tag_of(name), value, step)
         self._bar.update(count)
-        self._loops.append((count, seconds))
+        self._loops.append((count, sums["sequences"], seconds))
         now = time.monotonic()
         if self._compiled is None:
             self._compiled = (step, now)
@@ -171,13 +174,12 @@ class Reporter:
         """Returns a line on the time and speed of this process's steps."""
         if not self._loops:
             return f"Training: all {self.num_steps} steps were made before"
-        steps, seconds = map(sum, zip(*self._loops, strict=True))
+        steps, _, seconds = map(sum, zip(*self._loops, strict=True))
         timed = self._loops[1:] or self._loops
-        timed_steps, timed_seconds = map(sum, zip(*timed, strict=True))
-        speed = timed_steps * self.batch_size / timed_seconds
+        _, sequences, timed_seconds = map(sum, zip(*timed, strict=True))
         return (
-            f"Training: {steps} steps in {seconds:.1f} s, {speed:.1f} "
-            "sequences/s once compiled"
+            f"Training: {steps} steps in {seconds:.1f} s, "
+            f"{sequences / timed_seconds:.1f} sequences/s once compiled"
         )
 
 

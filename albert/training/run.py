@@ -35,9 +35,9 @@ class Data(typing.Protocol):
     settings: dict
 
     def training_batches(
-        self, batch_size, *, seed, num_steps, start_example, bucket_by_length
+        self, batch_size, *, seed, num_steps, start_step, bucket_by_length
     ):
-        """Returns a dataset of global batches from ``start_example`` on."""
+        """Returns a dataset of the global batches after ``start_step`` ones."""
 
     def locate_damage(self):
         """Returns a line that names the damaged file, or None."""
@@ -237,7 +237,6 @@ class Run:
             folder if checkpoints.writes else None,
             self.options.num_train_steps,
             checkpoints.step,
-            self.options.train_batch_size,
         )
 
     def _restore_or_start(self, loop, checkpoints):
@@ -351,7 +350,7 @@ class _Steps:
             self.options.train_batch_size,
             seed=self.options.seed,
             num_steps=self.options.num_train_steps,
-            start_example=step * self.options.train_batch_size,
+            start_step=step,
             bucket_by_length=self.options.bucket_by_length,
         )
 

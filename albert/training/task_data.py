@@ -142,7 +142,7 @@ class RecordData:
         return training_settings(self)
 
     def training_batches(
-        self, batch_size, *, seed, num_steps, start_example, bucket_by_length
+        self, batch_size, *, seed, num_steps, start_step, bucket_by_length
     ):
         """Returns ``finetuning_record_dataset`` for training."""
         del num_steps  # It is endless.
@@ -152,7 +152,7 @@ class RecordData:
             self.lengths,
             training=True,
             seed=seed,
-            start_record=start_example,
+            start_record=start_step * batch_size,
             bucket_by_length=bucket_by_length,
         )
 

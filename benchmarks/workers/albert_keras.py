@@ -71,7 +71,7 @@ def finetuning(work):
             work["batch"],
             seed=next(epochs),
             num_steps=steps,
-            start_example=0,
+            start_step=0,
             bucket_by_length=True,
         )
         loop.train(iter(loop.distribute(dataset)), steps)

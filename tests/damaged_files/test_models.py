@@ -102,11 +102,11 @@ def write_model(folder):
     ):
         (model / name).write_text(json.dumps(value))
     events = model / "tensorboard"
-    with Reporter(str(events), 2, 0, batch_size=3) as reporter:
+    with Reporter(str(events), 2, 0) as reporter:
         for step in (1, 2):
             values = {
                 name: np.array([1.0 / step], np.float32)
-                for name in ("loss", "learning_rate", "tokens")
+                for name in ("loss", "learning_rate", "sequences", "tokens")
             }
             reporter.training(step, values, seconds=2.0)
         reporter.evaluation(2, {"accuracy": 0.25}, seconds=1.0)

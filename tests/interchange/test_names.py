@@ -45,6 +45,7 @@ MODELS = {
     ),
     "span_v1": lambda config: albert.AlbertSpanPredictor(config, "v1"),
     "span_v2": lambda config: albert.AlbertSpanPredictor(config, "v2"),
+    "text_to_text": lambda config: albert.AlbertEncoderDecoder(config),
 }
 
 
@@ -67,6 +68,15 @@ def test_table_says_the_shapes_of_every_model(head, changes):
     assert names.expected_shapes(config, head, num_labels) == shapes_of(
         MODELS[head](config)
     )
+
+
+def test_table_says_the_shapes_of_unshared_decoders():
+    config = small_config(inner_group_num=3)
+    model = albert.AlbertEncoderDecoder(config, 5, "none")
+    expected = names.expected_shapes(
+        config, "text_to_text", num_decoder_blocks=5
+    )
+    assert expected == shapes_of(model)
 
 
 @pytest.mark.parametrize("format", names.FORMATS)
@@ -131,9 +141,9 @@ def test_rows_that_a_format_has_no_place_for():
         }
 
     assert heads_without("google") == set()
-    span_v2 = {"start", "end", "answer_class"}
-    assert heads_without("huggingface") == span_v2
-    assert {"sentence_order", "span"} | span_v2 <= heads_without("kerashub")
+    ours = {"start", "end", "answer_class", "decoder"}
+    assert heads_without("huggingface") == ours
+    assert {"sentence_order", "span"} | ours <= heads_without("kerashub")
     assert "encoder" not in heads_without("kerashub")
     assert names.peer_name(relative_bias, "huggingface") is None
     assert names.peer_name(relative_bias, "kerashub") is None

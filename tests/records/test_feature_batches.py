@@ -105,7 +105,7 @@ def test_continues_exactly_where_it_stood():
     options = {"training": True, "seed": 3, "num_steps": 41}
     whole = read(features, 5, **options)
     for steps in (1, 13, 14, 40, 41):
-        rest = read(features, 5, start_example=5 * steps, **options)
+        rest = read(features, 5, start_step=steps, **options)
         assert len(rest) == 41 - steps
         for got, expected in zip(rest, whole[steps:], strict=True):
             for name in expected:
@@ -138,8 +138,6 @@ def test_refuses():
         read(features.select([]), 5)
     with pytest.raises(ValueError, match="num_steps"):
         read(features, 5, training=True)
-    with pytest.raises(ValueError, match="whole batches"):
-        read(features, 5, training=True, num_steps=9, start_example=7)
     with pytest.raises(ValueError, match="for training"):
         read(features, 5, num_steps=9)
 

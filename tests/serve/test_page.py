@@ -77,6 +77,7 @@ KINDS = {
     "tagging",
     "span_v1",
     "span_v2",
+    "text_to_text",
     "masked_lm",
     "encoder",
 }

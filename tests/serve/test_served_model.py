@@ -70,8 +70,27 @@ MODELS = {
         },
     ),
 }
+MODELS["text_to_text"] = (
+    albert.AlbertEncoderDecoder,
+    (2, "none"),
+    {
+        "kind": "text_to_text",
+        "num_decoder_layers": 2,
+        "decoder_sharing": "none",
+        "max_target_length": 7,
+        "beam_size": 3,
+        "length_penalty": 1.0,
+    },
+)
 # A few seconds each; their exports are compared in tests/export.
-SLOW = ("encoder", "classification", "regression", "multiple_choice", "span_v1")
+SLOW = (
+    "encoder",
+    "classification",
+    "regression",
+    "multiple_choice",
+    "span_v1",
+    "text_to_text",
+)
 
 
 def write_model(directory, kind):
@@ -213,6 +232,15 @@ def check_span_v2(model):
     )
 
 
+def check_text_to_text(model):
+    first, second = ask(model, instances=["It is Yes", ""])
+    assert first["target"] == first["targets"][0]
+    assert len(set(first["targets"])) == len(first["scores"]) == 3
+    assert sorted(first["scores"], reverse=True) == first["scores"]
+    assert second["targets"] == [""] * 3 and second["scores"] == [0.0] * 3
+    assert ask(model, instances=["Yes " + "no" * 90])[0]["truncated"]
+
+
 CHECKS = {
     "masked_lm": check_masked_lm,
     "encoder": check_encoder,
@@ -221,6 +249,7 @@ CHECKS = {
     "multiple_choice": check_multiple_choice,
     "span_v1": check_span,
     "span_v2": check_span_v2,
+    "text_to_text": check_text_to_text,
 }
 
 

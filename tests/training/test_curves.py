@@ -22,13 +22,14 @@ def run(run_module):
 def write_run(directory, losses, accuracy=0.25):
     directory.mkdir(exist_ok=True)
     events = directory / "tensorboard"
-    with Reporter(str(events), len(losses), 0, batch_size=3) as reporter:
+    with Reporter(str(events), len(losses), 0) as reporter:
         for step, loss in enumerate(losses, start=1):
             reporter.training(
                 step,
                 {
                     "masked_lm_loss": np.array([loss], np.float32),
                     "learning_rate": np.array([0.5], np.float32),
+                    "sequences": np.array([3.0], np.float32),
                     "tokens": np.array([7.0], np.float32),
                 },
                 seconds=2.0,

@@ -68,3 +68,41 @@ def test_sums_over_batches(name):
         totals = tf.nest.map_structure(tf.add, totals, sums) if totals else sums
     loss = float(objective.metrics(*totals)["loss"])
     assert abs(loss - OUTPUTS[name]["eval_loss"]) < 2e-6
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_texts_written_in_numpy(smoothing):
+    """Smoothed and plain cross-entropy, by pieces and not by texts."""
+    rng = np.random.default_rng(5)
+    batch, length, vocabulary = 5, 7, 11
+    logits = rng.normal(size=(batch, length, vocabulary)).astype(np.float32)
+    target_ids = rng.integers(0, vocabulary, (batch, length)).astype(np.int32)
+    logits[2, 3, target_ids[2, 3]] = 9.0  # a hit, among the others
+    weights = np.arange(length) < np.array([[7], [3], [5], [1], [2]])
+    examples = np.array([1, 1, 1, 1, 0], np.float32)
+    objective = losses.TextToTextObjective(label_smoothing=smoothing)
+    inputs = {
+        "target_ids": tf.constant(target_ids),
+        "target_weights": tf.constant(weights, tf.float32),
+        "example_weights": tf.constant(examples),
+    }
+    numerators = objective.numerators({"logits": tf.constant(logits)}, inputs)
+    denominators = objective.denominators(inputs)
+    real = weights & (examples[:, None] > 0)
+    assert real.sum() == 16 == float(denominators["weight"])
+
+    log_probs = logits.astype(float)
+    log_probs -= np.log(np.exp(log_probs).sum(-1, keepdims=True))
+    wanted = (1 - smoothing) * np.eye(vocabulary)[target_ids]
+    wanted += smoothing / vocabulary
+    smoothed = -(wanted * log_probs).sum(-1)[real].mean()
+    plain = -np.take_along_axis(log_probs, target_ids[..., None], 2)[..., 0]
+    hits = (logits.argmax(-1) == target_ids)[real]
+    assert 0 < hits.mean() < 1
+    received = objective.metrics(numerators, denominators)
+    assert tuple(received) == objective.metric_names
+    assert abs(received["loss"] - smoothed) < 1e-5
+    assert abs(objective.loss(numerators, denominators) - smoothed) < 1e-5
+    assert abs(received["target_loss"] - plain[real].mean()) < 1e-5
+    assert abs(received["target_accuracy"] - hits.mean()) < 1e-6
+    assert (smoothed == plain[real].mean()) == (smoothing == 0)

@@ -40,8 +40,8 @@ def ids(batches, count):
 def test_training_goes_on_where_it_stood():
     data = PretrainingData(str(RECORDS))
     options = {"seed": 3, "num_steps": 9, "bucket_by_length": False}
-    whole = ids(data.training_batches(7, start_example=0, **options), 13)
-    later = ids(data.training_batches(7, start_example=77, **options), 2)
+    whole = ids(data.training_batches(7, start_step=0, **options), 13)
+    later = ids(data.training_batches(7, start_step=11, **options), 2)
     assert np.array_equal(whole[11:], later)
     assert not np.array_equal(whole[:2], later)
 

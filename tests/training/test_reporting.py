@@ -43,6 +43,7 @@ def history(*losses):
     return {
         "masked_lm_loss": np.array(losses, np.float32),
         "learning_rate": np.full(count, 0.00012345, np.float32),
+        "sequences": np.full(count, 6.0, np.float32),
         "tokens": np.full(count, 110.0, np.float32),
     }
 
@@ -60,7 +61,7 @@ def read_events(directory):
 
 
 def test_events(tmp_path):
-    with reporting.Reporter(tmp_path, 5, 0, batch_size=6) as reporter:
+    with reporting.Reporter(tmp_path, 5, 0) as reporter:
         reporter.training(2, history(7.0, 5.0), seconds=4.0)
         reporter.evaluation(
             2, {"masked_lm_loss": 6.5, "entity_f1_LOC": 0.25}, seconds=1.0
@@ -105,7 +106,7 @@ def test_penalties_are_told_beside_the_losses(tmp_path, clock, lines):
 
 
 def test_lines_every_minute_and_when_the_speed_is_known(tmp_path, clock, lines):
-    with reporting.Reporter(tmp_path, 42, 2, batch_size=6) as reporter:
+    with reporting.Reporter(tmp_path, 42, 2) as reporter:
         for step in range(4, 43, 2):
             # The first steps wait for the compilation.
             clock.seconds += 100.0 if step == 4 else 7.0
@@ -125,7 +126,7 @@ def test_lines_every_minute_and_when_the_speed_is_known(tmp_path, clock, lines):
 
 
 def test_the_time_left_counts_evaluations(tmp_path, clock, lines):
-    with reporting.Reporter(tmp_path, 9, 0, batch_size=6) as reporter:
+    with reporting.Reporter(tmp_path, 9, 0) as reporter:
         reporter.training(1, history(3.0), seconds=6.0)
         clock.seconds += 50.0
         reporter.evaluation(1, {"masked_lm_loss": 6.5}, seconds=50.0)
@@ -144,10 +145,13 @@ def test_the_time_left_counts_evaluations(tmp_path, clock, lines):
 def test_lines_of_steps_are_short(tmp_path, clock, lines, last, losses):
     values = np.full(1, 9.8765, np.float32)
     history = dict.fromkeys(
-        (*losses, "accuracy", "gradient_norm", "learning_rate", "tokens"),
+        (
+            *(*losses, "accuracy", "gradient_norm", "learning_rate"),
+            *("sequences", "tokens"),
+        ),
         values,
     )
-    with reporting.Reporter(tmp_path, last, 0, batch_size=4096) as reporter:
+    with reporting.Reporter(tmp_path, last, 0) as reporter:
         for step in (last - 25002, last - 25001):
             clock.seconds += 33.0
             reporter.training(step, history, seconds=33.0)
@@ -171,7 +175,7 @@ def test_durations(seconds, text):
 
 
 def test_summary_counts_the_steps_of_this_process(tmp_path):
-    with reporting.Reporter(tmp_path, 6, 2, batch_size=6) as reporter:
+    with reporting.Reporter(tmp_path, 6, 2) as reporter:
         # The first steps wait for the compilation: no part of the speed.
         reporter.training(3, history(3.0), seconds=50.0)
         reporter.training(6, history(3.0, 3.0, 3.0), seconds=2.0)
@@ -183,7 +187,7 @@ def test_summary_counts_the_steps_of_this_process(tmp_path):
 
 
 def test_summary_of_a_run_that_was_finished(tmp_path):
-    with reporting.Reporter(tmp_path, 5, 5, batch_size=6) as reporter:
+    with reporting.Reporter(tmp_path, 5, 5) as reporter:
         pass
     assert "all 5 steps were made before" in reporter.summary()
 
@@ -191,7 +195,7 @@ def test_summary_of_a_run_that_was_finished(tmp_path):
 @pytest.mark.parametrize("terminal", [True, False])
 def test_bar_on_a_terminal_only(tmp_path, monkeypatch, capsys, terminal):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
-    with reporting.Reporter(tmp_path, 5, 2, batch_size=6) as reporter:
+    with reporting.Reporter(tmp_path, 5, 2) as reporter:
         reporter.training(5, history(3.0, 3.0, 3.0), seconds=2.0)
     assert ("5/5" in capsys.readouterr().err) == terminal
 
@@ -200,7 +204,7 @@ def test_bar_ends_when_training_fails(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     with (
         pytest.raises(KeyError),
-        reporting.Reporter(tmp_path, 5, 2, batch_size=6) as reporter,
+        reporting.Reporter(tmp_path, 5, 2) as reporter,
     ):
         reporter.training(4, history(3.0, 3.0), seconds=2.0)
         raise KeyError

@@ -92,14 +92,14 @@ class Examples:
         return {"training_data": f"{RECORDS} examples"}
 
     def training_batches(
-        self, batch_size, *, seed, num_steps, start_example, bucket_by_length
+        self, batch_size, *, seed, num_steps, start_step, bucket_by_length
     ):
         assert (seed, num_steps, bucket_by_length) == (3, STEPS, False)
-        self.starts.append(start_example)
+        self.starts.append(start_step)
         whole = (
             tf.data.Dataset.from_tensor_slices(self.records)
             .repeat()
-            .skip(start_example)
+            .skip(start_step * batch_size)
             .batch(batch_size, drop_remainder=True)
         )
         if not self.damage:
@@ -170,7 +170,7 @@ def test_a_killed_run_ends_as_a_whole_one(tmp_path):
     again, metrics = train(
         make_run(tmp_path / "b", data=data, evaluation=Scores(2, 3))
     )
-    assert data.starts == [3 * BATCH]
+    assert data.starts == [3]
     assert metrics == {"accuracy": 3, "loss": -3}
     for a, b in zip(state(whole), state(again), strict=True):
         assert np.array_equal(a, b)

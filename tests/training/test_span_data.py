@@ -116,8 +116,8 @@ def test_what_is_counted_and_listed(golden, tokenizer, caplog):
 def test_batches_to_train_on(golden, tokenizer):
     data = make(golden, tokenizer, is_training=True)
     options = {"seed": 3, "num_steps": 5, "bucket_by_length": True}
-    whole = list(data.training_batches(6, start_example=0, **options))
-    rest = list(data.training_batches(6, start_example=18, **options))
+    whole = list(data.training_batches(6, start_step=0, **options))
+    rest = list(data.training_batches(6, start_step=3, **options))
     assert len(whole) == 5 and len(rest) == 2
     for batch, other in zip(whole[3:], rest, strict=True):
         assert batch.keys() == other.keys()

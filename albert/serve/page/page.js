@@ -39,6 +39,7 @@ const FIELDS = {
       value: "Jane Austen was born in Steventon, a village in England.",
     },
   ],
+  text_to_text: [{ name: "text", label: "Text", rows: 4 }],
   span_v1: [
     { name: "question", label: "Question", value: "Where was she born?" },
     { name: "context", label: "Context", rows: 8, value: CONTEXT },

@@ -218,6 +218,34 @@ function answerSpan(answer, fields) {
   return shown;
 }
 
+function writtenTexts(answer) {
+  const row = (text, score) =>
+    element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, text),
+      element("td", {}, score.toFixed(3)),
+    );
+  return [
+    element("p", { className: "big" }, answer.target),
+    element(
+      "div",
+      { className: "scroll", tabIndex: 0 },
+      element(
+        "table",
+        {},
+        element(
+          "tr",
+          {},
+          element("th", { scope: "col" }, "Text"),
+          element("th", { scope: "col" }, "Score"),
+        ),
+        ...answer.targets.map((text, rank) => row(text, answer.scores[rank])),
+      ),
+    ),
+  ];
+}
+
 // Cosines between the mean-pooled vectors of the texts.
 function similarities(answers, fields) {
   const vectors = answers.map((answer) => {
@@ -271,6 +299,7 @@ const TRUNCATED = {
   multiple_choice: () =>
     "Article, question and options together are too long, and a part of them",
   tagging: () => "A word is too long, and its end",
+  text_to_text: () => "The text is too long, and its end",
   span_v1: () => "The question is too long, and its end",
 };
 TRUNCATED.regression = TRUNCATED.classification;
@@ -307,5 +336,6 @@ export const RESULTS = {
   tagging: taggedWords,
   span_v1: answerSpan,
   span_v2: answerSpan,
+  text_to_text: writtenTexts,
   encoder: similarities,
 };

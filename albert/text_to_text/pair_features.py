@@ -1,0 +1,391 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turns pairs of texts into ids, and counts what is odd about them."""
+
+import dataclasses
+
+import numpy as np
+from absl import logging
+
+from albert.errors import UserError
+from albert.records.corpus_counts import CorpusCounts
+from albert.records.corpus_counts import describe_unknown
+from albert.text.hash_set import HashSet
+from albert.text_to_text.parallel_text import read_blocks
+
+# Of the pairs: more that are left out, or whose target is the source, are
+# warned of.
+_MANY_LEFT_OUT = 0.01
+_MANY_EQUAL = 0.1
+_MANY_DUPLICATES = 0.1
+
+_SPACE_MARK = "\u2581"  # of SentencePiece
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PairSettings:
+    """Settings of how pairs become ids.
+
+    Attributes:
+      max_seq_length: int, pieces of a source with [CLS] and [SEP], at most.
+      max_target_length: int, pieces of a target with [SEP], at most.
+      cut_long_sources: bool, cut a source that is longer, instead of leaving
+        the pair out.
+      max_left_out_share: float; more pairs that cannot be used are refused.
+      max_unknown_share: float; more unknown pieces on a side are refused.
+    """
+
+    max_seq_length: int
+    max_target_length: int
+    cut_long_sources: bool = False
+    max_left_out_share: float = 0.2
+    max_unknown_share: float = 0.2
+
+
+@dataclasses.dataclass
+class PairCounts:
+    """Counts over the pairs of a split.
+
+    Attributes:
+      pairs: that are used.
+      blank: lines without a text on either side, which are left out.
+      without_source, without_target: pairs with a text on one side alone,
+        which are left out.
+      long_source, long_target: longer than they may be, which are left out.
+      cut_source: longer than they may be, and cut.
+      equal: of those that are used, with one text as source and target.
+      duplicates: of those that are used, which came before.
+      repeated_source: of the others, whose source came before, with another
+        target.
+    """
+
+    pairs: int = 0
+    blank: int = 0
+    without_source: int = 0
+    without_target: int = 0
+    long_source: int = 0
+    long_target: int = 0
+    cut_source: int = 0
+    equal: int = 0
+    duplicates: int = 0
+    repeated_source: int = 0
+
+    @property
+    def left_out(self):
+        """Number of pairs that cannot be used; blank lines are none."""
+        return (
+            self.without_source
+            + self.without_target
+            + self.long_source
+            + self.long_target
+        )
+
+    def left_out_share(self):
+        """Returns the share of the pairs that are left out: float."""
+        return self.left_out / max(1, self.pairs + self.left_out)
+
+    def describe(self):
+        """Returns what was counted, without what is 0: a str."""
+        names = {
+            "without_source": "without a source",
+            "without_target": "without a target",
+            "long_source": "with too long a source",
+            "long_target": "with too long a target",
+        }
+        left_out = ", ".join(
+            f"{value:,} {name}"
+            for key, name in names.items()
+            if (value := getattr(self, key))
+        )
+        parts = [f"{self.pairs:,} pairs"]
+        if left_out:
+            parts.append(
+                f"{self.left_out:,} left out ({self.left_out_share():.2%}: "
+                f"{left_out})"
+            )
+        for key, name in (
+            ("blank", "blank lines"),
+            ("cut_source", "sources cut"),
+            ("equal", "with the source as target"),
+            ("duplicates", "duplicates"),
+            ("repeated_source", "other targets of a source that came before"),
+        ):
+            if value := getattr(self, key):
+                parts.append(f"{value:,} {name}")
+        return "; ".join(parts)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PairFeatures:
+    """Ids of N pairs.
+
+    Attributes:
+      source_ids: int32, the sources one after the other: [CLS] … [SEP].
+      source_splits: int64 [N + 1], where each begins, and the end.
+      target_ids: int32, the targets: … [SEP].
+      target_splits: int64 [N + 1], likewise.
+    """
+
+    source_ids: np.ndarray
+    source_splits: np.ndarray
+    target_ids: np.ndarray
+    target_splits: np.ndarray
+
+    @property
+    def num_examples(self):
+        """N, the number of pairs."""
+        return len(self.source_splits) - 1
+
+    @property
+    def source_lengths(self):
+        """Number of pieces of each source: int64 [N]."""
+        return np.diff(self.source_splits)
+
+    @property
+    def target_lengths(self):
+        """Number of pieces of each target: int64 [N]."""
+        return np.diff(self.target_splits)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class EncodedPairs:
+    """Pairs of a split with their ids.
+
+    Attributes:
+      features: ``PairFeatures``.
+      counts: ``PairCounts``.
+      sources, targets: lists of N str; None where they are not kept.
+    """
+
+    features: PairFeatures
+    counts: PairCounts
+    sources: list | None = None
+    targets: list | None = None
+
+
+def encode_pairs(pairs, tokenizer, settings, *, split, keep_texts=False):
+    """Reads and encodes the pairs of a split.
+
+    Args:
+      pairs: ``ParallelFiles`` or ``PairTable``.
+      tokenizer: ``albert.text.tokenizers.TokenizerInterface``.
+      settings: ``PairSettings``.
+      split: str, for messages, such as "training".
+      keep_texts: bool, keep the texts too, to compare translations with.
+
+    Returns:
+      ``EncodedPairs``.
+
+    Raises:
+      UserError: a file cannot be read or used, too many pairs cannot be used,
+        or too much is unknown to the vocabulary.
+    """
+    encoder = _PairEncoder(pairs, tokenizer, settings, keep_texts)
+    for block in read_blocks(pairs):
+        encoder.add(block)
+    encoded = encoder.finish()
+    logging.info("%s: %s", split, encoded.counts.describe())
+    for warning in encoder.warnings():
+        logging.warning("%s: %s", pairs.path, warning)
+    return encoded
+
+
+def encode_sources(texts, tokenizer, max_seq_length):
+    """Encodes texts that are to be translated.
+
+    Args:
+      texts: list of str.
+      tokenizer: as of ``encode_pairs``.
+      max_seq_length: int, pieces with [CLS] and [SEP]; longer texts are cut.
+
+    Returns:
+      (rows, cut): list of lists of int, [CLS] … [SEP]; int, texts cut.
+    """
+    most = max_seq_length - 2
+    rows = tokenizer.encode_batch(texts)
+    cut = sum(len(row) > most for row in rows)
+    return [
+        [tokenizer.cls_id, *row[:most], tokenizer.sep_id] for row in rows
+    ], cut
+
+
+class _PairEncoder:
+    """Collector of the ids of pairs, block by block."""
+
+    def __init__(self, pairs, tokenizer, settings, keep_texts):
+        self._pairs = pairs
+        self._tokenizer = tokenizer
+        self._settings = settings
+        self._counts = PairCounts()
+        self._seen_pairs, self._seen_sources = HashSet(), HashSet()
+        self._first_left_out = None
+        # Of the sources, and of the targets.
+        self._ids = ([], [])
+        self._lengths = ([], [])
+        self._texts = ([], [])
+        self._known = (CorpusCounts(), CorpusCounts())
+        self._keep_texts = keep_texts
+
+    def add(self, block):
+        """Adds a list of (line, source, target)."""
+        rows = [row for row in block if self._is_whole(*row)]
+        if not rows:
+            return
+        numbers, *texts = map(list, zip(*rows, strict=True))
+        encoded = [self._encode(side, texts[side]) for side in (0, 1)]
+        fitting = [
+            (*pair, *ids)
+            for number, *pair, source, target in zip(
+                numbers, *texts, *encoded, strict=True
+            )
+            if (ids := self._fit(number, source, target))
+        ]
+        for source, target, *ids in fitting:
+            self._count(source, target)
+            if self._keep_texts:
+                self._texts[0].append(source)
+                self._texts[1].append(target)
+            for side in (0, 1):
+                self._lengths[side].append(len(ids[side]))
+        for side in (0, 1):
+            block = [id_ for pair in fitting for id_ in pair[2 + side]]
+            self._ids[side].append(np.array(block, np.int32))
+
+    def finish(self):
+        """Returns the ``EncodedPairs``; refuses what cannot be trained on."""
+        for known, name in zip(self._known, self._pairs.names, strict=True):
+            known.refuse_unknown(
+                self._settings.max_unknown_share,
+                name,
+                self._tokenizer.model_file,
+            )
+        counts = self._counts
+        share = counts.left_out_share()
+        if share > self._settings.max_left_out_share or not counts.pairs:
+            raise UserError(
+                f"{self._pairs.path}: {share:.0%} of the pairs cannot be used "
+                f"({counts.describe()}), the first in line "
+                f"{self._first_left_out}: correct the files, "
+                f"{self._explain_length()}or give a larger "
+                "--max_left_out_share"
+                if counts.left_out
+                else f"{self._pairs.path}: holds no text: put the texts there"
+            )
+        features = PairFeatures(
+            *(
+                part
+                for ids, lengths in zip(self._ids, self._lengths, strict=True)
+                for part in (
+                    np.concatenate(ids),
+                    np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+                )
+            )
+        )
+        texts = self._texts if self._keep_texts else (None, None)
+        return EncodedPairs(features, counts, *texts)
+
+    def warnings(self):
+        """Returns what the user should know about the pairs: list of str."""
+        counts = self._counts
+        warnings = []
+        if counts.left_out_share() > _MANY_LEFT_OUT:
+            warnings.append(
+                f"{counts.left_out_share():.1%} of the pairs are left out, the "
+                f"first in line {self._first_left_out}: correct the files"
+                f"{self._explain_length(', or ')}"
+            )
+        if counts.equal > _MANY_EQUAL * counts.pairs:
+            warnings.append(
+                f"of {counts.equal / counts.pairs:.0%} of the pairs the target "
+                "is the source, so that copying is learnt: leave them out"
+            )
+        if counts.duplicates > _MANY_DUPLICATES * counts.pairs:
+            warnings.append(
+                f"{counts.duplicates / counts.pairs:.0%} of the pairs came "
+                "before: leave them out, as they count more than others"
+            )
+        for known, name in zip(self._known, self._pairs.names, strict=True):
+            figures = known.as_dict(self._tokenizer)
+            unknown = describe_unknown(
+                figures["unknown_share"], figures["unknown_characters_share"]
+            )
+            if unknown:
+                warnings.append(f"{name}: {unknown}")
+        return warnings
+
+    def _is_whole(self, number, source, target):
+        """Whether a pair has both texts; counts it if not."""
+        has_source = bool(source) and not source.isspace()
+        has_target = bool(target) and not target.isspace()
+        if has_source and has_target:
+            return True
+        if has_source:
+            self._leave_out(number, "without_target")
+        elif has_target:
+            self._leave_out(number, "without_source")
+        else:
+            self._counts.blank += 1
+        return False
+
+    def _leave_out(self, number, reason):
+        setattr(self._counts, reason, getattr(self._counts, reason) + 1)
+        if self._first_left_out is None:
+            self._first_left_out = number
+
+    def _encode(self, side, texts):
+        """Returns the ids of texts, and counts what is unknown in them."""
+        rows = self._tokenizer.encode_batch(texts)
+        known, unknown_id = self._known[side], self._tokenizer.unknown_id
+        for text, row in zip(texts, rows, strict=True):
+            known.tokens += len(row)
+            known.characters += len(text) - text.count(" ")
+            if unknown_id in row:
+                pieces = self._tokenizer.tokenize(text)
+                unknown = [
+                    piece.strip(_SPACE_MARK)
+                    for piece, id_ in zip(pieces, row, strict=True)
+                    if id_ == unknown_id
+                ]
+                known.unknown += len(unknown)
+                known.unknown_characters += sum(map(len, unknown))
+        return rows
+
+    def _fit(self, number, source, target):
+        """Returns the ids of a pair with control pieces, or None if too long.
+
+        Args:
+          number: int, its line.
+          source, target: lists of int.
+        """
+        settings = self._settings
+        most = settings.max_seq_length - 2
+        if len(target) + 1 > settings.max_target_length:
+            return self._leave_out(number, "long_target")
+        if len(source) > most:
+            if not settings.cut_long_sources:
+                return self._leave_out(number, "long_source")
+            self._counts.cut_source += 1
+        tokenizer = self._tokenizer
+        return (
+            [tokenizer.cls_id, *source[:most], tokenizer.sep_id],
+            [*target, tokenizer.sep_id],
+        )
+
+    def _count(self, source, target):
+        counts = self._counts
+        counts.pairs += 1
+        counts.equal += source == target
+        # No line has an end of a line in it.
+        if not self._seen_pairs.add(f"{source}\n{target}"):
+            counts.duplicates += 1
+        elif not self._seen_sources.add(source):
+            counts.repeated_source += 1
+
+    def _explain_length(self, before=""):
+        """Returns what helps against texts that are too long, if there are."""
+        counts, after = self._counts, "" if before else ", "
+        if counts.long_source + counts.long_target == 0:
+            return ""
+        flags = ["raise --max_target_length"] if counts.long_target else []
+        if counts.long_source:
+            flags.append("raise --max_seq_length or give --cut_long_sources")
+        return f"{before}{', '.join(flags)}{after}"

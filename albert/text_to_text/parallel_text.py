@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads pairs of a source and a target text: two files, or a table."""
+
+import dataclasses
+import itertools
+import os
+
+from albert.errors import UserError
+from albert.tasks import delimited_rows
+from albert.tasks.line_files import shorten
+from albert.text import text_files
+from albert.text.foreign_files import refuse_foreign_file
+
+# No sentence, nor a text to summarise, is so long.
+_MOST_LINE_BYTES = 1 << 24
+_LINE_REMEDY = "put one text on a line"
+# Above the columns of a table, and no texts themselves.
+_HEADER_NAMES = {
+    *("source", "src", "target", "tgt", "input", "output", "text", "texts"),
+    *("sentence", "sentence1", "sentence2", "summary", "headline", "title"),
+    *("article", "document", "highlights", "paraphrase", "translation"),
+}
+# The first of a file, to see whether they are separated by something else.
+_LOOKED_AT = 20
+# Pairs that are encoded together.
+_BLOCK_PAIRS = 4096
+
+
+@dataclasses.dataclass(frozen=True)
+class ParallelFiles:
+    """Two files whose lines belong together.
+
+    Attributes:
+      source_file, target_file: str, paths.
+    """
+
+    source_file: str
+    target_file: str
+
+    @property
+    def path(self):
+        """str, both files, for messages and results."""
+        return f"{self.source_file}, {self.target_file}"
+
+    @property
+    def names(self):
+        """(str, str), what messages call the source and the target."""
+        return self.source_file, self.target_file
+
+    def read_rows(self):
+        """Yields (line, source, target), the line from 1.
+
+        Raises:
+          UserError: a file cannot be read, or they differ in length.
+        """
+        if os.path.exists(self.source_file) and os.path.exists(
+            self.target_file
+        ):
+            self._check_distinct()
+        for path in self.names:
+            check_plain_text(path)
+        rows = itertools.zip_longest(*map(read_lines, self.names))
+        for number, (source, target) in enumerate(rows, start=1):
+            if source is None or target is None:
+                raise self._unequal(number - 1, source is None, rows)
+            yield number, source, target
+
+    def _check_distinct(self):
+        is_file = os.path.isfile(self.source_file)
+        if is_file and os.path.samefile(self.source_file, self.target_file):
+            raise UserError(
+                f"{self.source_file} is both source and target: give the file "
+                "of the other language as one of them"
+            )
+
+    def _unequal(self, common, source_ended, rows):
+        """Returns the error about a file that is longer than the other."""
+        longer = common + 1 + sum(1 for _ in rows)
+        lines = (common, longer) if source_ended else (longer, common)
+        return UserError(
+            f"{self.source_file} has {lines[0]:,} lines, {self.target_file} "
+            f"{lines[1]:,}: line N of one must be the translation of line N "
+            "of the other, so take both from the same release, or find the "
+            "line that one of them lacks"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class PairTable:
+    """A table with a column of source texts and one of target texts.
+
+    Columns are separated by tabs, and quotes are characters of the texts.
+
+    Attributes:
+      path: str.
+      source_column, target_column: str, names in a first line, or numbers
+        from 1 of a table without such a line.
+    """
+
+    path: str
+    source_column: str
+    target_column: str
+
+    @property
+    def names(self):
+        """(str, str), what messages call the source and the target."""
+        return tuple(
+            f"{self.path} (column {column})"
+            for column in (self.source_column, self.target_column)
+        )
+
+    def read_rows(self):
+        """Yields (line, source, target), the line from 1; skips blank lines.
+
+        Raises:
+          UserError: the file cannot be read, or lacks a column.
+        """
+        lines = enumerate(read_lines(self.path), start=1)
+        first = list(itertools.islice(lines, _LOOKED_AT))
+        self._check_delimiter(first)
+        columns, has_header = self._find_columns(first)
+        for number, line in itertools.chain(first[has_header:], lines):
+            if not line.strip():
+                continue
+            fields = line.split("\t")
+            if len(fields) <= max(columns):
+                raise UserError(
+                    f"{self.path}:{number}: {len(fields)} columns, and "
+                    f"{max(columns) + 1} are needed: put a tab between the "
+                    "source and the target, and none inside a text"
+                )
+            yield number, fields[columns[0]], fields[columns[1]]
+
+    def _find_columns(self, first):
+        """Returns ((source, target), bool): numbers, and if there is a header.
+
+        The numbers are counted from 0.
+        """
+        wanted = self.source_column, self.target_column
+        if wanted[0] == wanted[1]:
+            raise UserError(
+                f"--source_column and --target_column are both {wanted[0]}: "
+                "give the column of the target as the second"
+            )
+        header = first[0][1].split("\t") if first else []
+        if all(column.isdecimal() and int(column) for column in wanted):
+            columns = tuple(int(column) - 1 for column in wanted)
+            names = [header[each] for each in columns if each < len(header)]
+            if {name.strip().casefold() for name in names} & _HEADER_NAMES:
+                raise UserError(
+                    f"{self.path}:1: looks like a header "
+                    f"({', '.join(map(repr, names))}): name the columns with "
+                    "--source_column and --target_column, or remove the line"
+                )
+            return columns, False
+        header = [name.strip() for name in header]
+        missing = [name for name in wanted if name not in header]
+        if missing:
+            raise UserError(
+                f"{self.path}: no column {missing[0]!r} in its first line "
+                f"({shorten(', '.join(header))}): correct --source_column or "
+                "--target_column, or number them from 1 where the file has no "
+                "line of names"
+            )
+        return tuple(map(header.index, wanted)), True
+
+    def _check_delimiter(self, first):
+        found = delimited_rows.guess_delimiter(first)
+        if found:
+            raise UserError(
+                f"{self.path}: no tabs, but "
+                f"{delimited_rows.name_delimiter(found)}: write the table "
+                "with tabs between its columns"
+            )
+
+
+def read_blocks(pairs):
+    """Yields lists of what ``read_rows`` yields, some thousand at a time.
+
+    Args:
+      pairs: ``ParallelFiles`` or ``PairTable``.
+
+    Raises:
+      UserError: as of ``read_rows``; or there is nothing.
+    """
+    rows = pairs.read_rows()
+    empty = True
+    while block := list(itertools.islice(rows, _BLOCK_PAIRS)):
+        empty = False
+        yield block
+    if empty:
+        raise UserError(f"{pairs.path}: holds no text: put the texts there")
+
+
+def read_lines(path):
+    """Yields the lines of a text file of any size, whole: str.
+
+    Lines end at "\\n" alone; the "\\r" before it is left out, and NUL.
+
+    Args:
+      path: str; it may be compressed, UTF-16 or UTF-32 with a byte-order
+        mark, or a pipe.
+
+    Raises:
+      UserError: it cannot be read, is damaged, is not UTF-8, or has a line of
+        more than 16 MB.
+    """
+    lines = text_files.read_whole_lines(path, _MOST_LINE_BYTES, _LINE_REMEDY)
+    for number, line in lines:
+        text = text_files.decode_lines(line, path, number)
+        yield text.removesuffix("\r").replace("\0", "")
+
+
+def check_plain_text(path):
+    """Refuses a file that is no plain text, such as an archive or a table.
+
+    A pipe is left alone: it can be read once.
+
+    Raises:
+      UserError: naming what it is.
+    """
+    if os.path.isfile(path):
+        refuse_foreign_file(path, next(text_files.read_chunks(path), b""))
