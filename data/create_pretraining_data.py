@@ -13,6 +13,7 @@ google-research/albert create_pretraining_data.py mean the same here. The same
 flags and text give the same bytes, whatever --num_workers is.
 """
 
+import dataclasses
 import functools
 import math
 import os
@@ -23,12 +24,14 @@ from absl import logging
 
 from albert import command_line
 from albert import data_flags
+from albert import outputs
 from albert import processes
 from albert.errors import UserError
 from albert.flag_groups import FlagGroup
 from albert.flag_parsers import LONGEST_SEQUENCE
 from albert.flags import require
 from albert.progress import show_progress
+from albert.records import corpus_shards
 from albert.records import pretraining
 from albert.records import pretraining_report
 from albert.records.corpus_counts import CorpusCounts
@@ -54,6 +57,10 @@ from albert.vocabulary_flags import vocabulary_file
 
 # Bytes of text times passes: what is done while another process starts.
 BYTES_PER_WORKER = 2_000_000
+# Bytes on the disk for each byte of text, in English with a vocabulary of
+# 30,000 pieces; of the records, for each pass.
+IDS_SHARE = 0.6
+RECORDS_SHARE = {"": 2.0, "GZIP": 0.5}
 
 
 def define_flags(fv):
@@ -172,6 +179,13 @@ def define_flags(fv):
         None,
         "TFRecord file, or a comma-separated list. Required.",
     )
+    files.string(
+        "shard",
+        None,
+        "Part of the work, for many machines: 3/64 makes shard 3 (from 0) of "
+        "64, of some of the files of text; all/64 makes those that are "
+        "missing, and then, as merge/64 does, the JSON of the whole set.",
+    )
     FlagGroup(fv, "Processes").integer(
         "num_workers",
         0,
@@ -183,20 +197,22 @@ def define_flags(fv):
 
 def main(fv):
     """Makes the records, and prints what they are like."""
-    started = time.monotonic()
     num_workers = processes.check_number(fv.num_workers)
     settings = read_settings(fv)
     inputs = expand_files(fv.input_file)
+    which, shards = find_shards(fv, inputs)
+    if shards:
+        # Each is a set of one file.
+        settings = dataclasses.replace(settings, num_shards=1)
     size = sum_of_sizes(inputs)
     if size is not None:
         needed = math.ceil(size * settings.dupe_factor / BYTES_PER_WORKER)
         num_workers = min(num_workers, max(1, needed))
     tokenizer = settings.tokenizer()
-    encoder = settings.encoder(tokenizer)
-    unknown_ids = np.flatnonzero(encoder.pieces_of_ids == tokenizer.unknown_id)
     unreachable = normalization_losses.describe_unreachable_pieces(tokenizer)
     if unreachable:
         logging.warning("%s", unreachable)
+    maker = functools.partial(pretraining.RecordMaker, settings)
     with (
         processes.termination_as_interrupt(),
         open_listing(
@@ -206,16 +222,57 @@ def main(fv):
             [*inputs, settings.vocabulary_file],
             list_outputs(fv),
         ) as listing,
+        processes.ProcessPool(num_workers, maker) as pool,
+    ):
+        if not shards:
+            make_set(fv, settings, tokenizer, inputs, pool, listing)
+            return
+        for shard in shards:
+            if which not in (shard.index, corpus_shards.ALL):
+                continue
+            if corpus_shards.is_made(
+                shard,
+                describe_shard(fv, settings, tokenizer, shard),
+                fv.overwrite,
+            ):
+                print(f"{shard.output_file} is there already")
+                continue
+            make_set(fv, settings, tokenizer, inputs, pool, listing, shard)
+    if which in (corpus_shards.ALL, corpus_shards.MERGE):
+        merge_shards(fv, settings, tokenizer, shards)
+
+
+def make_set(fv, settings, tokenizer, inputs, pool, listing, shard=None):
+    """Makes a set of records, or one shard of it.
+
+    Args:
+      fv: values of flags.
+      settings: ``PretrainingDataSettings``.
+      tokenizer: of ``settings.tokenizer()``.
+      inputs: list of str, the files of text.
+      pool: ``ProcessPool`` of ``RecordMaker``.
+      listing: stream for what is left out, or None.
+      shard: ``Shard``, or None.
+    """
+    started = time.monotonic()
+    output_file, identity = fv.output_file, ()
+    if shard:
+        inputs, output_file = shard.inputs, shard.output_file
+        identity = (shard.index, shard.number)
+    size = sum_of_sizes(inputs)
+    say_space(fv, settings, size, output_file)
+    text = fv.input_file
+    if shard:
+        text = f"shard {shard.index} of {shard.number} ({inputs[0]}, …)"
+    encoder = settings.encoder(tokenizer)
+    unknown_ids = np.flatnonzero(encoder.pieces_of_ids == tokenizer.unknown_id)
+    with (
         RecordSetWriter(
-            fv.output_file,
-            fv.num_shards,
+            output_file,
+            1 if shard else fv.num_shards,
             fv.overwrite,
             inputs=[*inputs, settings.vocabulary_file],
         ) as writer,
-        processes.ProcessPool(
-            num_workers,
-            functools.partial(pretraining.RecordMaker, settings),
-        ) as pool,
         token_cache.TokenCacheWriter(
             writer.scratch, encoder.vocabulary_size
         ) as cache_writer,
@@ -247,11 +304,11 @@ def main(fv):
                 corpus.add_tokens(encoded, unknown_ids)
         cache = cache_writer.finish()
         corpus.refuse_unknown(
-            fv.max_unknown_share, fv.input_file, settings.vocabulary_file
+            fv.max_unknown_share, text, settings.vocabulary_file
         )
         if settings.pairs.objective == "nsp" and cache.num_documents < 2:
             raise UserError(
-                f"{fv.input_file}: --objective=nsp needs two documents, "
+                f"{text}: --objective=nsp needs two documents, "
                 f"found {cache.num_documents}: put blank lines between "
                 "documents, or use --objective=sop"
             )
@@ -269,13 +326,14 @@ def main(fv):
 
             def list_units():
                 for pass_index in range(settings.dupe_factor):
+                    of_pass = (*identity, pass_index)
                     units = cache_writer.shuffled_units(
-                        settings.generator(pass_index),
+                        settings.generator(*of_pass),
                         max_seq_length=settings.pairs.max_seq_length,
                     )
                     for unit_index, ranges, tokens in units:
                         yield pretraining.Unit(
-                            cache, pass_index, unit_index, ranges
+                            cache, (*of_pass, unit_index), ranges
                         )
                         advance(tokens)
 
@@ -283,27 +341,33 @@ def main(fv):
                 pretraining.RecordMaker.make_records, list_units()
             ):
                 first = statistics.instances % len(writer.files)
-                for shard, (content, count) in enumerate(records.shards):
+                for index, (content, count) in enumerate(records.shards):
                     writer.write(
-                        (first + shard) % len(writer.files), content, count
+                        (first + index) % len(writer.files), content, count
                     )
                 statistics += records.statistics
                 example = example or records.example
         if not statistics.instances:
             raise UserError(
-                f"{fv.input_file}: no document has the two sentences that a "
+                f"{text}: no document has the two sentences that a "
                 "pair of segments needs: take blank lines between the "
                 "sentences of a text out, or give --objective=none"
             )
         metadata = pretraining_report.build_metadata(
             settings,
             tokenizer,
-            corpus.as_dict(tokenizer),
+            corpus,
             statistics,
             directory=os.path.dirname(writer.files[0]),
         )
         if selection.counts:
             metadata["left_out"] = selection.counts
+        if shard:
+            metadata |= describe_shard(fv, settings, tokenizer, shard)
+            metadata["counts"] = {
+                "corpus": corpus.counts(),
+                "statistics": statistics.counts(),
+            }
         json_files = writer.commit(metadata)
 
     # ------------------------------------------------------------- summary
@@ -320,10 +384,109 @@ def main(fv):
         print(f"  left out     {line}")
     for warning in pretraining_report.list_warnings(metadata):
         logging.warning("%s", warning)
+    if shard:
+        return
     print("An instance, {what is hidden > what the model sees}:")
     print(f"  {pretraining_report.show_example(example, tokenizer)}")
     command = pretraining_report.next_command(
         metadata, writer.files, fv.output_file
+    )
+    if command:
+        command_line.print_next(command)
+
+
+def say_space(fv, settings, size, output_file):
+    """Says how much disk a set takes, and warns where there is less."""
+    if size is None:
+        return
+    ids = IDS_SHARE * size
+    records = RECORDS_SHARE[fv.compression] * size * settings.dupe_factor
+    folder = os.path.dirname(os.path.abspath(output_file))
+    free = outputs.free_space(folder)
+    needs = (
+        f"about {records / 1e6:,.0f} MB of records and, meanwhile, "
+        f"{ids / 1e6:,.0f} MB of ids"
+    )
+    if ids + records > free:
+        logging.warning(
+            "%s has %s MB of free space, and this may take %s",
+            folder,
+            f"{free / 1e6:,.0f}",
+            needs,
+        )
+    else:
+        logging.info("writing %s", needs)
+
+
+def find_shards(fv, inputs):
+    """Returns which shards the command makes, and all of them.
+
+    Returns:
+      (int, "all" or "merge", list of ``Shard``); (None, []) without --shard.
+    """
+    if not fv.shard:
+        return None, []
+    which, number = corpus_shards.parse_shard_flag(fv.shard)
+    if fv.num_shards not in (1, number):
+        raise UserError(
+            f"--num_shards={fv.num_shards}: with --shard={fv.shard} there are "
+            f"{number} files: leave it out"
+        )
+    if fv.left_out_file and which in (corpus_shards.ALL, corpus_shards.MERGE):
+        raise UserError(
+            f"--left_out_file with --shard={fv.shard} would not list what "
+            "earlier commands left out: give each shard's command one"
+        )
+    if fv.duplicates != "keep" and number > 1:
+        logging.warning(
+            "--duplicates=%s: they are found inside each of the %d shards, "
+            "not between them",
+            fv.duplicates,
+            number,
+        )
+    return which, corpus_shards.divide(inputs, number, fv.output_file)
+
+
+def describe_shard(fv, settings, tokenizer, shard):
+    """Returns what the JSON of a shard says besides what was counted."""
+    return {
+        **pretraining_report.describe_settings(
+            settings, tokenizer, os.path.dirname(shard.output_file)
+        ),
+        "reading": {
+            name: fv[name].value
+            for name in (
+                "sentence_splitting",
+                "document_separator",
+                "sentence_splitter",
+                "text_field",
+            )
+        }
+        | dataclasses.asdict(data_flags.read_selection(fv)),
+        "shard": shard.description(),
+    }
+
+
+def merge_shards(fv, settings, tokenizer, shards):
+    """Writes the JSON of the whole set, and prints what the set is like."""
+    of_shards = corpus_shards.read_shards(
+        shards, functools.partial(describe_shard, fv, settings, tokenizer)
+    )
+    path = metadata_path(fv.output_file)
+    metadata = pretraining_report.merge_metadata(
+        settings, tokenizer, of_shards, os.path.dirname(path)
+    )
+    corpus_shards.write_merged(path, metadata, of_shards, fv.overwrite)
+    print(f"Wrote {path} of {len(shards)} shards")
+    print(
+        pretraining_report.summarize(
+            metadata, sum(each["files"][0]["bytes"] for each in of_shards)
+        )
+    )
+    for warning in pretraining_report.list_warnings(metadata):
+        logging.warning("%s", warning)
+    command = pretraining_report.next_command(
+        metadata, [shard.output_file for shard in shards], fv.output_file
     )
     if command:
         command_line.print_next(command)
@@ -374,8 +537,11 @@ def read_settings(fv):
 
 def list_outputs(fv):
     """Returns the paths of the records, and of the JSON beside them."""
+    num_shards = fv.num_shards
+    if fv.shard:
+        _, num_shards = corpus_shards.parse_shard_flag(fv.shard)
     return [
-        *shard_names(fv.output_file, fv.num_shards),
+        *shard_names(fv.output_file, num_shards),
         *map(metadata_path, fv.output_file.split(",")),
     ]
 

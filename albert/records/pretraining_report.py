@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Describes pretraining records: their JSON, a summary and an example."""
 
+import collections
 import math
 import os
 import re
@@ -8,9 +9,12 @@ import shlex
 
 import numpy as np
 
+from albert.records.corpus_counts import CorpusCounts
 from albert.records.metadata import find_metadata
 from albert.records.metadata import without_record_suffix
+from albert.records.pretraining import Statistics
 from albert.records.schema import PretrainingSchema
+from albert.records.surface_features import join_guesses
 from albert.text.normalization_losses import HARMFUL_SHARE_OF_MARKS
 from albert.text.normalization_losses import describe_lost_marks
 from albert.text.normalization_losses import describe_turkish_case
@@ -34,16 +38,29 @@ def build_metadata(settings, tokenizer, corpus, statistics, directory):
     """Builds the JSON beside the records, without the list of files.
 
     Args:
-      settings: ``albert.records.pretraining.PretrainingDataSettings``.
-      tokenizer: ``albert.text.tokenizers.TokenizerInterface``.
-      corpus: dict of counts over the text.
+      settings, tokenizer, directory: as of ``describe_settings``.
+      corpus: ``albert.records.corpus_counts.CorpusCounts``.
       statistics: ``albert.records.pretraining.Statistics``.
-      directory: where the JSON will be; the path of the vocabulary is
-        relative to it.
 
     Returns:
       dict. It holds nothing of the run itself (times, processes), so that
       the same command writes the same JSON.
+    """
+    return {
+        **describe_settings(settings, tokenizer, directory),
+        "corpus": corpus.as_dict(tokenizer),
+        "statistics": statistics.as_dict(settings.pairs.max_seq_length),
+    }
+
+
+def describe_settings(settings, tokenizer, directory):
+    """Returns the part of the JSON that is known before the text is read.
+
+    Args:
+      settings: ``albert.records.pretraining.PretrainingDataSettings``.
+      tokenizer: ``albert.text.tokenizers.TokenizerInterface``.
+      directory: where the JSON will be; the path of the vocabulary is
+        relative to it.
     """
     return {
         "kind": PretrainingSchema.kind,
@@ -72,18 +89,53 @@ def build_metadata(settings, tokenizer, corpus, statistics, directory):
             "dupe_factor": settings.dupe_factor,
             "random_seed": settings.random_seed,
         },
-        "corpus": corpus,
-        "statistics": statistics.as_dict(settings.pairs.max_seq_length),
     }
 
 
-def summarize(metadata, output_bytes, seconds):
+def merge_metadata(settings, tokenizer, of_shards, directory):
+    """Builds the JSON of a whole set of that of its shards.
+
+    Args:
+      settings, tokenizer, directory: as of ``describe_settings``.
+      of_shards: list of dict, the JSON of each shard, with "counts".
+
+    Returns:
+      dict, as of ``build_metadata``.
+    """
+    counts = [each["counts"] for each in of_shards]
+    metadata = build_metadata(
+        settings,
+        tokenizer,
+        sum(
+            (CorpusCounts(**each["corpus"]) for each in counts), CorpusCounts()
+        ),
+        sum(
+            (Statistics.of_counts(each["statistics"]) for each in counts),
+            Statistics(),
+        ),
+        directory,
+    )
+    metadata["statistics"]["surface"] = join_guesses(
+        each["statistics"]["surface"] for each in of_shards
+    )
+    left_out = collections.defaultdict(collections.Counter)
+    for each in of_shards:
+        for reason, amounts in each.get("left_out", {}).items():
+            left_out[reason].update(amounts)
+    if left_out:
+        metadata["left_out"] = {
+            reason: dict(amounts) for reason, amounts in left_out.items()
+        }
+    return metadata
+
+
+def summarize(metadata, output_bytes, seconds=None):
     """Returns a summary by which a person can judge the records.
 
     Args:
       metadata: dict from ``build_metadata``.
       output_bytes: size of the record files.
-      seconds: wall time.
+      seconds: wall time; None where it was made by many commands.
 
     Returns:
       str of several lines.
@@ -158,13 +210,16 @@ def summarize(metadata, output_bytes, seconds):
             f"{output_bytes / 1e6:.1f} MB, "
             f"{output_bytes / figures['instances']:.0f} bytes an instance",
         ),
-        (
-            "speed",
-            f"{seconds:.1f} s, {megabytes * passes / seconds:.2f} MB of "
-            f"text x passes a second, "
-            f"{figures['instances'] / seconds:,.0f} instances a second",
-        ),
     ]
+    if seconds:
+        rows.append(
+            (
+                "speed",
+                f"{seconds:.1f} s, {megabytes * passes / seconds:.2f} MB of "
+                f"text x passes a second, "
+                f"{figures['instances'] / seconds:,.0f} instances a second",
+            )
+        )
     rows[1:1] = [
         ("accents", _describe_few_lost_marks(corpus["lost_marks_share"])),
         ("case", describe_turkish_case(corpus["dotless_i_share"])),
