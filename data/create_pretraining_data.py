@@ -13,41 +13,31 @@ google-research/albert create_pretraining_data.py mean the same here. The same
 flags and text give the same bytes, whatever --num_workers is.
 """
 
-import dataclasses
 import functools
 import math
 import os
-import time
 
-import numpy as np
 from absl import logging
 
 from albert import command_line
 from albert import data_flags
-from albert import outputs
 from albert import processes
 from albert.errors import UserError
 from albert.flag_groups import FlagGroup
 from albert.flag_parsers import LONGEST_SEQUENCE
 from albert.flags import require
-from albert.progress import show_progress
 from albert.records import corpus_shards
 from albert.records import pretraining
 from albert.records import pretraining_report
-from albert.records.corpus_counts import CorpusCounts
+from albert.records import pretraining_sets
 from albert.records.metadata import metadata_path
-from albert.records.writing import RecordSetWriter
 from albert.records.writing import shard_names
-from albert.text import compression
 from albert.text import normalization_losses
-from albert.text import token_cache
 from albert.text.documents import DOCUMENT_SEPARATORS
 from albert.text.documents import expand_files
-from albert.text.documents import read_documents
 from albert.text.instances import OBJECTIVES
 from albert.text.instances import PairSettings
 from albert.text.masking import MaskingSettings
-from albert.text.selection import Selection
 from albert.text.selection import open_listing
 from albert.text.word_segmenters import NO_SEGMENTER
 from albert.text.word_segmenters import WORD_SEGMENTERS
@@ -57,10 +47,6 @@ from albert.vocabulary_flags import vocabulary_file
 
 # Bytes of text times passes: what is done while another process starts.
 BYTES_PER_WORKER = 2_000_000
-# Bytes on the disk for each byte of text, in English with a vocabulary of
-# 30,000 pieces; of the records, for each pass.
-IDS_SHARE = 0.6
-RECORDS_SHARE = {"": 2.0, "GZIP": 0.5}
 
 
 def define_flags(fv):
@@ -198,13 +184,10 @@ def define_flags(fv):
 def main(fv):
     """Makes the records, and prints what they are like."""
     num_workers = processes.check_number(fv.num_workers)
-    settings = read_settings(fv)
+    settings, reading = read_settings(fv)
     inputs = expand_files(fv.input_file)
     which, shards = find_shards(fv, inputs)
-    if shards:
-        # Each is a set of one file.
-        settings = dataclasses.replace(settings, num_shards=1)
-    size = sum_of_sizes(inputs)
+    size = pretraining_sets.sum_of_sizes(inputs)
     if size is not None:
         needed = math.ceil(size * settings.dupe_factor / BYTES_PER_WORKER)
         num_workers = min(num_workers, max(1, needed))
@@ -212,7 +195,9 @@ def main(fv):
     unreachable = normalization_losses.describe_unreachable_pieces(tokenizer)
     if unreachable:
         logging.warning("%s", unreachable)
-    maker = functools.partial(pretraining.RecordMaker, settings)
+    describe = functools.partial(
+        pretraining_sets.describe_shard, settings, reading, tokenizer
+    )
     with (
         processes.termination_as_interrupt(),
         open_listing(
@@ -222,200 +207,73 @@ def main(fv):
             [*inputs, settings.vocabulary_file],
             list_outputs(fv),
         ) as listing,
-        processes.ProcessPool(num_workers, maker) as pool,
+        processes.ProcessPool(
+            num_workers,
+            functools.partial(pretraining.RecordMaker, settings),
+        ) as pool,
     ):
+        make = functools.partial(
+            pretraining_sets.make_set,
+            settings,
+            reading,
+            tokenizer=tokenizer,
+            pool=pool,
+            overwrite=fv.overwrite,
+            listing=listing,
+        )
         if not shards:
-            make_set(fv, settings, tokenizer, inputs, pool, listing)
+            made = make(inputs, fv.output_file, num_shards=fv.num_shards)
+            print_summary(made)
+            print("An instance, {what is hidden > what the model sees}:")
+            example = pretraining_report.show_example(made.example, tokenizer)
+            print(f"  {example}")
+            print_next(fv, made.metadata, made.files)
             return
         for shard in shards:
             if which not in (shard.index, corpus_shards.ALL):
                 continue
-            if corpus_shards.is_made(
-                shard,
-                describe_shard(fv, settings, tokenizer, shard),
-                fv.overwrite,
-            ):
+            if corpus_shards.is_made(shard, describe(shard), fv.overwrite):
                 print(f"{shard.output_file} is there already")
                 continue
-            make_set(fv, settings, tokenizer, inputs, pool, listing, shard)
+            print_summary(make(shard.inputs, shard.output_file, shard=shard))
     if which in (corpus_shards.ALL, corpus_shards.MERGE):
-        merge_shards(fv, settings, tokenizer, shards)
+        merge_shards(fv, settings, tokenizer, shards, describe)
 
 
-def make_set(fv, settings, tokenizer, inputs, pool, listing, shard=None):
-    """Makes a set of records, or one shard of it.
-
-    Args:
-      fv: values of flags.
-      settings: ``PretrainingDataSettings``.
-      tokenizer: of ``settings.tokenizer()``.
-      inputs: list of str, the files of text.
-      pool: ``ProcessPool`` of ``RecordMaker``.
-      listing: stream for what is left out, or None.
-      shard: ``Shard``, or None.
-    """
-    started = time.monotonic()
-    output_file, identity = fv.output_file, ()
-    if shard:
-        inputs, output_file = shard.inputs, shard.output_file
-        identity = (shard.index, shard.number)
-    size = sum_of_sizes(inputs)
-    say_space(fv, settings, size, output_file)
-    text = fv.input_file
-    if shard:
-        text = f"shard {shard.index} of {shard.number} ({inputs[0]}, …)"
-    encoder = settings.encoder(tokenizer)
-    unknown_ids = np.flatnonzero(encoder.pieces_of_ids == tokenizer.unknown_id)
-    with (
-        RecordSetWriter(
-            output_file,
-            1 if shard else fv.num_shards,
-            fv.overwrite,
-            inputs=[*inputs, settings.vocabulary_file],
-        ) as writer,
-        token_cache.TokenCacheWriter(
-            writer.scratch, encoder.vocabulary_size
-        ) as cache_writer,
-    ):
-        # ------------------------------------------------------ text → ids
-        selection = Selection(data_flags.read_selection(fv), listing)
-        corpus = CorpusCounts()
-        with show_progress(
-            "encoding", None if fv.text_field else size, "B", unit_scale=True
-        ) as advance:
-
-            def read_blocks():
-                documents = read_documents(
-                    inputs,
-                    fv.sentence_splitting,
-                    fv.document_separator,
-                    fv.sentence_splitter,
-                    text_field=fv.text_field,
-                    selection=selection,
-                )
-                for block in token_cache.group_documents(documents):
-                    advance(corpus.add_text(block, tokenizer.kind))
-                    yield block
-
-            for encoded in pool.map(
-                pretraining.RecordMaker.encode, read_blocks()
-            ):
-                cache_writer.append(encoded)
-                corpus.add_tokens(encoded, unknown_ids)
-        cache = cache_writer.finish()
-        corpus.refuse_unknown(
-            fv.max_unknown_share, text, settings.vocabulary_file
-        )
-        if settings.pairs.objective == "nsp" and cache.num_documents < 2:
-            raise UserError(
-                f"{text}: --objective=nsp needs two documents, "
-                f"found {cache.num_documents}: put blank lines between "
-                "documents, or use --objective=sop"
-            )
-
-        # --------------------------------------------------- ids → records
-        statistics = pretraining.Statistics()
-        example = None
-        with show_progress(
-            "masking and writing"
-            + f" in {settings.dupe_factor} passes" * (settings.dupe_factor > 1),
-            settings.dupe_factor * corpus.tokens,
-            "tokens",
-            unit_scale=True,
-        ) as advance:
-
-            def list_units():
-                for pass_index in range(settings.dupe_factor):
-                    of_pass = (*identity, pass_index)
-                    units = cache_writer.shuffled_units(
-                        settings.generator(*of_pass),
-                        max_seq_length=settings.pairs.max_seq_length,
-                    )
-                    for unit_index, ranges, tokens in units:
-                        yield pretraining.Unit(
-                            cache, (*of_pass, unit_index), ranges
-                        )
-                        advance(tokens)
-
-            for records in pool.map(
-                pretraining.RecordMaker.make_records, list_units()
-            ):
-                first = statistics.instances % len(writer.files)
-                for index, (content, count) in enumerate(records.shards):
-                    writer.write(
-                        (first + index) % len(writer.files), content, count
-                    )
-                statistics += records.statistics
-                example = example or records.example
-        if not statistics.instances:
-            raise UserError(
-                f"{text}: no document has the two sentences that a "
-                "pair of segments needs: take blank lines between the "
-                "sentences of a text out, or give --objective=none"
-            )
-        metadata = pretraining_report.build_metadata(
-            settings,
-            tokenizer,
-            corpus,
-            statistics,
-            directory=os.path.dirname(writer.files[0]),
-        )
-        if selection.counts:
-            metadata["left_out"] = selection.counts
-        if shard:
-            metadata |= describe_shard(fv, settings, tokenizer, shard)
-            metadata["counts"] = {
-                "corpus": corpus.counts(),
-                "statistics": statistics.counts(),
-            }
-        json_files = writer.commit(metadata)
-
-    # ------------------------------------------------------------- summary
-    written = writer.files[0]
-    if writer.files[1:]:
-        written = f"{len(writer.files)} record files"
-    print(f"Wrote {written} and {json_files[0]}")
-    print(
-        pretraining_report.summarize(
-            metadata, sum(writer.sizes), time.monotonic() - started
-        )
+def merge_shards(fv, settings, tokenizer, shards, describe):
+    """Writes the JSON of the whole set, and prints what the set is like."""
+    of_shards = corpus_shards.read_shards(shards, describe)
+    path = metadata_path(fv.output_file)
+    metadata = pretraining_report.merge_metadata(
+        settings, tokenizer, of_shards, os.path.dirname(path)
     )
-    for line in selection.summarize():
-        print(f"  left out     {line}")
+    corpus_shards.write_merged(path, metadata, of_shards, fv.overwrite)
+    print(f"Wrote {path} of {len(shards)} shards")
+    size = sum(each["files"][0]["bytes"] for each in of_shards)
+    print(pretraining_report.summarize(metadata, size))
     for warning in pretraining_report.list_warnings(metadata):
         logging.warning("%s", warning)
-    if shard:
-        return
-    print("An instance, {what is hidden > what the model sees}:")
-    print(f"  {pretraining_report.show_example(example, tokenizer)}")
-    command = pretraining_report.next_command(
-        metadata, writer.files, fv.output_file
-    )
+    print_next(fv, metadata, [shard.output_file for shard in shards])
+
+
+def print_summary(made):
+    """Prints what a ``MadeSet`` is like, and its warnings."""
+    written = made.files[0]
+    if made.files[1:]:
+        written = f"{len(made.files)} record files"
+    print(f"Wrote {written} and {made.json_files[0]}")
+    print(pretraining_report.summarize(made.metadata, made.size, made.seconds))
+    for line in made.left_out:
+        print(f"  left out     {line}")
+    for warning in pretraining_report.list_warnings(made.metadata):
+        logging.warning("%s", warning)
+
+
+def print_next(fv, metadata, files):
+    """Prints the command that tries a training on the records."""
+    command = pretraining_report.next_command(metadata, files, fv.output_file)
     if command:
         command_line.print_next(command)
-
-
-def say_space(fv, settings, size, output_file):
-    """Says how much disk a set takes, and warns where there is less."""
-    if size is None:
-        return
-    ids = IDS_SHARE * size
-    records = RECORDS_SHARE[fv.compression] * size * settings.dupe_factor
-    folder = os.path.dirname(os.path.abspath(output_file))
-    free = outputs.free_space(folder)
-    needs = (
-        f"about {records / 1e6:,.0f} MB of records and, meanwhile, "
-        f"{ids / 1e6:,.0f} MB of ids"
-    )
-    if ids + records > free:
-        logging.warning(
-            "%s has %s MB of free space, and this may take %s",
-            folder,
-            f"{free / 1e6:,.0f}",
-            needs,
-        )
-    else:
-        logging.info("writing %s", needs)
 
 
 def find_shards(fv, inputs):
@@ -447,53 +305,8 @@ def find_shards(fv, inputs):
     return which, corpus_shards.divide(inputs, number, fv.output_file)
 
 
-def describe_shard(fv, settings, tokenizer, shard):
-    """Returns what the JSON of a shard says besides what was counted."""
-    return {
-        **pretraining_report.describe_settings(
-            settings, tokenizer, os.path.dirname(shard.output_file)
-        ),
-        "reading": {
-            name: fv[name].value
-            for name in (
-                "sentence_splitting",
-                "document_separator",
-                "sentence_splitter",
-                "text_field",
-            )
-        }
-        | dataclasses.asdict(data_flags.read_selection(fv)),
-        "shard": shard.description(),
-    }
-
-
-def merge_shards(fv, settings, tokenizer, shards):
-    """Writes the JSON of the whole set, and prints what the set is like."""
-    of_shards = corpus_shards.read_shards(
-        shards, functools.partial(describe_shard, fv, settings, tokenizer)
-    )
-    path = metadata_path(fv.output_file)
-    metadata = pretraining_report.merge_metadata(
-        settings, tokenizer, of_shards, os.path.dirname(path)
-    )
-    corpus_shards.write_merged(path, metadata, of_shards, fv.overwrite)
-    print(f"Wrote {path} of {len(shards)} shards")
-    print(
-        pretraining_report.summarize(
-            metadata, sum(each["files"][0]["bytes"] for each in of_shards)
-        )
-    )
-    for warning in pretraining_report.list_warnings(metadata):
-        logging.warning("%s", warning)
-    command = pretraining_report.next_command(
-        metadata, [shard.output_file for shard in shards], fv.output_file
-    )
-    if command:
-        command_line.print_next(command)
-
-
 def read_settings(fv):
-    """Reads the ``PretrainingDataSettings`` from the flags."""
+    """Reads ``PretrainingDataSettings`` and ``ReadingSettings``."""
     require(fv, "input_file", "output_file")
     require_vocabulary(fv)
     if fv.do_permutation:
@@ -509,7 +322,7 @@ def read_settings(fv):
                 f"--objective={objective} is given: leave one of them out"
             )
         objective = "nsp"
-    return pretraining.PretrainingDataSettings(
+    settings = pretraining.PretrainingDataSettings(
         vocabulary_file=vocabulary_file(fv),
         do_lower_case=fv.do_lower_case,
         strip_accents=fv.strip_accents,
@@ -530,9 +343,21 @@ def read_settings(fv):
         random_seed=fv.random_seed,
         word_start_rule=fv.word_start_rule,
         word_segmenter=fv.word_segmenter,
-        num_shards=len(shard_names(fv.output_file, fv.num_shards)),
+        # A shard of the work is one file.
+        num_shards=1
+        if fv.shard
+        else len(shard_names(fv.output_file, fv.num_shards)),
         compression=fv.compression,
     )
+    reading = pretraining_sets.ReadingSettings(
+        sentence_splitting=fv.sentence_splitting,
+        document_separator=fv.document_separator,
+        sentence_splitter=fv.sentence_splitter,
+        text_field=fv.text_field,
+        max_unknown_share=fv.max_unknown_share,
+        selection=data_flags.read_selection(fv),
+    )
+    return settings, reading
 
 
 def list_outputs(fv):
@@ -544,15 +369,6 @@ def list_outputs(fv):
         *shard_names(fv.output_file, num_shards),
         *map(metadata_path, fv.output_file.split(",")),
     ]
-
-
-def sum_of_sizes(files):
-    """Returns the bytes of text, or None where some are packed, or pipes."""
-    if not all(map(os.path.isfile, files)) or any(
-        map(compression.is_compressed, files)
-    ):
-        return None
-    return sum(os.path.getsize(file) for file in files)
 
 
 if __name__ == "__main__":

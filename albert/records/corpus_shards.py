@@ -174,7 +174,7 @@ def is_made(shard, description, overwrite=False):
     Args:
       shard: ``Shard``.
       description: dict, what its JSON says besides what was counted; see
-        ``pretraining_report.describe``.
+        ``pretraining_sets.describe_shard``.
       overwrite: bool, whether a shard that was made otherwise is replaced.
 
     Raises:
@@ -213,22 +213,19 @@ def is_made(shard, description, overwrite=False):
     return True
 
 
-def _find_difference(metadata, description):
-    """Returns what is not as described, in words, or None."""
-    for key, wanted in description.items():
-        found = metadata.get(key)
+def _find_difference(found, wanted):
+    """Returns what a JSON says otherwise than described, in words, or None."""
+    for key, value in wanted.items():
+        other = found.get(key)
         if key == "vocabulary":
-            found, wanted = (
-                each and each.get("fingerprint") for each in (found, wanted)
-            )
-        if isinstance(found, dict) and isinstance(wanted, dict):
-            for name in {**wanted, **found}:
-                if found.get(name) != wanted.get(name):
-                    return (
-                        f"{name} {found.get(name)!r}, not {wanted.get(name)!r}"
-                    )
-        elif found != wanted:
-            return f"{key} {found!r}, not {wanted!r}"
+            # Its file may lie elsewhere.
+            value = {"fingerprint": value["fingerprint"]}
+        if isinstance(value, dict) and isinstance(other, dict):
+            difference = _find_difference(other, value)
+            if difference:
+                return difference
+        elif other != value:
+            return f"{key} {other!r}, not {value!r}"
     return None
 
 
