@@ -26,6 +26,9 @@ from albert.errors import UserError
 from albert.flag_groups import FlagGroup
 from albert.flag_parsers import LONGEST_SEQUENCE
 from albert.flags import require
+from albert.paths import is_address
+from albert.paths import read_paths
+from albert.paths import split_paths
 from albert.records import corpus_shards
 from albert.records import pretraining
 from albert.records import pretraining_report
@@ -51,7 +54,7 @@ BYTES_PER_WORKER = 2_000_000
 
 def define_flags(fv):
     """Defines this recipe's flags; the original's where it has them."""
-    data_flags.define_text_flags(fv)
+    data_flags.define_text_flags(fv, addresses=True)
     data_flags.define_selection_flags(fv)
     data_flags.define_data_creation_flags(fv)
     data_flags.define_record_flags(fv)
@@ -164,13 +167,28 @@ def define_flags(fv):
         "output_file",
         None,
         "TFRecord file, or a comma-separated list. Required.",
+        addresses=True,
     )
-    files.string(
+    machines = FlagGroup(fv, "Machines")
+    machines.string(
         "shard",
         None,
         "Part of the work, for many machines: 3/64 makes shard 3 (from 0) of "
         "64, of some of the files of text; all/64 makes those that are "
         "missing, and then, as merge/64 does, the JSON of the whole set.",
+    )
+    machines.string(
+        "runner",
+        None,
+        "With --shard=all/64: make the shards with Apache Beam (needs pip "
+        "install 'albert-keras[beam]'): DirectRunner, FlinkRunner, SparkRunner "
+        "or DataflowRunner. Text and records may be on its file systems.",
+    )
+    machines.names(
+        "pipeline_options",
+        None,
+        "Options of Beam and its runner, such as direct_num_workers=4,"
+        "direct_running_mode=multi_processing.",
     )
     FlagGroup(fv, "Processes").integer(
         "num_workers",
@@ -185,16 +203,37 @@ def main(fv):
     """Makes the records, and prints what they are like."""
     num_workers = processes.check_number(fv.num_workers)
     settings, reading = read_settings(fv)
-    inputs = expand_files(fv.input_file)
-    which, shards = find_shards(fv, inputs)
-    size = pretraining_sets.sum_of_sizes(inputs)
-    if size is not None:
-        needed = math.ceil(size * settings.dupe_factor / BYTES_PER_WORKER)
-        num_workers = min(num_workers, max(1, needed))
+    which, number = find_shard(fv)
     tokenizer = settings.tokenizer()
     unreachable = normalization_losses.describe_unreachable_pieces(tokenizer)
     if unreachable:
         logging.warning("%s", unreachable)
+    if fv.runner:
+        from albert.records import beam_pipeline
+
+        shards, of_shards = beam_pipeline.make_shards(
+            settings,
+            reading,
+            tokenizer,
+            split_paths(fv.input_file),
+            number,
+            fv.output_file,
+            runner=fv.runner,
+            pipeline_options=fv.pipeline_options,
+            overwrite=fv.overwrite,
+        )
+        merge(fv, settings, tokenizer, shards, of_shards)
+        return
+
+    inputs = expand_files(fv.input_file)
+    shards = []
+    if number:
+        sizes = corpus_shards.measure(inputs)
+        shards = corpus_shards.divide(inputs, sizes, number, fv.output_file)
+    size = pretraining_sets.sum_of_sizes(inputs)
+    if size is not None:
+        needed = math.ceil(size * settings.dupe_factor / BYTES_PER_WORKER)
+        num_workers = min(num_workers, max(1, needed))
     describe = functools.partial(
         pretraining_sets.describe_shard, settings, reading, tokenizer
     )
@@ -232,22 +271,35 @@ def main(fv):
         for shard in shards:
             if which not in (shard.index, corpus_shards.ALL):
                 continue
-            if corpus_shards.is_made(shard, describe(shard), fv.overwrite):
+            description = describe(shard)
+            if corpus_shards.is_made(shard, description, fv.overwrite):
                 print(f"{shard.output_file} is there already")
                 continue
-            print_summary(make(shard.inputs, shard.output_file, shard=shard))
+            print_summary(
+                make(
+                    shard.inputs,
+                    shard.output_file,
+                    shard=shard,
+                    description=description,
+                )
+            )
     if which in (corpus_shards.ALL, corpus_shards.MERGE):
-        merge_shards(fv, settings, tokenizer, shards, describe)
+        of_shards = corpus_shards.read_shards(shards, describe)
+        merge(fv, settings, tokenizer, shards, of_shards)
 
 
-def merge_shards(fv, settings, tokenizer, shards, describe):
+def merge(fv, settings, tokenizer, shards, of_shards):
     """Writes the JSON of the whole set, and prints what the set is like."""
-    of_shards = corpus_shards.read_shards(shards, describe)
     path = metadata_path(fv.output_file)
     metadata = pretraining_report.merge_metadata(
         settings, tokenizer, of_shards, os.path.dirname(path)
     )
-    corpus_shards.write_merged(path, metadata, of_shards, fv.overwrite)
+    if is_address(path):
+        from albert.records import beam_pipeline
+
+        beam_pipeline.write_merged(path, metadata, of_shards)
+    else:
+        corpus_shards.write_merged(path, metadata, of_shards, fv.overwrite)
     print(f"Wrote {path} of {len(shards)} shards")
     size = sum(each["files"][0]["bytes"] for each in of_shards)
     print(pretraining_report.summarize(metadata, size))
@@ -276,15 +328,35 @@ def print_next(fv, metadata, files):
         command_line.print_next(command)
 
 
-def find_shards(fv, inputs):
-    """Returns which shards the command makes, and all of them.
+def find_shard(fv):
+    """Returns which shards the command makes, and of how many.
 
     Returns:
-      (int, "all" or "merge", list of ``Shard``); (None, []) without --shard.
+      (int, "all" or "merge", int); (None, None) without --shard.
     """
+    if not fv.runner:
+        for name in ("input_file", "output_file"):
+            try:
+                read_paths(fv[name].value)
+            except ValueError as error:
+                raise UserError(
+                    f"--{name}={fv[name].value}: {error}; or give a --runner, "
+                    "which reads and writes such addresses"
+                ) from None
+    if fv.pipeline_options and not fv.runner:
+        raise UserError("--pipeline_options are those of a --runner: give one")
     if not fv.shard:
-        return None, []
+        if fv.runner:
+            raise UserError(
+                "--runner makes shards: say of how many, as in --shard=all/64"
+            )
+        return None, None
     which, number = corpus_shards.parse_shard_flag(fv.shard)
+    if fv.runner and which != corpus_shards.ALL:
+        raise UserError(
+            f"--runner makes all shards that are missing: give --shard="
+            f"{corpus_shards.ALL}/{number}, not {fv.shard}"
+        )
     if fv.num_shards not in (1, number):
         raise UserError(
             f"--num_shards={fv.num_shards}: with --shard={fv.shard} there are "
@@ -295,14 +367,14 @@ def find_shards(fv, inputs):
             f"--left_out_file with --shard={fv.shard} would not list what "
             "earlier commands left out: give each shard's command one"
         )
-    if fv.duplicates != "keep" and number > 1:
+    if fv.duplicates != "keep":
         logging.warning(
             "--duplicates=%s: they are found inside each of the %d shards, "
             "not between them",
             fv.duplicates,
             number,
         )
-    return which, corpus_shards.divide(inputs, number, fv.output_file)
+    return which, number
 
 
 def read_settings(fv):

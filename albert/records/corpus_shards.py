@@ -87,13 +87,29 @@ def parse_shard_flag(value):
     return index, number
 
 
-def divide(inputs, number, output_file):
+def measure(inputs):
+    """Returns the bytes of each file: list of int.
+
+    Raises:
+      UserError: a file whose size is not known before it has been read.
+    """
+    for file in inputs:
+        if not os.path.isfile(file):
+            raise UserError(
+                f"{file} is not a file on a disk, so that its size is not "
+                "known: write it to one, or leave --shard out"
+            )
+    return list(map(os.path.getsize, inputs))
+
+
+def divide(inputs, sizes, number, output_file):
     """Divides files of text into shards of about the same size.
 
     The largest file first, each goes to the shard that has least so far.
 
     Args:
       inputs: list of str, the files.
+      sizes: list of int, their bytes.
       number: int, how many shards.
       output_file: str, name of the whole set.
 
@@ -101,27 +117,20 @@ def divide(inputs, number, output_file):
       list of ``Shard``.
 
     Raises:
-      UserError: there are fewer files than shards, a file whose size is not
-        known, or several names of outputs.
+      UserError: there are fewer files than shards, several names of outputs,
+        or shards of another division.
     """
     if "," in output_file:
         raise UserError(
             "--shard needs one --output_file, which the names of the shards "
             f"are made of, not a list: {output_file}"
         )
-    for file in inputs:
-        if not os.path.isfile(file):
-            raise UserError(
-                f"{file} is not a file on a disk, so that its size is not "
-                "known: write it to one, or leave --shard out"
-            )
     if len(inputs) < number:
         raise UserError(
             f"--shard: {number} shards need as many files of text, and there "
             f"are {len(inputs)}: give fewer shards, or cut the files at blank "
             "lines between documents"
         )
-    sizes = list(map(os.path.getsize, inputs))
     members = [[] for _ in range(number)]
     loads = [(0, index) for index in range(number)]
     # Empty files are spread as well as others.

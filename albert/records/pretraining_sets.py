@@ -77,6 +77,7 @@ def make_set(
     tokenizer,
     pool,
     shard=None,
+    description=None,
     num_shards=1,
     overwrite=False,
     listing=None,
@@ -90,7 +91,8 @@ def make_set(
       output_file, num_shards: as of ``RecordSetWriter``.
       tokenizer: of ``settings.tokenizer()``.
       pool: ``ProcessPool`` of ``RecordMaker``.
-      shard: ``Shard``, or None.
+      shard, description: ``Shard`` and the result of ``describe_shard``, or
+        None.
       overwrite: bool, whether a set that is there is replaced.
       listing: stream for what is left out, or None.
 
@@ -208,7 +210,7 @@ def make_set(
         if selection.counts:
             metadata["left_out"] = selection.counts
         if shard:
-            metadata |= describe_shard(settings, reading, tokenizer, shard)
+            metadata |= description
             metadata["counts"] = {
                 "corpus": corpus.counts(),
                 "statistics": statistics.counts(),

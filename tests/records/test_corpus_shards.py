@@ -24,7 +24,8 @@ def texts(tmp_path):
 
 
 def divide(texts, number, output):
-    return corpus_shards.divide(texts, number, str(output))
+    sizes = corpus_shards.measure(texts)
+    return corpus_shards.divide(texts, sizes, number, str(output))
 
 
 @pytest.mark.parametrize(
