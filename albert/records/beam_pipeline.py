@@ -20,6 +20,7 @@ import tempfile
 from absl import logging
 
 from albert.errors import UserError
+from albert.inputs import open_file
 from albert.processes import ProcessPool
 from albert.records import corpus_shards
 from albert.records import pretraining_sets
@@ -83,7 +84,7 @@ def make_shards(
     describe = functools.partial(
         _describe, settings, reading, tokenizer, output_file
     )
-    with open(settings.vocabulary_file, "rb") as stream:
+    with open_file(settings.vocabulary_file) as stream:
         vocabulary = stream.read()
     with _mirrored(shards) as mirror:
         missing = [
