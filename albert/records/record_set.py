@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks whether files of pretraining records fit a run."""
 
+import dataclasses
 import functools
 
 from albert.errors import UserError
 from albert.records.record_files import RecordFiles
 from albert.records.schema import PretrainingSchema
+from albert.records.schema import unmasked_fields
+from albert.records.unmasked_pairs import DYNAMIC
+from albert.records.unmasked_pairs import UnmaskedPairs
 
 
 class RecordSet(RecordFiles):
@@ -13,17 +17,76 @@ class RecordSet(RecordFiles):
 
     Use ``RecordSet.open``. Files are ours (with a JSON beside them) or the
     original's (without); both kinds can be mixed as long as their lengths
-    agree.
+    agree. Records that are masked while training cannot be mixed with others.
+
+    Args:
+      files: paths of record files.
+      max_predictions_per_seq, masked_lm_prob: settings of masks that are made
+        while training; None for those that the records were written with.
     """
 
     kind = PretrainingSchema.kind
     required_keys = frozenset(
         {"max_seq_length", "max_predictions_per_seq", "vocabulary"}
     )
-    required_features = frozenset({"input_ids", "masked_lm_positions"})
     id_features = ("input_ids", "masked_lm_ids")
     purpose = "pretraining"
     recipe = "`albert create-pretraining-data`"
+
+    def __init__(
+        self, files, max_predictions_per_seq=None, masked_lm_prob=None
+    ):
+        super().__init__(files)
+        self._other_settings = {
+            name: value
+            for name, value in (
+                ("max_predictions_per_seq", max_predictions_per_seq),
+                ("masked_lm_prob", masked_lm_prob),
+            )
+            if value is not None
+        }
+
+    @functools.cached_property
+    def unmasked(self):
+        """``UnmaskedPairs``; None where the records are masked already.
+
+        Raises:
+          UserError: some are and some are not, or they differ in the settings
+            of masks, or in what their JSON says of the vocabulary.
+        """
+        kinds = [
+            found and UnmaskedPairs.from_metadata(*found)
+            for found in self._found
+        ]
+        first = kinds[0]
+        for file, kind in zip(self.files, kinds, strict=True):
+            if (kind is None) != (first is None):
+                count = sum(kind is not None for kind in kinds)
+                raise UserError(
+                    f"of {len(kinds)} record files, {count} hold unmasked "
+                    f"segment pairs (--masking={DYNAMIC}) and the others "
+                    f"masked records, or have no JSON: {self.files[0]} and "
+                    f"{file} differ in that. Give files of one kind"
+                )
+            if kind != first:
+                raise UserError(
+                    f"{self.files[0]} and {file} were made with different "
+                    "settings or vocabularies, so that they cannot be masked "
+                    "together: make both with the same ones"
+                )
+        if first is None:
+            return None
+        masking = dataclasses.replace(first.masking, **self._other_settings)
+        return dataclasses.replace(first, masking=masking)
+
+    @property
+    def required_features(self):
+        """Features that a record must have: frozenset of str."""
+        if self.unmasked is None:
+            return frozenset({"input_ids", "masked_lm_positions"})
+        return frozenset(
+            field.name for field in unmasked_fields(self.unmasked.objective)
+        )
 
     @functools.cached_property
     def objectives(self):
@@ -83,19 +146,30 @@ class RecordSet(RecordFiles):
                 {
                     "input_ids": made.max_seq_length,
                     "masked_lm_positions": made.max_predictions_per_seq,
-                },
+                }
+                if self.unmasked is None
+                else {"segment_lengths": 2},
             )
             self._check_vocabulary(
                 index, vocabulary_size, vocabulary_fingerprint
             )
 
+    def _describe_absence(self, file, features, absent):
+        if "tokens" in features:
+            return (
+                f"{file} holds segment pairs that are masked while training "
+                f"(--masking={DYNAMIC}), but no JSON beside it says how: "
+                "restore it, or make the records again"
+            )
+        return super()._describe_absence(file, features, absent)
+
     def _schema_of(self, index):
         metadata = self._metadata_of(index)
         if metadata:
-            return PretrainingSchema(
-                metadata["max_seq_length"],
-                metadata["max_predictions_per_seq"],
-            )
+            predictions = metadata["max_predictions_per_seq"]
+            if self.unmasked is not None:
+                predictions = self.unmasked.masking.max_predictions_per_seq
+            return PretrainingSchema(metadata["max_seq_length"], predictions)
         (features,) = self._first_examples(index, 1)
         return PretrainingSchema(
             len(features["input_ids"].int64_list.value),
