@@ -3,6 +3,8 @@
 
 import dataclasses
 import functools
+import hashlib
+import json
 
 from albert.errors import UserError
 from albert.records.record_files import RecordFiles
@@ -50,6 +52,30 @@ class RecordSet(RecordFiles):
     def unmasked(self):
         """``UnmaskedPairs``; None where the records are masked already.
 
+        With the settings of masks that are used, if others are given.
+        """
+        if self._written is None:
+            return None
+        return dataclasses.replace(
+            self._written,
+            masking=dataclasses.replace(
+                self._written.masking, **self._other_settings
+            ),
+        )
+
+    @property
+    def fingerprint(self):
+        """As of ``RecordFiles``, also with other settings of masks."""
+        files = super().fingerprint
+        if self.unmasked == self._written:
+            return files
+        changed = json.dumps([files, dataclasses.astuple(self.unmasked.masking)])
+        return hashlib.sha256(changed.encode()).hexdigest()
+
+    @functools.cached_property
+    def _written(self):
+        """``UnmaskedPairs`` as the JSON has it, or None.
+
         Raises:
           UserError: some are and some are not, or they differ in the settings
             of masks, or in what their JSON says of the vocabulary.
@@ -74,10 +100,7 @@ class RecordSet(RecordFiles):
                     "settings or vocabularies, so that they cannot be masked "
                     "together: make both with the same ones"
                 )
-        if first is None:
-            return None
-        masking = dataclasses.replace(first.masking, **self._other_settings)
-        return dataclasses.replace(first, masking=masking)
+        return first
 
     @property
     def required_features(self):
@@ -196,6 +219,26 @@ def find_objective(record_sets):
             f"--objective={other}: make both with the same one"
         )
     return next(iter(found))
+
+
+def check_masking(record_sets, masked_lm_prob):
+    """Refuses another share of masked tokens where all are masked already.
+
+    Args:
+      record_sets: list of ``RecordSet``.
+      masked_lm_prob: float, the flag, or None.
+
+    Raises:
+      UserError: as above.
+    """
+    if masked_lm_prob is not None and not any(
+        record_set.unmasked for record_set in record_sets
+    ):
+        raise UserError(
+            f"{record_sets[0].files[0]} holds masked records, in which "
+            f"--masked_lm_prob={masked_lm_prob:g} changes nothing: leave it "
+            "out, or make records with --masking=dynamic"
+        )
 
 
 def check_record_sets(
