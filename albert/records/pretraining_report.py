@@ -253,15 +253,22 @@ def list_warnings(metadata):
             "the others are in words that are too long for it: give "
             "--do_whole_word_mask=false"
         )
-    wanted = round(length * settings["masked_lm_prob"])
-    most = metadata["max_predictions_per_seq"]
-    if most < _LEAST_OF_PREDICTIONS * wanted:
-        warnings.append(
-            f"--max_predictions_per_seq={most} masks at most "
-            f"{most / length:.1%} of {length} pieces: give {wanted} for "
-            f"--masked_lm_prob={settings['masked_lm_prob']:g}"
-        )
-    return warnings
+    few = describe_few_predictions(
+        length, metadata["max_predictions_per_seq"], settings["masked_lm_prob"]
+    )
+    return warnings + [few] * bool(few)
+
+
+def describe_few_predictions(max_seq_length, max_predictions, masked_lm_prob):
+    """Returns what is said of slots that are too few; else an empty text."""
+    wanted = round(max_seq_length * masked_lm_prob)
+    if max_predictions >= _LEAST_OF_PREDICTIONS * wanted:
+        return ""
+    return (
+        f"--max_predictions_per_seq={max_predictions} masks at most "
+        f"{max_predictions / max_seq_length:.1%} of {max_seq_length} pieces: "
+        f"give {wanted} for --masked_lm_prob={masked_lm_prob:g}"
+    )
 
 
 def _why_unused(metadata):

@@ -6,7 +6,10 @@ import functools
 import hashlib
 import json
 
+from absl import logging
+
 from albert.errors import UserError
+from albert.records.pretraining_report import describe_few_predictions
 from albert.records.record_files import RecordFiles
 from albert.records.schema import PretrainingSchema
 from albert.records.schema import unmasked_fields
@@ -222,23 +225,30 @@ def find_objective(record_sets):
 
 
 def check_masking(record_sets, masked_lm_prob):
-    """Refuses another share of masked tokens where all are masked already.
+    """Checks whether another share of the tokens can be masked.
 
     Args:
       record_sets: list of ``RecordSet``.
       masked_lm_prob: float, the flag, or None.
 
     Raises:
-      UserError: as above.
+      UserError: the tokens of all records are masked already.
     """
-    if masked_lm_prob is not None and not any(
-        record_set.unmasked for record_set in record_sets
-    ):
+    if masked_lm_prob is None:
+        return
+    unmasked = [records for records in record_sets if records.unmasked]
+    if not unmasked:
         raise UserError(
             f"{record_sets[0].files[0]} holds masked records, in which "
             f"--masked_lm_prob={masked_lm_prob:g} changes nothing: leave it "
             "out, or make records with --masking=dynamic"
         )
+    schema = unmasked[0].schema
+    few = describe_few_predictions(
+        schema.max_seq_length, schema.max_predictions_per_seq, masked_lm_prob
+    )
+    if few:
+        logging.warning("%s", few)
 
 
 def check_record_sets(
