@@ -132,29 +132,26 @@ def _mask(unmasked, max_seq_length, seed, epochs, serialized):
             for field in unmasked_fields(unmasked.objective)
         },
     )
+    lengths, tokens = parsed["segment_lengths"], parsed["tokens"]
     dtype = unmasked.token_dtype
-    num_tokens = tf.reduce_sum(parsed["segment_lengths"], axis=1)
+    num_tokens = tf.reduce_sum(lengths, axis=1)
+    most = tf.constant(unmasked.max_tokens(max_seq_length), tf.int64)
+    sizes = tf.cast(tf.strings.length(tokens), tf.int64)
     with tf.control_dependencies(
         [
-            tf.debugging.assert_equal(
-                tf.cast(tf.strings.length(parsed["tokens"]), tf.int64),
-                num_tokens * dtype.itemsize,
-            ),
-            tf.debugging.assert_less(
-                num_tokens, tf.constant(max_seq_length - 1, tf.int64)
-            ),
+            tf.debugging.assert_non_negative(lengths),
+            tf.debugging.assert_equal(sizes, num_tokens * dtype.itemsize),
+            tf.debugging.assert_less_equal(num_tokens, most),
         ]
     ):
         tokens = tf.io.decode_raw(
-            parsed["tokens"],
-            dtype.type,
-            fixed_length=max_seq_length * dtype.itemsize,
+            tokens, dtype.type, fixed_length=max_seq_length * dtype.itemsize
         )
     keys = draws.record_keys(seed, epochs, serialized)
     labels = parsed.get("next_sentence_labels")
     rows = dynamic_masking.assemble(
         tf.cast(tokens, tf.int32),
-        tf.cast(parsed["segment_lengths"], tf.int32),
+        tf.cast(lengths, tf.int32),
         None if labels is None else tf.cast(labels[:, 0], tf.int32),
         keys,
         unmasked,

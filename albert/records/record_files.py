@@ -216,9 +216,7 @@ class RecordFiles:
             ) from None
         absent = self.required_features - set(features)
         if absent:
-            raise UserError(
-                self._describe_absence(file, features, min(absent))
-            )
+            raise UserError(self._describe_absence(file, features, min(absent)))
         return features
 
     def _describe_absence(self, file, features, absent):

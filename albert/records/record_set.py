@@ -9,6 +9,7 @@ import json
 from absl import logging
 
 from albert.errors import UserError
+from albert.records import framing
 from albert.records.pretraining_report import describe_few_predictions
 from albert.records.record_files import RecordFiles
 from albert.records.schema import PretrainingSchema
@@ -72,7 +73,9 @@ class RecordSet(RecordFiles):
         files = super().fingerprint
         if self.unmasked == self._written:
             return files
-        changed = json.dumps([files, dataclasses.astuple(self.unmasked.masking)])
+        changed = json.dumps(
+            [files, dataclasses.astuple(self.unmasked.masking)]
+        )
         return hashlib.sha256(changed.encode()).hexdigest()
 
     @functools.cached_property
@@ -167,18 +170,62 @@ class RecordSet(RecordFiles):
                     f"{wanted.max_predictions_per_seq}: change the run's "
                     "flags or make the records again"
                 )
-            self._check_lengths(
-                index,
-                {
-                    "input_ids": made.max_seq_length,
-                    "masked_lm_positions": made.max_predictions_per_seq,
-                }
-                if self.unmasked is None
-                else {"segment_lengths": 2},
-            )
+            if self.unmasked is None:
+                self._check_lengths(
+                    index,
+                    {
+                        "input_ids": made.max_seq_length,
+                        "masked_lm_positions": made.max_predictions_per_seq,
+                    },
+                )
+            else:
+                self._check_first_pair(index)
             self._check_vocabulary(
                 index, vocabulary_size, vocabulary_fingerprint
             )
+
+    def _check_first_pair(self, index):
+        entry = self._entries[index]
+        if not entry["records"]:
+            return
+        (features,) = self._first_examples(index, 1)
+        fault = self._fault_of_pair(features)
+        if fault:
+            raise UserError(
+                f"{self.files[index]}, record 0 (0-based): {fault}, as "
+                f"{self._found[index][0]} has it: restore it, or make the "
+                "records again"
+            )
+
+    def _damage_of(self, index):
+        """As of ``RecordFiles``; names lengths that cannot be, too."""
+        damage = super()._damage_of(index)
+        if damage or self.unmasked is None:
+            return damage
+        file = self.files[index]
+        for record, payload in enumerate(framing.iterate_records(file)):
+            fault = self._fault_of_pair(self._parse_example(file, payload))
+            if fault:
+                return f"{file}, record {record} (0-based): {fault}"
+        return None
+
+    def _fault_of_pair(self, features):
+        """Returns what is wrong with the lengths of a pair, or None."""
+        lengths = features["segment_lengths"].int64_list.value
+        total = sum(lengths)
+        size = sum(map(len, features["tokens"].bytes_list.value))
+        if (
+            len(lengths) != 2
+            or min(lengths) < 0
+            or size != total * self.unmasked.token_dtype.itemsize
+        ):
+            return (
+                f"{size} bytes of tokens for segments of {list(lengths)} tokens"
+            )
+        most = self.unmasked.max_tokens(self.schema.max_seq_length)
+        if total > most:
+            return f"segments of {total} tokens where {most} have room"
+        return None
 
     def _describe_absence(self, file, features, absent):
         if "tokens" in features:

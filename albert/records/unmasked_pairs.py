@@ -20,6 +20,7 @@ import numpy as np
 
 from albert.errors import UserError
 from albert.records.serialization import ByteStrings
+from albert.text.instances import SPECIAL_TOKENS
 from albert.text.masking import MaskingSettings
 
 DYNAMIC = "dynamic"
@@ -54,6 +55,10 @@ class UnmaskedPairs:
         """``np.dtype`` of a token."""
         return token_dtype(self.vocabulary_size)
 
+    def max_tokens(self, max_seq_length):
+        """Returns how many tokens of text a sequence has room for."""
+        return max_seq_length - SPECIAL_TOKENS[self.objective]
+
     @classmethod
     def from_metadata(cls, path, metadata):
         """Reads it from the JSON beside records.
@@ -71,29 +76,7 @@ class UnmaskedPairs:
         if metadata.get("masking") != DYNAMIC:
             return None
         try:
-            settings, pieces = metadata["settings"], metadata["pieces"]
-            found = cls(
-                objective=settings["objective"],
-                masking=MaskingSettings(
-                    max_predictions_per_seq=metadata["max_predictions_per_seq"],
-                    masked_lm_prob=settings["masked_lm_prob"],
-                    ngram=settings["ngram"],
-                    favor_shorter_ngram=settings["favor_shorter_ngram"],
-                    whole_word=settings["do_whole_word_mask"],
-                ),
-                vocabulary_size=metadata["vocabulary"]["size"],
-                replacement_ids=tuple(
-                    _parse_ranges(
-                        pieces["replacement_ids"],
-                        metadata["vocabulary"]["size"],
-                    )
-                ),
-                **{name: pieces[name] for name in _SPECIAL_IDS},
-            )
-            if max(getattr(found, name) for name in _SPECIAL_IDS) >= (
-                found.vocabulary_size
-            ):
-                raise ValueError
+            return cls._from_metadata(metadata)
         except KeyError as error:
             raise UserError(
                 f"{path} lacks {error.args[0]}, without which its records "
@@ -105,7 +88,29 @@ class UnmaskedPairs:
                 f"of {metadata['vocabulary']['size']:,}: restore it, or make "
                 "the records again"
             ) from None
-        return found
+
+    @classmethod
+    def _from_metadata(cls, metadata):
+        settings, pieces = metadata["settings"], metadata["pieces"]
+        vocabulary_size = metadata["vocabulary"]["size"]
+        special_ids = {name: pieces[name] for name in _SPECIAL_IDS}
+        if max(special_ids.values()) >= vocabulary_size:
+            raise ValueError(special_ids)
+        return cls(
+            objective=settings["objective"],
+            masking=MaskingSettings(
+                max_predictions_per_seq=metadata["max_predictions_per_seq"],
+                masked_lm_prob=settings["masked_lm_prob"],
+                ngram=settings["ngram"],
+                favor_shorter_ngram=settings["favor_shorter_ngram"],
+                whole_word=settings["do_whole_word_mask"],
+            ),
+            vocabulary_size=vocabulary_size,
+            replacement_ids=tuple(
+                _parse_ranges(pieces["replacement_ids"], vocabulary_size)
+            ),
+            **special_ids,
+        )
 
 
 def describe_pieces(tokenizer):

@@ -117,7 +117,7 @@ class SegmentPairs:
         return int(np.maximum(stops - np.maximum(starts, reached), 0).sum())
 
     def swap(self, which):
-        """Returns the pairs with A and B exchanged where ``which``: bool [N]."""
+        """Returns the pairs with A and B exchanged where ``which`` says so."""
         return dataclasses.replace(
             self,
             a_start=np.where(which, self.b_start, self.a_start),
@@ -239,9 +239,7 @@ def _draw_for_chunks(num_sentences, settings, generator):
 def _swap_half(pairs, generator):
     """Swaps A and B of about half of the pairs, and labels those 1."""
     swap = generator.random(len(pairs)) < 0.5
-    return dataclasses.replace(
-        pairs.swap(swap), labels=swap.astype(np.int64)
-    )
+    return dataclasses.replace(pairs.swap(swap), labels=swap.astype(np.int64))
 
 
 def _shorten(pairs, max_tokens, generator):

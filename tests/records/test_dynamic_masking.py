@@ -113,9 +113,7 @@ def test_rows_are_those_of_the_writer(objective, vocabulary_size, segmenter):
     expected = reference(pairs, 67, text, vocabulary_size)
     np.testing.assert_array_equal(rows.input_ids, expected.input_ids)
     words = masking.find_words(expected, True)
-    np.testing.assert_array_equal(
-        rows.starts.numpy().sum(axis=1), words.counts
-    )
+    np.testing.assert_array_equal(rows.starts.numpy().sum(axis=1), words.counts)
     starts = np.zeros_like(rows.starts)
     row, index = np.nonzero(
         np.arange(words.starts.shape[1]) < words.counts[:, None]
@@ -204,9 +202,12 @@ def test_shares_of_what_masked_tokens_become():
         outside = batch["input_ids"] != instances.input_ids
         assert not (outside & ~found).any()
     # A random piece is the true one in 1 of some thousand.
-    assert scipy.stats.chisquare(
-        counts, counts.sum() * np.array([0.8, 0.1, 0.1])
-    ).pvalue > 1e-3
+    assert (
+        scipy.stats.chisquare(
+            counts, counts.sum() * np.array([0.8, 0.1, 0.1])
+        ).pvalue
+        > 1e-3
+    )
     assert set(put_in) == set(REPLACEMENTS)
     assert scipy.stats.chisquare(list(put_in.values())).pvalue > 1e-3
 
@@ -231,9 +232,7 @@ def test_masks_have_the_distribution_of_the_writer(settings):
     starts = np.array([1, 1, 0, 1, 1, 0, 0, 0, 1, 1, 0], bool)
     ids = 100 + np.arange(len(starts))
     word_start[ids] = starts
-    pairs = SegmentPairs(
-        *(np.full(count, value) for value in (0, 7, 7, 4, 1))
-    )
+    pairs = SegmentPairs(*(np.full(count, value) for value in (0, 7, 7, 4, 1)))
     text = ids, word_start
     keys = keys_of(count)
     rows = assemble_rows(pairs, unmasked, 17, text, keys)

@@ -16,6 +16,7 @@ from albert.records import unmasked_pairs
 from albert.records import writing
 from albert.records.record_set import RecordSet
 from albert.records.record_set import check_masking
+from albert.records.record_stream import explained_damage
 from albert.records.schema import PretrainingSchema
 from albert.records.schema import unmasked_fields
 from albert.text.instances import SegmentPairs
@@ -385,23 +386,46 @@ def test_records_that_are_not_segment_pairs(copied):
     assert "the feature 'segment_lengths' is absent" in message
 
 
-def test_lengths_that_are_not_those_of_the_tokens(copied):
-    (record, *_) = framing.iterate_records(
-        copied / "train-00000-of-00003.tfrecord"
-    )
-    example = tf.train.Example.FromString(record)
-    example.features.feature["segment_lengths"].int64_list.value[:] = [1, 1]
-    path = copied / "train-00000-of-00003.tfrecord"
+def change_record(folder, number, change):
+    """Changes a record of the first file, whose checksums are right."""
+    path = folder / "train-00000-of-00003.tfrecord"
+    examples = [
+        tf.train.Example.FromString(record)
+        for record in framing.iterate_records(path)
+    ]
+    change(examples[number].features.feature)
     with tf.io.TFRecordWriter(str(path)) as writer:
-        writer.write(example.SerializeToString())
+        for example in examples:
+            writer.write(example.SerializeToString())
     change_json(
-        copied,
-        lambda value: value["files"][0].update(
-            records=1, bytes=path.stat().st_size
-        ),
+        folder,
+        lambda value: value["files"][0].update(bytes=path.stat().st_size),
     )
-    with pytest.raises(tf.errors.InvalidArgumentError):
-        batches_of(open_set(copied), training=False)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "size", "words"),
+    [
+        ([1, 1], 8, r"8 bytes of tokens for segments of \[1, 1\] tokens"),
+        ([-2, 4], 4, r"4 bytes of tokens for segments of \[-2, 4\] tokens"),
+        ([9, 12], 42, "segments of 21 tokens where 20 have room"),
+    ],
+)
+def test_lengths_that_cannot_be(copied, lengths, size, words):
+    def change(features):
+        features["segment_lengths"].int64_list.value[:] = lengths
+        features["tokens"].bytes_list.value[:] = [bytes(size)]
+
+    change_record(copied, 7, change)
+    record_set = open_set(copied)
+    record_set.check(SEQ_LENGTH, PREDICTIONS, 997)
+    with (
+        pytest.raises(UserError, match=rf"record 7 \(0-based\): {words}"),
+        explained_damage(record_set.locate_damage),
+    ):
+        batches_of(record_set, training=False)
+    change_record(copied, 0, change)
+    assert "record 0 (0-based): " in refusal(copied)
 
 
 def test_a_share_of_masked_records_cannot_be_changed(copied, caplog):
