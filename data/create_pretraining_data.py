@@ -34,6 +34,8 @@ from albert.records import pretraining
 from albert.records import pretraining_report
 from albert.records import pretraining_sets
 from albert.records.metadata import metadata_path
+from albert.records.unmasked_pairs import DYNAMIC
+from albert.records.unmasked_pairs import MASKING_TIMES
 from albert.records.writing import shard_names
 from albert.text import normalization_losses
 from albert.text.documents import DOCUMENT_SEPARATORS
@@ -114,12 +116,21 @@ def define_flags(fv):
     )
     instances.integer(
         "dupe_factor",
-        40,
-        "Passes over the text.",
+        None,
+        "Passes over the text, each with other pairs. Default: 40; 1 with "
+        "--masking=dynamic.",
         lower_bound=1,
         upper_bound=100_000,
     )
     masks = FlagGroup(fv, "Masks")
+    masks.choice(
+        "masking",
+        MASKING_TIMES[0],
+        list(MASKING_TIMES),
+        "static: masks are in the records, others in each pass, as in the "
+        "original; dynamic: records without masks, a quarter as large, which "
+        "training masks anew in each epoch.",
+    )
     masks.integer(
         "max_predictions_per_seq",
         20,
@@ -394,6 +405,7 @@ def read_settings(fv):
                 f"--objective={objective} is given: leave one of them out"
             )
         objective = "nsp"
+    dynamic = fv.masking == DYNAMIC
     settings = pretraining.PretrainingDataSettings(
         vocabulary_file=vocabulary_file(fv),
         do_lower_case=fv.do_lower_case,
@@ -411,7 +423,8 @@ def read_settings(fv):
             fv.favor_shorter_ngram,
             fv.do_whole_word_mask,
         ),
-        dupe_factor=fv.dupe_factor,
+        dynamic_masking=dynamic,
+        dupe_factor=fv.dupe_factor or (1 if dynamic else 40),
         random_seed=fv.random_seed,
         word_start_rule=fv.word_start_rule,
         word_segmenter=fv.word_segmenter,

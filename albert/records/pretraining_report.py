@@ -15,6 +15,8 @@ from albert.records.metadata import without_record_suffix
 from albert.records.pretraining import Statistics
 from albert.records.schema import PretrainingSchema
 from albert.records.surface_features import join_guesses
+from albert.records.unmasked_pairs import DYNAMIC
+from albert.records.unmasked_pairs import describe_pieces
 from albert.text.normalization_losses import HARMFUL_SHARE_OF_MARKS
 from albert.text.normalization_losses import describe_lost_marks
 from albert.text.normalization_losses import describe_turkish_case
@@ -34,22 +36,29 @@ _LEAST_MASKED = 0.75
 _EVALUATION_NAME = re.compile(r"(^|[-_.])(eval|dev|valid|test)")
 
 
-def build_metadata(settings, tokenizer, corpus, statistics, directory):
+def build_metadata(
+    settings, tokenizer, corpus, statistics, output_bytes, directory
+):
     """Builds the JSON beside the records, without the list of files.
 
     Args:
       settings, tokenizer, directory: as of ``describe_settings``.
       corpus: ``albert.records.corpus_counts.CorpusCounts``.
       statistics: ``albert.records.pretraining.Statistics``.
+      output_bytes: int, size of the record files.
 
     Returns:
       dict. It holds nothing of the run itself (times, processes), so that
       the same command writes the same JSON.
     """
+    figures = statistics.as_dict(settings.pairs.max_seq_length)
+    figures["bytes_per_token"] = output_bytes / statistics.tokens
+    if settings.dynamic_masking:
+        figures["instances_masked_to_measure"] = statistics.inspected
     return {
         **describe_settings(settings, tokenizer, directory),
         "corpus": corpus.as_dict(tokenizer),
-        "statistics": statistics.as_dict(settings.pairs.max_seq_length),
+        "statistics": figures,
     }
 
 
@@ -62,8 +71,12 @@ def describe_settings(settings, tokenizer, directory):
       directory: where the JSON will be; the path of the vocabulary is
         relative to it.
     """
+    dynamic = {}
+    if settings.dynamic_masking:
+        dynamic = {"masking": DYNAMIC, "pieces": describe_pieces(tokenizer)}
     return {
         "kind": PretrainingSchema.kind,
+        **dynamic,
         "max_seq_length": settings.pairs.max_seq_length,
         "max_predictions_per_seq": settings.masking.max_predictions_per_seq,
         "compression": settings.compression,
@@ -113,6 +126,7 @@ def merge_metadata(settings, tokenizer, of_shards, directory):
             (Statistics.of_counts(each["statistics"]) for each in counts),
             Statistics(),
         ),
+        sum(each["files"][0]["bytes"] for each in of_shards),
         directory,
     )
     metadata["statistics"]["surface"] = join_guesses(
@@ -144,6 +158,7 @@ def summarize(metadata, output_bytes, seconds=None):
     corpus = metadata["corpus"]
     settings = metadata["settings"]
     passes = settings["dupe_factor"]
+    dynamic = metadata.get("masking") == DYNAMIC
     megabytes = corpus["bytes"] / 1e6
     spans = "  ".join(
         f"{num_words}: {share:.1%}"
@@ -151,7 +166,7 @@ def summarize(metadata, output_bytes, seconds=None):
     )
     replaced = figures["replacement_shares"]
     meaning = {
-        "sop": "swapped",
+        "sop": "swapped, drawn anew in each epoch" if dynamic else "swapped",
         "nsp": "second segment from another document",
         "none": "always 0, one segment",
     }[settings["objective"]]
@@ -159,7 +174,7 @@ def summarize(metadata, output_bytes, seconds=None):
     if passes > 1:
         instances += (
             f" = {passes} passes x about {figures['instances'] / passes:,.0f} "
-            "(other pairs and masks in each)"
+            f"(other pairs{'' if dynamic else ' and masks'} in each)"
         )
     surface = figures["surface"]
     guessable = (
@@ -190,7 +205,13 @@ def summarize(metadata, output_bytes, seconds=None):
             "masked",
             f"{figures['masked_per_instance']:.2f} an instance "
             f"({figures['masked_share']:.1%} of the tokens) of at most "
-            f"{metadata['max_predictions_per_seq']}",
+            f"{metadata['max_predictions_per_seq']}"
+            + (
+                " while training, as a sample of "
+                f"{figures['instances_masked_to_measure']:,} was"
+                if dynamic
+                else ""
+            ),
         ),
         ("span words", spans),
         (
@@ -208,7 +229,8 @@ def summarize(metadata, output_bytes, seconds=None):
         (
             "output",
             f"{output_bytes / 1e6:.1f} MB, "
-            f"{output_bytes / figures['instances']:.0f} bytes an instance",
+            f"{output_bytes / figures['instances']:.0f} bytes an instance, "
+            f"{figures['bytes_per_token']:.2f} a token",
         ),
     ]
     if seconds:
@@ -288,15 +310,22 @@ def list_warnings(metadata):
             "the others are in words that are too long for it: give "
             "--do_whole_word_mask=false"
         )
-    wanted = round(length * settings["masked_lm_prob"])
-    most = metadata["max_predictions_per_seq"]
-    if most < _LEAST_OF_PREDICTIONS * wanted:
-        warnings.append(
-            f"--max_predictions_per_seq={most} masks at most "
-            f"{most / length:.1%} of {length} pieces: give {wanted} for "
-            f"--masked_lm_prob={settings['masked_lm_prob']:g}"
-        )
-    return warnings
+    few = describe_few_predictions(
+        length, metadata["max_predictions_per_seq"], settings["masked_lm_prob"]
+    )
+    return warnings + [few] * bool(few)
+
+
+def describe_few_predictions(max_seq_length, max_predictions, masked_lm_prob):
+    """Returns what is said of slots that are too few; else an empty text."""
+    wanted = round(max_seq_length * masked_lm_prob)
+    if max_predictions >= _LEAST_OF_PREDICTIONS * wanted:
+        return ""
+    return (
+        f"--max_predictions_per_seq={max_predictions} masks at most "
+        f"{max_predictions / max_seq_length:.1%} of {max_seq_length} pieces: "
+        f"give {wanted} for --masked_lm_prob={masked_lm_prob:g}"
+    )
 
 
 def _why_unused(metadata):

@@ -22,9 +22,10 @@ from albert.text.selection import Selection
 from albert.text.selection import SelectionSettings
 
 # Bytes on the disk for each byte of text, in English with a vocabulary of
-# 30,000 pieces; of the records, for each pass.
+# 30,000 pieces; of the records, for each pass, with masks and without.
 _IDS_SHARE = 0.6
 _RECORDS_SHARE = {"": 2.0, "GZIP": 0.5}
+_UNMASKED_RECORDS_SHARE = {"": 0.6, "GZIP": 0.4}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -205,6 +206,7 @@ def make_set(
             tokenizer,
             corpus,
             statistics,
+            sum(writer.sizes),
             directory=os.path.dirname(writer.files[0]),
         )
         if selection.counts:
@@ -253,7 +255,10 @@ def _say_space(settings, size, output_file):
     if size is None:
         return
     ids = _IDS_SHARE * size
-    records = _RECORDS_SHARE[settings.compression] * size * settings.dupe_factor
+    share = _RECORDS_SHARE
+    if settings.dynamic_masking:
+        share = _UNMASKED_RECORDS_SHARE
+    records = share[settings.compression] * size * settings.dupe_factor
     folder = os.path.dirname(os.path.abspath(output_file))
     free = outputs.free_space(folder)
     needs = (
