@@ -19,7 +19,7 @@ from albert.vocabulary_flags import define_vocab_file_flag
 from albert.vocabulary_flags import vocabulary_file
 
 POSITIONAL = ("FILE...",)
-_MOST_RECORDS = 10**15
+_MOST_RECORDS = (1 << 32) - 1
 
 
 def define_flags(fv):
@@ -109,7 +109,7 @@ def main(fv, patterns):
     drawing = terminal.Terminal(
         shutil.get_terminal_size().columns,
         terminal.wants_colour(sys.stdout),
-        sys.stdout.encoding or "ascii",
+        sys.stdout.encoding or "utf-8",
     )
     print(drawing.draw(report))
     if fv.html:

@@ -81,3 +81,26 @@ def check_sequences(columns, choices):
         lambda row: "'input_mask' is 0 everywhere",
     )
     yield check_values("segment_ids", columns, (0, 1))
+
+
+class FirstFaults:
+    """The first fault of each kind, and how many more there are."""
+
+    def __init__(self, noun="records"):
+        """Knows of none yet; ``noun`` is what has faults."""
+        self._noun = noun
+        self._lines = {}  # By kind: line, number of more.
+
+    def add(self, kind, line, count=1):
+        """Adds faults of a kind, the first of which a line is about."""
+        line, more = self._lines.get(kind, (line, -1))
+        self._lines[kind] = line, more + count
+
+    def lines(self, remedy):
+        """Returns a line for each kind of fault: list of str."""
+        return [
+            line
+            + (f" (and {more:,} more {self._noun})" if more else "")
+            + f": {remedy}"
+            for line, more in self._lines.values()
+        ]

@@ -10,16 +10,19 @@ import dataclasses
 import numpy as np
 
 from albert.tasks.multiple_choice.questions import OPTION_NAMES
+from albert.text.word_starts import WORD_START_RULES
 
 # Between the pieces of a word.
 INSIDE_WORD = "·"
 # What the marks mean; the styles are "first", "second", "special", "truth",
 # "mask", "random", "kept", "mark", "unknown" and "tag".
 LEGEND = (
-    f"{INSIDE_WORD} joins the pieces of a word",
+    f"{INSIDE_WORD} joins the pieces of a word; \u2581 is a space that is a piece",
     "{what is hidden > what the model sees}",
 )
 _SPACE = "\u2581"
+# Between letters of some scripts.
+_JOINERS = "\u200c\u200d"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +49,9 @@ class ShownInstance:
 def printable(text):
     """Returns a text in which no character can command a terminal."""
     return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode()
+        char
+        if char.isprintable() or char in _JOINERS
+        else char.encode("unicode_escape").decode()
         for char in text
     )
 
@@ -68,8 +73,9 @@ class InstanceTexts:
         """
         self._kind = kind
         self._tokenizer = tokenizer
+        rule = kind.settings.get("word_start_rule")
         self.word_start = tokenizer and tokenizer.word_start_table(
-            kind.settings.get("word_start_rule", "scripts")
+            rule if rule in WORD_START_RULES else WORD_START_RULES[0]
         )
 
     def show(self, example, file, number):
@@ -80,16 +86,15 @@ class InstanceTexts:
           file: str, the name of its file.
           number: int, its index there.
         """
-        parts = [f"{printable(file)}, record {number}", self.label(example)]
+        parts = [f"{file}, record {number}", self.label(example)]
         parts.append(self._lengths(example))
         if example.is_masked is not None:
             parts.append(f"{int(example.is_masked.sum())} masked")
         heading = " | ".join(filter(None, parts))
-        names = OPTION_NAMES if example.choices > 1 else [""]
         return ShownInstance(
             heading,
             [
-                (names[row] if row < len(names) else str(row + 1), tokens)
+                (self._option(example, row), tokens)
                 for row in range(example.choices)
                 for tokens in [self._tokens(example, row)]
                 if tokens
@@ -110,8 +115,7 @@ class InstanceTexts:
         if self._kind.label_type == "number":
             return f"{label:g}"
         if self._kind.label_type == "choice":
-            known = int(label) < len(OPTION_NAMES)
-            return OPTION_NAMES[int(label)] if known else str(int(label) + 1)
+            return OPTION_NAMES[int(label)]
         name = self.class_name(label)
         return name if name == str(int(label)) else f"{int(label)} ({name})"
 
@@ -119,7 +123,7 @@ class InstanceTexts:
         """Returns the name of a class, or its number where it has none."""
         names = self._kind.label_names
         known = int(label) < len(names)
-        return printable(names[int(label)]) if known else str(int(label))
+        return names[int(label)] if known else str(int(label))
 
     def piece(self, id_):
         """Returns a piece in words, or its id."""
@@ -127,8 +131,15 @@ class InstanceTexts:
             return str(id_)
         piece = self._tokenizer.pieces[id_]
         if self._tokenizer.kind == "wordpiece":
-            return printable(piece.removeprefix("##")) or "##"
-        return printable(piece.removeprefix(_SPACE)) or _SPACE
+            return piece.removeprefix("##") or "##"
+        return piece.removeprefix(_SPACE) or _SPACE
+
+    def _option(self, example, row):
+        """Returns what stands before a sequence of several."""
+        if example.choices == 1:
+            return ""
+        is_answer = self._kind.labelled and row == example.labels[0]
+        return OPTION_NAMES[row] + (", the answer" if is_answer else "")
 
     def _lengths(self, example):
         size = example.input_ids.shape[1]

@@ -39,7 +39,7 @@ th { text-align: left; padding: .15rem 1.2rem .15rem 0; vertical-align: top;
   font-weight: 600; white-space: nowrap; } td { overflow-wrap: anywhere; }
 .odd { background: var(--odd); border: 1px solid var(--line);
   border-radius: 6px; padding: .6rem 1rem .6rem 2rem; }
-.charts { columns: 20rem 3; column-gap: 1rem; }
+.charts { columns: 18rem 3; column-gap: 1rem; }
 figure { margin: 0 0 1rem; padding: .7rem; border: 1px solid var(--line);
   border-radius: 6px; background: var(--box); break-inside: avoid; }
 figcaption { font-weight: 600; font-size: .9rem; }
@@ -183,9 +183,9 @@ def _columns(chart):
         )
         if len(chart.bars) <= 6 or count == most:
             parts.append(_label(middle, top - 3, percent))
-        # As many labels as fit.
+        # As many labels as fit, the last one among them.
         every = -(-len(chart.bars) // 6)
-        if index % every == 0:
+        if (len(chart.bars) - 1 - index) % every == 0:
             parts.append(_label(middle, _BAR_HEIGHT + 28, label))
     return _svg(parts, _BAR_HEIGHT + 36)
 

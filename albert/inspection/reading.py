@@ -103,7 +103,7 @@ def find_tokenizer(kind, vocabulary_file):
     Raises:
       UserError: the file is no vocabulary, or not that of the records.
     """
-    metadata = kind.records.metadata
+    metadata = kind.metadata
     file = vocabulary_file or kind.records.tokenizer_file()
     if file is None:
         why = (

@@ -15,6 +15,7 @@ from albert.inspection.checks import Check
 from albert.inspection.checks import check_ids
 from albert.inspection.checks import check_sequences
 from albert.inspection.checks import check_values
+from albert.inspection.instance_text import printable
 from albert.inspection.instances import Instances
 from albert.records import framing
 from albert.records.finetuning_files import FinetuningRecords
@@ -41,6 +42,8 @@ class PretrainingKind:
     Attributes:
       records: ``RecordSet``.
       schema: ``PretrainingSchema``.
+      metadata: dict, the JSON beside the first file that has one, or None.
+      num_without: int, files without one.
       settings: dict, "settings" in the JSON.
       label_type: as of ``albert.heads.Head``.
       label_names: tuple of str, by class.
@@ -59,7 +62,8 @@ class PretrainingKind:
     def __init__(self, files):
         self.records = RecordSet(files)
         self.schema = self.records.schema
-        self.settings = (self.records.metadata or {}).get("settings", {})
+        self.metadata, self.num_without = _find_json(files)
+        self.settings = (self.metadata or {}).get("settings", {})
         self.objective = self.settings.get("objective", "sop")
         self.label_names = _ORDERS[self.objective]
         self.name = "pretraining records"
@@ -134,26 +138,25 @@ class FinetuningKind:
     has_masks = False
 
     def __init__(self, files):
-        found = next(filter(None, find_metadata(files)), None)
-        if found:
-            self._metadata = found[1]
-            task_kind = self._metadata.get("task_kind")
-            heads = find(task_kind=task_kind) if task_kind else []
-            # The JSON is refused by what follows where it says none.
+        self.metadata, self.num_without = _find_json(files)
+        known = self.metadata or {}
+        if known:
+            # Where it says none that is known, ``FinetuningRecords`` tells.
+            heads = find(task_kind=known.get("task_kind"))
             head = heads[0] if heads else "classification"
-            choices = self._metadata.get("choices", 1)
+            choices = known.get("choices", 1)
         else:
-            self._metadata = {}
             head, choices = _guess_head(files)
         self.records = FinetuningRecords(files, head, choices)
         self.schema = self.records.schema
         self.choices = self.schema.choices
-        self.settings = self._metadata.get("settings", {})
+        self.settings = known.get("settings", {})
         self.label_type = self.schema.label_type
-        self.label_names = tuple(self._metadata.get("labels", ()))
-        self.labelled = self._metadata.get("labeled", True)
-        task = self._metadata.get("task")
-        self.name = "fine-tuning records" + (f" of {task}" if task else "")
+        self.label_names = tuple(known.get("labels", ()))
+        self.labelled = known.get("labeled", True)
+        self.name = "fine-tuning records"
+        if known:
+            self.name += f" of {printable(known['task'])}"
         if self.choices > 1:
             self.name += f", {self.choices} options each"
 
@@ -263,6 +266,12 @@ def open_kind(files):
             )
         return kind(files)
     return _kind_of_features(files)(files)
+
+
+def _find_json(files):
+    """Returns (the JSON of the first file that has one, files without)."""
+    values = [found and found[1] for found in find_metadata(files)]
+    return next(filter(None, values), None), values.count(None)
 
 
 def _what(metadata):

@@ -105,19 +105,18 @@ def build_report(kind, counts, statistics, texts, tokenizer, instances, notes):
 
 
 def _describe_files(kind, counts):
-    metadata = kind.records.metadata
     size = sum(map(os.path.getsize, kind.records.files))
-    records = kind.records.counts if metadata else counts
+    total = sum(counts if kind.num_without else kind.records.counts)
     read = f"{sum(counts):,}"
-    if sum(counts) < sum(records):
-        read += f" of {sum(records):,}: the first of each file, a sample"
+    if sum(counts) < total:
+        read += f" of {total:,}: the first of each file, a sample"
     yield "records", read
-    yield (
-        "files",
-        f"{len(counts)}, {size / 1e6:.1f} MB"
-        + (", compressed" if any(kind.records.compressions) else "")
-        + ("" if metadata else "; no JSON beside them"),
-    )
+    about = f"{len(counts)}, {size / 1e6:.1f} MB"
+    if any(kind.records.compressions):
+        about += ", compressed"
+    if kind.num_without:
+        about += f"; {kind.num_without:,} without a JSON beside them"
+    yield "files", about
     if kind.settings:
         shown = {
             key: value

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads records once, and makes the report of them."""
 
+import hashlib
 import os
 import unicodedata
 
 import numpy as np
 
 from albert.errors import UserError
+from albert.inspection.checks import FirstFaults
 from albert.inspection.instance_text import InstanceTexts
 from albert.inspection.reading import find_tokenizer
 from albert.inspection.reading import read_file
@@ -17,7 +19,8 @@ from albert.inspection.statistics import RecordStatistics
 from albert.progress import show_progress
 from albert.records import framing
 
-_VERIFY = "--verify lists every fault"
+# Of each file, to find out whether one is a copy of another.
+_RECORDS_COMPARED = 4
 
 
 def survey(
@@ -39,10 +42,12 @@ def survey(
       max_records: int, records read, of each file as many; None for all.
 
     Raises:
-      UserError: a file is damaged, holds something else or no record, or
-        numbers that nothing can be counted of; no such label.
+      UserError: a file is damaged, has another size than its JSON says,
+        holds something else or no record, or numbers that nothing can be
+        counted of; no such label.
     """
     kind = open_kind(files)
+    kind.records.check_sizes()
     tokenizer, note = find_tokenizer(kind, vocabulary_file)
     texts = InstanceTexts(kind, tokenizer)
     chooser = _Chooser(texts, num_examples, start, label, kind)
@@ -51,17 +56,20 @@ def survey(
         tables = texts.word_start, _punctuation(tokenizer)
     statistics = RecordStatistics(*tables)
     shares = _shares(len(files), max_records)
-    oddities = {}
+    faults, copies = FirstFaults(), FirstFaults("files")
+    first_records = {}
     counts = []
     with show_progress(
-        "reading", _total(kind, max_records), "record", True
+        "reading", _total(kind, max_records), "records"
     ) as advance:
         for file, most in zip(kind.records.files, shares, strict=True):
             counts.append(0)
             for batch in _read(kind, file, most):
+                if not counts[-1]:
+                    _note_copy(file, batch, first_records, copies)
                 counts[-1] += batch.num_read
-                columns = _check(kind, file, batch, tokenizer, oddities)
-                instances = kind.instances(columns)
+                _check(kind, file, batch, tokenizer, faults)
+                instances = kind.instances(batch.columns)
                 statistics.add(instances)
                 chooser.look_at(instances, file, batch.numbers)
                 advance(batch.num_read)
@@ -71,10 +79,8 @@ def survey(
             "again"
         )
     notes = [note] if note else []
-    notes += [
-        f"{line}{f' (and {more:,} more records)' if more else ''}: {_VERIFY}"
-        for line, more in oddities.values()
-    ]
+    notes += faults.lines("--verify lists every fault")
+    notes += copies.lines("leave copies out")
     return build_report(
         kind,
         counts,
@@ -121,9 +127,12 @@ class _Chooser:
         """Says why nothing is shown."""
         if self.shown or not self._most:
             return []
+        passed = self._start - self._passed_over
         what = f" with label {self._label}" if self._label else ""
-        after = f" after the first {self._start:,}" if self._start else ""
-        return [f"none of the records that were read is one{what}{after}"]
+        return [
+            f"no instance is shown: {passed:,} were read{what}"
+            + (f", and --start passes over {self._start:,}" * bool(self._start))
+        ]
 
 
 def _find_label(label, kind, texts):
@@ -139,7 +148,7 @@ def _find_label(label, kind, texts):
     for index in known:
         if label in (texts.class_name(index), texts.label_text(index)):
             return index
-    if label.isascii() and label.isdigit():
+    if label.isascii() and label.isdigit() and len(label) < 10:
         return int(label)
     names = ", ".join(map(texts.label_text, known))
     raise UserError(
@@ -157,8 +166,8 @@ def _read(kind, file, most):
         raise UserError(describe_damage(file, error)) from None
 
 
-def _check(kind, file, batch, tokenizer, oddities):
-    """Refuses what cannot be counted, and notes what is odd."""
+def _check(kind, file, batch, tokenizer, faults):
+    """Refuses what cannot be counted, and notes other faults."""
     for number, text in batch.faults[:1]:
         raise UserError(
             f"{file}, record {number} (0-based): {text}: give records of one "
@@ -174,9 +183,20 @@ def _check(kind, file, batch, tokenizer, oddities):
             f"{check.describe(rows[0])}"
         )
         if check.fatal:
-            raise UserError(f"{line}: make the records again ({_VERIFY})")
-        oddities.setdefault(index, [line, -1])[1] += len(rows)
-    return batch.columns
+            raise UserError(
+                f"{line}: make the records again; --verify lists every fault"
+            )
+        faults.add(index, line, len(rows))
+
+
+def _note_copy(file, batch, first_records, copies):
+    """Notes files that begin with the same records."""
+    digest = hashlib.sha256()
+    for name, values in batch.columns.items():
+        digest.update(name.encode() + values[:_RECORDS_COMPARED].tobytes())
+    other = first_records.setdefault(digest.digest(), file)
+    if other != file:
+        copies.add("", f"{file} begins with the same records as {other}")
 
 
 def _shares(num_files, max_records):
@@ -192,7 +212,7 @@ def _shares(num_files, max_records):
 
 def _total(kind, max_records):
     """Returns how many records will be read; None where none knows."""
-    if not kind.records.metadata:
+    if kind.num_without:
         return max_records
     count = kind.records.count()
     return min(max_records or count, count)

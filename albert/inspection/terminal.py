@@ -8,6 +8,7 @@ import unicodedata
 from albert.inspection.findings import share
 from albert.inspection.instance_text import INSIDE_WORD
 from albert.inspection.instance_text import LEGEND
+from albert.inspection.instance_text import printable
 
 _BAR_WIDTH = 40
 _LONGEST_LABEL = 32
@@ -88,7 +89,7 @@ class Terminal:
         width = max((len(name) for name, _ in figures), default=0)
         for name, text in figures:
             yield from textwrap.wrap(
-                text,
+                printable(text),
                 max(40, self.width),
                 initial_indent=f"  {name:<{width}}  ",
                 subsequent_indent=" " * (width + 4),
@@ -98,7 +99,7 @@ class Terminal:
     def _chart(self, chart):
         note = f" ({chart.note})" if chart.note else ""
         yield self._styled(chart.title, "heading") + note
-        labels = [_cut(label, _LONGEST_LABEL) for label, _ in chart.bars]
+        labels = [_cut(printable(label)) for label, _ in chart.bars]
         width = max(map(columns, labels))
         digits = max(len(f"{count:,}") for _, count in chart.bars)
         most = max(count for _, count in chart.bars)
@@ -160,7 +161,7 @@ class Terminal:
 
     def _wrapped(self, text, indent, style):
         for line in textwrap.wrap(
-            text,
+            printable(text),
             max(40, self.width),
             subsequent_indent=" " * indent,
             break_on_hyphens=False,
@@ -168,6 +169,7 @@ class Terminal:
             yield self._styled(line, style)
 
     def _styled(self, text, style):
+        text = printable(text)
         code = _CODES[style]
         if not (self._colour and code and text):
             return text
@@ -181,5 +183,7 @@ def columns(text):
     return len(text) + wide - marks
 
 
-def _cut(text, most):
-    return text if len(text) <= most else f"{text[: most - 3]}..."
+def _cut(text):
+    if len(text) <= _LONGEST_LABEL:
+        return text
+    return f"{text[: _LONGEST_LABEL - 3]}..."

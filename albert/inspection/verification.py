@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 
+from albert.inspection.checks import FirstFaults
 from albert.inspection.reading import find_tokenizer
 from albert.inspection.reading import read_file
 from albert.inspection.record_kinds import describe_damage
@@ -89,7 +90,7 @@ def _verify_set(path, entries, vocabulary_file):
     size = _vocabulary_size(kind, vocabulary_file)
     total = path and sum(entry["records"] for entry in entries.values())
     count = 0
-    with show_progress("verifying", total, "record", True) as advance:
+    with show_progress("verifying", total, "records") as advance:
         for file in there:
             number, found, is_whole = _verify_file(kind, file, size, advance)
             count += number
@@ -112,16 +113,15 @@ def _verify_set(path, entries, vocabulary_file):
 
 
 def _vocabulary_size(kind, vocabulary_file):
-    metadata = kind.records.metadata
-    if metadata:
-        return metadata["vocabulary"]["size"]
+    if kind.metadata:
+        return kind.metadata["vocabulary"]["size"]
     tokenizer, _ = find_tokenizer(kind, vocabulary_file)
     return tokenizer and tokenizer.vocabulary_size
 
 
 def _verify_file(kind, file, vocabulary_size, advance):
     """Returns (records that can be read, faults, whether these are all)."""
-    first = {}  # By check: [line, how many more records have the fault].
+    faults = FirstFaults()
     damage = []
     count = 0
     try:
@@ -129,7 +129,7 @@ def _verify_file(kind, file, vocabulary_size, advance):
             count += batch.num_read
             advance(batch.num_read)
             for number, text in batch.faults:
-                _note(first, "fields", file, number, text)
+                faults.add("fields", _line(file, number, text))
             if not batch.columns:
                 continue
             right = np.ones(len(batch.numbers), bool)
@@ -139,26 +139,16 @@ def _verify_file(kind, file, vocabulary_size, advance):
                 # What is wrong at once says little of what follows from it.
                 rows = np.flatnonzero(check.bad & right)
                 for row in rows[:1]:
-                    text = check.describe(row)
-                    number = batch.numbers[row]
-                    _note(first, index, file, number, text, len(rows))
+                    line = _line(file, batch.numbers[row], check.describe(row))
+                    faults.add(index, line, len(rows))
                 right &= ~check.bad
     except framing.FramingError as error:
         damage = [describe_damage(file, error)]
-    faults = [
-        line
-        + (f" (and {others:,} more of its records)" if others else "")
-        + f": {_REMEDY}"
-        for line, others in first.values()
-    ]
-    return count, damage + faults, not damage
+    return count, damage + faults.lines(_REMEDY), not damage
 
 
-def _note(first, what, file, number, text, records=1):
-    """Keeps the first fault of a kind, and how many records have it."""
-    line = f"{file}, record {number} (0-based): {text}"
-    known = first.setdefault(what, [line, -1])
-    known[1] += records
+def _line(file, number, text):
+    return f"{file}, record {number} (0-based): {text}"
 
 
 def _compare(file, count, path, entry):
