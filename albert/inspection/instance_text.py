@@ -17,7 +17,7 @@ INSIDE_WORD = "·"
 # What the marks mean; the styles are "first", "second", "special", "truth",
 # "mask", "random", "kept", "mark", "unknown" and "tag".
 LEGEND = (
-    f"{INSIDE_WORD} joins the pieces of a word; \u2581 is a space that is a piece",
+    f"{INSIDE_WORD} joins the pieces of a word, \u2581 is a space in a piece",
     "{what is hidden > what the model sees}",
 )
 _SPACE = "\u2581"

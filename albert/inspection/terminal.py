@@ -122,24 +122,20 @@ class Terminal:
     def _legend(self, report):
         yield self._styled("instances", "heading")
         pieces, masks = LEGEND
-        if report.has_words:
-            yield f"  {pieces}"
-        if report.has_masks:
-            yield f"  {masks}"
+        texts = [pieces] * report.has_words + [masks] * report.has_masks
+        for text in texts:
+            yield from self._wrapped(text, 2, "first", first_indent=2)
         if self._colour:
-            styles = ["first", "second"]
+            names = {"first": "segment A", "second": "segment B"}
             if report.has_masks:
-                styles += ["truth", "mask", "random", "kept"]
-            names = {
-                "first": "segment A",
-                "second": "segment B",
-                "truth": "hidden",
-                "mask": "[MASK]",
-                "random": "another piece",
-                "kept": "unchanged",
-            }
+                names |= {
+                    "truth": "hidden",
+                    "mask": "[MASK]",
+                    "random": "another piece",
+                    "kept": "unchanged",
+                }
             yield "  " + ", ".join(
-                self._styled(names[style], style) for style in styles
+                self._styled(name, style) for style, name in names.items()
             )
 
     def _instance(self, shown):
@@ -159,10 +155,11 @@ class Terminal:
                 )
             yield "  " + " ".join(line)
 
-    def _wrapped(self, text, indent, style):
+    def _wrapped(self, text, indent, style, first_indent=0):
         for line in textwrap.wrap(
             printable(text),
             max(40, self.width),
+            initial_indent=" " * first_indent,
             subsequent_indent=" " * indent,
             break_on_hyphens=False,
         ):
