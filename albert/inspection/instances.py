@@ -24,6 +24,7 @@ class Instances:
       is_masked: bool [N, S], the tokens to predict; None of records without.
       labels: int64 or float32 [R]; of tagging int64 [R, S], -1 where not
         scored.
+      records: int64 [R], which of the records that were parsed these are.
       choices: C.
     """
 
@@ -34,6 +35,7 @@ class Instances:
     word_starts: np.ndarray | None
     is_masked: np.ndarray | None
     labels: np.ndarray
+    records: np.ndarray
     choices: int = 1
 
     @functools.cached_property
@@ -94,5 +96,6 @@ class Instances:
                 ),
             ),
             self.labels[index : index + 1].copy(),
+            self.records[index : index + 1].copy(),
             self.choices,
         )

@@ -128,6 +128,7 @@ class PretrainingKind:
             word_starts=None if (boundary < 0).any() else boundary > 0,
             is_masked=is_masked,
             labels=columns["next_sentence_labels"][:, 0],
+            records=np.arange(len(true_ids)),
         )
 
 
@@ -213,6 +214,7 @@ class FinetuningKind:
             word_starts=None,
             is_masked=None,
             labels=labels,
+            records=np.flatnonzero(real),
             choices=self.choices,
         )
 

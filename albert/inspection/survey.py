@@ -3,7 +3,6 @@
 
 import hashlib
 import os
-import unicodedata
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from albert.inspection.report import build_report
 from albert.inspection.statistics import RecordStatistics
 from albert.progress import show_progress
 from albert.records import framing
+from albert.records.surface_features import ends_in_punctuation
 
 # Of each file, to find out whether one is a copy of another.
 _RECORDS_COMPARED = 4
@@ -53,7 +53,7 @@ def survey(
     chooser = _Chooser(texts, num_examples, start, label, kind)
     tables = ()
     if tokenizer is not None and kind.objective in ("sop", "nsp"):
-        tables = texts.word_start, _punctuation(tokenizer)
+        tables = texts.word_start, ends_in_punctuation(tokenizer.pieces)
     statistics = RecordStatistics(*tables)
     shares = _shares(len(files), max_records)
     faults, copies = FirstFaults(), FirstFaults("files")
@@ -119,7 +119,7 @@ class _Chooser:
                 self._texts.show(
                     instances.example(row),
                     os.path.basename(file),
-                    int(numbers[row]),
+                    int(numbers[instances.records[row]]),
                 )
             )
 
@@ -216,13 +216,3 @@ def _total(kind, max_records):
         return max_records
     count = kind.records.count()
     return min(max_records or count, count)
-
-
-def _punctuation(tokenizer):
-    """Returns which pieces end in punctuation: bool [V]."""
-    return np.array(
-        [
-            unicodedata.category(piece[-1]).startswith("P")
-            for piece in tokenizer.pieces
-        ]
-    )

@@ -9,7 +9,6 @@ and unit, and so not on the process that makes them.
 
 import dataclasses
 import gzip
-import unicodedata
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from albert.errors import UserError
 from albert.records.schema import PretrainingSchema
 from albert.records.serialization import encode_records
 from albert.records.surface_features import SurfaceSample
+from albert.records.surface_features import ends_in_punctuation
 from albert.text.instances import SPECIAL_TOKENS
 from albert.text.instances import PairSettings
 from albert.text.instances import assemble
@@ -268,12 +268,9 @@ class RecordMaker:
             self.tokenizer.cls_id,
             self.tokenizer.sep_id,
         )
-        self._is_punctuation = np.array(
-            [
-                unicodedata.category(piece[-1]).startswith("P")
-                for piece in self.tokenizer.pieces
-            ]
-        )[self._encoder.pieces_of_ids]
+        self._is_punctuation = ends_in_punctuation(self.tokenizer.pieces)[
+            self._encoder.pieces_of_ids
+        ]
         self._pieces = MaskingPieces(
             mask_id=self.tokenizer.mask_id,
             replacement_ids=self.tokenizer.replacement_ids(),

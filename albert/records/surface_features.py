@@ -7,6 +7,7 @@ a model's accuracy.
 """
 
 import dataclasses
+import unicodedata
 
 import numpy as np
 
@@ -87,6 +88,17 @@ class SurfaceSample:
             "accuracy": float(right.mean()),
             "chance": len(right) ** -0.5,
         }
+
+
+def ends_in_punctuation(pieces):
+    """Returns which pieces end in punctuation: bool array [V].
+
+    Args:
+      pieces: list of V str.
+    """
+    return np.array(
+        [unicodedata.category(piece[-1]).startswith("P") for piece in pieces]
+    )
 
 
 def _fit(inputs, labels):

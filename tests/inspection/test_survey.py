@@ -262,7 +262,9 @@ def test_a_sample(pretraining_set, run):
 
 def test_filling_is_not_counted(finetuning_set, run):
     def change(columns):
-        columns["is_real_example"][2:] = 0
+        # As the original fills up the last batch.
+        for values in columns.values():
+            values[::2] = 0
 
     files = finetuning_set(
         "classification", [0, 1, 0, 0], change=change, labels=["a", "b"]
@@ -270,6 +272,11 @@ def test_filling_is_not_counted(finetuning_set, run):
     code, printed, errors = run(*files)
     assert code == 0, errors
     assert figures(printed)["labels"] == "0 (a) 50.0%, 1 (b) 50.0%"
+    assert re.findall(r"record (\d) \| label (\d)", printed) == [
+        ("1", "1"),
+        ("3", "0"),
+    ]
+    assert not [odd for odd in oddities(printed) if "input_mask" in odd]
 
 
 @pytest.mark.slow
