@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 
 from albert.errors import UserError
-from albert.inspection import record_kinds
+from albert.inspection.parsing import parse
 from albert.records import framing
 from albert.text.documents import expand_files
 from albert.text.tokenizers import load_tokenizer
@@ -78,7 +78,7 @@ def read_file(kind, file, most=None):
             damage = error
         if not part:
             break
-        columns, right, describe = record_kinds.parse(kind, part)
+        columns, right, describe = parse(kind, part)
         yield Batch(
             first + np.flatnonzero(right),
             columns,

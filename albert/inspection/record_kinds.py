@@ -7,7 +7,6 @@ Letters: R records, C choices, S tokens, P masked-token slots.
 
 import numpy as np
 import tensorflow as tf
-from google.protobuf.message import DecodeError
 
 from albert.errors import UserError
 from albert.heads import find
@@ -15,6 +14,8 @@ from albert.inspection.checks import Check
 from albert.inspection.checks import check_ids
 from albert.inspection.checks import check_sequences
 from albert.inspection.checks import check_values
+from albert.inspection.first_records import first_features
+from albert.inspection.first_records import guess_head
 from albert.inspection.instance_text import printable
 from albert.inspection.instances import Instances
 from albert.records import framing
@@ -32,8 +33,6 @@ _ORDERS = {
 }
 # Without a list of labels, more classes than this are no labels.
 _MOST_CLASSES = 100_000
-# Without a JSON, the records that tell how many options a question has.
-_RECORDS_LOOKED_AT = 64
 
 
 class PretrainingKind:
@@ -147,7 +146,7 @@ class FinetuningKind:
             head = heads[0] if heads else "classification"
             choices = known.get("choices", 1)
         else:
-            head, choices = _guess_head(files)
+            head, choices = guess_head(files)
         self.records = FinetuningRecords(files, head, choices)
         self.schema = self.records.schema
         self.choices = self.schema.choices
@@ -289,7 +288,7 @@ def _what(metadata):
 
 def _kind_of_features(files):
     """Finds the kind of records without a JSON, by the first of them."""
-    file, features = files[0], _first_features(files[0])
+    file, features = files[0], first_features(files[0])
     signs = [sign for sign in _SIGNS if sign in features]
     if len(signs) == 1:
         return _SIGNS[signs[0]]
@@ -305,68 +304,6 @@ def _kind_of_features(files):
     )
 
 
-def _first_features(file):
-    for features in _features_of_records(file, 1):
-        return features
-    raise UserError(f"{file} holds no record: leave it out, or copy it again")
-
-
-def _features_of_records(file, most):
-    """Yields the features of the first records of a file."""
-    try:
-        for index, payload in enumerate(framing.iterate_records(file)):
-            if index == most:
-                return
-            try:
-                example = tf.train.Example.FromString(payload)
-            except DecodeError:
-                raise UserError(
-                    f"{file}, record {index} (0-based) is no "
-                    "tf.train.Example: give records for training"
-                ) from None
-            yield example.features.feature
-    except framing.FramingError as error:
-        raise UserError(describe_damage(file, error)) from None
-
-
-def describe_damage(file, error):
-    """Returns the line of a ``FramingError``, with its remedy."""
-    return (
-        f"{file}, record {error.record} (0-based): {error.reason}: copy the "
-        "file again, or make the records again"
-    )
-
-
-def _guess_head(files):
-    """Returns (head, choices) of records without a JSON."""
-    features = _first_features(files[0])
-    if features["label_ids"].WhichOneof("kind") == "float_list":
-        return "regression", 1
-    if "label_mask" in features:
-        return "token_classification", 1
-    choices = _guess_choices(files[0])
-    return ("multiple_choice" if choices > 1 else "classification"), choices
-
-
-def _guess_choices(file):
-    """Returns how many sequences an example has: [CLS] begins each of them.
-
-    Its id is the first one, and where it stands is the same in all records.
-    """
-    same = None
-    for features in _features_of_records(file, _RECORDS_LOOKED_AT):
-        ids = np.array(features["input_ids"].int64_list.value)
-        begins = ids == ids[:1]
-        if same is not None and len(same) != len(begins):
-            return 1  # Refused when they are read.
-        same = begins if same is None else same & begins
-    places = np.flatnonzero(same)
-    count = max(1, len(places))
-    if len(same) % count or (np.diff(places) != len(same) // count).any():
-        return 1
-    return count
-
-
 def _formats(schema):
     return {
         field.name: tf.io.FixedLenFeature([field.length], field.dtype)
@@ -376,60 +313,3 @@ def _formats(schema):
 
 def _with_default(length):
     return tf.io.FixedLenFeature([length], tf.int64, [-1] * length)
-
-
-def parse(kind, payloads):
-    """Parses serialised records.
-
-    Args:
-      kind: as ``open_kind`` returns it.
-      payloads: list of R bytes.
-
-    Returns:
-      (dict of the arrays [R', length] of the R' records that are right, bool
-      [R] which they are, function of an index to what is wrong with one of
-      the others).
-    """
-    formats = kind.formats()
-    right = np.ones(len(payloads), bool)
-    try:
-        parsed = tf.io.parse_example(payloads, formats)
-    except tf.errors.InvalidArgumentError:
-        right = np.array(
-            [_fault(payload, formats) is None for payload in payloads]
-        )
-        if right.all():
-            raise
-        if not right.any():
-            return {}, right, lambda i: _fault(payloads[i], formats)
-        parsed = tf.io.parse_example(
-            [
-                p
-                for p, is_right in zip(payloads, right, strict=True)
-                if is_right
-            ],
-            formats,
-        )
-    columns = {name: values.numpy() for name, values in parsed.items()}
-    return columns, right, lambda i: _fault(payloads[i], formats)
-
-
-def _fault(payload, formats):
-    """Returns what is wrong with the fields of a record, or None."""
-    try:
-        features = tf.train.Example.FromString(payload).features.feature
-    except DecodeError:
-        return "is no tf.train.Example"
-    for name, wanted in formats.items():
-        kind = features[name].WhichOneof("kind") if name in features else None
-        if kind is None:
-            if wanted.default_value is None:
-                return f"the feature {name!r} is absent"
-            continue
-        right = "float_list" if wanted.dtype == "float32" else "int64_list"
-        if kind != right:
-            return f"{name!r} is of the type {kind}, not {right}"
-        found = len(getattr(features[name], kind).value)
-        if found != wanted.shape[0]:
-            return f"{name!r} has {found} values, not {wanted.shape[0]}"
-    return None

@@ -8,10 +8,10 @@ import numpy as np
 
 from albert.errors import UserError
 from albert.inspection.checks import FirstFaults
+from albert.inspection.first_records import describe_damage
 from albert.inspection.instance_text import InstanceTexts
 from albert.inspection.reading import find_tokenizer
 from albert.inspection.reading import read_file
-from albert.inspection.record_kinds import describe_damage
 from albert.inspection.record_kinds import open_kind
 from albert.inspection.report import build_report
 from albert.inspection.statistics import RecordStatistics

@@ -6,9 +6,9 @@ import os
 import numpy as np
 
 from albert.inspection.checks import FirstFaults
+from albert.inspection.first_records import describe_damage
 from albert.inspection.reading import find_tokenizer
 from albert.inspection.reading import read_file
-from albert.inspection.record_kinds import describe_damage
 from albert.inspection.record_kinds import open_kind
 from albert.progress import show_progress
 from albert.records import framing
