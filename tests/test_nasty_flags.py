@@ -89,6 +89,7 @@ BASES = {
         },
         [],
     ),
+    "inspect-records": ({}, ["records/train.tfrecord"]),
     "pretrain": (
         TRAINING
         | {

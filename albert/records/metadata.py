@@ -149,6 +149,21 @@ def find_metadata(files):
     return [found.get(file) for file in files]
 
 
+def find_set_files(path):
+    """Returns the files beside a JSON that are called as those of its set.
+
+    Args:
+      path: str, the JSON.
+    """
+    folder = os.path.dirname(path)
+    files = (os.path.join(folder, name) for name in os.listdir(folder or "."))
+    return sorted(
+        file
+        for file in files
+        if _metadata_path_of_shard(file) == path and os.path.isfile(file)
+    )
+
+
 def _metadata_path_of_shard(file):
     return _SHARD.sub("", without_record_suffix(file)) + ".json"
 

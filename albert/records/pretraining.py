@@ -9,7 +9,6 @@ and unit, and so not on the process that makes them.
 
 import dataclasses
 import gzip
-import unicodedata
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from albert.records.schema import PretrainingSchema
 from albert.records.schema import unmasked_fields
 from albert.records.serialization import encode_records
 from albert.records.surface_features import SurfaceSample
+from albert.records.surface_features import ends_in_punctuation
 from albert.records.unmasked_pairs import make_tokens
 from albert.records.unmasked_pairs import pair_columns
 from albert.text.instances import SPECIAL_TOKENS
@@ -302,12 +302,9 @@ class RecordMaker:
             self.tokenizer.cls_id,
             self.tokenizer.sep_id,
         )
-        self._is_punctuation = np.array(
-            [
-                unicodedata.category(piece[-1]).startswith("P")
-                for piece in self.tokenizer.pieces
-            ]
-        )[self._encoder.pieces_of_ids]
+        self._is_punctuation = ends_in_punctuation(self.tokenizer.pieces)[
+            self._encoder.pieces_of_ids
+        ]
         self._tokens = make_tokens(
             self._encoder.word_start, self.tokenizer.vocabulary_size
         )

@@ -28,9 +28,9 @@ _LEAST_TEXT_USED = 0.85
 _LEAST_OF_PREDICTIONS = 0.75
 # More is warned of; of documents, where little of the text is used.
 _MOST_DROPPED = 0.1
-_MOST_UNKNOWN = 0.01
+MOST_UNKNOWN = 0.01
 # Of labels that are guessed, where chance does not explain it.
-_MOST_GUESSED = 0.55
+MOST_GUESSED = 0.55
 # Of the tokens that were to be masked.
 _LEAST_MASKED = 0.75
 _EVALUATION_NAME = re.compile(r"(^|[-_.])(eval|dev|valid|test)")
@@ -282,8 +282,7 @@ def list_warnings(metadata):
     if (
         surface
         and not settings["original_segment_pairs"]
-        and surface["accuracy"]
-        > max(_MOST_GUESSED, 0.5 + 2 * surface["chance"])
+        and surface["accuracy"] > max(MOST_GUESSED, 0.5 + 2 * surface["chance"])
     ):
         warnings.append(
             f"{surface['accuracy']:.0%} of the labels can be guessed from "
@@ -295,7 +294,7 @@ def list_warnings(metadata):
     if corpus["lost_marks_share"] > HARMFUL_SHARE_OF_MARKS:
         warnings.append(describe_lost_marks(corpus["lost_marks_share"]))
     unknown = corpus["unknown_share"], corpus["unknown_characters_share"]
-    if max(unknown) > _MOST_UNKNOWN:
+    if max(unknown) > MOST_UNKNOWN:
         warnings.append(
             f"{unknown[0]:.1%} of the pieces are <unk>, {unknown[1]:.1%} of "
             "the characters, which nothing is learnt of: make a vocabulary of "

@@ -239,6 +239,15 @@ class RecordFiles:
             )
         return None
 
+    def check_sizes(self):
+        """Refuses files of another size than when they were written.
+
+        Raises:
+          UserError: there is one; the line names what is damaged in it.
+        """
+        for index in range(len(self.files)):
+            self._check_size(index)
+
     def _check_size(self, index):
         """Refuses a file of another size than when it was written."""
         entry = self._entries[index]

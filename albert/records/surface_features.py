@@ -7,6 +7,7 @@ a model's accuracy.
 """
 
 import dataclasses
+import unicodedata
 
 import numpy as np
 
@@ -106,6 +107,17 @@ def join_guesses(guesses):
         "accuracy": float(pairs @ accuracies / pairs.sum()),
         "chance": float(pairs.sum() ** -0.5),
     }
+
+
+def ends_in_punctuation(pieces):
+    """Returns which pieces end in punctuation: bool array [V].
+
+    Args:
+      pieces: list of V str.
+    """
+    return np.array(
+        [unicodedata.category(piece[-1]).startswith("P") for piece in pieces]
+    )
 
 
 def _fit(inputs, labels):

@@ -11,6 +11,8 @@ import pytest
 
 import albert
 from albert.export import publishing_facts
+from albert.inspection import survey
+from albert.inspection import verification
 from albert.interchange.starting_point import open_starting_point
 from albert.records import finetuning_writing
 from albert.records import pretraining
@@ -125,6 +127,17 @@ def read_records(folder):
     return records.count(), records.fingerprint, total, len(phases)
 
 
+def inspect_records(folder):
+    report = survey.survey(
+        [str(path) for path in sorted(folder.glob("*.tfrecord"))]
+    )
+    return report.title, report.figures[0], report.charts
+
+
+def verify_records(folder):
+    return verification.verify([str(path) for path in folder.glob("*.tfr*")])
+
+
 def write_finetuning_records(folder):
     features = Features.from_sequences(
         [np.arange(100, 110) + n for n in range(30)],
@@ -204,6 +217,34 @@ CASES = {
         read_records,
         False,
         9,
+    ),
+    "pretraining records that are inspected": (
+        write_records,
+        "train.tfrecord",
+        inspect_records,
+        True,
+        2,
+    ),
+    "JSON of pretraining records that are inspected": (
+        write_records,
+        "train.json",
+        inspect_records,
+        False,
+        5,
+    ),
+    "JSON of fine-tuning records that are inspected": (
+        write_finetuning_records,
+        "train.json",
+        inspect_records,
+        False,
+        5,
+    ),
+    "pretraining records that are verified": (
+        write_records,
+        "train.json",
+        verify_records,
+        False,
+        5,
     ),
     "fine-tuning records": (
         write_finetuning_records,
