@@ -89,19 +89,15 @@ def write_unmasked_records(folder):
     tokenized = maker.encode([sentences.split("\n\n")[0].split("\n")])
     with token_cache.TokenCacheWriter(folder, 2000) as cache_writer:
         cache_writer.append(tokenized)
-        unit = pretraining.Unit(cache_writer.finish(), 0, 0, [(0, 1)])
+        unit = pretraining.Unit(cache_writer.finish(), (0, 0), [(0, 1)])
         made = maker.make_records(unit)
     with writing.RecordSetWriter(str(folder / "train.tfrecord")) as writer:
         writer.write(0, *made.shards[0])
         writer.commit(
-            pretraining_report.build_metadata(
-                settings,
-                maker.tokenizer,
-                {"bytes": 7},
-                made.statistics,
-                writer.sizes[0],
-                str(folder),
+            pretraining_report.describe_settings(
+                settings, maker.tokenizer, str(folder)
             )
+            | {"corpus": {"bytes": 7}}
         )
     (folder / "run.json").write_text(
         json.dumps({"input_file": f"{folder}/train.tfrecord"})

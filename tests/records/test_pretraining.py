@@ -107,13 +107,8 @@ def test_masks_made_while_training_have_the_same_statistics(cache, tmp_path):
             writer.write(0, *made.shards[0])
             statistics += made.statistics
         writer.commit(
-            pretraining_report.build_metadata(
-                settings,
-                maker.tokenizer,
-                {},
-                statistics,
-                sum(writer.sizes),
-                str(tmp_path),
+            pretraining_report.describe_settings(
+                settings, maker.tokenizer, str(tmp_path)
             )
         )
     # Two epochs of four passes, where the writer's test has ten passes.
