@@ -516,7 +516,8 @@ def test_passes_unless_told(tmp_path, load_recipe, arguments, passes):
             *arguments,
         ]
     )
-    assert recipe.read_settings(flag_values).dupe_factor == passes
+    settings, *_ = recipe.read_settings(flag_values)
+    assert settings.dupe_factor == passes
 
 
 @pytest.mark.parametrize(
