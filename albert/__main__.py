@@ -22,6 +22,7 @@ COMMANDS = {
     "create-vocabulary": "data/create_vocabulary.py",
     "create-pretraining-data": "data/create_pretraining_data.py",
     "create-finetuning-data": "data/create_finetuning_data.py",
+    "inspect-records": "albert/inspection/__main__.py",
     "pretrain": "run_pretraining.py",
     "classify": "run_classifier.py",
     "squad": "run_squad.py",

@@ -30,7 +30,7 @@ LAYERS = (
     ("evaluation_results", "tasks"),
     ("interchange",),
     ("command_line", "records"),
-    ("convert", "data_flags", "fill_mask", "training"),
+    ("convert", "data_flags", "fill_mask", "inspection", "training"),
     ("text_to_text",),
     ("export", "generate"),
     ("serve",),

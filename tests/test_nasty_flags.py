@@ -90,6 +90,7 @@ BASES = {
         },
         [],
     ),
+    "inspect-records": ({}, ["records/train.tfrecord"]),
     "pretrain": (
         TRAINING
         | {

@@ -12,7 +12,7 @@ from albert.text.normalization_losses import count_marked_letters
 # Of each block, to find out how many characters lose a mark.
 _SAMPLED_SENTENCES = 64
 # More unknown pieces, or characters of them, are warned of.
-_MOST_UNKNOWN = 0.01
+MOST_UNKNOWN = 0.01
 
 
 @dataclasses.dataclass
@@ -103,6 +103,20 @@ class CorpusCounts:
                     "larger --max_unknown_share"
                 )
 
+    def __add__(self, other):
+        return CorpusCounts(
+            *(
+                getattr(self, field.name) + getattr(other, field.name)
+                for field in dataclasses.fields(self)
+            )
+        )
+
+    def counts(self):
+        """Returns what was counted, as JSON can hold it: dict of int."""
+        return {
+            name: int(value) for name, value in dataclasses.asdict(self).items()
+        }
+
     def as_dict(self, tokenizer):
         """Returns the figures for the JSON.
 
@@ -135,7 +149,7 @@ def describe_unknown(share, characters_share):
       share: float, of the pieces that are <unk>.
       characters_share: float, of the characters that these stand for.
     """
-    if max(share, characters_share) <= _MOST_UNKNOWN:
+    if max(share, characters_share) <= MOST_UNKNOWN:
         return None
     return (
         f"{share:.1%} of the pieces are <unk>, {characters_share:.1%} of the "

@@ -20,6 +20,7 @@ from albert.json_files import Nullable
 from albert.json_files import Number
 from albert.json_files import Object
 from albert.json_files import Text
+from albert.records.unmasked_pairs import MASKING_TIMES
 from albert.text.documents import expand_files
 
 SCHEMA_VERSION = 1
@@ -57,11 +58,28 @@ _SCHEMA = Object(
                 "strip_accents": Boolean(),
                 "dupe_factor": Integer(1),
                 "masked_lm_prob": Number(),
-                "ngram": Integer(1),
+                "ngram": Integer(1, 1 << 16),
+                "favor_shorter_ngram": Boolean(),
+                "do_whole_word_mask": Boolean(),
+            }
+        ),
+        # Of records that are masked while training.
+        "masking": Text(MASKING_TIMES),
+        "pieces": Object(
+            {
+                "pad_id": _COUNT,
+                "cls_id": _COUNT,
+                "sep_id": _COUNT,
+                "mask_id": _COUNT,
+                "replacement_ids": Text(),
             }
         ),
         "examples_sha256": Text(),
         "corpus": Object(others=Number()),
+        "shard": Object(
+            {"index": _COUNT, "number": Integer(1), "text": Text()},
+            required=("index", "number", "text"),
+        ),
         "left_out": Object(others=Object(others=Number())),
     },
     required=_SIGNS,
@@ -129,6 +147,21 @@ def find_metadata(files):
             for entry in value["files"] if value else ():
                 found[os.path.join(directory, entry["name"])] = (path, value)
     return [found.get(file) for file in files]
+
+
+def find_set_files(path):
+    """Returns the files beside a JSON that are called as those of its set.
+
+    Args:
+      path: str, the JSON.
+    """
+    folder = os.path.dirname(path)
+    files = (os.path.join(folder, name) for name in os.listdir(folder or "."))
+    return sorted(
+        file
+        for file in files
+        if _metadata_path_of_shard(file) == path and os.path.isfile(file)
+    )
 
 
 def _metadata_path_of_shard(file):

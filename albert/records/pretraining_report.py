@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Describes pretraining records: their JSON, a summary and an example."""
 
+import collections
 import math
 import os
 import re
@@ -8,10 +9,15 @@ import shlex
 
 import numpy as np
 
+from albert.records.corpus_counts import CorpusCounts
 from albert.records.corpus_counts import describe_unknown
 from albert.records.metadata import find_metadata
 from albert.records.metadata import without_record_suffix
+from albert.records.pretraining import Statistics
 from albert.records.schema import PretrainingSchema
+from albert.records.surface_features import join_guesses
+from albert.records.unmasked_pairs import DYNAMIC
+from albert.records.unmasked_pairs import describe_pieces
 from albert.text.normalization_losses import HARMFUL_SHARE_OF_MARKS
 from albert.text.normalization_losses import describe_lost_marks
 from albert.text.normalization_losses import describe_turkish_case
@@ -24,29 +30,53 @@ _LEAST_OF_PREDICTIONS = 0.75
 # More is warned of; of documents, where little of the text is used.
 _MOST_DROPPED = 0.1
 # Of labels that are guessed, where chance does not explain it.
-_MOST_GUESSED = 0.55
+MOST_GUESSED = 0.55
 # Of the tokens that were to be masked.
 _LEAST_MASKED = 0.75
 _EVALUATION_NAME = re.compile(r"(^|[-_.])(eval|dev|valid|test)")
 
 
-def build_metadata(settings, tokenizer, corpus, statistics, directory):
+def build_metadata(
+    settings, tokenizer, corpus, statistics, output_bytes, directory
+):
     """Builds the JSON beside the records, without the list of files.
 
     Args:
-      settings: ``albert.records.pretraining.PretrainingDataSettings``.
-      tokenizer: ``albert.text.tokenizers.TokenizerInterface``.
-      corpus: dict of counts over the text.
+      settings, tokenizer, directory: as of ``describe_settings``.
+      corpus: ``albert.records.corpus_counts.CorpusCounts``.
       statistics: ``albert.records.pretraining.Statistics``.
-      directory: where the JSON will be; the path of the vocabulary is
-        relative to it.
+      output_bytes: int, size of the record files.
 
     Returns:
       dict. It holds nothing of the run itself (times, processes), so that
       the same command writes the same JSON.
     """
+    figures = statistics.as_dict(settings.pairs.max_seq_length)
+    figures["bytes_per_token"] = output_bytes / statistics.tokens
+    if settings.dynamic_masking:
+        figures["instances_masked_to_measure"] = statistics.inspected
+    return {
+        **describe_settings(settings, tokenizer, directory),
+        "corpus": corpus.as_dict(tokenizer),
+        "statistics": figures,
+    }
+
+
+def describe_settings(settings, tokenizer, directory):
+    """Returns the part of the JSON that is known before the text is read.
+
+    Args:
+      settings: ``albert.records.pretraining.PretrainingDataSettings``.
+      tokenizer: ``albert.text.tokenizers.TokenizerInterface``.
+      directory: where the JSON will be; the path of the vocabulary is
+        relative to it.
+    """
+    dynamic = {}
+    if settings.dynamic_masking:
+        dynamic = {"masking": DYNAMIC, "pieces": describe_pieces(tokenizer)}
     return {
         "kind": PretrainingSchema.kind,
+        **dynamic,
         "max_seq_length": settings.pairs.max_seq_length,
         "max_predictions_per_seq": settings.masking.max_predictions_per_seq,
         "compression": settings.compression,
@@ -72,18 +102,54 @@ def build_metadata(settings, tokenizer, corpus, statistics, directory):
             "dupe_factor": settings.dupe_factor,
             "random_seed": settings.random_seed,
         },
-        "corpus": corpus,
-        "statistics": statistics.as_dict(settings.pairs.max_seq_length),
     }
 
 
-def summarize(metadata, output_bytes, seconds):
+def merge_metadata(settings, tokenizer, of_shards, directory):
+    """Builds the JSON of a whole set of that of its shards.
+
+    Args:
+      settings, tokenizer, directory: as of ``describe_settings``.
+      of_shards: list of dict, the JSON of each shard, with "counts".
+
+    Returns:
+      dict, as of ``build_metadata``.
+    """
+    counts = [each["counts"] for each in of_shards]
+    metadata = build_metadata(
+        settings,
+        tokenizer,
+        sum(
+            (CorpusCounts(**each["corpus"]) for each in counts), CorpusCounts()
+        ),
+        sum(
+            (Statistics.of_counts(each["statistics"]) for each in counts),
+            Statistics(),
+        ),
+        sum(each["files"][0]["bytes"] for each in of_shards),
+        directory,
+    )
+    metadata["statistics"]["surface"] = join_guesses(
+        each["statistics"]["surface"] for each in of_shards
+    )
+    left_out = collections.defaultdict(collections.Counter)
+    for each in of_shards:
+        for reason, amounts in each.get("left_out", {}).items():
+            left_out[reason].update(amounts)
+    if left_out:
+        metadata["left_out"] = {
+            reason: dict(amounts) for reason, amounts in left_out.items()
+        }
+    return metadata
+
+
+def summarize(metadata, output_bytes, seconds=None):
     """Returns a summary by which a person can judge the records.
 
     Args:
       metadata: dict from ``build_metadata``.
       output_bytes: size of the record files.
-      seconds: wall time.
+      seconds: wall time; None where it was made by many commands.
 
     Returns:
       str of several lines.
@@ -92,6 +158,7 @@ def summarize(metadata, output_bytes, seconds):
     corpus = metadata["corpus"]
     settings = metadata["settings"]
     passes = settings["dupe_factor"]
+    dynamic = metadata.get("masking") == DYNAMIC
     megabytes = corpus["bytes"] / 1e6
     spans = "  ".join(
         f"{num_words}: {share:.1%}"
@@ -99,7 +166,7 @@ def summarize(metadata, output_bytes, seconds):
     )
     replaced = figures["replacement_shares"]
     meaning = {
-        "sop": "swapped",
+        "sop": "swapped, drawn anew in each epoch" if dynamic else "swapped",
         "nsp": "second segment from another document",
         "none": "always 0, one segment",
     }[settings["objective"]]
@@ -107,7 +174,7 @@ def summarize(metadata, output_bytes, seconds):
     if passes > 1:
         instances += (
             f" = {passes} passes x about {figures['instances'] / passes:,.0f} "
-            "(other pairs and masks in each)"
+            f"(other pairs{'' if dynamic else ' and masks'} in each)"
         )
     surface = figures["surface"]
     guessable = (
@@ -138,7 +205,13 @@ def summarize(metadata, output_bytes, seconds):
             "masked",
             f"{figures['masked_per_instance']:.2f} an instance "
             f"({figures['masked_share']:.1%} of the tokens) of at most "
-            f"{metadata['max_predictions_per_seq']}",
+            f"{metadata['max_predictions_per_seq']}"
+            + (
+                " while training, as a sample of "
+                f"{figures['instances_masked_to_measure']:,} was"
+                if dynamic
+                else ""
+            ),
         ),
         ("span words", spans),
         (
@@ -156,15 +229,19 @@ def summarize(metadata, output_bytes, seconds):
         (
             "output",
             f"{output_bytes / 1e6:.1f} MB, "
-            f"{output_bytes / figures['instances']:.0f} bytes an instance",
-        ),
-        (
-            "speed",
-            f"{seconds:.1f} s, {megabytes * passes / seconds:.2f} MB of "
-            f"text x passes a second, "
-            f"{figures['instances'] / seconds:,.0f} instances a second",
+            f"{output_bytes / figures['instances']:.0f} bytes an instance, "
+            f"{figures['bytes_per_token']:.2f} a token",
         ),
     ]
+    if seconds:
+        rows.append(
+            (
+                "speed",
+                f"{seconds:.1f} s, {megabytes * passes / seconds:.2f} MB of "
+                f"text x passes a second, "
+                f"{figures['instances'] / seconds:,.0f} instances a second",
+            )
+        )
     rows[1:1] = [
         ("accents", _describe_few_lost_marks(corpus["lost_marks_share"])),
         ("case", describe_turkish_case(corpus["dotless_i_share"])),
@@ -205,8 +282,7 @@ def list_warnings(metadata):
     if (
         surface
         and not settings["original_segment_pairs"]
-        and surface["accuracy"]
-        > max(_MOST_GUESSED, 0.5 + 2 * surface["chance"])
+        and surface["accuracy"] > max(MOST_GUESSED, 0.5 + 2 * surface["chance"])
     ):
         warnings.append(
             f"{surface['accuracy']:.0%} of the labels can be guessed from "
@@ -230,15 +306,22 @@ def list_warnings(metadata):
             "the others are in words that are too long for it: give "
             "--do_whole_word_mask=false"
         )
-    wanted = round(length * settings["masked_lm_prob"])
-    most = metadata["max_predictions_per_seq"]
-    if most < _LEAST_OF_PREDICTIONS * wanted:
-        warnings.append(
-            f"--max_predictions_per_seq={most} masks at most "
-            f"{most / length:.1%} of {length} pieces: give {wanted} for "
-            f"--masked_lm_prob={settings['masked_lm_prob']:g}"
-        )
-    return warnings
+    few = describe_few_predictions(
+        length, metadata["max_predictions_per_seq"], settings["masked_lm_prob"]
+    )
+    return warnings + [few] * bool(few)
+
+
+def describe_few_predictions(max_seq_length, max_predictions, masked_lm_prob):
+    """Returns what is said of slots that are too few; else an empty text."""
+    wanted = round(max_seq_length * masked_lm_prob)
+    if max_predictions >= _LEAST_OF_PREDICTIONS * wanted:
+        return ""
+    return (
+        f"--max_predictions_per_seq={max_predictions} masks at most "
+        f"{max_predictions / max_seq_length:.1%} of {max_seq_length} pieces: "
+        f"give {wanted} for --masked_lm_prob={masked_lm_prob:g}"
+    )
 
 
 def _why_unused(metadata):

@@ -7,6 +7,7 @@ a model's accuracy.
 """
 
 import dataclasses
+import unicodedata
 
 import numpy as np
 
@@ -87,6 +88,36 @@ class SurfaceSample:
             "accuracy": float(right.mean()),
             "chance": len(right) ** -0.5,
         }
+
+
+def join_guesses(guesses):
+    """Joins what ``guess_held_out`` found in several samples, as dict or None.
+
+    Each pair that was guessed counts once.
+
+    Args:
+      guesses: list of dict or None.
+    """
+    guesses = [each for each in guesses if each]
+    if not guesses:
+        return None
+    pairs = np.array([each["chance"] ** -2 for each in guesses])
+    accuracies = np.array([each["accuracy"] for each in guesses])
+    return {
+        "accuracy": float(pairs @ accuracies / pairs.sum()),
+        "chance": float(pairs.sum() ** -0.5),
+    }
+
+
+def ends_in_punctuation(pieces):
+    """Returns which pieces end in punctuation: bool array [V].
+
+    Args:
+      pieces: list of V str.
+    """
+    return np.array(
+        [unicodedata.category(piece[-1]).startswith("P") for piece in pieces]
+    )
 
 
 def _fit(inputs, labels):

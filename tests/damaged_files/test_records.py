@@ -11,8 +11,12 @@ import pytest
 
 import albert
 from albert.export import publishing_facts
+from albert.inspection import survey
+from albert.inspection import verification
 from albert.interchange.starting_point import open_starting_point
 from albert.records import finetuning_writing
+from albert.records import pretraining
+from albert.records import pretraining_report
 from albert.records import writing
 from albert.records.metadata import read_labels
 from albert.records.pretraining_batches import pretraining_dataset
@@ -23,6 +27,9 @@ from albert.records.record_stream import explained_damage
 from albert.records.schema import FinetuningSchema
 from albert.tasks import selection
 from albert.tasks.features import Features
+from albert.text import token_cache
+from albert.text.instances import PairSettings
+from albert.text.masking import MaskingSettings
 from albert.training import task_data
 
 pytestmark = pytest.mark.slow
@@ -68,6 +75,35 @@ def write_records(folder):
     )
 
 
+def write_unmasked_records(folder):
+    """Segment pairs that are masked while they are read."""
+    shutil.copy(SPM, folder / "spiece.model")
+    settings = pretraining.PretrainingDataSettings(
+        str(folder / "spiece.model"),
+        pairs=PairSettings(37),
+        masking=MaskingSettings(5),
+        dynamic_masking=True,
+    )
+    maker = pretraining.RecordMaker(settings)
+    sentences = (GOLDEN / "pretraining_data" / "input.txt").read_text()
+    tokenized = maker.encode([sentences.split("\n\n")[0].split("\n")])
+    with token_cache.TokenCacheWriter(folder, 2000) as cache_writer:
+        cache_writer.append(tokenized)
+        unit = pretraining.Unit(cache_writer.finish(), (0, 0), [(0, 1)])
+        made = maker.make_records(unit)
+    with writing.RecordSetWriter(str(folder / "train.tfrecord")) as writer:
+        writer.write(0, *made.shards[0])
+        writer.commit(
+            pretraining_report.describe_settings(
+                settings, maker.tokenizer, str(folder)
+            )
+            | {"corpus": {"bytes": 7}}
+        )
+    (folder / "run.json").write_text(
+        json.dumps({"input_file": f"{folder}/train.tfrecord"})
+    )
+
+
 def read_records(folder):
     records = RecordSet.open(str(folder / "*.tfrecord"))
     find_objective([records])
@@ -85,6 +121,17 @@ def read_records(folder):
             for batch in batches.as_numpy_iterator()
         ]
     return records.count(), records.fingerprint, total, len(phases)
+
+
+def inspect_records(folder):
+    report = survey.survey(
+        [str(path) for path in sorted(folder.glob("*.tfrecord"))]
+    )
+    return report.title, report.figures[0], report.charts
+
+
+def verify_records(folder):
+    return verification.verify([str(path) for path in folder.glob("*.tfr*")])
 
 
 def write_finetuning_records(folder):
@@ -152,6 +199,48 @@ CASES = {
         read_records,
         False,
         3,
+    ),
+    "unmasked records": (
+        write_unmasked_records,
+        "train.tfrecord",
+        read_records,
+        True,
+        2,
+    ),
+    "JSON of unmasked records": (
+        write_unmasked_records,
+        "train.json",
+        read_records,
+        False,
+        9,
+    ),
+    "pretraining records that are inspected": (
+        write_records,
+        "train.tfrecord",
+        inspect_records,
+        True,
+        2,
+    ),
+    "JSON of pretraining records that are inspected": (
+        write_records,
+        "train.json",
+        inspect_records,
+        False,
+        5,
+    ),
+    "JSON of fine-tuning records that are inspected": (
+        write_finetuning_records,
+        "train.json",
+        inspect_records,
+        False,
+        5,
+    ),
+    "pretraining records that are verified": (
+        write_records,
+        "train.json",
+        verify_records,
+        False,
+        5,
     ),
     "fine-tuning records": (
         write_finetuning_records,

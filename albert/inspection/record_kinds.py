@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Says of each kind of records how it is parsed, checked and looked at.
+
+A kind is one class, with the functions that follow; ``open_kind`` finds it.
+Letters: R records, C choices, S tokens, P masked-token slots.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from albert.errors import UserError
+from albert.heads import find
+from albert.inspection.checks import Check
+from albert.inspection.checks import check_ids
+from albert.inspection.checks import check_sequences
+from albert.inspection.checks import check_values
+from albert.inspection.first_records import first_features
+from albert.inspection.first_records import guess_head
+from albert.inspection.instance_text import printable
+from albert.inspection.instances import Instances
+from albert.records import framing
+from albert.records.finetuning_files import FinetuningRecords
+from albert.records.metadata import find_metadata
+from albert.records.record_set import RecordSet
+from albert.records.schema import FinetuningSchema
+from albert.records.schema import PretrainingSchema
+
+# What labels mean, by the objective.
+_ORDERS = {
+    "sop": ("in order", "swapped"),
+    "nsp": ("B follows A", "B from another document"),
+    "none": ("one segment",),
+}
+# Without a list of labels, more classes than this are no labels.
+_MOST_CLASSES = 100_000
+
+
+class PretrainingKind:
+    """Pretraining records with their masks.
+
+    Attributes:
+      records: ``RecordSet``.
+      schema: ``PretrainingSchema``.
+      metadata: dict, the JSON beside the first file that has one, or None.
+      num_without: int, files without one.
+      settings: dict, "settings" in the JSON.
+      label_type: as of ``albert.heads.Head``.
+      label_names: tuple of str, by class.
+      labelled: bool.
+      objective: str, "sop", "nsp" or "none"; None of a task.
+      has_masks: bool.
+      choices: int, sequences of a record.
+      name: str, for people.
+    """
+
+    label_type = "class"
+    labelled = True
+    has_masks = True
+    choices = 1
+
+    def __init__(self, files):
+        self.records = RecordSet(files)
+        self.schema = self.records.schema
+        self.metadata, self.num_without = _find_json(files)
+        self.settings = (self.metadata or {}).get("settings", {})
+        self.objective = self.settings.get("objective", "sop")
+        self.label_names = _ORDERS[self.objective]
+        self.name = "pretraining records"
+
+    def formats(self):
+        """Returns what ``tf.io.parse_example`` is told."""
+        formats = _formats(self.schema)
+        # BERT's records have none.
+        formats["token_boundary"] = _with_default(self.schema.max_seq_length)
+        return formats
+
+    def checks(self, columns, vocabulary_size):
+        """Yields the ``Check`` of parsed records, the fatal ones first."""
+        schema = self.schema
+        used = columns["masked_lm_weights"] > 0
+        positions = columns["masked_lm_positions"]
+        for name in ("input_ids", "masked_lm_ids"):
+            yield check_ids(name, columns[name], vocabulary_size)
+        outside = used & (
+            (positions < 0) | (positions >= schema.max_seq_length)
+        )
+        yield Check(
+            outside.any(axis=1),
+            lambda row: (
+                f"the position {positions[row][outside[row]][0]} in "
+                "'masked_lm_positions' is outside the sequence of "
+                f"{schema.max_seq_length} pieces"
+            ),
+            fatal=True,
+        )
+        yield from check_sequences(columns, 1)
+        yield check_values("token_boundary", columns, (-1, 0, 1))
+        yield check_values("masked_lm_weights", columns, (0, 1))
+        yield check_values("next_sentence_labels", columns, (0, 1))
+        length = columns["input_mask"].sum(axis=1)[:, None]
+        # Distinct numbers below all positions, for free slots.
+        free = -1 - np.arange(positions.shape[1])
+        ordered = np.sort(np.where(used, positions, free), axis=1)
+        yield Check(
+            (used & (positions >= length)).any(axis=1),
+            lambda row: "'masked_lm_positions' names padding",
+        )
+        yield Check(
+            (ordered[:, 1:] == ordered[:, :-1]).any(axis=1),
+            lambda row: "'masked_lm_positions' names a position twice",
+        )
+
+    def instances(self, columns):
+        """Returns the ``Instances`` of parsed records."""
+        boundary = columns["token_boundary"]
+        true_ids = columns["input_ids"].copy()
+        is_masked = np.zeros(true_ids.shape, bool)
+        rows, slots = np.nonzero(columns["masked_lm_weights"] > 0)
+        places = rows, columns["masked_lm_positions"][rows, slots]
+        is_masked[places] = True
+        true_ids[places] = columns["masked_lm_ids"][rows, slots]
+        return Instances(
+            input_ids=columns["input_ids"],
+            true_ids=true_ids,
+            lengths=columns["input_mask"].sum(axis=1),
+            segment_ids=columns["segment_ids"],
+            word_starts=None if (boundary < 0).any() else boundary > 0,
+            is_masked=is_masked,
+            labels=columns["next_sentence_labels"][:, 0],
+            records=np.arange(len(true_ids)),
+        )
+
+
+class FinetuningKind:
+    """Fine-tuning records; the attributes are those of ``PretrainingKind``."""
+
+    objective = None
+    has_masks = False
+
+    def __init__(self, files):
+        self.metadata, self.num_without = _find_json(files)
+        known = self.metadata or {}
+        if known:
+            # Where it says none that is known, ``FinetuningRecords`` tells.
+            heads = find(task_kind=known.get("task_kind"))
+            head = heads[0] if heads else "classification"
+            choices = known.get("choices", 1)
+        else:
+            head, choices = guess_head(files)
+        self.records = FinetuningRecords(files, head, choices)
+        self.schema = self.records.schema
+        self.choices = self.schema.choices
+        self.settings = known.get("settings", {})
+        self.label_type = self.schema.label_type
+        self.label_names = tuple(known.get("labels", ()))
+        self.labelled = known.get("labeled", True)
+        self.name = "fine-tuning records"
+        if known:
+            self.name += f" of {printable(known['task'])}"
+        if self.choices > 1:
+            self.name += f", {self.choices} options each"
+
+    def formats(self):
+        """Returns what ``tf.io.parse_example`` is told."""
+        formats = _formats(self.schema)
+        # As the reader for training has it.
+        formats["is_real_example"] = tf.io.FixedLenFeature([1], tf.int64, [1])
+        return formats
+
+    def checks(self, columns, vocabulary_size):
+        """Yields the ``Check`` of parsed records, the fatal ones first."""
+        labels = columns["label_ids"]
+        yield check_ids("input_ids", columns["input_ids"], vocabulary_size)
+        if self.label_type == "number":
+            bad = ~np.isfinite(labels)
+            what = "no number"
+        else:
+            most = {"choice": self.choices}.get(
+                self.label_type, len(self.label_names) or _MOST_CLASSES
+            )
+            bad = (labels < 0) | (labels >= most)
+            what = f"none of the {most:,} classes"
+        if self.label_type == "tag":
+            bad &= columns["label_mask"] > 0
+        yield Check(
+            bad.any(axis=1),
+            lambda row: f"the label {labels[row][bad[row]][0]} is {what}",
+            fatal=True,
+        )
+        yield from check_sequences(columns, self.choices)
+        yield check_values("is_real_example", columns, (0, 1))
+        if self.label_type == "tag":
+            yield check_values("label_mask", columns, (0, 1))
+
+    def instances(self, columns):
+        """Returns the ``Instances`` of parsed records, without filling."""
+        real = columns["is_real_example"][:, 0] > 0
+        shape = (-1, self.schema.max_seq_length)
+        input_ids, input_mask, segment_ids = (
+            columns[name][real].reshape(shape)
+            for name in ("input_ids", "input_mask", "segment_ids")
+        )
+        labels = columns["label_ids"][real]
+        if self.label_type == "tag":
+            labels = np.where(columns["label_mask"][real] > 0, labels, -1)
+        else:
+            labels = labels[:, 0]
+        return Instances(
+            input_ids=input_ids,
+            true_ids=input_ids,
+            lengths=input_mask.sum(axis=1),
+            segment_ids=segment_ids,
+            word_starts=None,
+            is_masked=None,
+            labels=labels,
+            records=np.flatnonzero(real),
+            choices=self.choices,
+        )
+
+
+# By "kind" in the JSON, and by a feature that only records of it have.
+_KINDS = {
+    PretrainingSchema.kind: PretrainingKind,
+    FinetuningSchema.kind: FinetuningKind,
+}
+_SIGNS = {
+    "masked_lm_positions": PretrainingKind,
+    "label_ids": FinetuningKind,
+}
+
+
+def open_kind(files):
+    """Opens files of records, all of one kind.
+
+    Args:
+      files: list of paths.
+
+    Returns:
+      ``PretrainingKind`` or ``FinetuningKind``.
+
+    Raises:
+      UserError: they hold records of no kind that is known, or of several;
+        or none.
+    """
+    for file in files:
+        if not framing.begins_with_record(file):
+            raise UserError(
+                f"{file} is no TFRecord file, or its first bytes are damaged: "
+                "give files of records, or copy it again"
+            )
+    found = list(filter(None, find_metadata(files)))
+    if found:
+        path, value = found[0]
+        for other_path, other in found:
+            if _what(other) != _what(value):
+                raise UserError(
+                    f"{path} and {other_path} describe records of different "
+                    "kinds, tasks, objectives or vocabularies: give those of "
+                    "one at a time"
+                )
+        kind = _KINDS.get(value["kind"])
+        if kind is None:
+            raise UserError(
+                f"{path} describes records of kind {value['kind']!r}, which "
+                f"is neither {' nor '.join(map(repr, _KINDS))}: give records "
+                "that this package made"
+            )
+        return kind(files)
+    return _kind_of_features(files)(files)
+
+
+def _find_json(files):
+    """Returns (the JSON of the first file that has one, files without)."""
+    values = [found and found[1] for found in find_metadata(files)]
+    return next(filter(None, values), None), values.count(None)
+
+
+def _what(metadata):
+    """Returns what all records must have in common to be counted together."""
+    return [
+        metadata["kind"],
+        metadata.get("task"),
+        metadata.get("labels"),
+        metadata.get("vocabulary", {}).get("fingerprint"),
+        metadata.get("settings", {}).get("objective"),
+    ]
+
+
+def _kind_of_features(files):
+    """Finds the kind of records without a JSON, by the first of them."""
+    file, features = files[0], first_features(files[0])
+    signs = [sign for sign in _SIGNS if sign in features]
+    if len(signs) == 1:
+        return _SIGNS[signs[0]]
+    if features:
+        names = ", ".join(sorted(features)[:8])
+        has = f"the features of its first record are {names}"
+    else:
+        has = "its first record has no features"
+    raise UserError(
+        f"{file} holds neither pretraining nor fine-tuning records ({has}): "
+        "give files of `albert create-pretraining-data` or `albert "
+        "create-finetuning-data`, or those of the original"
+    )
+
+
+def _formats(schema):
+    return {
+        field.name: tf.io.FixedLenFeature([field.length], field.dtype)
+        for field in schema.fields
+    }
+
+
+def _with_default(length):
+    return tf.io.FixedLenFeature([length], tf.int64, [-1] * length)

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verifies whole sets of records against their JSON."""
+
+import os
+
+import numpy as np
+
+from albert.inspection.checks import FirstFaults
+from albert.inspection.first_records import describe_damage
+from albert.inspection.reading import find_tokenizer
+from albert.inspection.reading import read_file
+from albert.inspection.record_kinds import open_kind
+from albert.progress import show_progress
+from albert.records import framing
+from albert.records.metadata import find_metadata
+from albert.records.metadata import find_set_files
+
+_REMEDY = "make the records again"
+
+
+def verify(files, vocabulary_file=None):
+    """Looks for every fault of the sets that files are of.
+
+    Args:
+      files: list of paths; of a set, one is enough.
+      vocabulary_file: str or None, what made records without a JSON.
+
+    Returns:
+      (list of str, a line for each kind of fault in each file; list of str, a
+      line about each set in which there is none).
+
+    Raises:
+      UserError: records are of no kind that is known.
+    """
+    found = find_metadata(files)
+    sets = dict(filter(None, found))  # By the path of the JSON.
+    alone = {f for f, each in zip(files, found, strict=True) if not each}
+    faults, summaries = [], []
+    for path, value in sets.items():
+        folder = os.path.dirname(path)
+        entries = {
+            os.path.join(folder, entry["name"]): entry
+            for entry in value["files"]
+        }
+        others = set(find_set_files(path)) - set(entries)
+        alone -= others
+        found_here = [
+            f"{file}: is not there, and {path} lists it: copy it too, or "
+            f"{_REMEDY}"
+            for file in entries
+            if not os.path.isfile(file)
+        ]
+        found_here += [
+            f"{file}: is called as a file of the set, and {path} does not "
+            "list it: remove it, or restore the JSON that does"
+            for file in sorted(others)
+        ]
+        more, summary = _verify_set(path, entries, None)
+        faults += found_here + more
+        summaries += [] if found_here + more else [summary]
+    if alone:
+        more, summary = _verify_set(
+            None, dict.fromkeys(sorted(alone)), vocabulary_file
+        )
+        faults += more
+        summaries += [] if more else [summary]
+    return faults, summaries
+
+
+def _verify_set(path, entries, vocabulary_file):
+    """Returns (faults of the files that are there, line if there is none).
+
+    Args:
+      path: str, the JSON, or None.
+      entries: dict of the files' paths to what the JSON says of them.
+      vocabulary_file: as of ``verify``.
+    """
+    there, faults = [], []
+    for file in filter(os.path.isfile, entries):
+        if framing.begins_with_record(file):
+            there.append(file)
+        else:
+            faults.append(
+                f"{file}, record 0 (0-based): is no TFRecord file, or its "
+                f"first bytes are damaged: copy the file again, or {_REMEDY}"
+            )
+    if not there:
+        return faults, ""
+    kind = open_kind(there)
+    size = _vocabulary_size(kind, vocabulary_file)
+    total = path and sum(entry["records"] for entry in entries.values())
+    count = 0
+    with show_progress("verifying", total, "records") as advance:
+        for file in there:
+            number, found, is_whole = _verify_file(kind, file, size, advance)
+            count += number
+            if path and is_whole:
+                faults += _compare(file, number, path, entries[file])
+            faults += found
+    checked = ["checksums", *(["counts", "sizes"] if path else []), "fields"]
+    checked += ["ids"] if size else []
+    checked += ["positions", "weights"] if kind.has_masks else []
+    checked += ["labels"] if kind.labelled else []
+    summary = (
+        f"{path or there[0]}: {len(there):,} file{'s' * (len(there) > 1)}, "
+        f"{count:,} {kind.name}: {', '.join(checked)} are right"
+    )
+    if not path:
+        summary += "; no JSON beside them says how many there must be"
+    if not size:
+        summary += ", nor what ids are in the vocabulary"
+    return faults, summary
+
+
+def _vocabulary_size(kind, vocabulary_file):
+    if kind.metadata:
+        return kind.metadata["vocabulary"]["size"]
+    tokenizer, _ = find_tokenizer(kind, vocabulary_file)
+    return tokenizer and tokenizer.vocabulary_size
+
+
+def _verify_file(kind, file, vocabulary_size, advance):
+    """Returns (records that can be read, faults, whether these are all)."""
+    faults = FirstFaults()
+    damage = []
+    count = 0
+    try:
+        for batch in read_file(kind, file):
+            count += batch.num_read
+            advance(batch.num_read)
+            for number, text in batch.faults:
+                faults.add("fields", _line(file, number, text))
+            if not batch.columns:
+                continue
+            right = np.ones(len(batch.numbers), bool)
+            for index, check in enumerate(
+                kind.checks(batch.columns, vocabulary_size)
+            ):
+                # What is wrong at once says little of what follows from it.
+                rows = np.flatnonzero(check.bad & right)
+                for row in rows[:1]:
+                    line = _line(file, batch.numbers[row], check.describe(row))
+                    faults.add(index, line, len(rows))
+                right &= ~check.bad
+    except framing.FramingError as error:
+        damage = [describe_damage(file, error)]
+    return count, damage + faults.lines(_REMEDY), not damage
+
+
+def _line(file, number, text):
+    return f"{file}, record {number} (0-based): {text}"
+
+
+def _compare(file, count, path, entry):
+    """Yields what is otherwise in a file than its JSON says."""
+    if count != entry["records"]:
+        yield (
+            f"{file}, record {count} (0-based): the file ends here, {path} "
+            f"says {entry['records']:,} records: copy it again, or {_REMEDY}"
+        )
+    elif os.path.getsize(file) != entry["bytes"]:
+        yield (
+            f"{file}: has {os.path.getsize(file):,} bytes, {path} says "
+            f"{entry['bytes']:,}: copy it again, or {_REMEDY}"
+        )
