@@ -29,6 +29,7 @@ from albert import evaluation_results
 from albert import flag_parsers
 from albert import flags
 from albert import model_directory
+from albert.config import POSITION_EMBEDDINGS
 from albert.config import AlbertConfig
 from albert.errors import UserError
 from albert.text.documents import expand_files
@@ -73,6 +74,14 @@ def define_flags(fv):
         "with --nodo_train. Default: when --eval_input_file is given.",
     )
     flags.define_model_flags(fv)
+    flags.FlagGroup(fv, "Model").choice(
+        "position_embedding",
+        None,
+        list(POSITION_EMBEDDINGS),
+        "How a model of --model_size tells positions apart, see "
+        "docs/variants.md. Default: learned. An --albert_config_file says it "
+        "itself.",
+    )
     flags.define_training_flags(
         fv,
         batch_size=4096,
@@ -282,6 +291,11 @@ def check_flags(fv):
         raise UserError(
             "--albert_config_file, --model_size or --init_checkpoint is "
             "required; see --help"
+        )
+    if fv.position_embedding and not fv.model_size:
+        raise UserError(
+            "--position_embedding is for a model of --model_size: write "
+            "position_embedding into the --albert_config_file instead"
         )
     do_eval = fv.do_eval
     if do_eval is None:

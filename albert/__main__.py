@@ -26,6 +26,7 @@ COMMANDS = {
     "classify": "run_classifier.py",
     "squad": "run_squad.py",
     "fill-mask": "albert/fill_mask.py",
+    "generate": "albert/generate.py",
     "convert": "albert/convert.py",
     "export": "albert/export/__main__.py",
     "serve": "albert/serve/__main__.py",

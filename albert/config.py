@@ -10,6 +10,7 @@ from albert.errors import UserError
 
 ACTIVATIONS = ("gelu", "gelu_erf", "relu", "tanh", "linear")
 SHARING = ("all", "attention", "ffn", "none")
+POSITION_EMBEDDINGS = ("learned", "sinusoidal", "relative_bias")
 
 # Keys that released configurations carry and that the released code never
 # reads (its modeling.py has no such field). At these values they mean nothing.
@@ -43,9 +44,9 @@ class AlbertConfig:
     """Configuration of an ALBERT encoder and its pretraining heads.
 
     Field names and JSON are those of the original (``AlbertConfig`` of
-    google-research/albert ``modeling.py``), plus ``masked_lm_epsilon`` and
-    ``sharing``. The original fills a missing size with that of xxlarge; here
-    the sizes are required.
+    google-research/albert ``modeling.py``), plus ``masked_lm_epsilon``,
+    ``sharing`` and ``position_embedding``. The original fills a missing size
+    with that of xxlarge; here the sizes are required.
 
     Args:
       vocab_size: int, pieces in the vocabulary (V).
@@ -61,7 +62,9 @@ class AlbertConfig:
       hidden_dropout_prob: float in [0, 1), after the embeddings, the
         attention output and the feed-forward output.
       attention_probs_dropout_prob: float in [0, 1), on attention weights.
-      max_position_embeddings: int, the longest sequence in pieces.
+      max_position_embeddings: int, the longest sequence in pieces. Without
+        learned positions, longer ones are read too, and this is the length
+        that an export has where nothing else says it.
       type_vocab_size: int, number of segment ids.
       initializer_range: float, standard deviation of the truncated normal.
       num_hidden_groups: int (G), divides L: layers i*L/G … (i+1)*L/G - 1
@@ -73,6 +76,9 @@ class AlbertConfig:
       sharing: what the layers of a group share (paper, section 4.4): "all"
         parameters, only "attention", only the "ffn" (feed-forward network),
         or "none".
+      position_embedding: "learned", as in the original; "sinusoidal", which
+        is computed; or "relative_bias", learnt biases of the attention's
+        scores instead of embeddings. See ``albert/modeling/positions.py``.
 
     Raises:
       UserError: a value that is impossible, with what was received and what
@@ -104,12 +110,14 @@ class AlbertConfig:
     inner_group_num: int = 1
     masked_lm_epsilon: float = 1e-12
     sharing: str = "all"
+    position_embedding: str = "learned"
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
             self._check_type(field)
         self._check_choice("hidden_act", ACTIVATIONS)
         self._check_choice("sharing", SHARING)
+        self._check_choice("position_embedding", POSITION_EMBEDDINGS)
         for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
             value = getattr(self, name)
             if not 0.0 <= value < 1.0:
@@ -212,6 +220,13 @@ class AlbertConfig:
             )
 
     @property
+    def longest_sequence(self):
+        """The longest sequence that the model reads, in pieces."""
+        if self.position_embedding == "learned":
+            return self.max_position_embeddings
+        return _MAXIMA["max_position_embeddings"]
+
+    @property
     def num_attention_groups(self):
         """Number of different sets of attention weights."""
         return self._num_groups("attention")
@@ -288,8 +303,15 @@ class AlbertConfig:
         return cls.from_dict(values, str(path))
 
     def to_dict(self):
-        """Returns the settings as a dict that ``from_dict`` accepts."""
-        return dataclasses.asdict(self)
+        """Returns the settings as a dict that ``from_dict`` accepts.
+
+        The positions are in it where they are not the original's: versions
+        of this package that did not know them read all other models.
+        """
+        values = dataclasses.asdict(self)
+        if self.position_embedding == "learned":
+            del values["position_embedding"]
+        return values
 
     def to_json(self, path):
         """Writes the settings to ``path``, atomically."""

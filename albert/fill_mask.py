@@ -67,6 +67,25 @@ def encode_masked(tokenizer, text):
     return [*ids, tokenizer.sep_id]
 
 
+def check_lengths(model, rows):
+    """Refuses sequences that are longer than a model reads.
+
+    Args:
+      model: with a ``config``.
+      rows: list of lists of ids.
+
+    Raises:
+      UserError: naming the longest one's length.
+    """
+    limit = model.config.longest_sequence
+    length = max(map(len, rows))
+    if length > limit:
+        raise UserError(
+            f"a text has {length} pieces, but the model reads at most {limit}: "
+            "shorten it"
+        )
+
+
 def fill_masks(model, tokenizer, rows, top=5):
     """Predicts the pieces at the masks of some sequences.
 
@@ -82,13 +101,8 @@ def fill_masks(model, tokenizer, rows, top=5):
     Raises:
       UserError: a row is longer than the model's positions.
     """
-    limit = model.config.max_position_embeddings
+    check_lengths(model, rows)
     length = max(map(len, rows))
-    if length > limit:
-        raise UserError(
-            f"a text has {length} pieces, but the model reads at most {limit}: "
-            "shorten it"
-        )
     positions = [
         [i for i, id_ in enumerate(row) if id_ == tokenizer.mask_id]
         for row in rows

@@ -67,6 +67,7 @@ def model_options(fv):
         for name in (
             "albert_config_file",
             "model_size",
+            "position_embedding",
             "do_lower_case",
             "strip_accents",
         )
@@ -146,6 +147,30 @@ def define_training_flags(
         "below; 1 is off.",
         lower_bound=1e-6,
         upper_bound=1.0,
+    )
+    training.real(
+        "embedding_learning_rate_scale",
+        1.0,
+        "Factor of the learning rate of the embeddings of words, token types "
+        "and positions, besides --layer_decay_rate; 1 is off.",
+        lower_bound=0.0,
+        upper_bound=1000.0,
+    )
+    training.real(
+        "attention_head_l2",
+        0.0,
+        "Coefficient of the sum of the L2 norms of each attention head's "
+        "weights, added to the loss: heads of little use shrink as wholes.",
+        lower_bound=0.0,
+        upper_bound=1000.0,
+    )
+    training.real(
+        "attention_l2",
+        0.0,
+        "Coefficient of half the sum of squares of all heads' weights "
+        "together, added to the loss.",
+        lower_bound=0.0,
+        upper_bound=1000.0,
     )
     training.boolean(
         "bias_correction",

@@ -15,6 +15,7 @@ model.ckpt-STEP.*    training checkpoints
 """
 
 import contextlib
+import dataclasses
 import hashlib
 import os
 
@@ -122,6 +123,15 @@ _FILES = (
     RUN_FILE,
     EVALUATION_FILE,
 )
+
+# What is true of runs that do not say it, begun before there was the setting.
+# A run without a task is one of pretraining.
+_UNSAID = {
+    "task_name": None,
+    "embedding_learning_rate_scale": 1.0,
+    "attention_head_l2": 0.0,
+    "attention_l2": 0.0,
+}
 
 # What messages tell to choose another of.
 _FLAG = "--output_dir"
@@ -300,12 +310,11 @@ def check_run(directory, config, settings):
             "starts from that model"
         )
     if os.path.exists(os.path.join(directory, CONFIG_FILE)):
-        there |= read_config(directory).to_dict()
-    here = {**config.to_dict(), **settings}
+        there |= dataclasses.asdict(read_config(directory))
+    here = {**dataclasses.asdict(config), **settings}
     if there:
-        # A run without a task is one of pretraining.
-        there.setdefault("task_name", None)
-        here.setdefault("task_name", None)
+        there = {**_UNSAID, **there}
+        here = {**_UNSAID, **here}
     differences = [
         f"{name} {there[name]!r} there, {here[name]!r} here"
         for name in here

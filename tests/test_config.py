@@ -46,6 +46,34 @@ def test_json_round_trip(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["config.json"]
 
 
+def test_json_of_the_original_s_positions_is_that_of_earlier_versions():
+    values = AlbertConfig.named("tiny").to_dict()
+    assert "position_embedding" not in values
+    assert AlbertConfig.from_dict(values).position_embedding == "learned"
+    values["position_embedding"] = "learned"
+    assert AlbertConfig.from_dict(values) == AlbertConfig.named("tiny")
+
+
+@pytest.mark.parametrize("variant", ["sinusoidal", "relative_bias"])
+def test_other_positions_are_in_the_json(tmp_path, variant):
+    config = AlbertConfig.named("tiny", position_embedding=variant)
+    path = tmp_path / "config.json"
+    config.to_json(path)
+    assert json.loads(path.read_text())["position_embedding"] == variant
+    assert AlbertConfig.from_json(path) == config
+
+
+def test_only_a_table_of_positions_limits_the_length():
+    lengths = {
+        variant: AlbertConfig.named(
+            "tiny", max_position_embeddings=37, position_embedding=variant
+        ).longest_sequence
+        for variant in ("learned", "sinusoidal", "relative_bias")
+    }
+    assert lengths.pop("learned") == 37
+    assert all(length >= 2**16 for length in lengths.values())
+
+
 def test_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         AlbertConfig.named("tiny").hidden_size = 3
@@ -101,6 +129,11 @@ def test_versions_and_languages_differ_where_the_released_ones_do():
             "'swish'.*gelu, gelu_erf, relu, tanh, linear",
         ),
         ({"sharing": "some"}, "'some'.*all, attention, ffn, none"),
+        (
+            {"position_embedding": "rotary"},
+            "'rotary'.*learned, sinusoidal, relative_bias",
+        ),
+        ({"position_embeddings": "learned"}, "did you mean 'position_embed"),
         ({"hidden_dropout_prob": 1.0}, r"1.0: it must be in \[0, 1\)"),
         ({"initializer_range": 0.0}, "initializer_range is 0.0"),
         ({"net_structure_type": 1}, "net_structure_type is 1.*remove"),

@@ -230,6 +230,15 @@ def span_v2(tmp_path):
     return written(model, tmp_path / "span")
 
 
+def with_positions(variant, tmp_path):
+    model = albert.AlbertEncoder(small_config(position_embedding=variant))
+    return written(model, tmp_path / variant)
+
+
+sinusoidal = functools.partial(with_positions, "sinusoidal")
+relative_bias = functools.partial(with_positions, "relative_bias")
+
+
 def small_vocabulary(tmp_path):
     model = albert.AlbertEncoder(small_config(vocab_size=1999))
     return written(model, tmp_path / "small")
@@ -255,6 +264,15 @@ def small_vocabulary(tmp_path):
         (lambda _: RELEASE, ["--to=bert"], "is not hidden_size"),
         (small_vocabulary, ["--to=google"], "vocab_size is 1999, but"),
         (small_vocabulary, ["--to=google"], "out with --notokenizer"),
+        (
+            sinusoidal,
+            ["--to=google"],
+            "'sinusoidal': Google's code has learned",
+        ),
+        (sinusoidal, ["--to=huggingface"], "'sinusoidal': transformers has"),
+        (relative_bias, ["--to=google"], "'relative_bias': Google's code has"),
+        (relative_bias, ["--to=huggingface"], "embedding 'relative_bias': tr"),
+        (relative_bias, ["--to=kerashub"], "embedding is 'relative_bias', and"),
     ],
 )
 def test_bad_input(tmp_path, run, make, arguments, words):
@@ -265,6 +283,19 @@ def test_bad_input(tmp_path, run, make, arguments, words):
     assert out == ""
     assert words in err.splitlines()[-1]
     assert sorted(os.listdir(tmp_path)) == before
+
+
+@pytest.mark.parametrize("make", [sinusoidal, relative_bias])
+def test_positions_come_back_in_a_model_directory(tmp_path, run, make):
+    source = make(tmp_path)
+    code, _, err = run(source, tmp_path / "new", "--to=model_dir")
+    assert code == 0, err
+    before, after = tensors_of(source), tensors_of(tmp_path / "new")
+    assert before.keys() == after.keys()
+    for name, value in before.items():
+        assert np.array_equal(after[name], value), name
+    config = open_starting_point(tmp_path / "new").config
+    assert config == open_starting_point(source).config
 
 
 def test_destination_that_is_there(tmp_path, run):

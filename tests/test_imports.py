@@ -31,7 +31,7 @@ LAYERS = (
     ("interchange",),
     ("command_line", "records"),
     ("convert", "data_flags", "fill_mask", "training"),
-    ("export",),
+    ("export", "generate"),
     ("serve",),
     ("__main__",),
 )

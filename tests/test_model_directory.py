@@ -107,10 +107,35 @@ def test_other_settings_are_all_named(tmp_path, config):
     assert "learning_rate" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("there", "here"),
+    [("learned", "relative_bias"), ("sinusoidal", "learned")],
+)
+def test_other_positions_are_another_run(tmp_path, there, here):
+    configs = {
+        variant: albert.AlbertConfig.named("tiny", position_embedding=variant)
+        for variant in (there, here)
+    }
+    start(tmp_path, configs[there])
+    model_directory.check_run(tmp_path, configs[there], SETTINGS)
+    words = f"position_embedding '{there}' there, '{here}' here"
+    with pytest.raises(UserError, match=words):
+        model_directory.check_run(tmp_path, configs[here], SETTINGS)
+
+
 def test_model_of_someone_else_is_not_overwritten(tmp_path, config):
     config.to_json(tmp_path / model_directory.CONFIG_FILE)
     with pytest.raises(UserError, match="--init_checkpoint"):
         model_directory.check_run(tmp_path, config, SETTINGS)
+
+
+def test_a_run_of_before_goes_on_without_the_settings_of_now(tmp_path, config):
+    start(tmp_path, config)
+    unsaid = model_directory._UNSAID
+    model_directory.check_run(tmp_path, config, SETTINGS | unsaid)
+    scale = {"embedding_learning_rate_scale": 0.5}
+    with pytest.raises(UserError, match="scale 1.0 there, 0.5 here"):
+        model_directory.check_run(tmp_path, config, SETTINGS | scale)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", "\ufeff\x00"])

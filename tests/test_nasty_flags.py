@@ -122,6 +122,7 @@ BASES = {
         [],
     ),
     "fill-mask": ({"text_file": "text.txt"}, ["model", "the [MASK]."]),
+    "generate": ({"num_samples": "2"}, ["model", "the [MASK]."]),
     "convert": ({"to": "huggingface"}, ["model", "out"]),
     "export": ({"format": "serving"}, ["model", "out"]),
     "serve": ({"port": "0"}, ["model"]),
@@ -134,6 +135,10 @@ OTHERWISE = {
     ("classify", "model_size"): {"albert_config_file": None},
     ("squad", "model_size"): {"albert_config_file": None},
     ("pretrain", "model_size"): {"albert_config_file": None},
+    ("pretrain", "position_embedding"): {
+        "albert_config_file": None,
+        "model_size": "tiny",
+    },
     ("classify", "train_file"): {"data_dir": None, "do_eval": None},
     ("classify", "eval_file"): {},
     ("classify", "predict_file"): {"do_predict": "true"},

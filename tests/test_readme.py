@@ -61,7 +61,7 @@ INPUT_FLAGS = (
     "train_file",
 )
 # Ours whose first argument is a model, and those that write a second one.
-READ_A_MODEL = ("convert", "export", "fill-mask", "serve")
+READ_A_MODEL = ("convert", "export", "fill-mask", "generate", "serve")
 WRITE_A_MODEL = ("convert", "export")
 
 
@@ -313,9 +313,12 @@ def test_flags_in_the_text_exist():
         "--earlier",
         "--enable_batching",
         "--help",
+        "--minutes",
         "--no-deps",
+        "--only",
         "--output",
         "--peer_python",
+        "--processes",
         "--resv-ports",
         "--rounds",
         "--seconds",

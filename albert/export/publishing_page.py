@@ -151,7 +151,7 @@ def preprocessor_page(facts, publication):
             "`bert_pack_inputs` takes a list of one or two ragged int32 "
             "tensors `[batch_size, (tokens)]`, as `tokenize` gives them, and "
             f"`seq_length`, {publication.seq_length} if not given, "
-            f"{facts.config.max_position_embeddings} at most.",
+            f"{facts.config.longest_sequence} at most.",
         ),
         _section(
             "Model Outputs",
@@ -258,7 +258,7 @@ def _overview(facts, publication):
                 ("attention heads", config.num_attention_heads),
                 ("inner size of the feed-forward", config.intermediate_size),
                 ("activation", config.hidden_act),
-                ("positions", config.max_position_embeddings),
+                ("positions", _positions(config)),
                 ("vocabulary", f"{config.vocab_size:,} pieces"),
                 ("parameters shared", config.sharing),
                 (
@@ -270,6 +270,12 @@ def _overview(facts, publication):
         ),
         _licence(publication),
     )
+
+
+def _positions(config):
+    if config.position_embedding == "learned":
+        return config.max_position_embeddings
+    return f"{config.position_embedding}, for sequences of any length"
 
 
 def _licence(publication):
@@ -352,7 +358,7 @@ def _inputs(facts):
     config = facts.config
     return (
         "A dict of int32 tensors `[batch_size, seq_length]`, "
-        f"{config.max_position_embeddings} positions at most:",
+        f"{config.longest_sequence} positions at most:",
         "- `input_word_ids`: pieces, with `[CLS]`, `[SEP]` and padding;\n"
         "- `input_mask`: 1 at pieces, 0 at padding;\n"
         "- `input_type_ids`: 1 at the second segment, 0 elsewhere.",

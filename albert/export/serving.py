@@ -102,7 +102,7 @@ def export(
         ``albert.load_weights`` takes, with configuration and tokenizer.
       destination: str, a directory that does not exist or is empty.
       max_seq_length: int, [CLS] and [SEP] counted; None: what the model was
-        fine-tuned with, else all its positions.
+        fine-tuned with, else its ``max_position_embeddings``.
       top: int, pieces that "fill_mask" answers for each mask.
       null_score_diff_threshold: float, of "answer": a question whose null
         score is above it gets "".

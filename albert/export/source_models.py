@@ -114,7 +114,7 @@ def load(source, model="task", max_seq_length=None):
 
 
 def _find_length(path, config, task, max_seq_length):
-    limit = config.max_position_embeddings
+    limit = config.longest_sequence
     if max_seq_length is None:
         return min(task.get("max_seq_length", DEFAULT_LENGTH), limit)
     truncation.check_max_seq_length(max_seq_length)

@@ -169,7 +169,7 @@ def export(
         preprocessor.save(
             os.path.join(directory, PREPROCESSOR),
             tokenizer,
-            encoder.config.max_position_embeddings,
+            encoder.config.longest_sequence,
             seq_length,
         )
         for name, page in (
@@ -230,7 +230,7 @@ def _check_source(start):
 def _checked_seq_length(seq_length, config, default):
     from albert.tasks.truncation import MIN_SEQUENCE_LENGTH
 
-    limit = config.max_position_embeddings
+    limit = config.longest_sequence
     if seq_length is None:
         return min(default, limit)
     if not MIN_SEQUENCE_LENGTH <= seq_length <= limit:

@@ -108,7 +108,7 @@ def save(directory, encoder, tokenizer, masked_lm=None, sentence_order=None):
 
 
 def _encoding_function(encoder):
-    limit = encoder.config.max_position_embeddings
+    limit = encoder.config.longest_sequence
 
     @tf.function(autograph=False)
     def encode(inputs, training=False):
@@ -193,7 +193,7 @@ def difference(directory, encoder):
     """
     config = encoder.config
     random = np.random.default_rng(0)
-    size = (3, min(config.max_position_embeddings, 31))
+    size = (3, min(config.longest_sequence, 31))
     ids = random.integers(0, config.vocab_size, size)
     lengths = random.integers(1, size[1] + 1, (size[0], 1))
     inputs = {

@@ -27,6 +27,7 @@ from albert.interchange import tensor_bundle
 from albert.interchange.source import Source
 from albert.interchange.source import Tensors
 from albert.interchange.source import TokenizerFile
+from albert.interchange.source import check_positions_of_peer
 from albert.interchange.source import from_peer
 from albert.interchange.source import groups_of_peer
 from albert.interchange.source import to_peer
@@ -221,7 +222,7 @@ def write(
     flags.
 
     Raises:
-      UserError: the original has no such activation or sharing.
+      UserError: the original has no such activation, positions or sharing.
     """
     del classifier_dropout  # Not in the format.
     if tokenizer and tokenizer.lower_case and not tokenizer.strip_accents:
@@ -235,6 +236,7 @@ def write(
             f"({', '.join(_ORIGINAL_ACTIVATIONS)}; its gelu is the tanh "
             "form): this model cannot be written for it"
         )
+    check_positions_of_peer(config, "Google's code")
     groups = groups_of_peer(config, "Google's code")
     # Refuses the shapes in which the original mixes groups up.
     settings = AlbertConfig.from_dict(

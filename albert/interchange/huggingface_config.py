@@ -11,6 +11,7 @@ from albert.errors import UserError
 from albert.heads import HEADS
 from albert.heads import HEADS_OF_WEIGHTS
 from albert.interchange import task_description
+from albert.interchange.source import check_positions_of_peer
 from albert.interchange.source import config_of_bert
 from albert.interchange.source import config_of_peer
 from albert.interchange.source import groups_of_peer
@@ -240,8 +241,9 @@ def to_values(
       dict.
 
     Raises:
-      UserError: transformers has no such head or sharing.
+      UserError: transformers has no such head, positions or sharing.
     """
+    check_positions_of_peer(config, "transformers")
     row = HEADS[head]
     architecture = class_name(head, model_type)
     if architecture is None:

@@ -105,6 +105,11 @@ def from_config(config):
             f"sharing is {config.sharing!r}, and KerasHub shares whole layers "
             "or none"
         )
+    if config.position_embedding != "learned":
+        reasons.append(
+            f"position_embedding is {config.position_embedding!r}, and "
+            "KerasHub's ALBERT has learned positions alone"
+        )
     if reasons:
         raise UserError(
             f"KerasHub cannot express this model: {'; '.join(reasons)}. "

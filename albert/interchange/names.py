@@ -37,8 +37,8 @@ class Row:
     Attributes:
       ours: str, the name of ``named_variables``.
       shape: str, letters of the shape here: V vocabulary, E embedding, H
-        hidden, I intermediate, P positions, T segment types, C labels, and
-        numbers. 2H is twice H.
+        hidden, I intermediate, P positions, T segment types, N heads, C
+        labels, and numbers. 2H is twice H.
       google, huggingface, kerashub: str or None, the name there. KerasHub's
         is the layer's name in the functional model, then the path below it
         in its HDF5 file.
@@ -162,6 +162,11 @@ _ROWS = (
         "bert/encoder/embedding_hidden_mapping_in",
         "albert.encoder.embedding_hidden_mapping_in",
         "embedding_projection",
+    ),
+    Row(
+        "encoder/relative_bias/bias",
+        "31 N",
+        "bert/encoder/relative_bias/bias",
     ),
     *(
         row
@@ -372,6 +377,7 @@ def expected_shapes(config, head="pretraining", num_labels=1):
         "I": config.intermediate_size,
         "P": config.max_position_embeddings,
         "T": config.type_vocab_size,
+        "N": config.num_attention_heads,
         "C": num_labels,
     }
     groups = {
@@ -383,10 +389,7 @@ def expected_shapes(config, head="pretraining", num_labels=1):
         component, layer, *_ = row.ours.split("/")
         if component not in ("encoder", *HEADS[head].components):
             continue
-        if (
-            layer == "embedding_projection"
-            and config.embedding_size == config.hidden_size
-        ):
+        if not _has(config, row.ours):
             continue
         kind, numbered, _ = layer.partition("_{g}")
         count = (groups[kind], config.inner_group_num) if numbered else (1, 1)
@@ -398,6 +401,17 @@ def expected_shapes(config, head="pretraining", num_labels=1):
             for j in range(count[1]):
                 shapes[row.ours.format(g=g, j=j)] = shape
     return shapes
+
+
+def _has(config, name):
+    """Returns whether a model has a variable that not every encoder has."""
+    if name.startswith("encoder/embedding_projection/"):
+        return config.embedding_size != config.hidden_size
+    if name == "encoder/embeddings/position_embeddings":
+        return config.position_embedding == "learned"
+    if name.startswith("encoder/relative_bias/"):
+        return config.position_embedding == "relative_bias"
+    return True
 
 
 def named_variables(model):

@@ -230,6 +230,23 @@ def groups_of_peer(config, peer):
     return config.num_attention_groups
 
 
+def check_positions_of_peer(config, peer):
+    """Refuses a model that tells positions apart as no peer of ours does.
+
+    Args:
+      config: ``AlbertConfig``.
+      peer: str, whose code it would be for, for the message.
+
+    Raises:
+      UserError: it has no learned positions.
+    """
+    if config.position_embedding != "learned":
+        raise UserError(
+            f"position_embedding {config.position_embedding!r}: {peer} has "
+            "learned positions alone: this model cannot be written for it"
+        )
+
+
 def config_of_peer(values, path):
     """Returns the ``AlbertConfig`` of code that shares whole layers.
 

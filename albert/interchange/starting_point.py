@@ -236,6 +236,7 @@ class StartingPoint:
         records,
         albert_config_file=None,
         model_size=None,
+        position_embedding=None,
         vocabulary_file=None,
     ):
         """Returns the configuration and the tokenizer of a pretraining run.
@@ -245,6 +246,7 @@ class StartingPoint:
             no flag does.
           albert_config_file, model_size, vocabulary_file: as of
             ``find_config_and_tokenizer``.
+          position_embedding: str, of a model of ``model_size``.
 
         Returns:
           (``AlbertConfig``, ``Tokenizer``); None and a warning where the
@@ -256,6 +258,10 @@ class StartingPoint:
         """
         tokenizer = self._find_tokenizer_of_records(records, vocabulary_file)
         config = self.find_config(albert_config_file, model_size, tokenizer)
+        if position_embedding is not None:
+            config = dataclasses.replace(
+                config, position_embedding=position_embedding
+            )
         return config, tokenizer
 
     def find_config(

@@ -12,7 +12,11 @@ from albert.interchange import names
 from albert.interchange.source import Tensors
 
 # With another value of these, the same weights are another model.
-_SETTINGS_OF_WEIGHTS = ("num_attention_heads", "hidden_act")
+_SETTINGS_OF_WEIGHTS = (
+    "num_attention_heads",
+    "hidden_act",
+    "position_embedding",
+)
 
 
 def check_fit(shapes, source, target, excluded=(), or_else=""):

@@ -5,6 +5,8 @@ Letters: B sequences, S positions, E embedding width, H hidden width,
 L layers, J inner layers of each.
 """
 
+import math
+
 import keras
 import tensorflow as tf
 
@@ -15,6 +17,8 @@ from albert.modeling.layers import Dense
 from albert.modeling.layers import Dropout
 from albert.modeling.layers import LayerNormalization
 from albert.modeling.layers import weight_initializer
+from albert.modeling.positions import RelativeBias
+from albert.modeling.positions import sinusoids
 from albert.modeling.rows import Rows
 from albert.modeling.transformer_block import MASKED_SCORE
 from albert.modeling.transformer_block import FeedForward
@@ -24,7 +28,9 @@ from albert.modeling.transformer_block import SelfAttention
 class Embeddings(keras.layers.Layer):
     """Embeddings of words, token types and positions, of width E.
 
-    ``dropout(LayerNorm(word + token type + position))``.
+    ``dropout(LayerNorm(word + token type + position))``; of
+    ``config.position_embedding`` "sinusoidal" it is ``√E · (word + token type)
+    + sinusoids``, of "relative_bias" there is no position in the sum.
 
     Source: ``embedding_lookup`` and ``embedding_postprocessor`` of the
     original's modeling.py.
@@ -33,7 +39,7 @@ class Embeddings(keras.layers.Layer):
       config: ``AlbertConfig``.
 
     Call arguments:
-      input_ids: int32 [B, S], S at most ``config.max_position_embeddings``.
+      input_ids: int32 [B, S], S at most ``config.longest_sequence``.
       segment_ids: int32 [B, S], each below ``config.type_vocab_size``.
       training: bool, whether dropout is active.
 
@@ -65,16 +71,17 @@ class Embeddings(keras.layers.Layer):
         self.token_type_embeddings = table(
             "token_type_embeddings", config.type_vocab_size
         )
-        self.position_embeddings = table(
-            "position_embeddings", config.max_position_embeddings
-        )
+        if config.position_embedding == "learned":
+            self.position_embeddings = table(
+                "position_embeddings", config.max_position_embeddings
+            )
         self.layer_norm.build()
         self.built = True
 
     def call(self, input_ids, segment_ids, training=False):
         length = input_ids.shape[1]
         if length is not None:
-            limit = self.config.max_position_embeddings
+            limit = self.config.longest_sequence
             if length > limit:
                 raise ValueError(
                     f"sequences of {length} pieces were received, but the "
@@ -86,10 +93,22 @@ class Embeddings(keras.layers.Layer):
             tf.one_hot(segment_ids, self.config.type_vocab_size),
             self.token_type_embeddings.value,
         )
-        positions = self.position_embeddings.value[: tf.shape(input_ids)[1]]
-        vectors = self.layer_norm(words + token_types + positions)
-        vectors = tf.cast(vectors, self.compute_dtype)
+        vectors = self._add_positions(
+            words + token_types, tf.shape(input_ids)[1]
+        )
+        vectors = tf.cast(self.layer_norm(vectors), self.compute_dtype)
         return self.dropout(vectors, training=training)
+
+    def _add_positions(self, vectors, length):
+        """Returns [B, S, E] with what tells the positions apart."""
+        if self.config.position_embedding == "learned":
+            return vectors + self.position_embeddings.value[:length]
+        if self.config.position_embedding == "sinusoidal":
+            # Its size is 1, that of new word embeddings 0.02: the paper makes
+            # these √E times larger, too (section 3.4).
+            width = self.config.embedding_size
+            return math.sqrt(width) * vectors + sinusoids(length, width)
+        return vectors  # the attention tells them apart
 
 
 @keras.saving.register_keras_serializable(package="albert")
@@ -152,6 +171,11 @@ class AlbertEncoder(keras.Model):
                 name="embedding_projection",
                 **options,
             )
+        self.relative_bias = None
+        if config.position_embedding == "relative_bias":
+            self.relative_bias = RelativeBias(
+                config, name="relative_bias", **options
+            )
         self.attentions = [
             [
                 SelfAttention(config, name=f"attention_{g}_{j}", **options)
@@ -175,6 +199,8 @@ class AlbertEncoder(keras.Model):
         self.embeddings.build()
         if self.embedding_projection is not None:
             self.embedding_projection.build()
+        if self.relative_bias is not None:
+            self.relative_bias.build()
         for group in (*self.attentions, *self.feed_forwards):
             for layer in group:
                 layer.build()
@@ -210,18 +236,27 @@ class AlbertEncoder(keras.Model):
         ffn_groups = _groups(config.num_ffn_groups, layers)
         attention_weights = _shared(self.attentions, attention_groups, training)
         ffn_weights = _shared(self.feed_forwards, ffn_groups, training)
+        score_biases = ()
+        if self.relative_bias is not None:
+            of_all_layers = SharedWeights(
+                (self.relative_bias(length),),
+                layers * config.inner_group_num,
+                training,
+            )
         layer_outputs = []
         for a, f in zip(attention_groups, ffn_groups, strict=True):
             for j in range(config.inner_group_num):
                 hidden, of_attention = attention_weights[a][j].take(hidden)
                 hidden, of_ffn = ffn_weights[f][j].take(hidden)
+                if self.relative_bias is not None:
+                    hidden, score_biases = of_all_layers.take(hidden)
                 hidden = self._apply_layer(
                     self.attentions[a][j],
                     self.feed_forwards[f][j],
                     hidden,
                     mask_scores,
                     rows,
-                    (of_attention, of_ffn),
+                    (of_attention, of_ffn, score_biases),
                     training,
                 )
                 layer_outputs.append(
@@ -254,7 +289,7 @@ class AlbertEncoder(keras.Model):
         ffn_seeds = feed_forward.draw_seeds() if again else None
 
         def layer(hidden, weights):
-            attention_weights, ffn_weights = weights
+            attention_weights, ffn_weights, score_biases = weights
             hidden = attention(
                 hidden,
                 mask_scores,
@@ -262,6 +297,7 @@ class AlbertEncoder(keras.Model):
                 training=training,
                 weights=attention_weights,
                 seeds=attention_seeds,
+                score_biases=score_biases,
             )
             return feed_forward(
                 hidden,

@@ -138,23 +138,26 @@ def add_and_normalize(addends, bias, gamma, beta, epsilon):
 
 
 @tf.custom_gradient
-def masked_softmax(scores, mask_scores):
-    """Computes the softmax of ``scores + mask_scores`` over the last axis.
+def masked_softmax(scores, mask_scores, *biases):
+    """Computes the softmax of the sum of scores over the last axis.
 
     Args:
       scores: [B, N, S, S] of any float type.
       mask_scores: float32 [B, 1, 1, S]; has no gradient.
+      *biases: nothing, or float32 [1, N, S, S].
 
     Returns:
       [B, N, S, S] of the type of the scores; the computation is in float32.
     """
     # TensorFlow's own softmax is as quick as an island.
-    probabilities = tf.cast(
-        tf.nn.softmax(tf.cast(scores, tf.float32) + mask_scores), scores.dtype
-    )
+    added = sum(biases, tf.cast(scores, tf.float32) + mask_scores)
+    probabilities = tf.cast(tf.nn.softmax(added), scores.dtype)
 
     def gradient(upstream):
-        return _softmax_gradient(probabilities, upstream), None
+        if not biases:
+            return _softmax_gradient(probabilities, upstream), None
+        of_scores, of_bias = _biased_softmax_gradient(probabilities, upstream)
+        return of_scores, None, of_bias
 
     return probabilities, gradient
 
@@ -279,7 +282,19 @@ def _normalize_sum_gradient(has_bias, upstream, gamma, mean, scale, inputs):
 
 @island
 def _softmax_gradient(probabilities, upstream):
+    of_scores = _gradient_of_scores(probabilities, upstream)
+    return tf.cast(of_scores, probabilities.dtype)
+
+
+@island
+def _biased_softmax_gradient(probabilities, upstream):
+    """Returns the gradients of the scores and of the bias of all sequences."""
+    of_scores = _gradient_of_scores(probabilities, upstream)
+    of_bias = tf.reduce_sum(of_scores, axis=0, keepdims=True)
+    return tf.cast(of_scores, probabilities.dtype), of_bias
+
+
+def _gradient_of_scores(probabilities, upstream):
     p, upstream = _float32(probabilities, upstream)
     weighted = p * upstream
-    of_scores = weighted - p * tf.reduce_sum(weighted, axis=-1, keepdims=True)
-    return tf.cast(of_scores, probabilities.dtype)
+    return weighted - p * tf.reduce_sum(weighted, axis=-1, keepdims=True)

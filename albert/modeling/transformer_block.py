@@ -29,7 +29,8 @@ MASKED_SCORE = -10000.0
 class SelfAttention(keras.layers.Layer):
     """Multi-head self-attention with its residual and normalisation.
 
-    ``LayerNorm(x + dropout(output(dropout(softmax(q·kᵀ/√D + mask)) · v)))``.
+    ``LayerNorm(x + dropout(output(dropout(softmax(q·kᵀ/√D + mask)) · v)))``,
+    with biases of the scores besides where there are any.
 
     Source: ``attention_layer`` and ``attention_ffn_block`` of the original's
     modeling.py. Query, key and value are separate variables, as there
@@ -46,6 +47,8 @@ class SelfAttention(keras.layers.Layer):
       training: bool, whether dropout is active.
       weights: result of ``step_weights``; None reads them.
       seeds: result of ``draw_seeds``; None draws them.
+      score_biases: nothing, or one float32 [1, N, S, S], the result of
+        ``RelativeBias``.
 
     Returns: [T, H] of the compute dtype.
     """
@@ -123,6 +126,7 @@ class SelfAttention(keras.layers.Layer):
         training=False,
         weights=None,
         seeds=None,
+        score_biases=(),
     ):
         weights = self.step_weights() if weights is None else weights
         probabilities_seed, output_seed = seeds or (None, None)
@@ -141,7 +145,7 @@ class SelfAttention(keras.layers.Layer):
         )
         scores = tf.matmul(query, key, transpose_b=True)  # [B, N, S, S]
         probabilities = self.probabilities_dropout(
-            islands.masked_softmax(scores, mask_scores),
+            islands.masked_softmax(scores, mask_scores, *score_biases),
             training=training,
             seed=probabilities_seed,
         )

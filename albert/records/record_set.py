@@ -153,10 +153,10 @@ def check_record_sets(
             config.vocab_size,
             tokenizer and tokenizer.fingerprint,
         )
-    if max_seq_length > config.max_position_embeddings:
+    if max_seq_length > config.longest_sequence:
         raise UserError(
             f"{first.files[0]} holds sequences of {max_seq_length} pieces, "
             "the model has max_position_embeddings "
-            f"{config.max_position_embeddings}: use shorter records or "
+            f"{config.longest_sequence}: use shorter records or "
             "another configuration"
         )

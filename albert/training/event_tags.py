@@ -9,15 +9,17 @@ slash, together.
 _GROUPS = {
     "gradient_norm": "optimizer",
     "learning_rate": "optimizer",
+    "attention_head_l2": "regularization",
+    "attention_l2": "regularization",
     "sequences_per_second": "speed",
     "tokens_per_second": "speed",
 }
-_PREFIXES = ("accuracy/", "loss/", "optimizer/", "speed/")
+_PREFIXES = ("accuracy/", "loss/", "optimizer/", "regularization/", "speed/")
 
 
 def is_loss(name):
-    """Tells whether a metric is better when it is smaller."""
-    return bool({"loss", "mse"} & set(name.split("_")))
+    """Tells whether a metric, or what is minimised, is better when smaller."""
+    return bool({"loss", "mse", "l2"} & set(name.split("_")))
 
 
 def is_metric(name):

@@ -22,9 +22,10 @@ class TrainingLoop:
 
     In each replica, and in this order: the denominators of the loss are
     summed over the global batch; the gradients of every micro-batch are
-    added up; the sums are reduced over the replicas; their global norm is
-    clipped; the optimizer updates. So the update is that of the global batch
-    whatever the number of replicas and micro-batches.
+    added up; the sums are reduced over the replicas; the gradients of a
+    regulariser are added, once; the global norm is clipped; the optimizer
+    updates. So the update is that of the global batch whatever the number of
+    replicas and micro-batches.
 
     Args:
       model: ``keras.Model`` made under ``strategy.scope()``.
@@ -32,6 +33,8 @@ class TrainingLoop:
       objective: with ``trains``, ``denominators``, ``numerators``, ``loss``
         and ``metrics`` as ``PretrainingObjective`` has them.
       strategy: ``tf.distribute.Strategy``.
+      regularizer: with ``names`` and ``add_gradients`` as
+        ``AttentionRegularizer`` has them, or None.
       clip_norm: float, largest global norm of the gradients.
       accumulation_steps: int, micro-batches per update and replica.
       jit_compile: bool, compile forward and backward pass with XLA.
@@ -48,6 +51,7 @@ class TrainingLoop:
         objective,
         strategy,
         *,
+        regularizer=None,
         clip_norm=1.0,
         accumulation_steps=1,
         jit_compile=False,
@@ -55,6 +59,7 @@ class TrainingLoop:
         self.model = model
         self.optimizer = optimizer
         self.objective = objective
+        self.regularizer = regularizer
         self.strategy = strategy
         self.clip_norm = clip_norm
         self.accumulation_steps = accumulation_steps
@@ -67,6 +72,7 @@ class TrainingLoop:
         ]
         self.history_names = [
             *objective.metric_names,
+            *(regularizer.names if regularizer else ()),
             "gradient_norm",
             "learning_rate",
             "tokens",
@@ -222,11 +228,17 @@ class TrainingLoop:
         numerators = replica.all_reduce("SUM", numerators)
         tokens = tf.cast(tf.reduce_sum(batch["input_mask"]), tf.float32)
         tokens, stop = replica.all_reduce("SUM", (tokens, tf.identity(stop)))
+        penalties = {}
+        if self.regularizer:
+            gradients, penalties = self.regularizer.add_gradients(
+                gradients, self._variables
+            )
         gradients, norm = clip_by_global_norm(gradients, self.clip_norm)
         learning_rate = tf.convert_to_tensor(self.optimizer.learning_rate)
         self.optimizer.apply(gradients, self._variables)
         results = {
             **self.objective.metrics(numerators, denominators),
+            **penalties,
             "gradient_norm": norm,
             "learning_rate": learning_rate,
             "tokens": tokens,

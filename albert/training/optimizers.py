@@ -22,11 +22,12 @@ import tensorflow as tf
 from albert.config import AlbertConfig
 from albert.training.variable_rules import WEIGHT_DECAY_RULES
 from albert.training.variable_rules import apply_rules
+from albert.training.variable_rules import is_embedding_table
 from albert.training.variable_rules import variable_depth
 
 
 class _AdamMoments(keras.optimizers.Optimizer):
-    """Base of LAMB and AdamW: moments, weight decay, layer-wise decay."""
+    """Base of LAMB and AdamW: moments, weight decay, rates of variables."""
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class _AdamMoments(keras.optimizers.Optimizer):
         bias_correction=False,
         weight_decay_rules=WEIGHT_DECAY_RULES,
         layer_decay_rate=1.0,
+        embedding_learning_rate_scale=1.0,
         model_config=None,
         name=None,
     ):
@@ -66,6 +68,11 @@ class _AdamMoments(keras.optimizers.Optimizer):
                 "layer_decay_rate needs model_config to know how deep a "
                 f"variable is. Received: layer_decay_rate={layer_decay_rate}"
             )
+        if embedding_learning_rate_scale < 0.0:
+            raise ValueError(
+                "embedding_learning_rate_scale must not be negative. Received: "
+                f"embedding_learning_rate_scale={embedding_learning_rate_scale}"
+            )
         # Keras's own `weight_decay` stays None: it would decay a second time.
         super().__init__(learning_rate=learning_rate, name=name)
         self.weight_decay_rate = weight_decay_rate
@@ -75,6 +82,7 @@ class _AdamMoments(keras.optimizers.Optimizer):
         self.bias_correction = bias_correction
         self.weight_decay_rules = _as_rules(weight_decay_rules)
         self.layer_decay_rate = layer_decay_rate
+        self.embedding_learning_rate_scale = embedding_learning_rate_scale
         if isinstance(model_config, dict):
             model_config = AlbertConfig.from_dict(model_config)
         self.model_config = model_config
@@ -110,11 +118,14 @@ class _AdamMoments(keras.optimizers.Optimizer):
         )
 
     def _rate_multiplier(self, path):
-        if self.layer_decay_rate == 1.0:
-            return 1.0
-        depth = variable_depth(path, self.model_config)
-        top = self.model_config.num_hidden_layers + 2
-        return self.layer_decay_rate ** (top - depth)
+        multiplier = 1.0
+        if self.layer_decay_rate != 1.0:
+            depth = variable_depth(path, self.model_config)
+            top = self.model_config.num_hidden_layers + 2
+            multiplier *= self.layer_decay_rate ** (top - depth)
+        if is_embedding_table(path):
+            multiplier *= self.embedding_learning_rate_scale
+        return multiplier
 
     def apply(self, grads, trainable_variables=None):
         super().apply(densify(grads), trainable_variables)
@@ -172,6 +183,7 @@ class _AdamMoments(keras.optimizers.Optimizer):
             "bias_correction": self.bias_correction,
             "weight_decay_rules": _as_rules(self.weight_decay_rules),
             "layer_decay_rate": self.layer_decay_rate,
+            "embedding_learning_rate_scale": self.embedding_learning_rate_scale,
             "model_config": self.model_config and self.model_config.to_dict(),
         }
 
@@ -204,6 +216,9 @@ class AdamW(_AdamMoments):
       layer_decay_rate: the rate of a variable at depth d is multiplied by
         this to the power of ``num_hidden_layers + 2 - d``; see
         ``variable_depth``. 1 is off.
+      embedding_learning_rate_scale: the rate of the embedding tables, see
+        ``is_embedding_table``, is multiplied by this too; their weight decay
+        with it. 1 is off, and 0 leaves them as they are.
       model_config: ``AlbertConfig`` or its dict, read only when
         ``layer_decay_rate`` is below 1.
       name: of the optimizer.

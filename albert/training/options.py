@@ -12,6 +12,7 @@ from albert.training import defaults
 from albert.training import distribution
 from albert.training import optimizers
 from albert.training import schedules
+from albert.training.regularizers import AttentionRegularizer
 
 # Not compared when a run is continued: they change how it is computed and
 # saved, not what comes out.
@@ -46,6 +47,9 @@ class TrainingOptions:
     optimizer: str
     poly_power: float
     layer_decay_rate: float
+    embedding_learning_rate_scale: float
+    attention_head_l2: float
+    attention_l2: float
     bias_correction: bool
     dtype: str
     seed: int
@@ -86,10 +90,21 @@ class TrainingOptions:
             ),
             bias_correction=self.bias_correction,
             layer_decay_rate=self.layer_decay_rate,
+            embedding_learning_rate_scale=self.embedding_learning_rate_scale,
             model_config=model.config,
         )
         optimizer.build(model.trainable_variables)
         return optimizer
+
+    def make_regularizer(self, model):
+        """Returns the regulariser of the model, None where it has no term."""
+        if not (self.attention_head_l2 or self.attention_l2):
+            return None
+        return AttentionRegularizer(
+            model.encoder,
+            attention_head_l2=self.attention_head_l2,
+            attention_l2=self.attention_l2,
+        )
 
 
 def find_pretraining_options(fv, config):
@@ -243,7 +258,7 @@ def find_max_seq_length(flag_value, default, config, record_lengths=()):
     Raises:
       UserError: the model has too few positions, or records differ.
     """
-    positions = config.max_position_embeddings
+    positions = config.longest_sequence
     lengths = {flag_value, *record_lengths} - {None}
     if len(lengths) > 1:
         raise UserError(

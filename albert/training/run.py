@@ -211,6 +211,7 @@ class Run:
             optimizer,
             objective,
             strategy,
+            regularizer=self.options.make_regularizer(model),
             accumulation_steps=self.options.gradient_accumulation_steps,
             jit_compile=self.options.jit_compile,
         )

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decides the weight decay and the depth of a variable by its path alone."""
+"""Decides what a variable is to the optimizer by its path alone.
+
+Whether it is decayed, how deep it is, and whether it is an embedding table.
+"""
 
 import re
 
@@ -52,6 +55,20 @@ def apply_rules(rules, paths):
     return tuple(decisions)
 
 
+def is_embedding_table(path):
+    """Tells whether a variable is a table of embeddings.
+
+    The tables are those of words, token types and positions. The table of
+    words is the output layer of masked language modelling too, which is the
+    same variable. Neither the embeddings' normalisation nor their projection
+    to the hidden size is a table.
+
+    Args:
+      path: ``variable.path``.
+    """
+    return bool(re.search(r"(^|/)embeddings/\w+_embeddings$", path))
+
+
 def variable_depth(path, config):
     """Returns the depth of a variable, for layer-wise learning-rate decay.
 
@@ -59,6 +76,7 @@ def variable_depth(path, config):
     |---|---|
     | embeddings, their norm and their projection to the hidden size | 0 |
     | of a block of the encoder | 1 + the last layer (from 0) that uses it |
+    | biases of relative distances, which all layers use | num_hidden_layers |
     | pooler | num_hidden_layers + 1 |
     | anything else: the heads | num_hidden_layers + 2 |
 
@@ -81,6 +99,8 @@ def variable_depth(path, config):
     layers = config.num_hidden_layers
     if re.search(r"(^|/)(embeddings|embedding_projection)/", path):
         return 0
+    if re.search(r"(^|/)relative_bias/", path):
+        return layers
     for part, groups in (
         ("attention", config.num_attention_groups),
         ("feed_forward", config.num_ffn_groups),

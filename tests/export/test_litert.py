@@ -179,6 +179,33 @@ def test_a_file_does_what_the_model_does(exported, quantization):
                 assert difference > 0.0
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", ["sinusoidal", "relative_bias"])
+def test_positions_that_are_not_learned(tmp_path, variant):
+    model = make_model("encoder", config(position_embedding=variant))
+    source = write_model(tmp_path / "model", "encoder", model)
+    length = POSITIONS + 5
+    litert.export(
+        source,
+        str(tmp_path / "litert"),
+        model="encoder",
+        quantization=("float32",),
+        max_seq_length=length,
+        texts=TEXTS,
+    )
+    file = tmp_path / "litert" / "model_float32.tflite"
+    run = interpreter(file).get_signature_runner("serving_default")
+    ids = np.random.default_rng(3).integers(0, 2000, (1, length))
+    inputs = {
+        "input_ids": ids.astype(np.int32),
+        "input_mask": np.ones((1, length), np.int32),
+        "segment_ids": np.zeros((1, length), np.int32),
+    }
+    right = np.asarray(model(inputs)["sequence_output"])
+    difference = np.abs(right - run(**inputs)["sequence_output"]).max()
+    assert difference <= TOLERANCE["float32"] * np.abs(right).max()
+
+
 def test_outputs_of_a_task(exported):
     kind, model, directory, report = exported
     metadata = json.loads((directory / "litert.json").read_text())

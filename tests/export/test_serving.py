@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of albert/export/serving*.py: the answers are the Keras model's."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -470,6 +471,29 @@ class TestPretraining:
                 ),
             ):
                 assert differ(found[key][index], expected) < TOLERANCE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", ["sinusoidal", "relative_bias"])
+def test_positions_that_are_not_learned(tmp_path, tokenizer, variant):
+    config = dataclasses.replace(CONFIG, position_embedding=variant)
+    keras.utils.set_random_seed(3)
+    model = albert.AlbertEncoder(config)
+    source = tmp_path / "model"
+    write_model(source, model)
+    text = "one two three four five six seven eight nine ten " * 9
+    # Without a length, what would be the size of a table.
+    for length in (None, 97):
+        out = tmp_path / f"{length}"
+        serving.export(str(source), str(out), max_seq_length=length)
+        loaded = tf.saved_model.load(str(out))
+        answer = loaded.signatures["serving_default"](text=tf.constant([text]))
+        limit = length or config.max_position_embeddings
+        ids = tokenizer.encode(text)[: limit - 2]
+        assert len(ids) == limit - 2
+        ids = tf.constant([[tokenizer.cls_id, *ids, tokenizer.sep_id]])
+        expected = model({"input_ids": ids})["pooled_output"]
+        assert differ(answer["pooled_output"], expected) < TOLERANCE
 
 
 def test_metadata(answers):

@@ -283,6 +283,31 @@ def test_outputs_are_the_models(model, inputs, loaded, case):
         assert difference(found, expected) <= TOLERANCE, name
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", ["sinusoidal", "relative_bias"])
+def test_positions_that_are_not_learned(tmp_path, variant):
+    config = config_of(position_embedding=variant)
+    model = perturbed(albert.AlbertPretrainer(config))
+    source, destination = tmp_path / "model", tmp_path / "out"
+    albert.save_weights(
+        model, source, format="model_dir", tokenizer=albert.Tokenizer(SPM)
+    )
+    tfhub.export(str(source), str(destination), seq_length=POSITIONS + 7)
+    assert (
+        f"{variant}, for sequences of any"
+        in (destination / "encoder.md").read_text()
+    )
+    loaded = tf.saved_model.load(str(destination / "encoder"))
+    longer = batch((3, POSITIONS + 5, 1), config)
+    longer = {name: tf.constant(v, tf.int32) for name, v in longer.items()}
+    inputs = [longer[k] for k in ("input_ids", "input_mask", "segment_ids")]
+    names = ("input_word_ids", "input_mask", "input_type_ids")
+    found = loaded(dict(zip(names, inputs, strict=True)))
+    expected = model.encoder(longer)
+    for name in ("sequence_output", "pooled_output"):
+        assert difference(found[name], expected[name]) <= TOLERANCE, name
+
+
 def test_gradients_are_the_models(model, inputs, loaded):
     arrays, _ = loaded
     with tf.GradientTape() as tape:

@@ -56,6 +56,8 @@ MODELS = {
         {"sharing": "attention"},
         {"sharing": "ffn"},
         {"sharing": "none", "embedding_size": 26},
+        {"position_embedding": "sinusoidal"},
+        {"position_embedding": "relative_bias", "inner_group_num": 3},
     ],
 )
 @pytest.mark.parametrize("head", MODELS)
@@ -118,11 +120,14 @@ def test_no_two_rows_are_one():
 
 
 def test_rows_that_a_format_has_no_place_for():
+    # A model with it is refused as a whole.
+    relative_bias = "encoder/relative_bias/bias"
+
     def heads_without(format):
         return {
             row.ours.split("/")[0]
             for row in names.ROWS
-            if row.name(format) is None
+            if row.name(format) is None and row.ours != relative_bias
         }
 
     assert heads_without("google") == set()
@@ -130,6 +135,8 @@ def test_rows_that_a_format_has_no_place_for():
     assert heads_without("huggingface") == span_v2
     assert {"sentence_order", "span"} | span_v2 <= heads_without("kerashub")
     assert "encoder" not in heads_without("kerashub")
+    assert names.peer_name(relative_bias, "huggingface") is None
+    assert names.peer_name(relative_bias, "kerashub") is None
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ def test_an_encoder_names_the_heads_it_leaves_out():
         {"sharing": "attention"},
         {"sharing": "ffn"},
         {"sharing": "none", "embedding_size": 26},
+        {"position_embedding": "relative_bias"},
     ],
 )
 def test_round_trip_is_exact(tmp_path, changes):
@@ -329,6 +330,10 @@ def test_values_that_are_not_finite(tmp_path, value):
     [
         ({"num_attention_heads": 13}, "num_attention_heads 13 there, 2 here"),
         ({"hidden_act": "relu"}, "hidden_act 'relu' there, 'gelu' here"),
+        (
+            {"position_embedding": "sinusoidal"},
+            "position_embedding 'sinusoidal' there, 'learned' here",
+        ),
     ],
 )
 def test_settings_that_make_other_models_of_the_weights(
@@ -339,6 +344,37 @@ def test_settings_that_make_other_models_of_the_weights(
     model = albert.AlbertEncoder(small_config())
     with pytest.raises(albert.UserError, match=words):
         albert.load_weights(model, tmp_path / "x")
+
+
+_TABLE = "bert/embeddings/position_embeddings"
+_BIAS = "bert/encoder/relative_bias/bias"
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "words"),
+    [
+        (
+            "learned",
+            "relative_bias",
+            rf"missing {_BIAS}; no place for {_TABLE}\. Use the config",
+        ),
+        ("learned", "sinusoidal", rf"\(1 differences\): no place for {_TABLE}"),
+        ("sinusoidal", "learned", rf"\(1 differences\): missing {_TABLE}"),
+        ("sinusoidal", "relative_bias", rf"\(1 differ.*: missing {_BIAS}"),
+        ("relative_bias", "sinusoidal", rf"\(1 differ.*: no place for {_BIAS}"),
+    ],
+)
+def test_weights_of_other_positions(tmp_path, there, here, words):
+    # No configuration beside them tells what they are.
+    other = albert.AlbertEncoder(small_config(position_embedding=there))
+    albert.save_weights(other, tmp_path / "x")
+    model = albert.AlbertEncoder(small_config(position_embedding=here))
+    perturb(model)
+    before = weights(model)
+    with pytest.raises(albert.UserError, match=words):
+        albert.load_weights(model, tmp_path / "x")
+    for name, each in weights(model).items():
+        assert np.array_equal(before[name], each), name
 
 
 # ----------------------------------------------------------------- momentum

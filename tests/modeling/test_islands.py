@@ -27,8 +27,8 @@ def normalization_alone(x, gamma, beta):
     return normalization(x, tf.zeros_like(x), 0.0, gamma, beta)
 
 
-def softmax(scores, mask_scores):
-    return tf.nn.softmax(scores + tf.stop_gradient(mask_scores))
+def softmax(scores, mask_scores, bias=0.0):
+    return tf.nn.softmax(scores + tf.stop_gradient(mask_scores) + bias)
 
 
 # name: (function, formula, shapes of the arguments, which are float32 always)
@@ -56,6 +56,12 @@ CASES = {
         softmax,
         [(2, 3, 5, 5), (2, 1, 1, 5)],
         [1],
+    ),
+    "softmax of biased scores": (
+        islands.masked_softmax,
+        softmax,
+        [(2, 3, 5, 5), (2, 1, 1, 5), (1, 3, 5, 5)],
+        [1, 2],
     ),
 }
 

@@ -302,6 +302,41 @@ def test_layer_decay_scales_each_step_by_depth(kind):
         assert np.abs(without).min() > 0.05
 
 
+@pytest.mark.parametrize("kind", ["lamb", "adamw"])
+def test_tables_of_embeddings_have_a_rate_of_their_own(kind):
+    """Both factors multiply; what is near a table is none."""
+    factors = {
+        "m/encoder/embeddings/word_embeddings": 0.25 * 0.5**5,
+        "m/encoder/embeddings/position_embeddings": 0.25 * 0.5**5,
+        "m/encoder/embeddings/layer_norm/gamma": 0.5**5,
+        "m/encoder/embedding_projection/kernel": 0.5**5,
+        "m/classifier/kernel": 1.0,
+    }
+    config = AlbertConfig.named("tiny", num_hidden_layers=3)
+
+    def moves(**options):
+        variables = [make_variable(path, [[1.0, 2.0]]) for path in factors]
+        optimizer = CLASSES[kind](0.1, **options)
+        gradient = tf.constant([[0.3, -0.7]])
+        optimizer.apply([gradient] * len(factors), variables)
+        return [v.numpy() - [[1.0, 2.0]] for v in variables]
+
+    plain = moves()
+    scaled = moves(
+        embedding_learning_rate_scale=0.25,
+        layer_decay_rate=0.5,
+        model_config=config,
+    )
+    still = moves(embedding_learning_rate_scale=0.0)
+    for before, after, frozen, (path, factor) in zip(
+        plain, scaled, still, factors.items(), strict=True
+    ):
+        assert np.abs(before).min() > 0.05
+        assert difference(after, factor * before) < ROUNDING, path
+        table = path.endswith("_embeddings")
+        assert np.array_equal(frozen, 0.0 * before if table else before)
+
+
 # Gradients
 
 
@@ -401,6 +436,7 @@ def test_configuration_round_trip(kind):
         "bias_correction": True,
         "weight_decay_rules": [["bias", False], ["", True]],
         "layer_decay_rate": 0.9,
+        "embedding_learning_rate_scale": 1.5,
         "model_config": AlbertConfig.named("tiny").to_dict(),
     }
     if kind == "lamb":
@@ -427,6 +463,7 @@ def test_defaults_are_the_originals():
     assert config["epsilon"] == 1e-6
     assert config["bias_correction"] is False
     assert config["layer_decay_rate"] == 1.0
+    assert config["embedding_learning_rate_scale"] == 1.0
     assert config["layer_adaptation_rules"] == config["weight_decay_rules"]
 
 
@@ -457,6 +494,7 @@ def test_arguments_of_keras_are_refused(kind, argument):
         ("weight_decay_rate", -0.01),
         ("layer_decay_rate", 0.0),
         ("layer_decay_rate", 1.1),
+        ("embedding_learning_rate_scale", -0.5),
     ],
 )
 def test_bad_arguments_are_named_with_their_value(name, value):

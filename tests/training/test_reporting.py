@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from absl import logging
 
+from albert.training import event_tags
 from albert.training import reporting
 
 
@@ -87,6 +88,20 @@ def test_events(tmp_path):
         (2, "loss/masked_lm_loss"): 6.5,
         (2, "accuracy/entity_f1_LOC"): 0.25,
     }
+
+
+def test_penalties_are_told_beside_the_losses(tmp_path, clock, lines):
+    values = history(7.0, 5.0) | {"attention_l2": np.array([0.5, 0.25])}
+    with reporting.Reporter(tmp_path, 2, 0, batch_size=6) as reporter:
+        reporter.training(2, values, seconds=6.0)
+    (line,) = lines
+    assert "masked_lm_loss 6.0000, attention_l2 0.3750, 2.0 seq" in line
+    events = read_events(tmp_path / "train")
+    assert events[2, "regularization/attention_l2"] == 0.375
+    tag = event_tags.tag_of("attention_l2")
+    assert event_tags.name_of(tag) == "attention_l2"
+    # It does not judge the model.
+    assert not event_tags.is_metric("attention_l2")
 
 
 def test_lines_every_minute_and_when_the_speed_is_known(tmp_path, clock, lines):

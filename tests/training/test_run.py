@@ -42,6 +42,9 @@ OPTIONS = TrainingOptions(
     optimizer="lamb",
     poly_power=1.0,
     layer_decay_rate=1.0,
+    embedding_learning_rate_scale=0.7,
+    attention_head_l2=0.03,
+    attention_l2=0.05,
     bias_correction=False,
     dtype="float32",
     seed=3,
@@ -297,6 +300,10 @@ def test_another_run_is_refused_before_anything_is_written(tmp_path):
     before = sorted(tmp_path.rglob("*"))
     for changes, name in (
         ({"options": dataclasses.replace(OPTIONS, seed=5)}, "seed"),
+        (
+            {"options": dataclasses.replace(OPTIONS, attention_l2=0.0)},
+            "attention_l2 0.05 there, 0.0 here",
+        ),
         ({"init_optimizer": True}, "init_optimizer"),
         ({"task": {"task_name": "cola"}}, "task_name"),
         ({"config": dataclasses.replace(CONFIG, type_vocab_size=3)}, "type_"),

@@ -24,6 +24,7 @@ from albert.training import variable_rules
         # Names of Keras layers.
         ("embeddings/position_embeddings/embeddings", True),
         ("embeddings/layer_norm/beta", False),
+        ("encoder/relative_bias/bias", False),
     ],
 )
 def test_default_rules_decay_what_the_original_decays(path, decayed):
@@ -56,6 +57,7 @@ def config(**changes):
         ("encoder/attention_2_0/layer_norm/beta", 12),
         ("encoder/feed_forward_0_0/output/kernel", 1),
         ("encoder/feed_forward_11_0/output/kernel", 12),
+        ("encoder/relative_bias/bias", 12),
         ("encoder/pooler/kernel", 13),
         ("albert_pretrainer/masked_lm/transform/kernel", 14),
         ("classifier/output_weights", 14),
@@ -80,9 +82,16 @@ def test_a_group_the_model_does_not_have(part):
 
 
 @pytest.mark.parametrize("sharing", ["all", "attention", "ffn", "none"])
-def test_rules_and_depths_cover_every_variable_of_the_model(sharing):
+@pytest.mark.parametrize("position_embedding", ["learned", "relative_bias"])
+def test_rules_and_depths_cover_every_variable_of_the_model(
+    sharing, position_embedding
+):
     small = AlbertConfig.named(
-        "tiny", vocab_size=31, num_hidden_layers=3, sharing=sharing
+        "tiny",
+        vocab_size=31,
+        num_hidden_layers=3,
+        sharing=sharing,
+        position_embedding=position_embedding,
     )
     paths = [v.path for v in albert.AlbertPretrainer(small).trainable_variables]
     decayed = variable_rules.apply_rules(
@@ -91,5 +100,11 @@ def test_rules_and_depths_cover_every_variable_of_the_model(sharing):
     for path, yes in zip(paths, decayed, strict=True):
         vector = "layer_norm" in path or "bias" in path
         assert yes == (not vector), path
+    tables = [p for p in paths if variable_rules.is_embedding_table(p)]
+    assert [path.rpartition("/")[2] for path in tables] == [
+        "word_embeddings",
+        "token_type_embeddings",
+        "position_embeddings",
+    ]
     depths = {variable_rules.variable_depth(path, small) for path in paths}
     assert depths == ({0, 3, 4, 5} if sharing == "all" else {0, 1, 2, 3, 4, 5})

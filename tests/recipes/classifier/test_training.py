@@ -62,15 +62,16 @@ def test_random_weights(inputs, tmp_path, run, training_flags, tokenizer_file):
 
 
 @pytest.mark.slow
-def test_layer_decay(inputs, tmp_path, train):
+def test_learning_rates_of_parts(inputs, tmp_path, train):
     source = tensor_bundle.read(inputs / "pretrained" / "model.ckpt-best")
     changes = []
-    for rate in (1.0, 0.5):
+    for rate, scale in ((1.0, 1.0), (0.5, 0.25)):
         out = tmp_path / str(rate)
         train(
             inputs,
             out,
             f"--layer_decay_rate={rate}",
+            f"--embedding_learning_rate_scale={scale}",
             "--num_train_steps=1",
             "--learning_rate=0.1",
         )
@@ -82,8 +83,9 @@ def test_layer_decay(inputs, tmp_path, train):
     for name, factor in {
         "output_bias": 1,
         # One layer: the pooler is above it, the embeddings are below.
-        "bert/embeddings/word_embeddings": 0.5**3,
-        "bert/embeddings/position_embeddings": 0.5**3,
+        "bert/embeddings/word_embeddings": 0.5**3 * 0.25,
+        "bert/embeddings/position_embeddings": 0.5**3 * 0.25,
+        "bert/encoder/embedding_hidden_mapping_in/kernel": 0.5**3,
     }.items():
         whole, decayed = (change[name] for change in changes)
         assert np.abs(whole).max() > 0.01

@@ -66,6 +66,7 @@ def inputs(
         "vocabulary": {"vocab_size": 1999},
         "short": {"max_position_embeddings": 31},
         "wide": {"hidden_size": 26},
+        "relative": {"position_embedding": "relative_bias"},
     }.items():
         (folder / f"{name}.json").write_text(json.dumps(small_config | changes))
     return folder

@@ -52,6 +52,17 @@ BAD_FLAGS = [
         ["--albert_config_file={i}/wide.json", "--init_checkpoint={trained}"],
         ["does not fit", "[22, 22]", "[26, 26]"],
     ),
+    (
+        [
+            "--albert_config_file={i}/relative.json",
+            "--init_checkpoint={trained}",
+        ],
+        ["position_embedding 'learned' there, 'relative_bias' here"],
+    ),
+    (
+        ["--position_embedding=sinusoidal"],
+        ["--position_embedding", "--model_size", "--albert_config_file"],
+    ),
     (["--init_optimizer"], ["--init_optimizer", "--init_checkpoint"]),
     (
         [

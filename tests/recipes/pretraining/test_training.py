@@ -292,3 +292,36 @@ def test_other_objectives(inputs, tmp_path, objective, run):
     )
     assert code == 0, errors
     assert ("sentence_order_loss" in errors) == (objective == "nsp")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", ["sinusoidal", "relative_bias"])
+def test_a_named_size_with_other_positions(
+    inputs, arguments_of, run_command, tmp_path, variant
+):
+    def run(*more):
+        arguments = [
+            argument
+            for argument in arguments_of(inputs, tmp_path / "model", *more)
+            if not argument.startswith("--albert_config_file")
+        ]
+        return run_command(*arguments)
+
+    flags = ("--model_size=tiny", f"--position_embedding={variant}")
+    code, _, errors = run(*flags)
+    assert code == 0, errors
+    config = model_directory.read_config(tmp_path / "model")
+    assert config == AlbertConfig.named(
+        "tiny", vocab_size=2000, position_embedding=variant
+    )
+    names = tensor_bundle.read(tmp_path / "model" / "model.ckpt-3").keys()
+    assert "bert/embeddings/position_embeddings" not in names
+    found = "bert/encoder/relative_bias/bias/adam_v" in names
+    assert found == (variant == "relative_bias")
+    code, printed, errors = run("--nodo_train")
+    assert code == 0, errors
+    assert "masked_lm_loss" in printed
+    code, _, errors = run("--model_size=tiny")
+    assert code == 2
+    words = f"position_embedding '{variant}' there, 'learned' here"
+    assert words in errors.splitlines()[-1]

@@ -1,0 +1,385 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains and evaluates the models of the ablations, one command at a time.
+
+Every command is one of this project's recipes, in a process of its own. What
+a command has finished is marked beside its output, so that it is not done
+again; one that was interrupted continues, as the recipes do.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+import time
+
+import ablation_grid
+import measurements
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+# Starts a recipe that ends when this program does, even if that is killed
+# (PR_SET_PDEATHSIG of Linux): else it would be in the way of the next try.
+_START = (
+    "import ctypes, os, sys\n"
+    "ctypes.CDLL(None).prctl(1, 9)\n"
+    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])\n"
+)
+# Of the draw of training examples: the same for all models.
+_EXAMPLES_SEED = 12345
+TASKS = {"sst-2": "SST-2", "mrpc": "MRPC"}
+PACKAGES = ("tensorflow", "keras", "numpy", "sentencepiece")
+
+
+class OutOfTimeError(Exception):
+    """The end of the time after which nothing begins."""
+
+
+class RecipeError(Exception):
+    """A recipe that ended with an error."""
+
+
+def write_json(path, value):
+    """Writes a JSON file that appears complete or not at all."""
+    new = f"{path}.new"
+    with open(new, "w", encoding="utf-8") as file:
+        json.dump(value, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(new, path)
+
+
+def read_json(path):
+    """Returns what a JSON file holds."""
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+class Workshop:
+    """The place of all runs: data, runs in progress, logs and results.
+
+    Args:
+      folder: str, need not exist.
+      scale: ``ablation_grid.Scale``.
+      deadline: float, of ``time.monotonic``, after which no command begins.
+    """
+
+    def __init__(self, folder, scale, deadline):
+        self.folder = os.path.abspath(folder)
+        self.scale = scale
+        self.deadline = deadline
+
+    def make_folders(self):
+        """Makes the folders that do not exist."""
+        for name in ("data", "runs", "logs", "results"):
+            os.makedirs(f"{self.folder}/{name}", exist_ok=True)
+
+    # ----------------------------------------------------------- commands
+
+    def run(self, recipe, flags, done, log):
+        """Runs a recipe, if it was not run to its end before.
+
+        Args:
+          recipe: str, the script.
+          flags: dict of its flags.
+          done: str, the file that says that it has ended; of this folder.
+          log: str, the file that its output is added to; of ``logs``.
+
+        Raises:
+          OutOfTimeError: it is too late to begin.
+          RecipeError: it failed.
+        """
+        done = f"{self.folder}/{done}"
+        if os.path.exists(done):
+            return
+        if time.monotonic() > self.deadline:
+            raise OutOfTimeError
+        words = [f"--{name}={value}" for name, value in flags.items()]
+        path = f"{self.folder}/logs/{log}"
+        start = time.monotonic()
+        with open(path, "ab") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-c", _START, str(ROOT / recipe), *words],
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+            )
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise RecipeError(
+                f"{recipe} ended with status {process.returncode}: see {path}"
+            )
+        write_json(
+            done,
+            {
+                "seconds": time.monotonic() - start,
+                "cpu_seconds": usage.ru_utime + usage.ru_stime,
+                "flags": {
+                    name: value
+                    for name, value in flags.items()
+                    if not str(value).startswith(self.folder)
+                },
+            },
+        )
+
+    # --------------------------------------------------------------- data
+
+    def check_settings(self, values):
+        """Stores the settings, or compares them with those of before.
+
+        Args:
+          values: dict.
+
+        Returns:
+          str, how they differ; None where they do not.
+        """
+        path = f"{self.folder}/settings.json"
+        if not os.path.exists(path):
+            write_json(path, values)
+            return None
+        # As JSON has them: lists for tuples.
+        values = json.loads(json.dumps(values))
+        before = read_json(path)
+        for name in values:
+            if values[name] != before.get(name):
+                return f"{name} is {values[name]}, and was {before.get(name)}"
+        return None
+
+    def prepare(self, text, held_out, glue):
+        """Makes vocabulary, records and the files of the tasks.
+
+        Args:
+          text, held_out: str, patterns of files, to train and to measure on.
+          glue: str, the folder with GLUE's ``SST-2`` and ``MRPC``.
+        """
+        data, scale = f"{self.folder}/data", self.scale
+        for task, number in (
+            ("sst-2", scale.sst2_examples),
+            ("mrpc", scale.mrpc_examples),
+        ):
+            _draw_examples(
+                f"{glue}/{TASKS[task]}", f"{data}/glue/{TASKS[task]}", number
+            )
+        self.run(
+            "data/create_vocabulary.py",
+            {
+                "input_file": text,
+                "output_prefix": f"{data}/vocabulary",
+                "vocab_size": scale.vocab_size,
+                "input_sentence_size": 100000,
+                "overwrite": "true",
+            },
+            "data/vocabulary.done.json",
+            "data.log",
+        )
+        for objective in scale.objectives:
+            for split, files in (("train", text), ("held_out", held_out)):
+                name = f"{objective}_{split}"
+                self.run(
+                    "data/create_pretraining_data.py",
+                    {
+                        "input_file": files,
+                        "output_file": f"{data}/{name}.tfrecord",
+                        "spm_model_file": f"{data}/vocabulary.model",
+                        "objective": objective,
+                        "max_seq_length": scale.max_seq_length,
+                        "max_predictions_per_seq": (
+                            scale.max_predictions_per_seq
+                        ),
+                        "dupe_factor": 1,
+                        "overwrite": "true",
+                    },
+                    f"data/{name}.done.json",
+                    "data.log",
+                )
+
+    # ------------------------------------------------------------- models
+
+    def path_of_row(self, cell, seed):
+        """Returns the path of the results of a model with a seed."""
+        return f"{self.folder}/results/{cell.name}_seed{seed}.json"
+
+    def rows(self):
+        """Returns all results so far: list of dict."""
+        paths = sorted(pathlib.Path(self.folder, "results").glob("*.json"))
+        return [read_json(path) for path in paths]
+
+    def train(self, cell, seed):
+        """Trains and measures a model with a seed; stores and returns its row.
+
+        Raises:
+          OutOfTimeError, RecipeError: see ``run``.
+        """
+        name = f"{cell.name}_seed{seed}"
+        runs = f"runs/{name}"
+        os.makedirs(f"{self.folder}/{runs}", exist_ok=True)
+        cell.config(self.scale).to_json(f"{self.folder}/{runs}/config.json")
+        evaluations = []
+        if cell.objective:
+            evaluations = self._pretrain(cell, seed, name)
+        for task in TASKS:
+            self._finetune(cell, seed, name, task)
+        row = self._collect(cell, seed, f"{self.folder}/{runs}", evaluations)
+        write_json(self.path_of_row(cell, seed), row)
+        with open(f"{self.folder}/results.jsonl.new", "w") as file:
+            file.writelines(json.dumps(each) + "\n" for each in self.rows())
+        os.replace(file.name, f"{self.folder}/results.jsonl")
+        # Checkpoints of dozens of models are gigabytes.
+        shutil.rmtree(f"{self.folder}/{runs}")
+        return row
+
+    def _pretrain(self, cell, seed, name):
+        """Pretrains; returns the objectives whose records are measured."""
+        data, scale = f"{self.folder}/data", self.scale
+        folder = f"{self.folder}/runs/{name}"
+        evaluation = {
+            "max_eval_steps": scale.max_eval_steps,
+            "eval_batch_size": scale.train_batch_size,
+            "dtype": scale.dtype,
+        }
+        self.run(
+            "run_pretraining.py",
+            {
+                "input_file": f"{data}/{cell.objective}_train.tfrecord",
+                "eval_input_file": f"{data}/{cell.objective}_held_out.tfrecord",
+                "albert_config_file": f"{folder}/config.json",
+                "output_dir": f"{folder}/pretrained",
+                "train_batch_size": scale.train_batch_size,
+                "num_train_steps": scale.num_train_steps,
+                "learning_rate": scale.learning_rate,
+                "save_checkpoints_steps": scale.save_checkpoints_steps,
+                "keep_checkpoint_max": 1,
+                "seed": seed,
+                **evaluation,
+            },
+            f"runs/{name}/pretrained.done.json",
+            f"{name}.log",
+        )
+        others = ablation_grid.other_objectives(cell, scale)
+        for other in others:
+            self.run(
+                "run_pretraining.py",
+                {
+                    "do_train": "false",
+                    "eval_input_file": f"{data}/{other}_held_out.tfrecord",
+                    "init_checkpoint": f"{folder}/pretrained",
+                    "output_dir": f"{folder}/on_{other}",
+                    **evaluation,
+                },
+                f"runs/{name}/on_{other}.done.json",
+                f"{name}.log",
+            )
+        return others
+
+    def _finetune(self, cell, seed, name, task):
+        scale = self.scale
+        folder = f"{self.folder}/runs/{name}"
+        steps = scale.sst2_steps if task == "sst-2" else scale.mrpc_steps
+        start = {"init_checkpoint": f"{folder}/pretrained"}
+        if not cell.objective:
+            start = {
+                "albert_config_file": f"{folder}/config.json",
+                "spm_model_file": f"{self.folder}/data/vocabulary.model",
+            }
+        self.run(
+            "run_classifier.py",
+            {
+                "task_name": task,
+                "data_dir": f"{self.folder}/data/glue",
+                "output_dir": f"{folder}/{task}",
+                "do_train": "true",
+                "do_eval": "true",
+                **start,
+                "max_seq_length": scale.max_seq_length,
+                "train_batch_size": scale.finetuning_batch_size,
+                "num_train_steps": steps,
+                "learning_rate": scale.finetuning_learning_rate,
+                # The last step alone is evaluated: none is chosen.
+                "save_checkpoints_steps": steps,
+                "keep_checkpoint_max": 1,
+                # Without it some seeds of small data learn nothing.
+                "bias_correction": "true",
+                "dtype": scale.dtype,
+                "seed": seed,
+            },
+            f"runs/{name}/{task}.done.json",
+            f"{name}.log",
+        )
+
+    def _collect(self, cell, seed, folder, others):
+        """Returns the row of results."""
+        config = cell.config(self.scale)
+        row = {
+            "name": cell.name,
+            "seed": seed,
+            "cell": dataclasses.asdict(cell),
+            "scale": dataclasses.asdict(self.scale),
+            "encoder_parameters": ablation_grid.encoder_parameters(config),
+            "pretraining": {},
+            "finetuning": {
+                task: read_json(f"{folder}/{task}/eval_results.json")
+                for task in TASKS
+            },
+            "training_loss": [],
+        }
+        if cell.objective:
+            row["pretraining"] = {
+                objective: read_json(f"{folder}/{place}/eval_results.json")
+                for objective, place in (
+                    (cell.objective, "pretrained"),
+                    *((other, f"on_{other}") for other in others),
+                )
+            }
+            row["training_loss"] = _read_losses(f"{folder}/pretrained")
+        row["commands"] = {
+            path.name.removesuffix(".done.json"): read_json(path)
+            for path in pathlib.Path(folder).glob("*.done.json")
+        }
+        row["versions"] = _versions()
+        row["machine"] = measurements.machine()
+        # Paths of this machine mean nothing to others.
+        for results in (
+            *row["pretraining"].values(),
+            *row["finetuning"].values(),
+        ):
+            results.pop("checkpoint", None)
+            results.pop("data", None)
+        return row
+
+
+def _draw_examples(source, target, number):
+    """Copies the dev set of a task, and so many lines of its training set."""
+    os.makedirs(target, exist_ok=True)
+    with open(f"{source}/train.tsv", "rb") as file:
+        header, *lines = file.read().splitlines(keepends=True)
+    if number < len(lines):
+        lines = random.Random(_EXAMPLES_SEED).sample(lines, number)
+    with open(f"{target}/train.tsv", "wb") as file:
+        file.writelines([header, *lines])
+    shutil.copyfile(f"{source}/dev.tsv", f"{target}/dev.tsv")
+
+
+def _read_losses(folder):
+    """Returns [step, masked-LM loss] of the training steps of a run."""
+    from albert import command_line
+
+    command_line.load_tensorflow()
+    from albert.training import curves
+
+    scalars = curves.read_scalars(f"{folder}/tensorboard/train")
+    return [[step, loss] for step, loss in scalars["masked_lm_loss"]]
+
+
+def _versions():
+    import importlib.metadata
+
+    import albert
+
+    return {
+        "albert": albert.__version__,
+        **{name: importlib.metadata.version(name) for name in PACKAGES},
+    }

@@ -1,0 +1,406 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ablations: which models they train, the paper's counts, and a small run.
+
+Exact counts are those of the released shapes, as in
+``tests/modeling/test_parameter_counts.py``, which asks models for them.
+"""
+
+import importlib
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import albert
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def load(name):
+    """Returns a module of benchmarks/."""
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    try:
+        return importlib.import_module(name)
+    finally:
+        del sys.path[0]
+
+
+grid = load("ablation_grid")
+paper = load("ablation_paper")
+report = load("ablation_report")
+measured = load("ablation_results")
+
+
+def test_each_model_is_trained_once():
+    tables = grid.tables(grid.FULL)
+    cells = grid.list_cells(tables.values())
+    assert [len(table.rows) for table in tables.values()] == [8, 8, 3, 4, 4, 2]
+    # Table 4 shares four with Table 3; Table 5, depth and "start" have its
+    # model of E 32, and width that of three layers.
+    assert len(cells) == 8 + 4 + 2 + 3 + 3 + 1
+    assert len({cell.name for cell in cells}) == len(cells)
+
+
+def test_rows_stand_beside_those_of_the_paper():
+    labels = {
+        name: [
+            (row.label, row.paper.label, row.paper.average)
+            for row in table.rows
+            if row.paper
+        ]
+        for name, table in grid.tables(grid.FULL).items()
+    }
+    assert labels["table_3"][1] == (
+        "E 32, not shared",
+        "E 128, not shared",
+        81.7,
+    )
+    assert labels["table_3"][7] == (
+        "E 128, all shared",
+        "E 768, all shared",
+        79.8,
+    )
+    assert labels["table_4"][1] == (
+        "E 128, attention shared",
+        "E 768, attention shared",
+        81.6,
+    )
+    assert labels["table_4"][6] == (
+        "E 32, feed-forward shared",
+        "E 128, feed-forward shared",
+        80.2,
+    )
+    assert labels["depth"][3] == ("L 12", "L 12", 81.5)
+    assert labels["width"][3] == ("H 384", "H 6144", 74.0)
+
+
+def test_comparisons():
+    def compared(name):
+        table = grid.tables(grid.FULL)[name]
+        return [(a.label, b.label) for a, b in table.comparisons()]
+
+    assert compared("table_3")[:2] == [
+        ("E 16, not shared", "E 16, all shared"),
+        ("E 32, not shared", "E 32, all shared"),
+    ]
+    assert compared("table_3")[-1] == ("E 128, all shared", "E 64, all shared")
+    assert compared("table_5") == [
+        ("next sentence (NSP)", "no sentence loss"),
+        ("sentence order (SOP)", "no sentence loss"),
+        ("sentence order (SOP)", "next sentence (NSP)"),
+    ]
+    assert compared("depth") == [
+        ("L 3", "L 1"),
+        ("L 6", "L 3"),
+        ("L 12", "L 6"),
+    ]
+
+
+def test_exact_counts_of_the_paper():
+    counts = {
+        name: [grid.encoder_parameters(row.config) for row in rows]
+        for name, rows in paper.tables().items()
+    }
+    assert counts == {
+        "table_3": [
+            *(87_648_000, 89_650_176, 93_654_528, 109_081_344),
+            *(9_681_408, 11_683_584, 15_687_936, 31_114_752),
+        ],
+        "table_4": [
+            *(31_114_752, 83_078_400, 57_117_696, 109_081_344),
+            *(11_683_584, 63_647_232, 37_686_528, 89_650_176),
+        ],
+        "table_5": [11_683_584] * 3,
+        "depth": [17_683_968] * 6,
+        "width": [17_683_968, 58_724_864, 222_595_584, 495_518_208],
+    }
+
+
+@pytest.mark.parametrize("embedding_size", [7, 16])
+@pytest.mark.parametrize("sharing", ["all", "attention", "ffn", "none"])
+def test_counts_are_those_of_models(embedding_size, sharing):
+    config = albert.AlbertConfig(
+        vocab_size=37,
+        embedding_size=embedding_size,
+        hidden_size=16,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        intermediate_size=41,
+        max_position_embeddings=11,
+        sharing=sharing,
+    )
+    count = albert.AlbertEncoder(config).count_params()
+    assert grid.encoder_parameters(config) == count
+
+
+def test_only_models_of_table_5_are_measured_on_other_records():
+    others = {
+        cell.name: grid.other_objectives(cell, grid.FULL)
+        for cell in grid.list_cells(grid.tables(grid.FULL).values())
+        if cell.objective
+    }
+    assert {name: found for name, found in others.items() if found} == {
+        "e32_h128_l6_all_none": ["sop"],
+        "e32_h128_l6_all_nsp": ["sop"],
+        "e32_h128_l6_all_sop": ["nsp"],
+    }
+
+
+def row(cell, seed, accuracy, objective="sop"):
+    """Returns a row of results, as far as the report reads it."""
+    return {
+        "cell": {**vars(cell)},
+        "seed": seed,
+        "encoder_parameters": 5,
+        "pretraining": {
+            objective: {
+                "masked_lm_accuracy": accuracy,
+                "masked_lm_loss": 7 - accuracy,
+                "sentence_order_accuracy": 0.625,
+                "baseline": {"masked_lm_loss": 6.5},
+            }
+        },
+        "finetuning": {
+            "sst-2": {"accuracy": accuracy / 2},
+            "mrpc": {"accuracy": accuracy / 4},
+        },
+        "training_loss": [[2, 5.0], [4, 4.0 + accuracy]],
+    }
+
+
+@pytest.mark.parametrize(
+    "ours, others, found",
+    [
+        # The middle one counts, not the mean; the ranges lie apart.
+        ([0.5, 0.6, 0.9], [0.1, 0.2, 0.4], (40.0, True)),
+        ([0.5, 0.6, 0.9], [0.1, 0.2, 0.55], (40.0, False)),
+        ([0.1, 0.2, 0.4], [0.5, 0.6, 0.9], (-40.0, True)),
+        # A single seed tells nothing of the spread.
+        ([0.5], [0.1], (40.0, False)),
+        ([], [0.1], None),
+    ],
+)
+def test_difference_of_two_models(ours, others, found):
+    one, other = grid.Cell(8, 16, 2), grid.Cell(8, 16, 3)
+    results = measured.Results(
+        [row(one, seed, value) for seed, value in enumerate(ours)]
+        + [row(other, seed, value) for seed, value in enumerate(others)]
+    )
+    difference = results.difference(one, other, measured.METRICS[0])
+    assert difference == (found and (pytest.approx(found[0]), found[1]))
+
+
+@pytest.mark.parametrize(
+    "found, wanted, text",
+    [
+        ((1.5, True), 2.0, "as the paper"),
+        ((-1.5, True), -2.0, "as the paper"),
+        ((1.5, True), -2.0, "opposite"),
+        ((1.5, False), 2.0, "within the spread"),
+    ],
+)
+def test_verdicts(found, wanted, text):
+    assert report.verdict(found, wanted) == text
+
+
+def test_report_of_a_part(tmp_path):
+    tables = grid.tables(grid.FULL)
+    shallow, deeper = (each.cell for each in tables["depth"].rows[:2])
+    rows = [row(shallow, seed, 0.2 + seed / 100) for seed in (1, 2, 3)]
+    rows += [row(deeper, 1, 0.3), row(deeper, 2, 0.4)]
+    rows = [
+        {
+            **each,
+            "commands": {"mrpc": {"seconds": 9, "cpu_seconds": 1800.0}},
+            "versions": {"albert": "1"},
+            "machine": {
+                "processor": "Some EPYC",
+                "cores": 3,
+                "amx_bf16": False,
+                "avx512_bf16": True,
+            },
+        }
+        for each in rows
+    ]
+    page = tmp_path / "page.md"
+    page.write_text(
+        "Before.\n<!-- results: depth -->\nold\n<!-- end -->\nBetween.\n"
+        "<!-- results: state -->\n<!-- end -->\n"
+        "<!-- results: reading -->\n<!-- end -->\n"
+        "<!-- results: curves -->\n<!-- end -->\nAfter.\n"
+    )
+    report.write(page, tables, rows, grid.FULL)
+    text = page.read_text()
+    assert text.startswith("Before.\n") and text.endswith("\nAfter.\n")
+    assert "old" not in text and "\nBetween.\n" in text
+    count = f"{grid.encoder_parameters(deeper.config(grid.FULL)):,}"
+    assert (
+        f"| L 3 | {count} | 6.650 (6.600 to 6.700) | 35.0 (30.0 to 40.0) | "
+        "62.5 (62.5 to 62.5) | 17.5 (15.0 to 20.0) | 8.8 (7.5 to 10.0) | L 3 | "
+        "— | — | 71.2 |\n"
+    ) in text
+    assert "| L 3 − L 1 | **+13.0** | **+6.5** | **+3.2** | +18.3 |" in text
+    assert "| L 6 − L 3 | — | — | — | +6.0 |" in text
+    assert (
+        "| Depth (the paper's Table 11) | 1 as the paper, 0 opposite, 0 within "
+        "the spread |"
+    ) in text
+    assert "5 results of 21 models (seeds 1, 2, 3), 2.5 hours of one" in text
+    assert "line for each model](page_curves.png)" in text
+    for name in ("page_parameters.png", "page_curves.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_estimate(tmp_path):
+    command, runs = load("ablations"), load("ablation_runs")
+    workshop = runs.Workshop(tmp_path, grid.FULL, 0.0)
+    workshop.make_folders()
+    base, other = grid.Cell(32, 128, 6), grid.Cell(32, 128, 12)
+    pairs = [(cell, seed) for seed in (1, 2) for cell in (base, other)]
+    assert command.estimate(workshop, pairs, 1) == "0 of 4 done"
+
+    def finish_one(cell, hours):
+        commands = {"mrpc": {"seconds": 3600 * hours}}
+        runs.write_json(
+            workshop.path_of_row(cell, 1),
+            {"name": cell.name, "seed": 1, "commands": commands},
+        )
+
+    finish_one(base, 1.0)
+    ratio = command.work_of(other, grid.FULL) / command.work_of(base, grid.FULL)
+    assert 1.9 < ratio < 2
+    # One of base, and two of the other of three halves of its time.
+    text = "1 of 4 done, about 4.0 hours left"
+    assert command.estimate(workshop, pairs, 1) == text
+    finish_one(other, 5.0)
+    text = "2 of 4 done, about 3.0 hours left"
+    assert command.estimate(workshop, pairs, 2) == text
+
+
+def test_page_has_a_place_for_all_results():
+    page = (ROOT / "docs" / "ablations.md").read_text()
+    places = re.findall(r"^<!-- results: (\w+) -->$", page, re.M)
+    others = ["curves", "exact", "parameters", "reading", "state"]
+    assert sorted(places) == sorted([*grid.tables(grid.FULL), *others])
+    assert page.count("<!-- end -->") == len(places)
+
+
+def command(folder, *more):
+    """Returns the command of a small run on the sample text."""
+    return [
+        sys.executable,
+        "benchmarks/ablations.py",
+        "--quick",
+        f"--output_dir={folder / 'run'}",
+        "--text=data/sample/train/*.txt",
+        "--held_out=data/sample/eval/*.txt",
+        f"--glue_dir={folder / 'glue'}",
+        *more,
+    ]
+
+
+def start(words, **options):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(words, cwd=ROOT, env=environment, **options)
+
+
+def finish(words):
+    """Runs a command; returns (status, output, errors)."""
+    process = start(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    output, errors = process.communicate()
+    return process.returncode, output, errors
+
+
+def write_tasks(folder):
+    """Writes a few rows in the layouts of SST-2 and MRPC."""
+    for name, header, line in (
+        ("SST-2", "sentence\tlabel", "the cat number {} sat\t{}"),
+        (
+            "MRPC",
+            "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String",
+            "{1}\t1\t2\tThe cat sat {0}.\tIt sat.",
+        ),
+    ):
+        (folder / name).mkdir(parents=True)
+        for split, count in (("train", 24), ("dev", 10)):
+            lines = [line.format(i, i % 2) for i in range(count)]
+            text = "\n".join([header, *lines]) + "\n"
+            (folder / name / f"{split}.tsv").write_text(text)
+
+
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        (["--only=table_7"], "table_7 is none of table_5"),
+        (["--text=nothing/*.txt"], "--text=nothing/*.txt: no such files"),
+        (["--held_out=data/sample/train/*.txt"], "both in --text and in"),
+        (["--glue_dir=nothing"], "nothing/SST-2/train.tsv: no such file"),
+    ],
+)
+def test_mistakes_are_explained(tmp_path, flags, message):
+    write_tasks(tmp_path / "glue")
+    status, _, errors = finish(command(tmp_path, *flags))
+    assert status == 2
+    assert message in errors
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_small_run_continues_after_a_kill(tmp_path):
+    write_tasks(tmp_path / "glue")
+    log = tmp_path / "run" / "logs" / "e8_h16_l2_all_nsp_seed1.log"
+    checkpoint = "runs/e8_h16_l2_all_nsp_seed1/pretrained/model.ckpt-2.index"
+    process = start(command(tmp_path))
+    while not (tmp_path / "run" / checkpoint).exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    # Time to begin nothing: what was done is kept, and all else is left.
+    status, output, _ = finish(command(tmp_path, "--minutes=0"))
+    assert (status, output) == (0, "0 of 2 done\n")
+    records = tmp_path / "run" / "data" / "nsp_train.tfrecord"
+    written = records.stat().st_mtime_ns
+    # Two models at a time, as on a machine with more processors.
+    status, output, _ = finish(command(tmp_path, "--processes=2"))
+    assert status == 0
+    assert output.splitlines()[-1].endswith("; 2 of 2 done")
+    assert records.stat().st_mtime_ns == written
+    assert re.search(r"continuing at step [24] of 6", log.read_text())
+
+    path = tmp_path / "run" / "results.jsonl"
+    nsp, sop = map(json.loads, path.read_text().splitlines())
+    assert nsp["name"] == "e8_h16_l2_all_nsp" and nsp["seed"] == 1
+    assert sop["name"] == "e8_h16_l2_all_sop"
+    for each in (nsp, sop):
+        assert set(each["pretraining"]) == {"nsp", "sop"}
+        assert each["training_loss"][-1][0] == 6
+        assert 0 <= each["finetuning"]["mrpc"]["accuracy"] <= 1
+        assert set(each["commands"]) >= {"pretrained", "sst-2", "mrpc"}
+        assert each["commands"]["sst-2"]["cpu_seconds"] > 0
+        assert each["encoder_parameters"] == 6384
+        assert str(tmp_path) not in json.dumps(each)
+    assert not list((tmp_path / "run" / "runs").iterdir())
+
+    # All is done; another text would be another experiment.
+    status, output, _ = finish(command(tmp_path, "--minutes=0"))
+    assert (status, output) == (0, "2 of 2 done\n")
+    status, _, errors = finish(
+        command(tmp_path, "--text=data/sample/train/barclay*.txt")
+    )
+    assert status == 2 and "results of other settings (text is" in errors
+
+    page = tmp_path / "page.md"
+    page.write_text("<!-- results: table_5 -->\n<!-- end -->\n")
+    status, output, _ = finish(command(tmp_path, f"--report={page}"))
+    assert status == 0
+    assert "| next sentence (NSP) | 6,384 | " in page.read_text()
+    assert (tmp_path / "page_curves.png").exists()
