@@ -25,6 +25,7 @@ _IN_LAYER = {
 # follows another at all, not in which order they are.
 _NOT_THERE = (
     "encoder/embedding_projection",
+    "encoder/relative_bias",
     "sentence_order",
     "start",
     "end",

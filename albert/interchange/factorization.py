@@ -35,8 +35,9 @@ The masked-LM head,
     LayerNorm(activation(h · transform + bias)) · wordsᵀ,
 
 whose width is that of the embeddings, is projected likewise: its outputs
-before the table onto the coordinates of the words. That would be exact if the
-activation were linear, which it is not; yet it is far better than a new head.
+before the table onto the coordinates of the words. The activation is computed
+after the projection then, which makes this an approximation; yet it is far
+better than a new head.
 """
 
 import dataclasses

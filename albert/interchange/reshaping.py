@@ -28,10 +28,12 @@ _SAME = (
     "inner_group_num",
     "vocab_size",
     "type_vocab_size",
+    "position_embedding",
 )
 # They differ by less than 0.0005, to which a training adapts at once.
 _LIKE = {"gelu", "gelu_erf"}
 _EMBEDDINGS = "encoder/embeddings"
+_POSITIONS = f"{_EMBEDDINGS}/position_embeddings"
 _NORM = f"{_EMBEDDINGS}/layer_norm"
 _PROJECTION = "encoder/embedding_projection"
 # Of ``factorization.Head``.
@@ -90,16 +92,15 @@ def reshape(source, config, layer):
     tensors = weight_fit.finite_tensors(source)
     notes = [_describe_layers(old, config, layer)]
     entries = layer_weights.repeat_layer(old, tensors, config, layer).entries()
-    if config.embedding_size == old.embedding_size:
-        name = f"{_EMBEDDINGS}/position_embeddings"
+    if _POSITIONS in tensors:
         count = config.max_position_embeddings
-        entries[name] = tensors.map(
-            name,
+        entries[_POSITIONS] = tensors.map(
+            _POSITIONS,
             (count, old.embedding_size),
             lambda rows: np.asarray(rows)[:count],
         )
-    else:
-        made, note = _factorized(tensors, old, config)
+    if config.embedding_size != old.embedding_size:
+        made, note = _factorized(Tensors(entries), old, config)
         entries |= made
         notes.append(note)
     made = dataclasses.replace(
@@ -138,7 +139,10 @@ def _check(source, config, layer):
             f"must be equal: {'; '.join(differences)}. Use a configuration "
             "with these settings"
         )
-    if config.max_position_embeddings > old.max_position_embeddings:
+    if (
+        old.position_embedding == "learned"
+        and config.max_position_embeddings > old.max_position_embeddings
+    ):
         raise UserError(
             f"--init_layers_from: {source.path} has "
             f"{old.max_position_embeddings} positions, the model "
@@ -146,6 +150,12 @@ def _check(source, config, layer):
             "max_position_embeddings that is no larger"
         )
     if config.embedding_size != old.embedding_size:
+        if old.position_embedding == "sinusoidal":
+            raise UserError(
+                f"--init_layers_from: the positions of {source.path} are "
+                "sinusoidal, which cannot be factorised: use a configuration "
+                f"with its embedding_size, {old.embedding_size}"
+            )
         rows = old.vocab_size + old.type_vocab_size
         largest = factorization.largest_width(
             old.embedding_size, rows + config.max_position_embeddings
@@ -177,8 +187,7 @@ def _describe_layers(old, config, layer):
 def _factorized(tensors, old, config):
     """Returns (entries of ``Tensors``, note): embeddings and masked-LM head."""
     factorized = factorization.factorize(
-        _embeddings(tensors, old, config.max_position_embeddings),
-        config.embedding_size,
+        _embeddings(tensors, old), config.embedding_size
     )
     embeddings = factorized.embeddings
     arrays = {
@@ -210,13 +219,13 @@ def _factorized(tensors, old, config):
     return Tensors.from_arrays(arrays).entries(), note
 
 
-def _embeddings(tensors, config, positions):
+def _embeddings(tensors, config):
     """Returns the ``factorization.Embeddings`` of tensors by our names."""
     tables = {
-        name: tensors[f"{_EMBEDDINGS}/{name}"] for name in factorization.TABLES
+        name: tensors[f"{_EMBEDDINGS}/{name}"]
+        for name in factorization.TABLES
+        if f"{_EMBEDDINGS}/{name}" in tensors
     }
-    name = "position_embeddings"
-    tables[name] = tables[name][:positions]
     kernel, bias = np.eye(config.hidden_size), np.zeros(config.hidden_size)
     if config.embedding_size != config.hidden_size:
         kernel = tensors[f"{_PROJECTION}/kernel"]

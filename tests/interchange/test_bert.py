@@ -5,6 +5,7 @@ What they compute is written down here once more, with NumPy and by their own
 names of variables; tests/peers compares with transformers itself.
 """
 
+import dataclasses
 import json
 import math
 import pathlib
@@ -478,6 +479,12 @@ def test_what_no_bert_computes(tmp_path):
             "embedding_size 11 is not hidden_size 26",
         ),
         (albert.AlbertSpanPredictor(config, "v2"), "the head span_v2"),
+        (
+            albert.AlbertEncoder(
+                dataclasses.replace(config, position_embedding="sinusoidal")
+            ),
+            "has learned positions alone",
+        ),
     ):
         with pytest.raises(albert.UserError, match=words):
             albert.save_weights(model, tmp_path / "x", format="bert")

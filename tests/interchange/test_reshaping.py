@@ -139,6 +139,30 @@ def test_low_rank_embeddings_start_as_they_were(saved, tmp_path):
     assert "7 instead of 9 wide" in report.notes[1]
 
 
+def test_positions_that_are_not_in_the_embeddings(saved):
+    old, path = saved(position_embedding="relative_bias")
+    changes = {"position_embedding": "relative_bias", "embedding_size": 11}
+    new = albert.AlbertPretrainer(config_of(**changes))
+    report = albert.load_weights(new, path, layers_from=0)
+    assert report.fresh == []
+    assert "position_embeddings" not in report.notes[1]
+    name = "encoder/relative_bias/bias"
+    assert np.array_equal(weights(new)[name], weights(old)[name])
+
+
+def test_sinusoids_are_not_factorised(saved):
+    old, path = saved(position_embedding="sinusoidal")
+    same = albert.AlbertPretrainer(
+        config_of(position_embedding="sinusoidal", max_position_embeddings=99)
+    )
+    albert.load_weights(same, path, layers_from=0)
+    assert np.max(np.abs(encode(same) - encode(old))) < 1e-5
+    changes = {"position_embedding": "sinusoidal", "embedding_size": 12}
+    new = albert.AlbertPretrainer(config_of(**changes))
+    with pytest.raises(albert.UserError, match="embedding_size, 26"):
+        albert.load_weights(new, path, layers_from=0)
+
+
 def test_the_two_gelus_are_alike_enough(saved):
     _, path = saved(format="bert", hidden_act="gelu_erf")
     new = albert.AlbertPretrainer(config_of())
@@ -153,6 +177,7 @@ def test_the_two_gelus_are_alike_enough(saved):
         ({"vocab_size": 54}, 0, "vocab_size 53 there, 54 here"),
         ({"intermediate_size": 38}, 0, "intermediate_size 37 there, 38 here"),
         ({"num_attention_heads": 13}, 0, "num_attention_heads 2 there"),
+        ({"position_embedding": "sinusoidal"}, 0, "learned there, sinus"),
         ({"inner_group_num": 2}, 0, "inner_group_num 1 there, 2 here"),
         ({"hidden_act": "relu"}, 0, "hidden_act 'gelu' there, 'relu' here"),
         ({"max_position_embeddings": 20}, 0, "has 19 positions, the model 20"),
