@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from absl import flags
 
+import albert
+from albert import model_directory
 from albert.errors import StopRequested
 from albert.interchange import tensor_bundle
 from albert.text_to_text import __main__ as translate
@@ -278,6 +280,36 @@ def test_starts_from_another_model(trained, texts, run, tmp_path):
     )
     assert code == 0, errors
     assert "new: none; not used: none" in errors
+
+
+def test_starts_from_a_pretrained_encoder(texts, tokenizer, run, tmp_path):
+    config = albert.AlbertConfig.from_dict(CONFIG)
+    pretrainer = albert.AlbertPretrainer(config)
+    start = tmp_path / "pretrained"
+    model_directory.write_description(start, config, tokenizer)
+    albert.save_weights(pretrainer, start / "model.ckpt-7")
+    arguments = [
+        each
+        for each in training(texts)
+        if "config" not in each and "vocab_file" not in each
+    ]
+    out = tmp_path / "model"
+    code, _, errors = run(
+        out,
+        *arguments,
+        f"--init_checkpoint={start}",
+        "--num_train_steps=1",
+        "--learning_rate=1e-30",
+    )
+    assert code == 0, errors
+    assert re.search(r"new: decoder/\S+, decoder/", errors)
+    before = tensor_bundle.read(start / "model.ckpt-7")
+    after = tensor_bundle.read(tensor_bundle.step_prefix(out, 1))
+    kept = [name for name in before if name in after and "bert/" in name]
+    assert len(kept) > 10
+    for name in kept:
+        # But for a step at that rate.
+        assert np.abs(before[name] - after[name]).max() < 1e-29, name
 
 
 @pytest.mark.slow
