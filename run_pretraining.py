@@ -60,9 +60,18 @@ def define_flags(fv):
     data.integer(
         "max_predictions_per_seq",
         None,
-        "Masked-token slots of the records. Default: what they have.",
+        "Masked-token slots of the records. Default: what they have. Others "
+        "are possible with records of --masking=dynamic.",
         lower_bound=1,
         upper_bound=flag_parsers.LONGEST_SEQUENCE,
+    )
+    data.real(
+        "masked_lm_prob",
+        None,
+        "Share of the tokens to mask in records of --masking=dynamic. Default: "
+        "what they were made with.",
+        lower_bound=1e-6,
+        upper_bound=0.999,
     )
     modes = flags.FlagGroup(fv, "Modes")
     modes.boolean("do_train", True, "Train.")
@@ -143,9 +152,17 @@ def main(fv):
     )
 
     # --------------------------------- records, configuration and tokenizer
-    train = PretrainingData(fv.input_file) if fv.do_train else None
-    held_out = PretrainingData(fv.eval_input_file) if do_eval else None
+    masking = {
+        "max_predictions_per_seq": fv.max_predictions_per_seq,
+        "masked_lm_prob": fv.masked_lm_prob,
+    }
+    train = held_out = None
+    if fv.do_train:
+        train = PretrainingData(fv.input_file, **masking)
+    if do_eval:
+        held_out = PretrainingData(fv.eval_input_file, **masking)
     record_sets = [data.records for data in (train, held_out) if data]
+    record_set.check_masking(record_sets, fv.masked_lm_prob)
     sentence_order = record_set.find_objective(record_sets) != "none"
     start = open_starting_point(
         fv.init_checkpoint or (None if fv.do_train else fv.output_dir)

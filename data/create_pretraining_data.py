@@ -33,6 +33,8 @@ from albert.records import pretraining
 from albert.records import pretraining_report
 from albert.records.corpus_counts import CorpusCounts
 from albert.records.metadata import metadata_path
+from albert.records.unmasked_pairs import DYNAMIC
+from albert.records.unmasked_pairs import MASKING_TIMES
 from albert.records.writing import RecordSetWriter
 from albert.records.writing import shard_names
 from albert.text import compression
@@ -118,12 +120,21 @@ def define_flags(fv):
     )
     instances.integer(
         "dupe_factor",
-        40,
-        "Passes over the text.",
+        None,
+        "Passes over the text, each with other pairs. Default: 40; 1 with "
+        "--masking=dynamic.",
         lower_bound=1,
         upper_bound=100_000,
     )
     masks = FlagGroup(fv, "Masks")
+    masks.choice(
+        "masking",
+        MASKING_TIMES[0],
+        list(MASKING_TIMES),
+        "static: masks are in the records, others in each pass, as in the "
+        "original; dynamic: records without masks, a quarter as large, which "
+        "training masks anew in each epoch.",
+    )
     masks.integer(
         "max_predictions_per_seq",
         20,
@@ -300,6 +311,7 @@ def main(fv):
             tokenizer,
             corpus.as_dict(tokenizer),
             statistics,
+            sum(writer.sizes),
             directory=os.path.dirname(writer.files[0]),
         )
         if selection.counts:
@@ -346,6 +358,7 @@ def read_settings(fv):
                 f"--objective={objective} is given: leave one of them out"
             )
         objective = "nsp"
+    dynamic = fv.masking == DYNAMIC
     return pretraining.PretrainingDataSettings(
         vocabulary_file=vocabulary_file(fv),
         do_lower_case=fv.do_lower_case,
@@ -363,7 +376,8 @@ def read_settings(fv):
             fv.favor_shorter_ngram,
             fv.do_whole_word_mask,
         ),
-        dupe_factor=fv.dupe_factor,
+        dynamic_masking=dynamic,
+        dupe_factor=fv.dupe_factor or (1 if dynamic else 40),
         random_seed=fv.random_seed,
         word_start_rule=fv.word_start_rule,
         word_segmenter=fv.word_segmenter,

@@ -258,7 +258,7 @@ def finetuning_record_dataset(
             shuffle_buffer=shuffle_buffer,
             lengths_of=lengths_of,
         )
-        return map_ahead(stream, parse)
+        return map_ahead(stream, lambda _, serialized: parse(serialized))
     if start_record:
         raise ValueError("start_record is for training")
 

@@ -20,6 +20,7 @@ from albert.json_files import Nullable
 from albert.json_files import Number
 from albert.json_files import Object
 from albert.json_files import Text
+from albert.records.unmasked_pairs import MASKING_TIMES
 from albert.text.documents import expand_files
 
 SCHEMA_VERSION = 1
@@ -57,7 +58,20 @@ _SCHEMA = Object(
                 "strip_accents": Boolean(),
                 "dupe_factor": Integer(1),
                 "masked_lm_prob": Number(),
-                "ngram": Integer(1),
+                "ngram": Integer(1, 1 << 16),
+                "favor_shorter_ngram": Boolean(),
+                "do_whole_word_mask": Boolean(),
+            }
+        ),
+        # Of records that are masked while training.
+        "masking": Text(MASKING_TIMES),
+        "pieces": Object(
+            {
+                "pad_id": _COUNT,
+                "cls_id": _COUNT,
+                "sep_id": _COUNT,
+                "mask_id": _COUNT,
+                "replacement_ids": Text(),
             }
         ),
         "examples_sha256": Text(),

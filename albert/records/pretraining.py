@@ -14,9 +14,12 @@ import numpy as np
 
 from albert.errors import UserError
 from albert.records.schema import PretrainingSchema
+from albert.records.schema import unmasked_fields
 from albert.records.serialization import encode_records
 from albert.records.surface_features import SurfaceSample
 from albert.records.surface_features import ends_in_punctuation
+from albert.records.unmasked_pairs import make_tokens
+from albert.records.unmasked_pairs import pair_columns
 from albert.text.instances import SPECIAL_TOKENS
 from albert.text.instances import PairSettings
 from albert.text.instances import assemble
@@ -35,6 +38,9 @@ COMPRESSIONS = ("", "GZIP")
 _GZIP_LEVEL = 3
 # Instances of a unit whose surface is looked at.
 _SURFACE_SAMPLE = 2000
+# Instances of a unit that are masked, if training will mask them, to tell what
+# the masks will be like.
+_MASKED_SAMPLE = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +53,8 @@ class PretrainingDataSettings:
       do_lower_case, strip_accents: settings of the tokenizer.
       pairs: ``albert.text.instances.PairSettings``.
       masking: ``albert.text.masking.MaskingSettings``.
+      dynamic_masking: whether unmasked segment pairs are written, which are
+        masked while a model is trained: ``albert.records.unmasked_pairs``.
       dupe_factor: passes over the text, each with other pairs and masks.
       random_seed: int, at least 0.
       word_start_rule: "scripts" or "original", which pieces start a word,
@@ -63,6 +71,7 @@ class PretrainingDataSettings:
     strip_accents: bool = True
     pairs: PairSettings = PairSettings()
     masking: MaskingSettings = MaskingSettings()
+    dynamic_masking: bool = False
     dupe_factor: int = 40
     random_seed: int = 12345
     word_start_rule: str = "scripts"
@@ -107,11 +116,13 @@ class PretrainingDataSettings:
                 )
 
     @property
-    def schema(self):
-        """The ``PretrainingSchema`` of the records."""
+    def fields(self):
+        """The ``albert.records.schema.Field``s of the records."""
+        if self.dynamic_masking:
+            return unmasked_fields(self.pairs.objective)
         return PretrainingSchema(
             self.pairs.max_seq_length, self.masking.max_predictions_per_seq
-        )
+        ).fields
 
     def tokenizer(self):
         """Returns the tokenizer; raises UserError where it cannot."""
@@ -159,6 +170,9 @@ class Statistics:
       text_tokens: tokens of the text, in all passes.
       used_tokens: those of them that are in an instance of their pass.
       surface: ``SurfaceSample`` of the first instances.
+      inspected: instances whose masks the other numbers are of: all, or
+        with masks that are made while training a sample.
+      inspected_tokens: tokens in them, special ones included.
       masked: masked tokens.
       budget: tokens that were to be masked.
       span_counts: int64 [ngram], n-grams of 1, 2, ... words.
@@ -174,6 +188,8 @@ class Statistics:
     text_tokens: int = 0
     used_tokens: int = 0
     surface: SurfaceSample = SurfaceSample()
+    inspected: int = 0
+    inspected_tokens: int = 0
     masked: int = 0
     budget: int = 0
     span_counts: np.ndarray | int = 0
@@ -196,11 +212,11 @@ class Statistics:
             "padding_share": 1
             - self.tokens / (self.instances * max_seq_length),
             "full_length_share": self.full / self.instances,
-            "masked_per_instance": self.masked / self.instances,
-            "masked_share": self.masked / self.tokens,
+            "masked_per_instance": self.masked / self.inspected,
+            "masked_share": self.masked / self.inspected_tokens,
             "unused_budget_per_instance": (self.budget - self.masked)
-            / self.instances,
-            "spans_per_instance": int(spans.sum()) / self.instances,
+            / self.inspected,
+            "spans_per_instance": int(spans.sum()) / self.inspected,
             "span_shares": (spans / max(spans.sum(), 1)).tolist(),
             "replacement_shares": dict(
                 zip(
@@ -271,6 +287,9 @@ class RecordMaker:
         self._is_punctuation = ends_in_punctuation(self.tokenizer.pieces)[
             self._encoder.pieces_of_ids
         ]
+        self._tokens = make_tokens(
+            self._encoder.word_start, self.tokenizer.vocabulary_size
+        )
         self._pieces = MaskingPieces(
             mask_id=self.tokenizer.mask_id,
             replacement_ids=self.tokenizer.replacement_ids(),
@@ -307,8 +326,9 @@ class RecordMaker:
             )
         pairs = pairs.take(generator.permutation(len(pairs)))
         ids = np.concatenate([documents.ids, *foreign.slices])
+        dynamic = settings.dynamic_masking
         instances = assemble(
-            pairs,
+            pairs.take(slice(_MASKED_SAMPLE)) if dynamic else pairs,
             ids,
             settings.pairs.max_seq_length,
             self._special_ids,
@@ -320,9 +340,11 @@ class RecordMaker:
         )
         columns = _columns(instances, masked)
         return UnitRecords(
-            shards=self._serialize_shards(columns),
+            shards=self._serialize_shards(
+                self._unmasked_columns(pairs, ids) if dynamic else columns
+            ),
             statistics=dataclasses.replace(
-                self._count(instances, masked),
+                self._count(pairs, instances, masked),
                 dropped_documents=dropped,
                 text_tokens=len(documents.ids),
                 used_tokens=pairs.count_used(len(documents.ids)),
@@ -333,14 +355,21 @@ class RecordMaker:
             else None,
         )
 
+    def _unmasked_columns(self, pairs, ids):
+        """Returns the columns of records that are masked while training."""
+        objective = self.settings.pairs.objective
+        if objective == "sop":
+            pairs = pairs.swap(pairs.labels == 1)  # as they were in the text
+        return pair_columns(pairs, ids, self._tokens, objective)
+
     def _serialize_shards(self, columns):
         """Serialises the records of each shard: every num_shards-th one."""
-        num_records = len(columns["input_ids"])
+        num_records = len(next(iter(columns.values())))
         num_shards = self.settings.num_shards
         order = np.argsort(np.arange(num_records) % num_shards, kind="stable")
         flat, offsets = encode_records(
             {name: values[order] for name, values in columns.items()},
-            self.settings.schema.fields,
+            self.settings.fields,
         )
         shards = []
         first = 0
@@ -365,15 +394,19 @@ class RecordMaker:
             self._is_punctuation,
         )
 
-    def _count(self, instances, masked):
-        lengths = instances.lengths
+    def _count(self, pairs, instances, masked):
+        special = SPECIAL_TOKENS[self.settings.pairs.objective]
+        lengths = pairs.a_length + pairs.b_length + special
+        budgets = self.settings.masking.budgets(instances.lengths)
         return Statistics(
             instances=len(lengths),
             tokens=int(lengths.sum()),
             full=int((lengths == self.settings.pairs.max_seq_length).sum()),
-            label_ones=int(instances.labels.sum()),
+            label_ones=int(pairs.labels.sum()),
+            inspected=len(instances.lengths),
+            inspected_tokens=int(instances.lengths.sum()),
             masked=int(masked.replacement_counts.sum()),
-            budget=int(self.settings.masking.budgets(lengths).sum()),
+            budget=int(budgets.sum()),
             span_counts=masked.span_counts,
             replacement_counts=masked.replacement_counts,
         )

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes batches of pretraining records from their files.
 
+Records that hold no masks are masked here, many at once whatever B is: the
+work for some hundred records takes little more time than that for one.
+
 Letters: B records in a batch, S tokens in a sequence, P masked-token slots.
 """
 
@@ -8,8 +11,16 @@ import functools
 
 import tensorflow as tf
 
+from albert.records import draws
+from albert.records import dynamic_masking
 from albert.records import record_stream
 from albert.records.prefetching import map_ahead
+from albert.records.schema import unmasked_fields
+
+# Records that are masked together, at least.
+_MASKED_TOGETHER = 1024
+# Of the masks that a model is evaluated on, which never change.
+_EVALUATION_SEED = 0
 
 
 def pretraining_dataset(
@@ -26,7 +37,9 @@ def pretraining_dataset(
 
     In training the dataset is endless; its order and how it is continued:
     ``record_stream.training_stream``. In evaluation it is one pass in file
-    order; the last batch is filled up with rows of zeros.
+    order; the last batch is filled up with rows of zeros. Masks that are made
+    here are a function of the record and, in training, of ``seed`` and the
+    epoch.
 
     Args:
       record_set: a ``RecordSet``, checked.
@@ -49,25 +62,51 @@ def pretraining_dataset(
         or ``tf.errors.InvalidArgumentError`` at a damaged record (see
         ``RecordSet.locate_damage``).
     """
-    parse = functools.partial(_parse, record_set.schema, batch_size)
+    if record_set.unmasked is None:
+        together = batch_size
+        make_rows = functools.partial(_parse, record_set.schema)
+    else:
+        together = batch_size * -(-_MASKED_TOGETHER // batch_size)
+        make_rows = functools.partial(
+            _mask,
+            record_set.unmasked,
+            record_set.schema.max_seq_length,
+            seed if training else _EVALUATION_SEED,
+        )
     if training:
         stream = record_stream.training_stream(
             record_set,
-            batch_size,
+            together,
             seed=seed,
             start_record=start_record,
             shuffle_buffer=shuffle_buffer,
             interleaved_files=interleaved_files,
         )
-        return map_ahead(stream, parse)
-    if start_record:
+    elif start_record:
         raise ValueError("start_record is for training")
-    stream = record_stream.evaluation_stream(record_set, batch_size)
-    return map_ahead(stream, lambda _, serialized: parse(serialized))
+    else:
+        stream = record_stream.evaluation_stream(record_set, together)
+
+    def make_batch(numbers, serialized):
+        epochs = numbers if training else tf.zeros_like(numbers)
+        rows = make_rows(epochs, serialized)
+        batches = _fill_up(rows, record_set.schema, batch_size)
+        if together > batch_size:
+            return batches
+        return {
+            name: tf.ensure_shape(value, [batch_size, *value.shape[1:]])
+            for name, value in batches.items()
+        }
+
+    batches = map_ahead(stream, make_batch)
+    if together > batch_size:
+        batches = batches.rebatch(batch_size, drop_remainder=True)
+    return batches
 
 
-def _parse(schema, batch_size, serialized):
-    """Parses serialised records [b <= B] into a batch of B rows."""
+def _parse(schema, epochs, serialized):
+    """Parses serialised records [N] that are masked already."""
+    del epochs  # Their masks are the same in all of them.
     parsed = tf.io.parse_example(
         serialized,
         {
@@ -75,12 +114,59 @@ def _parse(schema, batch_size, serialized):
             for field in schema.model_fields
         },
     )
-    filling = batch_size - tf.shape(serialized)[0]
+    return {
+        field.name: tf.cast(parsed[field.name], field.model_dtype)
+        for field in schema.model_fields
+    }
+
+
+def _mask(unmasked, max_seq_length, seed, epochs, serialized):
+    """Parses serialised segment pairs [N], and masks them."""
+    parsed = tf.io.parse_example(
+        serialized,
+        {
+            field.name: tf.io.FixedLenFeature(
+                [field.length] if field.dtype != "bytes" else [],
+                tf.string if field.dtype == "bytes" else field.dtype,
+            )
+            for field in unmasked_fields(unmasked.objective)
+        },
+    )
+    lengths, tokens = parsed["segment_lengths"], parsed["tokens"]
+    dtype = unmasked.token_dtype
+    num_tokens = tf.reduce_sum(lengths, axis=1)
+    most = tf.constant(unmasked.max_tokens(max_seq_length), tf.int64)
+    sizes = tf.cast(tf.strings.length(tokens), tf.int64)
+    with tf.control_dependencies(
+        [
+            tf.debugging.assert_non_negative(lengths),
+            tf.debugging.assert_equal(sizes, num_tokens * dtype.itemsize),
+            tf.debugging.assert_less_equal(num_tokens, most),
+        ]
+    ):
+        tokens = tf.io.decode_raw(
+            tokens, dtype.type, fixed_length=max_seq_length * dtype.itemsize
+        )
+    keys = draws.record_keys(seed, epochs, serialized)
+    labels = parsed.get("next_sentence_labels")
+    rows = dynamic_masking.assemble(
+        tf.cast(tokens, tf.int32),
+        tf.cast(lengths, tf.int32),
+        None if labels is None else tf.cast(labels[:, 0], tf.int32),
+        keys,
+        unmasked,
+        max_seq_length,
+    )
+    return dynamic_masking.mask_rows(rows, keys, unmasked)
+
+
+def _fill_up(rows, schema, batch_size):
+    """Adds rows of zeros, so that the rows [N] make whole batches."""
+    count = tf.shape(rows["input_ids"])[0]
+    filling = -count % batch_size
     batch = {}
     for field in schema.model_fields:
-        value = tf.cast(parsed[field.name], field.model_dtype)
-        value = tf.pad(value, [[0, filling], [0, 0]])
-        batch[field.name] = tf.ensure_shape(value, [batch_size, field.length])
-    weights = tf.pad(tf.ones_like(serialized, tf.float32), [[0, filling]])
-    batch["example_weights"] = tf.ensure_shape(weights, [batch_size])
+        value = tf.pad(rows[field.name], [[0, filling], [0, 0]])
+        batch[field.name] = tf.ensure_shape(value, [None, field.length])
+    batch["example_weights"] = tf.pad(tf.ones(count), [[0, filling]])
     return batch

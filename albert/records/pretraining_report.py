@@ -11,6 +11,8 @@ import numpy as np
 from albert.records.metadata import find_metadata
 from albert.records.metadata import without_record_suffix
 from albert.records.schema import PretrainingSchema
+from albert.records.unmasked_pairs import DYNAMIC
+from albert.records.unmasked_pairs import describe_pieces
 from albert.text.normalization_losses import HARMFUL_SHARE_OF_MARKS
 from albert.text.normalization_losses import describe_lost_marks
 from albert.text.normalization_losses import describe_turkish_case
@@ -30,7 +32,9 @@ _LEAST_MASKED = 0.75
 _EVALUATION_NAME = re.compile(r"(^|[-_.])(eval|dev|valid|test)")
 
 
-def build_metadata(settings, tokenizer, corpus, statistics, directory):
+def build_metadata(
+    settings, tokenizer, corpus, statistics, output_bytes, directory
+):
     """Builds the JSON beside the records, without the list of files.
 
     Args:
@@ -38,6 +42,7 @@ def build_metadata(settings, tokenizer, corpus, statistics, directory):
       tokenizer: ``albert.text.tokenizers.TokenizerInterface``.
       corpus: dict of counts over the text.
       statistics: ``albert.records.pretraining.Statistics``.
+      output_bytes: int, size of the record files.
       directory: where the JSON will be; the path of the vocabulary is
         relative to it.
 
@@ -45,8 +50,15 @@ def build_metadata(settings, tokenizer, corpus, statistics, directory):
       dict. It holds nothing of the run itself (times, processes), so that
       the same command writes the same JSON.
     """
+    figures = statistics.as_dict(settings.pairs.max_seq_length)
+    figures["bytes_per_token"] = output_bytes / statistics.tokens
+    dynamic = {}
+    if settings.dynamic_masking:
+        dynamic = {"masking": DYNAMIC, "pieces": describe_pieces(tokenizer)}
+        figures["instances_masked_to_measure"] = statistics.inspected
     return {
         "kind": PretrainingSchema.kind,
+        **dynamic,
         "max_seq_length": settings.pairs.max_seq_length,
         "max_predictions_per_seq": settings.masking.max_predictions_per_seq,
         "compression": settings.compression,
@@ -73,7 +85,7 @@ def build_metadata(settings, tokenizer, corpus, statistics, directory):
             "random_seed": settings.random_seed,
         },
         "corpus": corpus,
-        "statistics": statistics.as_dict(settings.pairs.max_seq_length),
+        "statistics": figures,
     }
 
 
@@ -92,6 +104,7 @@ def summarize(metadata, output_bytes, seconds):
     corpus = metadata["corpus"]
     settings = metadata["settings"]
     passes = settings["dupe_factor"]
+    dynamic = metadata.get("masking") == DYNAMIC
     megabytes = corpus["bytes"] / 1e6
     spans = "  ".join(
         f"{num_words}: {share:.1%}"
@@ -99,7 +112,7 @@ def summarize(metadata, output_bytes, seconds):
     )
     replaced = figures["replacement_shares"]
     meaning = {
-        "sop": "swapped",
+        "sop": "swapped, drawn anew in each epoch" if dynamic else "swapped",
         "nsp": "second segment from another document",
         "none": "always 0, one segment",
     }[settings["objective"]]
@@ -107,7 +120,7 @@ def summarize(metadata, output_bytes, seconds):
     if passes > 1:
         instances += (
             f" = {passes} passes x about {figures['instances'] / passes:,.0f} "
-            "(other pairs and masks in each)"
+            f"(other pairs{'' if dynamic else ' and masks'} in each)"
         )
     surface = figures["surface"]
     guessable = (
@@ -138,7 +151,13 @@ def summarize(metadata, output_bytes, seconds):
             "masked",
             f"{figures['masked_per_instance']:.2f} an instance "
             f"({figures['masked_share']:.1%} of the tokens) of at most "
-            f"{metadata['max_predictions_per_seq']}",
+            f"{metadata['max_predictions_per_seq']}"
+            + (
+                " while training, as a sample of "
+                f"{figures['instances_masked_to_measure']:,} was"
+                if dynamic
+                else ""
+            ),
         ),
         ("span words", spans),
         (
@@ -156,7 +175,8 @@ def summarize(metadata, output_bytes, seconds):
         (
             "output",
             f"{output_bytes / 1e6:.1f} MB, "
-            f"{output_bytes / figures['instances']:.0f} bytes an instance",
+            f"{output_bytes / figures['instances']:.0f} bytes an instance, "
+            f"{figures['bytes_per_token']:.2f} a token",
         ),
         (
             "speed",
@@ -232,15 +252,22 @@ def list_warnings(metadata):
             "the others are in words that are too long for it: give "
             "--do_whole_word_mask=false"
         )
-    wanted = round(length * settings["masked_lm_prob"])
-    most = metadata["max_predictions_per_seq"]
-    if most < _LEAST_OF_PREDICTIONS * wanted:
-        warnings.append(
-            f"--max_predictions_per_seq={most} masks at most "
-            f"{most / length:.1%} of {length} pieces: give {wanted} for "
-            f"--masked_lm_prob={settings['masked_lm_prob']:g}"
-        )
-    return warnings
+    few = describe_few_predictions(
+        length, metadata["max_predictions_per_seq"], settings["masked_lm_prob"]
+    )
+    return warnings + [few] * bool(few)
+
+
+def describe_few_predictions(max_seq_length, max_predictions, masked_lm_prob):
+    """Returns what is said of slots that are too few; else an empty text."""
+    wanted = round(max_seq_length * masked_lm_prob)
+    if max_predictions >= _LEAST_OF_PREDICTIONS * wanted:
+        return ""
+    return (
+        f"--max_predictions_per_seq={max_predictions} masks at most "
+        f"{max_predictions / max_seq_length:.1%} of {max_seq_length} pieces: "
+        f"give {wanted} for --masked_lm_prob={masked_lm_prob:g}"
+    )
 
 
 def _why_unused(metadata):

@@ -216,12 +216,15 @@ class RecordFiles:
             ) from None
         absent = self.required_features - set(features)
         if absent:
-            raise UserError(
-                f"{file} does not hold {self.purpose} records: the feature "
-                f"{min(absent)!r} is absent: give files that {self.recipe} "
-                "wrote"
-            )
+            raise UserError(self._describe_absence(file, features, min(absent)))
         return features
+
+    def _describe_absence(self, file, features, absent):
+        """Returns what is said of a record without a feature."""
+        return (
+            f"{file} does not hold {self.purpose} records: the feature "
+            f"{absent!r} is absent: give files that {self.recipe} wrote"
+        )
 
     def _damage_of(self, index):
         file, entry = self.files[index], self._entries[index]

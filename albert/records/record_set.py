@@ -1,11 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks whether files of pretraining records fit a run."""
 
+import dataclasses
 import functools
+import hashlib
+import json
+
+from absl import logging
 
 from albert.errors import UserError
+from albert.records import framing
+from albert.records.pretraining_report import describe_few_predictions
 from albert.records.record_files import RecordFiles
 from albert.records.schema import PretrainingSchema
+from albert.records.schema import unmasked_fields
+from albert.records.unmasked_pairs import DYNAMIC
+from albert.records.unmasked_pairs import UnmaskedPairs
 
 
 class RecordSet(RecordFiles):
@@ -13,17 +23,99 @@ class RecordSet(RecordFiles):
 
     Use ``RecordSet.open``. Files are ours (with a JSON beside them) or the
     original's (without); both kinds can be mixed as long as their lengths
-    agree.
+    agree. Records that are masked while training cannot be mixed with others.
+
+    Args:
+      files: paths of record files.
+      max_predictions_per_seq, masked_lm_prob: settings of masks that are made
+        while training; None for those that the records were written with.
     """
 
     kind = PretrainingSchema.kind
     required_keys = frozenset(
         {"max_seq_length", "max_predictions_per_seq", "vocabulary"}
     )
-    required_features = frozenset({"input_ids", "masked_lm_positions"})
     id_features = ("input_ids", "masked_lm_ids")
     purpose = "pretraining"
     recipe = "`albert create-pretraining-data`"
+
+    def __init__(
+        self, files, max_predictions_per_seq=None, masked_lm_prob=None
+    ):
+        super().__init__(files)
+        self._other_settings = {
+            name: value
+            for name, value in (
+                ("max_predictions_per_seq", max_predictions_per_seq),
+                ("masked_lm_prob", masked_lm_prob),
+            )
+            if value is not None
+        }
+
+    @functools.cached_property
+    def unmasked(self):
+        """``UnmaskedPairs``; None where the records are masked already.
+
+        With the settings of masks that are used, if others are given.
+        """
+        if self._written is None:
+            return None
+        return dataclasses.replace(
+            self._written,
+            masking=dataclasses.replace(
+                self._written.masking, **self._other_settings
+            ),
+        )
+
+    @property
+    def fingerprint(self):
+        """As of ``RecordFiles``, also with other settings of masks."""
+        files = super().fingerprint
+        if self.unmasked == self._written:
+            return files
+        changed = json.dumps(
+            [files, dataclasses.astuple(self.unmasked.masking)]
+        )
+        return hashlib.sha256(changed.encode()).hexdigest()
+
+    @functools.cached_property
+    def _written(self):
+        """``UnmaskedPairs`` as the JSON has it, or None.
+
+        Raises:
+          UserError: some are and some are not, or they differ in the settings
+            of masks, or in what their JSON says of the vocabulary.
+        """
+        kinds = [
+            found and UnmaskedPairs.from_metadata(*found)
+            for found in self._found
+        ]
+        first = kinds[0]
+        for file, kind in zip(self.files, kinds, strict=True):
+            if (kind is None) != (first is None):
+                count = sum(kind is not None for kind in kinds)
+                raise UserError(
+                    f"of {len(kinds)} record files, {count} hold unmasked "
+                    f"segment pairs (--masking={DYNAMIC}) and the others "
+                    f"masked records, or have no JSON: {self.files[0]} and "
+                    f"{file} differ in that. Give files of one kind"
+                )
+            if kind != first:
+                raise UserError(
+                    f"{self.files[0]} and {file} were made with different "
+                    "settings or vocabularies, so that they cannot be masked "
+                    "together: make both with the same ones"
+                )
+        return first
+
+    @property
+    def required_features(self):
+        """Features that a record must have: frozenset of str."""
+        if self.unmasked is None:
+            return frozenset({"input_ids", "masked_lm_positions"})
+        return frozenset(
+            field.name for field in unmasked_fields(self.unmasked.objective)
+        )
 
     @functools.cached_property
     def objectives(self):
@@ -78,24 +170,79 @@ class RecordSet(RecordFiles):
                     f"{wanted.max_predictions_per_seq}: change the run's "
                     "flags or make the records again"
                 )
-            self._check_lengths(
-                index,
-                {
-                    "input_ids": made.max_seq_length,
-                    "masked_lm_positions": made.max_predictions_per_seq,
-                },
-            )
+            if self.unmasked is None:
+                self._check_lengths(
+                    index,
+                    {
+                        "input_ids": made.max_seq_length,
+                        "masked_lm_positions": made.max_predictions_per_seq,
+                    },
+                )
+            else:
+                self._check_first_pair(index)
             self._check_vocabulary(
                 index, vocabulary_size, vocabulary_fingerprint
             )
 
+    def _check_first_pair(self, index):
+        entry = self._entries[index]
+        if not entry["records"]:
+            return
+        (features,) = self._first_examples(index, 1)
+        fault = self._fault_of_pair(features)
+        if fault:
+            raise UserError(
+                f"{self.files[index]}, record 0 (0-based): {fault}, as "
+                f"{self._found[index][0]} has it: restore it, or make the "
+                "records again"
+            )
+
+    def _damage_of(self, index):
+        """As of ``RecordFiles``; names lengths that cannot be, too."""
+        damage = super()._damage_of(index)
+        if damage or self.unmasked is None:
+            return damage
+        file = self.files[index]
+        for record, payload in enumerate(framing.iterate_records(file)):
+            fault = self._fault_of_pair(self._parse_example(file, payload))
+            if fault:
+                return f"{file}, record {record} (0-based): {fault}"
+        return None
+
+    def _fault_of_pair(self, features):
+        """Returns what is wrong with the lengths of a pair, or None."""
+        lengths = features["segment_lengths"].int64_list.value
+        total = sum(lengths)
+        size = sum(map(len, features["tokens"].bytes_list.value))
+        if (
+            len(lengths) != 2
+            or min(lengths) < 0
+            or size != total * self.unmasked.token_dtype.itemsize
+        ):
+            return (
+                f"{size} bytes of tokens for segments of {list(lengths)} tokens"
+            )
+        most = self.unmasked.max_tokens(self.schema.max_seq_length)
+        if total > most:
+            return f"segments of {total} tokens where {most} have room"
+        return None
+
+    def _describe_absence(self, file, features, absent):
+        if "tokens" in features:
+            return (
+                f"{file} holds segment pairs that are masked while training "
+                f"(--masking={DYNAMIC}), but no JSON beside it says how: "
+                "restore it, or make the records again"
+            )
+        return super()._describe_absence(file, features, absent)
+
     def _schema_of(self, index):
         metadata = self._metadata_of(index)
         if metadata:
-            return PretrainingSchema(
-                metadata["max_seq_length"],
-                metadata["max_predictions_per_seq"],
-            )
+            predictions = metadata["max_predictions_per_seq"]
+            if self.unmasked is not None:
+                predictions = self.unmasked.masking.max_predictions_per_seq
+            return PretrainingSchema(metadata["max_seq_length"], predictions)
         (features,) = self._first_examples(index, 1)
         return PretrainingSchema(
             len(features["input_ids"].int64_list.value),
@@ -122,6 +269,33 @@ def find_objective(record_sets):
             f"--objective={other}: make both with the same one"
         )
     return next(iter(found))
+
+
+def check_masking(record_sets, masked_lm_prob):
+    """Checks whether another share of the tokens can be masked.
+
+    Args:
+      record_sets: list of ``RecordSet``.
+      masked_lm_prob: float, the flag, or None.
+
+    Raises:
+      UserError: the tokens of all records are masked already.
+    """
+    if masked_lm_prob is None:
+        return
+    unmasked = [records for records in record_sets if records.unmasked]
+    if not unmasked:
+        raise UserError(
+            f"{record_sets[0].files[0]} holds masked records, in which "
+            f"--masked_lm_prob={masked_lm_prob:g} changes nothing: leave it "
+            "out, or make records with --masking=dynamic"
+        )
+    schema = unmasked[0].schema
+    few = describe_few_predictions(
+        schema.max_seq_length, schema.max_predictions_per_seq, masked_lm_prob
+    )
+    if few:
+        logging.warning("%s", few)
 
 
 def check_record_sets(

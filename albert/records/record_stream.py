@@ -47,7 +47,7 @@ def training_stream(
     interleaved_files=8,
     lengths_of=None,
 ):
-    """Returns an endless dataset of batches of serialised records.
+    """Returns an endless dataset of batches of serialised records, with epochs.
 
     The order of an epoch is a function of ``seed`` and the epoch's index
     (and of B, with ``lengths_of``), not of TensorFlow's global seed: the
@@ -69,7 +69,8 @@ def training_stream(
         leaves that out.
 
     Returns:
-      ``tf.data.Dataset`` of str [B].
+      ``tf.data.Dataset`` of pairs (int64 [B], str [B]): the epoch that each
+      record is read in, from 0, and the records.
 
     Raises:
       UserError: no records.
@@ -115,7 +116,8 @@ def training_stream(
                         values, epoch, -2 - buffer_index
                     ),
                 )
-            return buffer[consumed_here:]
+            buffer = buffer[consumed_here:]
+            return tf.fill(tf.shape(buffer), epoch), buffer
 
         return (
             tf.data.Dataset.from_tensor_slices(

@@ -19,7 +19,7 @@ class Field:
 
     Attributes:
       name: key of the feature in the record.
-      dtype: type on disk, "int64" or "float32".
+      dtype: type on disk, "int64", "float32" or "bytes".
       length: number of values.
       model_dtype: type of the tensor handed to the model, or None for a
         field that is written but that no model reads.
@@ -65,6 +65,26 @@ class PretrainingSchema:
     def model_fields(self):
         """The fields that a model reads."""
         return tuple(f for f in self.fields if f.model_dtype is not None)
+
+
+def unmasked_fields(objective):
+    """Returns the fields of a segment pair that is masked while training.
+
+    The original has no such records; see ``albert.records.unmasked_pairs``.
+
+    Args:
+      objective: one of ``albert.text.instances.OBJECTIVES``. With "nsp", what
+        the second segment is was decided when the record was made.
+    """
+    return (
+        Field("tokens", "bytes", 1, None),
+        Field("segment_lengths", "int64", 2, None),
+        *(
+            (Field("next_sentence_labels", "int64", 1, "int32"),)
+            if objective == "nsp"
+            else ()
+        ),
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,12 +8,15 @@ taking those gives the file. No protocol buffer object is made.
 
 The wire format (protobuf "Encoding"; tensorflow/core/example/feature.proto):
 an Example is field 1 → Features; Features is a map, entries of field 1 →
-(field 1 → key, field 2 → Feature); a Feature is field 2 → FloatList or field
-3 → Int64List; a list is field 1 → packed values. Each of these is length
-delimited: tag byte, length as varint, content.
+(field 1 → key, field 2 → Feature); a Feature is field 1 → BytesList, field 2 →
+FloatList or field 3 → Int64List; a list is field 1 → packed values, or the
+bytes of a value. Each of these is length delimited: tag byte, length as varint,
+content.
 
 Letters: N records, L values of a field.
 """
+
+import dataclasses
 
 import google_crc32c
 import numpy as np
@@ -22,7 +25,32 @@ from albert.records import framing
 
 _FIELD_1 = b"\x0a"
 _FIELD_2 = b"\x12"
-_LIST_TAGS = {"float32": b"\x12", "int64": b"\x1a"}
+_LIST_TAGS = {"bytes": b"\x0a", "float32": b"\x12", "int64": b"\x1a"}
+
+
+@dataclasses.dataclass(frozen=True)
+class ByteStrings:
+    """N byte strings, the values of a "bytes" field.
+
+    Attributes:
+      content: uint8 [N, width], a string at the start of each row.
+      lengths: int64 [N], bytes of each string.
+    """
+
+    content: np.ndarray
+    lengths: np.ndarray
+
+    @property
+    def shape(self):
+        """Shape of the field's values: (N, 1)."""
+        return (len(self), 1)
+
+    def __len__(self):
+        return len(self.lengths)
+
+    def __getitem__(self, order):
+        """Returns the strings at the indices ``order``."""
+        return ByteStrings(self.content[order], self.lengths[order])
 
 
 def encode_records(columns, fields):
@@ -30,7 +58,7 @@ def encode_records(columns, fields):
 
     Args:
       columns: dict from field name to an array [N, L]: non-negative integers
-        below 2**31 for "int64" fields.
+        below 2**31 for "int64" fields. ``ByteStrings`` for "bytes" fields.
       fields: the ``albert.records.schema.Field``s of the records.
 
     Returns:
@@ -48,7 +76,7 @@ def encode_records(columns, fields):
     num_records = len(columns[fields[0].name])
     entries = _Rows(num_records)
     for field in fields:
-        values = np.asarray(columns[field.name])
+        values = columns[field.name]
         if values.shape != (num_records, field.length):
             raise ValueError(
                 f"field {field.name}: expected shape "
@@ -71,7 +99,9 @@ def encode_records(columns, fields):
 def _map_entry(field, values):
     """Returns the bytes of one feature and its key, as ``_Rows``."""
     packed = _Rows(len(values))
-    if field.dtype == "float32":
+    if field.dtype == "bytes":
+        packed.append_strings(values)
+    elif field.dtype == "float32":
         little_endian = np.ascontiguousarray(values, "<f4")
         packed.append_matrix(little_endian.view(np.uint8))
     else:
@@ -113,6 +143,13 @@ class _Rows:
         """Appends uint8 [N, width]."""
         self.blocks.append((matrix, None))
         self.sizes += matrix.shape[1]
+
+    def append_strings(self, strings):
+        """Appends a string of ``ByteStrings`` to each row."""
+        position = np.arange(strings.content.shape[1])
+        used = position < strings.lengths[:, None]
+        self.blocks.append((strings.content, used))
+        self.sizes += strings.lengths
 
     def append_rows(self, rows):
         self.blocks.extend(rows.blocks)

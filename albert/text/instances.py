@@ -116,6 +116,16 @@ class SegmentPairs:
         reached = np.maximum.accumulate(np.append(0, stops))[:-1]
         return int(np.maximum(stops - np.maximum(starts, reached), 0).sum())
 
+    def swap(self, which):
+        """Returns the pairs with A and B exchanged where ``which`` says so."""
+        return dataclasses.replace(
+            self,
+            a_start=np.where(which, self.b_start, self.a_start),
+            a_length=np.where(which, self.b_length, self.a_length),
+            b_start=np.where(which, self.a_start, self.b_start),
+            b_length=np.where(which, self.a_length, self.b_length),
+        )
+
     def take(self, order):
         """Returns the pairs at the indices ``order``."""
         return SegmentPairs(
@@ -229,13 +239,7 @@ def _draw_for_chunks(num_sentences, settings, generator):
 def _swap_half(pairs, generator):
     """Swaps A and B of about half of the pairs, and labels those 1."""
     swap = generator.random(len(pairs)) < 0.5
-    return SegmentPairs(
-        a_start=np.where(swap, pairs.b_start, pairs.a_start),
-        a_length=np.where(swap, pairs.b_length, pairs.a_length),
-        b_start=np.where(swap, pairs.a_start, pairs.b_start),
-        b_length=np.where(swap, pairs.a_length, pairs.b_length),
-        labels=swap.astype(np.int64),
-    )
+    return dataclasses.replace(pairs.swap(swap), labels=swap.astype(np.int64))
 
 
 def _shorten(pairs, max_tokens, generator):

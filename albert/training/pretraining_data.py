@@ -14,6 +14,8 @@ class PretrainingData:
 
     Args:
       patterns: str, comma-separated paths or globs.
+      **masking: other settings of masks that are made while training; see
+        ``RecordSet``.
 
     Attributes:
       records: ``RecordSet``; to be checked before a batch is made.
@@ -22,9 +24,9 @@ class PretrainingData:
       UserError: no such records.
     """
 
-    def __init__(self, patterns):
+    def __init__(self, patterns, **masking):
         self.patterns = patterns
-        self.records = RecordSet.open(patterns)
+        self.records = RecordSet.open(patterns, **masking)
 
     @property
     def num_examples(self):
@@ -45,7 +47,12 @@ class PretrainingData:
     def settings(self):
         """dict, the settings of data that a continued run must repeat."""
         schema = self.records.schema
+        unmasked = self.records.unmasked
+        masking = {}
+        if unmasked is not None:
+            masking["masked_lm_prob"] = unmasked.masking.masked_lm_prob
         return {
+            **masking,
             "max_seq_length": schema.max_seq_length,
             "max_predictions_per_seq": schema.max_predictions_per_seq,
             "records": self.num_examples,

@@ -15,6 +15,8 @@ from albert.inspection import survey
 from albert.inspection import verification
 from albert.interchange.starting_point import open_starting_point
 from albert.records import finetuning_writing
+from albert.records import pretraining
+from albert.records import pretraining_report
 from albert.records import writing
 from albert.records.metadata import read_labels
 from albert.records.pretraining_batches import pretraining_dataset
@@ -25,6 +27,9 @@ from albert.records.record_stream import explained_damage
 from albert.records.schema import FinetuningSchema
 from albert.tasks import selection
 from albert.tasks.features import Features
+from albert.text import token_cache
+from albert.text.instances import PairSettings
+from albert.text.masking import MaskingSettings
 from albert.training import task_data
 
 pytestmark = pytest.mark.slow
@@ -67,6 +72,39 @@ def write_records(folder):
     (folder / "unrelated.json").write_text('{"files": ["a"], "labels": 5}')
     (folder / "run.json").write_text(
         json.dumps({"input_file": str(path), "init_checkpoint": None})
+    )
+
+
+def write_unmasked_records(folder):
+    """Segment pairs that are masked while they are read."""
+    shutil.copy(SPM, folder / "spiece.model")
+    settings = pretraining.PretrainingDataSettings(
+        str(folder / "spiece.model"),
+        pairs=PairSettings(37),
+        masking=MaskingSettings(5),
+        dynamic_masking=True,
+    )
+    maker = pretraining.RecordMaker(settings)
+    sentences = (GOLDEN / "pretraining_data" / "input.txt").read_text()
+    tokenized = maker.encode([sentences.split("\n\n")[0].split("\n")])
+    with token_cache.TokenCacheWriter(folder, 2000) as cache_writer:
+        cache_writer.append(tokenized)
+        unit = pretraining.Unit(cache_writer.finish(), 0, 0, [(0, 1)])
+        made = maker.make_records(unit)
+    with writing.RecordSetWriter(str(folder / "train.tfrecord")) as writer:
+        writer.write(0, *made.shards[0])
+        writer.commit(
+            pretraining_report.build_metadata(
+                settings,
+                maker.tokenizer,
+                {"bytes": 7},
+                made.statistics,
+                writer.sizes[0],
+                str(folder),
+            )
+        )
+    (folder / "run.json").write_text(
+        json.dumps({"input_file": f"{folder}/train.tfrecord"})
     )
 
 
@@ -193,6 +231,34 @@ CASES = {
         verify_records,
         False,
         5,
+    ),
+    "unmasked records that are inspected": (
+        write_unmasked_records,
+        "train.tfrecord",
+        inspect_records,
+        True,
+        4,
+    ),
+    "JSON of unmasked records that are inspected": (
+        write_unmasked_records,
+        "train.json",
+        inspect_records,
+        False,
+        9,
+    ),
+    "unmasked records": (
+        write_unmasked_records,
+        "train.tfrecord",
+        read_records,
+        True,
+        2,
+    ),
+    "JSON of unmasked records": (
+        write_unmasked_records,
+        "train.json",
+        read_records,
+        False,
+        9,
     ),
     "fine-tuning records": (
         write_finetuning_records,

@@ -20,6 +20,7 @@ from albert.errors import UserError
 from albert.records import framing
 from albert.records import pretraining
 from albert.records import pretraining_report
+from albert.records.pretraining_batches import pretraining_dataset
 from albert.records.record_set import RecordSet
 from albert.text.wordpiece import WordPieceTokenizer
 
@@ -412,6 +413,8 @@ def test_same_bytes_whatever_the_number_of_processes(
         ("one", ["--num_workers=1"]),
         ("two", ["--num_workers=2"]),
         ("other", ["--num_workers=1", "--random_seed=4"]),
+        ("dynamic one", ["--num_workers=1", "--masking=dynamic"]),
+        ("dynamic two", ["--num_workers=2", "--masking=dynamic"]),
     ):
         (tmp_path / name).mkdir()
         run_recipe(
@@ -421,10 +424,98 @@ def test_same_bytes_whatever_the_number_of_processes(
             text=text,
         )
         found.append(contents(tmp_path / name))
-    one, two, other = found
+    one, two, other, dynamic_one, dynamic_two = found
     assert one == two
+    assert dynamic_one == dynamic_two
     assert one.keys() == other.keys()
     assert all(one[name] != other[name] for name in one)
+
+
+@pytest.mark.parametrize("objective", ["sop", "nsp", "none"])
+def test_segment_pairs_without_masks(tmp_path, capsys, run_recipe, objective):
+    flags = [f"--objective={objective}", "--dupe_factor=1"]
+    run_recipe(tmp_path / "static.tfrecord", *flags)
+    capsys.readouterr()
+    run_recipe(tmp_path / "dynamic.tfrecord", *flags, "--masking=dynamic")
+    printed = capsys.readouterr().out
+    static, dynamic = (
+        json.loads((tmp_path / f"{name}.json").read_text())
+        for name in ("static", "dynamic")
+    )
+    assert dynamic["masking"] == "dynamic"
+    assert "masking" not in static and "pieces" not in static
+    assert dynamic["pieces"]["mask_id"] == 4
+    assert static["settings"] == dynamic["settings"]
+    # The same pairs, of which the masks are a sample.
+    ours, theirs = dynamic["statistics"], static["statistics"]
+    assert ours["instances_masked_to_measure"] == 256 < ours["instances"]
+    for name in ("instances", "mean_length", "label_1_share", "surface"):
+        assert ours[name] == theirs[name]
+    assert abs(ours["masked_share"] / theirs["masked_share"] - 1) < 0.03
+    size = (tmp_path / "dynamic.tfrecord").stat().st_size
+    tokens = ours["mean_length"] * ours["instances"]
+    assert ours["bytes_per_token"] == pytest.approx(size / tokens)
+    assert ours["bytes_per_token"] < 3.5 < 7 < theirs["bytes_per_token"]
+    assert f"{ours['bytes_per_token']:.2f} a token" in printed
+    assert "while training, as a sample of 256 was" in printed
+    assert "{" in printed.split("what the model sees}:")[1]
+    # As pieces, whatever their order.
+    texts = []
+    for name in ("static", "dynamic"):
+        record_set = RecordSet.open(str(tmp_path / f"{name}.tfrecord"))
+        record_set.check(61, 20, 2000)
+        (batch,) = pretraining_dataset(
+            record_set, ours["instances"], training=False, seed=None
+        ).as_numpy_iterator()
+        texts.append(sorted(segments_of(batch, objective)))
+    assert texts[0] == texts[1]
+
+
+def segments_of(batch, objective):
+    """The segments of each row in the order of the text, as lists."""
+    used = batch["masked_lm_weights"] > 0
+    ids = batch["input_ids"].copy()
+    ids[used.nonzero()[0], batch["masked_lm_positions"][used]] = batch[
+        "masked_lm_ids"
+    ][used]
+    for row, mask, segment, (label,) in zip(
+        ids,
+        batch["input_mask"],
+        batch["segment_ids"],
+        batch["next_sentence_labels"].tolist(),
+        strict=True,
+    ):
+        length = mask.sum()
+        a_end = length - segment.sum()
+        pair = [row[1 : a_end - 1].tolist(), row[a_end : length - 1].tolist()]
+        if objective == "sop" and label:
+            pair.reverse()
+        yield [*pair, label * (objective == "nsp")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "passes"),
+    [
+        (["--masking=dynamic"], 1),
+        (["--masking=dynamic", "--dupe_factor=3"], 3),
+        (["--masking=static"], 40),
+        ([], 40),
+    ],
+)
+def test_passes_unless_told(tmp_path, load_recipe, arguments, passes):
+    recipe = load_recipe(RECIPE)
+    flag_values = flags.FlagValues()
+    recipe.define_flags(flag_values)
+    flag_values(
+        [
+            "",
+            "--input_file=text.txt",
+            "--output_file=a.tfrecord",
+            f"--spm_model_file={MODEL}",
+            *arguments,
+        ]
+    )
+    assert recipe.read_settings(flag_values).dupe_factor == passes
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,9 @@ from albert.records import framing
 from albert.records import pretraining
 from albert.records import pretraining_report
 from albert.records import serialization
+from albert.records.pretraining_batches import pretraining_dataset
+from albert.records.record_set import RecordSet
+from albert.records.writing import RecordSetWriter
 from albert.text import token_cache
 from albert.text.documents import read_documents
 from albert.text.instances import OBJECTIVES
@@ -89,6 +92,56 @@ def test_statistics_are_those_of_the_original(cache):
     assert abs(got["instances"] / 10 - golden["instances"] / 2) < 30
     assert 0.75 < got["text_used_share"] < 0.85
     assert got["surface"]["accuracy"] > 0.53
+
+
+def test_masks_made_while_training_have_the_same_statistics(cache, tmp_path):
+    golden = json.loads(
+        (GOLDEN / "pretraining_data" / "statistics.json").read_text()
+    )["numpy_seed_12345"]
+    settings = make_settings(original=True, dynamic_masking=True)
+    maker = pretraining.RecordMaker(settings)
+    statistics = pretraining.Statistics()
+    with RecordSetWriter(str(tmp_path / "a.tfrecord")) as writer:
+        for pass_index in range(4):
+            made = maker.make_records(make_unit(cache, pass_index))
+            writer.write(0, *made.shards[0])
+            statistics += made.statistics
+        writer.commit(
+            pretraining_report.build_metadata(
+                settings,
+                maker.tokenizer,
+                {},
+                statistics,
+                sum(writer.sizes),
+                str(tmp_path),
+            )
+        )
+    # Two epochs of four passes, where the writer's test has ten passes.
+    count = 2 * statistics.instances
+    batches = pretraining_dataset(
+        RecordSet.open(str(tmp_path / "a.tfrecord")),
+        count,
+        training=True,
+        seed=6,
+    ).take(1)
+    masked = kept = hidden = swapped = 0
+    for batch in batches.as_numpy_iterator():
+        used = batch["masked_lm_weights"] > 0
+        lengths = batch["input_mask"].sum(axis=1)
+        np.testing.assert_array_equal(
+            used.sum(axis=1), settings.masking.budgets(lengths)
+        )
+        seen = np.take_along_axis(
+            batch["input_ids"], batch["masked_lm_positions"], axis=1
+        )
+        masked += used.sum()
+        kept += (used & (seen == batch["masked_lm_ids"])).sum()
+        hidden += (used & (seen == maker.tokenizer.mask_id)).sum()
+        swapped += batch["next_sentence_labels"].sum()
+    assert abs(masked / count / golden["mean_masked"] - 1) < 0.01
+    assert abs(hidden / masked - golden["fraction_mask"]) < 0.01
+    assert abs(kept / masked - golden["fraction_kept"]) < 0.01
+    assert abs(swapped / count - 0.5) < 0.02
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs on records that are masked while training."""
+
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from albert.interchange import tensor_bundle
+
+ROOT = pathlib.Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="session")
+def unmasked_inputs(inputs, tokenizer_file, call_recipe, tmp_path_factory):
+    """As ``inputs``, but the records of train and eval have no masks."""
+    folder = tmp_path_factory.mktemp("unmasked_inputs")
+    for name, more in (("train", ["--num_shards=2"]), ("eval", [])):
+        call_recipe(
+            "data/create_pretraining_data.py",
+            "--masking=dynamic",
+            f"--input_file={inputs / name}.txt",
+            f"--output_file={folder / name}.tfrecord",
+            f"--spm_model_file={tokenizer_file}",
+            "--max_seq_length=32",
+            "--max_predictions_per_seq=5",
+            "--num_workers=1",
+            *more,
+        )
+    shutil.copy(inputs / "config.json", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained_unmasked(unmasked_inputs, run, tmp_path_factory):
+    """A model directory after three steps; not to be changed."""
+    out = tmp_path_factory.mktemp("trained_unmasked") / "model"
+    code, printed, errors = run(unmasked_inputs, out)
+    assert code == 0, errors
+    return out, printed, errors
+
+
+@pytest.mark.slow
+def test_evaluation_alone_is_that_of_training(
+    unmasked_inputs, trained_unmasked, tmp_path, run, read, results_of
+):
+    settings = read(trained_unmasked[0], "run.json")
+    assert settings["masked_lm_prob"] == 0.15
+    assert settings["max_predictions_per_seq"] == 5
+    assert "predicting by word frequency" in trained_unmasked[2]
+    out = tmp_path / "model"
+    shutil.copytree(trained_unmasked[0], out)
+    before = results_of(out)
+    code, _, errors = run(unmasked_inputs, out, "--nodo_train")
+    assert code == 0, errors
+    after = results_of(out)
+    for name in ("masked_lm_loss", "sentence_order_loss", "baseline"):
+        # The masks that it is evaluated on never change.
+        assert after[name] == pytest.approx(before[name])
+    assert after["data"] == before["data"]
+
+
+@pytest.mark.slow
+def test_another_share_of_masks_is_another_run(
+    unmasked_inputs, trained_unmasked, contents, run
+):
+    before = contents(trained_unmasked[0])
+    code, _, errors = run(
+        unmasked_inputs, trained_unmasked[0], "--masked_lm_prob=0.3"
+    )
+    assert code == 2
+    assert "masked_lm_prob 0.15 there, 0.3 here" in errors.splitlines()[-1]
+    assert contents(trained_unmasked[0]) == before
+
+
+def test_records_of_both_kinds_are_refused(
+    inputs, unmasked_inputs, tmp_path, run
+):
+    out = tmp_path / "model"
+    code, _, errors = run(
+        unmasked_inputs,
+        out,
+        f"--input_file={unmasked_inputs}/train-*,{inputs}/train-*",
+    )
+    assert code == 2
+    last = errors.splitlines()[-1]
+    assert "of 4 record files, 2 hold unmasked segment pairs" in last
+    assert not out.exists()
+
+
+def test_masked_records_keep_their_masks(inputs, tmp_path, run):
+    out = tmp_path / "model"
+    code, _, errors = run(inputs, out, "--masked_lm_prob=0.3")
+    assert code == 2
+    assert "--masked_lm_prob=0.3 changes nothing" in errors.splitlines()[-1]
+    assert not out.exists()
+
+
+@pytest.mark.slow
+def test_killed_run_ends_as_if_it_had_not_been(
+    unmasked_inputs, tmp_path, arguments_of, run_process, assert_same_tensors
+):
+    arguments = [
+        "--deterministic",
+        "--num_train_steps=400",
+        "--save_checkpoints_steps=50",
+        "--steps_per_loop=7",
+        "--keep_checkpoint_max=1",
+        "--max_eval_steps=1",
+    ]
+    out = tmp_path / "killed"
+    process = subprocess.Popen(
+        [sys.executable, *arguments_of(unmasked_inputs, out, *arguments)],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 240
+    while not tensor_bundle.steps(out):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    step = tensor_bundle.steps(out)[-1]
+    assert 50 <= step < 400
+    again = run_process(*arguments_of(unmasked_inputs, out, *arguments))
+    assert again.returncode == 0, again.stderr
+    assert f"continuing at step {step} of 400" in again.stderr
+    whole = tmp_path / "whole"
+    alone = run_process(*arguments_of(unmasked_inputs, whole, *arguments))
+    assert alone.returncode == 0, alone.stderr
+    for name in ("model.ckpt-400", "model.ckpt-best"):
+        assert_same_tensors(whole / name, out / name)

@@ -1,0 +1,440 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sets of records that are masked while training, and their batches."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from albert.errors import UserError
+from albert.records import framing
+from albert.records import pretraining_batches
+from albert.records import serialization
+from albert.records import unmasked_pairs
+from albert.records import writing
+from albert.records.record_set import RecordSet
+from albert.records.record_set import check_masking
+from albert.records.record_stream import explained_damage
+from albert.records.schema import PretrainingSchema
+from albert.records.schema import unmasked_fields
+from albert.text.instances import SegmentPairs
+
+SEQ_LENGTH, PREDICTIONS = 23, 5
+SHARDS = (101, 67, 41)
+COUNT = sum(SHARDS)
+
+
+def write_set(folder, name="train", vocabulary_size=997, objective="sop"):
+    """Records whose first token is their number: a set of three files."""
+    generator = np.random.default_rng(5)
+    word_start = generator.random(vocabulary_size) < 0.7
+    length = 17
+    ids = generator.integers(5, vocabulary_size, COUNT * length)
+    ids[::length] = 5 + np.arange(COUNT)
+    a_length = generator.integers(1, 9, COUNT)
+    starts = np.arange(COUNT) * length
+    pairs = SegmentPairs(
+        a_start=starts,
+        a_length=a_length,
+        b_start=starts + a_length,
+        b_length=generator.integers(1, 9, COUNT) * (objective != "none"),
+        labels=generator.integers(0, 2, COUNT),
+    )
+    columns = unmasked_pairs.pair_columns(
+        pairs,
+        ids,
+        unmasked_pairs.make_tokens(word_start, vocabulary_size),
+        objective,
+    )
+    first = 0
+    output = str(folder / f"{name}.tfrecord")
+    with writing.RecordSetWriter(output, len(SHARDS)) as writer:
+        for shard, count in enumerate(SHARDS):
+            flat, _ = serialization.encode_records(
+                {
+                    key: value[np.arange(first, first + count)]
+                    for key, value in columns.items()
+                },
+                unmasked_fields(objective),
+            )
+            writer.write(shard, flat.tobytes(), count)
+            first += count
+        writer.commit(
+            {
+                "kind": PretrainingSchema.kind,
+                "masking": "dynamic",
+                "max_seq_length": SEQ_LENGTH,
+                "max_predictions_per_seq": PREDICTIONS,
+                "vocabulary": {"size": vocabulary_size, "fingerprint": "f"},
+                "settings": {
+                    "objective": objective,
+                    "masked_lm_prob": 0.25,
+                    "ngram": 3,
+                    "favor_shorter_ngram": True,
+                    "do_whole_word_mask": True,
+                },
+                "pieces": {
+                    "pad_id": 0,
+                    "cls_id": 2,
+                    "sep_id": 3,
+                    "mask_id": 4,
+                    "replacement_ids": "5-6,9-996",
+                },
+            }
+        )
+    return pairs, ids
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("records")
+    write_set(folder)
+    return folder
+
+
+@pytest.fixture
+def copied(folder, tmp_path):
+    return shutil.copytree(folder, tmp_path / "copy")
+
+
+def open_set(folder, **masking):
+    return RecordSet.open(str(folder / "train*"), **masking)
+
+
+def batches_of(record_set, count=None, batch_size=17, **options):
+    options = {"training": True, "seed": 3, "shuffle_buffer": 29, **options}
+    dataset = pretraining_batches.pretraining_dataset(
+        record_set, batch_size, **options
+    )
+    return list(dataset.take(count or -1).as_numpy_iterator())
+
+
+def together(batches):
+    return {
+        name: np.concatenate([batch[name] for batch in batches])
+        for name in batches[0]
+    }
+
+
+def truths(rows):
+    ids = rows["input_ids"].copy()
+    used = rows["masked_lm_weights"] > 0
+    ids[np.nonzero(used)[0], rows["masked_lm_positions"][used]] = rows[
+        "masked_lm_ids"
+    ][used]
+    return ids
+
+
+def in_order_of_records(rows):
+    """Rows of a whole epoch in the order of the records: the swap undone."""
+    ids = truths(rows)
+    swapped = rows["next_sentence_labels"][:, 0] == 1
+    first_of_b = np.argmax(rows["segment_ids"], axis=1)
+    number = ids[np.arange(len(ids)), np.where(swapped, first_of_b, 1)] - 5
+    order = np.argsort(number)
+    assert number[order].tolist() == list(range(COUNT))
+    return {name: values[order] for name, values in rows.items()}
+
+
+@pytest.mark.parametrize(
+    ("objective", "vocabulary_size"),
+    [("sop", 997), ("nsp", 1 << 15), ("none", (1 << 15) + 1)],
+)
+def test_batches_hold_what_was_written(tmp_path, vocabulary_size, objective):
+    pairs, ids = write_set(tmp_path, "train", vocabulary_size, objective)
+    record_set = open_set(tmp_path)
+    record_set.check(SEQ_LENGTH, PREDICTIONS, vocabulary_size)
+    assert record_set.unmasked.token_dtype.itemsize == (
+        2 if vocabulary_size <= 1 << 15 else 4
+    )
+    rows = together(batches_of(record_set, training=False))
+    assert len(rows["input_ids"]) == 221  # 13 batches of 17
+    weights = rows["example_weights"].tolist()
+    assert weights == [1.0] * COUNT + [0.0] * 12
+    assert not rows["input_ids"][COUNT:].any()
+    found = truths(rows)
+    for index in range(COUNT):
+        a, b = (
+            ids[start : start + length].tolist()
+            for start, length in (
+                (pairs.a_start[index], pairs.a_length[index]),
+                (pairs.b_start[index], pairs.b_length[index]),
+            )
+        )
+        label = rows["next_sentence_labels"][index, 0]
+        if objective == "sop" and label:
+            a, b = b, a
+        if objective == "nsp":
+            assert label == pairs.labels[index]
+        expected = [2, *a, 3, *b, *[3] * bool(b)]
+        expected += [0] * (SEQ_LENGTH - len(expected))
+        assert found[index].tolist() == expected
+    if objective == "none":
+        assert not rows["next_sentence_labels"].any()
+    for name, values in rows.items():
+        assert values.dtype == (
+            np.float32 if name.endswith("weights") else np.int32
+        )
+
+
+def test_shapes_are_static(folder):
+    for training in (True, False):
+        dataset = pretraining_batches.pretraining_dataset(
+            open_set(folder), 17, training=training, seed=0
+        )
+        shapes = {k: v.shape.as_list() for k, v in dataset.element_spec.items()}
+        assert shapes["input_ids"] == [17, SEQ_LENGTH]
+        assert shapes["masked_lm_ids"] == [17, PREDICTIONS]
+        assert shapes["next_sentence_labels"] == [17, 1]
+        assert shapes["example_weights"] == [17]
+
+
+def test_masks_and_swaps_are_others_in_each_epoch(folder):
+    rows = together(batches_of(open_set(folder), 25))
+    epochs = [
+        in_order_of_records(
+            {
+                name: values[first : first + COUNT]
+                for name, values in rows.items()
+            }
+        )
+        for first in (0, COUNT)
+    ]
+    first, second = epochs
+    same = first["masked_lm_positions"] == second["masked_lm_positions"]
+    assert same.all(axis=1).mean() < 0.2
+    labels = [rows["next_sentence_labels"][:, 0] for rows in epochs]
+    assert all(abs(each.mean() - 0.5) < 0.1 for each in labels)
+    assert 0.4 < (labels[0] == labels[1]).mean() < 0.6
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"batch_size": 11, "shuffle_buffer": 8192},
+        # More than are masked together.
+        {"batch_size": 2000, "interleaved_files": 1},
+    ],
+    ids=str,
+)
+def test_a_record_has_the_same_mask_in_any_batch_and_order(folder, changes):
+    one = batches_of(open_set(folder), 13)
+    batch_size = changes.get("batch_size", 17)
+    other = batches_of(open_set(folder), -(-COUNT // batch_size), **changes)
+    one, other = (
+        in_order_of_records(
+            {name: values[:COUNT] for name, values in together(each).items()}
+        )
+        for each in (one, other)
+    )
+    for name, values in one.items():
+        np.testing.assert_array_equal(values, other[name])
+
+
+def test_masks_depend_on_the_seed_and_not_on_the_global_one(folder):
+    tf.random.set_seed(12)
+    one = together(batches_of(open_set(folder), 3))
+    tf.random.set_seed(13)
+    again = together(batches_of(open_set(folder), 3))
+    for name, values in one.items():
+        np.testing.assert_array_equal(values, again[name])
+    other = together(batches_of(open_set(folder), 13, seed=4))
+    whole = together(batches_of(open_set(folder), 13))
+    one, other = (
+        in_order_of_records(
+            {name: values[:COUNT] for name, values in each.items()}
+        )
+        for each in (whole, other)
+    )
+    same = one["masked_lm_positions"] == other["masked_lm_positions"]
+    assert same.all(axis=1).mean() < 0.2
+
+
+@pytest.mark.parametrize("consumed_batches", [13, 37])
+def test_continues_exactly_where_it_stood(folder, consumed_batches):
+    whole = batches_of(open_set(folder), 41)
+    rest = batches_of(
+        open_set(folder),
+        41 - consumed_batches,
+        start_record=17 * consumed_batches,
+    )
+    for got, expected in zip(rest, whole[consumed_batches:], strict=True):
+        for name, values in expected.items():
+            np.testing.assert_array_equal(got[name], values)
+
+
+def test_evaluation_has_the_same_masks_each_time(folder):
+    one, other = (
+        together(
+            batches_of(
+                open_set(folder),
+                training=False,
+                seed=seed,
+                batch_size=batch_size,
+            )
+        )
+        for seed, batch_size in ((0, 17), (1, 11))
+    )
+    for name, values in one.items():
+        np.testing.assert_array_equal(values[:COUNT], other[name][:COUNT])
+    assert one["masked_lm_weights"].sum() > COUNT
+
+
+def test_other_settings_of_masks(folder):
+    record_set = open_set(folder)
+    other = open_set(folder, max_predictions_per_seq=9, masked_lm_prob=0.5)
+    assert other.schema == PretrainingSchema(SEQ_LENGTH, 9)
+    other.check(SEQ_LENGTH, 9, 997)
+    rows = together(batches_of(other, training=False))
+    assert rows["masked_lm_ids"].shape[1] == 9
+    assert rows["masked_lm_weights"].sum(axis=1).max() == 9
+    assert other.fingerprint != record_set.fingerprint
+    # What the records were written with is no other setting.
+    same = open_set(folder, max_predictions_per_seq=5, masked_lm_prob=0.25)
+    assert same.fingerprint == record_set.fingerprint
+
+
+# ------------------------------------------------------------------- refusals
+
+
+def change_json(folder, change, name="train"):
+    path = folder / f"{name}.json"
+    value = json.loads(path.read_text())
+    change(value)
+    path.write_text(json.dumps(value))
+
+
+def refusal(folder, pattern="train*"):
+    with pytest.raises(UserError) as caught:
+        RecordSet.open(str(folder / pattern)).check(
+            SEQ_LENGTH, PREDICTIONS, 997
+        )
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_records_of_both_kinds_are_refused(copied):
+    write_set(copied, "train2")
+    change_json(copied, lambda value: value.pop("masking"), "train2")
+    message = refusal(copied)
+    assert "of 6 record files, 3 hold unmasked segment pairs" in message
+    assert "train-00000-of-00003" in message
+    assert "train2-00000-of-00003" in message
+
+
+def test_sets_with_different_masks_are_refused(copied):
+    write_set(copied, "train2")
+    assert open_set(copied).count() == 2 * COUNT
+    change_json(
+        copied, lambda value: value["settings"].update(ngram=2), "train2"
+    )
+    assert "different settings or vocabularies" in refusal(copied)
+
+
+def test_no_json_no_masks(copied):
+    (copied / "train.json").unlink()
+    message = refusal(copied)
+    assert "train-00000-of-00003.tfrecord" in message
+    assert "no JSON beside it says how: restore it" in message
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda value: value.pop("pieces"), "lacks pieces"),
+        (lambda value: value["pieces"].pop("mask_id"), "lacks mask_id"),
+        (lambda value: value["settings"].pop("ngram"), "lacks ngram"),
+        (lambda value: value["pieces"].update(cls_id=997), "vocabulary of 997"),
+        *(
+            (
+                lambda value, ids=ids: value["pieces"].update(
+                    replacement_ids=ids
+                ),
+                "vocabulary of 997",
+            )
+            for ids in ("", "5-997", "9-5", "x", "5,-1", "5-9,0-996,0-996")
+        ),
+        (lambda value: value.update(masking="often"), "masking"),
+    ],
+)
+def test_a_json_that_does_not_tell_how_to_mask(copied, change, words):
+    change_json(copied, change)
+    message = refusal(copied)
+    assert words in message
+    assert "train.json" in message
+    assert "make the records again" in message
+
+
+def test_records_that_are_not_segment_pairs(copied):
+    schema = PretrainingSchema(SEQ_LENGTH, PREDICTIONS)
+    columns = {
+        field.name: np.zeros((3, field.length), int) for field in schema.fields
+    }
+    flat, _ = serialization.encode_records(columns, schema.fields)
+    path = copied / "train-00001-of-00003.tfrecord"
+    path.write_bytes(flat.tobytes())
+    change_json(
+        copied,
+        lambda value: value["files"][1].update(
+            records=3, bytes=path.stat().st_size
+        ),
+    )
+    message = refusal(copied)
+    assert "the feature 'segment_lengths' is absent" in message
+
+
+def change_record(folder, number, change):
+    """Changes a record of the first file, whose checksums are right."""
+    path = folder / "train-00000-of-00003.tfrecord"
+    examples = [
+        tf.train.Example.FromString(record)
+        for record in framing.iterate_records(path)
+    ]
+    change(examples[number].features.feature)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for example in examples:
+            writer.write(example.SerializeToString())
+    change_json(
+        folder,
+        lambda value: value["files"][0].update(bytes=path.stat().st_size),
+    )
+
+
+@pytest.mark.parametrize(
+    ("lengths", "size", "words"),
+    [
+        ([1, 1], 8, r"8 bytes of tokens for segments of \[1, 1\] tokens"),
+        ([-2, 4], 4, r"4 bytes of tokens for segments of \[-2, 4\] tokens"),
+        ([9, 12], 42, "segments of 21 tokens where 20 have room"),
+    ],
+)
+def test_lengths_that_cannot_be(copied, lengths, size, words):
+    def change(features):
+        features["segment_lengths"].int64_list.value[:] = lengths
+        features["tokens"].bytes_list.value[:] = [bytes(size)]
+
+    change_record(copied, 7, change)
+    record_set = open_set(copied)
+    record_set.check(SEQ_LENGTH, PREDICTIONS, 997)
+    with (
+        pytest.raises(UserError, match=rf"record 7 \(0-based\): {words}"),
+        explained_damage(record_set.locate_damage),
+    ):
+        batches_of(record_set, training=False)
+    change_record(copied, 0, change)
+    assert "record 0 (0-based): " in refusal(copied)
+
+
+def test_a_share_of_masked_records_cannot_be_changed(copied, caplog):
+    check_masking([open_set(copied)], 0.25)
+    assert not caplog.text
+    check_masking([open_set(copied)], 0.4)
+    assert "--max_predictions_per_seq=5 masks at most 21.7%" in caplog.text
+    assert "give 9 for --masked_lm_prob=0.4" in caplog.text
+    change_json(copied, lambda value: value.pop("masking"))
+    check_masking([open_set(copied)], None)
+    with pytest.raises(UserError, match="--masked_lm_prob=0.4 changes nothing"):
+        check_masking([open_set(copied)], 0.4)
