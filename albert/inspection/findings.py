@@ -34,7 +34,7 @@ def find_oddities(kind, statistics, texts, tokenizer):
     """Returns what looks odd: list of str.
 
     Args:
-      kind: as ``record_kinds.open_kind`` returns it.
+      kind: as ``opening.open_kind`` returns it.
       statistics: ``RecordStatistics``.
       texts: ``InstanceTexts``.
       tokenizer: ``TokenizerInterface``, or None.
