@@ -147,6 +147,16 @@ class UnmaskedKind(PretrainingKind):
         super().__init__(files)
         self._unmasked = self.records.unmasked
         self.name += " that training masks"
+        # As a graph, in which many steps take little time.
+        self._draw = tf.function(
+            self._draw_masks,
+            input_signature=(
+                tf.TensorSpec([None, self.schema.max_seq_length], tf.int64),
+                tf.TensorSpec([None, 2], tf.int64),
+                tf.TensorSpec([None], tf.int64),
+                tf.TensorSpec([None], tf.string),
+            ),
+        )
 
     def formats(self):
         """Returns what ``tf.io.parse_example`` is told."""
@@ -183,25 +193,38 @@ class UnmaskedKind(PretrainingKind):
 
     def instances(self, columns):
         """Returns the ``Instances`` of parsed records, masked."""
-        labels = columns.get("next_sentence_labels")
-        keys = draws.record_keys(
-            0, np.zeros(len(columns["tokens"]), int), columns["tokens"][:, 0]
+        lengths = columns["segment_lengths"]
+        drawn = self._draw(
+            self._tokens(columns),
+            lengths,
+            columns.get("next_sentence_labels", lengths)[:, 0],
+            columns["tokens"][:, 0],
         )
+        return super().instances(
+            {
+                name: values.numpy().astype(
+                    np.float32 if values.dtype == tf.float32 else np.int64
+                )
+                for name, values in drawn.items()
+            }
+        )
+
+    def _draw_masks(self, tokens, lengths, labels, texts):
+        """Returns the columns of masked records, with those of words.
+
+        Labels are used with the objective "nsp" alone.
+        """
+        keys = draws.record_keys(0, tf.zeros_like(labels), texts)
         rows = dynamic_masking.assemble(
-            tf.constant(self._tokens(columns), tf.int32),
-            tf.constant(columns["segment_lengths"], tf.int32),
-            None if labels is None else tf.constant(labels[:, 0], tf.int32),
+            tf.cast(tokens, tf.int32),
+            tf.cast(lengths, tf.int32),
+            tf.cast(labels, tf.int32),
             keys,
             self._unmasked,
             self.schema.max_seq_length,
         )
         masked = dynamic_masking.mask_rows(rows, keys, self._unmasked)
-        arrays = {name: values.numpy() for name, values in masked.items()}
-        for name, values in arrays.items():
-            if values.dtype.kind == "i":
-                arrays[name] = values.astype(np.int64)
-        starts = rows.starts.numpy().astype(np.int64)
-        return super().instances(arrays | {"token_boundary": starts})
+        return masked | {"token_boundary": rows.starts}
 
     def _tokens(self, columns):
         """Returns the tokens of both segments, then zeros: int64 [R, S]."""
