@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 DEMO := demo
 BIN := .venv/bin
 ICU := .venv-icu
+BEAM := .venv-beam
 PEERS := .venv-peers
 EXTRAS := .venv-extras
 OLDEST := .venv-oldest
@@ -23,8 +24,8 @@ define install
 	touch $@
 endef
 
-.PHONY: demo test test-slow test-oldest test-peers test-extras test-icu lint \
-    format setup clean-demo
+.PHONY: demo test test-slow test-oldest test-peers test-extras test-icu \
+    test-beam lint format setup clean-demo
 
 setup: .venv/.installed
 
@@ -112,6 +113,14 @@ test-icu: $(ICU)/.installed
 
 $(ICU)/.installed: requirements.txt requirements-icu.txt pyproject.toml setup.py
 	$(call install,requirements-icu.txt)
+
+# With Apache Beam, which wants an older protobuf.
+test-beam: $(BEAM)/.installed
+	$(BEAM)/bin/python -m pytest tests/beam
+
+$(BEAM)/.installed: requirements.txt requirements-beam.txt pyproject.toml \
+    setup.py
+	$(call install,requirements.txt requirements-beam.txt)
 
 lint: setup
 	$(BIN)/ruff check .

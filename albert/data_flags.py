@@ -134,14 +134,20 @@ def get_task(fv):
     )
 
 
-def define_text_flags(fv):
-    """Defines the flags of plain text and of how it is split."""
+def define_text_flags(fv, addresses=False):
+    """Defines the flags of plain text and of how it is split.
+
+    Args:
+      fv: values of flags.
+      addresses: bool, whether the text may be at addresses.
+    """
     text = FlagGroup(fv, "Text")
     text.files(
         "input_file",
         None,
         "Text: comma-separated files or globs, plain or compressed (gzip, "
         "bzip2, xz, zstandard). Required.",
+        addresses=addresses,
     )
     define_text_field_flag(fv, "Text")
     text.choice(

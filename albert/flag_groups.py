@@ -56,9 +56,15 @@ class FlagGroup:
         """Defines a flag of a path, spelled as ``albert.paths`` reads it."""
         self._define(flag_parsers.PathParser(), name, default, text)
 
-    def files(self, name, default, text):
-        """Defines a flag of names or patterns of files."""
-        self._define(flag_parsers.FilesParser(), name, default, text)
+    def files(self, name, default, text, addresses=False):
+        """Defines a flag of names or patterns of files.
+
+        Args:
+          name, default, text: of the flag.
+          addresses: bool, whether addresses are let through.
+        """
+        parser = flag_parsers.FilesParser(addresses)
+        self._define(parser, name, default, text)
 
     def names(self, name, default, text):
         """Defines a flag of values that are separated by commas."""

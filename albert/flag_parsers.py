@@ -129,13 +129,18 @@ class FilesParser(StringParser):
 
     syntactic_help = "paths or patterns, separated by commas"
 
+    def __init__(self, addresses=False):
+        """Makes a parser; ``addresses``: whether these are let through."""
+        super().__init__()
+        self._addresses = addresses
+
     def parse(self, argument):
         """Returns the paths and patterns, separated by commas, as a str.
 
         Raises:
           ValueError: it is empty, another flag, or one of them is no path.
         """
-        return read_paths(super().parse(argument))
+        return read_paths(super().parse(argument), self._addresses)
 
     def flag_type(self):
         return "paths"

@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import tempfile
 
 from albert.errors import UserError
@@ -135,6 +136,13 @@ def check_new(path, flag="destination", check_replaced=None):
     if not is_new:
         check_replaced(path)
     return not is_new
+
+
+def free_space(path):
+    """Returns the bytes that are free where a path is, or will be: int."""
+    while not os.path.exists(path):
+        path = os.path.dirname(path)
+    return shutil.disk_usage(path).free
 
 
 def _check_way(path, flag):

@@ -44,16 +44,26 @@ def read_path(text):
     return path
 
 
-def read_paths(text):
+def is_address(path):
+    """Returns whether a path is an address of an object store or the like."""
+    return bool(_ADDRESS.fullmatch(path))
+
+
+def read_paths(text, addresses=False):
     """Returns comma-separated paths or globs, each as a user means it.
 
     Args:
       text: str.
+      addresses: bool, whether addresses are kept as they are.
 
     Raises:
       ValueError: as of ``read_path``; or none is given.
     """
-    return ",".join(map(read_path, split_paths(text))) or read_path("")
+    paths = [
+        path if addresses and is_address(path) else read_path(path)
+        for path in split_paths(text)
+    ]
+    return ",".join(paths) or read_path("")
 
 
 def split_paths(text):

@@ -16,9 +16,7 @@ flags and text give the same bytes, whatever --num_workers is.
 import functools
 import math
 import os
-import time
 
-import numpy as np
 from absl import logging
 
 from albert import command_line
@@ -28,25 +26,23 @@ from albert.errors import UserError
 from albert.flag_groups import FlagGroup
 from albert.flag_parsers import LONGEST_SEQUENCE
 from albert.flags import require
-from albert.progress import show_progress
+from albert.paths import is_address
+from albert.paths import read_paths
+from albert.paths import split_paths
+from albert.records import corpus_shards
 from albert.records import pretraining
 from albert.records import pretraining_report
-from albert.records.corpus_counts import CorpusCounts
+from albert.records import pretraining_sets
 from albert.records.metadata import metadata_path
 from albert.records.unmasked_pairs import DYNAMIC
 from albert.records.unmasked_pairs import MASKING_TIMES
-from albert.records.writing import RecordSetWriter
 from albert.records.writing import shard_names
-from albert.text import compression
 from albert.text import normalization_losses
-from albert.text import token_cache
 from albert.text.documents import DOCUMENT_SEPARATORS
 from albert.text.documents import expand_files
-from albert.text.documents import read_documents
 from albert.text.instances import OBJECTIVES
 from albert.text.instances import PairSettings
 from albert.text.masking import MaskingSettings
-from albert.text.selection import Selection
 from albert.text.selection import open_listing
 from albert.text.word_segmenters import NO_SEGMENTER
 from albert.text.word_segmenters import WORD_SEGMENTERS
@@ -60,7 +56,7 @@ BYTES_PER_WORKER = 2_000_000
 
 def define_flags(fv):
     """Defines this recipe's flags; the original's where it has them."""
-    data_flags.define_text_flags(fv)
+    data_flags.define_text_flags(fv, addresses=True)
     data_flags.define_selection_flags(fv)
     data_flags.define_data_creation_flags(fv)
     data_flags.define_record_flags(fv)
@@ -182,6 +178,28 @@ def define_flags(fv):
         "output_file",
         None,
         "TFRecord file, or a comma-separated list. Required.",
+        addresses=True,
+    )
+    machines = FlagGroup(fv, "Machines")
+    machines.string(
+        "shard",
+        None,
+        "Part of the work, for many machines: 3/64 makes shard 3 (from 0) of "
+        "64, of some of the files of text; all/64 makes those that are "
+        "missing, and then, as merge/64 does, the JSON of the whole set.",
+    )
+    machines.string(
+        "runner",
+        None,
+        "With --shard=all/64: make the shards with Apache Beam (needs pip "
+        "install 'albert-keras[beam]'): DirectRunner, FlinkRunner, SparkRunner "
+        "or DataflowRunner. Text and records may be on its file systems.",
+    )
+    machines.names(
+        "pipeline_options",
+        None,
+        "Options of Beam and its runner, such as direct_num_workers=4,"
+        "direct_running_mode=multi_processing.",
     )
     FlagGroup(fv, "Processes").integer(
         "num_workers",
@@ -194,20 +212,42 @@ def define_flags(fv):
 
 def main(fv):
     """Makes the records, and prints what they are like."""
-    started = time.monotonic()
     num_workers = processes.check_number(fv.num_workers)
-    settings = read_settings(fv)
-    inputs = expand_files(fv.input_file)
-    size = sum_of_sizes(inputs)
-    if size is not None:
-        needed = math.ceil(size * settings.dupe_factor / BYTES_PER_WORKER)
-        num_workers = min(num_workers, max(1, needed))
+    settings, reading = read_settings(fv)
+    which, number = find_shard(fv)
     tokenizer = settings.tokenizer()
-    encoder = settings.encoder(tokenizer)
-    unknown_ids = np.flatnonzero(encoder.pieces_of_ids == tokenizer.unknown_id)
     unreachable = normalization_losses.describe_unreachable_pieces(tokenizer)
     if unreachable:
         logging.warning("%s", unreachable)
+    if fv.runner:
+        from albert.records import beam_pipeline
+
+        shards, of_shards = beam_pipeline.make_shards(
+            settings,
+            reading,
+            tokenizer,
+            split_paths(fv.input_file),
+            number,
+            fv.output_file,
+            runner=fv.runner,
+            pipeline_options=fv.pipeline_options,
+            overwrite=fv.overwrite,
+        )
+        merge(fv, settings, tokenizer, shards, of_shards)
+        return
+
+    inputs = expand_files(fv.input_file)
+    shards = []
+    if number:
+        sizes = corpus_shards.measure(inputs)
+        shards = corpus_shards.divide(inputs, sizes, number, fv.output_file)
+    size = pretraining_sets.sum_of_sizes(inputs)
+    if size is not None:
+        needed = math.ceil(size * settings.dupe_factor / BYTES_PER_WORKER)
+        num_workers = min(num_workers, max(1, needed))
+    describe = functools.partial(
+        pretraining_sets.describe_shard, settings, reading, tokenizer
+    )
     with (
         processes.termination_as_interrupt(),
         open_listing(
@@ -217,132 +257,139 @@ def main(fv):
             [*inputs, settings.vocabulary_file],
             list_outputs(fv),
         ) as listing,
-        RecordSetWriter(
-            fv.output_file,
-            fv.num_shards,
-            fv.overwrite,
-            inputs=[*inputs, settings.vocabulary_file],
-        ) as writer,
         processes.ProcessPool(
             num_workers,
             functools.partial(pretraining.RecordMaker, settings),
         ) as pool,
-        token_cache.TokenCacheWriter(
-            writer.scratch, encoder.vocabulary_size
-        ) as cache_writer,
     ):
-        # ------------------------------------------------------ text → ids
-        selection = Selection(data_flags.read_selection(fv), listing)
-        corpus = CorpusCounts()
-        with show_progress(
-            "encoding", None if fv.text_field else size, "B", unit_scale=True
-        ) as advance:
-
-            def read_blocks():
-                documents = read_documents(
-                    inputs,
-                    fv.sentence_splitting,
-                    fv.document_separator,
-                    fv.sentence_splitter,
-                    text_field=fv.text_field,
-                    selection=selection,
-                )
-                for block in token_cache.group_documents(documents):
-                    advance(corpus.add_text(block, tokenizer.kind))
-                    yield block
-
-            for encoded in pool.map(
-                pretraining.RecordMaker.encode, read_blocks()
-            ):
-                cache_writer.append(encoded)
-                corpus.add_tokens(encoded, unknown_ids)
-        cache = cache_writer.finish()
-        corpus.refuse_unknown(
-            fv.max_unknown_share, fv.input_file, settings.vocabulary_file
-        )
-        if settings.pairs.objective == "nsp" and cache.num_documents < 2:
-            raise UserError(
-                f"{fv.input_file}: --objective=nsp needs two documents, "
-                f"found {cache.num_documents}: put blank lines between "
-                "documents, or use --objective=sop"
-            )
-
-        # --------------------------------------------------- ids → records
-        statistics = pretraining.Statistics()
-        example = None
-        with show_progress(
-            "masking and writing"
-            + f" in {settings.dupe_factor} passes" * (settings.dupe_factor > 1),
-            settings.dupe_factor * corpus.tokens,
-            "tokens",
-            unit_scale=True,
-        ) as advance:
-
-            def list_units():
-                for pass_index in range(settings.dupe_factor):
-                    units = cache_writer.shuffled_units(
-                        settings.generator(pass_index),
-                        max_seq_length=settings.pairs.max_seq_length,
-                    )
-                    for unit_index, ranges, tokens in units:
-                        yield pretraining.Unit(
-                            cache, pass_index, unit_index, ranges
-                        )
-                        advance(tokens)
-
-            for records in pool.map(
-                pretraining.RecordMaker.make_records, list_units()
-            ):
-                first = statistics.instances % len(writer.files)
-                for shard, (content, count) in enumerate(records.shards):
-                    writer.write(
-                        (first + shard) % len(writer.files), content, count
-                    )
-                statistics += records.statistics
-                example = example or records.example
-        if not statistics.instances:
-            raise UserError(
-                f"{fv.input_file}: no document has the two sentences that a "
-                "pair of segments needs: take blank lines between the "
-                "sentences of a text out, or give --objective=none"
-            )
-        metadata = pretraining_report.build_metadata(
+        make = functools.partial(
+            pretraining_sets.make_set,
             settings,
-            tokenizer,
-            corpus.as_dict(tokenizer),
-            statistics,
-            sum(writer.sizes),
-            directory=os.path.dirname(writer.files[0]),
+            reading,
+            tokenizer=tokenizer,
+            pool=pool,
+            overwrite=fv.overwrite,
+            listing=listing,
         )
-        if selection.counts:
-            metadata["left_out"] = selection.counts
-        json_files = writer.commit(metadata)
+        if not shards:
+            made = make(inputs, fv.output_file, num_shards=fv.num_shards)
+            print_summary(made)
+            print("An instance, {what is hidden > what the model sees}:")
+            example = pretraining_report.show_example(made.example, tokenizer)
+            print(f"  {example}")
+            print_next(fv, made.metadata, made.files)
+            return
+        for shard in shards:
+            if which not in (shard.index, corpus_shards.ALL):
+                continue
+            description = describe(shard)
+            if corpus_shards.is_made(shard, description, fv.overwrite):
+                print(f"{shard.output_file} is there already")
+                continue
+            print_summary(
+                make(
+                    shard.inputs,
+                    shard.output_file,
+                    shard=shard,
+                    description=description,
+                )
+            )
+    if which in (corpus_shards.ALL, corpus_shards.MERGE):
+        of_shards = corpus_shards.read_shards(shards, describe)
+        merge(fv, settings, tokenizer, shards, of_shards)
 
-    # ------------------------------------------------------------- summary
-    written = writer.files[0]
-    if writer.files[1:]:
-        written = f"{len(writer.files)} record files"
-    print(f"Wrote {written} and {json_files[0]}")
-    print(
-        pretraining_report.summarize(
-            metadata, sum(writer.sizes), time.monotonic() - started
-        )
+
+def merge(fv, settings, tokenizer, shards, of_shards):
+    """Writes the JSON of the whole set, and prints what the set is like."""
+    path = metadata_path(fv.output_file)
+    metadata = pretraining_report.merge_metadata(
+        settings, tokenizer, of_shards, os.path.dirname(path)
     )
-    for line in selection.summarize():
-        print(f"  left out     {line}")
+    if is_address(path):
+        from albert.records import beam_pipeline
+
+        beam_pipeline.write_merged(path, metadata, of_shards)
+    else:
+        corpus_shards.write_merged(path, metadata, of_shards, fv.overwrite)
+    print(f"Wrote {path} of {len(shards)} shards")
+    size = sum(each["files"][0]["bytes"] for each in of_shards)
+    print(pretraining_report.summarize(metadata, size))
     for warning in pretraining_report.list_warnings(metadata):
         logging.warning("%s", warning)
-    print("An instance, {what is hidden > what the model sees}:")
-    print(f"  {pretraining_report.show_example(example, tokenizer)}")
-    command = pretraining_report.next_command(
-        metadata, writer.files, fv.output_file
-    )
+    print_next(fv, metadata, [shard.output_file for shard in shards])
+
+
+def print_summary(made):
+    """Prints what a ``MadeSet`` is like, and its warnings."""
+    written = made.files[0]
+    if made.files[1:]:
+        written = f"{len(made.files)} record files"
+    print(f"Wrote {written} and {made.json_files[0]}")
+    print(pretraining_report.summarize(made.metadata, made.size, made.seconds))
+    for line in made.left_out:
+        print(f"  left out     {line}")
+    for warning in pretraining_report.list_warnings(made.metadata):
+        logging.warning("%s", warning)
+
+
+def print_next(fv, metadata, files):
+    """Prints the command that tries a training on the records."""
+    command = pretraining_report.next_command(metadata, files, fv.output_file)
     if command:
         command_line.print_next(command)
 
 
+def find_shard(fv):
+    """Returns which shards the command makes, and of how many.
+
+    Returns:
+      (int, "all" or "merge", int); (None, None) without --shard.
+    """
+    if not fv.runner:
+        for name in ("input_file", "output_file"):
+            try:
+                read_paths(fv[name].value)
+            except ValueError as error:
+                raise UserError(
+                    f"--{name}={fv[name].value}: {error}; or give a --runner, "
+                    "which reads and writes such addresses"
+                ) from None
+    if fv.pipeline_options and not fv.runner:
+        raise UserError("--pipeline_options are those of a --runner: give one")
+    if not fv.shard:
+        if fv.runner:
+            raise UserError(
+                "--runner makes shards: say of how many, as in --shard=all/64"
+            )
+        return None, None
+    which, number = corpus_shards.parse_shard_flag(fv.shard)
+    if fv.runner and which != corpus_shards.ALL:
+        raise UserError(
+            f"--runner makes all shards that are missing: give --shard="
+            f"{corpus_shards.ALL}/{number}, not {fv.shard}"
+        )
+    if fv.num_shards not in (1, number):
+        raise UserError(
+            f"--num_shards={fv.num_shards}: with --shard={fv.shard} there are "
+            f"{number} files: leave it out"
+        )
+    if fv.left_out_file and which in (corpus_shards.ALL, corpus_shards.MERGE):
+        raise UserError(
+            f"--left_out_file with --shard={fv.shard} would not list what "
+            "earlier commands left out: give each shard's command one"
+        )
+    if fv.duplicates != "keep":
+        logging.warning(
+            "--duplicates=%s: they are found inside each of the %d shards, "
+            "not between them",
+            fv.duplicates,
+            number,
+        )
+    return which, number
+
+
 def read_settings(fv):
-    """Reads the ``PretrainingDataSettings`` from the flags."""
+    """Reads ``PretrainingDataSettings`` and ``ReadingSettings``."""
     require(fv, "input_file", "output_file")
     require_vocabulary(fv)
     if fv.do_permutation:
@@ -359,7 +406,7 @@ def read_settings(fv):
             )
         objective = "nsp"
     dynamic = fv.masking == DYNAMIC
-    return pretraining.PretrainingDataSettings(
+    settings = pretraining.PretrainingDataSettings(
         vocabulary_file=vocabulary_file(fv),
         do_lower_case=fv.do_lower_case,
         strip_accents=fv.strip_accents,
@@ -381,26 +428,32 @@ def read_settings(fv):
         random_seed=fv.random_seed,
         word_start_rule=fv.word_start_rule,
         word_segmenter=fv.word_segmenter,
-        num_shards=len(shard_names(fv.output_file, fv.num_shards)),
+        # A shard of the work is one file.
+        num_shards=1
+        if fv.shard
+        else len(shard_names(fv.output_file, fv.num_shards)),
         compression=fv.compression,
     )
+    reading = pretraining_sets.ReadingSettings(
+        sentence_splitting=fv.sentence_splitting,
+        document_separator=fv.document_separator,
+        sentence_splitter=fv.sentence_splitter,
+        text_field=fv.text_field,
+        max_unknown_share=fv.max_unknown_share,
+        selection=data_flags.read_selection(fv),
+    )
+    return settings, reading
 
 
 def list_outputs(fv):
     """Returns the paths of the records, and of the JSON beside them."""
+    num_shards = fv.num_shards
+    if fv.shard:
+        _, num_shards = corpus_shards.parse_shard_flag(fv.shard)
     return [
-        *shard_names(fv.output_file, fv.num_shards),
+        *shard_names(fv.output_file, num_shards),
         *map(metadata_path, fv.output_file.split(",")),
     ]
-
-
-def sum_of_sizes(files):
-    """Returns the bytes of text, or None where some are packed, or pipes."""
-    if not all(map(os.path.isfile, files)) or any(
-        map(compression.is_compressed, files)
-    ):
-        return None
-    return sum(os.path.getsize(file) for file in files)
 
 
 if __name__ == "__main__":

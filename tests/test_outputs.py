@@ -39,6 +39,12 @@ CREATED_ELSEWHERE = {
     "albert/interchange/hdf5.py": {"h5py.File"},
     "albert/interchange/huggingface.py": {"safetensors.numpy.save_file"},
     "albert/interchange/tensor_bundle.py": {"tf.raw_ops.SaveV2"},
+    # What workers fetch, and make, in a temporary folder of theirs.
+    "albert/records/beam_pipeline.py": {
+        "open",
+        "shutil.copyfileobj",
+        "tempfile.TemporaryDirectory",
+    },
     "albert/records/writing.py": {"open"},
     "albert/text/selection.py": {"open"},
     "albert/text/token_cache.py": {"open"},

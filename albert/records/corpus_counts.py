@@ -101,6 +101,20 @@ class CorpusCounts:
                     "larger --max_unknown_share"
                 )
 
+    def __add__(self, other):
+        return CorpusCounts(
+            *(
+                getattr(self, field.name) + getattr(other, field.name)
+                for field in dataclasses.fields(self)
+            )
+        )
+
+    def counts(self):
+        """Returns what was counted, as JSON can hold it: dict of int."""
+        return {
+            name: int(value) for name, value in dataclasses.asdict(self).items()
+        }
+
     def as_dict(self, tokenizer):
         """Returns the figures for the JSON.
 

@@ -19,7 +19,7 @@ import tensorflow as tf
 from albert.records import draws
 
 # What a number is drawn for: the first index of each purpose.
-_FOR_ORDER = 0
+_FOR_SEGMENT_ORDER = 0
 _FOR_WORDS = 1 << 20
 _FOR_TOKENS = 2 << 20
 
@@ -61,7 +61,9 @@ def assemble(tokens, lengths, labels, keys, unmasked, max_seq_length):
     a_length, b_length = lengths[:, 0], lengths[:, 1]
     first_start, second_start = tf.zeros_like(a_length), a_length
     if unmasked.objective == "sop":
-        labels = draws.high_bits(draws.random_bits(keys, _FOR_ORDER)) % 2
+        labels = (
+            draws.high_bits(draws.random_bits(keys, _FOR_SEGMENT_ORDER)) % 2
+        )
         swapped = labels == 1
         first_start = tf.where(swapped, a_length, 0)
         second_start = tf.where(swapped, 0, a_length)

@@ -76,6 +76,10 @@ _SCHEMA = Object(
         ),
         "examples_sha256": Text(),
         "corpus": Object(others=Number()),
+        "shard": Object(
+            {"index": _COUNT, "number": Integer(1), "text": Text()},
+            required=("index", "number", "text"),
+        ),
         "left_out": Object(others=Object(others=Number())),
     },
     required=_SIGNS,

@@ -148,7 +148,7 @@ class PretrainingDataSettings:
         """Returns the random generator of a pass, or of a unit in a pass.
 
         Args:
-          *identity: int, the pass's index, and the unit's where it is of one.
+          *identity: int, see ``Unit``; without its index for a pass.
         """
         return np.random.Generator(
             np.random.PCG64(
@@ -203,6 +203,24 @@ class Statistics:
             )
         )
 
+    def counts(self):
+        """Returns what is counted, without the sample, as JSON can hold it."""
+        return {
+            field.name: np.asarray(getattr(self, field.name)).tolist()
+            for field in dataclasses.fields(self)
+            if field.name != "surface"
+        }
+
+    @classmethod
+    def of_counts(cls, counts):
+        """Makes statistics, with an empty sample, of a dict of ``counts``."""
+        return cls(
+            **{
+                name: np.array(value) if isinstance(value, list) else value
+                for name, value in counts.items()
+            }
+        )
+
     def as_dict(self, max_seq_length):
         """Returns the figures for the JSON, with shares that people compare."""
         spans, replaced = self.span_counts, self.replacement_counts
@@ -238,13 +256,13 @@ class Unit:
 
     Attributes:
       cache: ``albert.text.token_cache.TokenCache``.
-      pass_index, unit_index: its identity.
+      identity: tuple of int, its own in all of the work: the indices of pass
+        and unit, after those of the shard, where the work is divided.
       ranges: list of (first, end) document indices.
     """
 
     cache: object
-    pass_index: int
-    unit_index: int
+    identity: tuple
     ranges: list
 
 
@@ -311,7 +329,7 @@ class RecordMaker:
     def make_records(self, unit):
         """Makes the ``UnitRecords`` of a ``Unit``."""
         settings = self.settings
-        generator = settings.generator(unit.pass_index, unit.unit_index)
+        generator = settings.generator(*unit.identity)
         with unit.cache.open() as reader:
             documents, indices = reader.read_documents(unit.ranges)
             foreign = _ForeignText(

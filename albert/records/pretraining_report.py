@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Describes pretraining records: their JSON, a summary and an example."""
 
+import collections
 import math
 import os
 import re
@@ -8,9 +9,12 @@ import shlex
 
 import numpy as np
 
+from albert.records.corpus_counts import CorpusCounts
 from albert.records.metadata import find_metadata
 from albert.records.metadata import without_record_suffix
+from albert.records.pretraining import Statistics
 from albert.records.schema import PretrainingSchema
+from albert.records.surface_features import join_guesses
 from albert.records.unmasked_pairs import DYNAMIC
 from albert.records.unmasked_pairs import describe_pieces
 from albert.text.normalization_losses import HARMFUL_SHARE_OF_MARKS
@@ -38,13 +42,10 @@ def build_metadata(
     """Builds the JSON beside the records, without the list of files.
 
     Args:
-      settings: ``albert.records.pretraining.PretrainingDataSettings``.
-      tokenizer: ``albert.text.tokenizers.TokenizerInterface``.
-      corpus: dict of counts over the text.
+      settings, tokenizer, directory: as of ``describe_settings``.
+      corpus: ``albert.records.corpus_counts.CorpusCounts``.
       statistics: ``albert.records.pretraining.Statistics``.
       output_bytes: int, size of the record files.
-      directory: where the JSON will be; the path of the vocabulary is
-        relative to it.
 
     Returns:
       dict. It holds nothing of the run itself (times, processes), so that
@@ -52,10 +53,27 @@ def build_metadata(
     """
     figures = statistics.as_dict(settings.pairs.max_seq_length)
     figures["bytes_per_token"] = output_bytes / statistics.tokens
+    if settings.dynamic_masking:
+        figures["instances_masked_to_measure"] = statistics.inspected
+    return {
+        **describe_settings(settings, tokenizer, directory),
+        "corpus": corpus.as_dict(tokenizer),
+        "statistics": figures,
+    }
+
+
+def describe_settings(settings, tokenizer, directory):
+    """Returns the part of the JSON that is known before the text is read.
+
+    Args:
+      settings: ``albert.records.pretraining.PretrainingDataSettings``.
+      tokenizer: ``albert.text.tokenizers.TokenizerInterface``.
+      directory: where the JSON will be; the path of the vocabulary is
+        relative to it.
+    """
     dynamic = {}
     if settings.dynamic_masking:
         dynamic = {"masking": DYNAMIC, "pieces": describe_pieces(tokenizer)}
-        figures["instances_masked_to_measure"] = statistics.inspected
     return {
         "kind": PretrainingSchema.kind,
         **dynamic,
@@ -84,18 +102,54 @@ def build_metadata(
             "dupe_factor": settings.dupe_factor,
             "random_seed": settings.random_seed,
         },
-        "corpus": corpus,
-        "statistics": figures,
     }
 
 
-def summarize(metadata, output_bytes, seconds):
+def merge_metadata(settings, tokenizer, of_shards, directory):
+    """Builds the JSON of a whole set of that of its shards.
+
+    Args:
+      settings, tokenizer, directory: as of ``describe_settings``.
+      of_shards: list of dict, the JSON of each shard, with "counts".
+
+    Returns:
+      dict, as of ``build_metadata``.
+    """
+    counts = [each["counts"] for each in of_shards]
+    metadata = build_metadata(
+        settings,
+        tokenizer,
+        sum(
+            (CorpusCounts(**each["corpus"]) for each in counts), CorpusCounts()
+        ),
+        sum(
+            (Statistics.of_counts(each["statistics"]) for each in counts),
+            Statistics(),
+        ),
+        sum(each["files"][0]["bytes"] for each in of_shards),
+        directory,
+    )
+    metadata["statistics"]["surface"] = join_guesses(
+        each["statistics"]["surface"] for each in of_shards
+    )
+    left_out = collections.defaultdict(collections.Counter)
+    for each in of_shards:
+        for reason, amounts in each.get("left_out", {}).items():
+            left_out[reason].update(amounts)
+    if left_out:
+        metadata["left_out"] = {
+            reason: dict(amounts) for reason, amounts in left_out.items()
+        }
+    return metadata
+
+
+def summarize(metadata, output_bytes, seconds=None):
     """Returns a summary by which a person can judge the records.
 
     Args:
       metadata: dict from ``build_metadata``.
       output_bytes: size of the record files.
-      seconds: wall time.
+      seconds: wall time; None where it was made by many commands.
 
     Returns:
       str of several lines.
@@ -178,13 +232,16 @@ def summarize(metadata, output_bytes, seconds):
             f"{output_bytes / figures['instances']:.0f} bytes an instance, "
             f"{figures['bytes_per_token']:.2f} a token",
         ),
-        (
-            "speed",
-            f"{seconds:.1f} s, {megabytes * passes / seconds:.2f} MB of "
-            f"text x passes a second, "
-            f"{figures['instances'] / seconds:,.0f} instances a second",
-        ),
     ]
+    if seconds:
+        rows.append(
+            (
+                "speed",
+                f"{seconds:.1f} s, {megabytes * passes / seconds:.2f} MB of "
+                f"text x passes a second, "
+                f"{figures['instances'] / seconds:,.0f} instances a second",
+            )
+        )
     rows[1:1] = [
         ("accents", _describe_few_lost_marks(corpus["lost_marks_share"])),
         ("case", describe_turkish_case(corpus["dotless_i_share"])),

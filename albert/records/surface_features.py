@@ -90,6 +90,25 @@ class SurfaceSample:
         }
 
 
+def join_guesses(guesses):
+    """Joins what ``guess_held_out`` found in several samples, as dict or None.
+
+    Each pair that was guessed counts once.
+
+    Args:
+      guesses: list of dict or None.
+    """
+    guesses = [each for each in guesses if each]
+    if not guesses:
+        return None
+    pairs = np.array([each["chance"] ** -2 for each in guesses])
+    accuracies = np.array([each["accuracy"] for each in guesses])
+    return {
+        "accuracy": float(pairs @ accuracies / pairs.sum()),
+        "chance": float(pairs.sum() ** -0.5),
+    }
+
+
 def ends_in_punctuation(pieces):
     """Returns which pieces end in punctuation: bool array [V].
 

@@ -15,6 +15,7 @@ import time
 import pytest
 from absl import flags
 
+from albert import outputs
 from albert import processes
 from albert.errors import UserError
 from albert.records import framing
@@ -799,3 +800,161 @@ def test_killed_worker_is_one_line(start, tmp_path):
     assert process.returncode == 2
     assert "a worker process was killed" in errors.splitlines()[-1]
     assert not list((tmp_path / "out").iterdir())
+
+
+SHARDED = ("train.json", *(f"train-0000{i}-of-00003.json" for i in range(3)))
+
+
+@pytest.fixture
+def run_shard(tmp_path, run_recipe):
+    """Makes shards of a text of four files."""
+    text = INPUT.read_text()[:12_000]
+    for index in range(4):
+        file = tmp_path / "text" / f"{index}.txt"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text * (1 + index))
+
+    def run(shard, *arguments, folder="records"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        run_recipe(
+            tmp_path / folder / "train.tfrecord",
+            f"--shard={shard}",
+            *arguments,
+            text=tmp_path / "text" / "*.txt",
+        )
+
+    return run
+
+
+def test_shards_are_the_same_whoever_makes_them(tmp_path, run_shard, contents):
+    run_shard("all/3", folder="one")
+    for shard in ("2/3", "0/3", "1/3", "merge/3"):
+        run_shard(shard, folder="many")
+    assert contents(tmp_path / "one") == contents(tmp_path / "many")
+    metadata = json.loads((tmp_path / "one" / "train.json").read_text())
+    files = [entry["name"] for entry in metadata["files"]]
+    assert files == [f"train-0000{i}-of-00003.tfrecord" for i in range(3)]
+    record_set = RecordSet.open(str(tmp_path / "one" / "train-*.tfrecord"))
+    assert record_set.count() == metadata["statistics"]["instances"]
+    # The same text in other pairs, so that no shard repeats another.
+    first, second = (
+        list(framing.iterate_records(str(tmp_path / "one" / name)))
+        for name in files[:2]
+    )
+    assert not set(first) & set(second)
+
+
+def test_counts_are_those_of_all_shards(tmp_path, run_shard):
+    run_shard("all/3")
+    whole, *parts = (
+        json.loads((tmp_path / "records" / name).read_text())
+        for name in SHARDED
+    )
+    for key in ("bytes", "documents", "sentences", "tokens", "characters"):
+        assert whole["corpus"][key] == sum(
+            each["corpus"][key] for each in parts
+        )
+    figures = [each["statistics"] for each in parts]
+    instances = [each["instances"] for each in figures]
+    assert whole["statistics"]["instances"] == sum(instances)
+    for key in ("mean_length", "masked_per_instance", "label_1_share"):
+        mean = sum(
+            n * each[key] for n, each in zip(instances, figures, strict=True)
+        )
+        assert whole["statistics"][key] == pytest.approx(mean / sum(instances))
+    accuracies = [each["surface"]["accuracy"] for each in figures]
+    joined = whole["statistics"]["surface"]
+    assert min(accuracies) <= joined["accuracy"] <= max(accuracies)
+    assert joined["chance"] < figures[0]["surface"]["chance"]
+    assert "counts" not in whole
+
+
+def test_only_missing_shards_are_made(tmp_path, capsys, run_shard, contents):
+    run_shard("all/3", folder="whole")
+    run_shard("1/3")
+    before = os.stat(tmp_path / "records" / SHARDED[2]).st_mtime_ns
+    capsys.readouterr()
+    run_shard("all/3")
+    printed = capsys.readouterr().out
+    assert "train-00001-of-00003.tfrecord is there already" in printed
+    assert printed.count("is there already") == 1
+    assert os.stat(tmp_path / "records" / SHARDED[2]).st_mtime_ns == before
+    assert contents(tmp_path / "records") == contents(tmp_path / "whole")
+    run_shard("all/3")
+    assert capsys.readouterr().out.count("is there already") == 3
+
+
+def test_shard_that_a_kill_left_between_two_names(
+    tmp_path, run_shard, contents
+):
+    run_shard("all/3", folder="whole")
+    run_shard("all/3")
+    # What commit does: the JSON first, then the file.
+    file = tmp_path / "records" / "train-00001-of-00003.tfrecord"
+    place = tmp_path / "records" / f".{SHARDED[2]}.albert-incomplete"
+    (place / "ready").mkdir(parents=True)
+    file.rename(place / "ready" / file.name)
+    run_shard("all/3")
+    assert contents(tmp_path / "records") == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("--masked_lm_prob=0.2", "masked_lm_prob 0.15, not 0.2"),
+        ("--objective=none", "objective 'sop', not 'none'"),
+        ("--max_seq_length=37", "max_seq_length 61, not 37"),
+        ("--sentence_splitting=prose", "sentence_splitting 'auto', not"),
+        ("--min_document_characters=3", "min_document_characters 0, not 3"),
+    ],
+)
+def test_shards_of_other_settings_are_refused(run_shard, change, words):
+    run_shard("0/3")
+    for shard in ("0/3", "all/3", "merge/3"):
+        with pytest.raises(UserError, match=words):
+            run_shard(shard, change)
+
+
+def test_shards_of_another_text_are_refused(tmp_path, run_shard, contents):
+    run_shard("0/3")
+    before = contents(tmp_path / "records")
+    with open(tmp_path / "text" / "0.txt", "a") as stream:
+        stream.write("More of it.\n")
+    with pytest.raises(UserError, match="was made with text"):
+        run_shard("0/3")
+    assert contents(tmp_path / "records") == before
+    run_shard("0/3", "--overwrite")
+    assert contents(tmp_path / "records") != before
+
+
+def test_merging_needs_every_shard(tmp_path, run_shard):
+    run_shard("1/3")
+    with pytest.raises(UserError, match=r"2 of 3 shards are missing.*\(0, 2\)"):
+        run_shard("merge/3")
+    run_shard("all/3")
+    file = tmp_path / "records" / "train-00001-of-00003.tfrecord"
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(UserError, match="not as long as"):
+        run_shard("merge/3")
+    run_shard("all/3", "--overwrite")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--num_shards=2"], "--num_shards=2.*3 files"),
+        (["--left_out_file=left.jsonl"], "would not list"),
+    ],
+)
+def test_flags_that_do_not_go_with_shards(run_shard, arguments, words):
+    with pytest.raises(UserError, match=words):
+        run_shard("all/3", *arguments)
+
+
+def test_disk_that_may_be_too_small_is_warned_of(
+    tmp_path, monkeypatch, caplog, run_recipe
+):
+    monkeypatch.setattr(outputs, "free_space", lambda _: 1000)
+    with caplog.at_level("WARNING", logger="absl"):
+        run_recipe(tmp_path / "a.tfrecord")
+    assert "of free space, and this may take about" in caplog.text

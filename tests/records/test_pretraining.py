@@ -50,7 +50,7 @@ def cache(tmp_path_factory):
 
 
 def make_unit(cache, pass_index=0, ranges=((0, 60),)):
-    return pretraining.Unit(cache, pass_index, 0, list(ranges))
+    return pretraining.Unit(cache, (pass_index, 0), list(ranges))
 
 
 def total_statistics(cache, settings, passes):

@@ -8,6 +8,7 @@ import tensorflow as tf
 from albert.records import framing
 from albert.records import serialization
 from albert.records.schema import PretrainingSchema
+from albert.records.schema import unmasked_fields
 
 
 def random_columns(schema, num_records, largest, seed=0):
@@ -47,6 +48,32 @@ def test_tensorflow_reads_the_same_fields(tmp_path, largest):
             )
             np.testing.assert_array_equal(got, columns[field.name][row])
         # No byte more than TensorFlow writes itself.
+        assert example.ByteSize() == len(payload)
+
+
+def test_strings_of_any_length(tmp_path):
+    lengths = np.array([0, 1, 127, 128, 300, 5])
+    generator = np.random.default_rng(2)
+    content = generator.integers(0, 256, (6, 300)).astype(np.uint8)
+    numbers = generator.integers(0, 300, (6, 2))
+    flat, _ = serialization.encode_records(
+        {
+            "tokens": serialization.ByteStrings(content, lengths),
+            "segment_lengths": numbers,
+        },
+        unmasked_fields("sop"),
+    )
+    path = tmp_path / "a.tfrecord"
+    path.write_bytes(flat.tobytes())
+    payloads = list(framing.iterate_records(path))
+    assert len(payloads) == 6
+    for row, payload in enumerate(payloads):
+        example = tf.train.Example.FromString(payload)
+        features = example.features.feature
+        (found,) = features["tokens"].bytes_list.value
+        assert found == content[row, : lengths[row]].tobytes()
+        found = features["segment_lengths"].int64_list.value
+        assert found == numbers[row].tolist()
         assert example.ByteSize() == len(payload)
 
 

@@ -52,16 +52,19 @@ def test_evaluation_alone_is_that_of_training(
     assert settings["masked_lm_prob"] == 0.15
     assert settings["max_predictions_per_seq"] == 5
     assert "predicting by word frequency" in trained_unmasked[2]
-    out = tmp_path / "model"
-    shutil.copytree(trained_unmasked[0], out)
-    before = results_of(out)
-    code, _, errors = run(unmasked_inputs, out, "--nodo_train")
+    code, _, errors = run(
+        unmasked_inputs,
+        tmp_path / "alone",
+        "--nodo_train",
+        f"--init_checkpoint={trained_unmasked[0]}/model.ckpt-3",
+    )
     assert code == 0, errors
-    after = results_of(out)
-    for name in ("masked_lm_loss", "sentence_order_loss", "baseline"):
-        # The masks that it is evaluated on never change.
-        assert after[name] == pytest.approx(before[name])
-    assert after["data"] == before["data"]
+    there, here = map(results_of, (trained_unmasked[0], tmp_path / "alone"))
+    # Alone, the evaluation records are all that frequencies can come from.
+    for results in (there, here):
+        results.pop("baseline")
+    # The masks that it is evaluated on never change.
+    assert there == here
 
 
 @pytest.mark.slow

@@ -1,0 +1,317 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the shards of a set of pretraining records with Apache Beam.
+
+An element of the pipeline is a shard: a worker fetches its files of text, makes
+its records with the very function that makes them without Beam, and puts them
+where they belong. So a shard is the same bytes on any runner, and one that is
+there is not made again. Text and records may lie on any file system that Beam
+knows.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import logging as python_logging
+import os
+import re
+import shutil
+import tempfile
+
+from absl import logging
+
+from albert.errors import UserError
+from albert.inputs import open_file
+from albert.processes import ProcessPool
+from albert.records import corpus_shards
+from albert.records import pretraining_sets
+from albert.records.metadata import metadata_path
+from albert.records.pretraining import RecordMaker
+
+# In what a runner says of an exception of a worker.
+_ERROR_OF_WORKER = re.compile(r"UserError: (.*?)(?:\\n|\n|$)")
+_WHERE = re.compile(r"\s*\[while running.*", re.DOTALL)
+# They log the traceback of what the command says in a line.
+_LOGGERS = ("apache_beam.runners", "apache_beam.io")
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardWork:
+    """What a worker is sent to make a shard.
+
+    Attributes:
+      shard: ``albert.records.corpus_shards.Shard``.
+      description: dict of ``pretraining_sets.describe_shard``.
+      settings: ``PretrainingDataSettings``.
+      reading: ``ReadingSettings``.
+      vocabulary: bytes of the file of the vocabulary, which workers on other
+        machines do not have.
+    """
+
+    shard: object
+    description: dict
+    settings: object
+    reading: object
+    vocabulary: bytes
+
+
+def make_shards(
+    settings, reading, tokenizer, patterns, number, output_file, **options
+):
+    """Makes the shards of a set that are missing.
+
+    Args:
+      settings: ``PretrainingDataSettings``.
+      reading: ``ReadingSettings``.
+      tokenizer: of ``settings.tokenizer()``.
+      patterns: list of str, paths or globs of the text.
+      number: int, how many shards.
+      output_file: str, name of the whole set.
+      **options: runner, str; pipeline_options, list of str such as
+        "direct_num_workers=4"; overwrite, bool.
+
+    Returns:
+      (list of ``Shard``, list of dict): the shards and the JSON of each.
+
+    Raises:
+      UserError: Beam or the runner is not there, a shard cannot be made, or
+        what is there does not belong to this set.
+    """
+    pipeline_options = _read_options(
+        options["runner"], options["pipeline_options"]
+    )
+    inputs, sizes = _list_inputs(patterns)
+    shards = corpus_shards.divide(inputs, sizes, number, output_file)
+    describe = functools.partial(
+        _describe, settings, reading, tokenizer, output_file
+    )
+    with open_file(settings.vocabulary_file) as stream:
+        vocabulary = stream.read()
+    with _mirrored(shards) as mirror:
+        missing = [
+            shard
+            for shard, here in mirror
+            if not corpus_shards.is_made(
+                here, describe(shard), options["overwrite"]
+            )
+        ]
+    for shard in shards:
+        if shard not in missing:
+            print(f"{shard.output_file} is there already")
+    if missing:
+        logging.info("%d shards with %s", len(missing), options["runner"])
+        _run(
+            pipeline_options,
+            [
+                ShardWork(shard, describe(shard), settings, reading, vocabulary)
+                for shard in missing
+            ],
+        )
+    with _mirrored(shards) as mirror:
+        of_shards = corpus_shards.read_shards(
+            [here for _, here in mirror], describe
+        )
+    return shards, of_shards
+
+
+def _list_inputs(patterns):
+    """Returns the files of text and their sizes: two lists."""
+    files = _file_systems()
+    with _explained_file_system():
+        found = {
+            each.path: each.size_in_bytes
+            for match in files.match(patterns)
+            for each in match.metadata_list
+        }
+    if not found:
+        raise UserError(f"{', '.join(patterns)}: no such file")
+    inputs = sorted(found)
+    return inputs, [found[path] for path in inputs]
+
+
+def _describe(settings, reading, tokenizer, output_file, shard):
+    description = pretraining_sets.describe_shard(
+        settings, reading, tokenizer, shard
+    )
+    if "://" in output_file:  # No path leads from there to here.
+        description["vocabulary"]["model_file"] = None
+    return description
+
+
+@contextlib.contextmanager
+def _mirrored(shards):
+    """Mirrors shards in a local folder, as far as they are there.
+
+    A context manager that gives a list of pairs: a shard, and itself in the
+    folder. There are its JSON, and a file of the size of its records.
+    """
+    files = _file_systems()
+    with tempfile.TemporaryDirectory() as folder:
+        mirror = []
+        for shard in shards:
+            name = os.path.basename(shard.output_file)
+            here = dataclasses.replace(
+                shard, output_file=os.path.join(folder, name)
+            )
+            mirror.append((shard, here))
+            path = metadata_path(shard.output_file)
+            with _explained_file_system():
+                if not files.exists(path):
+                    continue
+                _copy_in(path, metadata_path(here.output_file))
+                (match,) = files.match([shard.output_file])
+            for each in match.metadata_list:
+                with open(here.output_file, "wb") as stream:
+                    stream.truncate(each.size_in_bytes)
+        with _renamed({folder: os.path.dirname(shards[0].output_file)}):
+            yield mirror
+
+
+@contextlib.contextmanager
+def _renamed(names):
+    """Gives the paths in messages other names: dict of path to name."""
+    try:
+        yield
+    except UserError as error:
+        message = str(error)
+        for path, name in names.items():
+            message = message.replace(path, name)
+        raise UserError(message) from None
+
+
+@contextlib.contextmanager
+def _explained_file_system():
+    """Turns what Beam's file systems raise into one line."""
+    from apache_beam.io.filesystem import BeamIOError
+
+    try:
+        yield
+    except (BeamIOError, ValueError, OSError) as error:
+        raise UserError(str(error).strip().splitlines()[0]) from error
+
+
+def make_shard(work):
+    """Makes one shard; in a worker.
+
+    Args:
+      work: ``ShardWork``.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        vocabulary = os.path.join(
+            folder, os.path.basename(work.settings.vocabulary_file)
+        )
+        with open(vocabulary, "wb") as stream:
+            stream.write(work.vocabulary)
+        settings = dataclasses.replace(
+            work.settings, vocabulary_file=vocabulary
+        )
+        names = {vocabulary: work.settings.vocabulary_file}
+        inputs = []
+        for index, path in enumerate(work.shard.inputs):
+            here = path
+            if not os.path.isfile(path):
+                here = os.path.join(
+                    folder, f"{index:06d}-{os.path.basename(path)}"
+                )
+                _copy_in(path, here)
+            names[here] = path
+            inputs.append(here)
+        output = os.path.join(
+            folder, "made", os.path.basename(work.shard.output_file)
+        )
+        maker = functools.partial(RecordMaker, settings)
+        with _renamed(names), ProcessPool(1, maker) as pool:
+            made = pretraining_sets.make_set(
+                settings,
+                work.reading,
+                inputs,
+                output,
+                tokenizer=settings.tokenizer(),
+                pool=pool,
+                shard=work.shard,
+                description=work.description,
+            )
+        # What has a JSON is complete.
+        _copy_out(output, work.shard.output_file)
+        _copy_out(made.json_files[0], metadata_path(work.shard.output_file))
+    return work.shard.index
+
+
+def write_merged(path, metadata, of_shards):
+    """Writes the JSON of the whole set; see ``corpus_shards.write_merged``."""
+    with tempfile.TemporaryDirectory() as folder:
+        here = os.path.join(folder, os.path.basename(path))
+        corpus_shards.write_merged(here, metadata, of_shards)
+        _copy_out(here, path)
+
+
+def _run(pipeline_options, works):
+    import apache_beam
+
+    for name in _LOGGERS:
+        python_logging.getLogger(name).setLevel(python_logging.CRITICAL)
+    try:
+        with apache_beam.Pipeline(options=pipeline_options) as pipeline:
+            (
+                pipeline
+                | "shards" >> apache_beam.Create(works)
+                | "spread" >> apache_beam.Reshuffle()
+                | "make records" >> apache_beam.Map(make_shard)
+            )
+    except Exception as error:
+        # Runners raise what they like, with the worker's exception in it.
+        text = _WHERE.sub("", str(error)).strip()
+        found = _ERROR_OF_WORKER.search(text)
+        reason = found[1] if found else (text.splitlines() or [repr(error)])[-1]
+        raise UserError(
+            f"{reason} (the same command goes on with the shards that are "
+            "missing)"
+        ) from error
+
+
+def _read_options(runner, names):
+    _file_systems()
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    return PipelineOptions(
+        [f"--runner={runner}", *(f"--{name}" for name in names or ())]
+    )
+
+
+def _file_systems():
+    try:
+        from apache_beam.io.filesystems import FileSystems
+    except ImportError as error:
+        raise UserError(
+            f"--runner needs Apache Beam, which cannot be imported ({error}): "
+            "pip install 'albert-keras[beam]'"
+        ) from None
+    return FileSystems
+
+
+def _copy_in(path, local):
+    from apache_beam.io.filesystem import CompressionTypes
+
+    plain = CompressionTypes.UNCOMPRESSED
+    with (
+        _file_systems().open(path, compression_type=plain) as source,
+        open(local, "wb") as target,
+    ):
+        shutil.copyfileobj(source, target, 1 << 20)
+
+
+def _copy_out(local, path):
+    """Copies a file under another name, and gives it its own at the end."""
+    from apache_beam.io.filesystem import CompressionTypes
+
+    files = _file_systems()
+    folder, name = files.split(path)
+    if folder and not files.exists(folder):
+        files.mkdirs(folder)
+    meanwhile = files.join(folder, f".{name}.albert-incomplete-{os.getpid()}")
+    plain = CompressionTypes.UNCOMPRESSED
+    with (
+        open(local, "rb") as source,
+        files.create(meanwhile, compression_type=plain) as target,
+    ):
+        shutil.copyfileobj(source, target, 1 << 20)
+    files.rename([meanwhile], [path])

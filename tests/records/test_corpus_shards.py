@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a corpus is divided among machines, and what is refused."""
+
+import os
+
+import pytest
+
+from albert.errors import UserError
+from albert.records import corpus_shards
+
+
+@pytest.fixture
+def texts(tmp_path):
+    """Files of 1000, 700, 400, 300, 5, 3 and 0 bytes."""
+    files = []
+    for name, size in zip(
+        "dbaecgf", (1000, 700, 400, 300, 5, 3, 0), strict=True
+    ):
+        file = tmp_path / "text" / f"{name}.txt"
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"x" * size)
+        files.append(str(file))
+    return sorted(files)
+
+
+def divide(texts, number, output):
+    sizes = corpus_shards.measure(texts)
+    return corpus_shards.divide(texts, sizes, number, str(output))
+
+
+@pytest.mark.parametrize(
+    ("value", "parsed"),
+    [
+        ("3/64", (3, 64)),
+        ("0/2", (0, 2)),
+        (" 63/64 ", (63, 64)),
+        ("all/7", ("all", 7)),
+        ("merge/10000", ("merge", 10_000)),
+    ],
+)
+def test_flag(value, parsed):
+    assert corpus_shards.parse_shard_flag(value) == parsed
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("64/64", "numbered from 0 to 63"),
+        ("1/1", "2 to 10,000"),
+        ("0/0", "2 to 10,000"),
+        ("0/10001", "2 to 10,000"),
+        ("3", "is no shard"),
+        ("-1/4", "is no shard"),
+        ("1/4/4", "is no shard"),
+        ("some/4", "is no shard"),
+        ("٣/٤", "is no shard"),
+    ],
+)
+def test_flag_that_is_no_shard(value, words):
+    with pytest.raises(UserError, match=words):
+        corpus_shards.parse_shard_flag(value)
+
+
+def test_files_are_divided_by_size(texts, tmp_path):
+    shards = divide(texts, 3, tmp_path / "t.tfrecord")
+    names = [[os.path.basename(file) for file in s.inputs] for s in shards]
+    # 1000; 700 and 5; 400 and 300, 3 and 0.
+    assert names == [
+        ["d.txt"],
+        ["b.txt", "c.txt"],
+        ["a.txt", "e.txt", "f.txt", "g.txt"],
+    ]
+    assert [os.path.basename(shard.output_file) for shard in shards] == [
+        f"t-0000{index}-of-00003.tfrecord" for index in range(3)
+    ]
+
+
+def test_division_does_not_depend_on_the_folder(texts, tmp_path, monkeypatch):
+    here = divide(texts, 3, "t.tfrecord")
+    monkeypatch.chdir(tmp_path / "text")
+    there = divide([os.path.basename(file) for file in texts], 3, "t.tfrecord")
+    for one, other in zip(here, there, strict=True):
+        assert [os.path.basename(file) for file in one.inputs] == other.inputs
+        assert one.text == other.text
+
+
+def test_another_size_is_another_text(texts, tmp_path):
+    before = divide(texts, 2, "t.tfrecord")
+    with open(texts[0], "ab") as stream:
+        stream.write(b"x")
+    after = divide(texts, 2, "t.tfrecord")
+    assert before[1].text != after[1].text
+
+
+def test_more_shards_than_files(texts):
+    with pytest.raises(UserError, match="8 shards need as many files.*are 7"):
+        divide(texts, 8, "t.tfrecord")
+
+
+def test_pipe_has_no_size(texts, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(UserError, match="is not a file on a disk"):
+        divide([*texts, str(pipe)], 2, "t.tfrecord")
+
+
+def test_one_name_of_outputs(texts):
+    with pytest.raises(UserError, match="needs one --output_file"):
+        divide(texts, 2, "a.tfrecord,b.tfrecord")
+
+
+def test_another_number_of_shards_is_refused(texts, tmp_path):
+    (tmp_path / "t-00001-of-00004.tfrecord").touch()
+    (tmp_path / "other-00001-of-00005.tfrecord").touch()
+    (tmp_path / "t-00001-of-00003.tfrecord").touch()
+    assert len(divide(texts, 4, tmp_path / "other2.tfrecord")) == 4
+    with pytest.raises(UserError, match="t-00001-of-0000[34].*another number"):
+        divide(texts, 5, tmp_path / "t.tfrecord")
