@@ -89,7 +89,7 @@ def write_unmasked_records(folder):
     tokenized = maker.encode([sentences.split("\n\n")[0].split("\n")])
     with token_cache.TokenCacheWriter(folder, 2000) as cache_writer:
         cache_writer.append(tokenized)
-        unit = pretraining.Unit(cache_writer.finish(), 0, 0, [(0, 1)])
+        unit = pretraining.Unit(cache_writer.finish(), (0, 0), [(0, 1)])
         made = maker.make_records(unit)
     with writing.RecordSetWriter(str(folder / "train.tfrecord")) as writer:
         writer.write(0, *made.shards[0])
