@@ -18,6 +18,7 @@ from albert.records import finetuning_writing
 from albert.records import pretraining
 from albert.records import pretraining_report
 from albert.records import writing
+from albert.records.corpus_counts import CorpusCounts
 from albert.records.metadata import read_labels
 from albert.records.pretraining_batches import pretraining_dataset
 from albert.records.record_set import RecordSet
@@ -97,7 +98,7 @@ def write_unmasked_records(folder):
             pretraining_report.build_metadata(
                 settings,
                 maker.tokenizer,
-                {"bytes": 7},
+                CorpusCounts(bytes=7),
                 made.statistics,
                 writer.sizes[0],
                 str(folder),
