@@ -34,7 +34,7 @@ def find_oddities(kind, statistics, texts, tokenizer):
     """Returns what looks odd: list of str.
 
     Args:
-      kind: as ``record_kinds.open_kind`` returns it.
+      kind: as ``opening.open_kind`` returns it.
       statistics: ``RecordStatistics``.
       texts: ``InstanceTexts``.
       tokenizer: ``TokenizerInterface``, or None.
@@ -92,13 +92,14 @@ def _of_lengths(kind, statistics):
     if first[:1].sum() or second[:1].sum():
         count = int(first[:1].sum() + second[:1].sum())
         yield (
-            f"{count:,} sequences have a segment without a piece: look for "
-            "empty texts"
+            f"{share(count, statistics.sequences)} of the sequences have a "
+            "segment without a piece: look for empty texts"
         )
     if statistics.sequences > second.sum() > 0:
+        alone = statistics.sequences - int(second.sum())
         yield (
-            f"{statistics.sequences - int(second.sum()):,} sequences have one "
-            f"segment, the others two: look for texts that are missing"
+            f"{share(alone, statistics.sequences)} of the sequences have one "
+            "segment, the others two: look for texts that are missing"
         )
 
 
@@ -113,8 +114,8 @@ def _of_masks(kind, statistics, tokenizer):
     unmasked = int(statistics.masked[:1].sum())
     if unmasked:
         yield (
-            f"{unmasked:,} sequences have nothing masked: make the records "
-            "again"
+            f"{share(unmasked, statistics.sequences)} of the sequences have "
+            "nothing masked: make the records again"
         )
     wanted = kind.settings.get("masked_lm_prob", _MASKED_LM_PROB)
     found = total / statistics.tokens

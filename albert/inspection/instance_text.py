@@ -68,7 +68,7 @@ class InstanceTexts:
         """Says what is known of the records.
 
         Args:
-          kind: as ``record_kinds.open_kind`` returns it.
+          kind: as ``opening.open_kind`` returns it.
           tokenizer: ``TokenizerInterface``, or None for ids.
         """
         self._kind = kind

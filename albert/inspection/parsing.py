@@ -5,12 +5,18 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
+_LISTS = {
+    tf.int64: "int64_list",
+    tf.float32: "float_list",
+    tf.string: "bytes_list",
+}
+
 
 def parse(kind, payloads):
     """Parses serialised records.
 
     Args:
-      kind: as ``open_kind`` returns it.
+      kind: as ``opening.open_kind`` returns it.
       payloads: list of R bytes.
 
     Returns:
@@ -54,7 +60,7 @@ def _fault(payload, formats):
             if wanted.default_value is None:
                 return f"the feature {name!r} is absent"
             continue
-        right = "float_list" if wanted.dtype == "float32" else "int64_list"
+        right = _LISTS[tf.as_dtype(wanted.dtype)]
         if kind != right:
             return f"{name!r} is of the type {kind}, not {right}"
         found = len(getattr(features[name], kind).value)

@@ -58,7 +58,7 @@ def read_file(kind, file, most=None):
     """Yields the ``Batch`` es of a file.
 
     Args:
-      kind: as ``record_kinds.open_kind`` returns it.
+      kind: as ``opening.open_kind`` returns it.
       file: str.
       most: int, records read at most; None for all.
 
@@ -94,7 +94,7 @@ def find_tokenizer(kind, vocabulary_file):
     """Loads the tokenizer that made records.
 
     Args:
-      kind: as ``record_kinds.open_kind`` returns it.
+      kind: as ``opening.open_kind`` returns it.
       vocabulary_file: str, or None for the one that the JSON names.
 
     Returns:

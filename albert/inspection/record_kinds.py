@@ -1,29 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Says of each kind of records how it is parsed, checked and looked at.
 
-A kind is one class, with the functions that follow; ``open_kind`` finds it.
+A kind is one class; ``albert.inspection.opening`` finds that of files.
 Letters: R records, C choices, S tokens, P masked-token slots.
 """
 
 import numpy as np
 import tensorflow as tf
 
-from albert.errors import UserError
 from albert.heads import find
 from albert.inspection.checks import Check
 from albert.inspection.checks import check_ids
 from albert.inspection.checks import check_sequences
 from albert.inspection.checks import check_values
-from albert.inspection.first_records import first_features
 from albert.inspection.first_records import guess_head
 from albert.inspection.instance_text import printable
 from albert.inspection.instances import Instances
-from albert.records import framing
+from albert.records import draws
+from albert.records import dynamic_masking
 from albert.records.finetuning_files import FinetuningRecords
 from albert.records.metadata import find_metadata
 from albert.records.record_set import RecordSet
-from albert.records.schema import FinetuningSchema
-from albert.records.schema import PretrainingSchema
+from albert.records.schema import unmasked_fields
+from albert.text.instances import SPECIAL_TOKENS
 
 # What labels mean, by the objective.
 _ORDERS = {
@@ -49,6 +48,8 @@ class PretrainingKind:
       labelled: bool.
       objective: str, "sop", "nsp" or "none"; None of a task.
       has_masks: bool.
+      checked: tuple of str, what of its own ``--verify`` looks at.
+      note_of_masks: str, what people must know of masks, or "".
       choices: int, sequences of a record.
       name: str, for people.
     """
@@ -56,6 +57,8 @@ class PretrainingKind:
     label_type = "class"
     labelled = True
     has_masks = True
+    checked = ("positions", "weights")
+    note_of_masks = ""
     choices = 1
 
     def __init__(self, files):
@@ -131,11 +134,117 @@ class PretrainingKind:
         )
 
 
+class UnmaskedKind(PretrainingKind):
+    """Segment pairs that are masked while training, with a draw of masks.
+
+    What is shown and counted is what training makes of them in some epoch.
+    """
+
+    checked = ("lengths",)
+    note_of_masks = "; one draw, each epoch has another"
+
+    def __init__(self, files):
+        super().__init__(files)
+        self._unmasked = self.records.unmasked
+        self.name += " that training masks"
+        # As a graph, in which many steps take little time.
+        self._draw = tf.function(
+            self._draw_masks,
+            input_signature=(
+                tf.TensorSpec([None, self.schema.max_seq_length], tf.int64),
+                tf.TensorSpec([None, 2], tf.int64),
+                tf.TensorSpec([None], tf.int64),
+                tf.TensorSpec([None], tf.string),
+            ),
+        )
+
+    def formats(self):
+        """Returns what ``tf.io.parse_example`` is told."""
+        return {
+            field.name: tf.io.FixedLenFeature(
+                [field.length],
+                tf.string if field.dtype == "bytes" else field.dtype,
+            )
+            for field in unmasked_fields(self.objective)
+        }
+
+    def checks(self, columns, vocabulary_size):
+        """Yields the ``Check`` of parsed records, the fatal ones first."""
+        lengths = columns["segment_lengths"]
+        most = self.schema.max_seq_length - SPECIAL_TOKENS[self.objective]
+        sizes = np.array([len(text) for text in columns["tokens"][:, 0]])
+        sizes = sizes / self._unmasked.token_dtype.itemsize
+        totals = lengths.sum(axis=1)
+        wrong = (lengths < 0).any(axis=1) | (sizes != totals) | (totals > most)
+        yield Check(
+            wrong,
+            lambda row: (
+                f"'tokens' holds {sizes[row]:g}, 'segment_lengths' says "
+                f"{lengths[row][0]} and {lengths[row][1]}, and a sequence "
+                f"has room for {most}"
+            ),
+            fatal=True,
+        )
+        if not wrong.any():
+            size = self._unmasked.vocabulary_size
+            yield check_ids("tokens", self._ids(columns), size)
+        if self.objective == "nsp":
+            yield check_values("next_sentence_labels", columns, (0, 1))
+
+    def instances(self, columns):
+        """Returns the ``Instances`` of parsed records, masked."""
+        lengths = columns["segment_lengths"]
+        drawn = self._draw(
+            self._tokens(columns),
+            lengths,
+            columns.get("next_sentence_labels", lengths)[:, 0],
+            columns["tokens"][:, 0],
+        )
+        return super().instances(
+            {
+                name: values.numpy().astype(
+                    np.float32 if values.dtype == tf.float32 else np.int64
+                )
+                for name, values in drawn.items()
+            }
+        )
+
+    def _draw_masks(self, tokens, lengths, labels, texts):
+        """Returns the columns of masked records, with those of words.
+
+        Labels are used with the objective "nsp" alone.
+        """
+        keys = draws.record_keys(0, tf.zeros_like(labels), texts)
+        rows = dynamic_masking.assemble(
+            tf.cast(tokens, tf.int32),
+            tf.cast(lengths, tf.int32),
+            tf.cast(labels, tf.int32),
+            keys,
+            self._unmasked,
+            self.schema.max_seq_length,
+        )
+        masked = dynamic_masking.mask_rows(rows, keys, self._unmasked)
+        return masked | {"token_boundary": rows.starts}
+
+    def _tokens(self, columns):
+        """Returns the tokens of both segments, then zeros: int64 [R, S]."""
+        dtype = self._unmasked.token_dtype
+        size = self.schema.max_seq_length * dtype.itemsize
+        padded = [text.ljust(size, b"\0") for text in columns["tokens"][:, 0]]
+        flat = np.frombuffer(b"".join(padded), dtype).astype(np.int64)
+        return flat.reshape(len(padded), -1)
+
+    def _ids(self, columns):
+        # The sign bit says that a piece starts a word.
+        return self._tokens(columns) & np.iinfo(self._unmasked.token_dtype).max
+
+
 class FinetuningKind:
     """Fine-tuning records; the attributes are those of ``PretrainingKind``."""
 
     objective = None
     has_masks = False
+    checked = ()
 
     def __init__(self, files):
         self.metadata, self.num_without = _find_json(files)
@@ -218,90 +327,10 @@ class FinetuningKind:
         )
 
 
-# By "kind" in the JSON, and by a feature that only records of it have.
-_KINDS = {
-    PretrainingSchema.kind: PretrainingKind,
-    FinetuningSchema.kind: FinetuningKind,
-}
-_SIGNS = {
-    "masked_lm_positions": PretrainingKind,
-    "label_ids": FinetuningKind,
-}
-
-
-def open_kind(files):
-    """Opens files of records, all of one kind.
-
-    Args:
-      files: list of paths.
-
-    Returns:
-      ``PretrainingKind`` or ``FinetuningKind``.
-
-    Raises:
-      UserError: they hold records of no kind that is known, or of several;
-        or none.
-    """
-    for file in files:
-        if not framing.begins_with_record(file):
-            raise UserError(
-                f"{file} is no TFRecord file, or its first bytes are damaged: "
-                "give files of records, or copy it again"
-            )
-    found = list(filter(None, find_metadata(files)))
-    if found:
-        path, value = found[0]
-        for other_path, other in found:
-            if _what(other) != _what(value):
-                raise UserError(
-                    f"{path} and {other_path} describe records of different "
-                    "kinds, tasks, objectives or vocabularies: give those of "
-                    "one at a time"
-                )
-        kind = _KINDS.get(value["kind"])
-        if kind is None:
-            raise UserError(
-                f"{path} describes records of kind {value['kind']!r}, which "
-                f"is neither {' nor '.join(map(repr, _KINDS))}: give records "
-                "that this package made"
-            )
-        return kind(files)
-    return _kind_of_features(files)(files)
-
-
 def _find_json(files):
     """Returns (the JSON of the first file that has one, files without)."""
     values = [found and found[1] for found in find_metadata(files)]
     return next(filter(None, values), None), values.count(None)
-
-
-def _what(metadata):
-    """Returns what all records must have in common to be counted together."""
-    return [
-        metadata["kind"],
-        metadata.get("task"),
-        metadata.get("labels"),
-        metadata.get("vocabulary", {}).get("fingerprint"),
-        metadata.get("settings", {}).get("objective"),
-    ]
-
-
-def _kind_of_features(files):
-    """Finds the kind of records without a JSON, by the first of them."""
-    file, features = files[0], first_features(files[0])
-    signs = [sign for sign in _SIGNS if sign in features]
-    if len(signs) == 1:
-        return _SIGNS[signs[0]]
-    if features:
-        names = ", ".join(sorted(features)[:8])
-        has = f"the features of its first record are {names}"
-    else:
-        has = "its first record has no features"
-    raise UserError(
-        f"{file} holds neither pretraining nor fine-tuning records ({has}): "
-        "give files of `albert create-pretraining-data` or `albert "
-        "create-finetuning-data`, or those of the original"
-    )
 
 
 def _formats(schema):

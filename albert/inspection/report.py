@@ -65,7 +65,7 @@ def build_report(kind, counts, statistics, texts, tokenizer, instances, notes):
     """Builds the ``Report`` of records.
 
     Args:
-      kind: as ``record_kinds.open_kind`` returns it.
+      kind: as ``opening.open_kind`` returns it.
       counts: list of int, the records that were read of each file.
       statistics: ``RecordStatistics`` of them.
       texts: ``InstanceTexts``.
@@ -155,7 +155,7 @@ def _describe_masks(kind, statistics, tokenizer):
         "masked",
         f"{total / max(1, statistics.sequences):.2f} a sequence "
         f"({share(total, statistics.tokens)} of the pieces) of at most "
-        f"{kind.schema.max_predictions_per_seq}",
+        f"{kind.schema.max_predictions_per_seq}{kind.note_of_masks}",
     )
     if not total:
         return

@@ -10,9 +10,9 @@ from albert.errors import UserError
 from albert.inspection.checks import FirstFaults
 from albert.inspection.first_records import describe_damage
 from albert.inspection.instance_text import InstanceTexts
+from albert.inspection.opening import open_kind
 from albert.inspection.reading import find_tokenizer
 from albert.inspection.reading import read_file
-from albert.inspection.record_kinds import open_kind
 from albert.inspection.report import build_report
 from albert.inspection.statistics import RecordStatistics
 from albert.progress import show_progress
@@ -193,7 +193,8 @@ def _note_copy(file, batch, first_records, copies):
     """Notes files that begin with the same records."""
     digest = hashlib.sha256()
     for name, values in batch.columns.items():
-        digest.update(name.encode() + values[:_RECORDS_COMPARED].tobytes())
+        first = values[:_RECORDS_COMPARED].tolist()
+        digest.update(f"{name}={first}".encode())
     other = first_records.setdefault(digest.digest(), file)
     if other != file:
         copies.add("", f"{file} begins with the same records as {other}")

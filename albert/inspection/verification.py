@@ -7,9 +7,9 @@ import numpy as np
 
 from albert.inspection.checks import FirstFaults
 from albert.inspection.first_records import describe_damage
+from albert.inspection.opening import open_kind
 from albert.inspection.reading import find_tokenizer
 from albert.inspection.reading import read_file
-from albert.inspection.record_kinds import open_kind
 from albert.progress import show_progress
 from albert.records import framing
 from albert.records.metadata import find_metadata
@@ -99,7 +99,7 @@ def _verify_set(path, entries, vocabulary_file):
             faults += found
     checked = ["checksums", *(["counts", "sizes"] if path else []), "fields"]
     checked += ["ids"] if size else []
-    checked += ["positions", "weights"] if kind.has_masks else []
+    checked += kind.checked
     checked += ["labels"] if kind.labelled else []
     summary = (
         f"{path or there[0]}: {len(there):,} file{'s' * (len(there) > 1)}, "

@@ -18,6 +18,7 @@ from albert.records import finetuning_writing
 from albert.records import pretraining
 from albert.records import pretraining_report
 from albert.records import writing
+from albert.records.corpus_counts import CorpusCounts
 from albert.records.metadata import read_labels
 from albert.records.pretraining_batches import pretraining_dataset
 from albert.records.record_set import RecordSet
@@ -94,10 +95,14 @@ def write_unmasked_records(folder):
     with writing.RecordSetWriter(str(folder / "train.tfrecord")) as writer:
         writer.write(0, *made.shards[0])
         writer.commit(
-            pretraining_report.describe_settings(
-                settings, maker.tokenizer, str(folder)
+            pretraining_report.build_metadata(
+                settings,
+                maker.tokenizer,
+                CorpusCounts(bytes=7),
+                made.statistics,
+                writer.sizes[0],
+                str(folder),
             )
-            | {"corpus": {"bytes": 7}}
         )
     (folder / "run.json").write_text(
         json.dumps({"input_file": f"{folder}/train.tfrecord"})
@@ -241,6 +246,20 @@ CASES = {
         verify_records,
         False,
         5,
+    ),
+    "unmasked records that are inspected": (
+        write_unmasked_records,
+        "train.tfrecord",
+        inspect_records,
+        True,
+        4,
+    ),
+    "JSON of unmasked records that are inspected": (
+        write_unmasked_records,
+        "train.json",
+        inspect_records,
+        False,
+        9,
     ),
     "fine-tuning records": (
         write_finetuning_records,

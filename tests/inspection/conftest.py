@@ -89,7 +89,7 @@ def write_set(tmp_path, tokenizer):
           **metadata: other values in the JSON; ``json=False`` leaves it out.
         """
         files, entries = [], []
-        count = len(columns["input_ids"])
+        count = len(next(iter(columns.values())))
         output = str(tmp_path / f"{name}.tfrecord")
         for index, path in enumerate(shard_names(output, num_files)):
             rows = slice(

@@ -219,7 +219,10 @@ def empty_segment(columns):
         (unknown_pieces, "pieces are <unk>"),
         (other_start, "57.1% of the sequences do not begin with [CLS]"),
         (random_masks, "0.0% of the masked pieces became [MASK]"),
-        (empty_segment, "1 sequences have a segment without a piece"),
+        (
+            empty_segment,
+            "14.3% of the sequences have a segment without a piece",
+        ),
     ],
 )
 def test_what_looks_odd(pretraining_set, run, change, words):
