@@ -50,7 +50,8 @@ class AlbertEncoderDecoder(ModelWithHeads):
       >>> config = albert.AlbertConfig.named("tiny")
       >>> model = albert.AlbertEncoderDecoder(config)
       >>> source = tf.constant([[2, 17, 43, 3]])
-      >>> inputs = {"input_ids": source, "target_input_ids": [[2, 52]]}
+      >>> target = tf.constant([[2, 52]])
+      >>> inputs = {"input_ids": source, "target_input_ids": target}
       >>> model(inputs)["logits"].shape
       TensorShape([1, 2, 4000])
     """

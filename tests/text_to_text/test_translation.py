@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Texts that go to a search and come back, in their order."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from absl import logging
+
+from albert.errors import UserError
+from albert.text_to_text import translation
+from albert.text_to_text.translation import SearchSettings
+from albert.text_to_text.translation import Translation
+from albert.text_to_text.translation import Translator
+
+LENGTH = 11
+
+
+class Search:
+    """Search that finds a source itself, then the source without its start."""
+
+    shapes = []
+
+    def __init__(self, model, tokenizer, *, num_best, **settings):
+        self.sep_id, self.num_best = tokenizer.sep_id, num_best
+
+    def __call__(self, input_ids, input_mask):
+        Search.shapes.append(input_ids.shape)
+        assert (input_mask == (input_ids != 0)).all()
+        ids = np.zeros((len(input_ids), self.num_best, LENGTH), np.int32)
+        scores = np.full((len(input_ids), self.num_best), -np.inf, np.float32)
+        for row, source in enumerate(input_ids):
+            target = source[1 : list(source).index(self.sep_id) + 1]
+            for rank in range(min(self.num_best, len(target))):
+                part = target[rank:]
+                ids[row, rank, : len(part)] = part
+                scores[row, rank] = -rank if source[1] != 5 else np.nan
+        return tf.constant(ids), tf.constant(scores)
+
+
+@pytest.fixture
+def make(monkeypatch, tokenizer):
+    monkeypatch.setattr(translation, "BeamSearch", Search)
+    monkeypatch.setattr(Search, "shapes", [])
+
+    def make_translator(**changes):
+        values = {
+            "max_seq_length": 10,
+            "max_target_length": LENGTH,
+            "beam_size": 3,
+            "length_penalty": 0.5,
+            "batch_size": 2,
+        }
+        return Translator(None, tokenizer, SearchSettings(**(values | changes)))
+
+    return make_translator
+
+
+def test_order_and_empty_texts(make):
+    texts = ["b", "", "c d e f", " ", "C", "d e"]
+    found = make().translate(texts)
+    assert found == [[Translation(text.strip(), 0.0)] for text in texts]
+    # Those of like length, padded to a multiple of 8.
+    assert Search.shapes == [(2, 8), (2, 8)]
+
+
+def test_several_for_each(make):
+    found = make(num_best=3).translate(["b c", "d e f g"])
+    assert found == [
+        [("b c", 0.0), ("c", -1.0), ("", -2.0)],
+        [("d e f g", 0.0), ("e f g", -1.0), ("f g", -2.0)],
+    ]
+
+
+def test_a_stream_is_read_in_parts(make, monkeypatch):
+    monkeypatch.setattr(translation, "_BATCHES_READ", 2)
+    warnings = []
+    monkeypatch.setattr(
+        logging, "warning", lambda text, *values: warnings.append(text % values)
+    )
+    read = []
+
+    def texts():
+        for text in ["b", "c", "", "d", "e", "f " * 9]:
+            read.append(text)
+            yield text
+
+    stream = make().translate_stream(texts())
+    assert next(stream) == [("b", 0.0)]
+    assert len(read) == 4
+    assert [found[0].text for found in stream] == [
+        *("c", "", "d", "e"),
+        " ".join("f" * 8),
+    ]
+    assert Search.shapes[-1] == (2, 10)
+    (warning,) = warnings
+    assert warning.startswith("1 texts were longer than 10 pieces, and cut")
+
+
+def test_ids_of_one(make, tokenizer):
+    source, target = make().search_ids("b c")
+    assert [tokenizer.pieces[id_] for id_ in source] == [
+        *("[CLS]", "b", "c", "[SEP]")
+    ]
+    assert target == source[1:]
+
+
+def test_refuses_what_is_not_finite(make):
+    with pytest.raises(UserError, match="not finite"):
+        make().translate(["b", "a"])
