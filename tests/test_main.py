@@ -235,6 +235,7 @@ def test_flags_of_two_commands_are_defined_once(monkeypatch):
         "input_file",
         "language",
         "length_penalty",
+        "masked_lm_prob",
         "max_predictions_per_seq",
         "max_seq_length",
         "output_dir",

@@ -46,6 +46,7 @@ CREATED_ELSEWHERE = {
         "tempfile.TemporaryDirectory",
     },
     "albert/records/writing.py": {"open"},
+    "albert/text_to_text/__main__.py": {"open"},
     "albert/text/selection.py": {"open"},
     "albert/text/token_cache.py": {"open"},
     "albert/text/vocabulary.py": {"open", "shutil.copyfileobj"},
@@ -76,6 +77,7 @@ CREATED_ELSEWHERE = {
     # In memory.
     "albert/tasks/prediction_files.py": {"figure.savefig"},
     "albert/training/curves.py": {"figure.savefig"},
+    "albert/text_to_text/attention_plot.py": {"figure.savefig"},
     # /dev/null.
     "albert/standard_streams.py": {"open", "os.open"},
 }

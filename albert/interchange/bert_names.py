@@ -26,6 +26,7 @@ _IN_LAYER = {
 _NOT_THERE = (
     "encoder/embedding_projection",
     "encoder/relative_bias",
+    "decoder",
     "sentence_order",
     "start",
     "end",

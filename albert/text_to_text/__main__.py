@@ -204,7 +204,7 @@ def main(fv):
         written.append(fv.attention_plot)
     if fv.do_predict:
         lines, destination = translation_flags.find_streams(fv)
-        predict(translator, lines, destination, bool(fv.num_best))
+        predict(translator, lines, destination, bool(fv.num_best), fv.overwrite)
         written += filter(None, [destination])
     if written:
         results.print_written(fv.output_dir if fv.do_train else source, written)
@@ -285,7 +285,7 @@ def warn_of_normalization(tokenizer):
         )
 
 
-def predict(translator, source, destination, as_table):
+def predict(translator, source, destination, as_table, overwrite=False):
     """Writes the targets of the lines of a file.
 
     Lines without a text stay so, and no line is lost: line N of what is
@@ -297,9 +297,10 @@ def predict(translator, source, destination, as_table):
       destination: str, a path; None for the standard output.
       as_table: bool, write all that was found for each, with the number of
         the line and the score in front.
+      overwrite: bool, whether a file that is there is replaced.
     """
     found = translator.translate_stream(read_lines(source))
-    with open_output(destination) as stream:
+    with open_output(destination, overwrite) as stream:
         for number, translations in enumerate(found, start=1):
             for text, score in translations:
                 if as_table:
@@ -308,11 +309,12 @@ def predict(translator, source, destination, as_table):
 
 
 @contextlib.contextmanager
-def open_output(path):
+def open_output(path, overwrite):
     """Opens a text file that appears when it is complete.
 
     Args:
       path: str; None for the standard output.
+      overwrite: bool, whether a file that is there is replaced.
 
     Yields:
       a text stream.
@@ -329,7 +331,7 @@ def open_output(path):
         new = os.path.join(place.new, name)
         with open(new, "x", encoding="utf-8") as stream:
             yield stream
-        place.commit([name], replace=True)
+        place.commit([name], replace=overwrite)
 
 
 def draw_attention(fv, model, tokenizer, translator):

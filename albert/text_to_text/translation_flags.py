@@ -2,6 +2,7 @@
 """Defines and reads the flags of ``albert translate``."""
 
 import math
+import os
 
 from albert import flag_parsers
 from albert import flags
@@ -100,6 +101,12 @@ def define_flags(fv):
         "output_file",
         None,
         "Where their targets are written. Default, or -: the standard output.",
+    )
+    prediction.boolean(
+        "overwrite",
+        False,
+        "Replace the files of --output_file and --attention_plot if they are "
+        "there already.",
     )
     prediction.integer(
         "beam_size",
@@ -212,14 +219,14 @@ def check_flags(fv):
         source, destination = find_streams(fv)
         inputs.open_file(source, allow_pipe=True).close()
         if destination:
-            outputs.check_file(destination, "--output_file", [source])
+            _check_output(fv, "output_file", destination, [source])
         elif fv.do_train or fv.do_eval or fv.attention_plot:
             raise UserError(
                 "--output_file is required for --do_predict together with "
                 "anything else, which prints to the standard output too"
             )
     if fv.attention_plot:
-        outputs.check_file(fv.attention_plot, "--attention_plot")
+        _check_output(fv, "attention_plot", fv.attention_plot)
     metrics = list(METRICS if fv.metrics is None else fv.metrics)
     metrics = [] if metrics == ["none"] else metrics
     for metric in metrics:
@@ -232,6 +239,15 @@ def check_flags(fv):
         # Not after the training.
         text_metrics.check_installed(metrics)
     return metrics
+
+
+def _check_output(fv, name, path, sources=()):
+    """Refuses a file that cannot be written, or may not be replaced."""
+    outputs.check_file(path, f"--{name}", sources)
+    if os.path.lexists(path) and not fv.overwrite:
+        raise UserError(
+            f"{path} exists: choose another --{name} or give --overwrite"
+        )
 
 
 def _check_texts(fv, mode, prefix):

@@ -158,6 +158,16 @@ def test_predictions_keep_the_lines(trained, texts, run, tmp_path):
     assert written[1] == written[3] == ""
     assert "1 texts were longer than 17 pieces, and cut" in errors
     assert str(target) in printed
+    command = (
+        "--do_predict",
+        f"--predict_file={source}",
+        f"--output_file={target}",
+    )
+    code, printed, errors = run(out, *command)
+    assert code == 2 and f"{target} exists" in errors
+    assert target.read_text().split("\n") == written
+    code, printed, errors = run(out, *command, "--overwrite")
+    assert code == 0 and target.read_text().split("\n") == written
     # Each by itself, and in a batch of another size, is the same.
     code, alone, errors = run(
         out, "--do_predict", f"--predict_file={source}", "--eval_batch_size=1"

@@ -93,7 +93,7 @@ def test_events(tmp_path):
 
 def test_penalties_are_told_beside_the_losses(tmp_path, clock, lines):
     values = history(7.0, 5.0) | {"attention_l2": np.array([0.5, 0.25])}
-    with reporting.Reporter(tmp_path, 2, 0, batch_size=6) as reporter:
+    with reporting.Reporter(tmp_path, 2, 0) as reporter:
         reporter.training(2, values, seconds=6.0)
     (line,) = lines
     assert "masked_lm_loss 6.0000, attention_l2 0.3750, 2.0 seq" in line
