@@ -237,6 +237,8 @@ def main(fv):
         return
 
     inputs = expand_files(fv.input_file)
+    if which == corpus_shards.MERGE:
+        num_workers = 1
     shards = []
     if number:
         sizes = corpus_shards.measure(inputs)
@@ -283,9 +285,15 @@ def main(fv):
             if which not in (shard.index, corpus_shards.ALL):
                 continue
             description = describe(shard)
-            if corpus_shards.is_made(shard, description, fv.overwrite):
+            is_made = corpus_shards.is_made(shard, description, fv.overwrite)
+            # With --overwrite, one that is asked for by its number is made
+            # again in any case.
+            if is_made and not (fv.overwrite and which == shard.index):
                 print(f"{shard.output_file} is there already")
                 continue
+            corpus_shards.check_merged(
+                metadata_path(fv.output_file), description, fv.overwrite
+            )
             print_summary(
                 make(
                     shard.inputs,
@@ -308,6 +316,8 @@ def merge(fv, settings, tokenizer, shards, of_shards):
     if is_address(path):
         from albert.records import beam_pipeline
 
+        # No path leads from there to here.
+        metadata["vocabulary"]["model_file"] = None
         beam_pipeline.write_merged(path, metadata, of_shards)
     else:
         corpus_shards.write_merged(path, metadata, of_shards, fv.overwrite)
@@ -316,7 +326,8 @@ def merge(fv, settings, tokenizer, shards, of_shards):
     print(pretraining_report.summarize(metadata, size))
     for warning in pretraining_report.list_warnings(metadata):
         logging.warning("%s", warning)
-    print_next(fv, metadata, [shard.output_file for shard in shards])
+    if not is_address(path):
+        print_next(fv, metadata, [shard.output_file for shard in shards])
 
 
 def print_summary(made):
@@ -367,6 +378,11 @@ def find_shard(fv):
         raise UserError(
             f"--runner makes all shards that are missing: give --shard="
             f"{corpus_shards.ALL}/{number}, not {fv.shard}"
+        )
+    if fv.runner and fv.num_workers:
+        raise UserError(
+            "--num_workers are those of this machine, and --runner starts its "
+            "own: see --pipeline_options"
         )
     if fv.num_shards not in (1, number):
         raise UserError(

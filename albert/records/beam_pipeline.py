@@ -21,10 +21,12 @@ from absl import logging
 
 from albert.errors import UserError
 from albert.inputs import open_file
+from albert.paths import is_address
 from albert.processes import ProcessPool
 from albert.records import corpus_shards
 from albert.records import pretraining_sets
 from albert.records.metadata import metadata_path
+from albert.records.metadata import read_metadata
 from albert.records.pretraining import RecordMaker
 
 # In what a runner says of an exception of a worker.
@@ -43,15 +45,12 @@ class ShardWork:
       description: dict of ``pretraining_sets.describe_shard``.
       settings: ``PretrainingDataSettings``.
       reading: ``ReadingSettings``.
-      vocabulary: bytes of the file of the vocabulary, which workers on other
-        machines do not have.
     """
 
     shard: object
     description: dict
     settings: object
     reading: object
-    vocabulary: bytes
 
 
 def make_shards(
@@ -80,20 +79,26 @@ def make_shards(
         options["runner"], options["pipeline_options"]
     )
     inputs, sizes = _list_inputs(patterns)
-    shards = corpus_shards.divide(inputs, sizes, number, output_file)
+    shards = corpus_shards.divide(inputs, sizes, number, output_file, _open)
     describe = functools.partial(
         _describe, settings, reading, tokenizer, output_file
     )
     with open_file(settings.vocabulary_file) as stream:
         vocabulary = stream.read()
+    overwrite = options["overwrite"]
+    _refuse_other_number(shards[0])
     with _mirrored(shards) as mirror:
         missing = [
             shard
             for shard, here in mirror
-            if not corpus_shards.is_made(
-                here, describe(shard), options["overwrite"]
-            )
+            if not corpus_shards.is_made(here, describe(shard), overwrite)
         ]
+        _refuse_others(
+            missing, {s.index: here for s, here in mirror}, overwrite
+        )
+    if missing:
+        with _mirrored_file(metadata_path(output_file)) as here:
+            corpus_shards.check_merged(here, describe(shards[0]), overwrite)
     for shard in shards:
         if shard not in missing:
             print(f"{shard.output_file} is there already")
@@ -102,9 +107,10 @@ def make_shards(
         _run(
             pipeline_options,
             [
-                ShardWork(shard, describe(shard), settings, reading, vocabulary)
+                ShardWork(shard, describe(shard), settings, reading)
                 for shard in missing
             ],
+            vocabulary,
         )
     with _mirrored(shards) as mirror:
         of_shards = corpus_shards.read_shards(
@@ -117,13 +123,15 @@ def _list_inputs(patterns):
     """Returns the files of text and their sizes: two lists."""
     files = _file_systems()
     with _explained_file_system():
-        found = {
-            each.path: each.size_in_bytes
-            for match in files.match(patterns)
-            for each in match.metadata_list
-        }
-    if not found:
-        raise UserError(f"{', '.join(patterns)}: no such file")
+        matches = files.match(patterns)
+    for pattern, match in zip(patterns, matches, strict=True):
+        if not match.metadata_list:
+            raise UserError(f"{pattern}: no such file")
+    found = {
+        each.path: each.size_in_bytes
+        for match in matches
+        for each in match.metadata_list
+    }
     inputs = sorted(found)
     return inputs, [found[path] for path in inputs]
 
@@ -132,7 +140,7 @@ def _describe(settings, reading, tokenizer, output_file, shard):
     description = pretraining_sets.describe_shard(
         settings, reading, tokenizer, shard
     )
-    if "://" in output_file:  # No path leads from there to here.
+    if is_address(output_file):  # No path leads from there to here.
         description["vocabulary"]["model_file"] = None
     return description
 
@@ -167,6 +175,48 @@ def _mirrored(shards):
 
 
 @contextlib.contextmanager
+def _mirrored_file(path):
+    """Mirrors a JSON that is there: a context manager that gives its path."""
+    if not is_address(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        here = os.path.join(folder, os.path.basename(path))
+        with _explained_file_system():
+            if _file_systems().exists(path):
+                _copy_in(path, here)
+        with _renamed({folder: os.path.dirname(path)}):
+            yield here
+
+
+def _refuse_other_number(first):
+    """Refuses files of the same name of another division."""
+    files = _file_systems()
+    folder, name = files.split(first.output_file)
+    pattern = files.join(folder, name.split("-00000-of-")[0] + "-*")
+    with _explained_file_system():
+        (match,) = files.match([pattern])
+    corpus_shards.refuse_other_number(
+        first.output_file, [each.path for each in match.metadata_list]
+    )
+
+
+def _refuse_others(missing, here_of, overwrite):
+    """Refuses to write over what no earlier run of this command has made."""
+    files = _file_systems()
+    for shard in missing:
+        path = metadata_path(here_of[shard.index].output_file)
+        ours = overwrite and os.path.exists(path) and read_metadata(path)
+        for name in (shard.output_file, metadata_path(shard.output_file)):
+            with _explained_file_system():
+                if not ours and files.exists(name):
+                    raise UserError(
+                        f"{name} exists, and is no shard of this set: remove "
+                        "it, or choose another --output_file"
+                    )
+
+
+@contextlib.contextmanager
 def _renamed(names):
     """Gives the paths in messages other names: dict of path to name."""
     try:
@@ -189,22 +239,24 @@ def _explained_file_system():
         raise UserError(str(error).strip().splitlines()[0]) from error
 
 
-def make_shard(work):
+def make_shard(work, vocabulary):
     """Makes one shard; in a worker.
 
     Args:
       work: ``ShardWork``.
+      vocabulary: bytes of the file of the vocabulary, which workers on other
+        machines do not have.
     """
     with tempfile.TemporaryDirectory() as folder:
-        vocabulary = os.path.join(
+        vocabulary_file = os.path.join(
             folder, os.path.basename(work.settings.vocabulary_file)
         )
-        with open(vocabulary, "wb") as stream:
-            stream.write(work.vocabulary)
+        with open(vocabulary_file, "wb") as stream:
+            stream.write(vocabulary)
         settings = dataclasses.replace(
-            work.settings, vocabulary_file=vocabulary
+            work.settings, vocabulary_file=vocabulary_file
         )
-        names = {vocabulary: work.settings.vocabulary_file}
+        names = {vocabulary_file: work.settings.vocabulary_file}
         inputs = []
         for index, path in enumerate(work.shard.inputs):
             here = path
@@ -244,7 +296,7 @@ def write_merged(path, metadata, of_shards):
         _copy_out(here, path)
 
 
-def _run(pipeline_options, works):
+def _run(pipeline_options, works, vocabulary):
     import apache_beam
 
     for name in _LOGGERS:
@@ -255,7 +307,7 @@ def _run(pipeline_options, works):
                 pipeline
                 | "shards" >> apache_beam.Create(works)
                 | "spread" >> apache_beam.Reshuffle()
-                | "make records" >> apache_beam.Map(make_shard)
+                | "make records" >> apache_beam.Map(make_shard, vocabulary)
             )
     except Exception as error:
         # Runners raise what they like, with the worker's exception in it.
@@ -288,14 +340,17 @@ def _file_systems():
     return FileSystems
 
 
-def _copy_in(path, local):
+def _open(path):
+    """Opens a file of any file system to read its bytes as they are."""
     from apache_beam.io.filesystem import CompressionTypes
 
-    plain = CompressionTypes.UNCOMPRESSED
-    with (
-        _file_systems().open(path, compression_type=plain) as source,
-        open(local, "wb") as target,
-    ):
+    return _file_systems().open(
+        path, compression_type=CompressionTypes.UNCOMPRESSED
+    )
+
+
+def _copy_in(path, local):
+    with _open(path) as source, open(local, "wb") as target:
         shutil.copyfileobj(source, target, 1 << 20)
 
 
@@ -309,9 +364,14 @@ def _copy_out(local, path):
         files.mkdirs(folder)
     meanwhile = files.join(folder, f".{name}.albert-incomplete-{os.getpid()}")
     plain = CompressionTypes.UNCOMPRESSED
-    with (
-        open(local, "rb") as source,
-        files.create(meanwhile, compression_type=plain) as target,
-    ):
-        shutil.copyfileobj(source, target, 1 << 20)
-    files.rename([meanwhile], [path])
+    try:
+        with (
+            open(local, "rb") as source,
+            files.create(meanwhile, compression_type=plain) as target,
+        ):
+            shutil.copyfileobj(source, target, 1 << 20)
+        files.rename([meanwhile], [path])
+    except BaseException:
+        if files.exists(meanwhile):
+            files.delete([meanwhile])
+        raise

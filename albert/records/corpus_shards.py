@@ -3,10 +3,10 @@
 
 A shard is some of the text's files, and one file of records with a JSON of its
 own, which says what it was made of and what was counted. Which files are in
-it, and so its records, depends on the names and sizes of all files alone:
-whoever makes it makes the same bytes. A shard that is there, made of the same
-text in the same way, is not made again. When all are there, their counts are
-merged into the JSON of the whole set.
+it depends on the names and sizes of all files alone: whoever makes it makes the
+same bytes. A shard that is there, made of the same text in the same way, is not
+made again. When all are there, their counts are merged into the JSON of the
+whole set.
 """
 
 import dataclasses
@@ -17,17 +17,33 @@ import re
 
 from albert import outputs
 from albert.errors import UserError
+from albert.inputs import open_file
+from albert.paths import is_address
 from albert.records.metadata import SCHEMA_VERSION
 from albert.records.metadata import metadata_path
 from albert.records.metadata import read_metadata
 from albert.records.writing import shard_names
 from albert.workspaces import workspace
+from albert.workspaces import workspace_path
 
 # As many as record files, see --num_shards.
 MOST_SHARDS = 10_000
 ALL, MERGE = "all", "merge"
 _SHARD_FLAG = re.compile(rf"(\d{{1,9}}|{ALL}|{MERGE})/(\d{{1,9}})", re.ASCII)
 _SHOWN = 10
+# Of each file of text.
+_SAMPLES = 8
+_SAMPLE_BYTES = 1 << 12
+# What a JSON says besides how its records were made.
+_COUNTED = {
+    "kind",
+    "schema_version",
+    "files",
+    "corpus",
+    "statistics",
+    "counts",
+    "left_out",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +54,7 @@ class Shard:
       index, number: int, it is the index-th of so many, from 0.
       inputs: list of str, its files of text.
       output_file: str, its file of records.
-      text: str, a fingerprint of the names and sizes of all files of text.
+      text: str, a fingerprint of what it is made of.
     """
 
     index: int
@@ -102,7 +118,7 @@ def measure(inputs):
     return list(map(os.path.getsize, inputs))
 
 
-def divide(inputs, sizes, number, output_file):
+def divide(inputs, sizes, number, output_file, open_text=open_file):
     """Divides files of text into shards of about the same size.
 
     The largest file first, each goes to the shard that has least so far.
@@ -112,6 +128,7 @@ def divide(inputs, sizes, number, output_file):
       sizes: list of int, their bytes.
       number: int, how many shards.
       output_file: str, name of the whole set.
+      open_text: function of a path that opens it to read and seek bytes.
 
     Returns:
       list of ``Shard``.
@@ -125,26 +142,33 @@ def divide(inputs, sizes, number, output_file):
             "--shard needs one --output_file, which the names of the shards "
             f"are made of, not a list: {output_file}"
         )
-    if len(inputs) < number:
+    filled = sum(size > 0 for size in sizes)
+    if filled < number:
         raise UserError(
             f"--shard: {number} shards need as many files of text, and there "
-            f"are {len(inputs)}: give fewer shards, or cut the files at blank "
-            "lines between documents"
+            f"are {filled}: give fewer shards, or cut the files at blank lines "
+            "between documents"
         )
     members = [[] for _ in range(number)]
     loads = [(0, index) for index in range(number)]
-    # Empty files are spread as well as others.
     for size, file in sorted(
         zip(sizes, inputs, strict=True), key=lambda each: (-each[0], each[1])
     ):
         load, index = heapq.heappop(loads)
         members[index].append(file)
-        heapq.heappush(loads, (load + size + 1, index))
-    text = _fingerprint(inputs, sizes)
+        heapq.heappush(loads, (load + size, index))
     names = shard_names(output_file, number)
     _refuse_other_number(names[0])
+    size_of = dict(zip(inputs, sizes, strict=True))
+    listing = _list_names(inputs, sizes)
     return [
-        Shard(index, number, sorted(files), name, text)
+        Shard(
+            index,
+            number,
+            sorted(files),
+            name,
+            _fingerprint(listing, sorted(files), size_of, open_text),
+        )
         for index, (files, name) in enumerate(zip(members, names, strict=True))
     ]
 
@@ -152,29 +176,60 @@ def divide(inputs, sizes, number, output_file):
 def _refuse_other_number(first):
     """Refuses a folder with files of the same name of another division."""
     folder, name = os.path.split(first)
-    start, end = name.split("-00000-of-")
+    if os.path.isdir(folder or "."):
+        refuse_other_number(
+            first,
+            [os.path.join(folder, each) for each in os.listdir(folder or ".")],
+        )
+
+
+def refuse_other_number(first, paths):
+    """Refuses files of the same name of another division.
+
+    Args:
+      first: str, name of the first shard.
+      paths: list of str, what is beside it.
+    """
+    start, end = os.path.basename(first).split("-00000-of-")
     number, suffix = end[:5], end[5:]
     of_others = re.compile(
         rf"{re.escape(start)}-\d{{5}}-of-(?!{number})\d{{5}}{re.escape(suffix)}"
     )
-    names = os.listdir(folder or ".") if os.path.isdir(folder or ".") else ()
-    for other in filter(of_others.fullmatch, names):
-        raise UserError(
-            f"{os.path.join(folder, other)} is of another number of shards: "
-            "remove it, give that number, or choose another --output_file"
-        )
+    for path in paths:
+        if of_others.fullmatch(os.path.basename(path)):
+            raise UserError(
+                f"{path} is of another number of shards: remove it, give that "
+                "number, or choose another --output_file"
+            )
 
 
-def _fingerprint(inputs, sizes):
-    """Returns a hash of names, below the folder of all, and sizes."""
-    folder = os.path.commonpath(
-        [os.path.dirname(file) or "." for file in inputs]
-    )
-    lines = [
-        f"{os.path.relpath(file, folder)}\t{size}\n"
-        for file, size in zip(inputs, sizes, strict=True)
+def _list_names(inputs, sizes):
+    """Returns the names, below the folder of all, and sizes of files: str."""
+    paths = [
+        file if is_address(file) else os.path.abspath(file) for file in inputs
     ]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    folder = os.path.commonpath([os.path.dirname(path) for path in paths])
+    return "".join(
+        f"{os.path.relpath(path, folder)}\t{size}\n"
+        for path, size in zip(paths, sizes, strict=True)
+    )
+
+
+def _fingerprint(listing, files, size_of, open_text):
+    """Returns a hash of what a shard is made of.
+
+    It is of the names and sizes of all files, which decide what is in the
+    shard, and of samples of its own files: other texts of the same names and
+    sizes are told apart, but not every change of a few letters.
+    """
+    digest = hashlib.sha256(listing.encode())
+    for file in files:
+        last = max(0, size_of[file] - _SAMPLE_BYTES)
+        with open_text(file) as stream:
+            for place in range(_SAMPLES):
+                stream.seek(last * place // (_SAMPLES - 1))
+                digest.update(stream.read(_SAMPLE_BYTES))
+    return digest.hexdigest()
 
 
 def is_made(shard, description, overwrite=False):
@@ -191,51 +246,87 @@ def is_made(shard, description, overwrite=False):
         file is not what its JSON says.
     """
     path = metadata_path(shard.output_file)
-    if not os.path.exists(path):
-        return False
-    if not os.path.exists(shard.output_file):
-        # Ends what a kill may have interrupted between the two names.
+    if os.path.exists(workspace_path(path)):
+        # Ends what a kill has interrupted between the names of the two files.
         with workspace(path, "--output_file"):
             pass
+    if not os.path.exists(path):
+        return False
     metadata = read_metadata(path)
     if metadata is None:
         return False  # The writer refuses it.
-    difference = _find_difference(metadata, description)
-    if difference and not overwrite:
-        raise UserError(
-            f"{path} was made with {difference}: choose another --output_file, "
-            "give the same flags and text, or --overwrite"
-        )
+    difference = find_difference(metadata, description)
+    entries = metadata["files"]
     if difference:
-        return False
-    entry = metadata["files"][0]
-    if (
-        not os.path.exists(shard.output_file)
-        or os.path.getsize(shard.output_file) != entry["bytes"]
-    ):
-        if overwrite:
-            return False
-        raise UserError(
-            f"{shard.output_file} is missing or not as long as {path} says: "
-            "restore it, or give --overwrite to make it again"
+        fault = f"{path} was made with {difference}"
+        remedy = (
+            "choose another --output_file, give the same flags and text, or "
+            "--overwrite"
         )
-    return True
+    elif (
+        len(entries) != 1
+        or not os.path.exists(shard.output_file)
+        or os.path.getsize(shard.output_file) != entries[0]["bytes"]
+    ):
+        fault = f"{shard.output_file} is missing or not as long as {path} says"
+        remedy = "restore it, or give --overwrite to make it again"
+    else:
+        return True
+    if not overwrite:
+        raise UserError(f"{fault}: {remedy}")
+    return False
 
 
-def _find_difference(found, wanted):
-    """Returns what a JSON says otherwise than described, in words, or None."""
-    for key, value in wanted.items():
-        other = found.get(key)
+def find_difference(found, wanted):
+    """Returns what a JSON says otherwise than described, in words, or None.
+
+    Args:
+      found: dict, the JSON, or a part of it.
+      wanted: dict, what it should be. What is counted is not in it.
+    """
+    for key in {**wanted, **found}:
+        if key in _COUNTED:
+            continue
+        value, other = wanted.get(key), found.get(key)
         if key == "vocabulary":
             # Its file may lie elsewhere.
-            value = {"fingerprint": value["fingerprint"]}
+            value, other = (
+                each and each.get("fingerprint") for each in (value, other)
+            )
         if isinstance(value, dict) and isinstance(other, dict):
-            difference = _find_difference(other, value)
+            difference = find_difference(other, value)
             if difference:
                 return difference
         elif other != value:
             return f"{key} {other!r}, not {value!r}"
     return None
+
+
+def check_merged(path, description, overwrite):
+    """Refuses to make a shard beside the JSON of a set of other settings.
+
+    Args:
+      path: str, the JSON of the whole set; need not be there.
+      description: as of ``is_made``.
+      overwrite: bool, whether the JSON is removed instead: it is written again
+        when the shards are merged.
+    """
+    merged = read_metadata(path) if os.path.exists(path) else None
+    if merged is None:
+        return
+    described = {
+        key: value
+        for key, value in description.items()
+        if key not in ("reading", "shard")
+    }
+    difference = find_difference(merged, described)
+    if difference and not overwrite:
+        raise UserError(
+            f"{path} is of records made with {difference}: choose another "
+            "--output_file, or give --overwrite"
+        )
+    if overwrite:
+        os.remove(path)
 
 
 def read_shards(shards, describe):
@@ -260,7 +351,16 @@ def read_shards(shards, describe):
             f"): make them with --shard={missing[0].index}/{len(shards)} and "
             f"so on, or all of them with --shard={ALL}/{len(shards)}"
         )
-    return [read_metadata(metadata_path(shard.output_file)) for shard in shards]
+    of_shards = [
+        read_metadata(metadata_path(shard.output_file)) for shard in shards
+    ]
+    for shard, each in zip(shards, of_shards, strict=True):
+        if not {"counts", "statistics"} <= each.keys():
+            raise UserError(
+                f"{metadata_path(shard.output_file)} lacks what was counted: "
+                "make the shard again, with --overwrite"
+            )
+    return of_shards
 
 
 def write_merged(path, metadata, of_shards, overwrite=False):

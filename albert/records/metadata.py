@@ -80,6 +80,13 @@ _SCHEMA = Object(
             {"index": _COUNT, "number": Integer(1), "text": Text()},
             required=("index", "number", "text"),
         ),
+        "counts": Object(
+            {
+                "corpus": Object(others=_COUNT),
+                "statistics": Object(),
+            },
+            required=("corpus", "statistics"),
+        ),
         "left_out": Object(others=Object(others=Number())),
     },
     required=_SIGNS,

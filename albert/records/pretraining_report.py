@@ -9,6 +9,7 @@ import shlex
 
 import numpy as np
 
+from albert.errors import UserError
 from albert.records.corpus_counts import CorpusCounts
 from albert.records.corpus_counts import describe_unknown
 from albert.records.metadata import find_metadata
@@ -116,21 +117,29 @@ def merge_metadata(settings, tokenizer, of_shards, directory):
       dict, as of ``build_metadata``.
     """
     counts = [each["counts"] for each in of_shards]
+    try:
+        corpus = sum(
+            (CorpusCounts(**each["corpus"]) for each in counts), CorpusCounts()
+        )
+        statistics = sum(
+            (Statistics.of_counts(each["statistics"]) for each in counts),
+            Statistics(),
+        )
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"{directory or '.'}: the JSON of a shard is damaged ({error}): "
+            "make the shards again, with --overwrite"
+        ) from None
     metadata = build_metadata(
         settings,
         tokenizer,
-        sum(
-            (CorpusCounts(**each["corpus"]) for each in counts), CorpusCounts()
-        ),
-        sum(
-            (Statistics.of_counts(each["statistics"]) for each in counts),
-            Statistics(),
-        ),
+        corpus,
+        statistics,
         sum(each["files"][0]["bytes"] for each in of_shards),
         directory,
     )
     metadata["statistics"]["surface"] = join_guesses(
-        each["statistics"]["surface"] for each in of_shards
+        each["statistics"].get("surface") for each in of_shards
     )
     left_out = collections.defaultdict(collections.Counter)
     for each in of_shards:

@@ -108,7 +108,7 @@ def make_set(
     identity = (shard.index, shard.number) if shard else ()
     text = ",".join(inputs[:3]) + ",…" * (len(inputs) > 3)
     size = sum_of_sizes(inputs)
-    _say_space(settings, size, output_file)
+    _say_space(settings, tokenizer.vocabulary_size, size, output_file)
     encoder = settings.encoder(tokenizer)
     unknown_ids = np.flatnonzero(encoder.pieces_of_ids == tokenizer.unknown_id)
     with (
@@ -250,15 +250,22 @@ def sum_of_sizes(files):
     return sum(os.path.getsize(file) for file in files)
 
 
-def _say_space(settings, size, output_file):
+def _say_space(settings, vocabulary_size, size, output_file):
     """Says how much disk a set takes, and warns where there is less."""
     if size is None:
+        logging.info(
+            "how much disk the records take is not known before the text is "
+            "unpacked"
+        )
         return
-    ids = _IDS_SHARE * size
-    share = _RECORDS_SHARE
+    ids, share = _IDS_SHARE * size, _RECORDS_SHARE[settings.compression]
+    if vocabulary_size > 1 << 16:
+        ids *= 2
     if settings.dynamic_masking:
-        share = _UNMASKED_RECORDS_SHARE
-    records = share[settings.compression] * size * settings.dupe_factor
+        share = _UNMASKED_RECORDS_SHARE[settings.compression]
+        if vocabulary_size > 1 << 15:
+            share *= 2
+    records = share * size * settings.dupe_factor
     folder = os.path.dirname(os.path.abspath(output_file))
     free = outputs.free_space(folder)
     needs = (

@@ -75,6 +75,15 @@ def test_fault_of_a_worker_is_one_line(tmp_path, create):
     assert not (tmp_path / "beam" / "train.json").exists()
 
 
+def test_nothing_of_others_is_replaced(tmp_path, create, contents):
+    assert create("beam", "--num_shards=3", "--num_workers=1").returncode == 0
+    before = contents(tmp_path / "beam")
+    done = create("beam", "--shard=all/3", "--runner=DirectRunner")
+    assert done.returncode == 2
+    assert "exists, and is no shard of this set" in done.stderr
+    assert contents(tmp_path / "beam") == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -101,6 +110,18 @@ def test_fault_of_a_worker_is_one_line(tmp_path, create):
                 "--input_file=missing/*.txt",
             ],
             ["missing/*.txt: no such file"],
+        ),
+        (
+            [
+                "--shard=all/2",
+                "--runner=DirectRunner",
+                f"--input_file={GOLDEN}/pretraining_data/input.txt,missing/*.txt",
+            ],
+            ["missing/*.txt: no such file"],
+        ),
+        (
+            ["--shard=all/3", "--runner=DirectRunner", "--num_workers=2"],
+            ["--pipeline_options"],
         ),
     ],
 )

@@ -959,3 +959,91 @@ def test_disk_that_may_be_too_small_is_warned_of(
     with caplog.at_level("WARNING", logger="absl"):
         run_recipe(tmp_path / "a.tfrecord")
     assert "of free space, and this may take about" in caplog.text
+
+
+def test_static_and_dynamic_shards_are_not_mixed(run_shard):
+    run_shard("0/3", "--masking=dynamic")
+    with pytest.raises(UserError, match="masking 'dynamic', not None"):
+        run_shard("all/3")
+
+
+def test_shard_of_its_number_is_made_again(tmp_path, run_shard, contents):
+    run_shard("all/3")
+    before = contents(tmp_path / "records")
+    file = tmp_path / "records" / "train-00001-of-00003.tfrecord"
+    damaged = bytearray(file.read_bytes())
+    damaged[len(damaged) // 2] ^= 255
+    file.write_bytes(damaged)
+    run_shard("all/3", "--overwrite")  # those that look right are kept
+    assert file.read_bytes() == damaged
+    run_shard("1/3", "--overwrite")
+    run_shard("all/3")
+    assert contents(tmp_path / "records") == before
+
+
+def test_json_of_all_shards_is_not_that_of_other_masks(tmp_path, run_shard):
+    """Dynamic records are the same bytes with any masks."""
+    run_shard("all/3", "--masking=dynamic")
+    other = ("--masking=dynamic", "--masked_lm_prob=0.4")
+    (tmp_path / "records" / SHARDED[1]).unlink()
+    (tmp_path / "records" / "train-00000-of-00003.tfrecord").unlink()
+    with pytest.raises(UserError, match=r"train.json is of .*0.15, not 0.4"):
+        run_shard("0/3", *other)
+    for shard in ("0/3", "1/3", "2/3"):
+        run_shard(shard, *other, "--overwrite")
+        assert not (tmp_path / "records" / "train.json").exists()
+    run_shard("merge/3", *other)
+    merged = json.loads((tmp_path / "records" / "train.json").read_text())
+    assert merged["settings"]["masked_lm_prob"] == 0.4
+
+
+def test_text_of_the_same_names_and_sizes_is_another(tmp_path, run_shard):
+    run_shard("0/3")
+    file = tmp_path / "text" / "3.txt"  # the largest is in the first shard
+    file.write_text(file.read_text().swapcase())
+    with pytest.raises(UserError, match="was made with text"):
+        run_shard("0/3")
+
+
+def test_shard_that_a_kill_left_without_names(tmp_path, run_shard, contents):
+    run_shard("all/3", folder="whole")
+    run_shard("all/3")
+    folder = tmp_path / "records"
+    place = folder / f".{SHARDED[2]}.albert-incomplete"
+    (place / "ready").mkdir(parents=True)
+    for name in (SHARDED[2], "train-00001-of-00003.tfrecord"):
+        (folder / name).rename(place / "ready" / name)
+    run_shard("all/3")
+    assert contents(folder) == contents(tmp_path / "whole")
+
+
+def test_empty_files_make_no_shard(tmp_path, run_shard):
+    for name in ("4.txt", "5.txt"):
+        (tmp_path / "text" / name).touch()
+    run_shard("all/3")
+    with pytest.raises(UserError, match="6 shards need as many.*are 4"):
+        run_shard("all/6", folder="other")
+
+
+@pytest.mark.parametrize("key", ["counts", "files"])
+def test_damaged_json_of_a_shard(tmp_path, run_shard, key):
+    run_shard("all/3")
+    path = tmp_path / "records" / SHARDED[1]
+    metadata = json.loads(path.read_text())
+    metadata[key] = [] if key == "files" else {}
+    path.write_text(json.dumps(metadata))
+    with pytest.raises(UserError, match="train-00000-of-00003"):
+        run_shard("merge/3")
+
+
+def test_relative_and_absolute_paths(tmp_path, run_shard, call_recipe):
+    file = tmp_path / "text" / "0.txt"
+    relative = os.path.relpath(tmp_path / "text" / "1.txt")
+    call_recipe(
+        RECIPE,
+        f"--input_file={file},{relative}",
+        f"--output_file={tmp_path}/t.tfrecord",
+        f"--spm_model_file={MODEL}",
+        *("--max_seq_length=61", "--dupe_factor=1", "--num_workers=1"),
+        "--shard=0/2",
+    )

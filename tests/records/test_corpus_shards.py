@@ -93,7 +93,7 @@ def test_another_size_is_another_text(texts, tmp_path):
 
 
 def test_more_shards_than_files(texts):
-    with pytest.raises(UserError, match="8 shards need as many files.*are 7"):
+    with pytest.raises(UserError, match="8 shards need as many files.*are 6"):
         divide(texts, 8, "t.tfrecord")
 
 
