@@ -192,9 +192,9 @@ def _mirrored_file(path):
 def _refuse_other_number(first):
     """Refuses files of the same name of another division."""
     files = _file_systems()
-    folder, name = files.split(first.output_file)
-    pattern = files.join(folder, name.split("-00000-of-")[0] + "-*")
     with _explained_file_system():
+        folder, name = files.split(first.output_file)
+        pattern = files.join(folder, name.split("-00000-of-")[0] + "-*")
         (match,) = files.match([pattern])
     corpus_shards.refuse_other_number(
         first.output_file, [each.path for each in match.metadata_list]
