@@ -31,6 +31,16 @@ class PaperRow:
     scores: tuple = ()
     heads: str | None = None
 
+    @property
+    def sst2(self):
+        """The accuracy on SST-2, in percent, or None."""
+        return float(self.scores[3]) if self.scores else None
+
+    @property
+    def masked_lm(self):
+        """The masked-LM accuracy, in percent, or None."""
+        return float(self.heads.split(" / ")[0]) if self.heads else None
+
 
 def _paper(
     label, average, printed, scores="", size="base", heads=None, **with_

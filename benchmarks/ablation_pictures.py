@@ -73,7 +73,7 @@ def draw_parameters(path, tables, results):
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("parameters of the encoder")
-        axes.set_ylabel(f"{metric[0]}, %")
+        axes.set_ylabel(f"{metric.title}, %")
         axes.grid(alpha=0.3)
     if shown:
         figure.legend(
