@@ -266,7 +266,7 @@ class Workshop:
                 {
                     "do_train": "false",
                     "eval_input_file": f"{data}/{other}_held_out.tfrecord",
-                    "init_checkpoint": f"{folder}/pretrained",
+                    "init_checkpoint": self._trained(folder),
                     "output_dir": f"{folder}/on_{other}",
                     **evaluation,
                 },
@@ -275,11 +275,19 @@ class Workshop:
             )
         return others
 
+    def _trained(self, folder):
+        """Returns the weights of the last step: those that were measured.
+
+        A directory would stand for its best by held-out accuracy.
+        """
+        steps = self.scale.num_train_steps
+        return f"{folder}/pretrained/model.ckpt-{steps}"
+
     def _finetune(self, cell, seed, name, task):
         scale = self.scale
         folder = f"{self.folder}/runs/{name}"
         steps = scale.sst2_steps if task == "sst-2" else scale.mrpc_steps
-        start = {"init_checkpoint": f"{folder}/pretrained"}
+        start = {"init_checkpoint": self._trained(folder)}
         if not cell.objective:
             start = {
                 "albert_config_file": f"{folder}/config.json",

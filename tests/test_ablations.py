@@ -308,6 +308,26 @@ def test_report_of_a_part(tmp_path):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_last_weights_are_measured_and_fine_tuned(tmp_path):
+    runs = load("ablation_runs")
+    workshop = runs.Workshop(tmp_path, grid.FULL, 0.0)
+    workshop.make_folders()
+    started = []
+    workshop.run = lambda recipe, flags, done, log: started.append(
+        (recipe, flags.get("init_checkpoint"))
+    )
+    workshop._collect = lambda *_: {}
+    workshop.train(grid.Cell(32, 128, 6), 2)
+    last = f"{tmp_path}/runs/e32_h128_l6_all_sop_seed2/pretrained"
+    last += "/model.ckpt-1500"
+    assert started == [
+        ("run_pretraining.py", None),
+        ("run_pretraining.py", last),  # On records of NSP.
+        ("run_classifier.py", last),
+        ("run_classifier.py", last),
+    ]
+
+
 def test_estimate(tmp_path):
     command, runs = load("ablations"), load("ablation_runs")
     workshop = runs.Workshop(tmp_path, grid.FULL, 0.0)
