@@ -14,6 +14,7 @@ import random
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
 import ablation_grid
@@ -70,6 +71,7 @@ class Workshop:
         self.folder = os.path.abspath(folder)
         self.scale = scale
         self.deadline = deadline
+        self._storing = threading.Lock()
 
     def make_folders(self):
         """Makes the folders that do not exist."""
@@ -224,13 +226,18 @@ class Workshop:
         for task in TASKS:
             self._finetune(cell, seed, name, task)
         row = self._collect(cell, seed, f"{self.folder}/{runs}", evaluations)
-        write_json(self.path_of_row(cell, seed), row)
-        with open(f"{self.folder}/results.jsonl.new", "w") as file:
-            file.writelines(json.dumps(each) + "\n" for each in self.rows())
-        os.replace(file.name, f"{self.folder}/results.jsonl")
+        self.store(cell, seed, row)
         # Checkpoints of dozens of models are gigabytes.
         shutil.rmtree(f"{self.folder}/{runs}")
         return row
+
+    def store(self, cell, seed, row):
+        """Stores the row of a model with a seed; safe in several threads."""
+        with self._storing:
+            write_json(self.path_of_row(cell, seed), row)
+            with open(f"{self.folder}/results.jsonl.new", "w") as file:
+                file.writelines(json.dumps(each) + "\n" for each in self.rows())
+            os.replace(file.name, f"{self.folder}/results.jsonl")
 
     def _pretrain(self, cell, seed, name):
         """Pretrains; returns the objectives whose records are measured."""

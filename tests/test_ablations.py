@@ -5,6 +5,7 @@ Exact counts are those of the released shapes, as in
 ``tests/modeling/test_parameter_counts.py``, which asks models for them.
 """
 
+import concurrent.futures
 import importlib
 import json
 import os
@@ -326,6 +327,29 @@ def test_the_last_weights_are_measured_and_fine_tuned(tmp_path):
         ("run_classifier.py", last),
         ("run_classifier.py", last),
     ]
+
+
+def test_no_row_is_lost_of_models_that_end_together(tmp_path):
+    runs = load("ablation_runs")
+    workshop = runs.Workshop(tmp_path, grid.FULL, 0.0)
+    workshop.make_folders()
+    read, cell = workshop.rows, grid.Cell(32, 128, 6)
+
+    def read_slowly():
+        rows = read()
+        time.sleep(0.02)  # Time for another to store its row.
+        return rows
+
+    workshop.rows = read_slowly
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(
+            pool.map(
+                lambda seed: workshop.store(cell, seed, {"seed": seed}),
+                range(8),
+            )
+        )
+    lines = (tmp_path / "results.jsonl").read_text().splitlines()
+    assert [json.loads(line)["seed"] for line in lines] == [*range(8)]
 
 
 def test_estimate(tmp_path):
