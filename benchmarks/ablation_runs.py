@@ -7,6 +7,7 @@ again; one that was interrupted continues, as the recipes do.
 """
 
 import dataclasses
+import hashlib
 import json
 import os
 import pathlib
@@ -30,6 +31,8 @@ _START = (
 )
 # Of the draw of training examples: the same for all models.
 _EXAMPLES_SEED = 12345
+# Settings that are what ``describe_files`` returns.
+FILES = ("text", "held_out", "glue_dir")
 TASKS = {"sst-2": "SST-2", "mrpc": "MRPC"}
 PACKAGES = ("tensorflow", "keras", "numpy", "sentencepiece")
 
@@ -56,6 +59,26 @@ def read_json(path):
     """Returns what a JSON file holds."""
     with open(path, encoding="utf-8") as file:
         return json.load(file)
+
+
+def describe_files(paths):
+    """Returns a list of [name, bytes, SHA-256] of files, sorted."""
+    described = []
+    for path in paths:
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        described.append(
+            [os.path.basename(path), os.path.getsize(path), digest]
+        )
+    return sorted(described)
+
+
+def _describe_change(name, before, files):
+    """Returns which file of two ``describe_files`` is another."""
+    changed = [each for each in files if each not in (before or [])]
+    gone = [each for each in before or [] if each not in files]
+    example = (changed or gone or files)[0][0]
+    return f"other files of {name} than before, such as {example}"
 
 
 class Workshop:
@@ -147,8 +170,11 @@ class Workshop:
         values = json.loads(json.dumps(values))
         before = read_json(path)
         for name in values:
-            if values[name] != before.get(name):
-                return f"{name} is {values[name]}, and was {before.get(name)}"
+            if values[name] == before.get(name):
+                continue
+            if name in FILES:
+                return _describe_change(name, before.get(name), values[name])
+            return f"{name} is {values[name]}, and was {before.get(name)}"
         return None
 
     def prepare(self, text, held_out, glue):
@@ -163,9 +189,9 @@ class Workshop:
             ("sst-2", scale.sst2_examples),
             ("mrpc", scale.mrpc_examples),
         ):
-            _draw_examples(
-                f"{glue}/{TASKS[task]}", f"{data}/glue/{TASKS[task]}", number
-            )
+            target = f"{data}/glue/{TASKS[task]}"
+            if not os.path.exists(target):
+                _draw_examples(f"{glue}/{TASKS[task]}", target, number)
         self.run(
             "data/create_vocabulary.py",
             {
@@ -367,15 +393,21 @@ class Workshop:
 
 
 def _draw_examples(source, target, number):
-    """Copies the dev set of a task, and so many lines of its training set."""
-    os.makedirs(target, exist_ok=True)
+    """Copies the dev set of a task, and so many lines of its training set.
+
+    The folder of the copies appears complete or not at all.
+    """
+    new = f"{target}.new"
+    shutil.rmtree(new, ignore_errors=True)
+    os.makedirs(new)
     with open(f"{source}/train.tsv", "rb") as file:
         header, *lines = file.read().splitlines(keepends=True)
     if number < len(lines):
         lines = random.Random(_EXAMPLES_SEED).sample(lines, number)
-    with open(f"{target}/train.tsv", "wb") as file:
+    with open(f"{new}/train.tsv", "wb") as file:
         file.writelines([header, *lines])
-    shutil.copyfile(f"{source}/dev.tsv", f"{target}/dev.tsv")
+    shutil.copyfile(f"{source}/dev.tsv", f"{new}/dev.tsv")
+    os.rename(new, target)
 
 
 def _read_losses(folder):

@@ -58,8 +58,13 @@ def main():
         difference = workshop.check_settings(
             {
                 **dataclasses.asdict(scale),
-                "text": names_of(arguments.text),
-                "held_out": names_of(arguments.held_out),
+                "text": ablation_runs.describe_files(glob.glob(arguments.text)),
+                "held_out": ablation_runs.describe_files(
+                    glob.glob(arguments.held_out)
+                ),
+                "glue_dir": ablation_runs.describe_files(
+                    task_files(arguments.glue_dir)
+                ),
             }
         )
         if difference:
@@ -132,16 +137,18 @@ def check_sources(parser, arguments):
     both = {*glob.glob(arguments.text)} & {*glob.glob(arguments.held_out)}
     if both:
         parser.error(f"{min(both)} is both in --text and in --held_out")
-    for folder in ablation_runs.TASKS.values():
-        for split in ("train", "dev"):
-            path = f"{arguments.glue_dir}/{folder}/{split}.tsv"
-            if not os.path.isfile(path):
-                parser.error(f"{path}: no such file; see --glue_dir")
+    for path in task_files(arguments.glue_dir):
+        if not os.path.isfile(path):
+            parser.error(f"{path}: no such file; see --glue_dir")
 
 
-def names_of(pattern):
-    """Returns the names of the files that a pattern matches."""
-    return sorted(map(os.path.basename, glob.glob(pattern)))
+def task_files(folder):
+    """Returns the paths of the files of GLUE that are read."""
+    return [
+        f"{folder}/{task}/{split}.tsv"
+        for task in ablation_runs.TASKS.values()
+        for split in ("train", "dev")
+    ]
 
 
 def train_all(workshop, arguments, cells):

@@ -352,6 +352,56 @@ def test_no_row_is_lost_of_models_that_end_together(tmp_path):
     assert [json.loads(line)["seed"] for line in lines] == [*range(8)]
 
 
+def test_files_of_the_same_names_are_other_settings(tmp_path):
+    runs = load("ablation_runs")
+    workshop = runs.Workshop(tmp_path / "run", grid.FULL, 0.0)
+    workshop.make_folders()
+    one, other = tmp_path / "one", tmp_path / "other"
+    for folder in (one, other):
+        folder.mkdir()
+        (folder / "a.txt").write_text("the same")
+        (folder / "train.tsv").write_text(f"of {folder.name:5}")
+
+    def difference(folder, name):
+        files = {name: runs.describe_files([*folder.iterdir()])}
+        return workshop.check_settings({"steps": (1,), **files})
+
+    for name in runs.FILES:
+        (tmp_path / "run" / "settings.json").unlink(missing_ok=True)
+        assert difference(one, name) is None
+        assert difference(one, name) is None
+        assert difference(other, name) == (
+            f"other files of {name} than before, such as train.tsv"
+        )
+    (other / "train.tsv").unlink()
+    assert difference(other, name) is not None
+
+
+def test_examples_are_drawn_once(tmp_path):
+    runs = load("ablation_runs")
+    write_tasks(tmp_path / "glue")
+    workshop = runs.Workshop(tmp_path / "run", grid.QUICK, 0.0)
+    workshop.make_folders()
+    workshop.run = lambda *_: None
+    data = tmp_path / "run" / "data" / "glue"
+    half = data / "MRPC.new"  # Of a start that was killed.
+    half.mkdir(parents=True)
+    (half / "train.tsv").write_text("Quality")
+    workshop.prepare("text", "held_out", f"{tmp_path}/glue")
+    files = {
+        path: path.read_bytes() for path in data.rglob("*") if path.is_file()
+    }
+    assert {str(path.relative_to(data)) for path in files} == {
+        f"{task}/{split}.tsv"
+        for task in ("SST-2", "MRPC")
+        for split in ("train", "dev")
+    }
+    assert len((data / "MRPC" / "train.tsv").read_text().splitlines()) == 17
+    (tmp_path / "glue" / "MRPC" / "train.tsv").write_text("other\n1\n")
+    workshop.prepare("text", "held_out", f"{tmp_path}/glue")
+    assert all(path.read_bytes() == text for path, text in files.items())
+
+
 def test_estimate(tmp_path):
     command, runs = load("ablations"), load("ablation_runs")
     workshop = runs.Workshop(tmp_path, grid.FULL, 0.0)
@@ -491,7 +541,8 @@ def test_small_run_continues_after_a_kill(tmp_path):
     status, _, errors = finish(
         command(tmp_path, "--text=data/sample/train/barclay*.txt")
     )
-    assert status == 2 and "results of other settings (text is" in errors
+    assert status == 2
+    assert "results of other settings (other files of text than" in errors
 
     page = tmp_path / "page.md"
     page.write_text("<!-- results: table_5 -->\n<!-- end -->\n")
