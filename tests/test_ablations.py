@@ -402,6 +402,37 @@ def test_examples_are_drawn_once(tmp_path):
     assert all(path.read_bytes() == text for path, text in files.items())
 
 
+def test_curves_of_seeds_meet_at_common_steps():
+    pictures = load("ablation_pictures")
+    same = [[[2, 5.0], [4, 4.0]], [[2, 6.0], [4, 3.0]]]
+    assert pictures.align(same) == ([2, 4], [[5.0, 6.0], [4.0, 3.0]])
+    # One was saved at step 3 as well, and one has no step 1 and none after 4.
+    others = [[[1, 9.0], [2, 5.0], [4, 4.0], [6, 1.0]], same[1]]
+    others[1] = [[2, 6.0], [3, 2.0], [4, 3.0]]
+    assert pictures.align(others) == (
+        [2, 3, 4],
+        [[5.0, 6.0], [4.5, 2.0], [4.0, 3.0]],
+    )
+
+
+def test_word_frequencies_are_of_one_set_of_records(tmp_path):
+    from matplotlib.figure import Figure
+
+    pictures, tables = load("ablation_pictures"), grid.tables(grid.FULL)
+
+    def labels_of(name):
+        cells = [each.cell for each in tables[name].rows[:2]]
+        rows = [row(cell, 1, 0.2, cell.objective) for cell in cells]
+        for each in rows[1:]:
+            each["training_loss"].insert(0, [1, 6.0])
+        axes = Figure().subplots()
+        pictures._draw_panel(axes, tables[name], measured.Results(rows))
+        return axes.get_legend_handles_labels()[1]
+
+    assert labels_of("depth") == ["L 1", "L 3", "word frequencies"]
+    assert labels_of("table_5") == ["no sentence loss", "next sentence (NSP)"]
+
+
 def test_estimate(tmp_path):
     command, runs = load("ablations"), load("ablation_runs")
     workshop = runs.Workshop(tmp_path, grid.FULL, 0.0)
