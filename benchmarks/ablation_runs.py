@@ -166,9 +166,17 @@ class Workshop:
         if not os.path.exists(path):
             write_json(path, values)
             return None
+        return self.difference(values)
+
+    def difference(self, values):
+        """Returns how settings differ from those that are stored, or None.
+
+        Args:
+          values: dict; others that are stored are not compared.
+        """
         # As JSON has them: lists for tuples.
         values = json.loads(json.dumps(values))
-        before = read_json(path)
+        before = read_json(f"{self.folder}/settings.json")
         for name in values:
             if values[name] == before.get(name):
                 continue

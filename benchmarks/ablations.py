@@ -44,8 +44,7 @@ def main():
     deadline = time.monotonic() + 60 * arguments.minutes
     workshop = ablation_runs.Workshop(arguments.output_dir, scale, deadline)
     if arguments.report:
-        if not os.path.isdir(workshop.folder):
-            parser.error(f"{arguments.output_dir}: no such folder")
+        check_report(parser, arguments, workshop)
         ablation_report.write(arguments.report, tables, workshop.rows(), scale)
         return
     check_sources(parser, arguments)
@@ -89,20 +88,20 @@ def make_parser():
     add("--glue_dir", help="has GLUE's folders SST-2 and MRPC")
     add(
         "--seeds",
-        type=lambda value: [int(seed) for seed in value.split(",")],
+        type=parse_seeds,
         help="of initial weights, the order of the data, and dropout; "
         "default: 1,2,3, and 1 with --quick",
     )
     add("--only", help="comma-separated names of tables: table_3, depth, …")
     add(
         "--minutes",
-        type=float,
+        type=parse_minutes,
         default=math.inf,
         help="after which no command begins",
     )
     add(
         "--processes",
-        type=int,
+        type=parse_count,
         default=1,
         help="models at a time, each with its share of the processors",
     )
@@ -115,6 +114,55 @@ def make_parser():
         "from the results so far (default: docs/ablations.md)",
     )
     return parser
+
+
+def parse_seeds(text):
+    """Returns the seeds that a comma-separated list names."""
+    try:
+        seeds = [int(seed) for seed in text.split(",")]
+    except ValueError:
+        seeds = []
+    if not seeds or min(seeds) < 0 or len({*seeds}) < len(seeds):
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a list of different numbers, as 1,2,3"
+        )
+    return seeds
+
+
+def parse_minutes(text):
+    """Returns a time, which may be without end."""
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = math.nan
+    if not minutes >= 0:
+        raise argparse.ArgumentTypeError(f"{text} is no number of 0 or more")
+    return minutes
+
+
+def parse_count(text):
+    """Returns a whole number of at least 1."""
+    if not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(
+            f"{text} is no whole number of 1 or more"
+        )
+    return int(text)
+
+
+def check_report(parser, arguments, workshop):
+    """Refuses to report what is not there, or of another scale."""
+    folder = arguments.output_dir
+    if not os.path.isfile(f"{workshop.folder}/settings.json"):
+        parser.error(f"{folder}: no folder of results (no settings.json)")
+    if not os.path.isfile(arguments.report):
+        parser.error(f"{arguments.report}: no such page")
+    difference = workshop.difference(dataclasses.asdict(workshop.scale))
+    if difference:
+        other = "without" if arguments.quick else "with"
+        parser.error(
+            f"{folder} has results of other settings ({difference}): try "
+            f"{other} --quick"
+        )
 
 
 def choose_tables(parser, only, tables):

@@ -495,6 +495,36 @@ def finish(words):
     return process.returncode, output, errors
 
 
+def test_reports_of_other_scales_and_pages_are_refused(tmp_path, capsys):
+    program, runs = load("ablations"), load("ablation_runs")
+    workshop = runs.Workshop(tmp_path / "run", grid.QUICK, 0.0)
+    workshop.make_folders()
+    workshop.check_settings({**vars(grid.QUICK), "text": [["a", 1, "b"]]})
+    page = tmp_path / "page.md"
+    page.write_text("<!-- results: table_5 -->\n<!-- end -->\n")
+
+    def report_of(*flags, path=page):
+        parser = program.make_parser()
+        arguments = parser.parse_args(
+            [f"--output_dir={tmp_path}/run", f"--report={path}", *flags]
+        )
+        scale = grid.QUICK if arguments.quick else grid.FULL
+        program.check_report(
+            parser, arguments, runs.Workshop(tmp_path / "run", scale, 0.0)
+        )
+
+    report_of("--quick")
+    with pytest.raises(SystemExit) as error:
+        report_of()
+    assert error.value.code == 2
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert "other settings (vocab_size is 4000, and was 300)" in message
+    assert message.endswith("try with --quick")
+    with pytest.raises(SystemExit):
+        report_of("--quick", path=tmp_path / "none.md")
+    assert "none.md: no such page" in capsys.readouterr().err
+
+
 def write_tasks(folder):
     """Writes a few rows in the layouts of SST-2 and MRPC."""
     for name, header, line in (
@@ -519,6 +549,11 @@ def write_tasks(folder):
         (["--text=nothing/*.txt"], "--text=nothing/*.txt: no such files"),
         (["--held_out=data/sample/train/*.txt"], "both in --text and in"),
         (["--glue_dir=nothing"], "nothing/SST-2/train.tsv: no such file"),
+        (["--processes=0"], "--processes: 0 is no whole number of 1 or more"),
+        (["--seeds=1,1"], "--seeds: 1,1 is not a list of different numbers"),
+        (["--seeds=1,x"], "--seeds: 1,x is not a list of different numbers"),
+        (["--minutes=nan"], "--minutes: nan is no number of 0 or more"),
+        (["--report"], "run: no folder of results (no settings.json)"),
     ],
 )
 def test_mistakes_are_explained(tmp_path, flags, message):
