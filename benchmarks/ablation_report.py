@@ -44,11 +44,16 @@ def write(page, tables, rows, scale):
     """
     page = pathlib.Path(page)
     results = ablation_results.Results(rows)
-    pictures = ablation_pictures.draw(page.with_suffix(""), tables, results)
+    pictures = {}
+    if rows:
+        pictures = ablation_pictures.draw(page.with_suffix(""), tables, results)
     contents = {
+        **dict.fromkeys(_DESCRIPTIONS, ["Nothing to draw yet."]),
         "state": describe_state(rows, tables),
         "exact": exact_counts(),
         "reading": [
+            describe_progress(rows, tables, scale),
+            "",
             *count_verdicts(tables, results),
             "",
             describe_chance(tables, results),
@@ -92,6 +97,27 @@ def describe_state(rows, tables):
         f"{hours:.1f} hours of one core in all.",
         *(f"{text}." for text in (*machines, *sorted(versions))),
     ]
+
+
+def describe_progress(rows, tables, scale):
+    """Returns a line of how much of the run has been made.
+
+    A model counts once for each seed of the scale.
+    """
+    wanted = {
+        (cell, seed)
+        for cell in ablation_grid.list_cells(tables.values())
+        for seed in scale.seeds
+    }
+    there = {(ablation_grid.Cell(**row["cell"]), row["seed"]) for row in rows}
+    number = f"{len(wanted & there)} of {len(wanted)} models"
+    seeds = f"a model counts once for each of {len(scale.seeds)} seeds"
+    if wanted <= there:
+        return f"Run to the end: {number} ({seeds})."
+    return (
+        f"**Not run to the end yet: {number}** ({seeds}). Nothing can be "
+        "concluded before it is."
+    )
 
 
 def make_table(name, table, results, scale):

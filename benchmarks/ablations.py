@@ -201,7 +201,7 @@ def task_files(folder):
 
 def train_all(workshop, arguments, cells):
     """Trains what is missing; returns the status to exit with."""
-    seeds = arguments.seeds or ([1] if arguments.quick else [1, 2, 3])
+    seeds = arguments.seeds or workshop.scale.seeds
     pairs = [(cell, seed) for seed in seeds for cell in cells]
     missing = [
         pair

@@ -264,6 +264,32 @@ def test_verdicts_of_a_table():
     )
 
 
+def test_page_says_whether_the_run_has_ended():
+    scale = grid.QUICK
+    tables = grid.tables(scale)
+    rows = []
+    text = report.describe_progress(rows, tables, scale)
+    assert text.startswith("**Not run to the end yet: 0 of 2 models**")
+    one, other = grid.list_cells(tables.values())
+    rows = [row(one, 1, 0.2), row(other, 7, 0.2)]  # No seed 7 is asked for.
+    text = report.describe_progress(rows, tables, scale)
+    assert text.startswith("**Not run to the end yet: 1 of 2 models**")
+    rows.append(row(other, 1, 0.2))
+    text = report.describe_progress(rows, tables, scale)
+    assert text.startswith("Run to the end: 2 of 2 models")
+    # All of the paper's tables.
+    text = report.describe_progress([], grid.tables(grid.FULL), grid.FULL)
+    assert "0 of 63 models" in text
+
+
+def test_report_of_nothing_draws_nothing(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("<!-- results: curves -->\n<!-- end -->\n")
+    report.write(page, grid.tables(grid.FULL), [], grid.FULL)
+    assert "Nothing to draw yet." in page.read_text()
+    assert list(tmp_path.iterdir()) == [page]
+
+
 def test_report_of_a_part(tmp_path):
     tables = grid.tables(grid.FULL)
     shallow, deeper = (each.cell for each in tables["depth"].rows[:2])
@@ -303,6 +329,7 @@ def test_report_of_a_part(tmp_path):
     assert ("| L 3 − L 1 | +13.0 | — | +6.5 | — | +3.2 | — | +18.3 |") in text
     assert "| L 6 − L 3 | — | — | — | — | — | — | +6.0 |" in text
     assert "| Depth (the paper's Table 11) | — | — | — |" in text
+    assert "**Not run to the end yet: 5 of 63 models**" in text
     assert "5 results of 21 models (seeds 1, 2, 3), 2.5 hours of one" in text
     assert "line for each model](page_curves.png)" in text
     for name in ("page_parameters.png", "page_curves.png"):
