@@ -7,17 +7,16 @@ again; one that was interrupted continues, as the recipes do.
 """
 
 import dataclasses
-import hashlib
 import json
 import os
 import pathlib
-import random
 import shutil
 import subprocess
 import sys
 import threading
 import time
 
+import ablation_files
 import ablation_grid
 import measurements
 
@@ -29,8 +28,6 @@ _START = (
     "ctypes.CDLL(None).prctl(1, 9)\n"
     "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])\n"
 )
-# Of the draw of training examples: the same for all models.
-_EXAMPLES_SEED = 12345
 # Settings that are what ``describe_files`` returns.
 FILES = ("text", "held_out", "glue_dir")
 TASKS = {"sst-2": "SST-2", "mrpc": "MRPC"}
@@ -43,42 +40,6 @@ class OutOfTimeError(Exception):
 
 class RecipeError(Exception):
     """A recipe that ended with an error."""
-
-
-def write_json(path, value):
-    """Writes a JSON file that appears complete or not at all."""
-    new = f"{path}.new"
-    with open(new, "w", encoding="utf-8") as file:
-        json.dump(value, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, path)
-
-
-def read_json(path):
-    """Returns what a JSON file holds."""
-    with open(path, encoding="utf-8") as file:
-        return json.load(file)
-
-
-def describe_files(paths):
-    """Returns a list of [name, bytes, SHA-256] of files, sorted."""
-    described = []
-    for path in paths:
-        with open(path, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        described.append(
-            [os.path.basename(path), os.path.getsize(path), digest]
-        )
-    return sorted(described)
-
-
-def _describe_change(name, before, files):
-    """Returns which file of two ``describe_files`` is another."""
-    changed = [each for each in files if each not in (before or [])]
-    gone = [each for each in before or [] if each not in files]
-    example = (changed or gone or files)[0][0]
-    return f"other files of {name} than before, such as {example}"
 
 
 class Workshop:
@@ -138,7 +99,7 @@ class Workshop:
             raise RecipeError(
                 f"{recipe} ended with status {process.returncode}: see {path}"
             )
-        write_json(
+        ablation_files.write_json(
             done,
             {
                 "seconds": time.monotonic() - start,
@@ -164,7 +125,7 @@ class Workshop:
         """
         path = f"{self.folder}/settings.json"
         if not os.path.exists(path):
-            write_json(path, values)
+            ablation_files.write_json(path, values)
             return None
         return self.difference(values)
 
@@ -176,12 +137,14 @@ class Workshop:
         """
         # As JSON has them: lists for tuples.
         values = json.loads(json.dumps(values))
-        before = read_json(f"{self.folder}/settings.json")
+        before = ablation_files.read_json(f"{self.folder}/settings.json")
         for name in values:
             if values[name] == before.get(name):
                 continue
             if name in FILES:
-                return _describe_change(name, before.get(name), values[name])
+                return ablation_files.describe_change(
+                    name, before.get(name), values[name]
+                )
             return f"{name} is {values[name]}, and was {before.get(name)}"
         return None
 
@@ -199,7 +162,9 @@ class Workshop:
         ):
             target = f"{data}/glue/{TASKS[task]}"
             if not os.path.exists(target):
-                _draw_examples(f"{glue}/{TASKS[task]}", target, number)
+                ablation_files.draw_examples(
+                    f"{glue}/{TASKS[task]}", target, number
+                )
         self.run(
             "data/create_vocabulary.py",
             {
@@ -242,7 +207,7 @@ class Workshop:
     def rows(self):
         """Returns all results so far: list of dict."""
         paths = sorted(pathlib.Path(self.folder, "results").glob("*.json"))
-        return [read_json(path) for path in paths]
+        return [ablation_files.read_json(path) for path in paths]
 
     def train(self, cell, seed):
         """Trains and measures a model with a seed; stores and returns its row.
@@ -268,7 +233,7 @@ class Workshop:
     def store(self, cell, seed, row):
         """Stores the row of a model with a seed; safe in several threads."""
         with self._storing:
-            write_json(self.path_of_row(cell, seed), row)
+            ablation_files.write_json(self.path_of_row(cell, seed), row)
             with open(f"{self.folder}/results.jsonl.new", "w") as file:
                 file.writelines(json.dumps(each) + "\n" for each in self.rows())
             os.replace(file.name, f"{self.folder}/results.jsonl")
@@ -370,14 +335,18 @@ class Workshop:
             "encoder_parameters": ablation_grid.encoder_parameters(config),
             "pretraining": {},
             "finetuning": {
-                task: read_json(f"{folder}/{task}/eval_results.json")
+                task: ablation_files.read_json(
+                    f"{folder}/{task}/eval_results.json"
+                )
                 for task in TASKS
             },
             "training_loss": [],
         }
         if cell.objective:
             row["pretraining"] = {
-                objective: read_json(f"{folder}/{place}/eval_results.json")
+                objective: ablation_files.read_json(
+                    f"{folder}/{place}/eval_results.json"
+                )
                 for objective, place in (
                     (cell.objective, "pretrained"),
                     *((other, f"on_{other}") for other in others),
@@ -385,7 +354,7 @@ class Workshop:
             }
             row["training_loss"] = _read_losses(f"{folder}/pretrained")
         row["commands"] = {
-            path.name.removesuffix(".done.json"): read_json(path)
+            path.name.removesuffix(".done.json"): ablation_files.read_json(path)
             for path in pathlib.Path(folder).glob("*.done.json")
         }
         row["versions"] = _versions()
@@ -398,24 +367,6 @@ class Workshop:
             results.pop("checkpoint", None)
             results.pop("data", None)
         return row
-
-
-def _draw_examples(source, target, number):
-    """Copies the dev set of a task, and so many lines of its training set.
-
-    The folder of the copies appears complete or not at all.
-    """
-    new = f"{target}.new"
-    shutil.rmtree(new, ignore_errors=True)
-    os.makedirs(new)
-    with open(f"{source}/train.tsv", "rb") as file:
-        header, *lines = file.read().splitlines(keepends=True)
-    if number < len(lines):
-        lines = random.Random(_EXAMPLES_SEED).sample(lines, number)
-    with open(f"{new}/train.tsv", "wb") as file:
-        file.writelines([header, *lines])
-    shutil.copyfile(f"{source}/dev.tsv", f"{new}/dev.tsv")
-    os.rename(new, target)
 
 
 def _read_losses(folder):

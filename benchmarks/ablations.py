@@ -26,6 +26,7 @@ import statistics
 import sys
 import time
 
+import ablation_files
 import ablation_grid
 import ablation_report
 import ablation_results
@@ -57,11 +58,13 @@ def main():
         difference = workshop.check_settings(
             {
                 **dataclasses.asdict(scale),
-                "text": ablation_runs.describe_files(glob.glob(arguments.text)),
-                "held_out": ablation_runs.describe_files(
+                "text": ablation_files.describe_files(
+                    glob.glob(arguments.text)
+                ),
+                "held_out": ablation_files.describe_files(
                     glob.glob(arguments.held_out)
                 ),
-                "glue_dir": ablation_runs.describe_files(
+                "glue_dir": ablation_files.describe_files(
                     task_files(arguments.glue_dir)
                 ),
             }

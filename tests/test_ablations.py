@@ -33,6 +33,7 @@ def load(name):
         del sys.path[0]
 
 
+files = load("ablation_files")
 grid = load("ablation_grid")
 paper = load("ablation_paper")
 report = load("ablation_report")
@@ -407,8 +408,8 @@ def test_files_of_the_same_names_are_other_settings(tmp_path):
         (folder / "train.tsv").write_text(f"of {folder.name:5}")
 
     def difference(folder, name):
-        files = {name: runs.describe_files([*folder.iterdir()])}
-        return workshop.check_settings({"steps": (1,), **files})
+        described = {name: files.describe_files([*folder.iterdir()])}
+        return workshop.check_settings({"steps": (1,), **described})
 
     for name in runs.FILES:
         (tmp_path / "run" / "settings.json").unlink(missing_ok=True)
@@ -432,10 +433,10 @@ def test_examples_are_drawn_once(tmp_path):
     half.mkdir(parents=True)
     (half / "train.tsv").write_text("Quality")
     workshop.prepare("text", "held_out", f"{tmp_path}/glue")
-    files = {
+    drawn = {
         path: path.read_bytes() for path in data.rglob("*") if path.is_file()
     }
-    assert {str(path.relative_to(data)) for path in files} == {
+    assert {str(path.relative_to(data)) for path in drawn} == {
         f"{task}/{split}.tsv"
         for task in ("SST-2", "MRPC")
         for split in ("train", "dev")
@@ -443,7 +444,7 @@ def test_examples_are_drawn_once(tmp_path):
     assert len((data / "MRPC" / "train.tsv").read_text().splitlines()) == 17
     (tmp_path / "glue" / "MRPC" / "train.tsv").write_text("other\n1\n")
     workshop.prepare("text", "held_out", f"{tmp_path}/glue")
-    assert all(path.read_bytes() == text for path, text in files.items())
+    assert all(path.read_bytes() == text for path, text in drawn.items())
 
 
 def test_curves_of_seeds_meet_at_common_steps():
@@ -487,7 +488,7 @@ def test_estimate(tmp_path):
 
     def finish_one(cell, hours):
         commands = {"mrpc": {"seconds": 3600 * hours}}
-        runs.write_json(
+        files.write_json(
             workshop.path_of_row(cell, 1),
             {"name": cell.name, "seed": 1, "commands": commands},
         )
