@@ -36,6 +36,7 @@ class Scale:
     layers_of_widths: int = 3
     objectives: tuple = ("none", "nsp", "sop")
     tables: tuple = ("table_3", "table_4", "table_5", "depth", "width", "start")
+    seeds: tuple = (1, 2, 3)
     max_seq_length: int = 64
     max_predictions_per_seq: int = 10
     # The loss of base leaves that of word frequencies after 300 steps of this
@@ -66,6 +67,7 @@ QUICK = Scale(
     num_hidden_layers=2,
     objectives=("nsp", "sop"),
     tables=("table_5",),
+    seeds=(1,),
     max_seq_length=32,
     max_predictions_per_seq=5,
     train_batch_size=4,

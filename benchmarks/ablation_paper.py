@@ -31,6 +31,16 @@ class PaperRow:
     scores: tuple = ()
     heads: str | None = None
 
+    @property
+    def sst2(self):
+        """The accuracy on SST-2, in percent, or None."""
+        return float(self.scores[3]) if self.scores else None
+
+    @property
+    def masked_lm(self):
+        """The masked-LM accuracy, in percent, or None."""
+        return float(self.heads.split(" / ")[0]) if self.heads else None
+
 
 def _paper(
     label, average, printed, scores="", size="base", heads=None, **with_
@@ -68,12 +78,19 @@ _OBJECTIVES = {
     "nsp": (79.2, "88.4/81.5 77.2/74.6 81.6 91.1 62.3", "54.5 / 90.5 / 52.0"),
     "sop": (80.1, "89.3/82.3 80.0/77.1 82.0 90.3 64.0", "54.0 / 78.9 / 86.5"),
 }
-_DEPTHS = {1: 52.9, 3: 71.2, 6: 77.2, 12: 81.5, 24: 82.1, 48: 81.8}
+_DEPTHS = {
+    1: (52.9, "18M", "31.1/22.9 50.1/50.1 66.4 80.8 40.1"),
+    3: (71.2, "18M", "79.8/69.7 64.4/61.7 77.7 86.7 54.0"),
+    6: (77.2, "18M", "86.4/78.4 73.8/71.1 81.2 88.9 60.9"),
+    12: (81.5, "18M", "89.8/83.3 80.7/77.9 83.3 91.7 66.7"),
+    24: (82.1, "18M", "90.3/83.3 81.8/79.0 83.3 91.5 68.7"),
+    48: (81.8, "18M", "90.0/83.1 81.8/78.9 83.4 91.9 66.9"),
+}
 _WIDTHS = {
-    1024: (71.2, "18M"),
-    2048: (74.6, "60M"),
-    4096: (76.3, "225M"),
-    6144: (74.0, "499M"),
+    1024: (71.2, "18M", "79.8/69.7 64.4/61.7 77.7 86.7 54.0"),
+    2048: (74.6, "60M", "83.3/74.1 69.1/66.6 79.7 88.6 58.2"),
+    4096: (76.3, "225M", "85.0/76.4 71.0/68.1 80.3 90.4 60.4"),
+    6144: (74.0, "499M", "84.7/75.8 67.8/65.4 78.1 89.1 56.0"),
 }
 SHARED_WORDS = {
     "all": "all shared",
@@ -117,12 +134,11 @@ def tables():
         "depth": [
             _paper(
                 f"L {layers}",
-                average,
-                None,
+                *values,
                 size="large",
                 num_hidden_layers=layers,
             )
-            for layers, average in _DEPTHS.items()
+            for layers, values in _DEPTHS.items()
         ],
         "width": [
             _paper(

@@ -4,6 +4,7 @@
 import statistics
 
 import ablation_results
+import numpy as np
 
 # Lines of the first picture: (title, table, what its rows have in common).
 _SERIES = (
@@ -73,7 +74,7 @@ def draw_parameters(path, tables, results):
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("parameters of the encoder")
-        axes.set_ylabel(f"{metric[0]}, %")
+        axes.set_ylabel(f"{metric.title}, %")
         axes.grid(alpha=0.3)
     if shown:
         figure.legend(
@@ -118,16 +119,12 @@ def draw_curves(path, tables, results):
 
 def _draw_panel(axes, table, results):
     """Draws the losses of a table's models: median and range of the seeds."""
-    highest, last, level = 0.0, 0, None
+    highest, last = 0.0, 0
     for number, row in enumerate(table.rows):
         curves = _curves(results, row.cell)
         if not curves:
             continue
-        steps = [step for step, _ in curves[0]]
-        # A list of the seeds' losses for each step.
-        losses = [
-            [loss for _, loss in points] for points in zip(*curves, strict=True)
-        ]
+        steps, losses = align(curves)
         least, most = list(map(min, losses)), list(map(max, losses))
         middles = list(map(statistics.median, losses))
         color = f"C{number}"
@@ -138,19 +135,52 @@ def _draw_panel(axes, table, results):
         last = max(last, steps[-1])
         behind = int(_BEGINNING * len(most))
         highest = max(highest, *most[behind:])
-        level = results.baseline(row.cell)
     # What everything begins with would hide what differs.
     axes.set_xlim(_BEGINNING * last, last)
     axes.set_ylim(top=highest + 0.05)
+    level = _baseline(table, results)
     if level is not None:
         axes.axhline(
-            level, color="0.4", linestyle="--", linewidth=1, label="no model"
+            level,
+            color="0.4",
+            linestyle="--",
+            linewidth=1,
+            label="word frequencies",
         )
     axes.set_title(table.title, fontsize="small")
     axes.set_xlabel("step")
     axes.set_ylabel("masked-LM loss")
     axes.grid(alpha=0.3)
     axes.legend(fontsize="x-small")
+
+
+def align(curves):
+    """Returns steps, and a list of the curves' losses for each of them.
+
+    Args:
+      curves: list of lists of [step, loss], of any steps.
+
+    Returns:
+      (list of steps, list of lists): all steps of any curve between the last
+      beginning and the first end. A curve without one of them is interpolated.
+    """
+    first = max(curve[0][0] for curve in curves)
+    last = min(curve[-1][0] for curve in curves)
+    steps = sorted(
+        {step for curve in curves for step, _ in curve if first <= step <= last}
+    )
+    interpolated = [
+        np.interp(steps, *zip(*curve, strict=True)).tolist() for curve in curves
+    ]
+    return steps, [list(losses) for losses in zip(*interpolated, strict=True)]
+
+
+def _baseline(table, results):
+    """Returns the loss of word frequencies, or None: of one set of records."""
+    if len({row.cell.objective for row in table.rows}) > 1:
+        return None  # There is one for the records of each objective.
+    levels = (results.baseline(row.cell) for row in table.rows)
+    return next((level for level in levels if level is not None), None)
 
 
 def _curves(results, cell):

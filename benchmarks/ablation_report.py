@@ -5,6 +5,7 @@ A page of Markdown has places for them, between ``<!-- results: NAME -->`` and
 ``<!-- end -->``: what stands there is replaced.
 """
 
+import math
 import pathlib
 import re
 
@@ -15,6 +16,14 @@ import ablation_results
 import measurements
 
 _PLACE = r"(<!-- results: {} -->\n).*?(<!-- end -->)"
+# What a difference may say beside the paper's.
+VERDICTS = (
+    "as the paper",
+    "opposite",
+    "within the spread",
+    "no difference there",
+    "of too few seeds",
+)
 # What pictures show, for those who do not see them.
 _DESCRIPTIONS = {
     "parameters": "Three panels: masked-LM accuracy, SST-2 and MRPC by the "
@@ -35,11 +44,20 @@ def write(page, tables, rows, scale):
     """
     page = pathlib.Path(page)
     results = ablation_results.Results(rows)
-    pictures = ablation_pictures.draw(page.with_suffix(""), tables, results)
+    pictures = {}
+    if rows:
+        pictures = ablation_pictures.draw(page.with_suffix(""), tables, results)
     contents = {
+        **dict.fromkeys(_DESCRIPTIONS, ["Nothing to draw yet."]),
         "state": describe_state(rows, tables),
         "exact": exact_counts(),
-        "reading": count_verdicts(tables, results),
+        "reading": [
+            describe_progress(rows, tables, scale),
+            "",
+            *count_verdicts(tables, results),
+            "",
+            describe_chance(tables, results),
+        ],
     }
     for name, path in pictures.items():
         contents[name] = [f"![{_DESCRIPTIONS[name]}]({path.name})"]
@@ -81,6 +99,27 @@ def describe_state(rows, tables):
     ]
 
 
+def describe_progress(rows, tables, scale):
+    """Returns a line of how much of the run has been made.
+
+    A model counts once for each seed of the scale.
+    """
+    wanted = {
+        (cell, seed)
+        for cell in ablation_grid.list_cells(tables.values())
+        for seed in scale.seeds
+    }
+    there = {(ablation_grid.Cell(**row["cell"]), row["seed"]) for row in rows}
+    number = f"{len(wanted & there)} of {len(wanted)} models"
+    seeds = f"a model counts once for each of {len(scale.seeds)} seeds"
+    if wanted <= there:
+        return f"Run to the end: {number} ({seeds})."
+    return (
+        f"**Not run to the end yet: {number}** ({seeds}). Nothing can be "
+        "concluded before it is."
+    )
+
+
 def make_table(name, table, results, scale):
     """Returns the lines of a table: ours, and the paper's row beside it."""
     metrics = [
@@ -92,7 +131,7 @@ def make_table(name, table, results, scale):
     if name == "table_5":
         metrics.insert(2, ablation_results.NEXT)
     with_paper = any(row.paper for row in table.rows)
-    header = ["here", "parameters", *(metric[0] for metric in metrics)]
+    header = ["here", "parameters", *(metric.title for metric in metrics)]
     if with_paper:
         header += [
             "paper's model",
@@ -123,20 +162,20 @@ def make_table(name, table, results, scale):
 
 def compare(table, results):
     """Returns the lines of the table of differences."""
-    header = [
-        "difference",
-        *(metric[0] for metric in ablation_results.METRICS),
-        "the paper's",
-    ]
+    header = ["difference"]
+    for metric in ablation_results.METRICS:
+        header += [metric.title, "the paper's"]
+    header.append("the paper's average")
     lines = []
     for row, other in table.comparisons():
         line = [f"{row.label} − {other.label}"]
         for metric in ablation_results.METRICS:
-            line.append(_show(results.difference(row.cell, other.cell, metric)))
+            line += [
+                _show(results.difference(row.cell, other.cell, metric)),
+                _show_number(metric.paper_difference(row.paper, other.paper)),
+            ]
         line.append(
-            f"{row.paper.average - other.paper.average:+.1f}"
-            if row.paper
-            else ablation_results.NOTHING
+            _show_number(row.paper and row.paper.average - other.paper.average)
         )
         lines.append(line)
     return _markdown(header, lines)
@@ -144,7 +183,7 @@ def compare(table, results):
 
 def count_verdicts(tables, results):
     """Returns how often the direction is the paper's, for each table."""
-    header = ["table", *(metric[0] for metric in ablation_results.METRICS)]
+    header = ["table", *(metric.title for metric in ablation_results.METRICS)]
     lines = []
     for table in tables.values():
         pairs = [
@@ -154,30 +193,68 @@ def count_verdicts(tables, results):
             continue
         line = [table.title]
         for metric in ablation_results.METRICS:
-            counts = {"as the paper": 0, "opposite": 0, "within the spread": 0}
+            counts = {}
             for row, other in pairs:
                 found = results.difference(row.cell, other.cell, metric)
-                if found:
-                    wanted = row.paper.average - other.paper.average
-                    counts[verdict(found, wanted)] += 1
+                wanted = metric.paper_difference(row.paper, other.paper)
+                if found and wanted is not None:
+                    text = verdict(found, wanted)
+                    counts[text] = counts.get(text, 0) + 1
             line.append(
-                ", ".join(f"{number} {text}" for text, number in counts.items())
+                ", ".join(
+                    f"{counts[text]} {text}"
+                    for text in VERDICTS
+                    if text in counts
+                )
+                or ablation_results.NOTHING
             )
         lines.append(line)
     return _markdown(header, lines)
 
 
 def verdict(found, wanted):
-    """Returns what a difference says beside the paper's.
+    """Returns what a difference says beside the paper's: of ``VERDICTS``.
 
     Args:
       found: of ``ablation_results.Results.difference``.
-      wanted: float, the paper's difference.
+      wanted: float, the paper's difference of the same metric.
     """
     difference, apart = found
+    if apart is None:
+        return "of too few seeds"
+    if wanted == 0:
+        return "no difference there"
     if not apart:
         return "within the spread"
     return "as the paper" if difference * wanted > 0 else "opposite"
+
+
+def describe_chance(tables, results):
+    """Returns a line of how many differences would be bold by chance."""
+    pairs = {
+        (row.cell, other.cell)
+        for table in tables.values()
+        for row, other in table.comparisons()
+    }
+    number, bold, chance = 0, 0, 0.0
+    for first, second in pairs:
+        for metric in ablation_results.METRICS:
+            found = results.difference(first, second, metric)
+            if found is None or found[1] is None:
+                continue
+            number += 1
+            bold += found[1]
+            ours = len(results.values(first, metric))
+            others = len(results.values(second, metric))
+            # Of all orders of the seeds, two keep the models apart.
+            chance += 2 / math.comb(ours + others, ours)
+    if not number:
+        return "No comparison has three seeds on both sides yet: none is bold."
+    return (
+        f"{number} comparisons have at least three seeds on both sides (what "
+        f"stands in two tables counts once), and {bold} of them are bold. If "
+        f"no two models differed, about {chance:.1f} would be, by chance."
+    )
 
 
 def exact_counts():
@@ -199,8 +276,12 @@ def exact_counts():
 def _show(found):
     if found is None:
         return ablation_results.NOTHING
-    text = f"{found[0]:+.1f}"
+    text = _show_number(found[0])
     return f"**{text}**" if found[1] else text
+
+
+def _show_number(value):
+    return ablation_results.NOTHING if value is None else f"{value:+.1f}"
 
 
 def _markdown(header, lines):

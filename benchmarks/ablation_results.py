@@ -2,11 +2,38 @@
 """The results of the ablations by model: medians, ranges and differences."""
 
 import statistics
+import typing
 
 import ablation_grid
 
 # In the place of what was not measured.
 NOTHING = "—"
+# Fewer tell nothing of the spread. Of two equal models with three each, the
+# ranges lie apart one time in ten; with two each, one time in three.
+LEAST_SEEDS = 3
+
+
+class Metric(typing.NamedTuple):
+    """A metric: its title, where it is found, and its unit.
+
+    ``value_of`` takes a row of results, and ``paper_of``, which is None where
+    the paper does not have the metric, an ``ablation_paper.PaperRow``. Values
+    are multiplied by ``factor``; the paper's are in percent already.
+    """
+
+    title: str
+    value_of: typing.Callable
+    factor: int
+    paper_of: typing.Callable | None = None
+
+    def paper_difference(self, first, second):
+        """Returns the difference of two of the paper's rows, or None."""
+        if not (self.paper_of and first and second):
+            return None
+        values = self.paper_of(first), self.paper_of(second)
+        if None in values:
+            return None
+        return round(values[0] - values[1], 1)
 
 
 def masked_lm(row, metric):
@@ -27,24 +54,35 @@ def sentence_accuracy(row, objective):
     return results.get("sentence_order_accuracy")
 
 
-# What is compared: (title, function of a row, factor).
+# What is compared.
 METRICS = (
-    ("masked-LM accuracy", lambda row: masked_lm(row, "accuracy"), 100),
-    ("SST-2", lambda row: row["finetuning"]["sst-2"]["accuracy"], 100),
-    ("MRPC", lambda row: row["finetuning"]["mrpc"]["accuracy"], 100),
+    Metric(
+        "masked-LM accuracy",
+        lambda row: masked_lm(row, "accuracy"),
+        100,
+        lambda paper: paper.masked_lm,
+    ),
+    Metric(
+        "SST-2",
+        lambda row: row["finetuning"]["sst-2"]["accuracy"],
+        100,
+        lambda paper: paper.sst2,
+    ),
+    Metric("MRPC", lambda row: row["finetuning"]["mrpc"]["accuracy"], 100),
 )
-LOSS = ("masked-LM loss", lambda row: masked_lm(row, "loss"), 1)
-ORDER = ("SOP", lambda row: sentence_accuracy(row, "sop"), 100)
-NEXT = ("NSP", lambda row: sentence_accuracy(row, "nsp"), 100)
+LOSS = Metric("masked-LM loss", lambda row: masked_lm(row, "loss"), 1)
+ORDER = Metric("SOP", lambda row: sentence_accuracy(row, "sop"), 100)
+NEXT = Metric("NSP", lambda row: sentence_accuracy(row, "nsp"), 100)
 
 
 def describe_row(row):
     """Returns a line of the results of one model with one seed."""
     parts = []
-    for title, value_of, factor in (LOSS, *METRICS):
-        value = value_of(row)
+    for metric in (LOSS, *METRICS):
+        value = metric.value_of(row)
         if value is not None:
-            parts.append(f"{title} {factor * value:.{_digits(factor)}f}")
+            digits = _digits(metric.factor)
+            parts.append(f"{metric.title} {metric.factor * value:.{digits}f}")
     seconds = sum(each["seconds"] for each in row["commands"].values())
     return f"{', '.join(parts)}, {seconds:.0f} s"
 
@@ -68,16 +106,15 @@ class Results:
 
     def values(self, cell, metric):
         """Returns the values of a metric of ``METRICS``, one a seed."""
-        _, value_of, factor = metric
-        values = [value_of(row) for row in self.rows(cell)]
-        return [factor * value for value in values if value is not None]
+        values = [metric.value_of(row) for row in self.rows(cell)]
+        return [metric.factor * value for value in values if value is not None]
 
     def summary(self, cell, metric):
         """Returns "median (least to most)" of a metric."""
         values = self.values(cell, metric)
         if not values:
             return NOTHING
-        digits = _digits(metric[2])
+        digits = _digits(metric.factor)
         middle = f"{statistics.median(values):.{digits}f}"
         if len(values) == 1:
             return middle
@@ -97,17 +134,18 @@ class Results:
 
         Returns:
           (difference of the medians, whether the ranges of the seeds lie
-          apart), or None where one of them has no results.
+          apart), or None where one of them has no results. Whether they lie
+          apart is None where one of them has fewer than ``LEAST_SEEDS``.
         """
         ours = self.values(first, metric)
         others = self.values(second, metric)
         if not ours or not others:
             return None
+        difference = statistics.median(ours) - statistics.median(others)
+        if min(len(ours), len(others)) < LEAST_SEEDS:
+            return difference, None
         apart = min(ours) > max(others) or max(ours) < min(others)
-        return (
-            statistics.median(ours) - statistics.median(others),
-            apart and min(len(ours), len(others)) > 1,
-        )
+        return difference, apart
 
 
 def _digits(factor):

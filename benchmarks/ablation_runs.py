@@ -10,12 +10,13 @@ import dataclasses
 import json
 import os
 import pathlib
-import random
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
+import ablation_files
 import ablation_grid
 import measurements
 
@@ -27,8 +28,8 @@ _START = (
     "ctypes.CDLL(None).prctl(1, 9)\n"
     "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])\n"
 )
-# Of the draw of training examples: the same for all models.
-_EXAMPLES_SEED = 12345
+# Settings that are what ``describe_files`` returns.
+FILES = ("text", "held_out", "glue_dir")
 TASKS = {"sst-2": "SST-2", "mrpc": "MRPC"}
 PACKAGES = ("tensorflow", "keras", "numpy", "sentencepiece")
 
@@ -39,22 +40,6 @@ class OutOfTimeError(Exception):
 
 class RecipeError(Exception):
     """A recipe that ended with an error."""
-
-
-def write_json(path, value):
-    """Writes a JSON file that appears complete or not at all."""
-    new = f"{path}.new"
-    with open(new, "w", encoding="utf-8") as file:
-        json.dump(value, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, path)
-
-
-def read_json(path):
-    """Returns what a JSON file holds."""
-    with open(path, encoding="utf-8") as file:
-        return json.load(file)
 
 
 class Workshop:
@@ -70,6 +55,7 @@ class Workshop:
         self.folder = os.path.abspath(folder)
         self.scale = scale
         self.deadline = deadline
+        self._storing = threading.Lock()
 
     def make_folders(self):
         """Makes the folders that do not exist."""
@@ -113,7 +99,7 @@ class Workshop:
             raise RecipeError(
                 f"{recipe} ended with status {process.returncode}: see {path}"
             )
-        write_json(
+        ablation_files.write_json(
             done,
             {
                 "seconds": time.monotonic() - start,
@@ -139,14 +125,27 @@ class Workshop:
         """
         path = f"{self.folder}/settings.json"
         if not os.path.exists(path):
-            write_json(path, values)
+            ablation_files.write_json(path, values)
             return None
+        return self.difference(values)
+
+    def difference(self, values):
+        """Returns how settings differ from those that are stored, or None.
+
+        Args:
+          values: dict; others that are stored are not compared.
+        """
         # As JSON has them: lists for tuples.
         values = json.loads(json.dumps(values))
-        before = read_json(path)
+        before = ablation_files.read_json(f"{self.folder}/settings.json")
         for name in values:
-            if values[name] != before.get(name):
-                return f"{name} is {values[name]}, and was {before.get(name)}"
+            if values[name] == before.get(name):
+                continue
+            if name in FILES:
+                return ablation_files.describe_change(
+                    name, before.get(name), values[name]
+                )
+            return f"{name} is {values[name]}, and was {before.get(name)}"
         return None
 
     def prepare(self, text, held_out, glue):
@@ -161,9 +160,11 @@ class Workshop:
             ("sst-2", scale.sst2_examples),
             ("mrpc", scale.mrpc_examples),
         ):
-            _draw_examples(
-                f"{glue}/{TASKS[task]}", f"{data}/glue/{TASKS[task]}", number
-            )
+            target = f"{data}/glue/{TASKS[task]}"
+            if not os.path.exists(target):
+                ablation_files.draw_examples(
+                    f"{glue}/{TASKS[task]}", target, number
+                )
         self.run(
             "data/create_vocabulary.py",
             {
@@ -206,7 +207,7 @@ class Workshop:
     def rows(self):
         """Returns all results so far: list of dict."""
         paths = sorted(pathlib.Path(self.folder, "results").glob("*.json"))
-        return [read_json(path) for path in paths]
+        return [ablation_files.read_json(path) for path in paths]
 
     def train(self, cell, seed):
         """Trains and measures a model with a seed; stores and returns its row.
@@ -224,13 +225,18 @@ class Workshop:
         for task in TASKS:
             self._finetune(cell, seed, name, task)
         row = self._collect(cell, seed, f"{self.folder}/{runs}", evaluations)
-        write_json(self.path_of_row(cell, seed), row)
-        with open(f"{self.folder}/results.jsonl.new", "w") as file:
-            file.writelines(json.dumps(each) + "\n" for each in self.rows())
-        os.replace(file.name, f"{self.folder}/results.jsonl")
+        self.store(cell, seed, row)
         # Checkpoints of dozens of models are gigabytes.
         shutil.rmtree(f"{self.folder}/{runs}")
         return row
+
+    def store(self, cell, seed, row):
+        """Stores the row of a model with a seed; safe in several threads."""
+        with self._storing:
+            ablation_files.write_json(self.path_of_row(cell, seed), row)
+            with open(f"{self.folder}/results.jsonl.new", "w") as file:
+                file.writelines(json.dumps(each) + "\n" for each in self.rows())
+            os.replace(file.name, f"{self.folder}/results.jsonl")
 
     def _pretrain(self, cell, seed, name):
         """Pretrains; returns the objectives whose records are measured."""
@@ -266,7 +272,7 @@ class Workshop:
                 {
                     "do_train": "false",
                     "eval_input_file": f"{data}/{other}_held_out.tfrecord",
-                    "init_checkpoint": f"{folder}/pretrained",
+                    "init_checkpoint": self._trained(folder),
                     "output_dir": f"{folder}/on_{other}",
                     **evaluation,
                 },
@@ -275,11 +281,19 @@ class Workshop:
             )
         return others
 
+    def _trained(self, folder):
+        """Returns the weights of the last step: those that were measured.
+
+        A directory would stand for its best by held-out accuracy.
+        """
+        steps = self.scale.num_train_steps
+        return f"{folder}/pretrained/model.ckpt-{steps}"
+
     def _finetune(self, cell, seed, name, task):
         scale = self.scale
         folder = f"{self.folder}/runs/{name}"
         steps = scale.sst2_steps if task == "sst-2" else scale.mrpc_steps
-        start = {"init_checkpoint": f"{folder}/pretrained"}
+        start = {"init_checkpoint": self._trained(folder)}
         if not cell.objective:
             start = {
                 "albert_config_file": f"{folder}/config.json",
@@ -321,14 +335,18 @@ class Workshop:
             "encoder_parameters": ablation_grid.encoder_parameters(config),
             "pretraining": {},
             "finetuning": {
-                task: read_json(f"{folder}/{task}/eval_results.json")
+                task: ablation_files.read_json(
+                    f"{folder}/{task}/eval_results.json"
+                )
                 for task in TASKS
             },
             "training_loss": [],
         }
         if cell.objective:
             row["pretraining"] = {
-                objective: read_json(f"{folder}/{place}/eval_results.json")
+                objective: ablation_files.read_json(
+                    f"{folder}/{place}/eval_results.json"
+                )
                 for objective, place in (
                     (cell.objective, "pretrained"),
                     *((other, f"on_{other}") for other in others),
@@ -336,7 +354,7 @@ class Workshop:
             }
             row["training_loss"] = _read_losses(f"{folder}/pretrained")
         row["commands"] = {
-            path.name.removesuffix(".done.json"): read_json(path)
+            path.name.removesuffix(".done.json"): ablation_files.read_json(path)
             for path in pathlib.Path(folder).glob("*.done.json")
         }
         row["versions"] = _versions()
@@ -349,18 +367,6 @@ class Workshop:
             results.pop("checkpoint", None)
             results.pop("data", None)
         return row
-
-
-def _draw_examples(source, target, number):
-    """Copies the dev set of a task, and so many lines of its training set."""
-    os.makedirs(target, exist_ok=True)
-    with open(f"{source}/train.tsv", "rb") as file:
-        header, *lines = file.read().splitlines(keepends=True)
-    if number < len(lines):
-        lines = random.Random(_EXAMPLES_SEED).sample(lines, number)
-    with open(f"{target}/train.tsv", "wb") as file:
-        file.writelines([header, *lines])
-    shutil.copyfile(f"{source}/dev.tsv", f"{target}/dev.tsv")
 
 
 def _read_losses(folder):

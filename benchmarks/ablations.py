@@ -26,6 +26,7 @@ import statistics
 import sys
 import time
 
+import ablation_files
 import ablation_grid
 import ablation_report
 import ablation_results
@@ -44,8 +45,7 @@ def main():
     deadline = time.monotonic() + 60 * arguments.minutes
     workshop = ablation_runs.Workshop(arguments.output_dir, scale, deadline)
     if arguments.report:
-        if not os.path.isdir(workshop.folder):
-            parser.error(f"{arguments.output_dir}: no such folder")
+        check_report(parser, arguments, workshop)
         ablation_report.write(arguments.report, tables, workshop.rows(), scale)
         return
     check_sources(parser, arguments)
@@ -58,8 +58,15 @@ def main():
         difference = workshop.check_settings(
             {
                 **dataclasses.asdict(scale),
-                "text": names_of(arguments.text),
-                "held_out": names_of(arguments.held_out),
+                "text": ablation_files.describe_files(
+                    glob.glob(arguments.text)
+                ),
+                "held_out": ablation_files.describe_files(
+                    glob.glob(arguments.held_out)
+                ),
+                "glue_dir": ablation_files.describe_files(
+                    task_files(arguments.glue_dir)
+                ),
             }
         )
         if difference:
@@ -84,20 +91,20 @@ def make_parser():
     add("--glue_dir", help="has GLUE's folders SST-2 and MRPC")
     add(
         "--seeds",
-        type=lambda value: [int(seed) for seed in value.split(",")],
+        type=parse_seeds,
         help="of initial weights, the order of the data, and dropout; "
         "default: 1,2,3, and 1 with --quick",
     )
     add("--only", help="comma-separated names of tables: table_3, depth, …")
     add(
         "--minutes",
-        type=float,
+        type=parse_minutes,
         default=math.inf,
         help="after which no command begins",
     )
     add(
         "--processes",
-        type=int,
+        type=parse_count,
         default=1,
         help="models at a time, each with its share of the processors",
     )
@@ -110,6 +117,55 @@ def make_parser():
         "from the results so far (default: docs/ablations.md)",
     )
     return parser
+
+
+def parse_seeds(text):
+    """Returns the seeds that a comma-separated list names."""
+    try:
+        seeds = [int(seed) for seed in text.split(",")]
+    except ValueError:
+        seeds = []
+    if not seeds or min(seeds) < 0 or len({*seeds}) < len(seeds):
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a list of different numbers, as 1,2,3"
+        )
+    return seeds
+
+
+def parse_minutes(text):
+    """Returns a time, which may be without end."""
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = math.nan
+    if not minutes >= 0:
+        raise argparse.ArgumentTypeError(f"{text} is no number of 0 or more")
+    return minutes
+
+
+def parse_count(text):
+    """Returns a whole number of at least 1."""
+    if not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(
+            f"{text} is no whole number of 1 or more"
+        )
+    return int(text)
+
+
+def check_report(parser, arguments, workshop):
+    """Refuses to report what is not there, or of another scale."""
+    folder = arguments.output_dir
+    if not os.path.isfile(f"{workshop.folder}/settings.json"):
+        parser.error(f"{folder}: no folder of results (no settings.json)")
+    if not os.path.isfile(arguments.report):
+        parser.error(f"{arguments.report}: no such page")
+    difference = workshop.difference(dataclasses.asdict(workshop.scale))
+    if difference:
+        other = "without" if arguments.quick else "with"
+        parser.error(
+            f"{folder} has results of other settings ({difference}): try "
+            f"{other} --quick"
+        )
 
 
 def choose_tables(parser, only, tables):
@@ -132,21 +188,23 @@ def check_sources(parser, arguments):
     both = {*glob.glob(arguments.text)} & {*glob.glob(arguments.held_out)}
     if both:
         parser.error(f"{min(both)} is both in --text and in --held_out")
-    for folder in ablation_runs.TASKS.values():
-        for split in ("train", "dev"):
-            path = f"{arguments.glue_dir}/{folder}/{split}.tsv"
-            if not os.path.isfile(path):
-                parser.error(f"{path}: no such file; see --glue_dir")
+    for path in task_files(arguments.glue_dir):
+        if not os.path.isfile(path):
+            parser.error(f"{path}: no such file; see --glue_dir")
 
 
-def names_of(pattern):
-    """Returns the names of the files that a pattern matches."""
-    return sorted(map(os.path.basename, glob.glob(pattern)))
+def task_files(folder):
+    """Returns the paths of the files of GLUE that are read."""
+    return [
+        f"{folder}/{task}/{split}.tsv"
+        for task in ablation_runs.TASKS.values()
+        for split in ("train", "dev")
+    ]
 
 
 def train_all(workshop, arguments, cells):
     """Trains what is missing; returns the status to exit with."""
-    seeds = arguments.seeds or ([1] if arguments.quick else [1, 2, 3])
+    seeds = arguments.seeds or workshop.scale.seeds
     pairs = [(cell, seed) for seed in seeds for cell in cells]
     missing = [
         pair
