@@ -166,13 +166,27 @@ def test_sinusoids_are_not_factorised(saved):
 def test_the_two_gelus_are_alike_enough(saved):
     _, path = saved(format="bert", hidden_act="gelu_erf")
     new = albert.AlbertPretrainer(config_of())
-    albert.load_weights(new, path, layers_from=0)
+    _, note = albert.load_weights(new, path, layers_from=0).notes
+    assert note.startswith("hidden_act gelu_erf there, gelu here: two forms")
+
+
+def test_another_epsilon_of_the_masked_lm_head_is_told(saved, caplog):
+    _, path = saved(masked_lm_epsilon=1e-12)
+    for epsilon, count in ((1e-12, 0), (1e-3, 1)):
+        new = albert.AlbertPretrainer(
+            config_of(embedding_size=11, masked_lm_epsilon=epsilon)
+        )
+        albert.load_weights(new, path, layers_from=0)
+        assert caplog.text.count("masked_lm_epsilon 1e-12, this") == count
 
 
 @pytest.mark.parametrize(
     ("changes", "layer", "words"),
     [
         ({}, 4, "saved.* has the layers 0 to 3: give one of them, or mean"),
+        ({}, -1, "_from=-1: .* has the layers 0 to 3: give one"),
+        ({}, 1.5, "_from=1.5: .* has the layers 0 to 3: give one"),
+        ({}, "Mean", "_from=Mean: .*: give one of them, or mean"),
         ({"hidden_size": 22}, 0, "hidden_size 26 there, 22 here"),
         ({"vocab_size": 54}, 0, "vocab_size 53 there, 54 here"),
         ({"intermediate_size": 38}, 0, "intermediate_size 37 there, 38 here"),
