@@ -317,6 +317,17 @@ def test_oldest_names_copies_and_a_bare_model(tmp_path):
     assert open_starting_point(tmp_path / "bare").head == "none"
 
 
+def test_one_weight_by_its_old_and_its_new_name_is_refused(tmp_path):
+    tensors = tensors_of_bert()
+    name = "bert.embeddings.LayerNorm"
+    tensors[f"{name}.gamma"] = 2 * tensors[f"{name}.weight"]
+    write_transformers(tmp_path / "x", tensors)
+    with pytest.raises(albert.UserError, match="/x: holds ") as error:
+        open_starting_point(tmp_path / "x")
+    assert f"{name}.gamma" in str(error.value)
+    assert f"{name}.weight" in str(error.value)
+
+
 def test_a_classifier_has_its_classes(tmp_path):
     tensors = {
         name: each
