@@ -112,7 +112,7 @@ def reshape(source, config, layer):
     made = dataclasses.replace(
         source,
         format="google",
-        # The head is not made for another one, of which there is a warning.
+        # ``check_settings`` warns where the model has another one.
         config=dataclasses.replace(
             config, masked_lm_epsilon=old.masked_lm_epsilon
         ),

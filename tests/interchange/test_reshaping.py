@@ -8,7 +8,10 @@ import pytest
 import tensorflow as tf
 
 import albert
+from albert.interchange import tensor_bundle
+from albert.interchange.names import google_name
 from albert.interchange.names import named_variables
+from albert.interchange.weights import google_tensors
 
 SIZES = {
     "vocab_size": 53,
@@ -226,6 +229,34 @@ def test_weights_that_are_not_whole_or_finite(saved, tmp_path):
     (path / "albert_config.json").unlink()
     with pytest.raises(albert.UserError, match="without a configuration"):
         albert.load_weights(new, path, layers_from=0)
+
+
+@pytest.mark.parametrize("embedding_size", [26, 11])
+@pytest.mark.parametrize(
+    ("lost", "part", "stored"),
+    [
+        ("masked_lm/transform/kernel", "masked_lm", "transform/dense/kernel"),
+        ("masked_lm/output_bias", "masked_lm", "cls/predictions/output_bias"),
+        ("encoder/pooler/bias", "pooler", "bert/pooler/dense/bias"),
+    ],
+)
+def test_a_part_of_a_head_is_refused(
+    saved, tmp_path, embedding_size, lost, part, stored
+):
+    old, path = saved()
+    tensors = google_tensors(old)
+    del tensors[google_name(lost)]
+    tensor_bundle.write(str(path / "model.ckpt-best"), tensors)
+    new = albert.AlbertPretrainer(config_of(embedding_size=embedding_size))
+    before = weights(new)
+    with pytest.raises(albert.UserError, match=f"a part of {part}") as error:
+        albert.load_weights(new, path, layers_from=0)
+    assert f"{stored}: give" in str(error.value)
+    for name, value in weights(new).items():
+        assert np.array_equal(value, before[name])
+    report = albert.load_weights(new, path, layers_from=0, fresh=[part])
+    kept = "encoder/pooler/" if part == "pooler" else f"{part}/"
+    assert all(name.startswith(kept) for name in report.fresh)
 
 
 def test_an_encoder_alone_leaves_the_heads_new(saved):
