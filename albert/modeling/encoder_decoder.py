@@ -89,6 +89,11 @@ class AlbertEncoderDecoder(ModelWithHeads):
         )
         self.build()
 
+    @property
+    def attentions(self):
+        """list of ``SelfAttention``, those of the decoder too."""
+        return [*super().attentions, *self.decoder.attentions]
+
     def call(self, inputs, training=False):
         hidden, rows, _ = self._decode(inputs, training)
         shape = tf.shape(inputs["target_input_ids"])

@@ -46,6 +46,11 @@ class ModelWithHeads(keras.Model):
                 layer.build()
         self.built = True
 
+    @property
+    def attentions(self):
+        """list of ``SelfAttention``; one that layers share is there once."""
+        return [each for group in self.encoder.attentions for each in group]
+
     def get_config(self):
         return {**super().get_config(), "config": self.config.to_dict()}
 
