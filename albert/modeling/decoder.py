@@ -307,9 +307,8 @@ class Decoder(keras.layers.Layer):
         self.output_head.build()
         self.built = True
 
-    @property
-    def attentions(self):
-        """list of ``SelfAttention``: to the target, and to the source."""
+    def list_attentions(self):
+        """Returns each ``SelfAttention``: to the target and to the source."""
         return [
             attention
             for block in self.blocks

@@ -89,10 +89,9 @@ class AlbertEncoderDecoder(ModelWithHeads):
         )
         self.build()
 
-    @property
-    def attentions(self):
-        """list of ``SelfAttention``, those of the decoder too."""
-        return [*super().attentions, *self.decoder.attentions]
+    def list_attentions(self):
+        """Returns each ``SelfAttention`` once, those of the decoder too."""
+        return [*super().list_attentions(), *self.decoder.list_attentions()]
 
     def call(self, inputs, training=False):
         hidden, rows, _ = self._decode(inputs, training)

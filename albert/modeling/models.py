@@ -46,9 +46,9 @@ class ModelWithHeads(keras.Model):
                 layer.build()
         self.built = True
 
-    @property
-    def attentions(self):
-        """list of ``SelfAttention``; one that layers share is there once."""
+    # No property: Keras would save the layers by its name.
+    def list_attentions(self):
+        """Returns each ``SelfAttention`` once, whatever layers share it."""
         return [each for group in self.encoder.attentions for each in group]
 
     def get_config(self):

@@ -45,7 +45,7 @@ class AttentionRegularizer:
     """
 
     def __init__(self, model, *, attention_head_l2=0.0, attention_l2=0.0):
-        self._attentions = model.attentions
+        self._attentions = model.list_attentions()
         self._num_heads = model.config.num_attention_heads
         self._coefficients = {
             name: value
