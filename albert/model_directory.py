@@ -136,6 +136,7 @@ _UNSAID = {
     "embedding_learning_rate_scale": 1.0,
     "attention_head_l2": 0.0,
     "attention_l2": 0.0,
+    "init_layers_from": None,
 }
 
 # What messages tell to choose another of.

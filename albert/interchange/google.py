@@ -190,16 +190,16 @@ def _find_tokenizer(directory):
     if path is None:
         return None
     _, settings_file = model_directory.TOKENIZER_FILES[kind]
-    settings = os.path.join(directory, settings_file)
+    settings_file = os.path.join(directory, settings_file)
     # Weights can be loaded without their tokenizer, hence no error yet.
     refusal = model_directory.find_change(path) or model_directory.find_change(
-        settings
+        settings_file
     )
-    if refusal or not os.path.exists(settings):
-        return TokenizerFile(path, refusal=refusal)
-    return TokenizerFile(
-        path, **read_object(settings, _TOKENIZER_SETTINGS[kind])
-    )
+    # Of BERT, names of releases alone say it.
+    settings = {"lower_case": None if kind == "wordpiece" else True}
+    if not refusal and os.path.exists(settings_file):
+        settings |= read_object(settings_file, _TOKENIZER_SETTINGS[kind])
+    return TokenizerFile(path, refusal=refusal, **settings)
 
 
 def _find_one(directory, name, pattern):

@@ -92,7 +92,7 @@ def open_source(path):
     values = read_object(config_file)
     model_type = huggingface_config.find_model_type(values, config_file)
     config, head, dropout = huggingface_config.from_values(values, config_file)
-    peer_tensors = _with_usual_names(_open_weights(path), model_type.name)
+    peer_tensors = _with_usual_names(_open_weights(path), model_type.name, path)
     peer_tensors = _without_copies(peer_tensors, model_type.name, config, path)
     tensors, unknown = from_peer(peer_tensors, model_type.format, config, path)
     if head == "none":
@@ -200,17 +200,23 @@ def _read(path, name):
     return values.astype(np.float32, copy=False)
 
 
-def _with_usual_names(tensors, model_type):
+def _with_usual_names(tensors, model_type, path):
     """Returns tensors by the names of a model with a head, as of today."""
     prefix = f"{model_type}."
     is_bare = not any(name.startswith(prefix) for name in tensors)
-    entries = {}
-    for name, entry in tensors.entries().items():
+    entries, stored = {}, {}
+    for stored_name, entry in tensors.entries().items():
+        name = stored_name
         for old, new in _OLD_NAMES.items():
             name = re.sub(rf"{re.escape(old)}$", new, name)
         if is_bare and name.startswith(_BASE_PARTS):
             name = prefix + name
-        entries[name] = entry
+        if name in entries:
+            raise UserError(
+                f"{path}: holds {stored[name]} and {stored_name}, two names "
+                "of one weight: get the file again, or leave one of them out"
+            )
+        entries[name], stored[name] = entry, stored_name
     return Tensors(entries)
 
 

@@ -116,7 +116,7 @@ def _find_wordpiece(model_file, settings, settings_file):
             )
     return TokenizerFile(
         model_file,
-        lower_case=lower_case,
+        lower_case=settings.get("do_lower_case"),
         strip_accents=settings.get("strip_accents") is not False,
         refusal=refusal,
     )

@@ -8,6 +8,7 @@ width, see ``factorization``. A BERT is read as such a checkpoint.
 """
 
 import dataclasses
+import numbers
 
 import numpy as np
 
@@ -91,6 +92,11 @@ def reshape(source, config, layer):
     weight_fit.check_fit(shapes, source, "its own configuration")
     tensors = weight_fit.finite_tensors(source)
     notes = [_describe_layers(old, config, layer)]
+    if old.hidden_act != config.hidden_act:
+        notes.append(
+            f"hidden_act {old.hidden_act} there, {config.hidden_act} here: two "
+            "forms of one function, which are counted as one"
+        )
     entries = layer_weights.repeat_layer(old, tensors, config, layer).entries()
     if _POSITIONS in tensors:
         count = config.max_position_embeddings
@@ -106,7 +112,10 @@ def reshape(source, config, layer):
     made = dataclasses.replace(
         source,
         format="google",
-        config=config,
+        # ``check_settings`` warns where the model has another one.
+        config=dataclasses.replace(
+            config, masked_lm_epsilon=old.masked_lm_epsilon
+        ),
         tensors=Tensors(entries),
         unknown=[],
         adam_m=Tensors(),
@@ -118,7 +127,10 @@ def reshape(source, config, layer):
 def _check(source, config, layer):
     """Refuses weights of which no start for a model can be made."""
     old = source.config
-    if layer != MEAN and layer >= old.num_hidden_layers:
+    is_layer = isinstance(layer, numbers.Integral) and (
+        0 <= layer < old.num_hidden_layers
+    )
+    if layer != MEAN and not is_layer:
         raise UserError(
             f"--init_layers_from={layer}: {source.path} has the layers 0 to "
             f"{old.num_hidden_layers - 1}: give one of them, or {MEAN}"

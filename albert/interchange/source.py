@@ -26,6 +26,9 @@ from albert.interchange import arrangements
 from albert.interchange import names
 from albert.text.tokenizers import load_tokenizer
 
+# The largest share of pieces with capitals in a lower-cased vocabulary.
+_FEW_CAPITALS = 0.01
+
 
 class Tensors(collections.abc.Mapping):
     """Arrays by name, each read from its file whenever it is asked for.
@@ -79,11 +82,13 @@ class TokenizerFile:
     Attributes:
       model_file: str, path of a SentencePiece model or a WordPiece vocabulary.
       lower_case, digit_comma, strip_accents: arguments of ``load_tokenizer``.
+        A lower_case of None, which nothing says, is what the pieces say: they
+        are lower-cased unless many have capitals.
       refusal: str, why there can be no tokenizer of it, or None.
     """
 
     model_file: str
-    lower_case: bool = True
+    lower_case: bool | None = True
     digit_comma: str = "original"
     strip_accents: bool = True
     refusal: str | None = None
@@ -96,12 +101,34 @@ class TokenizerFile:
         """
         if self.refusal:
             raise UserError(self.refusal)
-        return load_tokenizer(
-            self.model_file,
-            lower_case=self.lower_case,
-            digit_comma=self.digit_comma,
-            strip_accents=self.strip_accents,
+        settings = {
+            "digit_comma": self.digit_comma,
+            "strip_accents": self.strip_accents,
+        }
+        unsaid = self.lower_case is None
+        tokenizer = load_tokenizer(
+            self.model_file, lower_case=unsaid or self.lower_case, **settings
         )
+        if not unsaid or not _has_capitals(tokenizer.pieces):
+            return tokenizer
+        logging.info(
+            "%s has pieces with capitals, and nothing beside it says "
+            "whether text is lower-cased: capitals and accents are kept",
+            self.model_file,
+        )
+        return load_tokenizer(self.model_file, lower_case=False, **settings)
+
+
+def _has_capitals(pieces):
+    """Returns whether the vocabulary was made of text with its capitals.
+
+    Lower-cased text never gives such pieces. Google's Chinese vocabulary has
+    two all the same, <S> and <T>; a cased one has many.
+    """
+    capitals = sum(
+        piece != piece.lower() and not piece.startswith("[") for piece in pieces
+    )
+    return capitals > _FEW_CAPITALS * len(pieces)
 
 
 @dataclasses.dataclass

@@ -95,6 +95,36 @@ def _remedy(parts, or_else):
     ).rstrip(", ")
 
 
+def absent_parts(names, source, excluded):
+    """Finds the parts of a model, besides its encoder, that a source lacks.
+
+    Args:
+      names: of the model's variables.
+      source: ``Source``.
+      excluded: names of parts that are not wanted.
+
+    Returns:
+      set of str: heads, and "pooler".
+
+    Raises:
+      UserError: the source has some of a part and not all of it.
+    """
+    missing = {}
+    for name in names:
+        if name not in source.tensors and not belongs_to(name, excluded):
+            missing.setdefault(_part(name), []).append(name)
+    missing.pop("encoder", None)
+    there = {_part(name) for name in source.tensors}
+    for part in missing.keys() & there:
+        lost = (stored_name(name, source) for name in missing[part])
+        raise UserError(
+            f"{source.path} holds a part of {part} alone, missing "
+            f"{', '.join(lost)}: give weights with all of it, or in Python "
+            f"let it start anew with fresh=({part!r},)"
+        )
+    return set(missing)
+
+
 def finite_tensors(source):
     """Returns the tensors of a ``Source``, refusing NaN and infinite values."""
 
@@ -205,11 +235,6 @@ def belongs_to(name, parts):
 
     Args:
       name: str.
-      parts: names of components, of layers of them ("masked_lm/transform"),
-        and "pooler".
+      parts: names of components, and "pooler".
     """
-    return (
-        component(name) in parts
-        or name.rpartition("/")[0] in parts
-        or ("pooler" in parts and is_pooler(name))
-    )
+    return component(name) in parts or ("pooler" in parts and is_pooler(name))

@@ -54,8 +54,8 @@ def load_weights(model, path, fresh=(), labels=None, layers_from=None):
         are put into this one.
       layers_from: int or "mean": the file's weights are of another shape, and
         each layer of the model starts as this layer of theirs, from 0, or as
-        the mean of all; see ``reshaping``. Heads that they have nothing for
-        then keep their initial values.
+        the mean of all; see ``reshaping``. Heads that they have nothing of
+        then keep their initial values, as does the pooler.
 
     Returns:
       ``LoadReport``.
@@ -92,13 +92,9 @@ def load_weights(model, path, fresh=(), labels=None, layers_from=None):
     notes, left = [], []
     if layers_from is not None:
         left = source.unknown
+        excluded |= weight_fit.absent_parts(variables, source, excluded)
         reshaped = reshape(source, model.config, layers_from)
         source, notes = reshaped.source, reshaped.notes
-        excluded |= {
-            name.rpartition("/")[0]
-            for name in variables
-            if name not in source.tensors
-        }
     head = _head_of_model(model)
     if (
         head

@@ -307,6 +307,14 @@ class Decoder(keras.layers.Layer):
         self.output_head.build()
         self.built = True
 
+    def list_attentions(self):
+        """Returns each ``SelfAttention``: to the target and to the source."""
+        return [
+            attention
+            for block in self.blocks
+            for attention in (block.self_attention, block.cross_attention)
+        ]
+
     def remember(self, encoded):
         """Returns the keys and values of the source: a pair for each block.
 

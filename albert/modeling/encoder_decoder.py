@@ -89,6 +89,10 @@ class AlbertEncoderDecoder(ModelWithHeads):
         )
         self.build()
 
+    def list_attentions(self):
+        """Returns each ``SelfAttention`` once, those of the decoder too."""
+        return [*super().list_attentions(), *self.decoder.list_attentions()]
+
     def call(self, inputs, training=False):
         hidden, rows, _ = self._decode(inputs, training)
         shape = tf.shape(inputs["target_input_ids"])

@@ -46,6 +46,11 @@ class ModelWithHeads(keras.Model):
                 layer.build()
         self.built = True
 
+    # No property: Keras would save the layers by its name.
+    def list_attentions(self):
+        """Returns each ``SelfAttention`` once, whatever layers share it."""
+        return [each for group in self.encoder.attentions for each in group]
+
     def get_config(self):
         return {**super().get_config(), "config": self.config.to_dict()}
 

@@ -153,6 +153,7 @@ def main(fv):
             data=data["train"],
             start=start,
             fresh=() if start.head == HEAD else ("decoder",),
+            layers_from=fv.init_layers_from,
             task=translation_flags.describe(settings)
             | {"label_smoothing": fv.label_smoothing},
             evaluation=evaluation,

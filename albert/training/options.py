@@ -101,7 +101,7 @@ class TrainingOptions:
         if not (self.attention_head_l2 or self.attention_l2):
             return None
         return AttentionRegularizer(
-            model.encoder,
+            model,
             attention_head_l2=self.attention_head_l2,
             attention_l2=self.attention_l2,
         )

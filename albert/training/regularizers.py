@@ -8,7 +8,7 @@ import tensorflow as tf
 
 
 class AttentionRegularizer:
-    """Regulariser of an encoder's attention, by head and as a whole.
+    """Regulariser of a model's attention, by head and as a whole.
 
     W_h are the weights of head h of an attention: its D columns of the
     kernels of query, key and value, [H, D] each, and its D rows of the output
@@ -17,8 +17,9 @@ class AttentionRegularizer:
         attention_head_l2  = c  · sum over h of ‖W_h‖
         attention_l2       = c' · sum over h of ‖W_h‖² / 2
 
-    over the heads of all attentions of the encoder; one that several layers
-    share counts once. Biases have no part in it, as in weight decay.
+    over the heads of all attentions, of a decoder too, to the target and to the
+    source; one that several layers share counts once. Biases have no part in
+    it, as in weight decay.
 
     The first is the group lasso (Yuan and Lin 2006, Model Selection and
     Estimation in Regression with Grouped Variables; for networks Scardapane
@@ -35,7 +36,7 @@ class AttentionRegularizer:
     arXiv 1711.05101).
 
     Args:
-      encoder: ``AlbertEncoder``.
+      model: ``ModelWithHeads``.
       attention_head_l2, attention_l2: floats, the coefficients; a term of
         coefficient 0 is left out.
 
@@ -43,11 +44,9 @@ class AttentionRegularizer:
       names: list of str, the terms that there are.
     """
 
-    def __init__(self, encoder, *, attention_head_l2=0.0, attention_l2=0.0):
-        self._attentions = [
-            attention for group in encoder.attentions for attention in group
-        ]
-        self._num_heads = encoder.config.num_attention_heads
+    def __init__(self, model, *, attention_head_l2=0.0, attention_l2=0.0):
+        self._attentions = model.list_attentions()
+        self._num_heads = model.config.num_attention_heads
         self._coefficients = {
             name: value
             for name, value in (

@@ -103,16 +103,14 @@ class Run:
     @property
     def settings(self):
         """dict, settings that a command that continues the run must repeat."""
-        settings = {
+        return {
             **self.options.settings(),
             **self.data.settings,
             "init_checkpoint": self.start.path,
+            "init_layers_from": self.layers_from,
             "init_optimizer": self.init_optimizer,
             **(self.task or {}),
         }
-        if self.layers_from is not None:
-            settings["init_layers_from"] = self.layers_from
-        return settings
 
     def check(self):
         """Refuses a directory that holds another run.

@@ -317,6 +317,54 @@ def test_oldest_names_copies_and_a_bare_model(tmp_path):
     assert open_starting_point(tmp_path / "bare").head == "none"
 
 
+def test_one_weight_by_its_old_and_its_new_name_is_refused(tmp_path):
+    tensors = tensors_of_bert()
+    name = "bert.embeddings.LayerNorm"
+    tensors[f"{name}.gamma"] = 2 * tensors[f"{name}.weight"]
+    write_transformers(tmp_path / "x", tensors)
+    with pytest.raises(albert.UserError, match="/x: holds ") as error:
+        open_starting_point(tmp_path / "x")
+    assert f"{name}.gamma" in str(error.value)
+    assert f"{name}.weight" in str(error.value)
+
+
+CONTROLS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[unused1]")
+
+
+@pytest.mark.parametrize("write", [write_googles, write_transformers])
+def test_the_pieces_say_whether_text_is_lower_cased(tmp_path, write, caplog):
+    """Where nothing else does: no tokenizer_config.json, no wordpiece.json."""
+    path = tmp_path / "bert"
+    write(path, tensors_of_bert())
+
+    def find(pieces):
+        (path / "vocab.txt").write_text("\n".join([*CONTROLS, *pieces, ""]))
+        return open_starting_point(path).tokenizer
+
+    # Google's Chinese vocabulary has two with capitals in 21,128.
+    few = [*map(str, range(191)), "die", "hut", "<S>"]
+    with caplog.at_level("INFO", logger="absl"):
+        assert find(few).lower_case
+        assert "capitals" not in caplog.text
+        cased = find([*few, "Hut", "##UT", "é"])
+    assert "vocab.txt has pieces with capitals" in caplog.text
+    assert not cased.lower_case and not cased.strip_accents
+    assert cased.tokenize("die Hut é") == ["die", "Hut", "é"]
+    start = open_starting_point(path)
+    assert not start.find_tokenizer(do_lower_case=False).lower_case
+    with pytest.raises(albert.UserError, match="do_lower_case is True, but"):
+        start.find_tokenizer(do_lower_case=True)
+    own = start.find_tokenizer(path / "vocab.txt", do_lower_case=True)
+    assert own.lower_case
+    # What is said holds.
+    for name, key in (
+        ("wordpiece.json", "lower_case"),
+        ("tokenizer_config.json", "do_lower_case"),
+    ):
+        (path / name).write_text(json.dumps({key: True}))
+    assert open_starting_point(path).tokenizer.lower_case
+
+
 def test_a_classifier_has_its_classes(tmp_path):
     tensors = {
         name: each

@@ -8,7 +8,10 @@ import pytest
 import tensorflow as tf
 
 import albert
+from albert.interchange import tensor_bundle
+from albert.interchange.names import google_name
 from albert.interchange.names import named_variables
+from albert.interchange.weights import google_tensors
 
 SIZES = {
     "vocab_size": 53,
@@ -166,13 +169,27 @@ def test_sinusoids_are_not_factorised(saved):
 def test_the_two_gelus_are_alike_enough(saved):
     _, path = saved(format="bert", hidden_act="gelu_erf")
     new = albert.AlbertPretrainer(config_of())
-    albert.load_weights(new, path, layers_from=0)
+    _, note = albert.load_weights(new, path, layers_from=0).notes
+    assert note.startswith("hidden_act gelu_erf there, gelu here: two forms")
+
+
+def test_another_epsilon_of_the_masked_lm_head_is_told(saved, caplog):
+    _, path = saved(masked_lm_epsilon=1e-12)
+    for epsilon, count in ((1e-12, 0), (1e-3, 1)):
+        new = albert.AlbertPretrainer(
+            config_of(embedding_size=11, masked_lm_epsilon=epsilon)
+        )
+        albert.load_weights(new, path, layers_from=0)
+        assert caplog.text.count("masked_lm_epsilon 1e-12, this") == count
 
 
 @pytest.mark.parametrize(
     ("changes", "layer", "words"),
     [
         ({}, 4, "saved.* has the layers 0 to 3: give one of them, or mean"),
+        ({}, -1, "_from=-1: .* has the layers 0 to 3: give one"),
+        ({}, 1.5, "_from=1.5: .* has the layers 0 to 3: give one"),
+        ({}, "Mean", "_from=Mean: .*: give one of them, or mean"),
         ({"hidden_size": 22}, 0, "hidden_size 26 there, 22 here"),
         ({"vocab_size": 54}, 0, "vocab_size 53 there, 54 here"),
         ({"intermediate_size": 38}, 0, "intermediate_size 37 there, 38 here"),
@@ -212,6 +229,34 @@ def test_weights_that_are_not_whole_or_finite(saved, tmp_path):
     (path / "albert_config.json").unlink()
     with pytest.raises(albert.UserError, match="without a configuration"):
         albert.load_weights(new, path, layers_from=0)
+
+
+@pytest.mark.parametrize("embedding_size", [26, 11])
+@pytest.mark.parametrize(
+    ("lost", "part", "stored"),
+    [
+        ("masked_lm/transform/kernel", "masked_lm", "transform/dense/kernel"),
+        ("masked_lm/output_bias", "masked_lm", "cls/predictions/output_bias"),
+        ("encoder/pooler/bias", "pooler", "bert/pooler/dense/bias"),
+    ],
+)
+def test_a_part_of_a_head_is_refused(
+    saved, tmp_path, embedding_size, lost, part, stored
+):
+    old, path = saved()
+    tensors = google_tensors(old)
+    del tensors[google_name(lost)]
+    tensor_bundle.write(str(path / "model.ckpt-best"), tensors)
+    new = albert.AlbertPretrainer(config_of(embedding_size=embedding_size))
+    before = weights(new)
+    with pytest.raises(albert.UserError, match=f"a part of {part}") as error:
+        albert.load_weights(new, path, layers_from=0)
+    assert f"{stored}: give" in str(error.value)
+    for name, value in weights(new).items():
+        assert np.array_equal(value, before[name])
+    report = albert.load_weights(new, path, layers_from=0, fresh=[part])
+    kept = "encoder/pooler/" if part == "pooler" else f"{part}/"
+    assert all(name.startswith(kept) for name in report.fresh)
 
 
 def test_an_encoder_alone_leaves_the_heads_new(saved):

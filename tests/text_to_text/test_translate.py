@@ -322,6 +322,37 @@ def test_starts_from_a_pretrained_encoder(texts, tokenizer, run, tmp_path):
         assert np.abs(before[name] - after[name]).max() < 1e-29, name
 
 
+def test_starts_from_a_layer_of_an_unshared_encoder(
+    texts, tokenizer, run, tmp_path, assert_refused
+):
+    config = albert.AlbertConfig.from_dict(CONFIG | {"sharing": "none"})
+    pretrainer = albert.AlbertPretrainer(config)
+    start = tmp_path / "pretrained"
+    model_directory.write_description(start, config, tokenizer)
+    albert.save_weights(pretrainer, start / "model.ckpt-7")
+    arguments = [
+        *training(texts, f"--init_checkpoint={start}", "--num_train_steps=1"),
+        "--learning_rate=1e-30",
+        "--nodo_eval",
+    ]
+    out = tmp_path / "model"
+    code, _, errors = run(out, *arguments, "--init_layers_from=1")
+    assert code == 0, errors
+    assert "each layer 1 of 2 layers" in errors
+    assert re.search(r"new: decoder/\S+, decoder/", errors)
+    before = tensor_bundle.read(start / "model.ckpt-7")
+    after = tensor_bundle.read(tensor_bundle.step_prefix(out, 1))
+    name = (
+        "bert/encoder/transformer/group_{}/inner_group_0/attention_1/self/"
+        "query/kernel"
+    )
+    # But for a step at that rate.
+    difference = before[name.format(1)] - after[name.format(0)]
+    assert np.abs(difference).max() < 1e-29
+    assert read(out, "run.json")["init_layers_from"] == 1
+    assert_refused(*run(out, *arguments), ["init_layers_from 1 there, None"])
+
+
 @pytest.mark.slow
 def test_stopped_run_ends_as_if_it_had_not_been(
     texts, trained, run, tmp_path, monkeypatch, assert_same_tensors

@@ -19,12 +19,15 @@ from albert.training.regularizers import AttentionRegularizer
 
 HEADS, WIDTH = 3, 7  # so that H is 21
 BOTH = {"attention_head_l2": 0.3, "attention_l2": 0.5}
+DECODER = {"make": albert.AlbertEncoderDecoder}
 KERNELS = ("query", "key", "value", "output")
 # Of weights and gradients below 1.
 ROUNDING = 2e-6
 
 
-def make_model(dtype="float32", **changes):
+def make_model(
+    dtype="float32", make=albert.AlbertPretrainer, arguments=(), **changes
+):
     keras.utils.set_random_seed(5)
     config = albert.AlbertConfig(
         **{
@@ -39,14 +42,14 @@ def make_model(dtype="float32", **changes):
             **changes,
         }
     )
-    return albert.AlbertPretrainer(config, dtype=dtype)
+    return make(config, *arguments, dtype=dtype)
 
 
 def kernels_of(model):
-    """Kernels by (attention, name): numpy arrays [H, H]."""
+    """Kernels by (path of the attention, name): numpy arrays [H, H]."""
     found = {}
     for variable in model.trainable_variables:
-        *_, attention, name, last = variable.path.split("/")
+        attention, name, last = variable.path.rsplit("/", 2)
         if "attention" in attention and last == "kernel":
             found[attention, name] = variable.numpy()
     return found
@@ -84,7 +87,15 @@ def expected_gradients(kernels):
 
 @pytest.mark.parametrize(
     "changes, attentions",
-    [({}, 1), ({"sharing": "none"}, 2), ({"inner_group_num": 2}, 2)],
+    [
+        ({}, 1),
+        ({"sharing": "none"}, 2),
+        ({"inner_group_num": 2}, 2),
+        # Of the decoder, those to the target and to the source.
+        (DECODER | {"arguments": (3, "all")}, 1 + 2),
+        (DECODER | {"arguments": (3, "none"), "sharing": "none"}, 2 + 2 * 3),
+    ],
+    ids=str,
 )
 def test_equations(changes, attentions):
     model = make_model(**changes)
@@ -103,7 +114,7 @@ def test_equations(changes, attentions):
     # The second does not know of heads.
     whole = sum(np.sum(k.astype(float) ** 2) for k in kernels.values())
     assert abs(expected["attention_l2"] - 0.25 * whole) < 1e-9 * whole
-    regularizer = AttentionRegularizer(model.encoder, **BOTH)
+    regularizer = AttentionRegularizer(model, **BOTH)
     assert regularizer.names == list(expected)
     found = regularizer.penalties()
     compiled = tf.function(regularizer.penalties, jit_compile=True)()
@@ -111,7 +122,7 @@ def test_equations(changes, attentions):
         assert abs(found[name] - value) < 1e-6 * value
         assert abs(compiled[name] - value) < 1e-6 * value
     for name, value in BOTH.items():
-        alone = AttentionRegularizer(model.encoder, **{name: value})
+        alone = AttentionRegularizer(model, **{name: value})
         assert alone.names == [name]
         assert alone.penalties().keys() == {name}
 
@@ -124,7 +135,7 @@ def test_a_head_that_has_vanished_stays():
         layer.kernel.assign(layer.kernel * keep)
     output = attention.output_projection.kernel
     output.assign(output * keep[:, None])
-    regularizer = AttentionRegularizer(model.encoder, attention_head_l2=0.3)
+    regularizer = AttentionRegularizer(model, attention_head_l2=0.3)
     variables = [attention.query.kernel, output]
     zeros = [tf.zeros(variable.shape) for variable in variables]
     (of_query, of_output), _ = regularizer.add_gradients(zeros, variables)
@@ -152,7 +163,7 @@ def make_loop(
         optimizer.build(model.trainable_variables)
     regularizer = None
     if penalties:
-        regularizer = AttentionRegularizer(model.encoder, **penalties)
+        regularizer = AttentionRegularizer(model, **penalties)
     return TrainingLoop(
         model,
         optimizer,

@@ -318,6 +318,25 @@ def test_another_run_is_refused_before_anything_is_written(tmp_path):
     make_run(tmp_path, options=free).check()
 
 
+def test_the_layers_to_start_from_are_part_of_the_run(tmp_path):
+    for name, there, here in (("added", None, "mean"), ("dropped", 2, None)):
+        directory = tmp_path / name
+        train(make_run(directory, layers_from=there))
+        with pytest.raises(
+            albert.UserError, match=f"_from {there!r} there, {here!r} here"
+        ):
+            make_run(directory, layers_from=here).check()
+        make_run(directory, layers_from=there).check()
+    # Of a version that had no such setting.
+    path = tmp_path / "added" / "run.json"
+    settings = json.loads(path.read_text())
+    del settings["init_layers_from"]
+    path.write_text(json.dumps(settings))
+    make_run(tmp_path / "added").check()
+    with pytest.raises(albert.UserError, match="None there, 'mean' here"):
+        make_run(tmp_path / "added", layers_from="mean").check()
+
+
 def test_the_directory_describes_the_run(tmp_path):
     task = {"task_name": "of mine", "labels": ["a", "b"]}
     train(make_run(tmp_path, task=task))
