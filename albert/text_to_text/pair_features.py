@@ -153,7 +153,8 @@ class EncodedPairs:
     Attributes:
       features: ``PairFeatures``.
       counts: ``PairCounts``.
-      sources, targets: lists of N str; None where they are not kept.
+      sources, targets: lists of str, of all pairs as they were read, those
+        that are left out too; None where they are not kept.
     """
 
     features: PairFeatures
@@ -227,6 +228,10 @@ class _PairEncoder:
 
     def add(self, block):
         """Adds a list of (line, source, target)."""
+        if self._keep_texts:
+            for _, *pair in block:
+                for texts, text in zip(self._texts, pair, strict=True):
+                    texts.append(text)
         rows = [row for row in block if self._is_whole(*row)]
         if not rows:
             return
@@ -241,9 +246,6 @@ class _PairEncoder:
         ]
         for source, target, *ids in fitting:
             self._count(source, target)
-            if self._keep_texts:
-                self._texts[0].append(source)
-                self._texts[1].append(target)
             for side in (0, 1):
                 self._lengths[side].append(len(ids[side]))
         for side in (0, 1):

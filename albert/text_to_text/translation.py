@@ -58,12 +58,13 @@ class Translator:
       settings: ``SearchSettings``.
 
     Attributes:
+      settings: ``SearchSettings``.
       cut: int, texts that were longer than they may be, so far.
     """
 
     def __init__(self, model, tokenizer, settings):
         self._tokenizer = tokenizer
-        self._settings = settings
+        self.settings = settings
         self._search = BeamSearch(
             model,
             tokenizer,
@@ -94,13 +95,13 @@ class Translator:
         rows, cut = encode_sources(
             [texts[i] for i in real],
             self._tokenizer,
-            self._settings.max_seq_length,
+            self.settings.max_seq_length,
         )
         self.cut += cut
         # The longest first: a batch too large for the memory fails at once.
         order = np.argsort([-len(row) for row in rows], kind="stable")
-        for begin in range(0, len(order), self._settings.batch_size):
-            batch = order[begin : begin + self._settings.batch_size]
+        for begin in range(0, len(order), self.settings.batch_size):
+            batch = order[begin : begin + self.settings.batch_size]
             found = self._search_batch([rows[i] for i in batch])
             for i, translations in zip(batch, found, strict=True):
                 results[real[i]] = translations
@@ -112,33 +113,38 @@ class Translator:
         Args:
           texts: iterable of str, of which some are read ahead.
         """
-        texts = iter(texts)
-        count = _BATCHES_READ * self._settings.batch_size
+        texts, cut_before = iter(texts), self.cut
+        count = _BATCHES_READ * self.settings.batch_size
         while block := list(itertools.islice(texts, count)):
             yield from self.translate(block)
-        if self.cut:
-            logging.warning(
-                "%s texts were longer than %d pieces, and cut: raise "
-                "--max_seq_length if the model has more positions",
-                f"{self.cut:,}",
-                self._settings.max_seq_length,
-            )
+        self.warn_of_cut(self.cut - cut_before)
 
     def search_ids(self, text):
-        """Returns the ids of a text, and of its best target: lists of int."""
-        (row,), _ = encode_sources(
-            [text], self._tokenizer, self._settings.max_seq_length
+        """Returns the ids of a text, and of its best target: lists of int.
+
+        Raises:
+          UserError: as of ``translate``.
+        """
+        (row,), cut = encode_sources(
+            [text], self._tokenizer, self.settings.max_seq_length
         )
+        self.cut += cut
+        self.warn_of_cut(cut)
         ids, _ = self._search_rows([row])
         return row, self._real_ids(ids[0, 0])
 
+    def warn_of_cut(self, count):
+        """Warns of a number of texts that were cut, if there are any."""
+        if count:
+            logging.warning(
+                "%s texts were longer than %d pieces, and cut: raise "
+                "--max_seq_length if the model has more positions",
+                f"{count:,}",
+                self.settings.max_seq_length,
+            )
+
     def _search_batch(self, rows):
         ids, scores = self._search_rows(rows)
-        if not np.isfinite(scores[:, 0]).all():
-            raise UserError(
-                "the model's outputs are not finite: use other weights, or "
-                "train it again with a smaller --learning_rate"
-            )
         return [
             [
                 Translation(self._decode(target), float(score))
@@ -149,17 +155,24 @@ class Translator:
         ]
 
     def _search_rows(self, rows):
-        """Returns what the search does, as arrays."""
+        """Returns what the search finds, as arrays of finite scores."""
         length = max(map(len, rows))
         length += -length % _LENGTH_MULTIPLE
-        length = min(length, self._settings.max_seq_length)
+        length = min(length, self.settings.max_seq_length)
         input_ids = np.full((len(rows), length), PAD_ID, np.int32)
         input_mask = np.zeros_like(input_ids)
         for index, row in enumerate(rows):
             input_ids[index, : len(row)] = row
             input_mask[index, : len(row)] = 1
-        ids, scores = self._search(input_ids, input_mask)
-        return ids.numpy(), scores.numpy()
+        ids, scores = (
+            found.numpy() for found in self._search(input_ids, input_mask)
+        )
+        if not np.isfinite(scores[:, 0]).all():
+            raise UserError(
+                "the model's outputs are not finite: use other weights, or "
+                "train it again with a smaller --learning_rate"
+            )
+        return ids, scores
 
     def _real_ids(self, target):
         """Returns the ids up to [SEP], which is the last."""

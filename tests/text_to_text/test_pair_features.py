@@ -89,7 +89,12 @@ def test_what_is_counted(tmp_path, tokenizer, lines):
     )
     counts = encoded.counts
     assert (counts.pairs, counts.left_out) == (6, 4)
-    assert encoded.sources == [*(pair[0] for pair in whole), "a b c"]
+    # What is left out is kept too, so that lines stay lines.
+    assert encoded.sources == [
+        *(pair[0] for pair in whole),
+        *("", "a", "", "a b c", "a b c", "a b c d"),
+    ]
+    assert encoded.targets[5:8] == ["B", " \t", ""]
     assert encoded.features.num_examples == 6
     assert lines[0] == (
         "training: 6 pairs; 4 left out (40.00%: 1 without a source, 1 without "

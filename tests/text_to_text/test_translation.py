@@ -84,7 +84,10 @@ def test_a_stream_is_read_in_parts(make, monkeypatch):
             read.append(text)
             yield text
 
-    stream = make().translate_stream(texts())
+    translator = make()
+    # What was cut before is told by who translated it.
+    translator.translate(["g " * 9])
+    stream = translator.translate_stream(texts())
     assert next(stream) == [("b", 0.0)]
     assert len(read) == 4
     assert [found[0].text for found in stream] == [
@@ -104,6 +107,20 @@ def test_ids_of_one(make, tokenizer):
     assert target == source[1:]
 
 
+def test_a_single_text_that_is_cut(make, monkeypatch):
+    warnings = []
+    monkeypatch.setattr(
+        logging, "warning", lambda text, *values: warnings.append(text % values)
+    )
+    translator = make()
+    source, _ = translator.search_ids("b " * 9)
+    assert len(source) == 10 and translator.cut == 1
+    (warning,) = warnings
+    assert warning.startswith("1 texts were longer than 10 pieces, and cut")
+
+
 def test_refuses_what_is_not_finite(make):
     with pytest.raises(UserError, match="not finite"):
         make().translate(["b", "a"])
+    with pytest.raises(UserError, match="not finite"):
+        make().search_ids("a")
