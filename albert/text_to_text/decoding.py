@@ -23,8 +23,9 @@ class BeamSearch:
     A target's score is ``log p(Y) / ((5 + |Y|) / 6)^α`` (Wu et al. 2016,
     section 7, without a coverage penalty), where |Y| counts the pieces and
     the [SEP] that ends them. Of equal scores, the hypothesis that ended first
-    comes first, and of those that end together the one that was likelier a
-    piece before, then the one with the lower piece id.
+    comes first, and of those that end together the one whose hypothesis stood
+    before the other's a piece earlier. Of equally likely hypotheses that go on,
+    those of the one that stood first come first, then the lower piece id.
 
     A source is searched until none of its hypotheses that go on can get a
     better score than those that have ended: log p falls with each piece and

@@ -3,6 +3,7 @@
 
 import dataclasses
 import itertools
+import re
 import typing
 
 import numpy as np
@@ -13,6 +14,9 @@ from albert.tasks.features import PAD_ID
 from albert.text_to_text.decoding import BeamSearch
 from albert.text_to_text.pair_features import encode_sources
 
+# They would end a line or a column. The pieces of a vocabulary that falls back
+# to bytes can spell them.
+_BREAKS = re.compile(r"[\t-\r]")
 # Sources are padded to a multiple, as in training.
 _LENGTH_MULTIPLE = 8
 # Of a stream, batches that are read before the first is translated, so that
@@ -21,7 +25,7 @@ _BATCHES_READ = 16
 
 
 class Translation(typing.NamedTuple):
-    """Text that a model wrote, and its score."""
+    """Text that a model wrote, on one line and without tabs, and its score."""
 
     text: str
     score: float
@@ -180,4 +184,5 @@ class Translator:
         return target[: target.index(self._tokenizer.sep_id) + 1]
 
     def _decode(self, target):
-        return self._tokenizer.decode(self._real_ids(target)[:-1]).strip()
+        text = self._tokenizer.decode(self._real_ids(target)[:-1])
+        return _BREAKS.sub(" ", text).strip()

@@ -63,6 +63,17 @@ def test_order_and_empty_texts(make):
     assert Search.shapes == [(2, 8), (2, 8)]
 
 
+def test_what_is_written_stays_on_its_line(make, monkeypatch, tokenizer):
+    """Bytes of a vocabulary may spell ends of lines."""
+    texts = {"b": "\n one\ttwo\r\n", "c": "\u2028x\x0by\x85z\u3000"}
+    decode = type(tokenizer).decode
+    monkeypatch.setattr(
+        type(tokenizer), "decode", lambda self, ids: texts[decode(self, ids)]
+    )
+    found = make().translate(list(texts))
+    assert [each.text for (each,) in found] == ["one two", "x y\x85z"]
+
+
 def test_several_for_each(make):
     found = make(num_best=3).translate(["b c", "d e f g"])
     assert found == [
