@@ -11,6 +11,9 @@ from albert.records.corpus_counts import CorpusCounts
 from albert.records.corpus_counts import describe_unknown
 from albert.text.hash_set import HashSet
 from albert.text_to_text.parallel_text import read_blocks
+from albert.text_to_text.piece_balance import describe_imbalance
+from albert.text_to_text.piece_balance import piece_rates
+from albert.text_to_text.text_metrics import SPACELESS
 
 # Of the pairs: more that are left out, or whose target is the source, are
 # warned of.
@@ -56,6 +59,8 @@ class PairCounts:
       duplicates: of those that are used, which came before.
       repeated_source: of the others, whose source came before, with another
         target.
+      source_pieces_per_character, target_pieces_per_character: float, over
+        all pairs with two texts; spaces do not count.
     """
 
     pairs: int = 0
@@ -68,6 +73,8 @@ class PairCounts:
     equal: int = 0
     duplicates: int = 0
     repeated_source: int = 0
+    source_pieces_per_character: float = 0.0
+    target_pieces_per_character: float = 0.0
 
     @property
     def left_out(self):
@@ -225,6 +232,8 @@ class _PairEncoder:
         self._texts = ([], [])
         self._known = (CorpusCounts(), CorpusCounts())
         self._keep_texts = keep_texts
+        # Letters of scripts without spaces, of each side.
+        self._wide = [0, 0]
 
     def add(self, block):
         """Adds a list of (line, source, target)."""
@@ -261,6 +270,9 @@ class _PairEncoder:
                 self._tokenizer.model_file,
             )
         counts = self._counts
+        rates = piece_rates(self._known)
+        counts.source_pieces_per_character = rates[0]
+        counts.target_pieces_per_character = rates[1]
         share = counts.left_out_share()
         if share > self._settings.max_left_out_share or not counts.pairs:
             raise UserError(
@@ -312,7 +324,17 @@ class _PairEncoder:
             )
             if unknown:
                 warnings.append(f"{name}: {unknown}")
-        return warnings
+        unbalanced = describe_imbalance(
+            piece_rates(self._known), self._wide_shares(), self._pairs.names
+        )
+        return warnings + list(filter(None, [unbalanced]))
+
+    def _wide_shares(self):
+        """Returns the share of each side's characters that is spaceless."""
+        return [
+            wide / max(1, known.characters)
+            for wide, known in zip(self._wide, self._known, strict=True)
+        ]
 
     def _is_whole(self, number, source, target):
         """Whether a pair has both texts; counts it if not."""
@@ -340,6 +362,8 @@ class _PairEncoder:
         for text, row in zip(texts, rows, strict=True):
             known.tokens += len(row)
             known.characters += len(text) - text.count(" ")
+            if not text.isascii():
+                self._wide[side] += len(SPACELESS.findall(text))
             if unknown_id in row:
                 pieces = self._tokenizer.tokenize(text)
                 unknown = [

@@ -24,7 +24,7 @@ _PACKAGES = {
 _ROUGE_TYPES = {"rouge1": "rouge_1", "rouge2": "rouge_2", "rougeL": "rouge_l"}
 # Letters of scripts that put no spaces between words: Thai, Lao, Burmese, Tai
 # scripts, Khmer, Japanese, Chinese.
-_SPACELESS = re.compile(
+SPACELESS = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf"
     "\u3005-\u3007\u3040-\u312f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf"
     "\u4e00-\u9fff\ua9e0-\ua9ff\uaa60-\uaadf\uf900-\ufaff\uff66-\uff9f"
@@ -113,7 +113,7 @@ class _Words:
         words, goes_on, takes_marks = [], False, False
         for character in unicodedata.normalize("NFC", text.lower()):
             kind = unicodedata.category(character)[0]
-            is_alone = kind == "L" and bool(_SPACELESS.match(character))
+            is_alone = kind == "L" and bool(SPACELESS.match(character))
             if (
                 kind == "M"
                 and takes_marks

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ids of pairs, and what is counted about them."""
 
+import pathlib
+
 import numpy as np
 import pytest
 from absl import logging
 
+import albert
 from albert.errors import UserError
 from albert.text_to_text.pair_features import PairSettings
 from albert.text_to_text.pair_features import encode_pairs
@@ -159,6 +162,39 @@ def test_warns_of_a_vocabulary_of_one_language(tmp_path, tokenizer, lines):
         "create-vocabulary`, with the same --do_lower_case and --strip_accents"
     )
     assert "/de: 3.3% of the pieces are <unk>, 9.4% of the ch" in lines[-1]
+
+
+def test_warns_of_many_pieces_on_one_side(tmp_path, lines):
+    """A vocabulary of one language can spell another of its script."""
+    golden = pathlib.Path(__file__).parents[1] / "golden" / "tokenization"
+    english = albert.Tokenizer(golden / "spm2000_numcomma.model")
+    settings = {
+        "max_seq_length": 50,
+        "max_target_length": 90,
+        "max_unknown_share": 1,
+    }
+    rows = [
+        (
+            "The man said that the house was there.",
+            "Der Mann sagte, dass das Haus dort gewesen sei.",
+        )
+    ]
+    encoded = encode(tmp_path, english, rows, **settings)
+    counts = encoded.counts
+    assert counts.source_pieces_per_character == 0.2903
+    assert counts.target_pieces_per_character == 0.6923
+    assert lines[-1].endswith(
+        "/de: 0.69 pieces per character, against 0.29 on the other side: the "
+        "vocabulary seems to be of that side's language alone; make one of "
+        "both sides with `albert create-vocabulary`, whose --input_file takes "
+        "several files"
+    )
+    encode(tmp_path, english, [row[::-1] for row in rows], **settings)
+    assert "/en: 0.69 pieces per character" in lines[-1]
+    # What is alike, and another script, of which nothing is known.
+    for row in ((rows[0][0],) * 2, ("The man said", "男は, そう言った")):
+        encode(tmp_path, english, [row], **settings)
+        assert not any("other side" in line for line in lines[-2:])
 
 
 def test_tables(tmp_path, tokenizer, lines):
