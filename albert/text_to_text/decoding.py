@@ -30,8 +30,11 @@ class BeamSearch:
     A source is searched until none of its hypotheses that go on can get a
     better score than those that have ended: log p falls with each piece and
     the divisor is at most that of T pieces. So a source's targets do not
-    depend on the others of its batch, nor on padding. A hypothesis of T - 1
-    pieces must end.
+    depend on the others of its batch, nor on padding, but for rounding: in
+    batches of other shapes sums are made in another order, so that scores
+    differ by some 1e-5 (float32) or 1e-1 (bfloat16), and two targets whose
+    scores are closer than that can change places. A hypothesis of T - 1 pieces
+    must end.
 
     Args:
       model: ``AlbertEncoderDecoder``.

@@ -54,7 +54,8 @@ class SearchSettings:
 class Translator:
     """Writer of the targets of texts.
 
-    What it writes does not depend on which texts come together.
+    What it writes does not depend on which texts come together, but for
+    rounding, see ``BeamSearch``.
 
     Args:
       model: ``AlbertEncoderDecoder``.
