@@ -91,7 +91,10 @@ def main(fv):
     config, tokenizer = start.find_config_and_tokenizer(
         **flags.model_options(fv), dropout=recipe.dropout
     )
-    settings = translation_flags.find_settings(fv, config, trained)
+    has_decoder = start.head == HEAD
+    settings = translation_flags.find_settings(
+        fv, config, trained, source if has_decoder else None
+    )
     limits = translation_flags.read_limits(
         fv,
         options.find_lengths(fv, settings["max_seq_length"]),
@@ -152,7 +155,7 @@ def main(fv):
             options=training_options,
             data=data["train"],
             start=start,
-            fresh=() if start.head == HEAD else ("decoder",),
+            fresh=() if has_decoder else ("decoder",),
             task=translation_flags.describe(settings)
             | {"label_smoothing": fv.label_smoothing},
             evaluation=evaluation,

@@ -302,17 +302,19 @@ def find_pairs(fv):
     return pairs
 
 
-def find_settings(fv, config, trained):
+def find_settings(fv, config, trained, decoder_of=None):
     """Returns the settings that a model directory remembers: dict.
 
     Args:
       fv: values of flags.
       config: ``AlbertConfig``.
       trained: dict, those of the model that is used or started from.
+      decoder_of: str, the path of that model if its decoder is taken; None
+        where there is a new one.
 
     Raises:
-      UserError: longer sequences than the model has positions for, or another
-        decoder than that of the model.
+      UserError: longer sequences than the model has positions for, another
+        decoder than that of the model, or one that nothing describes.
     """
     positions = config.longest_sequence
     defaults = {
@@ -336,6 +338,13 @@ def find_settings(fv, config, trained):
             raise UserError(
                 f"--{name} is {given}, but that of the model is {known}: leave "
                 "the flag out"
+            )
+        # The weights of shared layers are the same for any number of them.
+        if "decoder" in name and decoder_of and known is given is None:
+            raise UserError(
+                f"{decoder_of} does not say the {name} of its decoder: restore "
+                "its task.json, or give --num_decoder_layers and "
+                "--decoder_sharing as it was trained"
             )
         if given is None:
             given = default if known is None else known

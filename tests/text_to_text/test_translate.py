@@ -292,6 +292,33 @@ def test_starts_from_another_model(trained, texts, run, tmp_path):
     assert "new: none; not used: none" in errors
 
 
+def test_refuses_a_decoder_that_nothing_describes(
+    trained, texts, run, tmp_path, assert_refused
+):
+    # Shared layers have the weights of one, whatever their number is.
+    start, out = tmp_path / "start", tmp_path / "out"
+    shutil.copytree(trained[0], start)
+    (start / "task.json").unlink()
+    used = [
+        f"--init_checkpoint={start}",
+        "--do_predict",
+        f"--predict_file={texts}/val.en",
+    ]
+    started = [
+        *(each for each in training(texts) if "config" not in each),
+        f"--init_checkpoint={start}",
+    ]
+    words = ["does not say the num_decoder_layers", "give --num_decoder_layers"]
+    assert_refused(*run(out, *used), words)
+    assert_refused(*run(out, *started), words)
+    assert_refused(
+        *run(out, *used, "--num_decoder_layers=2"), ["the decoder_sharing"]
+    )
+    described = ("--num_decoder_layers=2", "--decoder_sharing=all")
+    code, printed, errors = run(out, *used, *described)
+    assert code == 0 and printed.count("\n") == 23, errors
+
+
 def test_starts_from_a_pretrained_encoder(texts, tokenizer, run, tmp_path):
     config = albert.AlbertConfig.from_dict(CONFIG)
     pretrainer = albert.AlbertPretrainer(config)
