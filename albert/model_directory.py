@@ -77,8 +77,9 @@ TASK_SCHEMA = Object(
         "num_decoder_layers": _LENGTH,
         "decoder_sharing": Text(("all", "none")),
         "max_target_length": _LENGTH,
-        "beam_size": _LENGTH,
-        "length_penalty": Number(),
+        "beam_size": Integer(1, 1000),
+        "length_penalty": Number(0.0, 10.0),
+        "label_smoothing": Number(0.0, 0.9),
     }
 )
 _RUN_SCHEMA = Object(

@@ -136,7 +136,7 @@ def main(fv):
         warn_of_normalization(tokenizer)
 
     # ------------------------------------------- train, then use the best
-    objective = TextToTextObjective(fv.label_smoothing)
+    objective = TextToTextObjective(settings["label_smoothing"])
     keras.utils.set_random_seed(fv.seed)
     with strategy.scope():
         model = heads.make_model(
@@ -156,8 +156,7 @@ def main(fv):
             data=data["train"],
             start=start,
             fresh=() if has_decoder else ("decoder",),
-            task=translation_flags.describe(settings)
-            | {"label_smoothing": fv.label_smoothing},
+            task=translation_flags.describe(settings),
             evaluation=evaluation,
         )
         loop, _ = run.train(model, objective, strategy)

@@ -32,6 +32,7 @@ LEARNING_RATE = 1e-3
 MAX_TARGET_LENGTH = 128
 BEAM_SIZE = 5
 LENGTH_PENALTY = 0.6  # Wu et al. 2016 and Vaswani et al. 2017.
+LABEL_SMOOTHING = 0.1
 METRICS = ("bleu", "chrf")
 # A batch has this many rows, or a multiple: that many devices divide it.
 ROWS_MULTIPLE = 8
@@ -178,8 +179,9 @@ def define_flags(fv):
     )
     training.real(
         "label_smoothing",
-        0.1,
-        "Share of the probability that is spread over all pieces.",
+        None,
+        "Share of the probability that is spread over all pieces. Default: "
+        f"that of the model, {LABEL_SMOOTHING} of a new one.",
         lower_bound=0.0,
         upper_bound=0.9,
     )
@@ -324,6 +326,7 @@ def find_settings(fv, config, trained, decoder_of=None):
         "decoder_sharing": "all",
         "beam_size": BEAM_SIZE,
         "length_penalty": LENGTH_PENALTY,
+        "label_smoothing": LABEL_SMOOTHING,
     }
     settings = {}
     for name, default in defaults.items():

@@ -207,6 +207,31 @@ def test_evaluation_alone_with_a_table(trained, texts, run, tmp_path):
         assert abs(one[name] - two[name]) < 1e-5
 
 
+def test_evaluation_alone_has_the_loss_of_the_training(
+    texts, run, tmp_path
+):
+    out = tmp_path / "model"
+    code, _, errors = run(
+        out, *training(texts, "--label_smoothing=0.5", "--num_train_steps=1")
+    )
+    assert code == 0, errors
+    assert read(out, "task.json")["label_smoothing"] == 0.5
+    before = read(out, "eval_results.json")
+    evaluation = (
+        "--do_eval",
+        f"--eval_input_file={texts}/val.tsv",
+        "--metrics=none",
+    )
+    code, _, errors = run(out, *evaluation)
+    assert code == 0, errors
+    after = read(out, "eval_results.json")
+    assert abs(before["loss"] - after["loss"]) < 1e-5
+    # The loss tells them apart.
+    code, _, errors = run(out, *evaluation, "--label_smoothing=0")
+    assert code == 0, errors
+    assert abs(read(out, "eval_results.json")["loss"] - after["loss"]) > 1e-4
+
+
 def test_drawing(trained, run, tmp_path):
     out, _, _ = trained
     plot = tmp_path / "alignment.png"
