@@ -107,6 +107,14 @@ def test_what_is_counted(tmp_path, tokenizer, lines):
     assert "17% of the pairs came before" in lines[3]
 
 
+def test_a_text_without_a_piece_is_none(tmp_path, tokenizer, lines):
+    pairs = [("a", "A"), ("\u200b", "B"), ("b", "\ufeff "), ("\u200b", "")]
+    encoded = encode(tmp_path, tokenizer, pairs, max_left_out_share=0.9)
+    counts = encoded.counts
+    assert (counts.pairs, counts.blank) == (1, 1)
+    assert (counts.without_source, counts.without_target) == (1, 1)
+
+
 def test_long_sources_can_be_cut(tmp_path, tokenizer, lines):
     encoded = encode(
         tmp_path,

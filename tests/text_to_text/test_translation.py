@@ -63,6 +63,12 @@ def test_order_and_empty_texts(make):
     assert Search.shapes == [(2, 8), (2, 8)]
 
 
+def test_a_text_without_a_piece_has_no_target(make):
+    found = make().translate(["\u200b", "b", " \ufeff "])
+    assert [each[0].text for each in found] == ["", "b", ""]
+    assert Search.shapes == [(1, 8)]
+
+
 def test_several_for_each(make):
     found = make(num_best=3).translate(["b c", "d e f g"])
     assert found == [
