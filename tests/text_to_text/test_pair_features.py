@@ -166,7 +166,7 @@ def test_warns_of_a_vocabulary_of_one_language(tmp_path, tokenizer, lines):
 
 def test_tables(tmp_path, tokenizer, lines):
     path = tmp_path / "pairs.tsv"
-    path.write_text("a\tA B\nb\t\n")
+    path.write_text("a\tA B\n\nb\t\n\t\n")
     encoded = encode_pairs(
         PairTable(str(path), "1", "2"),
         tokenizer,
@@ -176,6 +176,7 @@ def test_tables(tmp_path, tokenizer, lines):
         split="dev",
     )
     assert encoded.counts.without_target == 1 and encoded.targets is None
+    assert encoded.counts.blank == 2
 
 
 def test_sources_alone(tokenizer):

@@ -207,9 +207,7 @@ def test_evaluation_alone_with_a_table(trained, texts, run, tmp_path):
         assert abs(one[name] - two[name]) < 1e-5
 
 
-def test_evaluation_alone_has_the_loss_of_the_training(
-    texts, run, tmp_path
-):
+def test_evaluation_alone_has_the_loss_of_the_training(texts, run, tmp_path):
     out = tmp_path / "model"
     code, _, errors = run(
         out, *training(texts, "--label_smoothing=0.5", "--num_train_steps=1")
