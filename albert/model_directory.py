@@ -16,6 +16,7 @@ model.ckpt-STEP.*    training checkpoints
 
 import contextlib
 import dataclasses
+import glob
 import hashlib
 import os
 
@@ -295,6 +296,12 @@ def check_writable(directory):
         path = os.path.join(directory, name)
         if os.path.lexists(path):
             outputs.check_file(path, _FLAG)
+
+
+def find_files(directory):
+    """Returns the paths of a model's files, there or not, and checkpoints."""
+    place = os.path.join(glob.escape(directory), "model.ckpt-*")
+    return [os.path.join(directory, name) for name in _FILES] + glob.glob(place)
 
 
 def check_run(directory, config, settings):

@@ -35,6 +35,7 @@ from albert import outputs
 from albert.errors import UserError
 from albert.interchange import task_description
 from albert.tasks import trained_model
+from albert.text_to_text import translation_files
 from albert.text_to_text import translation_flags
 from albert.text_to_text.pair_features import encode_pairs
 from albert.text_to_text.parallel_text import read_lines
@@ -55,7 +56,7 @@ def main(fv):
     evaluation_results.check_earlier(
         fv.output_dir, model_directory.EVALUATION_FILE
     )
-    pairs = translation_flags.find_pairs(fv)
+    pairs = translation_files.find_pairs(fv)
     source, trained = find_model(fv)
 
     # TensorFlow is loaded from here on, so that --help and wrong flags answer
@@ -205,7 +206,7 @@ def main(fv):
         draw_attention(fv, model, tokenizer, translator)
         written.append(fv.attention_plot)
     if fv.do_predict:
-        lines, destination = translation_flags.find_streams(fv)
+        lines, destination = translation_files.find_streams(fv)
         predict(translator, lines, destination, bool(fv.num_best), fv.overwrite)
         written += filter(None, [destination])
     if written:

@@ -255,6 +255,10 @@ def test_drawing(trained, run, tmp_path):
             ["--eval_input_file is a table of both sides"],
         ),
         (["--do_predict", "--num_best=3"], ["--num_best=3 is more than"]),
+        (
+            ["--do_eval", "{eval}", "--metrics=none", "--num_best=2"],
+            ["--num_best is for --do_predict"],
+        ),
         (["--do_predict", "--predict_file={texts}"], ["is a directory"]),
         (["--do_predict", "--num_decoder_layers=3"], ["of the model is 2"]),
         (
@@ -279,6 +283,39 @@ def test_refused(
         arguments.append(f"--predict_file={texts}/val.en")
     assert_refused(*run(out, *arguments), words)
     assert contents(out) == before
+
+
+@pytest.mark.parametrize("flag", ["output_file", "attention_plot"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("{texts}/train.de", "{texts}/val.en", "{texts}/vocab.txt"),
+        *("{texts}/config.json", "{texts}/source.txt", "{texts}/other"),
+        *("{out}/albert_config.json", "{out}/model.ckpt-best.index"),
+    ],
+)
+def test_refuses_to_replace_what_is_read(
+    trained, texts, run, assert_refused, contents, flag, path
+):
+    out, _, _ = trained
+    (texts / "source.txt").write_text("a b\n")
+    before = contents(out), contents(texts)
+    path = path.format(texts=texts, out=out)
+    paths = {
+        "output_file": f"{texts}/other",
+        "attention_plot": f"{texts}/other",
+        flag: path,
+    }
+    arguments = [
+        *training(texts),
+        "--do_predict",
+        f"--predict_file={texts}/source.txt",
+        *(f"--{name}={value}" for name, value in paths.items()),
+        "--attention_text=a",
+        "--overwrite",
+    ]
+    assert_refused(*run(out, *arguments), [path, "choose another --"])
+    assert (contents(out), contents(texts)) == before
 
 
 def test_refuses_metrics_whose_package_is_missing(
