@@ -339,6 +339,17 @@ def test_refuses_another_run(trained, texts, run, assert_refused):
         assert_refused(*run(out, *training(texts, argument)), words)
 
 
+def test_a_continued_run_may_search_otherwise(trained, texts, run, tmp_path):
+    out = tmp_path / "model"
+    shutil.copytree(trained[0], out)
+    code, _, errors = run(
+        out, *training(texts, "--beam_size=3", "--length_penalty=1")
+    )
+    assert code == 0, errors
+    task = read(out, "task.json")
+    assert (task["beam_size"], task["length_penalty"]) == (3, 1.0)
+
+
 def test_starts_from_another_model(trained, texts, run, tmp_path):
     out, _, _ = trained
     arguments = [each for each in training(texts) if "config" not in each]
