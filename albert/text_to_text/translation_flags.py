@@ -132,6 +132,15 @@ def define_flags(fv):
     )
     prediction.string("attention_text", None, "A source to draw.")
     flags.define_finetuning_flags(fv, has_classifier=False)
+    for name, text in (
+        ("do_predict", "Write the targets of texts with the best weights."),
+        (
+            "pad_to_max_length",
+            "Pad every batch to --max_seq_length and --max_target_length: one "
+            "shape, as TPUs need it.",
+        ),
+    ):
+        fv[name].help = text
     # The moments are wrong by most in the first thousand steps, in which a
     # decoder without a pretraining learns most.
     fv.set_default("bias_correction", True)

@@ -107,6 +107,13 @@ def read(directory, name):
     return json.loads((directory / name).read_text())
 
 
+def test_help_is_of_texts():
+    flag_values = flags.FlagValues()
+    translate.define_flags(flag_values)
+    assert "targets" in flag_values["do_predict"].help
+    assert "--max_target_length" in flag_values["pad_to_max_length"].help
+
+
 def test_what_is_written_and_told(texts, trained):
     out, printed, errors = trained
     task = read(out, "task.json")
