@@ -50,8 +50,8 @@ class PairCounts:
 
     Attributes:
       pairs: that are used.
-      blank: lines without a text on either side, which are left out.
-      without_source, without_target: pairs with a text on one side alone,
+      blank: lines without a piece on either side, which are left out.
+      without_source, without_target: pairs with a piece on one side alone,
         which are left out.
       long_source, long_target: longer than they may be, which are left out.
       cut_source: longer than they may be, and cut.
@@ -241,16 +241,19 @@ class _PairEncoder:
             for _, *pair in block:
                 for texts, text in zip(self._texts, pair, strict=True):
                     texts.append(text)
-        rows = [row for row in block if self._is_whole(*row)]
-        if not rows:
-            return
-        numbers, *texts = map(list, zip(*rows, strict=True))
-        encoded = [self._encode(side, texts[side]) for side in (0, 1)]
+        numbers, *texts = map(list, zip(*block, strict=True))
+        encoded = map(self._tokenizer.encode_batch, texts)
+        rows = [
+            row
+            for row in zip(numbers, *texts, *encoded, strict=True)
+            if self._is_whole(row[0], *row[3:])
+        ]
+        for side in (0, 1):
+            for row in rows:
+                self._count_unknown(side, row[1 + side], row[3 + side])
         fitting = [
             (*pair, *ids)
-            for number, *pair, source, target in zip(
-                numbers, *texts, *encoded, strict=True
-            )
+            for number, *pair, source, target in rows
             if (ids := self._fit(number, source, target))
         ]
         for source, target, *ids in fitting:
@@ -337,9 +340,11 @@ class _PairEncoder:
         ]
 
     def _is_whole(self, number, source, target):
-        """Whether a pair has both texts; counts it if not."""
-        has_source = bool(source) and not source.isspace()
-        has_target = bool(target) and not target.isspace()
+        """Whether both texts of a pair have a piece; counts it if not.
+
+        A space of no width, for example, is a character without a piece.
+        """
+        has_source, has_target = bool(source), bool(target)
         if has_source and has_target:
             return True
         if has_source:
@@ -355,25 +360,22 @@ class _PairEncoder:
         if self._first_left_out is None:
             self._first_left_out = number
 
-    def _encode(self, side, texts):
-        """Returns the ids of texts, and counts what is unknown in them."""
-        rows = self._tokenizer.encode_batch(texts)
+    def _count_unknown(self, side, text, row):
+        """Counts what is unknown in a text, whose ids are a row."""
         known, unknown_id = self._known[side], self._tokenizer.unknown_id
-        for text, row in zip(texts, rows, strict=True):
-            known.tokens += len(row)
-            known.characters += len(text) - text.count(" ")
-            if not text.isascii():
-                self._wide[side] += len(SPACELESS.findall(text))
-            if unknown_id in row:
-                pieces = self._tokenizer.tokenize(text)
-                unknown = [
-                    piece.strip(_SPACE_MARK)
-                    for piece, id_ in zip(pieces, row, strict=True)
-                    if id_ == unknown_id
-                ]
-                known.unknown += len(unknown)
-                known.unknown_characters += sum(map(len, unknown))
-        return rows
+        known.tokens += len(row)
+        known.characters += len(text) - text.count(" ")
+        if not text.isascii():
+            self._wide[side] += len(SPACELESS.findall(text))
+        if unknown_id in row:
+            pieces = self._tokenizer.tokenize(text)
+            unknown = [
+                piece.strip(_SPACE_MARK)
+                for piece, id_ in zip(pieces, row, strict=True)
+                if id_ == unknown_id
+            ]
+            known.unknown += len(unknown)
+            known.unknown_characters += sum(map(len, unknown))
 
     def _fit(self, number, source, target):
         """Returns the ids of a pair with control pieces, or None if too long.

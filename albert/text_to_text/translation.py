@@ -88,28 +88,27 @@ class Translator:
 
         Returns:
           list of N lists of ``Translation``, the best first: as many as there
-          are, at most ``num_best``; one without a text where there is none to
-          translate.
+          are, at most ``num_best``; one without a text where there is no piece
+          to translate.
 
         Raises:
           UserError: the model's outputs are not finite.
         """
         nothing = [Translation("", 0.0)]
         results = [nothing] * len(texts)
-        real = [i for i, text in enumerate(texts) if text.strip()]
         rows, cut = encode_sources(
-            [texts[i] for i in real],
-            self._tokenizer,
-            self.settings.max_seq_length,
+            texts, self._tokenizer, self.settings.max_seq_length
         )
+        # Others have nothing between [CLS] and [SEP].
+        real = [i for i, row in enumerate(rows) if len(row) > 2]
         self.cut += cut
         # The longest first: a batch too large for the memory fails at once.
-        order = np.argsort([-len(row) for row in rows], kind="stable")
+        order = sorted(real, key=lambda i: -len(rows[i]))
         for begin in range(0, len(order), self.settings.batch_size):
             batch = order[begin : begin + self.settings.batch_size]
             found = self._search_batch([rows[i] for i in batch])
             for i, translations in zip(batch, found, strict=True):
-                results[real[i]] = translations
+                results[i] = translations
         return results
 
     def translate_stream(self, texts):

@@ -115,6 +115,14 @@ def test_what_is_counted(tmp_path, tokenizer, lines):
     assert "17% of the pairs came before" in lines[3]
 
 
+def test_a_text_without_a_piece_is_none(tmp_path, tokenizer, lines):
+    pairs = [("a", "A"), ("\u200b", "B"), ("b", "\ufeff "), ("\u200b", "")]
+    encoded = encode(tmp_path, tokenizer, pairs, max_left_out_share=0.9)
+    counts = encoded.counts
+    assert (counts.pairs, counts.blank) == (1, 1)
+    assert (counts.without_source, counts.without_target) == (1, 1)
+
+
 def test_long_sources_can_be_cut(tmp_path, tokenizer, lines):
     encoded = encode(
         tmp_path,
@@ -199,7 +207,7 @@ def test_warns_of_many_pieces_on_one_side(tmp_path, lines):
 
 def test_tables(tmp_path, tokenizer, lines):
     path = tmp_path / "pairs.tsv"
-    path.write_text("a\tA B\nb\t\n")
+    path.write_text("a\tA B\n\nb\t\n\t\n")
     encoded = encode_pairs(
         PairTable(str(path), "1", "2"),
         tokenizer,
@@ -209,6 +217,7 @@ def test_tables(tmp_path, tokenizer, lines):
         split="dev",
     )
     assert encoded.counts.without_target == 1 and encoded.targets is None
+    assert encoded.counts.blank == 2
 
 
 def test_sources_alone(tokenizer):

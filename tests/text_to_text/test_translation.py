@@ -74,6 +74,12 @@ def test_what_is_written_stays_on_its_line(make, monkeypatch, tokenizer):
     assert [each.text for (each,) in found] == ["one two", "x y\x85z"]
 
 
+def test_a_text_without_a_piece_has_no_target(make):
+    found = make().translate(["\u200b", "b", " \ufeff "])
+    assert [each[0].text for each in found] == ["", "b", ""]
+    assert Search.shapes == [(1, 8)]
+
+
 def test_several_for_each(make):
     found = make(num_best=3).translate(["b c", "d e f g"])
     assert found == [

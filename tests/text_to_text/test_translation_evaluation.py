@@ -146,10 +146,11 @@ def test_a_table_with_what_would_break_it(tmp_path, tokenizer, monkeypatch):
     path.write_text("a\\n\tA\n\nb\tB\r\n")
     data = read(PairTable(str(path), "1", "2"), tokenizer)
     evaluate(data).write(str(tmp_path / "out"), "ckpt-7", data)
-    # Blank lines of a table are no pairs.
+    # Blank lines of a table stay.
     table = (tmp_path / "out" / "dev_predictions.tsv").read_text()
     assert table.splitlines()[1:] == [
         "a\\\\n\tA\tA\\\\N\t-0.5000",
+        "\t\t\t0.0000",
         "b\tB\tB\t-0.5000",
     ]
 
