@@ -16,6 +16,7 @@ model.ckpt-STEP.*    training checkpoints
 
 import contextlib
 import dataclasses
+import glob
 import hashlib
 import os
 
@@ -77,8 +78,9 @@ TASK_SCHEMA = Object(
         "num_decoder_layers": _LENGTH,
         "decoder_sharing": Text(("all", "none")),
         "max_target_length": _LENGTH,
-        "beam_size": _LENGTH,
-        "length_penalty": Number(),
+        "beam_size": Integer(1, 1000),
+        "length_penalty": Number(0.0, 10.0),
+        "label_smoothing": Number(0.0, 0.9),
     }
 )
 _RUN_SCHEMA = Object(
@@ -138,6 +140,9 @@ _UNSAID = {
     "attention_l2": 0.0,
     "init_layers_from": None,
 }
+
+# What a run that continues may change: defaults of later predictions.
+_NOT_COMPARED = ("beam_size", "length_penalty")
 
 # What messages tell to choose another of.
 _FLAG = "--output_dir"
@@ -297,6 +302,12 @@ def check_writable(directory):
             outputs.check_file(path, _FLAG)
 
 
+def find_files(directory):
+    """Returns the paths of a model's files, there or not, and checkpoints."""
+    place = os.path.join(glob.escape(directory), "model.ckpt-*")
+    return [os.path.join(directory, name) for name in _FILES] + glob.glob(place)
+
+
 def check_run(directory, config, settings):
     """Refuses a directory that holds another run.
 
@@ -324,7 +335,9 @@ def check_run(directory, config, settings):
     differences = [
         f"{name} {there[name]!r} there, {here[name]!r} here"
         for name in here
-        if name in there and there[name] != here[name]
+        if name in there
+        and there[name] != here[name]
+        and name not in _NOT_COMPARED
     ]
     if differences:
         raise UserError(

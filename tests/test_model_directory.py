@@ -240,6 +240,23 @@ def test_task_of_a_directory(tmp_path):
         model_directory.read_task(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("beam_size", 0, "an integer from 1 to 1,000"),
+        ("length_penalty", -0.1, "a number from 0.0 to 10.0"),
+        ("length_penalty", 11, "a number from 0.0 to 10.0"),
+        ("label_smoothing", 1, "a number from 0.0 to 0.9"),
+    ],
+)
+def test_settings_of_a_task_are_as_its_flags_allow(
+    tmp_path, name, value, expected
+):
+    outputs.write_json(tmp_path / "task.json", {name: value})
+    with pytest.raises(UserError, match=f"{name}: expected {expected}"):
+        model_directory.read_task(tmp_path)
+
+
 def test_labels_are_those_of_the_training(tmp_path):
     task = {"kind": "classification", "labels": ["a", "b"]}
     outputs.write_json(tmp_path / "task.json", task)

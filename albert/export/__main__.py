@@ -97,15 +97,15 @@ def define_flags(fv):
         "beam_size",
         None,
         "Hypotheses of a model that writes texts, and texts that it answers. "
-        "Default: what it was evaluated with.",
+        "Default: that of the training.",
         lower_bound=1,
         upper_bound=1000,
     )
     serving.real(
         "length_penalty",
         None,
-        "Power of the length that their scores are divided by. Default: what "
-        "it was evaluated with.",
+        "Power of the length that their scores are divided by. Default: that "
+        "of the training.",
         lower_bound=0.0,
         upper_bound=10.0,
     )

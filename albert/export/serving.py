@@ -56,6 +56,7 @@ import tempfile
 import albert
 from albert import heads
 from albert import outputs
+from albert.errors import UserError
 from albert.export.exported_files import check_destination
 from albert.export.exported_files import new_export
 
@@ -113,7 +114,7 @@ def export(
       null_score_diff_threshold: float, of "answer": a question whose null
         score is above it gets "".
       beam_size, length_penalty: of ``BeamSearch``, for a model that writes
-        texts; None: what it was evaluated with.
+        texts; None: that of the training.
       overwrite: bool, whether an older export at the destination is replaced.
 
     Returns:
@@ -121,8 +122,9 @@ def export(
 
     Raises:
       UserError: no model, a head that is missing, a length that the model
-        does not have, something at the destination, or tensorflow-text is
-        not installed; nothing is written then.
+        does not have, a search where no texts are written, something at the
+        destination, or tensorflow-text is not installed; nothing is written
+        then.
     """
     check_destination(source, destination, overwrite)
     import tensorflow as tf
@@ -131,6 +133,8 @@ def export(
     from albert.interchange import names
 
     loaded = _load(source, max_seq_length)
+    search = {"beam_size": beam_size, "length_penalty": length_penalty}
+    _check_search(source, loaded.head, search)
     make_signatures = heads.load(heads.HEADS[loaded.head].signatures)
     module = tf.Module()
     module.tokenizer = make_graph_tokenizer(loaded.tokenizer)
@@ -143,8 +147,7 @@ def export(
         module.tokenizer,
         top=top,
         null_score_diff_threshold=null_score_diff_threshold,
-        beam_size=beam_size,
-        length_penalty=length_penalty,
+        **search,
     )
     concrete = {
         name: tf.function(
@@ -171,6 +174,16 @@ def export(
         tf.saved_model.save(module, directory, concrete)
         size = _size(directory)
     return ServingReport(destination, metadata, size)
+
+
+def _check_search(source, head, settings):
+    """Refuses settings of a search that are given for a model without one."""
+    given = [name for name, value in settings.items() if value is not None]
+    if given and heads.HEADS[head].label_type != "text":
+        raise UserError(
+            f"{source}: writes no texts, which --{given[0]} is for: leave it "
+            "out"
+        )
 
 
 def _load(source, max_seq_length):

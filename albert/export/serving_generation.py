@@ -12,6 +12,8 @@ from albert.export.serving_sequences import call_in_parts
 from albert.export.serving_sequences import make_inputs
 from albert.text_to_text.decoding import BeamSearch
 
+# What ``str.strip`` takes off.
+_SPACES = r"[\t-\r\x1c-\x1f\x{85}\p{Z}]+"
 _SEARCH_SETTINGS = ("beam_size", "length_penalty", "max_target_length")
 
 
@@ -70,7 +72,14 @@ def _decode(ids, tokenizer):
     is_text = (rows != tokenizer.sep_id) & (rows != tokenizer.pad_id)
     lengths = tf.reduce_sum(tf.cast(is_text, tf.int64), axis=1)
     texts = tokenizer.decode(tf.RaggedTensor.from_tensor(rows, lengths))
+    texts = clean(texts)
     return tf.reshape(texts, (-1, targets))
+
+
+def clean(texts):
+    """Returns strings without ends of lines, and stripped, as of Translator."""
+    texts = tf.strings.regex_replace(texts, r"[\t-\r]", " ")
+    return tf.strings.regex_replace(texts, f"^{_SPACES}|{_SPACES}$", "")
 
 
 def _of_task(loaded, name):

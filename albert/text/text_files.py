@@ -55,8 +55,7 @@ def read_line_blocks(path):
         lines = split_lines(text)
         del text  # While the lines are used.
         yield lines
-    if nuls:
-        warn_once(f"{path}: left out {nuls:,} NUL characters")
+    warn_of_nuls(path, nuls)
 
 
 def read_chunks(path):
@@ -152,6 +151,12 @@ def decode_lines(data, path, line_number):
             f"0x{data[error.start]:02x}); convert the file, for example with "
             "iconv -f CP1252 -t UTF-8 if it is from Windows for Western Europe"
         ) from error
+
+
+def warn_of_nuls(path, count):
+    """Warns of the NUL characters that were left out of a file, if any."""
+    if count:
+        warn_once(f"{path}: left out {count:,} NUL characters")
 
 
 @functools.cache

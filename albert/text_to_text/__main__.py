@@ -35,6 +35,7 @@ from albert import outputs
 from albert.errors import UserError
 from albert.interchange import task_description
 from albert.tasks import trained_model
+from albert.text_to_text import translation_files
 from albert.text_to_text import translation_flags
 from albert.text_to_text.pair_features import encode_pairs
 from albert.text_to_text.parallel_text import read_lines
@@ -55,7 +56,7 @@ def main(fv):
     evaluation_results.check_earlier(
         fv.output_dir, model_directory.EVALUATION_FILE
     )
-    pairs = translation_flags.find_pairs(fv)
+    pairs = translation_files.find_pairs(fv)
     source, trained = find_model(fv)
 
     # TensorFlow is loaded from here on, so that --help and wrong flags answer
@@ -91,7 +92,10 @@ def main(fv):
     config, tokenizer = start.find_config_and_tokenizer(
         **flags.model_options(fv), dropout=recipe.dropout
     )
-    settings = translation_flags.find_settings(fv, config, trained)
+    has_decoder = start.head == HEAD
+    settings = translation_flags.find_settings(
+        fv, config, trained, source if has_decoder else None
+    )
     limits = translation_flags.read_limits(
         fv,
         options.find_lengths(fv, settings["max_seq_length"]),
@@ -133,7 +137,7 @@ def main(fv):
         warn_of_normalization(tokenizer)
 
     # ------------------------------------------- train, then use the best
-    objective = TextToTextObjective(fv.label_smoothing)
+    objective = TextToTextObjective(settings["label_smoothing"])
     keras.utils.set_random_seed(fv.seed)
     with strategy.scope():
         model = heads.make_model(
@@ -152,10 +156,9 @@ def main(fv):
             options=training_options,
             data=data["train"],
             start=start,
-            fresh=() if start.head == HEAD else ("decoder",),
+            fresh=() if has_decoder else ("decoder",),
             layers_from=fv.init_layers_from,
-            task=translation_flags.describe(settings)
-            | {"label_smoothing": fv.label_smoothing},
+            task=translation_flags.describe(settings),
             evaluation=evaluation,
         )
         loop, _ = run.train(model, objective, strategy)
@@ -204,7 +207,7 @@ def main(fv):
         draw_attention(fv, model, tokenizer, translator)
         written.append(fv.attention_plot)
     if fv.do_predict:
-        lines, destination = translation_flags.find_streams(fv)
+        lines, destination = translation_files.find_streams(fv)
         predict(translator, lines, destination, bool(fv.num_best), fv.overwrite)
         written += filter(None, [destination])
     if written:

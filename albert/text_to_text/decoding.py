@@ -23,14 +23,18 @@ class BeamSearch:
     A target's score is ``log p(Y) / ((5 + |Y|) / 6)^α`` (Wu et al. 2016,
     section 7, without a coverage penalty), where |Y| counts the pieces and
     the [SEP] that ends them. Of equal scores, the hypothesis that ended first
-    comes first, and of those that end together the one that was likelier a
-    piece before, then the one with the lower piece id.
+    comes first, and of those that end together the one whose hypothesis stood
+    before the other's a piece earlier. Of equally likely hypotheses that go on,
+    those of the one that stood first come first, then the lower piece id.
 
     A source is searched until none of its hypotheses that go on can get a
     better score than those that have ended: log p falls with each piece and
     the divisor is at most that of T pieces. So a source's targets do not
-    depend on the others of its batch, nor on padding. A hypothesis of T - 1
-    pieces must end.
+    depend on the others of its batch, nor on padding, but for rounding: in
+    batches of other shapes sums are made in another order, so that scores
+    differ by some 1e-5 (float32) or 1e-1 (bfloat16), and two targets whose
+    scores are closer than that can change places. A hypothesis of T - 1 pieces
+    must end.
 
     Args:
       model: ``AlbertEncoderDecoder``.

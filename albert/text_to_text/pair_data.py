@@ -20,6 +20,9 @@ class PairData:
       path: str, the files that they were read from.
       encoded: ``EncodedPairs``.
       limits: ``BatchLimits``.
+
+    Attributes:
+      features, counts, sources, targets: as of ``EncodedPairs``.
     """
 
     def __init__(self, split, path, encoded, limits):
@@ -33,7 +36,7 @@ class PairData:
 
     @property
     def num_examples(self):
-        """Number of pairs."""
+        """Number of pairs with ids, which losses are of."""
         return self.features.num_examples
 
     @functools.cached_property

@@ -11,6 +11,9 @@ from albert.records.corpus_counts import CorpusCounts
 from albert.records.corpus_counts import describe_unknown
 from albert.text.hash_set import HashSet
 from albert.text_to_text.parallel_text import read_blocks
+from albert.text_to_text.piece_balance import describe_imbalance
+from albert.text_to_text.piece_balance import piece_rates
+from albert.text_to_text.text_metrics import SPACELESS
 
 # Of the pairs: more that are left out, or whose target is the source, are
 # warned of.
@@ -47,8 +50,8 @@ class PairCounts:
 
     Attributes:
       pairs: that are used.
-      blank: lines without a text on either side, which are left out.
-      without_source, without_target: pairs with a text on one side alone,
+      blank: lines without a piece on either side, which are left out.
+      without_source, without_target: pairs with a piece on one side alone,
         which are left out.
       long_source, long_target: longer than they may be, which are left out.
       cut_source: longer than they may be, and cut.
@@ -56,6 +59,8 @@ class PairCounts:
       duplicates: of those that are used, which came before.
       repeated_source: of the others, whose source came before, with another
         target.
+      source_pieces_per_character, target_pieces_per_character: float, over
+        all pairs with two texts; spaces do not count.
     """
 
     pairs: int = 0
@@ -68,6 +73,8 @@ class PairCounts:
     equal: int = 0
     duplicates: int = 0
     repeated_source: int = 0
+    source_pieces_per_character: float = 0.0
+    target_pieces_per_character: float = 0.0
 
     @property
     def left_out(self):
@@ -153,7 +160,8 @@ class EncodedPairs:
     Attributes:
       features: ``PairFeatures``.
       counts: ``PairCounts``.
-      sources, targets: lists of N str; None where they are not kept.
+      sources, targets: lists of str, of all pairs as they were read, those
+        that are left out too; None where they are not kept.
     """
 
     features: PairFeatures
@@ -224,26 +232,32 @@ class _PairEncoder:
         self._texts = ([], [])
         self._known = (CorpusCounts(), CorpusCounts())
         self._keep_texts = keep_texts
+        # Letters of scripts without spaces, of each side.
+        self._wide = [0, 0]
 
     def add(self, block):
         """Adds a list of (line, source, target)."""
-        rows = [row for row in block if self._is_whole(*row)]
-        if not rows:
-            return
-        numbers, *texts = map(list, zip(*rows, strict=True))
-        encoded = [self._encode(side, texts[side]) for side in (0, 1)]
+        if self._keep_texts:
+            for _, *pair in block:
+                for texts, text in zip(self._texts, pair, strict=True):
+                    texts.append(text)
+        numbers, *texts = map(list, zip(*block, strict=True))
+        encoded = map(self._tokenizer.encode_batch, texts)
+        rows = [
+            row
+            for row in zip(numbers, *texts, *encoded, strict=True)
+            if self._is_whole(row[0], *row[3:])
+        ]
+        for side in (0, 1):
+            for row in rows:
+                self._count_unknown(side, row[1 + side], row[3 + side])
         fitting = [
             (*pair, *ids)
-            for number, *pair, source, target in zip(
-                numbers, *texts, *encoded, strict=True
-            )
+            for number, *pair, source, target in rows
             if (ids := self._fit(number, source, target))
         ]
         for source, target, *ids in fitting:
             self._count(source, target)
-            if self._keep_texts:
-                self._texts[0].append(source)
-                self._texts[1].append(target)
             for side in (0, 1):
                 self._lengths[side].append(len(ids[side]))
         for side in (0, 1):
@@ -259,6 +273,9 @@ class _PairEncoder:
                 self._tokenizer.model_file,
             )
         counts = self._counts
+        rates = piece_rates(self._known)
+        counts.source_pieces_per_character = rates[0]
+        counts.target_pieces_per_character = rates[1]
         share = counts.left_out_share()
         if share > self._settings.max_left_out_share or not counts.pairs:
             raise UserError(
@@ -310,12 +327,24 @@ class _PairEncoder:
             )
             if unknown:
                 warnings.append(f"{name}: {unknown}")
-        return warnings
+        unbalanced = describe_imbalance(
+            piece_rates(self._known), self._wide_shares(), self._pairs.names
+        )
+        return warnings + list(filter(None, [unbalanced]))
+
+    def _wide_shares(self):
+        """Returns the share of each side's characters that is spaceless."""
+        return [
+            wide / max(1, known.characters)
+            for wide, known in zip(self._wide, self._known, strict=True)
+        ]
 
     def _is_whole(self, number, source, target):
-        """Whether a pair has both texts; counts it if not."""
-        has_source = bool(source) and not source.isspace()
-        has_target = bool(target) and not target.isspace()
+        """Whether both texts of a pair have a piece; counts it if not.
+
+        A space of no width, for example, is a character without a piece.
+        """
+        has_source, has_target = bool(source), bool(target)
         if has_source and has_target:
             return True
         if has_source:
@@ -331,23 +360,22 @@ class _PairEncoder:
         if self._first_left_out is None:
             self._first_left_out = number
 
-    def _encode(self, side, texts):
-        """Returns the ids of texts, and counts what is unknown in them."""
-        rows = self._tokenizer.encode_batch(texts)
+    def _count_unknown(self, side, text, row):
+        """Counts what is unknown in a text, whose ids are a row."""
         known, unknown_id = self._known[side], self._tokenizer.unknown_id
-        for text, row in zip(texts, rows, strict=True):
-            known.tokens += len(row)
-            known.characters += len(text) - text.count(" ")
-            if unknown_id in row:
-                pieces = self._tokenizer.tokenize(text)
-                unknown = [
-                    piece.strip(_SPACE_MARK)
-                    for piece, id_ in zip(pieces, row, strict=True)
-                    if id_ == unknown_id
-                ]
-                known.unknown += len(unknown)
-                known.unknown_characters += sum(map(len, unknown))
-        return rows
+        known.tokens += len(row)
+        known.characters += len(text) - text.count(" ")
+        if not text.isascii():
+            self._wide[side] += len(SPACELESS.findall(text))
+        if unknown_id in row:
+            pieces = self._tokenizer.tokenize(text)
+            unknown = [
+                piece.strip(_SPACE_MARK)
+                for piece, id_ in zip(pieces, row, strict=True)
+                if id_ == unknown_id
+            ]
+            known.unknown += len(unknown)
+            known.unknown_characters += sum(map(len, unknown))
 
     def _fit(self, number, source, target):
         """Returns the ids of a pair with control pieces, or None if too long.

@@ -4,6 +4,7 @@
 import dataclasses
 import itertools
 import os
+import re
 
 from albert.errors import UserError
 from albert.tasks import delimited_rows
@@ -16,10 +17,35 @@ _MOST_LINE_BYTES = 1 << 24
 _LINE_REMEDY = "put one text on a line"
 # Above the columns of a table, and no texts themselves.
 _HEADER_NAMES = {
-    *("source", "src", "target", "tgt", "input", "output", "text", "texts"),
-    *("sentence", "sentence1", "sentence2", "summary", "headline", "title"),
-    *("article", "document", "highlights", "paraphrase", "translation"),
+    *("source", "src", "target", "tgt", "input", "output", "inputs", "targets"),
+    *("text", "texts", "sentence", "sentences", "source_text", "target_text"),
+    *("source_sentence", "target_sentence", "input_text", "output_text"),
+    *("src_text", "tgt_text", "text1", "text2", "sentence1", "sentence2"),
+    *("summary", "headline", "title", "article", "document", "highlights"),
+    *("abstract", "paraphrase", "translation", "reference", "hypothesis"),
+    *("source_language", "target_language", "source_lang", "target_lang"),
 }
+# What may stand above both columns, and is no translation of each other: the
+# codes of ISO 639-1, and codes of ISO 639-3 and names of large languages.
+_LANGUAGES = """
+    aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch
+    co cr cs cu cv cy da de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga
+    gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja
+    jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv
+    mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or
+    os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr
+    ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi
+    vo wa wo xh yi yo za zh zu afr amh ara ben bul cat ces chi cmn cze dan deu
+    dut ell eng est eus fas fin fra fre ger gle glg gre guj hau heb hin hrv
+    hun hye ibo ice ind isl ita jpn kan kat kaz khm kor lat lav lit mal mar
+    mkd mon mya nep nld nob nor pan per pol por ron rum rus slk slo slv som
+    spa sqi srp swa swe swh tam tel tgl tha tur ukr urd uzb vie xho yor zho
+    zul arabic chinese czech danish dutch english finnish french german greek
+    hebrew hindi hungarian italian japanese korean norwegian polish portuguese
+    romanian russian spanish swedish turkish ukrainian vietnamese
+"""
+# Of a language, such as en-US, zh_Hans and deu_Latn.
+_REGION = re.compile(r"[-_][a-z]{2,4}$")
 # The first of a file, to see whether they are separated by something else.
 _LOOKED_AT = 20
 # Pairs that are encoded together.
@@ -110,31 +136,50 @@ class PairTable:
         )
 
     def read_rows(self):
-        """Yields (line, source, target), the line from 1; skips blank lines.
+        """Yields (line, source, target), the line from 1.
 
         Raises:
-          UserError: the file cannot be read, or lacks a column.
+          UserError: the file cannot be read, lacks a column, or has rows of
+            different numbers of columns.
         """
         lines = enumerate(read_lines(self.path), start=1)
-        first = list(itertools.islice(lines, _LOOKED_AT))
+        for top, line in lines:
+            if line.strip():
+                break
+            yield top, "", ""
+        else:
+            return
+        first = [(top, line), *itertools.islice(lines, _LOOKED_AT - 1)]
         self._check_delimiter(first)
-        columns, has_header = self._find_columns(first)
+        header = line.split("\t")
+        columns, has_header = self._find_columns(top, header)
+        if len(header) <= max(columns):
+            raise UserError(
+                f"{self.path}:{top}: {len(header)} columns, and "
+                f"{max(columns) + 1} are needed: put a tab between the source "
+                "and the target, and none inside a text"
+            )
         for number, line in itertools.chain(first[has_header:], lines):
             if not line.strip():
+                yield number, "", ""
                 continue
             fields = line.split("\t")
-            if len(fields) <= max(columns):
+            if len(fields) != len(header):
                 raise UserError(
-                    f"{self.path}:{number}: {len(fields)} columns, and "
-                    f"{max(columns) + 1} are needed: put a tab between the "
-                    "source and the target, and none inside a text"
+                    f"{self.path}:{number}: {len(fields)} columns, and line "
+                    f"{top} has {len(header)}: put tabs between the "
+                    "columns, and none inside a text"
                 )
             yield number, fields[columns[0]], fields[columns[1]]
 
-    def _find_columns(self, first):
+    def _find_columns(self, line, header):
         """Returns ((source, target), bool): numbers, and if there is a header.
 
         The numbers are counted from 0.
+
+        Args:
+          line: int, the number of the first row.
+          header: list of str, its fields.
         """
         wanted = self.source_column, self.target_column
         if wanted[0] == wanted[1]:
@@ -142,13 +187,12 @@ class PairTable:
                 f"--source_column and --target_column are both {wanted[0]}: "
                 "give the column of the target as the second"
             )
-        header = first[0][1].split("\t") if first else []
         if all(column.isdecimal() and int(column) for column in wanted):
             columns = tuple(int(column) - 1 for column in wanted)
             names = [header[each] for each in columns if each < len(header)]
-            if {name.strip().casefold() for name in names} & _HEADER_NAMES:
+            if _are_names(names):
                 raise UserError(
-                    f"{self.path}:1: looks like a header "
+                    f"{self.path}:{line}: looks like a header "
                     f"({', '.join(map(repr, names))}): name the columns with "
                     "--source_column and --target_column, or remove the line"
                 )
@@ -174,6 +218,16 @@ class PairTable:
             )
 
 
+def _are_names(fields):
+    """Whether fields are names of columns, and no texts."""
+    names = [field.strip(' "').casefold() for field in fields]
+    names = [name.replace(" ", "_") for name in names]
+    languages = [_REGION.sub("", name) for name in names]
+    return not _HEADER_NAMES.isdisjoint(names) or (
+        len(set(names)) == 2 and set(languages) <= set(_LANGUAGES.split())
+    )
+
+
 def read_blocks(pairs):
     """Yields lists of what ``read_rows`` yields, some thousand at a time.
 
@@ -195,7 +249,8 @@ def read_blocks(pairs):
 def read_lines(path):
     """Yields the lines of a text file of any size, whole: str.
 
-    Lines end at "\\n" alone; the "\\r" before it is left out, and NUL.
+    Lines end at "\\n" alone; the "\\r" before it is left out, and NUL, of which
+    a warning says how many there were.
 
     Args:
       path: str; it may be compressed, UTF-16 or UTF-32 with a byte-order
@@ -206,9 +261,12 @@ def read_lines(path):
         more than 16 MB.
     """
     lines = text_files.read_whole_lines(path, _MOST_LINE_BYTES, _LINE_REMEDY)
+    nuls = 0
     for number, line in lines:
+        nuls += line.count(b"\0")
         text = text_files.decode_lines(line, path, number)
         yield text.removesuffix("\r").replace("\0", "")
+    text_files.warn_of_nuls(path, nuls)
 
 
 def check_plain_text(path):

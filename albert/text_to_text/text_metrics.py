@@ -9,6 +9,7 @@ were computed; ROUGE is that of rouge-score. Both packages are the extra
 import importlib
 import importlib.metadata
 import re
+import unicodedata
 
 from albert.errors import UserError
 
@@ -21,7 +22,14 @@ _PACKAGES = {
     "rouge": "rouge_score",
 }
 _ROUGE_TYPES = {"rouge1": "rouge_1", "rouge2": "rouge_2", "rougeL": "rouge_l"}
-_WORD = re.compile(r"[^\W_]+")
+# Letters of scripts that put no spaces between words: Thai, Lao, Burmese, Tai
+# scripts, Khmer, Japanese, Chinese.
+SPACELESS = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf"
+    "\u3005-\u3007\u3040-\u312f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u4dbf"
+    "\u4e00-\u9fff\ua9e0-\ua9ff\uaa60-\uaadf\uf900-\ufaff\uff66-\uff9f"
+    "\U0001b000-\U0001b16f\U00020000-\U0003ffff]"
+)
 
 
 def check_installed(metrics):
@@ -97,8 +105,28 @@ class _Words:
     """
 
     def tokenize(self, text):
-        """Returns the words of a text in lower case: list of str."""
-        return _WORD.findall(text.lower())
+        """Returns the words of a text, in lower case and NFC: list of str.
+
+        They are runs of letters, marks and digits. Of scripts without spaces,
+        each letter is one, with its marks.
+        """
+        words, goes_on, takes_marks = [], False, False
+        for character in unicodedata.normalize("NFC", text.lower()):
+            kind = unicodedata.category(character)[0]
+            is_alone = kind == "L" and bool(SPACELESS.match(character))
+            if (
+                kind == "M"
+                and takes_marks
+                or (kind in "LMN" and goes_on and not is_alone)
+            ):
+                words[-1] += character
+            elif kind in "LMN":
+                words.append(character)
+                goes_on = not is_alone
+            else:
+                goes_on = False
+            takes_marks = kind in "LMN"
+        return words
 
 
 def _import(module, metric):

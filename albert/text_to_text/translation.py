@@ -3,6 +3,7 @@
 
 import dataclasses
 import itertools
+import re
 import typing
 
 import numpy as np
@@ -13,6 +14,9 @@ from albert.tasks.features import PAD_ID
 from albert.text_to_text.decoding import BeamSearch
 from albert.text_to_text.pair_features import encode_sources
 
+# They would end a line or a column. The pieces of a vocabulary that falls back
+# to bytes can spell them.
+_BREAKS = re.compile(r"[\t-\r]")
 # Sources are padded to a multiple, as in training.
 _LENGTH_MULTIPLE = 8
 # Of a stream, batches that are read before the first is translated, so that
@@ -21,7 +25,7 @@ _BATCHES_READ = 16
 
 
 class Translation(typing.NamedTuple):
-    """Text that a model wrote, and its score."""
+    """Text that a model wrote, on one line and without tabs, and its score."""
 
     text: str
     score: float
@@ -50,7 +54,8 @@ class SearchSettings:
 class Translator:
     """Writer of the targets of texts.
 
-    What it writes does not depend on which texts come together.
+    What it writes does not depend on which texts come together, but for
+    rounding, see ``BeamSearch``.
 
     Args:
       model: ``AlbertEncoderDecoder``.
@@ -58,12 +63,13 @@ class Translator:
       settings: ``SearchSettings``.
 
     Attributes:
+      settings: ``SearchSettings``.
       cut: int, texts that were longer than they may be, so far.
     """
 
     def __init__(self, model, tokenizer, settings):
         self._tokenizer = tokenizer
-        self._settings = settings
+        self.settings = settings
         self._search = BeamSearch(
             model,
             tokenizer,
@@ -82,28 +88,27 @@ class Translator:
 
         Returns:
           list of N lists of ``Translation``, the best first: as many as there
-          are, at most ``num_best``; one without a text where there is none to
-          translate.
+          are, at most ``num_best``; one without a text where there is no piece
+          to translate.
 
         Raises:
           UserError: the model's outputs are not finite.
         """
         nothing = [Translation("", 0.0)]
         results = [nothing] * len(texts)
-        real = [i for i, text in enumerate(texts) if text.strip()]
         rows, cut = encode_sources(
-            [texts[i] for i in real],
-            self._tokenizer,
-            self._settings.max_seq_length,
+            texts, self._tokenizer, self.settings.max_seq_length
         )
+        # Others have nothing between [CLS] and [SEP].
+        real = [i for i, row in enumerate(rows) if len(row) > 2]
         self.cut += cut
         # The longest first: a batch too large for the memory fails at once.
-        order = np.argsort([-len(row) for row in rows], kind="stable")
-        for begin in range(0, len(order), self._settings.batch_size):
-            batch = order[begin : begin + self._settings.batch_size]
+        order = sorted(real, key=lambda i: -len(rows[i]))
+        for begin in range(0, len(order), self.settings.batch_size):
+            batch = order[begin : begin + self.settings.batch_size]
             found = self._search_batch([rows[i] for i in batch])
             for i, translations in zip(batch, found, strict=True):
-                results[real[i]] = translations
+                results[i] = translations
         return results
 
     def translate_stream(self, texts):
@@ -112,33 +117,38 @@ class Translator:
         Args:
           texts: iterable of str, of which some are read ahead.
         """
-        texts = iter(texts)
-        count = _BATCHES_READ * self._settings.batch_size
+        texts, cut_before = iter(texts), self.cut
+        count = _BATCHES_READ * self.settings.batch_size
         while block := list(itertools.islice(texts, count)):
             yield from self.translate(block)
-        if self.cut:
-            logging.warning(
-                "%s texts were longer than %d pieces, and cut: raise "
-                "--max_seq_length if the model has more positions",
-                f"{self.cut:,}",
-                self._settings.max_seq_length,
-            )
+        self.warn_of_cut(self.cut - cut_before)
 
     def search_ids(self, text):
-        """Returns the ids of a text, and of its best target: lists of int."""
-        (row,), _ = encode_sources(
-            [text], self._tokenizer, self._settings.max_seq_length
+        """Returns the ids of a text, and of its best target: lists of int.
+
+        Raises:
+          UserError: as of ``translate``.
+        """
+        (row,), cut = encode_sources(
+            [text], self._tokenizer, self.settings.max_seq_length
         )
+        self.cut += cut
+        self.warn_of_cut(cut)
         ids, _ = self._search_rows([row])
         return row, self._real_ids(ids[0, 0])
 
+    def warn_of_cut(self, count):
+        """Warns of a number of texts that were cut, if there are any."""
+        if count:
+            logging.warning(
+                "%s texts were longer than %d pieces, and cut: raise "
+                "--max_seq_length if the model has more positions",
+                f"{count:,}",
+                self.settings.max_seq_length,
+            )
+
     def _search_batch(self, rows):
         ids, scores = self._search_rows(rows)
-        if not np.isfinite(scores[:, 0]).all():
-            raise UserError(
-                "the model's outputs are not finite: use other weights, or "
-                "train it again with a smaller --learning_rate"
-            )
         return [
             [
                 Translation(self._decode(target), float(score))
@@ -149,17 +159,24 @@ class Translator:
         ]
 
     def _search_rows(self, rows):
-        """Returns what the search does, as arrays."""
+        """Returns what the search finds, as arrays of finite scores."""
         length = max(map(len, rows))
         length += -length % _LENGTH_MULTIPLE
-        length = min(length, self._settings.max_seq_length)
+        length = min(length, self.settings.max_seq_length)
         input_ids = np.full((len(rows), length), PAD_ID, np.int32)
         input_mask = np.zeros_like(input_ids)
         for index, row in enumerate(rows):
             input_ids[index, : len(row)] = row
             input_mask[index, : len(row)] = 1
-        ids, scores = self._search(input_ids, input_mask)
-        return ids.numpy(), scores.numpy()
+        ids, scores = (
+            found.numpy() for found in self._search(input_ids, input_mask)
+        )
+        if not np.isfinite(scores[:, 0]).all():
+            raise UserError(
+                "the model's outputs are not finite: use other weights, or "
+                "train it again with a smaller --learning_rate"
+            )
+        return ids, scores
 
     def _real_ids(self, target):
         """Returns the ids up to [SEP], which is the last."""
@@ -167,4 +184,5 @@ class Translator:
         return target[: target.index(self._tokenizer.sep_id) + 1]
 
     def _decode(self, target):
-        return self._tokenizer.decode(self._real_ids(target)[:-1]).strip()
+        text = self._tokenizer.decode(self._real_ids(target)[:-1])
+        return _BREAKS.sub(" ", text).strip()

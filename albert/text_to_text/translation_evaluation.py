@@ -7,8 +7,10 @@ from absl import logging
 
 from albert import evaluation_results
 from albert.text_to_text import text_metrics
+from albert.text_to_text.translation import Translation
 
 PREDICTION_FILES = ("dev_predictions.txt", "dev_predictions.tsv")
+_SEARCH_SETTINGS = ("beam_size", "length_penalty", "max_target_length")
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -20,13 +22,19 @@ class TranslationOutcome:
       metrics: dict of float: losses, and those of ``text_metrics``.
       baseline: dict of float, what the sources themselves reach as targets.
       signatures: dict of str, how metrics were computed.
-      written: list of ``Translation``, one for each pair.
+      written: list of ``Translation``, one for each pair as it was read.
+      search: dict, the settings with which they were searched for.
+      scored: int, pairs with a text on both sides, which metrics are of.
+      cut: int, of these, the sources that were longer than they may be.
     """
 
     metrics: dict
     baseline: dict
-    signatures: dict
-    written: list
+    signatures: dict = dataclasses.field(default_factory=dict)
+    written: list = dataclasses.field(default_factory=list)
+    search: dict = dataclasses.field(default_factory=dict)
+    scored: int = 0
+    cut: int = 0
 
     def write(self, directory, weights, data):
         """Writes the metrics and the texts; returns the paths: list of str.
@@ -42,8 +50,13 @@ class TranslationOutcome:
             contents = texts, _table(data, self.written)
             files = dict(zip(PREDICTION_FILES, contents, strict=True))
         metrics = dict(self.metrics)
-        if self.signatures:
-            metrics["signatures"] = self.signatures
+        if self.written:
+            metrics |= {
+                "signatures": self.signatures,
+                "search": self.search,
+                "scored_pairs": self.scored,
+                "cut_sources": self.cut,
+            }
         return evaluation_results.write(
             directory,
             weights,
@@ -58,6 +71,10 @@ class TranslationOutcome:
 def evaluate(data, losses, translator, metrics, lower_case, bleu_tokenizer):
     """Translates the sources of a split, and compares with its targets.
 
+    Pairs that losses leave out are among them: a source that is too long is
+    cut, as it is to predict. Only pairs without a text on one side have
+    nothing written, and do not count.
+
     Args:
       data: ``PairData`` with texts.
       losses: dict of float, which are joined to the metrics.
@@ -70,20 +87,41 @@ def evaluate(data, losses, translator, metrics, lower_case, bleu_tokenizer):
       ``TranslationOutcome``.
     """
     if not metrics:
-        return TranslationOutcome(losses, {}, {}, [])
-    logging.info("writing the targets of %d texts", data.num_examples)
-    written = [found[0] for found in translator.translate(data.sources)]
+        return TranslationOutcome(losses, {})
+    pairs = list(zip(data.sources, data.targets, strict=True))
+    scored = [
+        index
+        for index, (source, target) in enumerate(pairs)
+        if source.strip() and target.strip()
+    ]
+    sources, targets = zip(*(pairs[index] for index in scored), strict=True)
+    logging.info("writing the targets of %d texts", len(sources))
+    cut_before = translator.cut
+    found = [best for best, *_ in translator.translate(sources)]
+    cut = translator.cut - cut_before
+    translator.warn_of_cut(cut)
+    written = [Translation("", 0.0)] * len(pairs)
+    for index, translation in zip(scored, found, strict=True):
+        written[index] = translation
     values, signatures = text_metrics.compute(
         metrics,
-        [each.text for each in written],
-        data.targets,
+        [each.text for each in found],
+        targets,
         lower_case,
         bleu_tokenizer,
     )
     baseline, _ = text_metrics.compute(
-        metrics, data.sources, data.targets, lower_case, bleu_tokenizer
+        metrics, sources, targets, lower_case, bleu_tokenizer
     )
-    return TranslationOutcome(losses | values, baseline, signatures, written)
+    return TranslationOutcome(
+        losses | values,
+        baseline,
+        signatures,
+        written,
+        {name: getattr(translator.settings, name) for name in _SEARCH_SETTINGS},
+        len(scored),
+        cut,
+    )
 
 
 def _table(data, written):

@@ -2,19 +2,15 @@
 """Defines and reads the flags of ``albert translate``."""
 
 import math
-import os
 
 from albert import flag_parsers
 from albert import flags
 from albert import heads
-from albert import inputs
-from albert import outputs
 from albert.errors import UserError
 from albert.tasks.task import Recipe
 from albert.text_to_text import text_metrics
+from albert.text_to_text import translation_files
 from albert.text_to_text.pair_features import PairSettings
-from albert.text_to_text.parallel_text import PairTable
-from albert.text_to_text.parallel_text import ParallelFiles
 from albert.text_to_text.token_batches import BatchLimits
 
 # The head of the models, which is the name of the task too.
@@ -32,15 +28,10 @@ LEARNING_RATE = 1e-3
 MAX_TARGET_LENGTH = 128
 BEAM_SIZE = 5
 LENGTH_PENALTY = 0.6  # Wu et al. 2016 and Vaswani et al. 2017.
+LABEL_SMOOTHING = 0.1
 METRICS = ("bleu", "chrf")
 # A batch has this many rows, or a multiple: that many devices divide it.
 ROWS_MULTIPLE = 8
-
-# How the flags of files name the standard input or output.
-_STANDARD_STREAM = "-"
-
-# What training and evaluation need, each with the beginning of its flags.
-_SPLITS = {"train": ("do_train", ""), "dev": ("do_eval", "eval_")}
 
 
 def define_flags(fv):
@@ -141,6 +132,15 @@ def define_flags(fv):
     )
     prediction.string("attention_text", None, "A source to draw.")
     flags.define_finetuning_flags(fv, has_classifier=False)
+    for name, text in (
+        ("do_predict", "Write the targets of texts with the best weights."),
+        (
+            "pad_to_max_length",
+            "Pad every batch to --max_seq_length and --max_target_length: one "
+            "shape, as TPUs need it.",
+        ),
+    ):
+        fv[name].help = text
     # The moments are wrong by most in the first thousand steps, in which a
     # decoder without a pretraining learns most.
     fv.set_default("bias_correction", True)
@@ -178,8 +178,9 @@ def define_flags(fv):
     )
     training.real(
         "label_smoothing",
-        0.1,
-        "Share of the probability that is spread over all pieces.",
+        None,
+        "Share of the probability that is spread over all pieces. Default: "
+        f"that of the model, {LABEL_SMOOTHING} of a new one.",
         lower_bound=0.0,
         upper_bound=0.9,
     )
@@ -212,21 +213,13 @@ def check_flags(fv):
     if not fv.attention_plot:
         flags.require_mode(fv)
     flags.check_finetuning_flags(fv)
-    for mode, prefix in _SPLITS.values():
-        if fv[mode].value:
-            _check_texts(fv, mode, prefix)
-    if fv.do_predict:
-        source, destination = find_streams(fv)
-        inputs.open_file(source, allow_pipe=True).close()
-        if destination:
-            _check_output(fv, "output_file", destination, [source])
-        elif fv.do_train or fv.do_eval or fv.attention_plot:
-            raise UserError(
-                "--output_file is required for --do_predict together with "
-                "anything else, which prints to the standard output too"
-            )
-    if fv.attention_plot:
-        _check_output(fv, "attention_plot", fv.attention_plot)
+    if fv.num_best and not fv.do_predict:
+        raise UserError(
+            "--num_best is for --do_predict, which writes them: give that too, "
+            "or leave --num_best out"
+        )
+    translation_files.check_inputs(fv)
+    translation_files.check_outputs(fv)
     metrics = list(METRICS if fv.metrics is None else fv.metrics)
     metrics = [] if metrics == ["none"] else metrics
     for metric in metrics:
@@ -241,78 +234,19 @@ def check_flags(fv):
     return metrics
 
 
-def _check_output(fv, name, path, sources=()):
-    """Refuses a file that cannot be written, or may not be replaced."""
-    outputs.check_file(path, f"--{name}", sources)
-    if os.path.lexists(path) and not fv.overwrite:
-        raise UserError(
-            f"{path} exists: choose another --{name} or give --overwrite"
-        )
-
-
-def _check_texts(fv, mode, prefix):
-    """Refuses texts of a mode that are missing, or given twice."""
-    table = fv[f"{prefix}input_file"].value
-    files = [fv[f"{prefix}{side}_file"].value for side in ("source", "target")]
-    if table and any(files):
-        raise UserError(
-            f"--{prefix}input_file is a table of both sides: leave out "
-            f"--{prefix}source_file and --{prefix}target_file"
-        )
-    if not (table or all(files)):
-        raise UserError(
-            f"--{mode} needs --{prefix}source_file and --{prefix}target_file, "
-            f"or --{prefix}input_file with both; see --help"
-        )
-    for path in filter(None, (table, *files)):
-        inputs.open_file(path, allow_pipe=True).close()
-
-
-def find_streams(fv):
-    """Returns what is read and written to predict.
-
-    Returns:
-      (str, str or None): a path, that of the standard input by default; a
-      path, or None for the standard output.
-    """
-    source, destination = (
-        None if value == _STANDARD_STREAM else value
-        for value in (fv.predict_file, fv.output_file)
-    )
-    return source or "/dev/stdin", destination
-
-
-def find_pairs(fv):
-    """Returns the pairs of each split that the modes need.
-
-    Returns:
-      dict from "train" and "dev" to ``ParallelFiles`` or ``PairTable``.
-    """
-    pairs = {}
-    for split, (mode, prefix) in _SPLITS.items():
-        if not fv[mode].value:
-            continue
-        if table := fv[f"{prefix}input_file"].value:
-            pairs[split] = PairTable(table, fv.source_column, fv.target_column)
-        else:
-            pairs[split] = ParallelFiles(
-                fv[f"{prefix}source_file"].value,
-                fv[f"{prefix}target_file"].value,
-            )
-    return pairs
-
-
-def find_settings(fv, config, trained):
+def find_settings(fv, config, trained, decoder_of=None):
     """Returns the settings that a model directory remembers: dict.
 
     Args:
       fv: values of flags.
       config: ``AlbertConfig``.
       trained: dict, those of the model that is used or started from.
+      decoder_of: str, the path of that model if its decoder is taken; None
+        where there is a new one.
 
     Raises:
-      UserError: longer sequences than the model has positions for, or another
-        decoder than that of the model.
+      UserError: longer sequences than the model has positions for, another
+        decoder than that of the model, or one that nothing describes.
     """
     positions = config.longest_sequence
     defaults = {
@@ -322,6 +256,7 @@ def find_settings(fv, config, trained):
         "decoder_sharing": "all",
         "beam_size": BEAM_SIZE,
         "length_penalty": LENGTH_PENALTY,
+        "label_smoothing": LABEL_SMOOTHING,
     }
     settings = {}
     for name, default in defaults.items():
@@ -336,6 +271,13 @@ def find_settings(fv, config, trained):
             raise UserError(
                 f"--{name} is {given}, but that of the model is {known}: leave "
                 "the flag out"
+            )
+        # The weights of shared layers are the same for any number of them.
+        if "decoder" in name and decoder_of and known is given is None:
+            raise UserError(
+                f"{decoder_of} does not say the {name} of its decoder: restore "
+                "its task.json, or give --num_decoder_layers and "
+                "--decoder_sharing as it was trained"
             )
         if given is None:
             given = default if known is None else known

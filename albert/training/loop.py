@@ -16,6 +16,9 @@ from albert.training import distribution
 from albert.training.optimizers import clip_by_global_norm
 from albert.training.optimizers import densify
 
+# What says where the pieces of a batch are.
+_TOKEN_MASKS = ("input_mask", "target_weights")
+
 
 class TrainingLoop:
     """The loop that runs a model's steps under a distribution strategy.
@@ -122,7 +125,7 @@ class TrainingLoop:
           dict of metric name to ``np.ndarray`` float32 [steps], fewer after
           ``request_stop``; also ``gradient_norm`` (before clipping),
           ``learning_rate``, ``sequences`` (rows that count) and ``tokens``
-          (pieces that are not padding).
+          (their pieces that are not padding, of inputs and targets).
         """
         history, stopped = self._train(iterator, tf.constant(steps, tf.int32))
         self.stopped = bool(stopped)
@@ -229,7 +232,7 @@ class TrainingLoop:
         gradients = replica.all_reduce("SUM", gradients)
         numerators = replica.all_reduce("SUM", numerators)
         sequences = tf.reduce_sum(batch["example_weights"])
-        tokens = tf.cast(tf.reduce_sum(batch["input_mask"]), tf.float32)
+        tokens = count_tokens(batch)
         sequences, tokens, stop = replica.all_reduce(
             "SUM", (sequences, tokens, tf.identity(stop))
         )
@@ -372,6 +375,23 @@ class TrainingLoop:
                     "the same command makes it"
                 )
             yield result
+
+
+def count_tokens(batch):
+    """Returns the pieces of a batch, of inputs and of targets: float32.
+
+    Args:
+      batch: dict of input_mask [B, ...], of target_weights likewise where
+        there are targets, and of example_weights float32 [B]; rows with
+        weight 0 count nothing.
+    """
+    is_real = tf.cast(batch["example_weights"] > 0, tf.float32)
+    masks = [batch[name] for name in _TOKEN_MASKS if name in batch]
+    lengths = [
+        tf.reduce_sum(tf.cast(mask, tf.float32), range(1, mask.shape.rank))
+        for mask in masks
+    ]
+    return tf.reduce_sum(is_real * tf.add_n(lengths))
 
 
 def _joined(parts, num_examples):

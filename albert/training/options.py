@@ -178,6 +178,7 @@ def find_finetuning_options(
         examples than can be planned.
     """
     batch_size = fv.train_batch_size or recipe.train_batch_size
+    steps_per_epoch = steps_per_epoch or num_examples / batch_size
     steps = fv.num_train_steps
     if steps is None:
         epochs = fv.num_train_epochs
@@ -185,7 +186,6 @@ def find_finetuning_options(
             steps = recipe.num_train_steps
             epochs = recipe.num_train_epochs
         if steps is None:
-            steps_per_epoch = steps_per_epoch or num_examples / batch_size
             steps = max(1, math.ceil(epochs * steps_per_epoch))
     warmup_steps = fv.num_warmup_steps
     if warmup_steps is None:
@@ -195,12 +195,13 @@ def find_finetuning_options(
             share = recipe.num_warmup_steps / recipe.num_train_steps
         warmup_steps = round(share * steps)
     _check_warmup(fv.start_warmup_step, warmup_steps, steps)
-    if steps * batch_size > _MOST_EXAMPLES:
+    planned = round(steps * num_examples / steps_per_epoch)
+    if planned > _MOST_EXAMPLES:
         raise UserError(
             f"{steps} steps (--num_train_steps, or --num_train_epochs of "
-            f"{num_examples} examples) of --train_batch_size={batch_size} are "
-            f"{steps * batch_size} examples, which fine-tuning plans in "
-            f"memory: at most {_MOST_EXAMPLES} are possible, so give fewer"
+            f"{num_examples} examples) take {planned} examples, which "
+            f"fine-tuning plans in memory: at most {_MOST_EXAMPLES} are "
+            "possible, so give fewer steps or smaller batches"
         )
     learning_rate = fv.learning_rate
     if learning_rate is None:

@@ -590,6 +590,15 @@ class TestRefused:
                 max_seq_length=13,
             )
 
+    @pytest.mark.parametrize("name", ["beam_size", "length_penalty"])
+    def test_search_without_texts(self, models, tmp_path, name):
+        write_model(tmp_path / "model", *models["classification"])
+        with pytest.raises(UserError, match=f"writes no texts, which --{name}"):
+            serving.export(
+                str(tmp_path / "model"), str(tmp_path / "new"), **{name: 1}
+            )
+        assert os.listdir(tmp_path) == ["model"]
+
     def test_full_disk(self, models, tmp_path, limit_file_size):
         write_model(tmp_path / "model", *models["encoder"])
         with (

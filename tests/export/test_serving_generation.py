@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -16,6 +17,7 @@ from albert import outputs
 from albert.errors import UserError
 from albert.export import litert
 from albert.export import serving
+from albert.export import serving_generation
 from albert.export import tfhub
 from albert.text_to_text.decoding import BeamSearch
 
@@ -60,7 +62,7 @@ TEXTS = [
 def model():
     keras.utils.set_random_seed(3)
     model = albert.AlbertEncoderDecoder(CONFIG, 2, "none")
-    rng = np.random.default_rng(7)
+    rng = np.random.default_rng(8)
     for variable in model.trainable_variables:
         noise = rng.normal(0, 0.4, variable.shape)
         variable.assign_add(noise.astype(np.float32))
@@ -100,7 +102,7 @@ def write(model, texts, beam_size, length_penalty):
             row[: row.index(TOKENIZER.sep_id)]
             for row in found[0].numpy().tolist()
         ]
-        targets.append([TOKENIZER.decode(row) for row in rows])
+        targets.append([TOKENIZER.decode(row).strip() for row in rows])
         scores.append(score[0].numpy().tolist())
     return targets, scores
 
@@ -139,6 +141,17 @@ def test_texts_are_those_of_python(model, source, tmp_path):
     targets, scores = write(model, TEXTS[:4], 1, 0.0)
     assert greedy["targets"] == targets
     assert np.abs(np.subtract(greedy["scores"], scores)).max() < 1e-4
+
+
+def test_texts_are_cleaned_as_in_python():
+    """Whatever is a space to Python, at both ends and inside."""
+    spaces = [chr(i) for i in range(0x3001) if chr(i).isspace()]
+    assert len(spaces) > 25
+    others = ["\x00", "\x1b", "\u200b", "\u180e", "é", ""]
+    texts = [f"{each}a{each}b{each}{each}" for each in spaces + others]
+    expected = [re.sub(r"[\t-\r]", " ", text).strip() for text in texts]
+    found = serving_generation.clean(texts).numpy()
+    assert [text.decode() for text in found] == expected
 
 
 @pytest.mark.parametrize(

@@ -69,3 +69,9 @@ def test_rouge_of_other_scripts():
     assert values == {"rouge_1": 100, "rouge_2": 100, "rouge_l": 100}
     values, _ = text_metrics.compute(["rouge"], ["Große"], ["Größe"], False)
     assert values["rouge_1"] == 0
+    # One of two vowel signs, and one of two characters.
+    for written, reference in (("की", "का"), ("東京", "東方")):
+        values, _ = text_metrics.compute(["rouge"], [written], [reference], 0)
+        assert values["rouge_1"] == (50 if written == "東京" else 0)
+    values, _ = text_metrics.compute(["rouge"], ["Cafe\u0301"], ["Café"], 0)
+    assert values["rouge_1"] == 100

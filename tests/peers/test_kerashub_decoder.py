@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The decoder's layer is KerasHub's ``TransformerDecoder``, and quicker."""
+"""The decoder's layer is KerasHub's ``TransformerDecoder``."""
 
 import keras
 import keras_hub

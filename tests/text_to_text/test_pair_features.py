@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ids of pairs, and what is counted about them."""
 
+import pathlib
+
 import numpy as np
 import pytest
 from absl import logging
 
+import albert
 from albert.errors import UserError
 from albert.text_to_text.pair_features import PairSettings
 from albert.text_to_text.pair_features import encode_pairs
@@ -89,7 +92,12 @@ def test_what_is_counted(tmp_path, tokenizer, lines):
     )
     counts = encoded.counts
     assert (counts.pairs, counts.left_out) == (6, 4)
-    assert encoded.sources == [*(pair[0] for pair in whole), "a b c"]
+    # What is left out is kept too, so that lines stay lines.
+    assert encoded.sources == [
+        *(pair[0] for pair in whole),
+        *("", "a", "", "a b c", "a b c", "a b c d"),
+    ]
+    assert encoded.targets[5:8] == ["B", " \t", ""]
     assert encoded.features.num_examples == 6
     assert lines[0] == (
         "training: 6 pairs; 4 left out (40.00%: 1 without a source, 1 without "
@@ -105,6 +113,14 @@ def test_what_is_counted(tmp_path, tokenizer, lines):
     # The others are more than a tenth too.
     assert "the target is the source" in lines[2]
     assert "17% of the pairs came before" in lines[3]
+
+
+def test_a_text_without_a_piece_is_none(tmp_path, tokenizer, lines):
+    pairs = [("a", "A"), ("\u200b", "B"), ("b", "\ufeff "), ("\u200b", "")]
+    encoded = encode(tmp_path, tokenizer, pairs, max_left_out_share=0.9)
+    counts = encoded.counts
+    assert (counts.pairs, counts.blank) == (1, 1)
+    assert (counts.without_source, counts.without_target) == (1, 1)
 
 
 def test_long_sources_can_be_cut(tmp_path, tokenizer, lines):
@@ -156,9 +172,42 @@ def test_warns_of_a_vocabulary_of_one_language(tmp_path, tokenizer, lines):
     assert "/de: 3.3% of the pieces are <unk>, 9.4% of the ch" in lines[-1]
 
 
+def test_warns_of_many_pieces_on_one_side(tmp_path, lines):
+    """A vocabulary of one language can spell another of its script."""
+    golden = pathlib.Path(__file__).parents[1] / "golden" / "tokenization"
+    english = albert.Tokenizer(golden / "spm2000_numcomma.model")
+    settings = {
+        "max_seq_length": 50,
+        "max_target_length": 90,
+        "max_unknown_share": 1,
+    }
+    rows = [
+        (
+            "The man said that the house was there.",
+            "Der Mann sagte, dass das Haus dort gewesen sei.",
+        )
+    ]
+    encoded = encode(tmp_path, english, rows, **settings)
+    counts = encoded.counts
+    assert counts.source_pieces_per_character == 0.2903
+    assert counts.target_pieces_per_character == 0.6923
+    assert lines[-1].endswith(
+        "/de: 0.69 pieces per character, against 0.29 on the other side: the "
+        "vocabulary seems to be of that side's language alone; make one of "
+        "both sides with `albert create-vocabulary`, whose --input_file takes "
+        "several files"
+    )
+    encode(tmp_path, english, [row[::-1] for row in rows], **settings)
+    assert "/en: 0.69 pieces per character" in lines[-1]
+    # What is alike, and another script, of which nothing is known.
+    for row in ((rows[0][0],) * 2, ("The man said", "男は, そう言った")):
+        encode(tmp_path, english, [row], **settings)
+        assert not any("other side" in line for line in lines[-2:])
+
+
 def test_tables(tmp_path, tokenizer, lines):
     path = tmp_path / "pairs.tsv"
-    path.write_text("a\tA B\nb\t\n")
+    path.write_text("a\tA B\n\nb\t\n\t\n")
     encoded = encode_pairs(
         PairTable(str(path), "1", "2"),
         tokenizer,
@@ -168,6 +217,7 @@ def test_tables(tmp_path, tokenizer, lines):
         split="dev",
     )
     assert encoded.counts.without_target == 1 and encoded.targets is None
+    assert encoded.counts.blank == 2
 
 
 def test_sources_alone(tokenizer):

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from albert.errors import UserError
+from albert.text import text_files
 from albert.text_to_text import parallel_text
 from albert.text_to_text.parallel_text import PairTable
 from albert.text_to_text.parallel_text import ParallelFiles
@@ -76,16 +77,47 @@ def test_refuses_one_file_as_both(tmp_path):
 def test_tables(tmp_path):
     # Tatoeba's has no header, and newer ones have a third column.
     pairs = table(tmp_path, b'Hi.\tHallo!\tCC-BY\n\nGo "on".\t"Los!"\tx\n')
-    rows = [(1, "Hi.", "Hallo!"), (3, 'Go "on".', '"Los!"')]
+    rows = [(1, "Hi.", "Hallo!"), (2, "", ""), (3, 'Go "on".', '"Los!"')]
     assert list(pairs.read_rows()) == rows
     named = table(tmp_path, b"to\tno\tof\nA\t1\ta\n", ("of", "to"))
     assert list(named.read_rows()) == [(2, "a", "A")]
 
 
+def test_blank_rows_are_rows(tmp_path):
+    many = table(tmp_path, b"\n" * 30 + b"a\tA\n")
+    assert list(many.read_rows())[-1] == (31, "a", "A")
+    pairs = table(tmp_path, b"\n\nto\tof\n\t\t\t\nA\ta\n \n", ("of", "to"))
+    assert list(pairs.read_rows()) == [
+        *((1, "", ""), (2, "", ""), (4, "", ""), (5, "a", "A"), (6, "", ""))
+    ]
+
+
+def test_short_words_are_no_header(tmp_path):
+    for row in ("Go.\tVa !", "Hi\tHej", "Run\tLauf", "no\tno", "en\tin"):
+        pairs = table(tmp_path, f"{row}\n".encode())
+        assert list(pairs.read_rows()) == [(1, *row.split("\t"))]
+
+
+def test_nul_is_counted(tmp_path, monkeypatch):
+    warnings = []
+    monkeypatch.setattr(text_files, "warn_once", warnings.append)
+    path = write(tmp_path / "a", b"a\0b\n\0\0\n")
+    assert list(parallel_text.read_lines(path)) == ["ab", ""]
+    assert warnings == [f"{path}: left out 3 NUL characters"]
+
+
 @pytest.mark.parametrize(
     ("content", "columns", "message"),
     [
-        (b"a\tb\nc\n", "12", "a.tsv:2: 1 columns, and 2 are needed"),
+        (b"a\n", "12", "a.tsv:1: 1 columns, and 2 are needed"),
+        (b"a\tb\nc\n", "12", "a.tsv:2: 1 columns, and line 1 has 2"),
+        (b"a\tb\nc\td\te\n", "12", "a.tsv:2: 3 columns, and line 1 has 2"),
+        (b"of\tto\nc\td\te\n", ("of", "to"), "a.tsv:2: 3 columns"),
+        (b"en\tde\na\tb\n", "12", "a.tsv:1: looks like a header .*'en', 'de'"),
+        (b"\nENG\tDeu\na\tb\n", "12", "a.tsv:2: looks like a header"),
+        (b"en-GB\tzh_Hans\na\tb\n", "12", "a.tsv:1: looks like a header"),
+        (b"English\tGerman\na\tb\n", "12", "a.tsv:1: looks like a header"),
+        (b"1\tSource text\tb\n", "23", "a.tsv:1: looks like a header"),
         (b"a;b\nc;d\n", "12", "a.tsv: no tabs, but semicolons"),
         (b"source\ttarget\na\tb\n", "12", "a.tsv:1: looks like a header"),
         (b"en\tde\na\tb\n", ("en", "fr"), r"no column 'fr' .*\(en, de\)"),
@@ -100,7 +132,7 @@ def test_refused_tables(tmp_path, content, columns, message):
 
 def test_refuses_no_text(tmp_path):
     with pytest.raises(UserError, match="a.tsv: holds no text"):
-        list(parallel_text.read_blocks(table(tmp_path, b"\n \n")))
+        list(parallel_text.read_blocks(table(tmp_path, b"")))
 
 
 def test_blocks(tmp_path, monkeypatch):

@@ -107,6 +107,13 @@ def read(directory, name):
     return json.loads((directory / name).read_text())
 
 
+def test_help_is_of_texts():
+    flag_values = flags.FlagValues()
+    translate.define_flags(flag_values)
+    assert "targets" in flag_values["do_predict"].help
+    assert "--max_target_length" in flag_values["pad_to_max_length"].help
+
+
 def test_what_is_written_and_told(texts, trained):
     out, printed, errors = trained
     task = read(out, "task.json")
@@ -207,6 +214,29 @@ def test_evaluation_alone_with_a_table(trained, texts, run, tmp_path):
         assert abs(one[name] - two[name]) < 1e-5
 
 
+def test_evaluation_alone_has_the_loss_of_the_training(texts, run, tmp_path):
+    out = tmp_path / "model"
+    code, _, errors = run(
+        out, *training(texts, "--label_smoothing=0.5", "--num_train_steps=1")
+    )
+    assert code == 0, errors
+    assert read(out, "task.json")["label_smoothing"] == 0.5
+    before = read(out, "eval_results.json")
+    evaluation = (
+        "--do_eval",
+        f"--eval_input_file={texts}/val.tsv",
+        "--metrics=none",
+    )
+    code, _, errors = run(out, *evaluation)
+    assert code == 0, errors
+    after = read(out, "eval_results.json")
+    assert abs(before["loss"] - after["loss"]) < 1e-5
+    # The loss tells them apart.
+    code, _, errors = run(out, *evaluation, "--label_smoothing=0")
+    assert code == 0, errors
+    assert abs(read(out, "eval_results.json")["loss"] - after["loss"]) > 1e-4
+
+
 def test_drawing(trained, run, tmp_path):
     out, _, _ = trained
     plot = tmp_path / "alignment.png"
@@ -232,6 +262,10 @@ def test_drawing(trained, run, tmp_path):
             ["--eval_input_file is a table of both sides"],
         ),
         (["--do_predict", "--num_best=3"], ["--num_best=3 is more than"]),
+        (
+            ["--do_eval", "{eval}", "--metrics=none", "--num_best=2"],
+            ["--num_best is for --do_predict"],
+        ),
         (["--do_predict", "--predict_file={texts}"], ["is a directory"]),
         (["--do_predict", "--num_decoder_layers=3"], ["of the model is 2"]),
         (
@@ -258,6 +292,39 @@ def test_refused(
     assert contents(out) == before
 
 
+@pytest.mark.parametrize("flag", ["output_file", "attention_plot"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("{texts}/train.de", "{texts}/val.en", "{texts}/vocab.txt"),
+        *("{texts}/config.json", "{texts}/source.txt", "{texts}/other"),
+        *("{out}/albert_config.json", "{out}/model.ckpt-best.index"),
+    ],
+)
+def test_refuses_to_replace_what_is_read(
+    trained, texts, run, assert_refused, contents, flag, path
+):
+    out, _, _ = trained
+    (texts / "source.txt").write_text("a b\n")
+    before = contents(out), contents(texts)
+    path = path.format(texts=texts, out=out)
+    paths = {
+        "output_file": f"{texts}/other",
+        "attention_plot": f"{texts}/other",
+        flag: path,
+    }
+    arguments = [
+        *training(texts),
+        "--do_predict",
+        f"--predict_file={texts}/source.txt",
+        *(f"--{name}={value}" for name, value in paths.items()),
+        "--attention_text=a",
+        "--overwrite",
+    ]
+    assert_refused(*run(out, *arguments), [path, "choose another --"])
+    assert (contents(out), contents(texts)) == before
+
+
 def test_refuses_metrics_whose_package_is_missing(
     trained, texts, run, assert_refused, monkeypatch
 ):
@@ -279,6 +346,17 @@ def test_refuses_another_run(trained, texts, run, assert_refused):
         assert_refused(*run(out, *training(texts, argument)), words)
 
 
+def test_a_continued_run_may_search_otherwise(trained, texts, run, tmp_path):
+    out = tmp_path / "model"
+    shutil.copytree(trained[0], out)
+    code, _, errors = run(
+        out, *training(texts, "--beam_size=3", "--length_penalty=1")
+    )
+    assert code == 0, errors
+    task = read(out, "task.json")
+    assert (task["beam_size"], task["length_penalty"]) == (3, 1.0)
+
+
 def test_starts_from_another_model(trained, texts, run, tmp_path):
     out, _, _ = trained
     arguments = [each for each in training(texts) if "config" not in each]
@@ -290,6 +368,33 @@ def test_starts_from_another_model(trained, texts, run, tmp_path):
     )
     assert code == 0, errors
     assert "new: none; not used: none" in errors
+
+
+def test_refuses_a_decoder_that_nothing_describes(
+    trained, texts, run, tmp_path, assert_refused
+):
+    # Shared layers have the weights of one, whatever their number is.
+    start, out = tmp_path / "start", tmp_path / "out"
+    shutil.copytree(trained[0], start)
+    (start / "task.json").unlink()
+    used = [
+        f"--init_checkpoint={start}",
+        "--do_predict",
+        f"--predict_file={texts}/val.en",
+    ]
+    started = [
+        *(each for each in training(texts) if "config" not in each),
+        f"--init_checkpoint={start}",
+    ]
+    words = ["does not say the num_decoder_layers", "give --num_decoder_layers"]
+    assert_refused(*run(out, *used), words)
+    assert_refused(*run(out, *started), words)
+    assert_refused(
+        *run(out, *used, "--num_decoder_layers=2"), ["the decoder_sharing"]
+    )
+    described = ("--num_decoder_layers=2", "--decoder_sharing=all")
+    code, printed, errors = run(out, *used, *described)
+    assert code == 0 and printed.count("\n") == 23, errors
 
 
 def test_starts_from_a_pretrained_encoder(texts, tokenizer, run, tmp_path):

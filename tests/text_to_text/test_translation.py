@@ -63,6 +63,23 @@ def test_order_and_empty_texts(make):
     assert Search.shapes == [(2, 8), (2, 8)]
 
 
+def test_what_is_written_stays_on_its_line(make, monkeypatch, tokenizer):
+    """Bytes of a vocabulary may spell ends of lines."""
+    texts = {"b": "\n one\ttwo\r\n", "c": "\u2028x\x0by\x85z\u3000"}
+    decode = type(tokenizer).decode
+    monkeypatch.setattr(
+        type(tokenizer), "decode", lambda self, ids: texts[decode(self, ids)]
+    )
+    found = make().translate(list(texts))
+    assert [each.text for (each,) in found] == ["one two", "x y\x85z"]
+
+
+def test_a_text_without_a_piece_has_no_target(make):
+    found = make().translate(["\u200b", "b", " \ufeff "])
+    assert [each[0].text for each in found] == ["", "b", ""]
+    assert Search.shapes == [(1, 8)]
+
+
 def test_several_for_each(make):
     found = make(num_best=3).translate(["b c", "d e f g"])
     assert found == [
@@ -84,7 +101,10 @@ def test_a_stream_is_read_in_parts(make, monkeypatch):
             read.append(text)
             yield text
 
-    stream = make().translate_stream(texts())
+    translator = make()
+    # What was cut before is told by who translated it.
+    translator.translate(["g " * 9])
+    stream = translator.translate_stream(texts())
     assert next(stream) == [("b", 0.0)]
     assert len(read) == 4
     assert [found[0].text for found in stream] == [
@@ -104,6 +124,20 @@ def test_ids_of_one(make, tokenizer):
     assert target == source[1:]
 
 
+def test_a_single_text_that_is_cut(make, monkeypatch):
+    warnings = []
+    monkeypatch.setattr(
+        logging, "warning", lambda text, *values: warnings.append(text % values)
+    )
+    translator = make()
+    source, _ = translator.search_ids("b " * 9)
+    assert len(source) == 10 and translator.cut == 1
+    (warning,) = warnings
+    assert warning.startswith("1 texts were longer than 10 pieces, and cut")
+
+
 def test_refuses_what_is_not_finite(make):
     with pytest.raises(UserError, match="not finite"):
         make().translate(["b", "a"])
+    with pytest.raises(UserError, match="not finite"):
+        make().search_ids("a")

@@ -14,6 +14,7 @@ import albert
 from albert.training import distribution
 from albert.training import optimizers
 from albert.training.loop import TrainingLoop
+from albert.training.loop import count_tokens
 from albert.training.losses import PretrainingObjective
 
 BATCH, LENGTH, PREDICTIONS = 12, 13, 5
@@ -118,6 +119,17 @@ def history_difference(a, b):
         np.max(np.abs(a[name] - b[name])) / np.max(np.abs(a[name]))
         for name in a
     )
+
+
+def test_tokens_are_those_of_inputs_and_targets_of_rows_that_count():
+    mask = tf.constant([[1, 1, 0], [1, 1, 1], [1, 0, 0]])
+    rows = tf.constant([1.0, 0.0, 1.0])
+    batch = {"input_mask": mask, "example_weights": rows}
+    assert count_tokens(batch) == 3
+    targets = tf.constant([[1.0, 1.0], [1.0, 1.0], [1.0, 0.0]])
+    assert count_tokens(batch | {"target_weights": targets}) == 6
+    # Choices of a question.
+    assert count_tokens(batch | {"input_mask": tf.stack([mask] * 2, 1)}) == 6
 
 
 def test_accumulation_gives_the_update_of_the_whole_batch():

@@ -4,10 +4,21 @@
 import types
 
 import pytest
+from absl import flags
 from absl import logging
 
+from albert.config import AlbertConfig
+from albert.errors import UserError
+from albert.text_to_text import translation_flags
 from albert.training import distribution
 from albert.training import options
+
+SIZE = {
+    "hidden_size": 8,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 1,
+    "intermediate_size": 8,
+}
 
 
 @pytest.fixture
@@ -41,3 +52,27 @@ def test_many_epochs_are_warned_of(warnings_of):
     (line,) = warnings_of(332)
     assert line.startswith("more than 100 epochs")
     assert "--num_train_steps=34 are 10 epochs" in line
+
+
+def test_the_limit_is_of_the_examples_that_are_planned():
+    def find(*arguments, steps_per_epoch=None):
+        fv = flags.FlagValues()
+        translation_flags.define_flags(fv)
+        fv(["translate", "--train_batch_size=1024", *arguments])
+        return options.find_finetuning_options(
+            fv,
+            translation_flags.RECIPE,
+            AlbertConfig.from_dict({"vocab_size": 30, **SIZE}),
+            30_000,
+            steps_per_epoch,
+        )
+
+    # Batches of 100 pairs on average, which 1,024 may be in.
+    found = find("--num_train_steps=1000000", steps_per_epoch=300)
+    assert found.num_train_steps == 1_000_000
+    for steps, per_epoch, planned in (
+        (10_000_001, 300, 1_000_000_100),
+        (976_563, None, 1_000_000_512),
+    ):
+        with pytest.raises(UserError, match=f"take {planned} examples"):
+            find(f"--num_train_steps={steps}", steps_per_epoch=per_epoch)
