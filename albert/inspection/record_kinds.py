@@ -198,7 +198,7 @@ class UnmaskedKind(PretrainingKind):
             self._tokens(columns),
             lengths,
             columns.get("next_sentence_labels", lengths)[:, 0],
-            columns["tokens"][:, 0],
+            columns["tokens"][:, 0] + columns["identity"][:, 0],
         )
         return super().instances(
             {

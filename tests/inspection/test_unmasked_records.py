@@ -49,7 +49,8 @@ def unmasked_set(write_set, tokenizer):
             np.zeros(40, np.int64),
         )
         tokens = make_tokens(table, tokenizer.vocabulary_size)
-        columns = pair_columns(pairs, ids, tokens, "sop")
+        generator = np.random.default_rng(3)
+        columns = pair_columns(pairs, ids, tokens, "sop", generator)
         change(columns)
         return write_set(
             UnmaskedSchema(LENGTH, 5),

@@ -47,6 +47,7 @@ def write_set(folder, name="train", vocabulary_size=997, objective="sop"):
         ids,
         unmasked_pairs.make_tokens(word_start, vocabulary_size),
         objective,
+        np.random.default_rng(6),
     )
     first = 0
     output = str(folder / f"{name}.tfrecord")
@@ -383,7 +384,7 @@ def test_records_that_are_not_segment_pairs(copied):
         ),
     )
     message = refusal(copied)
-    assert "the feature 'segment_lengths' is absent" in message
+    assert "the feature 'identity' is absent" in message
 
 
 def change_record(folder, number, change):
