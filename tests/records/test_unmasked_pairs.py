@@ -439,3 +439,17 @@ def test_a_share_of_masked_records_cannot_be_changed(copied, caplog):
     check_masking([open_set(copied)], None)
     with pytest.raises(UserError, match="--masked_lm_prob=0.4 changes nothing"):
         check_masking([open_set(copied)], 0.4)
+
+
+def test_a_share_of_some_of_the_records_cannot_be_changed(copied, caplog):
+    write_set(copied, "eval")
+    change_json(copied, lambda value: value.pop("masking"), "eval")
+    held_out = RecordSet.open(str(copied / "eval*"))
+    check_masking([open_set(copied), held_out], None)
+    assert not caplog.text
+    # The shares are then different in training and evaluation.
+    check_masking([open_set(copied), held_out], 0.2)
+    assert "eval-00000-of-00003.tfrecord holds masked records" in caplog.text
+    assert "--masked_lm_prob=0.2 changes nothing" in caplog.text
+    with pytest.raises(UserError, match="eval-00000.*changes nothing"):
+        check_masking([held_out, open_set(copied)], 0.2)
