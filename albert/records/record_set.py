@@ -216,15 +216,23 @@ class RecordSet(RecordFiles):
         size = sum(map(len, features["tokens"].bytes_list.value))
         if (
             len(lengths) != 2
-            or min(lengths) < 0
             or size != total * self.unmasked.token_dtype.itemsize
         ):
             return (
                 f"{size} bytes of tokens for segments of {list(lengths)} tokens"
             )
-        most = self.unmasked.max_tokens(self.schema.max_seq_length)
-        if total > most:
-            return f"segments of {total} tokens where {most} have room"
+        length = self.schema.max_seq_length
+        if not self.unmasked.fits(*lengths, length):
+            return (
+                f"segments of {list(lengths)} tokens, where "
+                f"{self.unmasked.max_tokens(length)} have room and "
+                f"--objective={self.unmasked.objective} needs "
+                + (
+                    "one segment"
+                    if self.unmasked.objective == "none"
+                    else "two, neither of them empty"
+                )
+            )
         return None
 
     def _describe_absence(self, file, features, absent):

@@ -61,6 +61,19 @@ class UnmaskedPairs:
         """Returns how many tokens of text a sequence has room for."""
         return max_seq_length - SPECIAL_TOKENS[self.objective]
 
+    def fits(self, a_length, b_length, max_seq_length):
+        """Returns whether a sequence may have segments of such lengths.
+
+        Neither is empty, but B where the objective is "none".
+
+        Args:
+          a_length, b_length: int; or arrays, or tensors.
+          max_seq_length: int.
+        """
+        b_is_right = b_length == 0 if self.objective == "none" else b_length > 0
+        room = self.max_tokens(max_seq_length)
+        return (a_length > 0) & b_is_right & (a_length + b_length <= room)
+
     @classmethod
     def from_metadata(cls, path, metadata):
         """Reads it from the JSON beside records.

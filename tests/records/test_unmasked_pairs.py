@@ -408,8 +408,11 @@ def change_record(folder, number, change):
     ("lengths", "size", "words"),
     [
         ([1, 1], 8, r"8 bytes of tokens for segments of \[1, 1\] tokens"),
-        ([-2, 4], 4, r"4 bytes of tokens for segments of \[-2, 4\] tokens"),
-        ([9, 12], 42, "segments of 21 tokens where 20 have room"),
+        ([-2, 4], 4, r"segments of \[-2, 4\] tokens, where 20 have room"),
+        ([9, 12], 42, r"segments of \[9, 12\] tokens, where 20 have room"),
+        ([9, 0], 18, r"segments of \[9, 0\] .* two, neither of them empty"),
+        ([0, 9], 18, r"segments of \[0, 9\] .* two, neither of them empty"),
+        ([0, 0], 0, r"segments of \[0, 0\] .* two, neither of them empty"),
     ],
 )
 def test_lengths_that_cannot_be(copied, lengths, size, words):
@@ -427,6 +430,23 @@ def test_lengths_that_cannot_be(copied, lengths, size, words):
         batches_of(record_set, training=False)
     change_record(copied, 0, change)
     assert "record 0 (0-based): " in refusal(copied)
+
+
+def test_second_segments_that_the_objective_does_not_have(tmp_path):
+    write_set(tmp_path, objective="none")
+
+    def change(features):
+        # With a second [SEP] one too many.
+        features["segment_lengths"].int64_list.value[:] = [9, 12]
+        features["tokens"].bytes_list.value[:] = [bytes(42)]
+
+    change_record(tmp_path, 7, change)
+    record_set = open_set(tmp_path)
+    with (
+        pytest.raises(UserError, match=r"\(0-based\): .* needs one segment"),
+        explained_damage(record_set.locate_damage),
+    ):
+        batches_of(record_set, training=False)
 
 
 def test_a_share_of_masked_records_cannot_be_changed(copied, caplog):
