@@ -263,6 +263,23 @@ def test_a_sample(pretraining_set, run):
     assert re.findall(r"^  train-\S+ +(\d)", printed, re.M) == list("112")
 
 
+@pytest.mark.parametrize(
+    "most, shown",
+    [
+        (2, "2 of more: the first of each file, a sample"),
+        (4, "4 of more: the first of each file, a sample"),
+        (6, "6 of more: the first of each file, a sample"),
+        (7, "7"),
+        (9, "7"),
+    ],
+)
+def test_a_sample_of_records_without_a_json(pretraining_set, run, most, shown):
+    files = pretraining_set(num_files=3, json=False)
+    code, printed, errors = run(*files, f"--max_records={most}")
+    assert code == 0, errors
+    assert figures(printed)["records"] == shown
+
+
 def test_filling_is_not_counted(finetuning_set, run):
     def change(columns):
         # As the original fills up the last batch.
