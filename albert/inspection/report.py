@@ -188,12 +188,11 @@ def _describe_labels(kind, statistics, texts):
     if not kind.labelled:
         yield "labels", "none: the examples had none"
     elif kind.label_type == "number":
-        values = np.array(list(labels))
-        average = (values * list(labels.values())).sum() / labels.total()
+        low, high = statistics.label_range
+        average = statistics.label_sum / labels.total()
         yield (
             "labels",
-            f"numbers from {values.min():g} to {values.max():g}, "
-            f"{average:.3g} on average",
+            f"numbers from {low:g} to {high:g}, {average:.3g} on average",
         )
     elif len(labels) <= 3:
         yield (
@@ -216,7 +215,7 @@ def _describe_labels(kind, statistics, texts):
             "guessable",
             f"{guessed['accuracy']:.1%} of the labels, from lengths and ends "
             "of the segments alone (chance: 50% ± "
-            f"{guessed['chance']:.1%})",
+            f"{guessed['chance']:.1%}; {guessed['pairs']:,} pairs looked at)",
         )
 
 
@@ -293,7 +292,10 @@ def _chart_labels(kind, statistics, texts):
     if kind.label_type == "number":
         values = np.array(list(labels), float)
         bars, edges = np.histogram(
-            values, min(_MOST_BARS, len(values)), weights=list(labels.values())
+            values.clip(*statistics.label_range),
+            min(_MOST_BARS, len(values)),
+            statistics.label_range,
+            weights=list(labels.values()),
         )
         names = [
             f"{low:.3g} to {high:.3g}"

@@ -74,6 +74,7 @@ def test_what_training_makes_of_them_is_shown(unmasked_set, run):
     assert outputs[0] == outputs[1]
     assert "1 file of pretraining records that training masks" in printed
     assert "one draw, each epoch has another" in printed
+    assert "40 pairs looked at)" in " ".join(printed.split())
     lengths = re.findall(r"\| (\d+) of 23 pieces \(A (\d+), B (\d+)\)", printed)
     assert len(lengths) == 40
     for total, first, second in (map(int, each) for each in lengths):
