@@ -47,7 +47,11 @@ class ShownInstance:
 
 
 def printable(text):
-    """Returns a text in which no character can command a terminal."""
+    """Returns a text in which no character can command who shows it.
+
+    Such as the control characters of a terminal, those that turn the direction
+    of a text, and halves of a surrogate pair, which no file takes.
+    """
     return "".join(
         char
         if char.isprintable() or char in _JOINERS

@@ -31,7 +31,7 @@ def open_kind(files):
       files: list of paths.
 
     Returns:
-      ``PretrainingKind`` or ``FinetuningKind``.
+      ``PretrainingKind``, ``UnmaskedKind`` or ``FinetuningKind``.
 
     Raises:
       UserError: they hold records of no kind that is known, or of several;

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draws a report as one page of HTML, without scripts and other files.
 
-Everything that comes from records and their JSON is escaped, and the page
-forbids its browser to load or to run anything.
+Everything that comes from records and their JSON is escaped, as are characters
+that would change how others are shown, and the page forbids its browser to load
+or to run anything.
 """
 
 import html
@@ -13,6 +14,7 @@ from albert.errors import UserError
 from albert.inputs import read_file
 from albert.inspection.findings import share
 from albert.inspection.instance_text import LEGEND
+from albert.inspection.instance_text import printable
 
 # Says which pages this command may replace.
 _MARK = '<meta name="generator" content="albert inspect-records">'
@@ -193,11 +195,12 @@ def _columns(chart):
 def _rows(chart):
     """Draws named bars: one below the other, with their shares behind."""
     most = max(count for _, count in chart.bars)
-    longest = max(len(label) for label, _ in chart.bars)
+    bars = [(printable(label), count) for label, count in chart.bars]
+    longest = max(len(label) for label, _ in bars)
     begin = 10 + _CHARACTER_WIDTH * min(max(longest, 4), _LONGEST_LABEL)
     room = _PLOT_WIDTH - begin - _NUMBER_WIDTH
     parts = []
-    for index, (label, count) in enumerate(chart.bars):
+    for index, (label, count) in enumerate(bars):
         top = 4 + index * _ROW_HEIGHT
         width = room * count / max(1, most)
         shown = label
@@ -229,4 +232,4 @@ def _label(x, y, text, anchor="middle"):
 
 
 def _text(text):
-    return html.escape(str(text))
+    return html.escape(printable(str(text)))

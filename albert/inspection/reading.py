@@ -25,12 +25,14 @@ class Batch:
       columns: dict of arrays [R, length] by field.
       num_read: int, records that were read, with those that are not right.
       faults: list of (index in the file, what is wrong).
+      is_cut: bool, whether more records follow that are not read.
     """
 
     numbers: np.ndarray
     columns: dict
     num_read: int
     faults: list
+    is_cut: bool = False
 
 
 def find_files(patterns):
@@ -66,7 +68,8 @@ def read_file(kind, file, most=None):
       FramingError: at the first damaged record, after all before it.
       UserError: the file cannot be read.
     """
-    payloads = itertools.islice(framing.iterate_records(file), most)
+    whole = framing.iterate_records(file)
+    payloads = itertools.islice(whole, most)
     first = 0
     damage = None
     while not damage:
@@ -84,10 +87,18 @@ def read_file(kind, file, most=None):
             columns,
             len(part),
             [(first + i, describe(i)) for i in np.flatnonzero(~right)],
+            first + len(part) == most and _has_more(whole),
         )
         first += len(part)
     if damage:
         raise damage
+
+
+def _has_more(payloads):
+    try:
+        return next(payloads, None) is not None
+    except framing.FramingError:
+        return True
 
 
 def find_tokenizer(kind, vocabulary_file):

@@ -22,7 +22,6 @@ from albert.records.finetuning_files import FinetuningRecords
 from albert.records.metadata import find_metadata
 from albert.records.record_set import RecordSet
 from albert.records.schema import unmasked_fields
-from albert.text.instances import SPECIAL_TOKENS
 
 # What labels mean, by the objective.
 _ORDERS = {
@@ -171,23 +170,31 @@ class UnmaskedKind(PretrainingKind):
     def checks(self, columns, vocabulary_size):
         """Yields the ``Check`` of parsed records, the fatal ones first."""
         lengths = columns["segment_lengths"]
-        most = self.schema.max_seq_length - SPECIAL_TOKENS[self.objective]
+        length = self.schema.max_seq_length
+        most = self._unmasked.max_tokens(length)
         sizes = np.array([len(text) for text in columns["tokens"][:, 0]])
         sizes = sizes / self._unmasked.token_dtype.itemsize
-        totals = lengths.sum(axis=1)
-        wrong = (lengths < 0).any(axis=1) | (sizes != totals) | (totals > most)
+        wrong = sizes != lengths.sum(axis=1)
+        wrong |= ~self._unmasked.fits(lengths[:, 0], lengths[:, 1], length)
         yield Check(
             wrong,
             lambda row: (
                 f"'tokens' holds {sizes[row]:g}, 'segment_lengths' says "
                 f"{lengths[row][0]} and {lengths[row][1]}, and a sequence "
-                f"has room for {most}"
+                f"has room for {most} in "
+                + (
+                    "one segment"
+                    if self.objective == "none"
+                    else "two segments, neither of them empty"
+                )
             ),
             fatal=True,
         )
-        if not wrong.any():
-            size = self._unmasked.vocabulary_size
-            yield check_ids("tokens", self._ids(columns), size)
+        # Where lengths are wrong, nothing says what are tokens.
+        texts = np.where(wrong, b"", columns["tokens"][:, 0])
+        # The sign bit says that a piece starts a word.
+        ids = self._tokens(texts) & np.iinfo(self._unmasked.token_dtype).max
+        yield check_ids("tokens", ids, self._unmasked.vocabulary_size)
         if self.objective == "nsp":
             yield check_values("next_sentence_labels", columns, (0, 1))
 
@@ -195,10 +202,10 @@ class UnmaskedKind(PretrainingKind):
         """Returns the ``Instances`` of parsed records, masked."""
         lengths = columns["segment_lengths"]
         drawn = self._draw(
-            self._tokens(columns),
+            self._tokens(columns["tokens"][:, 0]),
             lengths,
             columns.get("next_sentence_labels", lengths)[:, 0],
-            columns["tokens"][:, 0],
+            columns["tokens"][:, 0] + columns["identity"][:, 0],
         )
         return super().instances(
             {
@@ -226,17 +233,13 @@ class UnmaskedKind(PretrainingKind):
         masked = dynamic_masking.mask_rows(rows, keys, self._unmasked)
         return masked | {"token_boundary": rows.starts}
 
-    def _tokens(self, columns):
+    def _tokens(self, texts):
         """Returns the tokens of both segments, then zeros: int64 [R, S]."""
         dtype = self._unmasked.token_dtype
         size = self.schema.max_seq_length * dtype.itemsize
-        padded = [text.ljust(size, b"\0") for text in columns["tokens"][:, 0]]
+        padded = [text.ljust(size, b"\0") for text in texts]
         flat = np.frombuffer(b"".join(padded), dtype).astype(np.int64)
         return flat.reshape(len(padded), -1)
-
-    def _ids(self, columns):
-        # The sign bit says that a piece starts a word.
-        return self._tokens(columns) & np.iinfo(self._unmasked.token_dtype).max
 
 
 class FinetuningKind:

@@ -61,12 +61,15 @@ class Report:
     has_masks: bool
 
 
-def build_report(kind, counts, statistics, texts, tokenizer, instances, notes):
+def build_report(
+    kind, counts, is_sample, statistics, texts, tokenizer, instances, notes
+):
     """Builds the ``Report`` of records.
 
     Args:
       kind: as ``opening.open_kind`` returns it.
       counts: list of int, the records that were read of each file.
+      is_sample: bool, whether there are more.
       statistics: ``RecordStatistics`` of them.
       texts: ``InstanceTexts``.
       tokenizer: ``TokenizerInterface``, or None.
@@ -77,7 +80,7 @@ def build_report(kind, counts, statistics, texts, tokenizer, instances, notes):
     return Report(
         title=f"{_number(len(files), 'file')} of {kind.name}",
         figures=[
-            *_describe_files(kind, counts),
+            *_describe_files(kind, counts, is_sample),
             *_describe_sequences(kind, statistics),
             *_describe_masks(kind, statistics, tokenizer),
             *_describe_labels(kind, statistics, texts),
@@ -104,12 +107,14 @@ def build_report(kind, counts, statistics, texts, tokenizer, instances, notes):
 # --------------------------------------------------------------------- figures
 
 
-def _describe_files(kind, counts):
+def _describe_files(kind, counts, is_sample):
     size = sum(map(os.path.getsize, kind.records.files))
-    total = sum(counts if kind.num_without else kind.records.counts)
     read = f"{sum(counts):,}"
-    if sum(counts) < total:
-        read += f" of {total:,}: the first of each file, a sample"
+    if is_sample:
+        # Without a JSON, only a scan of the whole files would tell.
+        known = not kind.num_without
+        total = f"{kind.records.count():,}" if known else "more"
+        read += f" of {total}: the first of each file, a sample"
     yield "records", read
     about = f"{len(counts)}, {size / 1e6:.1f} MB"
     if any(kind.records.compressions):
@@ -183,12 +188,11 @@ def _describe_labels(kind, statistics, texts):
     if not kind.labelled:
         yield "labels", "none: the examples had none"
     elif kind.label_type == "number":
-        values = np.array(list(labels))
-        average = (values * list(labels.values())).sum() / labels.total()
+        low, high = statistics.label_range
+        average = statistics.label_sum / labels.total()
         yield (
             "labels",
-            f"numbers from {values.min():g} to {values.max():g}, "
-            f"{average:.3g} on average",
+            f"numbers from {low:g} to {high:g}, {average:.3g} on average",
         )
     elif len(labels) <= 3:
         yield (
@@ -211,7 +215,7 @@ def _describe_labels(kind, statistics, texts):
             "guessable",
             f"{guessed['accuracy']:.1%} of the labels, from lengths and ends "
             "of the segments alone (chance: 50% ± "
-            f"{guessed['chance']:.1%})",
+            f"{guessed['chance']:.1%}; {guessed['pairs']:,} pairs looked at)",
         )
 
 
@@ -288,7 +292,10 @@ def _chart_labels(kind, statistics, texts):
     if kind.label_type == "number":
         values = np.array(list(labels), float)
         bars, edges = np.histogram(
-            values, min(_MOST_BARS, len(values)), weights=list(labels.values())
+            values.clip(*statistics.label_range),
+            min(_MOST_BARS, len(values)),
+            statistics.label_range,
+            weights=list(labels.values()),
         )
         names = [
             f"{low:.3g} to {high:.3g}"

@@ -2,6 +2,7 @@
 """Counts over instances, in memory that does not grow with them."""
 
 import collections
+import math
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from albert.text.instances import SegmentPairs
 
 # Of each batch, to find out how many labels lengths and ends tell.
 _SURFACE_SAMPLE = 256
+# More different labels of a regression are rounded.
+_MOST_NUMBERS = 4096
 
 
 class RecordStatistics:
@@ -36,7 +39,10 @@ class RecordStatistics:
       shown_pieces: histogram of what the model sees in the place of masked
         tokens, where that is another piece.
       first_pieces: histogram of the pieces that sequences begin with.
-      labels: ``collections.Counter`` of labels.
+      labels: ``collections.Counter`` of labels; where they are numbers, and
+        many different ones, rounded down to multiples of a power of two.
+      label_sum, label_range: float and (float, float), the sum, the least and
+        the largest of labels.
       surface: ``SurfaceSample`` of pairs.
     """
 
@@ -60,6 +66,9 @@ class RecordStatistics:
         self.shown_pieces = _nothing()
         self.first_pieces = _nothing()
         self.labels = collections.Counter()
+        self.label_sum = 0.0
+        self.label_range = (math.inf, -math.inf)
+        self._label_width = 0.0
         self.surface = SurfaceSample()
 
     def add(self, instances):
@@ -89,8 +98,12 @@ class RecordStatistics:
 
     @property
     def guessable(self):
-        """What lengths and ends tell: ``SurfaceSample.guess_held_out``."""
-        return self.surface.guess_held_out()
+        """What lengths and ends tell: ``SurfaceSample.guess_held_out``.
+
+        With "pairs", how many of them were looked at.
+        """
+        guessed = self.surface.guess_held_out()
+        return guessed and guessed | {"pairs": len(self.surface.labels)}
 
     def replacements(self, tokenizer):
         """Returns how many masked pieces became [MASK], and another piece.
@@ -109,8 +122,24 @@ class RecordStatistics:
     def _add_labels(self, labels):
         labels = labels[labels >= 0] if labels.ndim > 1 else labels
         values, counts = np.unique(labels, return_counts=True)
-        pairs = zip(values.tolist(), counts.tolist(), strict=True)
-        self.labels.update(dict(pairs))
+        if values.dtype.kind == "f" and len(values):
+            values = values.astype(np.float64)
+            low, high = self.label_range
+            self.label_range = min(low, values[0]), max(high, values[-1])
+            self.label_sum += float(values @ counts)
+        for value, count in zip(values.tolist(), counts.tolist(), strict=True):
+            self.labels[self._rounded(value)] += count
+        if values.dtype.kind == "f" and len(self.labels) > _MOST_NUMBERS:
+            low, high = self.label_range
+            exponent = math.ceil(math.log2((high - low) / _MOST_NUMBERS)) + 1
+            self._label_width = 2.0**exponent
+            exact, self.labels = self.labels, collections.Counter()
+            for value, count in exact.items():
+                self.labels[self._rounded(value)] += count
+
+    def _rounded(self, label):
+        width = self._label_width
+        return math.floor(label / width) * width if width else label
 
     def _add_masks(self, instances, there):
         masked = instances.is_masked

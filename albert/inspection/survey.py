@@ -59,15 +59,18 @@ def survey(
     faults, copies = FirstFaults(), FirstFaults("files")
     first_records = {}
     counts = []
+    is_sample = False
     with show_progress(
         "reading", _total(kind, max_records), "records"
     ) as advance:
         for file, most in zip(kind.records.files, shares, strict=True):
             counts.append(0)
+            is_sample |= most == 0 and os.path.getsize(file) > 0
             for batch in _read(kind, file, most):
                 if not counts[-1]:
                     _note_copy(file, batch, first_records, copies)
                 counts[-1] += batch.num_read
+                is_sample |= batch.is_cut
                 _check(kind, file, batch, tokenizer, faults)
                 instances = kind.instances(batch.columns)
                 statistics.add(instances)
@@ -84,6 +87,7 @@ def survey(
     return build_report(
         kind,
         counts,
+        is_sample,
         statistics,
         texts,
         tokenizer,

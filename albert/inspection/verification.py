@@ -7,15 +7,13 @@ import numpy as np
 
 from albert.inspection.checks import FirstFaults
 from albert.inspection.first_records import describe_damage
+from albert.inspection.found_sets import REMEDY
+from albert.inspection.found_sets import find_sets
 from albert.inspection.opening import open_kind
 from albert.inspection.reading import find_tokenizer
 from albert.inspection.reading import read_file
 from albert.progress import show_progress
 from albert.records import framing
-from albert.records.metadata import find_metadata
-from albert.records.metadata import find_set_files
-
-_REMEDY = "make the records again"
 
 
 def verify(files, vocabulary_file=None):
@@ -32,47 +30,26 @@ def verify(files, vocabulary_file=None):
     Raises:
       UserError: records are of no kind that is known.
     """
-    found = find_metadata(files)
-    sets = dict(filter(None, found))  # By the path of the JSON.
-    alone = {f for f, each in zip(files, found, strict=True) if not each}
+    sets, alone = find_sets(files)
     faults, summaries = [], []
-    for path, value in sets.items():
-        folder = os.path.dirname(path)
-        entries = {
-            os.path.join(folder, entry["name"]): entry
-            for entry in value["files"]
-        }
-        others = set(find_set_files(path)) - set(entries)
-        alone -= others
-        found_here = [
-            f"{file}: is not there, and {path} lists it: copy it too, or "
-            f"{_REMEDY}"
-            for file in entries
-            if not os.path.isfile(file)
-        ]
-        found_here += [
-            f"{file}: is called as a file of the set, and {path} does not "
-            "list it: remove it, or restore the JSON that does"
-            for file in sorted(others)
-        ]
-        more, summary = _verify_set(path, entries, None)
-        faults += found_here + more
-        summaries += [] if found_here + more else [summary]
+    for each in sets:
+        more, summary = _verify_set(each.name, each.entries, None)
+        faults += each.faults + more
+        summaries += [] if each.faults + more else [summary]
     if alone:
-        more, summary = _verify_set(
-            None, dict.fromkeys(sorted(alone)), vocabulary_file
-        )
+        more, summary = _verify_set(None, dict.fromkeys(alone), vocabulary_file)
         faults += more
         summaries += [] if more else [summary]
     return faults, summaries
 
 
-def _verify_set(path, entries, vocabulary_file):
+def _verify_set(name, entries, vocabulary_file):
     """Returns (faults of the files that are there, line if there is none).
 
     Args:
-      path: str, the JSON, or None.
-      entries: dict of the files' paths to what the JSON says of them.
+      name: str, that of the set, or None without a JSON.
+      entries: dict of the files' paths to (path of the JSON, what it says of
+        them), or to None.
       vocabulary_file: as of ``verify``.
     """
     there, faults = [], []
@@ -82,30 +59,30 @@ def _verify_set(path, entries, vocabulary_file):
         else:
             faults.append(
                 f"{file}, record 0 (0-based): is no TFRecord file, or its "
-                f"first bytes are damaged: copy the file again, or {_REMEDY}"
+                f"first bytes are damaged: copy the file again, or {REMEDY}"
             )
     if not there:
         return faults, ""
     kind = open_kind(there)
     size = _vocabulary_size(kind, vocabulary_file)
-    total = path and sum(entry["records"] for entry in entries.values())
+    total = name and sum(entry["records"] for _, entry in entries.values())
     count = 0
     with show_progress("verifying", total, "records") as advance:
         for file in there:
             number, found, is_whole = _verify_file(kind, file, size, advance)
             count += number
-            if path and is_whole:
-                faults += _compare(file, number, path, entries[file])
+            if entries[file] and is_whole:
+                faults += _compare(file, number, *entries[file])
             faults += found
-    checked = ["checksums", *(["counts", "sizes"] if path else []), "fields"]
+    checked = ["checksums", *(["counts", "sizes"] if name else []), "fields"]
     checked += ["ids"] if size else []
     checked += kind.checked
     checked += ["labels"] if kind.labelled else []
     summary = (
-        f"{path or there[0]}: {len(there):,} file{'s' * (len(there) > 1)}, "
+        f"{name or there[0]}: {len(there):,} file{'s' * (len(there) > 1)}, "
         f"{count:,} {kind.name}: {', '.join(checked)} are right"
     )
-    if not path:
+    if not name:
         summary += "; no JSON beside them says how many there must be"
     if not size:
         summary += ", nor what ids are in the vocabulary"
@@ -144,7 +121,7 @@ def _verify_file(kind, file, vocabulary_size, advance):
                 right &= ~check.bad
     except framing.FramingError as error:
         damage = [describe_damage(file, error)]
-    return count, damage + faults.lines(_REMEDY), not damage
+    return count, damage + faults.lines(REMEDY), not damage
 
 
 def _line(file, number, text):
@@ -156,10 +133,10 @@ def _compare(file, count, path, entry):
     if count != entry["records"]:
         yield (
             f"{file}, record {count} (0-based): the file ends here, {path} "
-            f"says {entry['records']:,} records: copy it again, or {_REMEDY}"
+            f"says {entry['records']:,} records: copy it again, or {REMEDY}"
         )
     elif os.path.getsize(file) != entry["bytes"]:
         yield (
             f"{file}: has {os.path.getsize(file):,} bytes, {path} says "
-            f"{entry['bytes']:,}: copy it again, or {_REMEDY}"
+            f"{entry['bytes']:,}: copy it again, or {REMEDY}"
         )

@@ -21,7 +21,8 @@ def record_keys(seed, epochs, serialized):
     """Returns a key for each record in an epoch: uint64 [N].
 
     A record is known by its content, so that its draws are the same in
-    whichever file, batch or order it comes.
+    whichever file, batch or order it comes. The identity that the writer put
+    into it tells it from others of the same text.
 
     Args:
       seed: int of at most 63 bits.

@@ -49,7 +49,7 @@ def assemble(tokens, lengths, labels, keys, unmasked, max_seq_length):
     Args:
       tokens: int32 [N, T], those of A and B one after the other, then zeros;
         see ``albert.records.unmasked_pairs``.
-      lengths: int32 [N, 2], of A and B.
+      lengths: int32 [N, 2], of A and B, for which ``unmasked.fits``.
       labels: int32 [N], with the objective "nsp"; else not used.
       keys: uint64 [N].
       unmasked: ``UnmaskedPairs``.

@@ -139,7 +139,7 @@ def find_metadata(files):
         name of such a one.
     """
     directories = {os.path.dirname(file) for file in files}
-    expected = set(map(_metadata_path_of_shard, files))
+    expected = set(map(metadata_path_of_set, files))
     found = {}
     for directory in directories:
         for name in sorted(os.listdir(directory or ".")):
@@ -167,11 +167,12 @@ def find_set_files(path):
     return sorted(
         file
         for file in files
-        if _metadata_path_of_shard(file) == path and os.path.isfile(file)
+        if metadata_path_of_set(file) == path and os.path.isfile(file)
     )
 
 
-def _metadata_path_of_shard(file):
+def metadata_path_of_set(file):
+    """Returns the path of the JSON of the set that a file is called as."""
     return _SHARD.sub("", without_record_suffix(file)) + ".json"
 
 

@@ -359,7 +359,9 @@ class RecordMaker:
         columns = _columns(instances, masked)
         return UnitRecords(
             shards=self._serialize_shards(
-                self._unmasked_columns(pairs, ids) if dynamic else columns
+                self._unmasked_columns(pairs, ids, generator)
+                if dynamic
+                else columns
             ),
             statistics=dataclasses.replace(
                 self._count(pairs, instances, masked),
@@ -373,12 +375,12 @@ class RecordMaker:
             else None,
         )
 
-    def _unmasked_columns(self, pairs, ids):
+    def _unmasked_columns(self, pairs, ids, generator):
         """Returns the columns of records that are masked while training."""
         objective = self.settings.pairs.objective
         if objective == "sop":
             pairs = pairs.swap(pairs.labels == 1)  # as they were in the text
-        return pair_columns(pairs, ids, self._tokens, objective)
+        return pair_columns(pairs, ids, self._tokens, objective, generator)
 
     def _serialize_shards(self, columns):
         """Serialises the records of each shard: every num_shards-th one."""

@@ -135,13 +135,12 @@ def _mask(unmasked, max_seq_length, seed, epochs, serialized):
     lengths, tokens = parsed["segment_lengths"], parsed["tokens"]
     dtype = unmasked.token_dtype
     num_tokens = tf.reduce_sum(lengths, axis=1)
-    most = tf.constant(unmasked.max_tokens(max_seq_length), tf.int64)
+    fits = unmasked.fits(lengths[:, 0], lengths[:, 1], max_seq_length)
     sizes = tf.cast(tf.strings.length(tokens), tf.int64)
     with tf.control_dependencies(
         [
-            tf.debugging.assert_non_negative(lengths),
+            tf.debugging.assert_equal(fits, True),
             tf.debugging.assert_equal(sizes, num_tokens * dtype.itemsize),
-            tf.debugging.assert_less_equal(num_tokens, most),
         ]
     ):
         tokens = tf.io.decode_raw(

@@ -216,15 +216,23 @@ class RecordSet(RecordFiles):
         size = sum(map(len, features["tokens"].bytes_list.value))
         if (
             len(lengths) != 2
-            or min(lengths) < 0
             or size != total * self.unmasked.token_dtype.itemsize
         ):
             return (
                 f"{size} bytes of tokens for segments of {list(lengths)} tokens"
             )
-        most = self.unmasked.max_tokens(self.schema.max_seq_length)
-        if total > most:
-            return f"segments of {total} tokens where {most} have room"
+        length = self.schema.max_seq_length
+        if not self.unmasked.fits(*lengths, length):
+            return (
+                f"segments of {list(lengths)} tokens, where "
+                f"{self.unmasked.max_tokens(length)} have room and "
+                f"--objective={self.unmasked.objective} needs "
+                + (
+                    "one segment"
+                    if self.unmasked.objective == "none"
+                    else "two, neither of them empty"
+                )
+            )
         return None
 
     def _describe_absence(self, file, features, absent):
@@ -275,24 +283,38 @@ def check_masking(record_sets, masked_lm_prob):
     """Checks whether another share of the tokens can be masked.
 
     Args:
-      record_sets: list of ``RecordSet``.
+      record_sets: list of ``RecordSet``, those to train on before those to
+        evaluate on. Of the latter some that are masked already are warned of.
       masked_lm_prob: float, the flag, or None.
 
     Raises:
-      UserError: the tokens of all records are masked already.
+      UserError: the tokens of the first are masked already.
     """
     if masked_lm_prob is None:
         return
-    unmasked = [records for records in record_sets if records.unmasked]
-    if not unmasked:
+    first, *others = record_sets
+    unchanged = (
+        f"holds masked records, in which --masked_lm_prob={masked_lm_prob:g} "
+        "changes nothing"
+    )
+    remedy = "make records with --masking=dynamic"
+    if first.unmasked is None:
         raise UserError(
-            f"{record_sets[0].files[0]} holds masked records, in which "
-            f"--masked_lm_prob={masked_lm_prob:g} changes nothing: leave it "
-            "out, or make records with --masking=dynamic"
+            f"{first.files[0]} {unchanged}: leave it out, or {remedy}"
         )
-    schema = unmasked[0].schema
+    for records in others:
+        if records.unmasked is None:
+            logging.warning(
+                "%s %s, so that it is evaluated with another share than is "
+                "trained with: %s to evaluate on, too",
+                records.files[0],
+                unchanged,
+                remedy,
+            )
     few = describe_few_predictions(
-        schema.max_seq_length, schema.max_predictions_per_seq, masked_lm_prob
+        first.schema.max_seq_length,
+        first.schema.max_predictions_per_seq,
+        masked_lm_prob,
     )
     if few:
         logging.warning("%s", few)

@@ -79,6 +79,7 @@ def unmasked_fields(objective):
     return (
         Field("tokens", "bytes", 1, None),
         Field("segment_lengths", "int64", 2, None),
+        Field("identity", "bytes", 1, None),
         *(
             (Field("next_sentence_labels", "int64", 1, "int32"),)
             if objective == "nsp"

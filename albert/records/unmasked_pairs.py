@@ -2,9 +2,10 @@
 """Defines the records of segment pairs that are masked while training.
 
 A record holds the text tokens of both segments in their natural order, one
-after the other, and the two lengths. Everything else is the same for all of
-them and in the JSON beside them: the ids of the special pieces, those allowed
-as random replacement, and the settings of masks.
+after the other, the two lengths, and an identity: eight random bytes, so that
+pairs of the same tokens get other masks. Everything else is the same for all
+of them and in the JSON beside them: the ids of the special pieces, those
+allowed as random replacement, and the settings of masks.
 
 A token is a little-endian integer of two bytes, or of four where the
 vocabulary has more than 32,768 pieces. Its sign bit says that the piece starts
@@ -26,6 +27,7 @@ from albert.text.masking import MaskingSettings
 DYNAMIC = "dynamic"
 # The two times at which masks can be made: writing the records, or training.
 MASKING_TIMES = ("static", DYNAMIC)
+_IDENTITY_BYTES = 8
 _SPECIAL_IDS = ("pad_id", "cls_id", "sep_id", "mask_id")
 
 
@@ -58,6 +60,19 @@ class UnmaskedPairs:
     def max_tokens(self, max_seq_length):
         """Returns how many tokens of text a sequence has room for."""
         return max_seq_length - SPECIAL_TOKENS[self.objective]
+
+    def fits(self, a_length, b_length, max_seq_length):
+        """Returns whether a sequence may have segments of such lengths.
+
+        Neither is empty, but B where the objective is "none".
+
+        Args:
+          a_length, b_length: int; or arrays, or tensors.
+          max_seq_length: int.
+        """
+        b_is_right = b_length == 0 if self.objective == "none" else b_length > 0
+        room = self.max_tokens(max_seq_length)
+        return (a_length > 0) & b_is_right & (a_length + b_length <= room)
 
     @classmethod
     def from_metadata(cls, path, metadata):
@@ -143,7 +158,7 @@ def make_tokens(word_start, vocabulary_size):
     return (pieces + word_start * np.iinfo(dtype).min).astype(dtype)
 
 
-def pair_columns(pairs, ids, tokens, objective):
+def pair_columns(pairs, ids, tokens, objective, generator):
     """Returns an array for each field of ``schema.unmasked_fields``.
 
     Args:
@@ -151,6 +166,7 @@ def pair_columns(pairs, ids, tokens, objective):
       ids: integers [T], the flat ids that the pairs point into.
       tokens: see ``make_tokens``.
       objective: one of ``albert.text.instances.OBJECTIVES``.
+      generator: ``np.random.Generator``, which identities are drawn from.
     """
     lengths = np.stack([pairs.a_length, pairs.b_length], axis=1)
     totals = lengths.sum(axis=1)
@@ -166,10 +182,19 @@ def pair_columns(pairs, ids, tokens, objective):
     columns = {
         "tokens": ByteStrings(content, totals * tokens.itemsize),
         "segment_lengths": lengths,
+        "identity": _draw_identities(len(pairs), generator),
     }
     if objective == "nsp":
         columns["next_sentence_labels"] = pairs.labels[:, None]
     return columns
+
+
+def _draw_identities(count, generator):
+    content = np.frombuffer(generator.bytes(count * _IDENTITY_BYTES), np.uint8)
+    return ByteStrings(
+        content.reshape(count, _IDENTITY_BYTES),
+        np.full(count, _IDENTITY_BYTES),
+    )
 
 
 def _format_ranges(ids):

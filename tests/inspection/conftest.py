@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tiny records of each kind, right or with one fault, and their JSON."""
 
+import importlib
 import json
 import pathlib
 
@@ -169,4 +170,6 @@ def finetuning_set(write_set, tokenizer):
 def run(run_module, monkeypatch):
     """Function that runs the command: (exit status, stdout, stderr)."""
     monkeypatch.setenv("COLUMNS", "160")  # No heading is broken.
+    # The command would, with a standard error that is a file.
+    importlib.import_module("tensorflow")
     return lambda *arguments: run_module(command, *arguments)

@@ -71,6 +71,24 @@ def test_what_comes_from_records_is_escaped(drawn):
     assert "url(" not in text and "//" not in text
 
 
+def test_no_character_commands_the_browser(finetuning_set, run, tmp_path):
+    # A half of a pair, which JSON may hold, "right to left" and a bell.
+    files = finetuning_set(
+        "classification",
+        [0, 1, 1],
+        labels=["cat", "d\u202eg"],
+        settings={"do_lower_case": True, "split": "\ud800\x07"},
+        task="\u2066pets",
+    )
+    path = tmp_path / "records.html"
+    code, printed, errors = run(*files, f"--html={path}")
+    assert code == 0, errors
+    shown = "".join(Reader(path.read_text("utf-8")).text)
+    assert r"d\u202eg" in shown and r"\u2066pets" in shown
+    assert r"split=\ud800\x07" in shown
+    assert all(char.isprintable() or char == "\n" for char in shown)
+
+
 def test_the_page_shows_what_the_terminal_shows(pretraining_set, run, tmp_path):
     files = pretraining_set(num_files=2)
     path = tmp_path / "records.html"

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from albert.inspection import statistics
 from albert.records import framing
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
@@ -141,6 +142,41 @@ def test_classes_are_shown_by_name(finetuning_set, run):
             )
 
 
+def test_many_different_numbers(finetuning_set, run):
+    # As many as there are in a large set, in an order that widens the range.
+    labels = np.random.default_rng(3).exponential(3, 9001).astype(np.float32)
+    labels = labels[np.argsort(labels + np.arange(9001) // 1000)]
+    files = finetuning_set("regression", labels, name="a")
+    code, printed, errors = run(*files)
+    assert code == 0, errors
+    exact = labels.astype(float)
+    assert figures(printed)["labels"] == (
+        f"numbers from {exact.min():g} to {exact.max():g}, "
+        f"{exact.mean():.3g} on average"
+    )
+    chart = printed.partition("\nlabels\n")[2].partition("\n\n")[0]
+    counts = re.findall(r"to \S+ +([\d,]+)", chart)
+    counts = [int(count.replace(",", "")) for count in counts]
+    expected = np.histogram(exact, 14)[0]
+    assert sum(counts) == 9001
+    np.testing.assert_allclose(counts, expected, rtol=0.01, atol=3)
+
+
+def test_memory_for_numbers_is_bounded():
+    counted = statistics.RecordStatistics()
+    generator = np.random.default_rng(3)
+    for batch in range(40):
+        counted._add_labels(generator.normal(batch, 9.0, 1024))
+        assert len(counted.labels) <= 4096
+    assert counted.labels.total() == 40 * 1024
+    assert all(label * 64 == int(label * 64) for label in counted.labels)
+    # One of another magnitude.
+    counted._add_labels(np.array([1e30]))
+    counted._add_labels(generator.normal(0, 9.0, 5000))
+    assert len(counted.labels) <= 4096
+    assert counted.label_range[1] == 1e30
+
+
 def test_numbers_options_and_tags(finetuning_set, run):
     files = finetuning_set("regression", [0.5, 5.0, 2.5], name="a")
     code, printed, errors = run(*files, "--label=2.5")
@@ -261,6 +297,23 @@ def test_a_sample(pretraining_set, run):
     )
     # Of 2, 2 and 3 records.
     assert re.findall(r"^  train-\S+ +(\d)", printed, re.M) == list("112")
+
+
+@pytest.mark.parametrize(
+    "most, shown",
+    [
+        (2, "2 of more: the first of each file, a sample"),
+        (4, "4 of more: the first of each file, a sample"),
+        (6, "6 of more: the first of each file, a sample"),
+        (7, "7"),
+        (9, "7"),
+    ],
+)
+def test_a_sample_of_records_without_a_json(pretraining_set, run, most, shown):
+    files = pretraining_set(num_files=3, json=False)
+    code, printed, errors = run(*files, f"--max_records={most}")
+    assert code == 0, errors
+    assert figures(printed)["records"] == shown
 
 
 def test_filling_is_not_counted(finetuning_set, run):

@@ -49,7 +49,8 @@ def unmasked_set(write_set, tokenizer):
             np.zeros(40, np.int64),
         )
         tokens = make_tokens(table, tokenizer.vocabulary_size)
-        columns = pair_columns(pairs, ids, tokens, "sop")
+        generator = np.random.default_rng(3)
+        columns = pair_columns(pairs, ids, tokens, "sop", generator)
         change(columns)
         return write_set(
             UnmaskedSchema(LENGTH, 5),
@@ -73,6 +74,7 @@ def test_what_training_makes_of_them_is_shown(unmasked_set, run):
     assert outputs[0] == outputs[1]
     assert "1 file of pretraining records that training masks" in printed
     assert "one draw, each epoch has another" in printed
+    assert "40 pairs looked at)" in " ".join(printed.split())
     lengths = re.findall(r"\| (\d+) of 23 pieces \(A (\d+), B (\d+)\)", printed)
     assert len(lengths) == 40
     for total, first, second in (map(int, each) for each in lengths):
@@ -107,11 +109,22 @@ def too_long(columns):
     columns["segment_lengths"][7] = 19, 2
 
 
+def without_second(columns):
+    columns["segment_lengths"][7] = 20, 0
+
+
+def empty(columns):
+    columns["segment_lengths"][7] = 0
+    columns["tokens"].lengths[7] = 0
+
+
 @pytest.mark.parametrize(
     "change, words",
     [
         (longer, "'segment_lengths' says 9 and 12"),
         (too_long, "has room for 20"),
+        (without_second, "says 20 and 0"),
+        (empty, "two segments, neither of them empty"),
     ],
 )
 def test_lengths_that_do_not_fit(unmasked_set, run, change, words):
@@ -130,3 +143,16 @@ def test_ids_outside_the_vocabulary(unmasked_set, tokenizer):
     file.with_suffix(".json").write_text(text.replace(pieces, "50-60"))
     (fault,), _ = verification.verify([str(file)])
     assert "in 'tokens' is none of the vocabulary's 100 pieces" in fault
+
+
+def test_a_wrong_length_hides_no_wrong_id(unmasked_set):
+    def change(columns):
+        longer(columns)
+        columns["tokens"].content[9, :2] = np.array([1999], "<i2").view("u1")
+        columns["tokens"].content[11, :2] = np.array([2000], "<i2").view("u1")
+
+    (file,) = unmasked_set(change)
+    (lengths, ids), _ = verification.verify([str(file)])
+    assert "record 7 (0-based): 'tokens' holds 20" in lengths
+    assert "record 11 (0-based): the id 2000 in 'tokens'" in ids
+    assert "more" not in lengths + ids

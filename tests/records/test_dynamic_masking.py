@@ -70,7 +70,7 @@ def assemble_rows(pairs, unmasked, seq_length, text, keys):
     ids, word_start = text
     tokens = unmasked_pairs.make_tokens(word_start, unmasked.vocabulary_size)
     columns = unmasked_pairs.pair_columns(
-        pairs, ids, tokens, unmasked.objective
+        pairs, ids, tokens, unmasked.objective, np.random.default_rng(4)
     )
     content = columns["tokens"].content.view(tokens.dtype)
     width = seq_length - content.shape[1]

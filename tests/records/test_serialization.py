@@ -60,6 +60,7 @@ def test_strings_of_any_length(tmp_path):
         {
             "tokens": serialization.ByteStrings(content, lengths),
             "segment_lengths": numbers,
+            "identity": serialization.ByteStrings(content, 0 * lengths + 8),
         },
         unmasked_fields("sop"),
     )

@@ -47,6 +47,7 @@ def write_set(folder, name="train", vocabulary_size=997, objective="sop"):
         ids,
         unmasked_pairs.make_tokens(word_start, vocabulary_size),
         objective,
+        np.random.default_rng(6),
     )
     first = 0
     output = str(folder / f"{name}.tfrecord")
@@ -383,7 +384,7 @@ def test_records_that_are_not_segment_pairs(copied):
         ),
     )
     message = refusal(copied)
-    assert "the feature 'segment_lengths' is absent" in message
+    assert "the feature 'identity' is absent" in message
 
 
 def change_record(folder, number, change):
@@ -407,8 +408,11 @@ def change_record(folder, number, change):
     ("lengths", "size", "words"),
     [
         ([1, 1], 8, r"8 bytes of tokens for segments of \[1, 1\] tokens"),
-        ([-2, 4], 4, r"4 bytes of tokens for segments of \[-2, 4\] tokens"),
-        ([9, 12], 42, "segments of 21 tokens where 20 have room"),
+        ([-2, 4], 4, r"segments of \[-2, 4\] tokens, where 20 have room"),
+        ([9, 12], 42, r"segments of \[9, 12\] tokens, where 20 have room"),
+        ([9, 0], 18, r"segments of \[9, 0\] .* two, neither of them empty"),
+        ([0, 9], 18, r"segments of \[0, 9\] .* two, neither of them empty"),
+        ([0, 0], 0, r"segments of \[0, 0\] .* two, neither of them empty"),
     ],
 )
 def test_lengths_that_cannot_be(copied, lengths, size, words):
@@ -428,6 +432,23 @@ def test_lengths_that_cannot_be(copied, lengths, size, words):
     assert "record 0 (0-based): " in refusal(copied)
 
 
+def test_second_segments_that_the_objective_does_not_have(tmp_path):
+    write_set(tmp_path, objective="none")
+
+    def change(features):
+        # With a second [SEP] one too many.
+        features["segment_lengths"].int64_list.value[:] = [9, 12]
+        features["tokens"].bytes_list.value[:] = [bytes(42)]
+
+    change_record(tmp_path, 7, change)
+    record_set = open_set(tmp_path)
+    with (
+        pytest.raises(UserError, match=r"\(0-based\): .* needs one segment"),
+        explained_damage(record_set.locate_damage),
+    ):
+        batches_of(record_set, training=False)
+
+
 def test_a_share_of_masked_records_cannot_be_changed(copied, caplog):
     check_masking([open_set(copied)], 0.25)
     assert not caplog.text
@@ -438,3 +459,17 @@ def test_a_share_of_masked_records_cannot_be_changed(copied, caplog):
     check_masking([open_set(copied)], None)
     with pytest.raises(UserError, match="--masked_lm_prob=0.4 changes nothing"):
         check_masking([open_set(copied)], 0.4)
+
+
+def test_a_share_of_some_of_the_records_cannot_be_changed(copied, caplog):
+    write_set(copied, "eval")
+    change_json(copied, lambda value: value.pop("masking"), "eval")
+    held_out = RecordSet.open(str(copied / "eval*"))
+    check_masking([open_set(copied), held_out], None)
+    assert not caplog.text
+    # The shares are then different in training and evaluation.
+    check_masking([open_set(copied), held_out], 0.2)
+    assert "eval-00000-of-00003.tfrecord holds masked records" in caplog.text
+    assert "--masked_lm_prob=0.2 changes nothing" in caplog.text
+    with pytest.raises(UserError, match="eval-00000.*changes nothing"):
+        check_masking([held_out, open_set(copied)], 0.2)

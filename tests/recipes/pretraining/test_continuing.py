@@ -2,19 +2,11 @@
 """Runs that go on, or are refused, in the directory of a run."""
 
 import json
-import pathlib
 import shutil
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
 
 from albert import model_directory
-from albert.interchange import tensor_bundle
-
-ROOT = pathlib.Path(__file__).parents[3]
 
 
 def test_same_command_again_changes_nothing(
@@ -38,42 +30,9 @@ def test_same_command_again_changes_nothing(
 
 @pytest.mark.slow
 def test_killed_run_ends_as_if_it_had_not_been(
-    inputs, tmp_path, arguments_of, run_process, assert_same_tensors
+    inputs, tmp_path, assert_killed_run_ends_as_whole
 ):
-    arguments = [
-        # Without it, the order of sums is not fixed: of many such runs, one
-        # differed by rounding.
-        "--deterministic",
-        "--num_train_steps=400",
-        "--save_checkpoints_steps=50",
-        "--steps_per_loop=7",
-        "--keep_checkpoint_max=1",
-        "--max_eval_steps=1",
-    ]
-    out = tmp_path / "killed"
-    process = subprocess.Popen(
-        [sys.executable, *arguments_of(inputs, out, *arguments)],
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    deadline = time.monotonic() + 120
-    while not tensor_bundle.steps(out):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    step = tensor_bundle.steps(out)[-1]
-    assert 50 <= step < 400
-    # In processes of their own: the flag is for a whole process.
-    again = run_process(*arguments_of(inputs, out, *arguments))
-    assert again.returncode == 0, again.stderr
-    assert f"continuing at step {step} of 400" in again.stderr
-    whole = tmp_path / "whole"
-    alone = run_process(*arguments_of(inputs, whole, *arguments))
-    assert alone.returncode == 0, alone.stderr
-    for name in ("model.ckpt-400", "model.ckpt-best"):
-        assert_same_tensors(whole / name, out / name)
+    assert_killed_run_ends_as_whole(inputs, tmp_path)
 
 
 @pytest.mark.parametrize(

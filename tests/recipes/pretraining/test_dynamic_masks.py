@@ -1,18 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs on records that are masked while training."""
 
-import pathlib
 import shutil
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
-
-from albert.interchange import tensor_bundle
-
-ROOT = pathlib.Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="session")
@@ -105,36 +96,6 @@ def test_masked_records_keep_their_masks(inputs, tmp_path, run):
 
 @pytest.mark.slow
 def test_killed_run_ends_as_if_it_had_not_been(
-    unmasked_inputs, tmp_path, arguments_of, run_process, assert_same_tensors
+    unmasked_inputs, tmp_path, assert_killed_run_ends_as_whole
 ):
-    arguments = [
-        "--deterministic",
-        "--num_train_steps=400",
-        "--save_checkpoints_steps=50",
-        "--steps_per_loop=7",
-        "--keep_checkpoint_max=1",
-        "--max_eval_steps=1",
-    ]
-    out = tmp_path / "killed"
-    process = subprocess.Popen(
-        [sys.executable, *arguments_of(unmasked_inputs, out, *arguments)],
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    deadline = time.monotonic() + 240
-    while not tensor_bundle.steps(out):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    step = tensor_bundle.steps(out)[-1]
-    assert 50 <= step < 400
-    again = run_process(*arguments_of(unmasked_inputs, out, *arguments))
-    assert again.returncode == 0, again.stderr
-    assert f"continuing at step {step} of 400" in again.stderr
-    whole = tmp_path / "whole"
-    alone = run_process(*arguments_of(unmasked_inputs, whole, *arguments))
-    assert alone.returncode == 0, alone.stderr
-    for name in ("model.ckpt-400", "model.ckpt-best"):
-        assert_same_tensors(whole / name, out / name)
+    assert_killed_run_ends_as_whole(unmasked_inputs, tmp_path)
