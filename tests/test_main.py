@@ -230,6 +230,7 @@ def test_flags_of_two_commands_are_defined_once(monkeypatch):
     different = {
         "beam_size",
         "do_eval",
+        "do_predict",
         "eval_input_file",
         "head",
         "input_file",
@@ -241,6 +242,7 @@ def test_flags_of_two_commands_are_defined_once(monkeypatch):
         "output_dir",
         "output_file",
         "overwrite",
+        "pad_to_max_length",
         "predict_file",
         "seed",
         "spm_model_file",

@@ -136,7 +136,7 @@ BAD_FLAGS = [
     ),
     (
         ["--num_train_steps=1000000000"],
-        ["--num_train_steps", "--train_batch_size=5", "5000000000 examples"],
+        ["--num_train_steps", "5000000000 examples", "fewer steps"],
     ),
     (["--max_qa_length=37"], ["--max_qa_length=37", "--max_seq_length", "37"]),
     # Said before files are looked for.
