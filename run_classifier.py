@@ -26,6 +26,7 @@ from absl import logging
 
 from albert import command_line
 from albert import data_flags
+from albert import device_flags
 from albert import evaluation_results
 from albert import flag_parsers
 from albert import flags
@@ -71,7 +72,7 @@ def define_flags(fv):
         lower_bound=1,
         upper_bound=1000,
     )
-    flags.define_device_flags(fv)
+    device_flags.define_device_flags(fv)
 
 
 def main(fv):
@@ -121,7 +122,7 @@ def main(fv):
 
     # First of all: workers find each other before anything is computed.
     strategy = distribution.start(
-        fv.eval_batch_size, **flags.device_options(fv)
+        fv.eval_batch_size, **device_flags.device_options(fv)
     )
     writes = distribution.is_chief(strategy)
 

@@ -25,6 +25,7 @@ The same command continues after an interruption.
 from absl import logging
 
 from albert import command_line
+from albert import device_flags
 from albert import evaluation_results
 from albert import flag_parsers
 from albert import flags
@@ -116,7 +117,7 @@ def define_flags(fv):
         lower_bound=1,
         upper_bound=flag_parsers.MOST_STEPS,
     )
-    flags.define_device_flags(fv)
+    device_flags.define_device_flags(fv)
 
 
 def main(fv):
@@ -157,7 +158,7 @@ def main(fv):
 
     # First of all: workers find each other before anything is computed.
     strategy = distribution.start(
-        fv.eval_batch_size, **flags.device_options(fv)
+        fv.eval_batch_size, **device_flags.device_options(fv)
     )
 
     # --------------------------------- records, configuration and tokenizer

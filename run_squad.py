@@ -25,6 +25,7 @@ The same command continues after an interruption.
 import dataclasses
 
 from albert import command_line
+from albert import device_flags
 from albert import evaluation_results
 from albert import flag_parsers
 from albert import flags
@@ -134,7 +135,7 @@ def define_flags(fv):
         lower_bound=0.0,
         upper_bound=1.0,
     )
-    flags.define_device_flags(fv)
+    device_flags.define_device_flags(fv)
 
 
 def _default_help(name):
@@ -178,7 +179,7 @@ def main(fv):
 
     # First of all: workers find each other before anything is computed.
     strategy = distribution.start(
-        fv.eval_batch_size, **flags.device_options(fv)
+        fv.eval_batch_size, **device_flags.device_options(fv)
     )
 
     # ------------------------------------------- model, head and settings

@@ -33,6 +33,7 @@ from albert.records import corpus_shards
 from albert.records import pretraining
 from albert.records import pretraining_report
 from albert.records import pretraining_sets
+from albert.records import pretraining_warnings
 from albert.records.metadata import metadata_path
 from albert.records.unmasked_pairs import DYNAMIC
 from albert.records.unmasked_pairs import MASKING_TIMES
@@ -324,7 +325,7 @@ def merge(fv, settings, tokenizer, shards, of_shards):
     print(f"Wrote {path} of {len(shards)} shards")
     size = sum(each["files"][0]["bytes"] for each in of_shards)
     print(pretraining_report.summarize(metadata, size))
-    for warning in pretraining_report.list_warnings(metadata):
+    for warning in pretraining_warnings.list_warnings(metadata):
         logging.warning("%s", warning)
     if not is_address(path):
         print_next(fv, metadata, [shard.output_file for shard in shards])
@@ -339,7 +340,7 @@ def print_summary(made):
     print(pretraining_report.summarize(made.metadata, made.size, made.seconds))
     for line in made.left_out:
         print(f"  left out     {line}")
-    for warning in pretraining_report.list_warnings(made.metadata):
+    for warning in pretraining_warnings.list_warnings(made.metadata):
         logging.warning("%s", warning)
 
 

@@ -26,7 +26,7 @@ LAYERS = (
         "text",
     ),
     ("vocabulary_flags",),
-    ("flags", "model_directory", "modeling"),
+    ("device_flags", "flags", "model_directory", "modeling"),
     ("evaluation_results", "tasks"),
     ("interchange",),
     ("command_line", "records"),

@@ -4,7 +4,7 @@
 import math
 
 from albert.records.corpus_counts import MOST_UNKNOWN
-from albert.records.pretraining_report import MOST_GUESSED
+from albert.records.pretraining_warnings import MOST_GUESSED
 
 # What a person should look at. Of the pieces of a sequence:
 _MOST_PADDING = 0.5

@@ -14,6 +14,7 @@ from albert.progress import show_progress
 from albert.records import pretraining
 from albert.records import pretraining_report
 from albert.records.corpus_counts import CorpusCounts
+from albert.records.instance_statistics import Statistics
 from albert.records.writing import RecordSetWriter
 from albert.text import compression
 from albert.text import token_cache
@@ -162,7 +163,7 @@ def make_set(
             )
 
         # --------------------------------------------------- ids → records
-        statistics = pretraining.Statistics()
+        statistics = Statistics()
         example = None
         with show_progress(
             "masking and writing"

@@ -10,7 +10,7 @@ from absl import logging
 
 from albert.errors import UserError
 from albert.records import framing
-from albert.records.pretraining_report import describe_few_predictions
+from albert.records.pretraining_warnings import describe_few_predictions
 from albert.records.record_files import RecordFiles
 from albert.records.schema import PretrainingSchema
 from albert.records.schema import unmasked_fields

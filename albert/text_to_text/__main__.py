@@ -27,6 +27,7 @@ import sys
 from absl import logging
 
 from albert import command_line
+from albert import device_flags
 from albert import evaluation_results
 from albert import flags
 from albert import heads
@@ -82,7 +83,7 @@ def main(fv):
 
     # First of all: workers find each other before anything is computed.
     strategy = distribution.start(
-        fv.eval_batch_size, **flags.device_options(fv)
+        fv.eval_batch_size, **device_flags.device_options(fv)
     )
     writes = distribution.is_chief(strategy)
 

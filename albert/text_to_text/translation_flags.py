@@ -3,6 +3,7 @@
 
 import math
 
+from albert import device_flags
 from albert import flag_parsers
 from albert import flags
 from albert import heads
@@ -199,7 +200,7 @@ def define_flags(fv):
         "sacrebleu's: 13a for languages with spaces, zh for Chinese, char for "
         "others without.",
     )
-    flags.define_device_flags(fv)
+    device_flags.define_device_flags(fv)
 
 
 def check_flags(fv):

@@ -21,6 +21,7 @@ from albert.errors import UserError
 from albert.records import framing
 from albert.records import pretraining
 from albert.records import pretraining_report
+from albert.records import pretraining_warnings
 from albert.records.pretraining_batches import pretraining_dataset
 from albert.records.record_set import RecordSet
 from albert.text.wordpiece import WordPieceTokenizer
@@ -325,7 +326,7 @@ def test_faults_come_with_their_remedy(changes, words):
         else changes.get(key, value)
         for key, value in HEALTHY.items()
     }
-    faults = pretraining_report.list_warnings(metadata)
+    faults = pretraining_warnings.list_warnings(metadata)
     assert len(faults) == bool(words)
     for word in words:
         assert word in faults[0]

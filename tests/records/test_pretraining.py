@@ -14,6 +14,7 @@ from albert.records import framing
 from albert.records import pretraining
 from albert.records import pretraining_report
 from albert.records import serialization
+from albert.records.instance_statistics import Statistics
 from albert.records.pretraining_batches import pretraining_dataset
 from albert.records.record_set import RecordSet
 from albert.records.writing import RecordSetWriter
@@ -60,7 +61,7 @@ def total_statistics(cache, settings, passes):
             maker.make_records(make_unit(cache, pass_index)).statistics
             for pass_index in range(passes)
         ),
-        pretraining.Statistics(),
+        Statistics(),
     ).as_dict(settings.pairs.max_seq_length)
 
 
@@ -100,7 +101,7 @@ def test_masks_made_while_training_have_the_same_statistics(cache, tmp_path):
     )["numpy_seed_12345"]
     settings = make_settings(original=True, dynamic_masking=True)
     maker = pretraining.RecordMaker(settings)
-    statistics = pretraining.Statistics()
+    statistics = Statistics()
     with RecordSetWriter(str(tmp_path / "a.tfrecord")) as writer:
         for pass_index in range(4):
             made = maker.make_records(make_unit(cache, pass_index))
