@@ -22,12 +22,12 @@ from absl import logging
 from albert import command_line
 from albert import data_flags
 from albert import processes
+from albert import shard_flags
 from albert.errors import UserError
 from albert.flag_groups import FlagGroup
 from albert.flag_parsers import LONGEST_SEQUENCE
 from albert.flags import require
 from albert.paths import is_address
-from albert.paths import read_paths
 from albert.paths import split_paths
 from albert.records import corpus_shards
 from albert.records import pretraining
@@ -181,27 +181,7 @@ def define_flags(fv):
         "TFRecord file, or a comma-separated list. Required.",
         addresses=True,
     )
-    machines = FlagGroup(fv, "Machines")
-    machines.string(
-        "shard",
-        None,
-        "Part of the work, for many machines: 3/64 makes shard 3 (from 0) of "
-        "64, of some of the files of text; all/64 makes those that are "
-        "missing, and then, as merge/64 does, the JSON of the whole set.",
-    )
-    machines.string(
-        "runner",
-        None,
-        "With --shard=all/64: make the shards with Apache Beam (needs pip "
-        "install 'albert-keras[beam]'): DirectRunner, FlinkRunner, SparkRunner "
-        "or DataflowRunner. Text and records may be on its file systems.",
-    )
-    machines.names(
-        "pipeline_options",
-        None,
-        "Options of Beam and its runner, such as direct_num_workers=4,"
-        "direct_running_mode=multi_processing.",
-    )
+    shard_flags.define_shard_flags(fv)
     FlagGroup(fv, "Processes").integer(
         "num_workers",
         0,
@@ -215,7 +195,7 @@ def main(fv):
     """Makes the records, and prints what they are like."""
     num_workers = processes.check_number(fv.num_workers)
     settings, reading = read_settings(fv)
-    which, number = find_shard(fv)
+    which, number = shard_flags.find_shard(fv)
     tokenizer = settings.tokenizer()
     unreachable = normalization_losses.describe_unreachable_pieces(tokenizer)
     if unreachable:
@@ -349,60 +329,6 @@ def print_next(fv, metadata, files):
     command = pretraining_report.next_command(metadata, files, fv.output_file)
     if command:
         command_line.print_next(command)
-
-
-def find_shard(fv):
-    """Returns which shards the command makes, and of how many.
-
-    Returns:
-      (int, "all" or "merge", int); (None, None) without --shard.
-    """
-    if not fv.runner:
-        for name in ("input_file", "output_file"):
-            try:
-                read_paths(fv[name].value)
-            except ValueError as error:
-                raise UserError(
-                    f"--{name}={fv[name].value}: {error}; or give a --runner, "
-                    "which reads and writes such addresses"
-                ) from None
-    if fv.pipeline_options and not fv.runner:
-        raise UserError("--pipeline_options are those of a --runner: give one")
-    if not fv.shard:
-        if fv.runner:
-            raise UserError(
-                "--runner makes shards: say of how many, as in --shard=all/64"
-            )
-        return None, None
-    which, number = corpus_shards.parse_shard_flag(fv.shard)
-    if fv.runner and which != corpus_shards.ALL:
-        raise UserError(
-            f"--runner makes all shards that are missing: give --shard="
-            f"{corpus_shards.ALL}/{number}, not {fv.shard}"
-        )
-    if fv.runner and fv.num_workers:
-        raise UserError(
-            "--num_workers are those of this machine, and --runner starts its "
-            "own: see --pipeline_options"
-        )
-    if fv.num_shards not in (1, number):
-        raise UserError(
-            f"--num_shards={fv.num_shards}: with --shard={fv.shard} there are "
-            f"{number} files: leave it out"
-        )
-    if fv.left_out_file and which in (corpus_shards.ALL, corpus_shards.MERGE):
-        raise UserError(
-            f"--left_out_file with --shard={fv.shard} would not list what "
-            "earlier commands left out: give each shard's command one"
-        )
-    if fv.duplicates != "keep":
-        logging.warning(
-            "--duplicates=%s: they are found inside each of the %d shards, "
-            "not between them",
-            fv.duplicates,
-            number,
-        )
-    return which, number
 
 
 def read_settings(fv):

@@ -66,3 +66,21 @@ def find(ours, google):
         "google_bert": google,
         "huggingface_bert": f"{place.replace('/', '.')}.{peer_variable}",
     }
+
+
+def find_lacking_parts(names):
+    """Returns the parts of a pretraining model that a BERT does not have.
+
+    Its head for two sentences tells whether one follows the other at all,
+    which is not their order; and transformers' classes for masked words have no
+    pooler.
+
+    Args:
+      names: collection of str, our names of the variables that are there.
+
+    Returns:
+      tuple of str.
+    """
+    if "encoder/pooler/bias" in names:
+        return ("sentence_order",)
+    return ("sentence_order", "pooler")

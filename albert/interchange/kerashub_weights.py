@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The weight files of a KerasHub preset, by KerasHub's names of layers.
 
-Keras numbers the groups of a file by class; the table of names
-(albert/interchange/names.py) knows a variable by its layer's name and the path
-below it.
+Keras numbers the groups of a file by class; the table of variables
+(albert/interchange/variable_table.py) knows one by its layer's name and the
+path below it.
 """
 
 import os

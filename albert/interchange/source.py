@@ -137,7 +137,8 @@ class Source:
 
     Attributes:
       path: str, what was read, for messages.
-      format: one of ``names.FORMATS`` or ``names.BERT_FORMATS``.
+      format: one of ``FORMATS`` or ``BERT_FORMATS`` of the
+        table of variables.
       config: ``AlbertConfig``, or None where there is none.
       tensors: ``Tensors`` by our names, in our shapes.
       unknown: list of str, the file's names that the table does not have.
@@ -170,7 +171,8 @@ def from_peer(tensors, format, config, path):
 
     Args:
       tensors: ``Tensors`` by the format's names.
-      format: one of ``names.FORMATS`` or ``names.BERT_FORMATS``.
+      format: one of ``FORMATS`` or ``BERT_FORMATS`` of the
+        table of variables.
       config: ``AlbertConfig``, or None: shapes are then not checked.
       path: str, for messages.
 
@@ -308,7 +310,8 @@ def to_peer(tensors, format, config):
 
     Args:
       tensors: ``Tensors`` by our names.
-      format: one of ``names.FORMATS`` or ``names.BERT_FORMATS``.
+      format: one of ``FORMATS`` or ``BERT_FORMATS`` of the
+        table of variables.
       config: ``AlbertConfig``.
 
     Returns:

@@ -13,13 +13,14 @@ from albert import model_directory
 from albert.config import AlbertConfig
 from albert.errors import UserError
 from albert.heads import HEADS
+from albert.interchange import bert_names
 from albert.interchange import google
 from albert.interchange import huggingface
 from albert.interchange import kerashub
 from albert.interchange import task_description
-from albert.interchange.names import BERT_FORMATS
 from albert.interchange.source import Source
 from albert.interchange.source import Tensors
+from albert.interchange.variable_table import BERT_FORMATS
 from albert.interchange.weight_paths import find_weights
 from albert.tasks.label_types import find_order
 from albert.text.tokenizers import load_tokenizer
@@ -85,17 +86,10 @@ class StartingPoint:
 
     @property
     def parts_bert_lacks(self):
-        """Parts of a pretraining model that start anew where this is a BERT.
-
-        Its head for two sentences tells whether one follows the other at all,
-        which is not their order; and transformers' classes for masked words
-        have no pooler.
-        """
+        """Parts of a pretraining model that start anew where this is a BERT."""
         if self.source is None or self.source.format not in BERT_FORMATS:
             return ()
-        if "encoder/pooler/bias" in self.source.tensors:
-            return ("sentence_order",)
-        return ("sentence_order", "pooler")
+        return bert_names.find_lacking_parts(self.source.tensors)
 
     @functools.cached_property
     def tokenizer(self):

@@ -11,6 +11,7 @@ import albert
 from albert.config import NAMED_SIZES
 from albert.interchange import arrangements
 from albert.interchange import names
+from albert.interchange import variable_table
 
 SIZES = {
     "vocab_size": 53,
@@ -82,7 +83,7 @@ def test_table_says_the_shapes_of_unshared_decoders():
     assert expected == shapes_of(model)
 
 
-@pytest.mark.parametrize("format", names.FORMATS)
+@pytest.mark.parametrize("format", variable_table.FORMATS)
 def test_names_and_values_come_back(format):
     config = small_config(num_hidden_groups=2, inner_group_num=3)
     rng = np.random.default_rng(3)
@@ -107,7 +108,7 @@ def test_names_and_values_come_back(format):
     assert len(set(ours)) == len(set(theirs)) == len(seen)
 
 
-@pytest.mark.parametrize("format", names.BERT_FORMATS)
+@pytest.mark.parametrize("format", variable_table.BERT_FORMATS)
 def test_names_of_bert(format):
     config = small_config(sharing="none", embedding_size=26)
     theirs = {
@@ -132,8 +133,14 @@ def test_names_of_bert(format):
 
 
 def test_no_two_rows_are_one():
-    for column in ("ours", *names.FORMATS, *names.BERT_FORMATS):
-        count = collections.Counter(getattr(row, column) for row in names.ROWS)
+    for column in (
+        "ours",
+        *variable_table.FORMATS,
+        *variable_table.BERT_FORMATS,
+    ):
+        count = collections.Counter(
+            getattr(row, column) for row in variable_table.ROWS
+        )
         del count[None]
         assert set(count.values()) == {1}
 
@@ -145,7 +152,7 @@ def test_rows_that_a_format_has_no_place_for():
     def heads_without(format):
         return {
             row.ours.split("/")[0]
-            for row in names.ROWS
+            for row in variable_table.ROWS
             if row.name(format) is None and row.ours != relative_bias
         }
 
@@ -248,7 +255,7 @@ ENCODER_PARAMETERS = {
 
 
 @pytest.mark.parametrize("size", sorted(NAMED_SIZES))
-@pytest.mark.parametrize("format", names.FORMATS)
+@pytest.mark.parametrize("format", variable_table.FORMATS)
 def test_released_sizes_go_through_the_table(size, format):
     config = albert.AlbertConfig.named(size)
     theirs = {}
