@@ -13,6 +13,7 @@ import resource
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 
 import hypothesis
@@ -223,6 +224,38 @@ def run_process():
             text=True,
             check=False,
         )
+
+    return run
+
+
+# The module of a test is ``t`` there.
+TWO_DEVICES = """
+import importlib.util
+import numpy as np
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(
+    cpu, [tf.config.LogicalDeviceConfiguration()] * 2
+)
+spec = importlib.util.spec_from_file_location("t", {!r})
+t = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(t)
+"""
+
+
+@pytest.fixture(scope="session")
+def run_on_two_devices(run_process):
+    """Function that runs Python on two logical CPUs, and gives what it prints.
+
+    In a process of its own, as these are fixed when TensorFlow starts. The
+    module of the file that is given is ``t`` there.
+    """
+
+    def run(file, code):
+        script = TWO_DEVICES.format(file) + textwrap.dedent(code)
+        done = run_process("-c", script)
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout
 
     return run
 

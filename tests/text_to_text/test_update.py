@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """An update of pairs is that of the whole batch, however it is cut up."""
 
-import subprocess
-import sys
-import textwrap
-
 import keras
 import numpy as np
 import pytest
@@ -116,29 +112,13 @@ def test_accumulation():
 
 
 @pytest.mark.slow
-def test_two_replicas():
-    """In a process of its own: logical devices are fixed at start-up."""
-    script = textwrap.dedent(
-        f"""
-        import importlib.util
-        import tensorflow as tf
-        cpu = tf.config.list_physical_devices("CPU")[0]
-        tf.config.set_logical_device_configuration(
-            cpu, [tf.config.LogicalDeviceConfiguration()] * 2
-        )
-        spec = importlib.util.spec_from_file_location("t", {__file__!r})
-        t = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(t)
+def test_two_replicas(run_on_two_devices):
+    run_on_two_devices(
+        __file__,
+        """
         assert t.distribution.get_strategy("mirrored").num_replicas_in_sync == 2
         whole = t.train()
         t.check_same(whole, t.train("mirrored"))
         t.check_same(whole, t.train("mirrored", accumulation_steps=3))
-        """
+        """,
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]

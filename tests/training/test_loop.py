@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One update is that of the global batch, however it is cut up."""
 
-import subprocess
-import sys
-import textwrap
-
 import keras
 import numpy as np
 import pytest
@@ -159,20 +155,10 @@ def test_steps_per_loop_do_not_matter():
         assert np.array_equal(joined, history[name]), name
 
 
-def test_two_replicas_give_the_update_of_one_device(tmp_path):
-    """In a process of its own: logical devices are fixed at start-up."""
-    script = textwrap.dedent(
-        f"""
-        import importlib.util, sys
-        import numpy as np
-        import tensorflow as tf
-        cpu = tf.config.list_physical_devices("CPU")[0]
-        tf.config.set_logical_device_configuration(
-            cpu, [tf.config.LogicalDeviceConfiguration()] * 2
-        )
-        spec = importlib.util.spec_from_file_location("t", {__file__!r})
-        t = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(t)
+def test_two_replicas_give_the_update_of_one_device(run_on_two_devices):
+    printed = run_on_two_devices(
+        __file__,
+        """
         one, history = t.train(t.make_loop())
         loop = t.make_loop("mirrored", accumulation_steps=3)
         assert loop.strategy.num_replicas_in_sync == 2
@@ -187,30 +173,19 @@ def test_two_replicas_give_the_update_of_one_device(tmp_path):
             variable.assign(two[t.name_of(variable)])
         b = single.evaluate(single.distribute(batches))
         print("evaluation", max(abs(a[n] - b[n]) for n in b))
-        """
+        """,
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    found = dict(line.split() for line in done.stdout.splitlines())
+    found = dict(line.split() for line in printed.splitlines())
     assert float(found["weights"]) < OF_MOVEMENT
     assert float(found["history"]) < OF_HISTORY
     # Of the loss, which is about 5.
     assert float(found["evaluation"]) < 1e-5
 
 
-def test_replicas_draw_their_own_dropout():
-    script = textwrap.dedent(
+def test_replicas_draw_their_own_dropout(run_on_two_devices):
+    printed = run_on_two_devices(
+        __file__,
         """
-        import tensorflow as tf
-        cpu = tf.config.list_physical_devices("CPU")[0]
-        tf.config.set_logical_device_configuration(
-            cpu, [tf.config.LogicalDeviceConfiguration()] * 2
-        )
         from albert.modeling.layers import Dropout
         from albert.training import distribution
         strategy = distribution.get_strategy("mirrored")
@@ -221,17 +196,10 @@ def test_replicas_draw_their_own_dropout():
         for _ in range(2):
             for mask in strategy.experimental_local_results(draw()):
                 print(*mask.numpy().astype(int).flat, sep="")
-        """
+        """,
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
     # Two replicas, twice: all are different.
-    masks = done.stdout.splitlines()
+    masks = printed.splitlines()
     assert len(set(masks)) == len(masks) == 4
     assert all(set(mask) == {"0", "2"} for mask in masks)
 

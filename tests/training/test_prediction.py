@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Predictions are those of each example alone, in the examples' order."""
 
-import subprocess
-import sys
-import textwrap
-
 import keras
 import numpy as np
 import pytest
@@ -113,20 +109,10 @@ def test_xla_predicts_the_same():
     assert np.max(np.abs(a["logits"] - b["logits"])) < ROUNDING
 
 
-def test_two_replicas_predict_the_same():
-    """In a process of its own: logical devices are fixed at start-up."""
-    script = textwrap.dedent(
-        f"""
-        import importlib.util
-        import numpy as np
-        import tensorflow as tf
-        cpu = tf.config.list_physical_devices("CPU")[0]
-        tf.config.set_logical_device_configuration(
-            cpu, [tf.config.LogicalDeviceConfiguration()] * 2
-        )
-        spec = importlib.util.spec_from_file_location("t", {__file__!r})
-        t = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(t)
+def test_two_replicas_predict_the_same(run_on_two_devices):
+    printed = run_on_two_devices(
+        __file__,
+        """
         features = t.make_features()
         results = [
             t.predict(t.make_loop(t.classifier, name), features, 6,
@@ -136,16 +122,9 @@ def test_two_replicas_predict_the_same():
         (a, a_metrics), (b, b_metrics) = results
         print(np.max(np.abs(a["logits"] - b["logits"])))
         print(max(abs(a_metrics[n] - b_metrics[n]) for n in a_metrics))
-        """
+        """,
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert max(map(float, done.stdout.split())) < ROUNDING
+    assert max(map(float, printed.split())) < ROUNDING
 
 
 def test_a_missing_example_is_an_error():

@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Penalties of the attention's weights: their equations, gradients, updates."""
 
-import subprocess
-import sys
-import textwrap
-
 import keras
 import numpy as np
 import pytest
@@ -238,28 +234,12 @@ def test_an_update_has_the_gradient_of_the_penalties_once(options):
 
 
 @pytest.mark.slow
-def test_two_replicas_add_the_penalties_once():
-    """In a process of its own: logical devices are fixed at start-up."""
-    script = textwrap.dedent(
-        f"""
-        import importlib.util
-        import tensorflow as tf
-        cpu = tf.config.list_physical_devices("CPU")[0]
-        tf.config.set_logical_device_configuration(
-            cpu, [tf.config.LogicalDeviceConfiguration()] * 2
-        )
-        spec = importlib.util.spec_from_file_location("t", {__file__!r})
-        t = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(t)
+def test_two_replicas_add_the_penalties_once(run_on_two_devices):
+    run_on_two_devices(
+        __file__,
+        """
         loop = t.make_loop("mirrored", accumulation_steps=3)
         assert loop.strategy.num_replicas_in_sync == 2
         t.check_addition(loop, t.make_loop(penalties=None))
-        """
+        """,
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
