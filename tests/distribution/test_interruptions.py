@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A pretraining that was killed or stopped ends as if it had not been."""
 
+import glob
 import os
 import random
 import re
@@ -40,7 +41,8 @@ def assert_same_results(one, other):
 
 def temporary_files(folder):
     """Names of what is being written, or was when its process was killed."""
-    return [path.name for path in folder.glob(".*.albert-incomplete/new/*")]
+    # Not Path.glob, which raises when a folder goes while it is being listed.
+    return glob.glob(".*.albert-incomplete/new/*", root_dir=folder)
 
 
 def last_step(folder):
