@@ -11,7 +11,6 @@ import errno
 import json
 import os
 import re
-import shutil
 import tempfile
 
 from albert.errors import UserError
@@ -136,13 +135,6 @@ def check_new(path, flag="destination", check_replaced=None):
     if not is_new:
         check_replaced(path)
     return not is_new
-
-
-def free_space(path):
-    """Returns the bytes that are free where a path is, or will be: int."""
-    while not os.path.exists(path):
-        path = os.path.dirname(path)
-    return shutil.disk_usage(path).free
 
 
 def _check_way(path, flag):
@@ -336,6 +328,33 @@ def new_directory(path, flag="destination", check_replaced=None):
         yield directory
         replace = check_new(path, flag, check_replaced)
         place.commit([name], replace=replace)
+
+
+@contextlib.contextmanager
+def new_file(path, flag="destination", overwrite=False):
+    """Opens a new file that appears when the block has ended, or not at all.
+
+    Args:
+      path: str; a directory that lacks is made.
+      flag: str, what messages tell to choose another of.
+      overwrite: bool, whether a file that is there is replaced.
+
+    Yields:
+      a binary stream to write to.
+
+    Raises:
+      UserError: something is there, now or at the end of the block; another
+        process is writing there; or it cannot be written.
+    """
+    name = os.path.basename(path)
+    with (
+        made_directories([path], flag),
+        explained(path, flag),
+        workspace(path, flag) as place,
+    ):
+        with open(os.path.join(place.new, name), "xb") as stream:
+            yield stream
+        place.commit([name], replace=overwrite)
 
 
 def write_file(path, content, flag="destination"):

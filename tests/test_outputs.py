@@ -46,8 +46,6 @@ CREATED_ELSEWHERE = {
         "tempfile.TemporaryDirectory",
     },
     "albert/records/writing.py": {"open"},
-    "albert/text_to_text/__main__.py": {"open"},
-    "albert/text/selection.py": {"open"},
     "albert/text/token_cache.py": {"open"},
     "albert/text/vocabulary.py": {"open", "shutil.copyfileobj"},
     # Its assets are in a temporary folder.
@@ -401,3 +399,28 @@ def test_json_holds_any_script_as_it_is(tmp_path):
     text = path.read_text(encoding="utf-8")
     assert "höflich" in text and "да" in text
     assert json.loads(text) == {"labels": ["höflich", "да"]}
+
+
+def test_new_file_appears_at_the_end_or_not_at_all(tmp_path):
+    path = str(tmp_path / "made" / "file")
+    with outputs.new_file(path, "--list") as stream:
+        stream.write(b"one")
+        assert not os.path.exists(path)
+    with (
+        pytest.raises(UserError, match="exists already|appeared"),
+        outputs.new_file(path, "--list") as stream,
+    ):
+        stream.write(b"two")
+    with (
+        pytest.raises(KeyError),
+        outputs.new_file(path, "--list", overwrite=True) as stream,
+    ):
+        stream.write(b"three")
+        raise KeyError
+    with open(path, "rb") as file:
+        assert file.read() == b"one"
+    with outputs.new_file(path, "--list", overwrite=True) as stream:
+        stream.write(b"four")
+    with open(path, "rb") as file:
+        assert file.read() == b"four"
+    assert os.listdir(tmp_path / "made") == ["file"]

@@ -3,12 +3,12 @@
 
 import dataclasses
 import os
+import shutil
 import time
 
 import numpy as np
 from absl import logging
 
-from albert import outputs
 from albert.errors import UserError
 from albert.progress import show_progress
 from albert.records import pretraining
@@ -268,7 +268,7 @@ def _say_space(settings, vocabulary_size, size, output_file):
             share *= 2
     records = share * size * settings.dupe_factor
     folder = os.path.dirname(os.path.abspath(output_file))
-    free = outputs.free_space(folder)
+    free = _free_space(folder)
     needs = (
         f"about {records / 1e6:,.0f} MB of records and, meanwhile, "
         f"{ids / 1e6:,.0f} MB of ids"
@@ -282,3 +282,10 @@ def _say_space(settings, vocabulary_size, size, output_file):
         )
     else:
         logging.info("writing %s", needs)
+
+
+def _free_space(path):
+    """Returns the bytes that are free where a path is, or will be: int."""
+    while not os.path.exists(path):
+        path = os.path.dirname(path)
+    return shutil.disk_usage(path).free

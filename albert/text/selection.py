@@ -20,7 +20,6 @@ from albert.errors import UserError
 from albert.inputs import open_file
 from albert.text.hash_set import HashSet
 from albert.text.line_evidence import is_article_tag
-from albert.workspaces import workspace
 
 DUPLICATES = ("keep", "documents", "paragraphs")
 
@@ -84,15 +83,8 @@ def open_listing(path, flag, overwrite=False, inputs=(), others=()):
         )
     if os.path.lexists(path):
         _check_replaced(path, flag, overwrite)
-    name = os.path.basename(path)
-    with (
-        outputs.made_directories([path], flag),
-        outputs.explained(path, flag),
-        workspace(path, flag) as place,
-    ):
-        with open(os.path.join(place.new, name), "xb") as stream:
-            yield stream
-        place.commit([name], replace=overwrite)
+    with outputs.new_file(path, flag, overwrite) as stream:
+        yield stream
 
 
 def _check_replaced(path, flag, overwrite):

@@ -21,6 +21,7 @@ a pretrained encoder. Then, a text a line:
 
 import contextlib
 import dataclasses
+import io
 import os
 import sys
 
@@ -41,7 +42,6 @@ from albert.text_to_text import translation_flags
 from albert.text_to_text.pair_features import encode_pairs
 from albert.text_to_text.parallel_text import read_lines
 from albert.text_to_text.translation_flags import HEAD
-from albert.workspaces import workspace
 
 define_flags = translation_flags.define_flags
 
@@ -327,16 +327,11 @@ def open_output(path, overwrite):
     if path is None:
         yield sys.stdout
         return
-    flag, name = "--output_file", os.path.basename(path)
     with (
-        outputs.made_directories([path], flag),
-        outputs.explained(path, flag),
-        workspace(path, flag) as place,
+        outputs.new_file(path, "--output_file", overwrite) as stream,
+        io.TextIOWrapper(stream, encoding="utf-8") as texts,
     ):
-        new = os.path.join(place.new, name)
-        with open(new, "x", encoding="utf-8") as stream:
-            yield stream
-        place.commit([name], replace=overwrite)
+        yield texts
 
 
 def draw_attention(fv, model, tokenizer, translator):

@@ -15,12 +15,12 @@ import time
 import pytest
 from absl import flags
 
-from albert import outputs
 from albert import processes
 from albert.errors import UserError
 from albert.records import framing
 from albert.records import pretraining
 from albert.records import pretraining_report
+from albert.records import pretraining_sets
 from albert.records import pretraining_warnings
 from albert.records.pretraining_batches import pretraining_dataset
 from albert.records.record_set import RecordSet
@@ -983,7 +983,7 @@ def test_flags_that_do_not_go_with_shards(run_shard, arguments, words):
 def test_disk_that_may_be_too_small_is_warned_of(
     tmp_path, monkeypatch, caplog, run_recipe
 ):
-    monkeypatch.setattr(outputs, "free_space", lambda _: 1000)
+    monkeypatch.setattr(pretraining_sets, "_free_space", lambda _: 1000)
     with caplog.at_level("WARNING", logger="absl"):
         run_recipe(tmp_path / "a.tfrecord")
     assert "of free space, and this may take about" in caplog.text
