@@ -29,6 +29,7 @@ COMMANDS = {
     "translate": "albert/text_to_text/__main__.py",
     "fill-mask": "albert/fill_mask.py",
     "generate": "albert/generate.py",
+    "score": "albert/score/__main__.py",
     "convert": "albert/convert.py",
     "export": "albert/export/__main__.py",
     "serve": "albert/serve/__main__.py",

@@ -43,13 +43,7 @@ def define_device_flags(fv):
         "With float32 on one device, a run that was interrupted ends with the "
         "very weights of one that was not.",
     )
-    devices.choice(
-        "dtype",
-        "float32",
-        ["float32", "bfloat16"],
-        "bfloat16 computes in mixed precision: weights, softmax, layer "
-        "normalisation and losses stay float32.",
-    )
+    define_dtype_flag(devices)
     devices.boolean(
         "jit_compile", False, "Compile with XLA (slower on most CPUs)."
     )
@@ -74,6 +68,17 @@ def define_device_flags(fv):
         False,
         "Keep only what goes from layer to layer, and compute the rest again "
         "for the gradients: more time for less memory, see docs/devices.md.",
+    )
+
+
+def define_dtype_flag(group):
+    """Defines --dtype in a ``FlagGroup``."""
+    group.choice(
+        "dtype",
+        "float32",
+        ["float32", "bfloat16"],
+        "bfloat16 computes in mixed precision: weights, softmax, layer "
+        "normalisation and losses stay float32.",
     )
 
 

@@ -39,7 +39,7 @@ LAYERS = (
         "training",
     ),
     ("text_to_text",),
-    ("export", "generate"),
+    ("export", "generate", "score"),
     ("serve",),
     ("__main__",),
 )

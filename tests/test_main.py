@@ -246,6 +246,7 @@ def test_flags_of_two_commands_are_defined_once(monkeypatch):
         "predict_file",
         "seed",
         "spm_model_file",
+        "text_field",
         "top",
         "train_file",
     }

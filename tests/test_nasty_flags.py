@@ -141,6 +141,7 @@ BASES = {
     ),
     "fill-mask": ({"text_file": "text.txt"}, ["model", "the [MASK]."]),
     "generate": ({"num_samples": "2"}, ["model", "the [MASK]."]),
+    "score": ({"input_file": "sentences.txt"}, ["model"]),
     "convert": ({"to": "huggingface"}, ["model", "out"]),
     "export": ({"format": "serving"}, ["model", "out"]),
     "serve": ({"port": "0"}, ["model"]),
@@ -189,6 +190,15 @@ OTHERWISE = {
         "publish": "kaggle",
         "handle": "a/b/tensorFlow2/c",
         "licence": "apache-2.0",
+    },
+    ("score", "text_field"): {"input_file": "task/dev.tsv"},
+    ("score", "pairs_file"): {"input_file": None},
+    **{
+        ("score", name): {"input_file": None, "pairs_file": "minimal.tsv"}
+        for name in (
+            *("good_field", "bad_field", "paradigm_field"),
+            *("phenomenon_field", "output_dir"),
+        )
     },
     ("export", "model"): {"format": "litert"},
     ("export", "quantization"): {"format": "litert"},
@@ -269,6 +279,11 @@ def place(tmp_path_factory, call_recipe, small_config):
     (folder / "text.txt").write_text("\n".join(lines))
     pairs = [f"{line}\tIt rained.\n" for line in lines[:9] if line]
     (folder / "pairs.tsv").write_text("".join(pairs))
+    sentences = [line for line in lines if line.strip()][:3]
+    (folder / "sentences.txt").write_text("\n".join(sentences))
+    (folder / "minimal.tsv").write_text(
+        "sentence_good\tsentence_bad\nIt barks.\tIt bark.\n"
+    )
     (folder / "directory").mkdir()
     os.mkfifo(folder / "fifo")
     os.symlink("loop", folder / "loop")

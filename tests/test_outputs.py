@@ -37,6 +37,7 @@ CREATED_ELSEWHERE = {
     "albert/export/preprocessor.py": {"tf.saved_model.save"},
     "albert/export/publishing.py": {"open", "gzip.GzipFile", "tarfile.open"},
     "albert/interchange/hdf5.py": {"h5py.File"},
+    "albert/score/minimal_pairs.py": {"figure.savefig", "open"},
     "albert/interchange/huggingface.py": {"safetensors.numpy.save_file"},
     "albert/interchange/tensor_bundle.py": {"tf.raw_ops.SaveV2"},
     # What workers fetch, and make, in a temporary folder of theirs.

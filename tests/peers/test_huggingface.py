@@ -396,3 +396,40 @@ def test_its_own_class_where_its_rules_do_not_matter(tokenizers, tmp_path):
     for text in (*CORPUS[:3], '(a) "b" c\'s – d'):
         ids = theirs(text, add_special_tokens=False)["input_ids"]
         assert ids == ours.encode(text), text
+
+
+@pytest.mark.parametrize("method", ["word_l2r", "original"])
+def test_scores_of_sentences(tmp_path, model_file, method):
+    """The sums of its own log-probabilities, one sequence at a time."""
+    from albert.score.pseudo_likelihood import Scorer
+
+    tokenizer = Tokenizer(model_file)
+    model = albert.AlbertPretrainer(
+        config_of(
+            vocab_size=tokenizer.vocabulary_size, max_position_embeddings=67
+        )
+    )
+    perturb(model)
+    albert.save_weights(model, tmp_path / "theirs", "huggingface")
+    theirs = opened(transformers.AlbertForMaskedLM, tmp_path / "theirs")
+    texts = CORPUS[:2]
+    wanted = []
+    for text in texts:
+        ids = tokenizer.encode(text)
+        starts = tokenizer.word_start_table()[ids]
+        total = 0.0
+        for place, id_ in enumerate(ids):
+            row = [tokenizer.cls_id, *ids, tokenizer.sep_id]
+            row[place + 1] = tokenizer.mask_id
+            if method == "word_l2r":
+                for other in range(place + 1, len(ids)):
+                    if starts[other]:
+                        break
+                    row[other + 1] = tokenizer.mask_id
+            with torch.no_grad():
+                logits = theirs(torch.tensor([row])).logits[0, place + 1]
+            total += float(torch.log_softmax(logits, -1)[id_])
+        wanted.append(total)
+    found = Scorer(model, tokenizer, method).score(texts, texts)
+    found = [score.log_likelihood for score in found]
+    assert np.abs(np.subtract(found, wanted)).max() < 1e-3

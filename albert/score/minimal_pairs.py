@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Counts in how many minimal pairs the good sentence has the higher score.
+
+A paradigm is a set of pairs about one rule of grammar, a phenomenon a set of
+paradigms. The accuracy over all is the mean over paradigms, as that of BLiMP
+(Warstadt et al. 2020, arXiv 1912.00582).
+"""
+
+import collections
+import dataclasses
+import io
+import math
+import os
+import statistics
+
+from albert import outputs
+from albert.errors import UserError
+from albert.score.text_rows import read_rows
+
+RESULTS_FILE = "results.json"
+PAIRS_FILE = "pairs.tsv"
+PICTURE_FILE = "accuracies.png"
+_CHANCE = 0.5
+# Nobody reads shorter names of bars.
+_INCHES_PER_BAR = 0.19
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """Minimal pair: two sentences, one of which is right.
+
+    Attributes:
+      place: str, file and line, for messages.
+      good, bad: str.
+      paradigm, phenomenon: str; "" where none is known.
+    """
+
+    place: str
+    good: str
+    bad: str
+    paradigm: str
+    phenomenon: str
+
+
+def read_pairs(files, good, bad, paradigm, phenomenon):
+    """Reads the pairs of files.
+
+    Args:
+      files: list of str.
+      good, bad, paradigm, phenomenon: str, names of columns. Where there is
+        no paradigm, the name of the file is it.
+
+    Returns:
+      list of ``Pair``.
+
+    Raises:
+      UserError: as of ``read_rows``; a sentence is empty, both are the same,
+        or there are no pairs.
+    """
+    pairs = []
+    for file in files:
+        rows = read_rows(file, (good, bad), (paradigm, phenomenon))
+        stem = os.path.basename(file).split(".")[0]
+        for line, (right, wrong, rule, area) in rows:
+            place = f"{file}:{line}"
+            for name, text in ((good, right), (bad, wrong)):
+                if not text.strip():
+                    raise UserError(f"{place}: {name!r} is empty: fill it")
+            if right == wrong:
+                raise UserError(
+                    f"{place}: both sentences are {right!r}: correct one, or "
+                    "leave the row out"
+                )
+            pairs.append(Pair(place, right, wrong, rule or stem, area))
+    if not pairs:
+        raise UserError(f"{', '.join(files)}: no pairs: give a file with some")
+    return pairs
+
+
+def count(pairs, scores):
+    """Counts the pairs whose good sentence has the higher score.
+
+    Args:
+      pairs: list of ``Pair``.
+      scores: list of (``Score`` of the good one, ``Score`` of the bad one).
+
+    Returns:
+      dict for JSON: accuracy, num_pairs, num_ties, each of which counts one
+      half; accuracy_by_length_alone, what the sentence with fewer pieces has;
+      phenomena, the accuracy of each; paradigms, for each its accuracy,
+      standard_error, num_pairs, num_ties and phenomenon.
+    """
+    groups = collections.defaultdict(list)
+    for pair, (good, bad) in zip(pairs, scores, strict=True):
+        groups[pair.paradigm].append(
+            (
+                pair.phenomenon,
+                _points(good.log_likelihood, bad.log_likelihood),
+                _points(-good.num_pieces, -bad.num_pieces),
+            )
+        )
+    paradigms = {}
+    by_phenomenon = collections.defaultdict(list)
+    by_length = []
+    for paradigm, rows in sorted(groups.items()):
+        areas, points, shorter = zip(*rows, strict=True)
+        accuracy = statistics.mean(points)
+        paradigms[paradigm] = {
+            "accuracy": accuracy,
+            "standard_error": math.sqrt(accuracy * (1 - accuracy) / len(rows)),
+            "num_pairs": len(rows),
+            "num_ties": points.count(_CHANCE),
+            "phenomenon": areas[0],
+        }
+        by_length.append(statistics.mean(shorter))
+        if areas[0]:
+            by_phenomenon[areas[0]].append(accuracy)
+    return {
+        "accuracy": statistics.mean(
+            each["accuracy"] for each in paradigms.values()
+        ),
+        "num_pairs": len(pairs),
+        "num_ties": sum(each["num_ties"] for each in paradigms.values()),
+        "accuracy_by_length_alone": statistics.mean(by_length),
+        "phenomena": {
+            name: statistics.mean(accuracies)
+            for name, accuracies in sorted(by_phenomenon.items())
+        },
+        "paradigms": paradigms,
+    }
+
+
+def _points(good, bad):
+    """Returns 1 where the first is higher, 0 where the second, 0.5 else."""
+    return (good > bad) + _CHANCE * (good == bad)
+
+
+def table(results):
+    """Returns what ``count`` gives as a table: str, a line for each row."""
+    rows = [("paradigm", "pairs", "accuracy", "")]
+    by_phenomenon = sorted(
+        results["paradigms"].items(), key=lambda item: item[1]["phenomenon"]
+    )
+    shown = None
+    for name, each in by_phenomenon:
+        phenomenon = each["phenomenon"]
+        if phenomenon and phenomenon != shown:
+            mean = results["phenomena"][phenomenon]
+            rows.append((phenomenon, "", f"{mean:.1%}", ""))
+            shown = phenomenon
+        ties = each["num_ties"]
+        rows.append(
+            (
+                "  " * bool(phenomenon) + name,
+                f"{each['num_pairs']:,}",
+                f"{each['accuracy']:.1%}",
+                f"± {each['standard_error']:.1%}"
+                + (f", {ties:,} ties" if ties else ""),
+            )
+        )
+    rows.append(
+        (
+            "all (mean over paradigms)",
+            f"{results['num_pairs']:,}",
+            f"{results['accuracy']:.1%}",
+            f"{results['accuracy_by_length_alone']:.1%} by length alone",
+        )
+    )
+    width = max(len(row[0]) for row in rows)
+    return "\n".join(
+        f"{name:{width}}  {pairs:>7}  {accuracy:>8}  {note}".rstrip()
+        for name, pairs, accuracy, note in rows
+    )
+
+
+def draw(results):
+    """Draws the accuracies as bars, by phenomenon: bytes of a PNG."""
+    from matplotlib.figure import Figure
+
+    rows = sorted(
+        results["paradigms"].items(),
+        key=lambda item: (item[1]["phenomenon"], item[0]),
+        reverse=True,
+    )
+    phenomena = sorted({each["phenomenon"] for _, each in rows})
+    figure = Figure(
+        figsize=(9, 1.2 + _INCHES_PER_BAR * len(rows)), layout="constrained"
+    )
+    axis = figure.subplots()
+    axis.barh(
+        range(len(rows)),
+        [each["accuracy"] for _, each in rows],
+        xerr=[each["standard_error"] for _, each in rows],
+        error_kw={"ecolor": "0.4", "linewidth": 0.8},
+        color=[
+            f"C{phenomena.index(each['phenomenon']) % 10}" for _, each in rows
+        ],
+    )
+    axis.set_yticks(
+        range(len(rows)),
+        [
+            f"{each['phenomenon']}: {name}" if each["phenomenon"] else name
+            for name, each in rows
+        ],
+        fontsize=7,
+        parse_math=False,
+    )
+    axis.axvline(_CHANCE, color="black", linestyle="--", linewidth=1)
+    axis.axvline(results["accuracy"], color="black", linewidth=1)
+    axis.set(
+        xlim=(0, 1),
+        ylim=(-0.7, len(rows) - 0.3),
+        xlabel="share of pairs whose good sentence has the higher score",
+        title=f"{results['num_pairs']:,} pairs: {results['accuracy']:.1%} "
+        "(line), chance 50% (dashes)",
+    )
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=110)
+    return picture.getvalue()
+
+
+def write(directory, results, pairs, scores, flag):
+    """Writes results, the scores of all pairs, and the picture.
+
+    Args:
+      directory: str, a new one.
+      results: dict of ``count``, and what else is to be kept.
+      pairs, scores: as of ``count``.
+      flag: str, what messages tell to choose another of.
+    """
+    lines = ["paradigm\tgood_score\tbad_score\tgood\tbad"]
+    lines += [
+        "\t".join(
+            (
+                one_cell(pair.paradigm),
+                f"{good.log_likelihood:.4f}",
+                f"{bad.log_likelihood:.4f}",
+                one_cell(pair.good),
+                one_cell(pair.bad),
+            )
+        )
+        for pair, (good, bad) in zip(pairs, scores, strict=True)
+    ]
+    contents = {
+        PAIRS_FILE: ("\n".join(lines) + "\n").encode(),
+        PICTURE_FILE: draw(results),
+        RESULTS_FILE: outputs.json_bytes(results),
+    }
+    with outputs.new_directory(directory, flag) as place:
+        for name, content in contents.items():
+            with open(os.path.join(place, name), "xb") as file:
+                file.write(content)
+
+
+def one_cell(text):
+    """Returns a text without what ends a cell of a table: str."""
+    return " ".join(text.split())

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Accuracies over minimal pairs, by hand."""
+
+import json
+
+import pytest
+
+from albert.errors import UserError
+from albert.score import minimal_pairs
+from albert.score.minimal_pairs import Pair
+from albert.score.pseudo_likelihood import Score
+
+FIELDS = ("good", "bad", "rule", "area")
+
+
+def make(rows):
+    """Returns (pairs, scores) of (rule, area, good's, bad's score, pieces)."""
+    pairs = [
+        Pair(f"file:{i}", f"good {i}", f"bad\t{i}", rule, area)
+        for i, (rule, area, *_) in enumerate(rows)
+    ]
+    scores = [
+        (Score(good, lengths[0], 0), Score(bad, lengths[1], 0))
+        for _, _, good, bad, lengths in rows
+    ]
+    return pairs, scores
+
+
+ROWS = [
+    ("r1", "x", -3.0, -5.0, (2, 3)),
+    ("r1", "x", -3.0, -2.0, (2, 2)),
+    ("r1", "x", -3.0, -3.0, (3, 2)),
+    ("r1", "x", -1.0, -2.0, (3, 2)),
+    ("r2", "x", -1.0, -2.0, (1, 2)),
+    ("r3", "y", -2.0, -1.0, (1, 1)),
+]
+
+
+def test_count():
+    found = minimal_pairs.count(*make(ROWS))
+    assert found["num_pairs"] == 6
+    assert found["num_ties"] == 1
+    paradigms = {
+        name: each["accuracy"] for name, each in found["paradigms"].items()
+    }
+    assert paradigms == {"r1": 2.5 / 4, "r2": 1.0, "r3": 0.0}
+    assert found["phenomena"] == {"x": (2.5 / 4 + 1) / 2, "y": 0.0}
+    # Not over pairs, of which r1 has most.
+    assert found["accuracy"] == pytest.approx((2.5 / 4 + 1) / 3)
+    assert found["accuracy_by_length_alone"] == pytest.approx(
+        (1.5 / 4 + 1 + 0.5) / 3
+    )
+
+
+def test_table_and_picture():
+    results = minimal_pairs.count(*make(ROWS))
+    lines = minimal_pairs.table(results).splitlines()
+    assert [line.split()[0] for line in lines] == [
+        *("paradigm", "x", "r1", "r2", "y", "r3", "all")
+    ]
+    assert "62.5%" in lines[2] and "1 ties" in lines[2]
+    assert "54.2%" in lines[-1]
+    assert minimal_pairs.draw(results).startswith(b"\x89PNG")
+
+
+def test_write(tmp_path):
+    pairs, scores = make(ROWS)
+    results = minimal_pairs.count(pairs, scores)
+    out = tmp_path / "out"
+    minimal_pairs.write(str(out), results, pairs, scores, "--output_dir")
+    assert json.loads((out / "results.json").read_text()) == results
+    rows = (out / "pairs.tsv").read_text().splitlines()
+    assert rows[1].split("\t") == [
+        "r1",
+        "-3.0000",
+        "-5.0000",
+        "good 0",
+        "bad 0",
+    ]
+    assert len(rows) == 1 + len(pairs)
+    with pytest.raises(UserError, match="exists already"):
+        minimal_pairs.write(str(out), results, pairs, scores, "--output_dir")
+
+
+def test_read_pairs(tmp_path):
+    one, other = tmp_path / "some_rule.tsv", tmp_path / "named.jsonl"
+    one.write_text("good\tbad\nIt barks.\tIt bark.\n")
+    other.write_text(
+        '{"good": "a", "bad": "b", "rule": "r", "area": "x", "n": 1}\n'
+    )
+    found = minimal_pairs.read_pairs([str(one), str(other)], *FIELDS)
+    assert found == [
+        Pair(f"{one}:2", "It barks.", "It bark.", "some_rule", ""),
+        Pair(f"{other}:1", "a", "b", "r", "x"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("good\tbad\nIt barks.\tIt barks.\n", ":2: both sentences are"),
+        ("good\tbad\nIt barks.\t \n", ":2: 'bad' is empty"),
+        ("good\tbad\n", "no pairs"),
+        ("", "no pairs"),
+    ],
+)
+def test_pairs_that_are_none(tmp_path, content, words):
+    path = tmp_path / "pairs.tsv"
+    path.write_text(content)
+    with pytest.raises(UserError, match=words):
+        minimal_pairs.read_pairs([str(path)], *FIELDS)

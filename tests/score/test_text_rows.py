@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Texts of files: lines, tables, JSON lines, and what is none."""
+
+import gzip
+
+import pytest
+
+from albert.errors import UserError
+from albert.score.text_rows import read_rows
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(content):
+        path = tmp_path / "file"
+        path.write_bytes(content)
+        return str(path)
+
+    return write
+
+
+def test_lines_stay_in_their_places(write):
+    path = write("One.\r\n\nÜber\u2028 two.\n".encode())
+    assert list(read_rows(path)) == [
+        (1, ("One.",)),
+        (2, ("",)),
+        (3, ("Über\u2028 two.",)),
+    ]
+
+
+def test_table(write):
+    path = write(b"\nid\tbad\tgood\n7\tit bark\tit barks\n\n".rstrip() + b"\n")
+    assert list(read_rows(path, ("good", "bad"), ("id", "other"))) == [
+        (3, ("it barks", "it bark", "7", ""))
+    ]
+
+
+def test_json_lines_that_are_compressed(write):
+    path = write(
+        gzip.compress(
+            b'{"good": "a", "bad": "b", "n": 3}\n\n{"bad": "c\\n",'
+            b' "good": "d", "other": "e"}'
+        )
+    )
+    assert list(read_rows(path, ("good", "bad"), ("other",))) == [
+        (1, ("a", "b", "")),
+        (3, ("d", "c\n", "e")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "columns", "words"),
+    [
+        (b"good\tworse\na\tb\n", ("good", "bad"), ":1: no column.*'bad'.*'wo"),
+        (b"good\tbad\na\tb\tc\n", ("good",), ":2: 3 columns, and line 1 has 2"),
+        (b'{"good": "a"}\n{"bad": 1}', ("good",), ":2: no column.*'good'"),
+        (b'{"good": 3}', ("good",), ":1: 'good' holds no text"),
+        (b'{"good": "a"}\n["b"]', ("good",), ":2: no JSON object"),
+        (b'{"good": "a"\n', ("good",), ":1: no JSON object"),
+        (b'{"good": "a"}\n', (), "JSON lines.*--text_field"),
+        (b"a\xff\n", (), "UTF-8"),
+        (b"PK\x03\x04", (), "archive"),
+    ],
+)
+def test_what_is_refused(write, content, columns, words):
+    with pytest.raises(UserError, match=words):
+        list(read_rows(write(content), columns))
