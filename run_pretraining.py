@@ -109,6 +109,14 @@ def define_flags(fv):
         "in the original, they start at zero. The schedule starts anew either "
         "way.",
     )
+    training.string(
+        "num_layers_schedule",
+        None,
+        "Layers to apply and their shares of the steps, as in "
+        "2:0.33,4:0.33,6 for a model of 6: it begins shallow, where steps "
+        "cost less, with the same weights. Evaluations are of all layers. "
+        "Default: all layers at all steps, as in the original.",
+    )
     evaluation = flags.FlagGroup(fv, "Evaluation")
     evaluation.integer(
         "max_eval_steps",
@@ -146,6 +154,7 @@ def main(fv):
     from albert.modeling.models import AlbertPretrainer
     from albert.records import record_set
     from albert.training import agreement
+    from albert.training import depth_schedule
     from albert.training import distribution
     from albert.training import monitoring
     from albert.training import options
@@ -210,6 +219,12 @@ def main(fv):
             train.num_examples,
             train.records.schema.max_seq_length,
         )
+        depths = None
+        if fv.num_layers_schedule:
+            depths = depth_schedule.plan(
+                fv.num_layers_schedule, config, fv.num_train_steps
+            )
+            logging.info("depth: %s", depths)
         run = Run(
             directory=fv.output_dir,
             config=config,
@@ -221,6 +236,7 @@ def main(fv):
             layers_from=fv.init_layers_from,
             init_optimizer=fv.init_optimizer,
             evaluation=evaluation,
+            depths=depths,
         )
         # Before the data is read: it may take a while.
         run.check()

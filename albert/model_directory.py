@@ -139,6 +139,7 @@ _UNSAID = {
     "attention_head_l2": 0.0,
     "attention_l2": 0.0,
     "init_layers_from": None,
+    "num_layers_schedule": None,
 }
 
 # What a run that continues may change: defaults of later predictions.

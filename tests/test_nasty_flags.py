@@ -154,6 +154,7 @@ OTHERWISE = {
     ("classify", "model_size"): {"albert_config_file": None},
     ("squad", "model_size"): {"albert_config_file": None},
     ("pretrain", "model_size"): {"albert_config_file": None},
+    ("pretrain", "num_layers_schedule"): {},
     ("pretrain", "position_embedding"): {
         "albert_config_file": None,
         "model_size": "tiny",

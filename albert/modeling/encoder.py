@@ -5,6 +5,7 @@ Letters: B sequences, S positions, E embedding width, H hidden width,
 L layers, J inner layers of each.
 """
 
+import contextlib
 import math
 
 import keras
@@ -136,6 +137,8 @@ class AlbertEncoder(keras.Model):
     Attributes:
       recompute_layers: bool, whether training keeps the inputs of layers only
         and computes the layers again for their gradients; settable.
+      num_layers_applied: int, the layers that a call applies: all of them,
+        but in the block of ``depth``.
 
     Returns:
       dict of
@@ -161,6 +164,7 @@ class AlbertEncoder(keras.Model):
             config = AlbertConfig.from_dict(config)
         self.config = config
         self.recompute_layers = False
+        self.num_layers_applied = config.num_hidden_layers
         options = {"dtype": self.dtype_policy}
         hidden_size = config.hidden_size
 
@@ -234,7 +238,7 @@ class AlbertEncoder(keras.Model):
             1.0 - tf.cast(input_mask, tf.float32)[:, tf.newaxis, tf.newaxis, :]
         ) * MASKED_SCORE  # [B, 1, 1, S]
 
-        layers = config.num_hidden_layers
+        layers = self.num_layers_applied
         attention_groups = _groups(config.num_attention_groups, layers)
         ffn_groups = _groups(config.num_ffn_groups, layers)
         attention_weights = _shared(self.attentions, attention_groups, training)
@@ -275,6 +279,21 @@ class AlbertEncoder(keras.Model):
             "sequence_output": sequence_output,
             "pooled_output": tf.tanh(self.pooler(sequence_output[:, 0])),
         }
+
+    @contextlib.contextmanager
+    def depth(self, num_layers):
+        """Applies fewer layers in a block: a context manager.
+
+        Args:
+          num_layers: int, no fewer than there are groups of layers, so that
+            all weights are used; None: all layers.
+        """
+        before = self.num_layers_applied
+        self.num_layers_applied = num_layers or self.config.num_hidden_layers
+        try:
+            yield
+        finally:
+            self.num_layers_applied = before
 
     def _apply_layer(
         self,

@@ -114,12 +114,13 @@ class TrainingLoop:
         """
         self._stop.assign(1.0)
 
-    def train(self, iterator, steps):
+    def train(self, iterator, steps, num_layers=None):
         """Runs ``steps`` updates without returning to Python in between.
 
         Args:
           iterator: iterator of a distributed dataset of global batches.
           steps: int.
+          num_layers: int, the layers that the encoder applies, or None: all.
 
         Returns:
           dict of metric name to ``np.ndarray`` float32 [steps], fewer after
@@ -127,7 +128,9 @@ class TrainingLoop:
           ``learning_rate``, ``sequences`` (rows that count) and ``tokens``
           (their pieces that are not padding, of inputs and targets).
         """
-        history, stopped = self._train(iterator, tf.constant(steps, tf.int32))
+        history, stopped = self._train(
+            iterator, tf.constant(steps, tf.int32), num_layers
+        )
         self.stopped = bool(stopped)
         history = history.numpy().T
         return dict(zip(self.history_names, history, strict=True))
@@ -207,8 +210,10 @@ class TrainingLoop:
         metrics = self.objective.metrics(*totals) if totals else {}
         return outputs, {name: float(x) for name, x in metrics.items()}
 
-    def _train_steps(self, iterator, steps):
-        update = tf.autograph.experimental.do_not_convert(self._update)
+    def _train_steps(self, iterator, steps, num_layers):
+        update = tf.autograph.experimental.do_not_convert(
+            functools.partial(self._update, num_layers=num_layers)
+        )
         history = tf.TensorArray(
             tf.float32, size=steps, element_shape=(len(self.history_names),)
         )
@@ -223,12 +228,14 @@ class TrainingLoop:
             step += 1
         return history.stack()[:step], stop > 0.0
 
-    def _update(self, batch, stop):
+    def _update(self, batch, stop, num_layers):
         replica = tf.distribute.get_replica_context()
         denominators = replica.all_reduce(
             "SUM", self.objective.denominators(batch)
         )
-        gradients, numerators = self._accumulate(batch, denominators)
+        gradients, numerators = self._accumulate(
+            batch, denominators, num_layers
+        )
         gradients = replica.all_reduce("SUM", gradients)
         numerators = replica.all_reduce("SUM", numerators)
         sequences = tf.reduce_sum(batch["example_weights"])
@@ -254,9 +261,9 @@ class TrainingLoop:
         }
         return tf.stack([results[name] for name in self.history_names]), stop
 
-    def _accumulate(self, batch, denominators):
+    def _accumulate(self, batch, denominators, num_layers):
         if self.accumulation_steps == 1:
-            return self._micro_step(batch, denominators)
+            return self._micro_step(batch, denominators, num_layers)
         parts = self.accumulation_steps
         micro_batches = tf.nest.map_structure(
             lambda x: tf.reshape(
@@ -277,18 +284,23 @@ class TrainingLoop:
             )
 
         def add(index, sums):
-            more = self._micro_step(micro_batch(index), denominators)
+            more = self._micro_step(
+                micro_batch(index), denominators, num_layers
+            )
             return index + 1, tf.nest.map_structure(tf.add, sums, more)
 
-        first = self._micro_step(micro_batch(0), denominators)
+        first = self._micro_step(micro_batch(0), denominators, num_layers)
         _, sums = tf.while_loop(
             lambda index, _: index < parts, add, (tf.constant(1), first)
         )
         return sums
 
-    def _gradients_and_numerators(self, batch, denominators):
+    def _gradients_and_numerators(self, batch, denominators, num_layers):
         variables = [variable.value for variable in self._variables]
-        with islands.compiled(self._islands):
+        with (
+            islands.compiled(self._islands),
+            self.model.encoder.depth(num_layers),
+        ):
             with tf.GradientTape() as tape:
                 outputs = self.model(batch, training=True)
                 numerators = self.objective.numerators(outputs, batch)

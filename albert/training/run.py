@@ -21,6 +21,7 @@ from albert.training import agreement
 from albert.training import distribution
 from albert.training import preemption
 from albert.training.checkpoints import TrainingCheckpoints
+from albert.training.depth_schedule import DepthSchedule
 from albert.training.loop import TrainingLoop
 from albert.training.monitoring import check_finite
 from albert.training.options import TrainingOptions
@@ -86,6 +87,8 @@ class Run:
       task: dict, what ``model_directory.read_task`` will return; None for
         pretraining.
       evaluation: ``Evaluation`` to make on the way, or None.
+      depths: ``DepthSchedule`` of the encoder, or None: all layers at all
+        steps. Evaluations are of all layers in any case.
     """
 
     directory: str
@@ -99,6 +102,7 @@ class Run:
     init_optimizer: bool = False
     task: dict | None = None
     evaluation: Evaluation | None = None
+    depths: DepthSchedule | None = None
 
     @property
     def settings(self):
@@ -109,6 +113,7 @@ class Run:
             "init_checkpoint": self.start.path,
             "init_layers_from": self.layers_from,
             "init_optimizer": self.init_optimizer,
+            "num_layers_schedule": self.depths and self.depths.text,
             **(self.task or {}),
         }
 
@@ -300,6 +305,7 @@ class _Steps:
         self.options = run.options
         self.data = run.data
         self.evaluation = run.evaluation
+        self.depths = run.depths
         self.loop = loop
         self.checkpoints = checkpoints
         self.reporter = reporter
@@ -315,8 +321,10 @@ class _Steps:
             iterator = iter(self.loop.distribute(self._batches(step)))
         while step < last:
             start = time.monotonic()
+            depth, left = self._depth(step)
+            count = min(left, self._steps_at_once(step))
             with explained_damage(self.data.locate_damage):
-                history = self.loop.train(iterator, self._steps_at_once(step))
+                history = self.loop.train(iterator, count, depth)
             check_finite(step, history)
             step = self.checkpoints.step
             self.reporter.training(step, history, time.monotonic() - start)
@@ -328,6 +336,12 @@ class _Steps:
             if self._is_milestone(step):
                 self._evaluate_and_save(step)
         return self.metrics
+
+    def _depth(self, step):
+        """Returns (layers to apply or None, steps until it changes)."""
+        if self.depths is None:
+            return None, self.options.num_train_steps - step
+        return self.depths.at(step)
 
     def _is_milestone(self, step):
         every = self.options.save_checkpoints_steps

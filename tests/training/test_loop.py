@@ -278,3 +278,34 @@ def test_a_batch_that_cannot_be_cut_evenly():
     assert distribution.check_batch_size("train_batch_size", 24, 2, 3) == 4
     with pytest.raises(albert.UserError, match="train_batch_size 25.* of 6"):
         distribution.check_batch_size("train_batch_size", 25, 2, 3)
+
+
+@pytest.mark.parametrize("options", [{}, {"accumulation_steps": 3}])
+def test_fewer_layers_are_a_shallower_model_with_the_same_weights(options):
+    """And all of them again from then on."""
+    deep = make_loop(**options)
+    iterator = iter(deep.distribute(dataset()))
+    first = deep.train(iterator, 2, num_layers=1)
+    keras.utils.set_random_seed(7)
+    model = albert.AlbertPretrainer(make_config(num_hidden_layers=1))
+    optimizer = optimizers.Lamb(0.005)
+    optimizer.build(model.trainable_variables)
+    shallow = TrainingLoop(
+        model, optimizer, PretrainingObjective(), deep.strategy, **options
+    )
+    weights, history = train(shallow, 2)
+    assert difference(weights, weights_of(deep)) < OF_MOVEMENT
+    assert history_difference(history, first) < OF_HISTORY
+    whole, _ = train(make_loop(**options), 2)
+    assert difference(whole, weights) > 0.1
+    # The third step is of three layers: as that of a model which has them.
+    third = deep.train(iterator, 1)
+    again = make_loop(**options)
+    for ours, theirs in zip(
+        again.model.variables, shallow.model.variables, strict=True
+    ):
+        ours.assign(theirs)
+    batches = again.distribute(dataset().skip(2))
+    expected = again.train(iter(batches), 1)
+    for name in ("masked_lm_loss", "sentence_order_loss", "gradient_norm"):
+        assert abs(third[name][0] / expected[name][0] - 1) < OF_HISTORY, name

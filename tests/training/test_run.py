@@ -12,10 +12,13 @@ import tensorflow as tf
 
 import albert
 from albert.errors import StopRequested
+from albert.errors import UserError
 from albert.interchange import tensor_bundle
 from albert.interchange.starting_point import open_starting_point
+from albert.training import depth_schedule
 from albert.training import distribution
 from albert.training import preemption
+from albert.training.loop import TrainingLoop
 from albert.training.losses import PretrainingObjective
 from albert.training.options import TrainingOptions
 from albert.training.run import Run
@@ -150,7 +153,7 @@ def train(run, watch=None):
     keras.utils.set_random_seed(run.options.seed)
     strategy = distribution.get_strategy("one_device")
     with strategy.scope():
-        model = albert.AlbertPretrainer(CONFIG)
+        model = albert.AlbertPretrainer(run.config)
     return run.train(model, PretrainingObjective(), strategy, watch)
 
 
@@ -178,6 +181,40 @@ def test_a_killed_run_ends_as_a_whole_one(tmp_path):
         a, b = (tensor_bundle.read(tmp_path / x / name) for x in "ab")
         assert a.keys() == b.keys()
         assert all(np.array_equal(a[key], b[key]) for key in a)
+
+
+def test_a_killed_run_that_grows_ends_as_a_whole_one(tmp_path, monkeypatch):
+    deep = dataclasses.replace(CONFIG, num_hidden_layers=3)
+    depths = depth_schedule.plan("1:.6,2:.2,3", deep, STEPS)
+    assert depths.ends == (4, 6, 7)
+    used = []
+    train_steps = TrainingLoop.train
+
+    def record(self, iterator, steps, num_layers=None):
+        used.extend([num_layers] * steps)
+        return train_steps(self, iterator, steps, num_layers)
+
+    monkeypatch.setattr(TrainingLoop, "train", record)
+    settings = {"config": deep, "depths": depths}
+    whole, _ = train(
+        make_run(tmp_path / "a", evaluation=Scores(4, 2, 3), **settings)
+    )
+    assert used == [1, 1, 1, 1, 2, 2, 3]
+    # Evaluations, and whatever follows, are of all layers.
+    assert whole.model.encoder.num_layers_applied == 3
+    with pytest.raises(Killed):
+        train(
+            make_run(tmp_path / "b", evaluation=Scores(4, Killed), **settings)
+        )
+    other = depth_schedule.plan("1:.5,3", deep, STEPS)
+    for wrong in (None, other):
+        with pytest.raises(UserError, match="num_layers_schedule '1:.6,2:.2,3"):
+            train(make_run(tmp_path / "b", config=deep, depths=wrong))
+    again, _ = train(
+        make_run(tmp_path / "b", evaluation=Scores(2, 3), **settings)
+    )
+    for a, b in zip(state(whole), state(again), strict=True):
+        assert np.array_equal(a, b)
 
 
 def test_old_checkpoints_go_and_the_best_stays(tmp_path):
