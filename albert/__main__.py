@@ -25,6 +25,7 @@ COMMANDS = {
     "inspect-records": "albert/inspection/__main__.py",
     "pretrain": "run_pretraining.py",
     "classify": "run_classifier.py",
+    "glue": "albert/glue/__main__.py",
     "squad": "run_squad.py",
     "translate": "albert/text_to_text/__main__.py",
     "fill-mask": "albert/fill_mask.py",

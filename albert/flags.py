@@ -209,24 +209,17 @@ def define_training_flags(
     )
 
 
-def define_finetuning_flags(fv, *, has_classifier=True):
+def define_finetuning_flags(fv, *, has_classifier=True, has_modes=True):
     """Defines the flags of fine-tuning.
 
     Args:
       fv: ``absl.flags.FlagValues``.
       has_classifier: bool, whether the task has a last layer of its own with
         a dropout before it.
+      has_modes: bool, whether flags say what is done.
     """
-    modes = FlagGroup(fv, "Modes")
-    modes.boolean("do_train", False, "Train.")
-    modes.boolean(
-        "do_eval",
-        False,
-        "Evaluate on the dev set: while training, and the best weights.",
-    )
-    modes.boolean(
-        "do_predict", False, "Predict the test set with the best weights."
-    )
+    if has_modes:
+        _define_mode_flags(fv)
     define_model_flags(fv)
     model = FlagGroup(fv, "Model")
     model.real(
@@ -272,6 +265,19 @@ def define_finetuning_flags(fv, *, has_classifier=True):
         "pad_to_max_length",
         False,
         "Pad every batch to --max_seq_length: one shape, as TPUs need it.",
+    )
+
+
+def _define_mode_flags(fv):
+    modes = FlagGroup(fv, "Modes")
+    modes.boolean("do_train", False, "Train.")
+    modes.boolean(
+        "do_eval",
+        False,
+        "Evaluate on the dev set: while training, and the best weights.",
+    )
+    modes.boolean(
+        "do_predict", False, "Predict the test set with the best weights."
     )
 
 

@@ -38,7 +38,7 @@ LAYERS = (
         "shard_flags",
         "training",
     ),
-    ("text_to_text",),
+    ("glue", "text_to_text"),
     ("export", "generate", "score"),
     ("serve",),
     ("__main__",),

@@ -229,6 +229,7 @@ def test_flags_of_two_commands_are_defined_once(monkeypatch):
     """But for those that are another thing in each command."""
     different = {
         "beam_size",
+        "data_dir",
         "do_eval",
         "do_predict",
         "eval_input_file",

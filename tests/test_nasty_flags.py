@@ -111,6 +111,11 @@ BASES = {
         },
         [],
     ),
+    "glue": (
+        TRAINING
+        | {"data_dir": "glue", "tasks": "wnli", "max_seq_length": "16"},
+        [],
+    ),
     "squad": (
         TRAINING
         | {
@@ -152,6 +157,8 @@ OTHERWISE = {
     ("classify", "num_train_epochs"): {"num_train_steps": None},
     ("squad", "num_train_epochs"): {"num_train_steps": None},
     ("classify", "model_size"): {"albert_config_file": None},
+    ("glue", "model_size"): {"albert_config_file": None},
+    ("glue", "num_train_epochs"): {"num_train_steps": None},
     ("squad", "model_size"): {"albert_config_file": None},
     ("pretrain", "model_size"): {"albert_config_file": None},
     ("pretrain", "num_layers_schedule"): {},
@@ -258,8 +265,8 @@ def test_the_walk_does_not_shrink():
     assert set(BASES) == set(front_door.COMMANDS)
     assert set(OTHERWISE) | LONG <= set(FLAGS)
     # Raise these when flags are added.
-    assert len(FLAGS) >= 358
-    assert sum(COUNTS.values()) >= 6984
+    assert len(FLAGS) >= 451
+    assert sum(COUNTS.values()) >= 8841
 
 
 def test_every_number_has_bounds():
@@ -294,6 +301,13 @@ def place(tmp_path_factory, call_recipe, small_config):
     rows = "text\tlabel\nIt barked.\tdog\nIt mewed.\tcat\n"
     for split in ("train", "dev", "test"):
         (folder / "task" / f"{split}.tsv").write_text(rows)
+    (folder / "glue" / "WNLI").mkdir(parents=True)
+    rows = "sentence1\tsentence2\tlabel\nIt barked.\tA dog.\t1\n"
+    for split in ("train", "dev"):
+        (folder / "glue" / "WNLI" / f"{split}.tsv").write_text(rows)
+    (folder / "glue" / "WNLI" / "test.tsv").write_text(
+        "index\tsentence1\tsentence2\n0\tIt mewed.\tA cat.\n"
+    )
     question = {
         "id": "a",
         "question": "What is red?",
@@ -326,6 +340,7 @@ def stopped(place, monkeypatch):
     import tensorflow as tf
 
     from albert.export import litert_conversion
+    from albert.glue import classify_process
     from albert.serve import served_model
     from albert.training.loop import TrainingLoop
 
@@ -333,6 +348,7 @@ def stopped(place, monkeypatch):
         raise UserError(STOP)
 
     monkeypatch.setattr(TrainingLoop, "train", stop)
+    monkeypatch.setattr(classify_process, "run", stop)
     monkeypatch.setattr(tf.saved_model, "save", stop)
     monkeypatch.setattr(litert_conversion, "convert", stop)
     monkeypatch.setattr(served_model, "load", stop)

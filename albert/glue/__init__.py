@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command `albert glue`: the whole benchmark of nine tasks."""

@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command `albert glue`, with a stand-in for `albert classify`."""
+
+import dataclasses
+import json
+import zipfile
+
+import pytest
+
+from albert.errors import UserError
+from albert.glue import __main__ as command
+from albert.glue import submission
+from albert.glue.benchmark import BENCHMARK
+
+TRAINED = ["cola", "sst-2", "mrpc", "sts-b", "qqp", "mnli", "qnli", "rte"]
+TRAINED += ["wnli"]
+
+
+@pytest.fixture
+def place(tmp_path, make_glue):
+    """A folder with GLUE and a pretrained model, of which the name counts."""
+    make_glue(tmp_path / "glue")
+    (tmp_path / "pretrained").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def run(place, run_main):
+    """The command in that folder: (exit status, stdout, stderr)."""
+    return lambda *arguments: run_main(
+        command.main,
+        command.define_flags,
+        f"--data_dir={place}/glue",
+        f"--init_checkpoint={place}/pretrained",
+        f"--output_dir={place}/out",
+        *arguments,
+    )
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A server whose test sets are as small as those here."""
+    small = [
+        dataclasses.replace(
+            entry,
+            test_rows={
+                name: 3 + list(entry.task.files).index(split)
+                for split, name in entry.task.submissions.items()
+            },
+        )
+        for entry in BENCHMARK
+    ]
+    monkeypatch.setattr(submission, "BENCHMARK", small)
+
+
+def test_every_task_with_every_seed(place, run, classify):
+    classify.values = lambda name, seed: seed / 10
+    code, printed, errors = run("--seeds=7,9,8", "--learning_rate=1e-3")
+    assert code == 0, errors
+    trained = [
+        (given["task_name"], given["seed"])
+        for given in classify.calls
+        if "do_train" in given
+    ]
+    assert sorted(trained) == sorted(
+        (name, seed) for name in TRAINED for seed in "789"
+    )
+    for given in classify.calls:
+        name, seed = given["task_name"], given["seed"]
+        start = given.get("init_checkpoint")
+        if name == "ax":
+            assert start == f"{place}/out/mnli/seed_9"
+            assert "do_eval" in given and "do_predict" in given
+            assert given["output_dir"] == f"{place}/out/ax"
+            continue
+        assert given["output_dir"] == f"{place}/out/{name}/seed_{seed}"
+        assert given["learning_rate"] == "0.001"
+        if "do_predict" in given:
+            # The best of three alone, with the weights that are there.
+            assert (seed, start) == ("9", None)
+        elif name in ("mrpc", "rte", "sts-b"):
+            assert start == f"{place}/out/mnli/seed_{seed}"
+        else:
+            assert start == f"{place}/pretrained"
+    results = json.loads((place / "out/glue_results.json").read_text())
+    assert results["tasks"]["cola"]["medians"]["matthews"] == 0.8
+    assert results["tasks"]["mnli"]["values"]["accuracy_mismatched"] == [
+        0.7,
+        0.9,
+        0.8,
+    ]
+    assert results["tasks"]["ax"]["seeds"] == [9]
+    assert results["average"] == pytest.approx(0.8)
+    assert results["published"]["size"] == "base"
+    assert (place / "out/glue_results.md").read_text() in printed
+    assert "GLUE's server will refuse" in errors
+    assert "CoLA.tsv has 5 rows, the server expects 1063" in errors
+    with zipfile.ZipFile(place / "out/submission_incomplete.zip") as archive:
+        names = archive.namelist()
+        assert archive.read("AX.tsv") == b"index\tprediction\n" + b"".join(
+            b"%d\t9\n" % row for row in range(4)
+        )
+    assert sorted(names) == sorted(
+        name for entry in BENCHMARK for name in entry.test_rows
+    )
+
+
+def test_a_command_that_was_interrupted_goes_on(place, run, classify):
+    def fail(given):
+        if given["task_name"] == "qnli":
+            raise UserError("the machine is off")
+
+    classify.fails = fail
+    flags = ("--num_seeds=2", "--seed=5")
+    code, _, errors = run(*flags)
+    assert code == 2 and "the machine is off" in errors
+    table = (place / "out/glue_results.md").read_text()
+    assert "| qnli  | not done yet" in table
+    before = list(classify.calls)
+    classify.fails = lambda given: None
+    code, printed, errors = run(*flags)
+    assert code == 0, errors
+    # The last of them failed.
+    made = classify.calls[len(before) :]
+    assert made[0] == before[-1]
+    assert not any(given in before[:-1] for given in made)
+    assert "---- cola, seed 5, training: finished before" in printed
+    # Now all have finished.
+    number = len(classify.calls)
+    assert run(*flags)[0] == 0
+    assert len(classify.calls) == number
+    # A further seed leaves those that are there alone.
+    assert run("--num_seeds=3", "--seed=5")[0] == 0
+    new = classify.calls[number:]
+    assert {given["seed"] for given in new if "do_train" in given} == {"7"}
+
+
+def test_a_run_of_other_data_or_settings_is_made_again(place, run, classify):
+    assert run("--tasks=wnli,rte", "--nofrom_mnli")[0] == 0
+    number = len(classify.calls)
+    with open(place / "glue/WNLI/dev.tsv", "a") as file:
+        file.write("one more\trow\t1\n")
+    assert run("--tasks=wnli,rte", "--nofrom_mnli")[0] == 0
+    (again,) = classify.calls[number:]
+    assert again["task_name"] == "wnli" and "do_train" in again
+    assert run("--tasks=rte", "--nofrom_mnli", "--poly_power=2")[0] == 0
+    assert [given["task_name"] for given in classify.calls[number + 1 :]] == [
+        "rte",
+        "rte",
+    ]
+
+
+def test_a_model_of_mnli_that_is_given(place, run, classify):
+    (place / "mine").mkdir()
+    code, _, errors = run(
+        f"--mnli_checkpoint={place}/mine", "--tasks=RTE,cola,ax"
+    )
+    assert code == 0, errors
+    starts = {
+        given["task_name"]: given["init_checkpoint"]
+        for given in classify.calls
+        if "init_checkpoint" in given
+    }
+    assert starts == {
+        "rte": f"{place}/mine",
+        "ax": f"{place}/mine",
+        "cola": f"{place}/pretrained",
+    }
+
+
+def test_a_model_of_mnli_of_an_earlier_command(place, run, classify):
+    assert run("--tasks=mnli")[0] == 0
+    code, _, errors = run("--tasks=rte,ax", "--num_train_steps=9")
+    assert code == 0, errors
+    assert {
+        given["init_checkpoint"]
+        for given in classify.calls[2:]
+        if "init_checkpoint" in given
+    } == {f"{place}/out/mnli/seed_12345"}
+
+
+def test_flags_about_the_pretrained_model_are_not_for_that_of_mnli(
+    run, classify
+):
+    code, _, errors = run("--tasks=mnli,rte,ax", "--init_layers_from=mean")
+    assert code == 0, errors
+    given = {
+        (given["task_name"], "do_train" in given): given.get("init_layers_from")
+        for given in classify.calls
+    }
+    assert given == {
+        ("mnli", True): "mean",
+        ("mnli", False): None,
+        ("rte", True): None,
+        ("rte", False): None,
+        ("ax", False): None,
+    }
+
+
+def test_without_predictions(place, run, classify):
+    for path in place.glob("glue/*/test*.tsv"):
+        path.unlink()
+    (place / "glue/diagnostic/diagnostic.tsv").unlink()
+    code, _, errors = run("--nodo_predict")
+    assert code == 0, errors
+    assert not any("do_predict" in given for given in classify.calls)
+    assert not list(place.glob("out/*.zip"))
+    assert (
+        "ax"
+        in json.loads((place / "out/glue_results.json").read_text())["tasks"]
+    )
+
+
+def test_missing_folders(place, run, classify, make_glue):
+    few = make_glue(place / "few", ["cola", "rte"])
+    code, _, errors = run(
+        f"--data_dir={few}", "--allow_missing", "--nofrom_mnli"
+    )
+    assert code == 0, errors
+    assert {given["task_name"] for given in classify.calls} == {"cola", "rte"}
+    assert "sst-2 is left out: no folder" in errors
+    table = (place / "out/glue_results.md").read_text()
+    assert "| qqp   | no folder" in table
+    assert "No average: sst-2, mrpc, sts-b, qqp, mnli, qnli, wnli" in table
+    assert "QQP.tsv is missing" in errors
+
+
+@pytest.mark.parametrize(
+    "flags, words",
+    [
+        (["--data_dir={place}/few"], ["no folder SST-2, MRPC", "for sst-2"]),
+        (
+            ["--data_dir={place}/few", "--tasks=cola,qqp"],
+            ["no folder QQP in it, for qqp"],
+        ),
+        (
+            ["--data_dir={place}/few", "--allow_missing"],
+            ["rte start", "--mnli_checkpoint", "--nofrom_mnli"],
+        ),
+        (["--tasks=ax"], ["ax start", "add mnli to --tasks"]),
+        (
+            ["--tasks=ax", "--mnli_checkpoint={place}/pretrained"],
+            ["no task is left to train"],
+        ),
+        (["--data_dir={place}/glue/CoLA"], ["none of the folders CoLA"]),
+        (["--data_dir={place}/none"], ["no such folder"]),
+        (["--tasks=cola,xnli"], ["xnli is no task of GLUE", "cola, sst-2"]),
+        (["--tasks=race"], ["race is no task of GLUE"]),
+        (["--tasks=cola,CoLA"], ["CoLA comes twice"]),
+        (["--seeds=1,2,1"], ["1 comes twice"]),
+        (["--seeds=1,-2"], ["-2", "a whole number"]),
+        (["--seeds=1,2", "--num_seeds=2"], ["leave out --num_seeds"]),
+        (["--seeds=1,2", "--seed=2"], ["leave out --num_seeds"]),
+        (
+            ["--seed=4294967295", "--num_seeds=2"],
+            ["the largest is 4294967295"],
+        ),
+        (["--init_checkpoint={place}/none"], ["none: no such checkpoint"]),
+        (["--mnli_checkpoint={place}/none"], ["none: no such checkpoint"]),
+        (
+            ["--num_train_steps=3", "--num_train_epochs=3"],
+            ["say the same thing"],
+        ),
+        (["--distribution_strategy=tpu"], ["`albert classify` for each task"]),
+    ],
+)
+def test_bad_input(
+    place, run, classify, make_glue, assert_refused, flags, words
+):
+    make_glue(place / "few", ["cola", "rte"])
+    outcome = run(*(flag.format(place=place) for flag in flags))
+    assert_refused(*outcome, words)
+    assert not classify.calls
+    assert not (place / "out").exists()
+
+
+def test_all_files_are_read_before_the_first_run(
+    place, run, classify, assert_refused
+):
+    with open(place / "glue/WNLI/test.tsv", "a") as file:
+        file.write("too few columns\n")
+    outcome = run()
+    assert_refused(*outcome, ["WNLI/test.tsv:7"])
+    assert not classify.calls
+    assert not (place / "out").exists()
+    assert run("--skip_bad_rows")[0] == 0
+    assert all(given["skip_bad_rows"] == "True" for given in classify.calls)
+
+
+def test_a_directory_whose_evaluation_was_removed_is_made_again(
+    place, run, classify
+):
+    assert run("--tasks=cola")[0] == 0
+    (place / "out/cola/seed_12345/eval_results.json").unlink()
+    number = len(classify.calls)
+    assert run("--tasks=cola")[0] == 0
+    assert len(classify.calls) == number + 1
+
+
+def test_a_complete_submission(place, run, classify, server):
+    assert run("--tasks=cola")[0] == 0
+    assert (place / "out/submission_incomplete.zip").exists()
+    code, _, errors = run()
+    assert code == 0, errors
+    assert "refuse" not in errors
+    assert (place / "out/submission.zip").exists()
+    assert not (place / "out/submission_incomplete.zip").exists()
