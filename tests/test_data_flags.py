@@ -50,5 +50,5 @@ def test_flags_change_the_task(flag):
 
 
 def test_no_such_task():
-    with pytest.raises(UserError, match="--task_name imdb: no such task"):
-        data_flags.get_task(parse(task_name="imdb"))
+    with pytest.raises(UserError, match="--task_name yelp: no such task"):
+        data_flags.get_task(parse(task_name="yelp"))

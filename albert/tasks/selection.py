@@ -19,6 +19,7 @@ _MEANT = {
     "mnlimismatched": "mnli",
     "diagnostic": "ax",
     "conll2003": "ner",
+    "aclimdb": "imdb",
     "csv": "tsv",
     **dict.fromkeys(
         (

@@ -13,6 +13,7 @@ from albert.tasks.multiple_choice.question_files import RaceFolder
 from albert.tasks.task import GLUE_SCORE
 from albert.tasks.task import Recipe
 from albert.tasks.task import Task
+from albert.tasks.text_folders import TextFolders
 from albert.tasks.tsv_files import TsvFile
 
 
@@ -257,6 +258,16 @@ _OTHERS = (
         ),
         best_metric="entity_f1",
         recipe=Recipe(learning_rate=5e-5, num_train_epochs=5.0),
+    ),
+    Task(
+        name="imdb",
+        head="classification",
+        folder="aclImdb",
+        files={split: TextFolders(split) for split in ("train", "dev", "test")},
+        labels=("neg", "pos"),
+        metrics=("accuracy",),
+        best_metric="accuracy",
+        recipe=Recipe(),
     ),
     Task(
         name="tsv",

@@ -48,8 +48,8 @@ class Task:
       head: str, a key of ``albert.heads.HEADS`` with one of
         ``LABEL_TYPES``.
       folder: str, its folder in the data directory; "" for none.
-      files: dict from split to ``TsvFile``, ``RaceFolder``, ``QuestionFile``
-        or ``ConllFile``.
+      files: dict from split to ``TsvFile``, ``RaceFolder``, ``QuestionFile``,
+        ``ConllFile`` or ``TextFolders``.
         A split is "train", or begins with "dev" or "test".
       labels: tuple of str, index to label; None where they are found in the
         training data; empty for a regression. Of multiple choice the names

@@ -79,7 +79,7 @@ class TestEveryTask:
 
 
 def test_all_of_glue():
-    others = {"race", "multiple-choice", "ner", "tsv"}
+    others = {"race", "multiple-choice", "ner", "imdb", "tsv"}
     assert set(TASKS) == {*GLUE, *others}
     for name in GLUE:
         assert TASKS[name].submissions
@@ -156,7 +156,7 @@ class TestSelection:
     def test_name(self):
         assert selection.get_task("SST_2") is TASKS["sst-2"]
         with pytest.raises(UserError, match="choose one of cola, "):
-            selection.get_task("imdb")
+            selection.get_task("yelp")
 
     def test_aliases(self):
         for name, task in (
