@@ -34,6 +34,7 @@ from albert import model_directory
 from albert.errors import UserError
 from albert.interchange import task_description
 from albert.tasks import trained_model
+from albert.tasks.squad import answer_language
 from albert.tasks.squad import answer_metrics
 from albert.tasks.squad import answer_settings
 from albert.tasks.squad import output
@@ -114,8 +115,8 @@ def define_flags(fv):
         "language",
         None,
         list(answer_metrics.LANGUAGES),
-        "How answers are compared: en by words, zh by characters."
-        + _default_help("language"),
+        "How answers are compared: en by words, zh by characters. Default: the "
+        "model's, else zh if the questions are Chinese.",
     )
     flags.define_finetuning_flags(fv)
     model = flags.FlagGroup(fv, "Model")
@@ -205,6 +206,9 @@ def main(fv):
         "classifier_dropout": recipe.classifier_dropout,
         **answer_settings.find(
             {name: fv[name].value for name in answer_settings.DEFAULTS}, trained
+        ),
+        "language": answer_language.find_language(
+            fv.language, trained.get("language"), list(questions.values())
         ),
     }
     options.check_shorter_than_sequence(

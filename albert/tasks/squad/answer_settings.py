@@ -23,7 +23,8 @@ RECIPES = {
     ),
 }
 
-# Of a flag that is not given: what the model was trained with, else this.
+# Of a flag that is not given: what the model was trained with, else this. The
+# language is found in ``answer_language``.
 DEFAULTS = {
     "doc_stride": 128,
     "max_query_length": 64,
@@ -31,7 +32,6 @@ DEFAULTS = {
     "end_n_top": 5,
     "n_best_size": 20,
     "max_answer_length": 30,
-    "language": "en",
 }
 
 

@@ -9,10 +9,11 @@ Each becomes a list of ``Paragraph``:
   "question", "answers": {"text": […], "answer_start": […]}}, in a list, in
   "data" or one a line;
 - MRQA's JSON lines: a header, then {"context", "qas"} with
-  "detected_answers".
+  "detected_answers";
+- CMRC 2018's own: {"context_text", "title", "qas": [{"query_id", "query_text",
+  "answers": ["…"]}]}, without the places of answers.
 
-Files may be compressed with gzip. KorQuAD 2 and CMRC 2018's own layout are
-recognised and refused.
+Files may be compressed with gzip. KorQuAD 2 is recognised and refused.
 """
 
 import dataclasses
@@ -109,16 +110,10 @@ def _is_row(item):
 
 
 def _refuse_relatives(items, fields):
-    """Refuses the layouts that are called SQuAD's and are not."""
+    """Refuses a layout that is called SQuAD's and is not."""
     for item in items:
         if not isinstance(item, dict):
             continue
-        if "context_text" in item:
-            fields.refuse(
-                'CMRC 2018\'s own layout ("context_text", "query_text"), '
-                "which gives no positions of answers",
-                "use its files in the layout of SQuAD (squad-style-data)",
-            )
         questions = item.get("qas")
         is_html = "raw_html" in item or (
             isinstance(questions, list)
@@ -154,7 +149,11 @@ class _LayoutReader:
           number: int, which it is, from 1.
           noun: str, what an item is called that is no article.
         """
-        if _is_row(item):
+        if isinstance(item, dict) and "context_text" in item:
+            where = f"{noun} {number}"
+            self._read_row(self._convert_cmrc(item, where), where)
+            self.name = "CMRC 2018's own, without the places of answers"
+        elif _is_row(item):
             self._read_row(item, f"{noun} {number}")
         elif isinstance(item, dict) and isinstance(item.get("header"), dict):
             self.name = "MRQA's JSON lines"
@@ -216,6 +215,28 @@ class _LayoutReader:
         self.paragraphs.append(
             Paragraph(title, context, questions, where, where)
         )
+
+    def _convert_cmrc(self, item, where):
+        """Returns a text of CMRC 2018 as a paragraph of SQuAD's names."""
+        get = self.fields.get
+        questions = []
+        for index, question in enumerate(get(item, "qas", list, where)):
+            here = f"{where}, question {index + 1}"
+            converted = {
+                "id": get(question, "query_id", str, here),
+                "question": get(question, "query_text", str, here),
+            }
+            if question.get("answers") is not None:
+                converted["answers"] = [
+                    {"text": answer} if isinstance(answer, str) else answer
+                    for answer in get(question, "answers", list, here)
+                ]
+            questions.append(converted)
+        return {
+            "title": item.get("title"),
+            "context": get(item, "context_text", str, where),
+            "qas": questions,
+        }
 
     def _convert_mrqa(self, question, context, where):
         """Returns a question of MRQA as SQuAD has it, and others as they are.

@@ -274,6 +274,12 @@ class TestChinese:
             ("上海", "北京", 0, 0),
             ("308", "308", 1, 1),
             ("3.5", "35", 0, 0),
+            # A number is one segment, whatever is in it: 3.5 is not 3.6.
+            ("3.5年", "3.6年", 0, 0.5),
+            ("1,000人", "2,000人", 0, 0.5),
+            ("u.s.军队", "u.k.军队", 0, 3 / 4),
+            # The official list of marks has two of it, and never one.
+            ("北京…", "北京", 0, 4 / 5),
         ],
     )
     def test_pairs(self, prediction, gold, exact, f1):

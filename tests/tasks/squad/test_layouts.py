@@ -244,6 +244,37 @@ CMRC = {
 }
 
 
+def test_cmrc(tmp_path):
+    second = {
+        "context_id": "TRIAL_801",
+        "context_text": "两只猫和三只狗。",
+        "title": "狗",
+        "qas": [
+            {
+                "query_id": "TRIAL_801_0",
+                "query_text": "几只狗？",
+                "answers": ["三只狗", "五只"],
+            },
+        ],
+    }
+    data = read_squad(write(tmp_path, json.dumps([CMRC, second])))
+    assert data.labelled and not data.has_impossible
+    assert data.contexts == ["七只猫。", "两只猫和三只狗。"]
+    assert [question.id for question in data.questions] == [
+        "TRIAL_800_0",
+        "TRIAL_801_0",
+    ]
+    assert data.questions[1].text == "几只狗？"
+    assert [
+        (answer.text, answer.start) for answer in data.questions[1].answers
+    ] == [("三只狗", 4), ("五只", -1)]
+    assert data.titles[1] == "狗"
+    assert any("CMRC 2018's own" in line for line in data.reading)
+    unlabelled = {**CMRC, "qas": [{"query_id": "a", "query_text": "?"}]}
+    path = write(tmp_path, json.dumps([unlabelled]))
+    assert not read_squad(path).labelled
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -255,7 +286,14 @@ CMRC = {
             json.dumps({"data": [{**ROWS[0], "raw_html": "<p></p>"}]}),
             ["KorQuAD 2's layout"],
         ),
-        (json.dumps([CMRC]), ["CMRC 2018's own layout", "squad-style-data"]),
+        (
+            json.dumps([CMRC | {"context_text": 5}]),
+            ['row 1: "context_text" is 5'],
+        ),
+        (
+            json.dumps([CMRC | {"qas": [{"query_id": "a"}]}]),
+            ['row 1, question 1: there is no "query_text"'],
+        ),
         ("", ["empty"]),
         (" \n", ["empty"]),
         ("[" * 100_000, [":1: not valid JSON"]),
