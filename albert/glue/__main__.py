@@ -146,10 +146,10 @@ def main(fv):
             found[entry.name] = glue_results.collect(
                 entry, [best], [run.directory]
             )
-        write_results(fv, entries, found, left_out)
+        write_results(plan, entries, found, left_out)
 
     # ------------------------------------------------------------- summary
-    table, written = write_results(fv, entries, found, left_out)
+    table, written = write_results(plan, entries, found, left_out)
     print(f"\n{table}")
     if fv.do_predict:
         path, faults = submission.write(fv.output_dir, predictions)
@@ -178,7 +178,7 @@ def collect(plan, entry):
     return glue_results.collect(entry, plan.seeds, directories)
 
 
-def write_results(fv, entries, found, left_out):
+def write_results(plan, entries, found, left_out):
     """Writes the results of all tasks that are done.
 
     Returns:
@@ -193,16 +193,16 @@ def write_results(fv, entries, found, left_out):
         if entry.name not in found and entry.is_trained
     }
     table = glue_results.format_table(
-        results, published, width, left_out | waiting
+        results, published, width, plan.changes(), left_out | waiting
     )
-    content = glue_results.to_json(results, published, width)
-    path = os.path.join(fv.output_dir, RESULTS_FILE)
+    content = glue_results.to_json(results, published, width, plan.changes())
+    path = os.path.join(plan.output_dir, RESULTS_FILE)
     files = {
         TABLE_FILE: table.encode(),
         RESULTS_FILE: outputs.json_bytes(content),
     }
     outputs.write_files(path, files, _FLAG)
-    return table, [os.path.join(fv.output_dir, name) for name in files]
+    return table, [os.path.join(plan.output_dir, name) for name in files]
 
 
 def make_plan(fv):

@@ -149,6 +149,15 @@ class Plan:
         """Returns the model directory of a task's run with a seed."""
         return os.path.join(self.output_dir, name, f"seed_{seed}")
 
+    def changes(self):
+        """Returns the flags with which runs are not the paper's: list."""
+        given = [*self.start_flags, *self.flags]
+        if self.mnli_checkpoint:
+            given.append(f"--mnli_checkpoint={self.mnli_checkpoint}")
+        if not self.from_mnli:
+            given.append("--nofrom_mnli")
+        return given
+
     def needs_mnli(self, entry):
         """Whether a model of MNLI is needed that is made here."""
         return (

@@ -104,15 +104,17 @@ def average(results):
     return float(np.mean([scores[name] for name in _AVERAGED]))
 
 
-def to_json(results, published, hidden_size):
+def to_json(results, published, hidden_size, flags):
     """Returns the results as a value of JSON.
 
     Args:
       results: list of ``TaskResults``.
       published: ``Published``, what they are put beside.
       hidden_size: int, that of the model.
+      flags: list of str, with which the runs are not those of the paper.
     """
     return {
+        "flags": flags,
         "hidden_size": hidden_size,
         "published": dataclasses.asdict(published),
         "average": average(results),
@@ -135,11 +137,11 @@ def to_json(results, published, hidden_size):
     }
 
 
-def format_table(results, published, hidden_size, left_out):
+def format_table(results, published, hidden_size, flags, left_out):
     """Formats a table to read, in Markdown.
 
     Args:
-      results, published, hidden_size: as of ``to_json``.
+      results, published, hidden_size, flags: as of ``to_json``.
       left_out: dict from the name of a task to why it has no results.
 
     Returns:
@@ -182,6 +184,8 @@ def format_table(results, published, hidden_size, left_out):
         f"{published.where}. It names no metrics; they are taken to be those "
         "whose rows it stands in.",
     ]
+    if flags:
+        lines += ["", f"Trained with other settings: {' '.join(flags)}."]
     return "\n".join(lines) + "\n"
 
 

@@ -92,6 +92,7 @@ def test_every_task_with_every_seed(place, run, classify):
     assert results["tasks"]["ax"]["seeds"] == [9]
     assert results["average"] == pytest.approx(0.8)
     assert results["published"]["size"] == "base"
+    assert results["flags"] == ["--learning_rate=0.001"]
     assert (place / "out/glue_results.md").read_text() in printed
     assert "GLUE's server will refuse" in errors
     assert "CoLA.tsv has 5 rows, the server expects 1063" in errors
@@ -221,6 +222,7 @@ def test_missing_folders(place, run, classify, make_glue):
     assert "sst-2 is left out: no folder" in errors
     table = (place / "out/glue_results.md").read_text()
     assert "| qqp   | no folder" in table
+    assert "other settings: --nofrom_mnli." in table
     assert "No average: sst-2, mrpc, sts-b, qqp, mnli, qnli, wnli" in table
     assert "QQP.tsv is missing" in errors
 
