@@ -144,7 +144,7 @@ def main(fv):
         evaluated = os.path.join(run.directory, model_directory.EVALUATION_FILE)
         if not entry.is_trained and os.path.exists(evaluated):
             found[entry.name] = glue_results.collect(
-                entry, [best], [run.directory]
+                entry, [best], [run.directory], [run.start]
             )
         write_results(plan, entries, found, left_out)
 
@@ -175,7 +175,7 @@ def make(run):
 def collect(plan, entry):
     """Returns the ``TaskResults`` of a task that has been trained."""
     directories = [plan.directory(entry.name, seed) for seed in plan.seeds]
-    return glue_results.collect(entry, plan.seeds, directories)
+    return glue_results.collect(entry, plan.seeds, directories, directories)
 
 
 def write_results(plan, entries, found, left_out):
@@ -185,7 +185,9 @@ def write_results(plan, entries, found, left_out):
       (table, paths): the table as a text, and the files.
     """
     results = [found[entry.name] for entry in entries if entry.name in found]
-    width = model_directory.read_config(results[0].directory).hidden_size
+    if not results:  # The diagnostics alone, without their labels.
+        return "No results: predictions alone.\n", []
+    width = model_directory.read_config(results[0].model).hidden_size
     published = benchmark.nearest_published(width)
     waiting = {
         entry.name: "not done yet"
@@ -273,9 +275,9 @@ def find_tasks(fv, plan):
         )
     left_out |= {entry.name: "needs a model of mnli" for entry in without}
     entries = [entry for entry in entries if entry not in without]
-    if not any(entry.is_trained for entry in entries):
+    if not any(entry.is_trained or plan.needs_mnli(entry) for entry in entries):
         raise UserError(
-            "no task is left to train: give others as --tasks (`albert "
+            "no task is left to do: give others as --tasks (`albert "
             "classify --task_name=ax` asks the diagnostics of a model)"
         )
     for name, reason in left_out.items():

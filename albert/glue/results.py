@@ -25,7 +25,7 @@ class TaskResults:
       values: dict from a metric to a list of float, one for each seed.
       baseline: dict from a metric to a float, that of one constant answer.
       best: int, the seed whose model is best.
-      directory: str, that of the best model's evaluation.
+      model: str, the directory of the best model; None if it was given.
     """
 
     entry: Entry
@@ -33,7 +33,7 @@ class TaskResults:
     values: dict
     baseline: dict
     best: int
-    directory: str
+    model: str | None
 
     def median(self, metric):
         """Returns the median over the seeds: float."""
@@ -44,13 +44,14 @@ class TaskResults:
         return float(np.mean([self.median(metric) for metric in self.values]))
 
 
-def collect(entry, seeds, directories):
+def collect(entry, seeds, directories, models):
     """Reads the evaluations of the runs of a task.
 
     Args:
       entry: ``Entry``.
       seeds: list of int.
       directories: list of str, where the evaluation of each is.
+      models: list of str or None, the model directory of each.
 
     Returns:
       ``TaskResults``.
@@ -76,7 +77,7 @@ def collect(entry, seeds, directories):
         values=values,
         baseline=found[0].get("baseline", {}),
         best=seeds[best],
-        directory=directories[best],
+        model=models[best],
     )
 
 

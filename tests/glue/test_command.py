@@ -136,6 +136,31 @@ def test_a_command_that_was_interrupted_goes_on(place, run, classify):
     assert {given["seed"] for given in new if "do_train" in given} == {"7"}
 
 
+def test_tasks_of_several_commands_are_collected(place, run, classify):
+    for name in [*TRAINED, "ax"]:
+        # Those that start from MNLI come after it.
+        if name not in ("mrpc", "sts-b"):
+            assert run(f"--tasks={name}")[0] == 0
+    assert run("--tasks=mrpc,sts-b")[0] == 0
+    number = len(classify.calls)
+    code, printed, errors = run()
+    assert code == 0, errors
+    assert len(classify.calls) == number
+    results = json.loads((place / "out/glue_results.json").read_text())
+    assert set(results["tasks"]) == {*TRAINED, "ax"}
+
+
+def test_diagnostics_alone_without_their_labels(place, run, classify):
+    (place / "glue/diagnostic/diagnostic-full.tsv").unlink()
+    assert run("--tasks=mnli")[0] == 0
+    (place / "out/glue_results.json").unlink()
+    code, printed, errors = run("--tasks=ax")
+    assert code == 0, errors
+    assert "No results: predictions alone." in printed
+    assert not (place / "out/glue_results.json").exists()
+    assert (place / "out/submission_incomplete.zip").exists()
+
+
 def test_a_run_of_other_data_or_settings_is_made_again(place, run, classify):
     assert run("--tasks=wnli,rte", "--nofrom_mnli")[0] == 0
     number = len(classify.calls)
@@ -242,7 +267,7 @@ def test_missing_folders(place, run, classify, make_glue):
         (["--tasks=ax"], ["ax start", "add mnli to --tasks"]),
         (
             ["--tasks=ax", "--mnli_checkpoint={place}/pretrained"],
-            ["no task is left to train"],
+            ["no task is left to do"],
         ),
         (["--data_dir={place}/glue/CoLA"], ["none of the folders CoLA"]),
         (["--data_dir={place}/none"], ["no such folder"]),

@@ -16,7 +16,7 @@ def make(name, **values):
         values=values,
         baseline=dict.fromkeys(values, 0.125),
         best=0,
-        directory="",
+        model=None,
     )
 
 
