@@ -195,8 +195,14 @@ class TagLabels(ClassLabels):
         return [" ".join(tags) for tags in values]
 
     def class_numbers(self, task, values):
-        """Returns the tags of all words as numbers."""
-        return self.ids(task, [tag for tags in values for tag in tags])
+        """Returns the tags of all words as numbers: -1 for those of others.
+
+        A type that only the dev set has is none of the task's labels.
+        """
+        number = {label: i for i, label in enumerate(task.labels)}
+        return np.array(
+            [number.get(tag, -1) for tags in values for tag in tags], np.int32
+        )
 
 
 # By ``label_type`` of a head.

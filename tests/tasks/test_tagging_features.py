@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from albert.tasks import interface
+from albert.tasks import prediction_files
 from albert.tasks import tag_schemes
 from albert.tasks import tagging_features
 from albert.tasks.conll_files import TaggedSentences
@@ -137,6 +138,24 @@ def test_evaluation_counts_words_without_pieces():
     results = interface.evaluate(TASK, examples, predictions)
     assert results["entity_recall"] == 0.5
     assert results["accuracy"] == pytest.approx(2 / 3)
+
+
+def test_tags_that_the_model_has_no_label_for():
+    """They count as missed, and have no part in the loss."""
+    examples = TaggedSentences(
+        [["the", "barked", "the"]], [["B-PER", "B-MISC", "I-MISC"]]
+    )
+    featurized = interface.featurize(TASK, examples, TOKENIZER, 16)
+    labels = featurized.features.per_token["label_ids"]
+    assert labels[labels >= 0].tolist() == [3]
+    predictions = interface.predict(TASK, featurized, logits_of(featurized))
+    results = interface.evaluate(TASK, examples, predictions)
+    assert results["entity_recall"] == 0.5
+    assert results["entity_f1_MISC"] == 0
+    picture = prediction_files.draw_confusion_matrix(
+        TASK, interface.gold_labels(TASK, examples), predictions
+    )
+    assert picture.startswith(b"\x89PNG")
 
 
 def test_labelled_words():
