@@ -175,7 +175,7 @@ class TagLabels(ClassLabels):
         words = word_positions
         best = logits.argmax(axis=-1)[words.rows, words.columns]
         unseen = task.labels.index(tag_schemes.unseen_label(task.labels))
-        best = np.where(words.rows < 0, unseen, best)
+        best = np.where(words.columns == 0, unseen, best)
         tags = np.array(task.labels, object)[best]
         bounds = zip(words.splits[:-1], words.splits[1:], strict=True)
         return [

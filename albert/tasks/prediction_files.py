@@ -74,14 +74,15 @@ def format_numbered(task, split, predictions):
 
     Returns:
       dict from name to bytes: ``<split>_predictions.tsv``, with the record's
-      number from 0; of tagging, the tags of its words.
+      number from 0; of tagging, the sentence's and the tags of its words.
     """
     columns = {
         "prediction": _answers(task, predictions),
         **_probabilities(task, predictions),
     }
     numbers = map(str, range(len(columns["prediction"])))
-    rows = [("record", *columns), *zip(numbers, *columns.values(), strict=True)]
+    number = "sentence" if task.label_type == "tag" else "record"
+    rows = [(number, *columns), *zip(numbers, *columns.values(), strict=True)]
     return {f"{split}_predictions.tsv": _tsv(rows)}
 
 

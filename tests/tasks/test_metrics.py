@@ -188,7 +188,7 @@ class TestPlainTags:
     def test_predictions(self):
         logits = np.eye(3)[[[0, 1, 2, 1]]]
         words = WordPositions(
-            rows=np.array([0, 0, -1]),
+            rows=np.array([0, 0, 0]),
             columns=np.array([1, 2, 0]),
             splits=np.array([0, 2, 3]),
         )

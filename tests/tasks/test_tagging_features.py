@@ -126,7 +126,9 @@ def test_without_tags():
     featurized = interface.featurize(TASK, examples, TOKENIZER, 16)
     assert set(featurized.features.per_token["label_ids"]) == {-1}
     assert featurized.empty == 1
-    assert featurized.word_positions.rows.tolist() == [0, -1, 0]
+    the = len(TOKENIZER.encode("the"))
+    assert featurized.word_positions.rows.tolist() == [0, 0, 0]
+    assert featurized.word_positions.columns.tolist() == [1, 0, 1 + the]
 
 
 def test_evaluation_counts_words_without_pieces():
@@ -172,6 +174,6 @@ def test_labelled_words():
     assert labels.tolist() == [3, 4, 0]
     assert found.splits.tolist() == [0, 2, 2, 3]
     words = featurized.word_positions
-    visible = words.rows >= 0
+    visible = words.columns > 0
     assert found.rows.tolist() == words.rows[visible].tolist()
     assert found.columns.tolist() == words.columns[visible].tolist()
