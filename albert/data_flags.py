@@ -31,8 +31,8 @@ def define_task_flags(fv):
     task.string(
         "text_column",
         None,
-        "tsv, ner: column of the text, a name or a number from 1; "
-        "multiple-choice: column of the context, a name.",
+        "tsv: column of the text; ner: of the words; a name or a number from "
+        "1. multiple-choice: column of the context, a name.",
     )
     task.string(
         "text_b_column",
@@ -43,8 +43,11 @@ def define_task_flags(fv):
     task.string(
         "label_column",
         None,
-        "tsv, ner: column of the label; multiple-choice: of the right option.",
+        "tsv: column of the label; ner: of the tags, such as upos; "
+        "multiple-choice: of the right option.",
     )
+    task.alias("token_column", "text_column")
+    task.alias("tag_column", "label_column")
     task.names(
         "option_columns",
         None,
@@ -75,8 +78,10 @@ def define_task_flags(fv):
         "tag_scheme",
         None,
         list(TAG_SCHEMES),
-        "ner: prefix: B-PER, B_PER, or B alone; suffix: PER-B; plain: tags "
-        "without entities, such as parts of speech. Default: prefix.",
+        "ner: how entities are tagged, so that a file that breaks it is "
+        "refused; none: tags without entities, such as parts of speech. "
+        "Default: what the tags look like.",
+        case_sensitive=False,
     )
     task.names(
         "labels",

@@ -29,6 +29,7 @@ from albert.records.schema import FinetuningSchema
 from albert.records.writing import RecordSetWriter
 from albert.tasks import interface
 from albert.tasks import multiple_choice_features
+from albert.tasks import sequence_words
 from albert.text.tokenizers import load_tokenizer
 from albert.vocabulary_flags import require_vocabulary
 from albert.vocabulary_flags import vocabulary_file
@@ -110,14 +111,18 @@ def main(fv):
                 max_seq_length,
                 max_qa_length,
             )
-            features = featurized.features
+            features, words = featurized.features, None
             if split == "train":
                 features = shuffle(features, fv.random_seed)
+            elif task.label_type == "tag":
+                words = sequence_words.to_texts(
+                    featurized.word_positions, examples[split].labels
+                )
             schema = FinetuningSchema(
                 task.head, max_seq_length, features.choices
             )
             finetuning_writing.write_features(
-                writer, features, schema, fv.compression
+                writer, features, schema, fv.compression, words
             )
             metadata[split] = finetuning_writing.build_metadata(
                 features,

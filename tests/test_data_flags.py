@@ -19,7 +19,7 @@ SETTINGS = {
     "option_columns": ("multiple-choice", ["a", "b"]),
     "delimiter": ("tsv", ";"),
     "quoting": ("tsv", "csv"),
-    "tag_scheme": ("ner", "suffix"),
+    "tag_scheme": ("ner", "IOB1"),
     "labels": ("tsv", ["a", "b"]),
     "regression": ("tsv", True),
     "high_only": ("race", True),
@@ -47,6 +47,16 @@ def test_flags_change_the_task(flag):
     task = data_flags.get_task(parse(task_name=name, **{flag: value}))
     assert task == selection.get_task(name, **{flag: value})
     assert task != data_flags.get_task(parse(task_name=name))
+
+
+def test_names_of_tagging():
+    fv = flags.FlagValues()
+    data_flags.define_task_flags(fv)
+    given = ["--task_name=ner", "--token_column=form", "--tag_column=UPOS"]
+    fv(["albert", *given, "--tag_scheme=iob2"])
+    assert data_flags.get_task(fv) == selection.get_task(
+        "ner", text_column="form", label_column="UPOS", tag_scheme="IOB2"
+    )
 
 
 def test_no_such_task():

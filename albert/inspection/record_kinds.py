@@ -340,6 +340,7 @@ def _formats(schema):
     return {
         field.name: tf.io.FixedLenFeature([field.length], field.dtype)
         for field in schema.fields
+        if field.dtype != "bytes"
     }
 
 

@@ -233,7 +233,8 @@ def finetuning_record_dataset(
       of a regression; [B, S] of tagging, -1 where not scored);
       example_weights float32 [B]: 0 for rows that only fill up a batch, in
       the file or here; in evaluation, example_index int32 [B]: the record's
-      index in the order of the files.
+      index in the order of the files, and of tagging words string [B] of
+      ``sequence_words``, empty where the records have none.
 
     Raises:
       UserError: no records. While it is iterated, ``tf.errors.DataLossError``
@@ -267,6 +268,9 @@ def finetuning_record_dataset(
         filling = batch_size - tf.shape(indices)[0]
         indices = tf.pad(tf.cast(indices, tf.int32), [[0, filling]])
         batch["example_index"] = tf.ensure_shape(indices, [batch_size])
+        if records.schema.label_type == "tag":
+            words = tf.pad(_parse_words(serialized), [[0, filling]])
+            batch["words"] = tf.ensure_shape(words, [batch_size])
         return batch
 
     stream = record_stream.evaluation_stream(
@@ -287,6 +291,13 @@ def _lengths(schema, serialized):
     return _longest_sequences(schema, parsed["input_mask"])
 
 
+def _parse_words(serialized):
+    """Returns the words of serialised records of tagging: string [N]."""
+    # Older records have none.
+    formats = {"words": tf.io.FixedLenFeature([1], tf.string, [b""])}
+    return tf.io.parse_example(serialized, formats)["words"][:, 0]
+
+
 def _longest_sequences(schema, input_mask):
     """Returns the longest sequence of each record: int64 [N].
 
@@ -304,6 +315,7 @@ def _parse(schema, batch_size, lengths, serialized):
     formats = {
         field.name: tf.io.FixedLenFeature([field.length], field.dtype)
         for field in schema.fields
+        if field.model_dtype is not None
     }
     # Records that others than the original made may lack it.
     formats["is_real_example"] = tf.io.FixedLenFeature([1], tf.int64, [1])

@@ -9,13 +9,14 @@ import os
 
 import numpy as np
 
+from albert.records.serialization import ByteStrings
 from albert.records.serialization import encode_records
 
 _EXAMPLES_AT_ONCE = 1024
 _GZIP_LEVEL = 3
 
 
-def write_features(writer, features, schema, compression=""):
+def write_features(writer, features, schema, compression="", words=None):
     """Writes the examples, in their order, evenly over the files.
 
     Args:
@@ -24,6 +25,8 @@ def write_features(writer, features, schema, compression=""):
         labels are written as 0, as the original does for test sets.
       schema: ``FinetuningSchema``.
       compression: "GZIP" or "".
+      words: list of bytes, of tagging what ``sequence_words.to_texts`` says
+        of each example; None for examples to train on, which are shuffled.
 
     Raises:
       ValueError: a sequence is longer than the schema's.
@@ -33,10 +36,10 @@ def write_features(writer, features, schema, compression=""):
         first = shard * num_examples // num_files
         end = (shard + 1) * num_examples // num_files
         for begin in range(first, end, _EXAMPLES_AT_ONCE):
-            part = features.select(
-                slice(begin, min(begin + _EXAMPLES_AT_ONCE, end))
-            )
-            flat, _ = encode_records(_columns(part, schema), schema.fields)
+            which = slice(begin, min(begin + _EXAMPLES_AT_ONCE, end))
+            part = features.select(which)
+            columns = _columns(part, schema, words[which] if words else None)
+            flat, _ = encode_records(columns, schema.fields)
             content = flat.tobytes()
             if compression == "GZIP":
                 # Gzip files may be joined; without a time of day in them
@@ -104,7 +107,7 @@ def fingerprint(examples):
     return total.hexdigest()
 
 
-def _columns(features, schema):
+def _columns(features, schema, words):
     """Returns an array for each field of the schema."""
     num_examples = features.num_examples
     padded = features.padded(schema.max_seq_length)
@@ -120,6 +123,7 @@ def _columns(features, schema):
             labels = np.full(shape, -1, np.int32)
         columns["label_ids"] = np.maximum(labels, 0)
         columns["label_mask"] = (labels >= 0).astype(np.int32)
+        columns["words"] = ByteStrings.join(words or [b""] * num_examples)
     else:
         if labels is None:
             labels = np.zeros(num_examples, np.int32)

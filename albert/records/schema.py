@@ -120,7 +120,8 @@ class FinetuningSchema:
 
         Labels are class indices, or numbers of a regression. The original has
         no tagging: there, a position that is not scored has label_mask 0,
-        because -1 takes ten bytes.
+        because -1 takes ten bytes, and "words" is a text of
+        ``albert.tasks.sequence_words``, empty in records for training.
         """
         tokens = self.choices * self.max_seq_length
         labels = (Field("label_ids", "int64", 1, "int32"),)
@@ -130,6 +131,7 @@ class FinetuningSchema:
             labels = (
                 Field("label_ids", "int64", tokens, "int32"),
                 Field("label_mask", "int64", tokens, "int32"),
+                Field("words", "bytes", 1, None),
             )
         return (
             Field("input_ids", "int64", tokens, "int32"),

@@ -40,6 +40,15 @@ class ByteStrings:
     content: np.ndarray
     lengths: np.ndarray
 
+    @classmethod
+    def join(cls, strings):
+        """Returns the strings of a list of bytes."""
+        lengths = np.array(list(map(len, strings)), np.int64)
+        width = int(lengths.max(initial=0))
+        content = b"".join(string.ljust(width, b"\0") for string in strings)
+        rows = np.frombuffer(content, np.uint8).reshape(len(strings), width)
+        return cls(rows, lengths)
+
     @property
     def shape(self):
         """Shape of the field's values: (N, 1)."""

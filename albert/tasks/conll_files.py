@@ -11,16 +11,18 @@ import dataclasses
 from absl import logging
 
 from albert.errors import UserError
+from albert.tasks import conll_columns
 from albert.tasks import conll_lines
 from albert.tasks import label_spelling
+from albert.tasks import tag_formats
 from albert.tasks import tag_schemes
 from albert.tasks.bad_rows import BadRows
 from albert.tasks.line_files import find_file
 from albert.tasks.line_files import read_lines
 from albert.tasks.line_files import shorten
 
-_COLUMNS_OF_CONLL_U = 10
-_PLACEHOLDERS = label_spelling.PLACEHOLDERS | {"_"}
+# More words than this with tags that the model does not know: another set.
+_MOST_UNKNOWN = 0.5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -48,26 +50,25 @@ class ConllFile:
 
     Attributes:
       names: tuple of str, the names the file may have.
-      text: int, column of the word, from 0. None for the first, or the second
-        where the first counts the words.
-      label: int, column of the tag, from 0. None for the last, or the one
-        behind the word where the first counts the words.
+      text, label: int, str or None, the columns of the word and of the tag,
+        see ``conll_columns.find_columns``.
       label_may_lack: a file of one column, counters apart, or with
         placeholders for tags, is words without tags.
-      scheme: str of ``tag_schemes.TAG_SCHEMES``.
+      scheme: str of ``tag_schemes.TAG_SCHEMES``, or None to guess it.
     """
 
     names: tuple
-    text: int | None = None
-    label: int | None = None
+    text: int | str | None = None
+    label: int | str | None = None
     label_may_lack: bool = False
-    scheme: str = "prefix"
+    scheme: str | None = None
 
     def read(self, task, data_dir, split, skip_bad_rows=False):
         """Reads the file.
 
         Args:
-          task: ``Task``; where its labels are None, any type is taken.
+          task: ``Task``; where its labels are None, any type is taken. Tags
+            of a dev or test set may be others.
           data_dir: str, see ``find_file``.
           split: str, for messages.
           skip_bad_rows: leave out sentences with a bad line, instead of
@@ -87,132 +88,129 @@ class ConllFile:
             f"{split} data of {task.name}",
         )
         bad_rows = BadRows(path, skip_bad_rows)
-        words = conll_lines.read_words(path, read_lines(path, bad_rows))
-        text, label = self._find_columns(path, words)
+        words = conll_lines.read_words(
+            path,
+            read_lines(path, bad_rows),
+            conll_columns.names_among(self.text, self.label),
+        )
+        text, label = conll_columns.find_columns(
+            path, words, self.text, self.label, self.label_may_lack
+        )
+        tag_format = None
         if label is not None:
-            self._check_scheme(path, words, label)
-        take = _Taker(text, label, self.scheme, words, task)
-        read_words, read_tags = [], []
+            tag_format = tag_formats.find_format(
+                path,
+                _tags_of(words, label),
+                label + 1,
+                self.scheme,
+                task.labels,
+            )
+        known = None if split != "train" else task.labels
+        take = _Taker(text, label, tag_format, words, known)
+        read_words, read_tags, broken = [], [], []
         for sentence in words.sentences:
-            taken = []
-            for number, fields in sentence:
-                if fields is None:
-                    continue
-                fault = take.find_fault(fields)
-                if fault:
-                    bad_rows.add(number, *fault)
-                else:
-                    taken.append(fields)
-            if len(taken) == len(sentence):
-                read_words.append([fields[text].strip() for fields in taken])
-                read_tags.append(tag_schemes.to_bio(map(take.tag, taken)))
+            taken = list(_take(sentence, take, bad_rows))
+            if len(taken) < len(sentence):
+                continue
+            tags = [take.tag(fields) for _, fields in taken]
+            places = tag_format.find_broken(tags) if tag_format else ()
+            if places and tag_format.is_given:
+                place = places[0]
+                bad_rows.add(taken[place][0], *take.explain_broken(tags, place))
+                continue
+            broken += [(taken[place][0], tags[place]) for place in places]
+            read_words.append([fields[text].strip() for _, fields in taken])
+            read_tags.append(tags)
         bad_rows.report(sum(map(len, read_words)))
         if not read_words:
             raise UserError(
                 f"{path}: no sentences: put the {split} data of {task.name} "
                 "there, a word and its tag a line"
             )
-        if label is not None and task.labels is None:
-            label_spelling.warn_of_spellings(
-                path,
-                collections.Counter(
-                    tag_schemes.entity_type(tag) or tag
-                    for tags in read_tags
-                    for tag in tags
-                ),
-                "words",
-            )
-        return TaggedSentences(
-            read_words,
-            read_tags if label is not None else None,
-            bad_rows.count,
-        )
-
-    def _find_columns(self, path, words):
-        """Returns the columns of the word and of the tag.
-
-        The second is None where there are no tags, and may be -1, the last.
-        """
-        width = words.width
-        # A column of numbers beside the tags is words, and not counters.
-        counted = words.has_counters and (
-            width > 2
-            or self.label_may_lack
-            and not all(
-                tag_schemes.normalize(fields[1].strip(), self.scheme)
-                for sentence in words.sentences
-                for _, fields in sentence
-                if fields and len(fields) > 1
-            )
-        )
-        text = int(counted) if self.text is None else self.text
-        label = self.label
-        if counted and text == 0:
-            raise UserError(
-                f"{path}: column 1 counts the words of each sentence: give "
-                "--text_column=2, or the column of the words"
-            )
-        if self.label_may_lack and width == 1 + counted:
-            return text, None
-        if label is None and counted and width == _COLUMNS_OF_CONLL_U:
-            raise UserError(
-                f"{path}: CoNLL-U has several columns of tags: give "
-                "--label_column=4 and --tag_scheme=plain for parts of speech, "
-                "or another column"
-            )
         if label is None:
-            label = text + 1 if counted else -1
-        if (width - 1 if label < 0 else label) == text and width > 1:
-            raise UserError(
-                f"{path}: column {text + 1} is the word and the tag: give "
-                "--text_column and --label_column"
+            return TaggedSentences(read_words, None, bad_rows.count)
+        tag_formats.log_broken(path, tag_format, broken, read_tags)
+        read_tags = list(map(tag_schemes.to_bio, read_tags))
+        if task.labels is None:
+            label_spelling.warn_of_spellings(
+                path, _count_types(read_tags), "words"
             )
-        if counted:
-            logging.info(
-                "%s: column 1 counts the words; words are column %d, tags "
-                "column %d",
-                path,
-                text + 1,
-                label + 1,
-            )
-        if self.label_may_lack and self._has_placeholders(words, label):
-            logging.warning(
-                "%s: the tags are placeholders: read without tags", path
-            )
-            label = None
-        return text, label
+        else:
+            _check_unknown(path, read_tags, task.labels)
+        return TaggedSentences(read_words, read_tags, bad_rows.count)
 
-    def _has_placeholders(self, words, label):
-        tags = [
-            fields[label].strip()
-            for sentence in words.sentences
-            for _, fields in sentence
-            if fields and len(fields) > label
-        ]
-        # Where there is no such column, nothing is known of the tags.
-        return bool(tags) and _PLACEHOLDERS.issuperset(tags)
 
-    def _check_scheme(self, path, words, label):
-        """Refuses a file where most tags do not fit the scheme."""
-        tags = [
+def _tags_of(words, label):
+    """Returns the tags of lines that have one, by sentence, and their lines."""
+    return [
+        [
             (number, fields[label].strip())
-            for sentence in words.sentences
             for number, fields in sentence
             if fields and len(fields) > max(label, 1)
         ]
-        bad = [
-            (number, tag)
-            for number, tag in tags
-            if not tag_schemes.normalize(tag, self.scheme)
-        ]
-        if 2 * len(bad) > len(tags):
-            number, tag = bad[0]
-            raise UserError(
-                f"{path}:{number}: {shorten(tag)!r} is not a tag, nor are "
-                f"{len(bad)} of {len(tags)} in column "
-                f"{label + 1 or words.width}: "
-                f"{tag_schemes.explain(tag, self.scheme)}"
-            )
+        for sentence in words.sentences
+    ]
+
+
+def _take(sentence, take, bad_rows):
+    """Yields the lines of a sentence that can be used, and notes others."""
+    for number, fields in sentence:
+        if fields is None:
+            continue
+        fault = take.find_fault(fields)
+        if fault:
+            bad_rows.add(number, *fault)
+        else:
+            yield number, fields
+
+
+def _check_unknown(path, tags, labels):
+    """Warns of tags that the model has no label for.
+
+    Args:
+      path: str, for messages.
+      tags: lists of str, BIO or plain.
+      labels: tuple of str, of the model.
+
+    Raises:
+      UserError: they are most of them.
+    """
+    known = set(map(_type_of, labels))
+    counts = _count_types(tags)
+    unknown = {tag: n for tag, n in counts.items() if tag not in known}
+    if not unknown:
+        return
+    total = counts.total() - counts[tag_schemes.OUTSIDE]
+    number = sum(unknown.values())
+    if number > _MOST_UNKNOWN * total:
+        raise UserError(
+            f"{path}: {number} of {total} words have tags that the model does "
+            f"not know ({shorten(', '.join(unknown))}; it knows "
+            f"{shorten(', '.join(sorted(known)))}): correct the data, "
+            "--tag_column or the model"
+        )
+    near = {tag: label_spelling.find_near(tag, known) for tag in unknown}
+    logging.warning(
+        "%s: %d of %d words have tags that the training data lack (%s): they "
+        "count as missed, and not in the loss",
+        path,
+        number,
+        total,
+        ", ".join(
+            f"{shorten(tag)!r} {count} times"
+            + (f", is it {near[tag]!r}?" if near[tag] else "")
+            for tag, count in unknown.items()
+        ),
+    )
+
+
+def _type_of(tag):
+    return tag_schemes.entity_type(tag) or tag
+
+
+def _count_types(tags):
+    """Returns how many words have each type or plain tag."""
+    return collections.Counter(_type_of(tag) for line in tags for tag in line)
 
 
 class _Taker:
@@ -220,26 +218,43 @@ class _Taker:
 
     Args:
       text, label: int, columns; the label's may be None.
-      scheme: str of ``tag_schemes.TAG_SCHEMES``.
+      tag_format: ``TagFormat``; None without a column of tags.
       words: ``WordLines``, whose width and counters each line must have.
-      task: ``Task``.
+      labels: tuple of str that tags must be of, or None for any.
     """
 
-    def __init__(self, text, label, scheme, words, task):
+    def __init__(self, text, label, tag_format, words, labels):
         self._label = label
-        self._scheme = scheme
+        self._format = tag_format
         self._has_counters = words.has_counters and text > 0
         self._width = words.width
         self._needed = text + 1
         if label is not None:
-            self._needed = max(self._needed, label + 1, 2)
-        self._known = None if task.labels is None else frozenset(task.labels)
+            self._needed = max(self._needed, 2)
+            if label >= words.width:
+                self._needed = label + 1
+        self._known = None if labels is None else frozenset(labels)
 
     def tag(self, fields):
         """Returns the tag of a word, O where there are none."""
         if self._label is None:
             return tag_schemes.OUTSIDE
-        return tag_schemes.normalize(fields[self._label].strip(), self._scheme)
+        return self._format.normalize(fields[self._label].strip())
+
+    def explain_broken(self, tags, place):
+        """Returns (what, remedy) of a tag that breaks a scheme that is given.
+
+        Args:
+          tags: list of str, of a sentence.
+          place: int, that of the tag.
+        """
+        outside = tag_schemes.OUTSIDE
+        before, tag, behind = [outside, *tags, outside][place : place + 3]
+        return (
+            f"{shorten(tag)!r} between {shorten(before)!r} and "
+            f"{shorten(behind)!r} breaks {self._format.scheme}",
+            "correct it, or leave out --tag_scheme",
+        )
 
     def find_fault(self, fields):
         """Returns (what is wrong, remedy), or None."""
@@ -269,7 +284,7 @@ class _Taker:
             given = fields[self._label].strip()
             return (
                 f"{shorten(given)!r} is not a tag",
-                tag_schemes.explain(given, self._scheme),
+                self._format.explain(given),
             )
         return self._find_unknown(tag)
 

@@ -7,6 +7,8 @@ import re
 
 from absl import logging
 
+from albert.errors import UserError
+
 _DOCUMENT_START = "-DOCSTART-"
 # CoNLL-U counts words, ranges of them ("3-4") and words that are not written
 # ("8.1"); the words of the ranges follow one by one.
@@ -14,6 +16,18 @@ _COUNTER = re.compile(r"\d+([-.]\d+)?")
 _NOT_A_WORD = re.compile(r"\d+[-.]\d+")
 _FIRST = re.compile(r"[01](-\d+|\.\d+)?")
 _KEY_AND_VALUE = re.compile(r"#\s*\S+ = ")
+# CoNLL-U Plus names its columns in its first line.
+_COLUMN_NAMES = re.compile(r"#\s*global\.columns\s*=\s*(.+)")
+_CONLL_U = (
+    *("ID", "FORM", "LEMMA", "UPOS", "XPOS"),
+    *("FEATS", "HEAD", "DEPREL", "DEPS", "MISC"),
+)
+# What a header holds above words, and above tags.
+_WORD_NAMES = {"token", "tokens", "word", "words", "form", "text"}
+_TAG_NAMES = {
+    *("tag", "tags", "label", "labels", "bio", "iob", "ner", "ner_tag"),
+    *("ner_tags", "pos", "pos_tag", "pos_tags", "upos", "xpos"),
+}
 # A file with counters may hold some bad lines.
 _MOST = 0.9
 
@@ -27,14 +41,25 @@ class WordLines:
         its fields; None for a line that could not be read.
       has_counters: bool, whether the first field counts the words.
       width: int, the number of fields that most lines have.
+      names: tuple of str, the names of the columns in small letters; empty
+        where nothing says them.
     """
 
     sentences: list
     has_counters: bool
     width: int
+    names: tuple = ()
+
+    def names_column(self, column):
+        """Tells whether a column is none of names, or one of these.
+
+        Args:
+          column: str; what is no text is not a name.
+        """
+        return not isinstance(column, str) or column.casefold() in self.names
 
 
-def read_words(path, lines):
+def read_words(path, lines, wanted=()):
     """Finds the lines of words, and logs how many others were left out.
 
     A line that begins with "# " before the first word of a sentence is a
@@ -44,10 +69,16 @@ def read_words(path, lines):
     Args:
       path: str, for the log.
       lines: list of (int, str) of ``read_lines``; None for a bad line.
+      wanted: tuple of str, names of columns. A first line of words that holds
+        them all is a header.
 
     Returns:
       ``WordLines``.
+
+    Raises:
+      UserError: the first line looks like a header, and no name is wanted.
     """
+    lines, names = _take_names(path, lines, wanted)
     sentences = [
         [(number, split(line), line) for number, line in sentence]
         for sentence in _group(lines)
@@ -59,7 +90,7 @@ def read_words(path, lines):
     width = _find_width(fields for sentence in words for fields in sentence)
     has_counters = _have_counters(words, width)
     kept = []
-    comments = others = 0
+    comments = ranges = unwritten = 0
     for sentence in sentences:
         rows = []
         for number, fields, line in sentence:
@@ -68,22 +99,26 @@ def read_words(path, lines):
                     comments += 1
                     continue
                 if has_counters and _NOT_A_WORD.fullmatch(fields[0]):
-                    others += 1
+                    ranges += "-" in fields[0]
+                    unwritten += "." in fields[0]
                     continue
             rows.append((number, fields))
         if rows:
             kept.append(rows)
-    if comments or others:
+    if comments or ranges or unwritten:
         logging.info(
-            "%s: %d lines of comments left out, %d of ranges and of words "
-            "that are not written",
+            "%s: left out: lines of comments: %d; ranges, whose words follow "
+            "one by one (3-4): %d; words that are not written (8.1): %d",
             path,
             comments,
-            others,
+            ranges,
+            unwritten,
         )
     # Without comments, but with words that begin with "#".
     width = _find_width(fields for rows in kept for _, fields in rows if fields)
-    return WordLines(kept, has_counters, width)
+    if not names and has_counters and width == len(_CONLL_U):
+        names = tuple(map(str.casefold, _CONLL_U))
+    return WordLines(kept, has_counters, width, names)
 
 
 def split(line):
@@ -99,6 +134,40 @@ def split(line):
 def is_counter(field):
     """Tells whether a field can count the words of a sentence."""
     return _COUNTER.fullmatch(field) is not None
+
+
+def _take_names(path, lines, wanted):
+    """Finds the names of the columns, and takes a header out of the lines.
+
+    Returns:
+      (list of lines without the header, tuple of names).
+    """
+    for place, (number, line) in enumerate(lines):
+        if line is None or not line.strip():
+            continue
+        comment = _COLUMN_NAMES.fullmatch(line)
+        if comment:
+            return lines, tuple(comment[1].casefold().split())
+        if line.startswith(("# ", "#\t", _DOCUMENT_START)):
+            continue
+        names = tuple(name.strip().casefold() for name in split(line))
+        if wanted and set(wanted) <= set(names):
+            return [*lines[:place], *lines[place + 1 :]], names
+        if not wanted and len(names) > 1:
+            _check_no_header(path, number, names)
+        break
+    return lines, ()
+
+
+def _check_no_header(path, number, names):
+    """Refuses a first line that names a column of words and one of tags."""
+    word = next((name for name in names if name in _WORD_NAMES), None)
+    tag = next((name for name in names if name in _TAG_NAMES), None)
+    if word and tag:
+        raise UserError(
+            f"{path}:{number}: looks like a header: name the columns with "
+            f"--token_column={word} --tag_column={tag}, or remove the line"
+        )
 
 
 def _group(lines):

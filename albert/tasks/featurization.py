@@ -13,8 +13,9 @@ class WordPositions:
     """Positions of the first pieces of words, all sentences joined.
 
     Attributes:
-      rows: int64 [words], the sequence; -1 for a word without pieces.
-      columns: int64 [words], the position in that sequence.
+      rows: int64 [words], the sequence, in increasing order.
+      columns: int64 [words], the position in that sequence; 0, which is
+        [CLS], for a word without pieces.
       splits: int64 [N + 1]; sentence n has the words splits[n] to
         splits[n + 1] - 1.
     """

@@ -15,7 +15,7 @@ PLACEHOLDERS = frozenset({"", "-", "-1"})
 _SEPARATORS = ";,|"
 # A column with more different labels than this, most of them seen once, is
 # rather a number or another text.
-_MOST_RARE_LABELS = 50
+MOST_RARE_LABELS = 50
 
 
 def explain_unknown(label, known):
@@ -61,7 +61,7 @@ def check_found(path, labels):
         nobody sees.
     """
     counts = collections.Counter(labels)
-    if len(counts) > _MOST_RARE_LABELS and 2 * len(counts) > len(labels):
+    if len(counts) > MOST_RARE_LABELS and 2 * len(counts) > len(labels):
         raise UserError(
             f"{path}: {len(counts)} different labels in {len(labels)} rows: "
             "choose another label column, or a regression if they are numbers"

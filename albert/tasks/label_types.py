@@ -175,7 +175,7 @@ class TagLabels(ClassLabels):
         words = word_positions
         best = logits.argmax(axis=-1)[words.rows, words.columns]
         unseen = task.labels.index(tag_schemes.unseen_label(task.labels))
-        best = np.where(words.rows < 0, unseen, best)
+        best = np.where(words.columns == 0, unseen, best)
         tags = np.array(task.labels, object)[best]
         bounds = zip(words.splits[:-1], words.splits[1:], strict=True)
         return [
@@ -195,8 +195,14 @@ class TagLabels(ClassLabels):
         return [" ".join(tags) for tags in values]
 
     def class_numbers(self, task, values):
-        """Returns the tags of all words as numbers."""
-        return self.ids(task, [tag for tags in values for tag in tags])
+        """Returns the tags of all words as numbers: -1 for those of others.
+
+        A type that only the dev set has is none of the task's labels.
+        """
+        number = {label: i for i, label in enumerate(task.labels)}
+        return np.array(
+            [number.get(tag, -1) for tags in values for tag in tags], np.int32
+        )
 
 
 # By ``label_type`` of a head.

@@ -74,19 +74,22 @@ def format_numbered(task, split, predictions):
 
     Returns:
       dict from name to bytes: ``<split>_predictions.tsv``, with the record's
-      number from 0; of tagging, the tags of its words.
+      number from 0; of tagging, the sentence's and the tags of its words.
     """
     columns = {
         "prediction": _answers(task, predictions),
         **_probabilities(task, predictions),
     }
     numbers = map(str, range(len(columns["prediction"])))
-    rows = [("record", *columns), *zip(numbers, *columns.values(), strict=True)]
+    number = "sentence" if task.label_type == "tag" else "record"
+    rows = [(number, *columns), *zip(numbers, *columns.values(), strict=True)]
     return {f"{split}_predictions.tsv": _tsv(rows)}
 
 
 def draw_confusion_matrix(task, labels, predictions):
     """Draws which labels are taken for which.
+
+    Tags that the model does not know have no row, and are counted.
 
     Args:
       task: ``Task`` with labels, whose type has classes.
@@ -129,11 +132,10 @@ def draw_confusion_matrix(task, labels, predictions):
         names = [label.replace("$", r"\$") for label in task.labels]
         axis.set_xticks(range(size), names, rotation=90 if size > 3 else 0)
         axis.set_yticks(range(size), names)
-    axis.set(
-        xlabel="predicted",
-        ylabel="gold",
-        title=f"{task.name}: {counts.trace()} of {counts.sum()} right",
-    )
+    title = f"{task.name}: {counts.trace()} of {len(gold)} right"
+    if len(gold) > counts.sum():
+        title += f"; {len(gold) - counts.sum()} have no row"
+    axis.set(xlabel="predicted", ylabel="gold", title=title)
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=110)
     return picture.getvalue()

@@ -18,8 +18,10 @@ _MEANT = {
     "mnlimatched": "mnli",
     "mnlimismatched": "mnli",
     "diagnostic": "ax",
-    "conll2003": "ner",
     "aclimdb": "imdb",
+    **dict.fromkeys(
+        ("conll2003", "conll", "conllu", "pos", "upos", "tagging"), "ner"
+    ),
     "csv": "tsv",
     **dict.fromkeys(
         (
@@ -141,10 +143,10 @@ def _with_columns(task, columns):
     }
     by_number = len(numbers) == len(columns)
     if task.name == "ner":
-        if {"text_b", "id"} & columns.keys() or not by_number:
+        if {"text_b", "id"} & columns.keys():
             raise UserError(
-                "ner takes --text_column and --label_column as numbers from "
-                "1: its files have no header"
+                "ner has a column of words and one of tags: leave out "
+                "--text_b_column and --id_column"
             )
     elif by_number and not {"text", "label"} <= columns.keys():
         raise UserError(

@@ -241,12 +241,18 @@ _OTHERS = (
         head="token_classification",
         folder="",
         files={
-            "train": ConllFile(("train.txt", "train.conll", "eng.train")),
+            "train": ConllFile(
+                ("train.txt", "train.conll", "train.conllu", "eng.train")
+            ),
             "dev": ConllFile(
-                ("dev.txt", "valid.txt", "dev.conll", "eng.testa")
+                (
+                    *("dev.txt", "valid.txt", "dev.conll", "dev.conllu"),
+                    "eng.testa",
+                )
             ),
             "test": ConllFile(
-                ("test.txt", "test.conll", "eng.testb"), label_may_lack=True
+                ("test.txt", "test.conll", "test.conllu", "eng.testb"),
+                label_may_lack=True,
             ),
         },
         labels=None,

@@ -1,15 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tags of words, and their conversion to BIO (IOB2)."""
 
+import collections
+import itertools
 import re
 
 from albert.errors import UserError
 
-# How the tags of a file are written. "prefix": B-PER, B_PER, b-PER, or B
-# alone; "suffix": PER-B, PER_B; "plain": any tags, such as parts of speech.
-TAG_SCHEMES = ("prefix", "suffix", "plain")
-
 OUTSIDE = "O"
+# How tags are spelled. "prefix": B-PER, B_PER, b-PER, or B alone; "suffix":
+# PER-B, PER_B; "plain": any tags that are no entities'.
+SPELLINGS = ("prefix", "suffix", "plain")
+# The prefixes of each scheme. BIOES and BILOU mark the last word of an entity,
+# and those of one word; BMES calls inner words M, and BMEWO single ones W.
+_PREFIXES = {
+    "IOB1": "BI",
+    "IOB2": "BI",
+    "BIOES": "BIES",
+    "BILOU": "BILU",
+    "BMES": "BMESW",
+}
+# What --tag_scheme may be: "none" are tags without entities, such as parts of
+# speech.
+TAG_SCHEMES = (*_PREFIXES, "none")
 # The type of entities whose tags name none: B, I, O.
 UNNAMED_TYPE = "ENTITY"
 # What UD calls a word that is nothing else.
@@ -18,58 +31,33 @@ _OTHER = "X"
 _TAG = re.compile(r"([BIESULMW])-(.+)")
 _PREFIX = re.compile(r"([BIESULMW])(?:[-_](.+))?", re.IGNORECASE)
 _SUFFIX = re.compile(r"(.+)[-_]([BIESULMW])", re.IGNORECASE)
-# BIOES and BILOU mark the last word of an entity, and those of one word;
-# BMES and BMEWO call inner words M and single ones S or W.
-_PREFIXES = {
-    "B": "B",
-    "I": "I",
-    "M": "I",
-    "E": "I",
-    "L": "I",
-    "S": "B",
-    "U": "B",
-    "W": "B",
-}
+# What a word may be in its entity: begun by an earlier word, continued by the
+# next one.
+_CONTINUES = frozenset("IMEL")
+_OPENS = frozenset("BIM")
 
 
-def normalize(tag, scheme="prefix"):
-    """Rewrites a tag as its scheme writes it in the form B-PER.
+def normalize(tag, spelling="prefix"):
+    """Rewrites a tag in the form B-PER.
 
     Args:
       tag: str.
-      scheme: str of ``TAG_SCHEMES``.
+      spelling: str of ``SPELLINGS``.
 
     Returns:
       str: O, or one of B, I, E, S, L, U, M, W and a type; of "plain" the tag
-      itself. None where it is no tag of the scheme.
+      itself. None where it is not spelled so.
     """
-    if scheme == "plain":
+    if spelling == "plain":
         # An entity's tag would be taken for one later.
         return tag if tag and not _TAG.fullmatch(tag) else None
     if tag.upper() == OUTSIDE:
         return OUTSIDE
-    if scheme == "suffix":
+    if spelling == "suffix":
         match = _SUFFIX.fullmatch(tag)
         return match and f"{match[2].upper()}-{match[1]}"
     match = _PREFIX.fullmatch(tag)
     return match and f"{match[1].upper()}-{match[2] or UNNAMED_TYPE}"
-
-
-def explain(tag, scheme):
-    """Returns the remedy for a tag that ``normalize`` does not take."""
-    if scheme == "plain":
-        return (
-            "leave out --tag_scheme=plain if these are entities"
-            if tag
-            else "add it"
-        )
-    if scheme == "prefix" and normalize(tag, "suffix"):
-        return "--tag_scheme=suffix reads such tags"
-    return (
-        f"it should be O, or {'PER-B' if scheme == 'suffix' else 'B-PER'} and "
-        "the like; --tag_scheme=plain reads parts of speech, --label_column "
-        "says which column it is"
-    )
 
 
 def entity_type(tag):
@@ -82,8 +70,9 @@ def to_bio(tags):
     """Rewrites the tags of one sentence so that each entity begins with B-.
 
     IOB1 (B- only where an entity touches another of its type), IOB2, BIOES,
-    BILOU and BMES need not be told apart: an inner tag after O or after
-    another type begins an entity in all of them.
+    BILOU and BMES need not be told apart: an inner tag after O, after another
+    type or after the end of an entity begins one in all of them. Tags that
+    break their scheme are the entities that seqeval finds in them.
 
     Args:
       tags: iterable of str of ``normalize``. Plain tags stay.
@@ -98,10 +87,75 @@ def to_bio(tags):
         if type_ is None:
             rewritten.append(tag)
         else:
-            prefix = _PREFIXES[tag[0]] if type_ == before else "B"
-            rewritten.append(f"{prefix}-{type_}")
-        before = type_
+            inner = tag[0] in _CONTINUES and type_ == before
+            rewritten.append(f"{'I' if inner else 'B'}-{type_}")
+        # Nothing continues what has ended.
+        before = type_ if tag[0] in _OPENS else None
     return rewritten
+
+
+def find_broken(tags, scheme):
+    """Finds the tags of one sentence that break their scheme.
+
+    Args:
+      tags: list of str of ``normalize``.
+      scheme: str of ``TAG_SCHEMES``; nothing breaks "none".
+
+    Returns:
+      list of int, their places.
+    """
+    broken = set()
+    for place, pair in enumerate(_pairs(tags)):
+        culprit = _find_culprit(*pair, scheme)
+        if culprit is not None:
+            broken.add(place - 1 + culprit)
+    return sorted(broken)
+
+
+def guess_scheme(sentences):
+    """Returns the scheme that the fewest tags of entities break.
+
+    Args:
+      sentences: iterable of lists of str of ``normalize``.
+
+    Returns:
+      str of ``TAG_SCHEMES``, not "none". IOB2 where nothing tells it from
+      IOB1, BIOES where nothing tells it from BMES.
+    """
+    pairs = collections.Counter(
+        pair for tags in sentences for pair in _pairs(tags)
+    )
+    return min(
+        ("IOB2", *_PREFIXES),
+        key=lambda scheme: sum(
+            count
+            for pair, count in pairs.items()
+            if _find_culprit(*pair, scheme) is not None
+        ),
+    )
+
+
+def _pairs(tags):
+    """Returns the pairs of neighbours, with O before and behind all."""
+    return itertools.pairwise([OUTSIDE, *tags, OUTSIDE])
+
+
+def _find_culprit(before, tag, scheme):
+    """Returns which of two neighbours breaks a scheme: 0, 1 or None."""
+    if scheme == "none":
+        return None
+    type_, type_before = entity_type(tag), entity_type(before)
+    touches = type_ is not None and type_ == type_before
+    if type_ is not None and tag[0] not in _PREFIXES[scheme]:
+        return 1
+    if scheme == "IOB1":
+        # B- is for an entity that touches another of its type.
+        return 1 if type_ and tag[0] == "B" and not touches else None
+    opens = type_before is not None and before[0] in _OPENS
+    if type_ is not None and tag[0] in _CONTINUES:
+        return None if touches and opens else 1
+    # An entity that has no end; IOB2 marks none.
+    return 0 if opens and scheme != "IOB2" else None
 
 
 def bio_labels(types):

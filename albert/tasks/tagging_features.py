@@ -76,8 +76,8 @@ def featurize(task, examples, tokenizer, max_seq_length):
         longest=int(whole.max(initial=0)) + 2,
         empty=int((~has_pieces).sum()),
         word_positions=WordPositions(
-            rows=np.where(has_pieces, row_of_word, -1),
-            columns=columns,
+            rows=row_of_word,
+            columns=np.where(has_pieces, columns, 0),
             splits=splits,
         ),
     )
@@ -85,6 +85,8 @@ def featurize(task, examples, tokenizer, max_seq_length):
 
 def labelled_words(features):
     """Finds the words in features: the positions that have a label.
+
+    Records that do not say where their words are have no more than that.
 
     Args:
       features: ``Features`` of tagging.

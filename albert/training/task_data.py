@@ -19,6 +19,7 @@ from albert.records.record_stream import explained_damage
 from albert.tasks import interface
 from albert.tasks import metrics
 from albert.tasks import prediction_files
+from albert.tasks import sequence_words
 from albert.tasks import tag_schemes
 from albert.tasks import tagging_features
 from albert.tasks.features import Features
@@ -117,8 +118,8 @@ class RecordData:
         )
         if split != "train":
             with explained_damage(self.locate_damage):
-                self.features = self._read_features()
-            self._words, self._word_labels = self._find_words()
+                self.features, texts = self._read_features()
+            self._words, self._tags = self._find_words(texts)
 
     @property
     def num_examples(self):
@@ -182,10 +183,7 @@ class RecordData:
         """Labels in the form that the metrics take."""
         if self.task.label_type != "tag":
             return self.features.per_example["label_ids"]
-        return [
-            tag_schemes.to_bio(self.task.labels[index] for index in row)
-            for row in np.split(self._word_labels, self._words.splits[1:-1])
-        ]
+        return self._tags
 
     def predict(self, logits):
         """Returns ``Predictions`` of logits in the order of the records."""
@@ -196,7 +194,10 @@ class RecordData:
         return metrics.compute(self.task, self.gold, predictions.values)
 
     def format_predictions(self, predictions):
-        """Returns the file of predictions: dict from name to bytes."""
+        """Returns the file of predictions: dict from name to bytes.
+
+        Their numbers are those of the records, or of the sentences.
+        """
         return prediction_files.format_numbered(
             self.task, self.split, predictions
         )
@@ -206,11 +207,14 @@ class RecordData:
         return self.records.locate_damage()
 
     def _read_features(self):
-        """Returns ``Features`` of the records, in the order of the files."""
+        """Returns (``Features``, words) of the records, see ``_features_of``.
+
+        They are in the order of the files.
+        """
         batches = finetuning_record_dataset(
             self.records, _READ_AT_ONCE, self.lengths, training=False
         )
-        features = _features_of(
+        features, words = _features_of(
             batches.as_numpy_iterator(), self.task.label_type == "tag"
         )
         if features.num_examples != self.records.count():
@@ -218,20 +222,42 @@ class RecordData:
             damage = self.locate_damage()
             if damage:
                 raise UserError(f"{damage}: make the records again")
-        return features
+        return features, words
 
-    def _find_words(self):
-        """Returns the words of tagging and their labels, else two None."""
+    def _find_words(self, texts):
+        """Returns the words of tagging and their tags, else two None.
+
+        Args:
+          texts: list of bytes, of ``sequence_words``, or empty ones.
+        """
         if self.task.label_type != "tag":
             return None, None
+        file = self.records.files[0]
+        if all(texts):
+            try:
+                return sequence_words.from_texts(texts, self.features.lengths())
+            except ValueError as error:
+                raise UserError(
+                    f"{file}: {error}: make the records again"
+                ) from None
         words, labels = tagging_features.labelled_words(self.features)
         if not len(labels):
             raise UserError(
-                f"{self.records.files[0]} was made of sentences without tags, "
-                "and does not say where their words begin: give the sentences "
-                "themselves, with --data_dir"
+                f"{file} was made of sentences without tags, and does not say "
+                "where their words begin: make the records again, or give the "
+                "sentences themselves, with --data_dir"
             )
-        return words, labels
+        logging.warning(
+            "%s: the records do not say where words are: of sentences that are "
+            "several sequences each is counted alone, and words without pieces "
+            "are not counted; `albert create-finetuning-data` makes records of "
+            "a dev or test set that do",
+            file,
+        )
+        return words, [
+            tag_schemes.to_bio(self.task.labels[index] for index in row)
+            for row in np.split(labels, words.splits[1:-1])
+        ]
 
 
 def featurize(task, data_dir, texts, tokenizer, lengths, max_qa_length):
@@ -314,8 +340,11 @@ def _features_of(batches, per_token):
     Args:
       batches: iterable of dicts of arrays.
       per_token: bool, whether each token has a label.
+
+    Returns:
+      (``Features``, list of bytes): what records of tagging say of words.
     """
-    sequences, starts, labels, indices = [], [], [], []
+    sequences, starts, labels, indices, words = [], [], [], [], []
     choices = 1
     for batch in batches:
         real = batch["example_weights"] > 0
@@ -329,6 +358,7 @@ def _features_of(batches, per_token):
         starts.append(lengths - second)
         label_ids = batch["label_ids"][real]
         if per_token:
+            words += batch["words"][real].tolist()
             labels += [
                 row[:n] for row, n in zip(label_ids, lengths, strict=True)
             ]
@@ -349,4 +379,5 @@ def _features_of(batches, per_token):
         if per_token
         else {"label_ids": np.concatenate(labels)},
     )
-    return features.select(np.argsort(np.concatenate(indices)))
+    order = np.argsort(np.concatenate(indices))
+    return features.select(order), [words[i] for i in order if words]

@@ -12,6 +12,7 @@ import albert
 from albert.inspection import __main__ as command
 from albert.records.schema import FinetuningSchema
 from albert.records.schema import PretrainingSchema
+from albert.records.serialization import ByteStrings
 from albert.records.serialization import encode_records
 from albert.records.writing import shard_names
 
@@ -72,6 +73,8 @@ def finetuning_columns(tokenizer, schema, labels):
             columns["input_mask"][row, begin : begin + len(ids)] = 1
     columns["label_ids"] = np.array(labels).reshape(len(labels), -1)
     columns["is_real_example"][:] = 1
+    if "words" in columns:
+        columns["words"] = ByteStrings.join([b"{}"] * len(labels))
     return columns
 
 

@@ -85,8 +85,13 @@ def write(
     schema = FinetuningSchema(head, MAX_SEQ_LENGTH, choices_of(head))
     labels = () if head == "regression" else ("no", "maybe", "yes")
     output = str(directory / "train.tfrecord")
+    words = None
+    if head == "token_classification":
+        words = [b"w" * (number % 7) for number in range(num_examples)]
     with writing.RecordSetWriter(output, files) as writer:
-        finetuning_writing.write_features(writer, features, schema, compression)
+        finetuning_writing.write_features(
+            writer, features, schema, compression, words
+        )
         writer.commit(
             finetuning_writing.build_metadata(
                 features,
@@ -156,6 +161,9 @@ def test_evaluation_reads_what_was_written(tmp_path, head, bucket_by_length):
         length = batch["input_ids"].shape[-1]
         assert length == min(n for n in LENGTHS if n >= selected.max_length())
         expected = selected.padded(length)
+        if head == "token_classification":
+            words = batch.pop("words")[real].tolist()
+            assert words == [b"w" * (row % 7) for row in rows]
         assert batch.keys() == (
             expected.keys() | {"example_weights", "example_index"}
         )

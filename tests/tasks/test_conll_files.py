@@ -73,8 +73,8 @@ BAD_LINES = {
         b"New York B-LOC",
         "3 columns where other lines have 2; put tabs between the columns",
     ),
-    "not a tag": (b"Lee NNP", "'NNP' is not a tag; .*--tag_scheme=plain"),
-    "suffix": (b"Lee PER-B", "'PER-B' is not a tag; --tag_scheme=suffix"),
+    "not a tag": (b"Lee NNP", "'NNP' is not a tag; .*--tag_scheme=none"),
+    "suffix": (b"Lee PER-B", "'PER-B' is not a tag; it should be O, or B-PER"),
     "near type": (b"Lee B-Per", "type 'Per' is not .*; is it 'PER'"),
     "type": (b"Lee B-ORG", "type 'ORG' is not one of LOC, PER"),
     "NUL byte": (b"L\x00ee O", "NUL byte"),
@@ -153,7 +153,7 @@ CONLL_U = (
     "1\tdo\tdo\tAUX" + "\t_" * 6 + "\n2\tn't\tnot\tPART" + "\t_" * 6 + "\n"
     "2.1\tgo\tgo\tVERB" + "\t_" * 6 + "\n"
 )
-PLAIN = {"label_column": "4", "tag_scheme": "plain"}
+PLAIN = {"label_column": "4", "tag_scheme": "none"}
 
 
 class TestCountersAndComments:
@@ -175,12 +175,12 @@ class TestCountersAndComments:
         examples = load(tmp_path, CONLL_U, **PLAIN)
         assert examples.sentences == [["do", "n't"]]
         assert examples.labels == [["AUX", "PART"]]
-        with pytest.raises(UserError, match="--label_column=4 and --tag_schem"):
+        with pytest.raises(UserError, match="--tag_column=upos for parts"):
             load(tmp_path, CONLL_U)
 
     def test_counters_given_as_words(self, tmp_path):
         settings = {"text_column": "1", "label_column": "3"}
-        with pytest.raises(UserError, match="column 1 counts.*--text_column=2"):
+        with pytest.raises(UserError, match="column 1 .*--token_column=2"):
             load(tmp_path, GERMEVAL, **settings)
 
     def test_a_line_without_its_counter(self, tmp_path):
@@ -218,8 +218,9 @@ class TestTagSchemes:
             ("A B\nB I\nC O\n", None, "B-ENTITY I-ENTITY O"),
             ("A B_PER\nB I_PER\nC O\n", None, "B-PER I-PER O"),
             ("A b-per\nB i-per\nC o\n", None, "B-per I-per O"),
-            ("A PER-B\nB PER-I\nC O\n", "suffix", "B-PER I-PER O"),
-            ("A NOUN\nB VERB\nC ADP\n", "plain", "NOUN VERB ADP"),
+            ("A PER-B\nB PER-I\nC O\n", None, "B-PER I-PER O"),
+            ("A NOUN\nB VERB\nC ADP\n", "none", "NOUN VERB ADP"),
+            ("A NOUN\nB VERB\nC S\n", None, "NOUN VERB S"),
         ],
     )
     def test_read(self, tmp_path, content, scheme, tags):
@@ -228,30 +229,167 @@ class TestTagSchemes:
         )
 
     @pytest.mark.parametrize("skip", [False, True])
-    def test_most_tags_are_none(self, tmp_path, skip):
+    @pytest.mark.parametrize(
+        "settings", [{"labels": LABELS}, {"tag_scheme": "IOB2"}]
+    )
+    def test_most_tags_are_none(self, tmp_path, settings, skip):
         with pytest.raises(
             UserError,
             match=":1: 'PROPN' is not a tag, nor are 2 of 3 in column 2: "
-            ".*--tag_scheme=plain",
+            ".*--tag_scheme=none",
         ):
-            load(tmp_path, "A PROPN\nB O\n\nC VERB\n", skip=skip)
+            load(tmp_path, "A PROPN\nB O\n\nC VERB\n", skip=skip, **settings)
+
+    def test_half_of_them_are_of_entities(self, tmp_path):
+        with pytest.raises(UserError, match="'NN' is not a tag, nor are 3 of"):
+            load(tmp_path, "A NN\nB NN\nC B-PER\nD I-PER\nE NN\n")
 
     def test_entities_are_no_plain_tags(self, tmp_path):
-        with pytest.raises(UserError, match="leave out --tag_scheme=plain"):
-            load(tmp_path, "A B-PER\nB O\n", tag_scheme="plain")
+        with pytest.raises(UserError, match="leave out --tag_scheme=none"):
+            load(tmp_path, "A B-PER\nB O\n", tag_scheme="none")
+
+    @pytest.mark.parametrize("scheme", [None, "none"])
+    def test_more_tags_than_could_be_learnt(self, tmp_path, scheme):
+        content = "".join(f"A tag{n}\n" for n in range(60))
+        with pytest.raises(UserError, match="60 different .*--tag_column"):
+            load(tmp_path, content, tag_scheme=scheme)
+
+    def test_a_scheme_that_the_file_is_not_in(self, tmp_path):
+        content = "A I-PER\nB I-PER\nC O\nD I-LOC\n"
+        assert load(tmp_path, content, tag_scheme="IOB1").labels == (
+            [["B-PER", "I-PER", "O", "B-LOC"]]
+        )
+        with pytest.raises(UserError, match="2 of 3 .* break IOB2: they look "):
+            load(tmp_path, content, tag_scheme="IOB2")
+
+    def test_a_tag_that_breaks_a_scheme(self, tmp_path, caplog):
+        good = "A B-PER\nB I-PER\n\n"
+        content = good * 3 + "C O\nD I-LOC\n\n" + good
+        with pytest.raises(
+            UserError,
+            match=r"txt:11: 'I-LOC' between 'O' and 'O' breaks IOB2; correct",
+        ):
+            load(tmp_path, content, tag_scheme="IOB2")
+        examples = load(tmp_path, content, tag_scheme="IOB2", skip=True)
+        assert (len(examples), examples.bad_rows) == (4, 1)
+        examples = load(tmp_path, content)
+        assert examples.labels[3] == ["O", "B-LOC"]
+        assert "1 of 9 tags of entities break IOB2, the first 'I-LOC' in " in (
+            caplog.text
+        )
+
+    def test_what_is_guessed_is_said(self, tmp_path, caplog):
+        caplog.set_level("INFO", logger="absl")
+        load(tmp_path, "A I-PER\n")
+        assert (
+            "train.txt: tags look like IOB1; --tag_scheme=IOB1" in caplog.text
+        )
+        load(tmp_path, "A PER-B\nB PER-E\n")
+        assert "tags look like BIOES, the prefix behind the type" in caplog.text
+        load(tmp_path, "A NOUN\nB VERB\n")
+        assert caplog.records[-1].levelname != "WARNING"
+        load(tmp_path, "A PER\nB O\n")
+        assert "no tag is that of an entity: 2 tags" in caplog.text
+        assert caplog.records[-1].levelname == "WARNING"
 
     def test_labels_of_plain_tags(self, tmp_path):
-        examples = load(tmp_path, "A NOUN\nB VERB\n", tag_scheme="plain")
-        task = selection.get_task("ner", tag_scheme="plain")
+        examples = load(tmp_path, "A NOUN\nB VERB\n", tag_scheme="none")
+        task = selection.get_task("ner")
         task = task.with_labels_of(examples)
         assert task.labels == ("NOUN", "VERB")
         with pytest.raises(UserError, match="label 'verb' .*; is it 'VERB'"):
             load(
                 tmp_path,
                 "A NOUN\nB verb\n",
-                tag_scheme="plain",
                 labels=task.labels,
             )
+
+
+class TestTagsThatTheTrainingDataLack:
+    def test_of_entities(self, tmp_path, caplog):
+        content = "A B-PER\nB I-MISC\nC I-MISC\nD O\nE B-LOC\nF I-LOC\n"
+        examples = load(tmp_path, content, "dev", "dev.txt", labels=LABELS)
+        assert examples.labels[0][1:3] == ["B-MISC", "I-MISC"]
+        assert (
+            "2 of 5 words have tags that the training data lack ('MISC' 2 "
+            in (caplog.text)
+        )
+        with pytest.raises(UserError, match="type 'MISC' is not one of"):
+            load(tmp_path, content, labels=LABELS)
+
+    def test_plain(self, tmp_path, caplog):
+        settings = {"labels": ("NOUN", "VERB")}
+        content = "A NOUN\nB VERB\nC verb\n"
+        examples = load(tmp_path, content, "dev", "dev.txt", **settings)
+        assert examples.labels == [["NOUN", "VERB", "verb"]]
+        assert "('verb' 1 times, is it 'VERB'?)" in caplog.text
+
+    def test_most_of_them(self, tmp_path):
+        with pytest.raises(UserError, match="2 of 3 words .* not know .MISC"):
+            load(
+                tmp_path,
+                "A B-MISC\nB I-MISC\nC B-PER\nD O\n" + "E O\n" * 9,
+                "dev",
+                "dev.txt",
+                labels=LABELS,
+            )
+
+
+HEADER = "Word\tPOS\tNER\nAnna\tNNP\tB-PER\nhums\tVBZ\tO\n"
+
+
+class TestNamesOfColumns:
+    def test_header(self, tmp_path):
+        settings = {"text_column": "word", "label_column": "ner"}
+        examples = load(tmp_path, HEADER, **settings)
+        assert examples.sentences == [["Anna", "hums"]]
+        assert examples.labels == [["B-PER", "O"]]
+        examples = load(tmp_path, HEADER, text_column="1", label_column="pos")
+        assert examples.labels == [["NNP", "VBZ"]]
+
+    def test_a_header_that_nobody_names(self, tmp_path):
+        with pytest.raises(
+            UserError, match=":1: looks like a header: .*--tag_column=pos"
+        ):
+            load(tmp_path, HEADER)
+
+    @pytest.mark.parametrize("name", ["UPOS", "upos", "4"])
+    def test_conll_u(self, tmp_path, name):
+        examples = load(tmp_path, CONLL_U, label_column=name)
+        assert examples.sentences == [["do", "n't"]]
+        assert examples.labels == [["AUX", "PART"]]
+
+    def test_conll_u_plus(self, tmp_path):
+        content = (
+            "# global.columns = ID FORM NER:TYPE\n# text = Anna hums\n"
+            "1\tAnna\tB-PER\n2\thums\tO\n"
+        )
+        examples = load(tmp_path, content, label_column="ner:type")
+        assert examples.labels == [["B-PER", "O"]]
+
+    def test_no_such_name(self, tmp_path):
+        with pytest.raises(UserError, match="no column 'xpos': no line names"):
+            load(tmp_path, "Anna O\nhums O\n", label_column="xpos")
+        with pytest.raises(UserError, match="no column 'pos': they are id, fo"):
+            load(tmp_path, CONLL_U, label_column="pos")
+
+    def test_a_test_set_without_it(self, tmp_path):
+        content = "# global.columns = ID FORM\n1\tAnna\n2\thums\n"
+        examples = load(
+            tmp_path, content, "test", "test.txt", label_column="upos"
+        )
+        assert (examples.sentences, examples.labels) == (
+            [["Anna", "hums"]],
+            None,
+        )
+
+    def test_what_is_left_out_is_counted(self, tmp_path, caplog):
+        caplog.set_level("INFO", logger="absl")
+        load(tmp_path, CONLL_U, label_column="upos")
+        assert (
+            "left out: lines of comments: 2; ranges, whose words follow one "
+            "by one (3-4): 1; words that are not written (8.1): 1"
+        ) in caplog.text
 
 
 @pytest.mark.parametrize("tag", ["_", "-", "-1"])

@@ -6,11 +6,14 @@ import pathlib
 
 import numpy as np
 import pytest
+import seqeval.metrics
+import seqeval.scheme
 
 from albert.errors import UserError
 from albert.tasks import metrics
 from albert.tasks import predictions as predictions_lib
 from albert.tasks import selection
+from albert.tasks import tag_schemes
 from albert.tasks.featurization import WordPositions
 from albert.tasks.table import TASKS
 
@@ -154,6 +157,56 @@ class TestBaseline:
         assert set(results) == set(NER.metrics)
 
 
+# Gold and predicted tags: an entity right, one too long, one of another type,
+# one missed, one too many, two that touch and are found as one.
+ENTITIES = {
+    "IOB1": (
+        "I-PER I-PER O I-LOC O I-LOC O I-PER O O O I-LOC B-LOC",
+        "I-PER I-PER O I-LOC I-LOC I-PER O O O I-LOC O I-LOC I-LOC",
+    ),
+    "IOB2": (
+        "B-PER I-PER O B-LOC O B-LOC O B-PER O O O B-LOC B-LOC",
+        "B-PER I-PER O B-LOC I-LOC B-PER O O O B-LOC O B-LOC I-LOC",
+    ),
+    "BIOES": (
+        "B-PER E-PER O S-LOC O S-LOC O S-PER O O O S-LOC S-LOC",
+        "B-PER E-PER O B-LOC E-LOC S-PER O O O S-LOC O B-LOC E-LOC",
+    ),
+    "BILOU": (
+        "B-PER L-PER O U-LOC O U-LOC O U-PER O O O U-LOC U-LOC",
+        "B-PER L-PER O B-LOC L-LOC U-PER O O O U-LOC O B-LOC L-LOC",
+    ),
+    "BMES": (
+        "B-PER E-PER O S-LOC O S-LOC O S-PER O O O S-LOC S-LOC",
+        "B-PER E-PER O B-LOC E-LOC S-PER O O O S-LOC O B-LOC E-LOC",
+    ),
+}
+THEIR_SCHEMES = {"BIOES": "IOBES", "BMES": "IOBES"}
+
+
+@pytest.mark.parametrize("name", ENTITIES)
+def test_entities_are_those_of_seqeval_in_each_scheme(name):
+    gold, predicted = (tags.split() for tags in ENTITIES[name])
+    assert not tag_schemes.find_broken(gold, name)
+    assert not tag_schemes.find_broken(predicted, name)
+    scheme = getattr(seqeval.scheme, THEIR_SCHEMES.get(name, name))
+    precision, recall, f1 = (
+        score([gold], [predicted], mode="strict", scheme=scheme)
+        for score in (
+            seqeval.metrics.precision_score,
+            seqeval.metrics.recall_score,
+            seqeval.metrics.f1_score,
+        )
+    )
+    results = metrics.compute(
+        NER, [tag_schemes.to_bio(gold)], [tag_schemes.to_bio(predicted)]
+    )
+    # One of five is right, one of six in the gold data.
+    assert results["entity_precision"] == precision == 1 / 5
+    assert results["entity_recall"] == recall == 1 / 6
+    assert results["entity_f1"] == f1
+
+
 def test_diverged():
     metrics.check_finite(np.zeros((2, 3)))
     for value in (np.nan, np.inf):
@@ -188,7 +241,7 @@ class TestPlainTags:
     def test_predictions(self):
         logits = np.eye(3)[[[0, 1, 2, 1]]]
         words = WordPositions(
-            rows=np.array([0, 0, -1]),
+            rows=np.array([0, 0, 0]),
             columns=np.array([1, 2, 0]),
             splits=np.array([0, 2, 3]),
         )

@@ -173,6 +173,7 @@ class TestSelection:
             ("mnli-mm", "is mnli meant.*it reads the matched and the mis"),
             ("mnli_matched", "is mnli meant"),
             ("CoNLL2003", "is ner meant"),
+            ("pos", "is ner meant"),
             ("csv", "is tsv meant"),
             ("colaa", "is cola meant"),
         ],
@@ -187,7 +188,7 @@ class TestSelection:
             ({"delimiter": ",,"}, "one character"),
             ({"delimiter": '"'}, "one character"),
             ({"quoting": "excel"}, "choose one of none, csv"),
-            ({"tag_scheme": "plain"}, "not ner"),
+            ({"tag_scheme": "none"}, "not ner"),
         ],
     )
     def test_settings_of_tsv(self, settings, message):
@@ -202,9 +203,9 @@ class TestSelection:
             selection.get_task("rte", delimiter=",")
 
     def test_tag_scheme(self):
-        with pytest.raises(UserError, match="prefix, suffix, plain"):
+        with pytest.raises(UserError, match="one of IOB1, IOB2, BIOES,"):
             selection.get_task("ner", tag_scheme="iob")
-        task = selection.get_task("ner", tag_scheme="plain")
+        task = selection.get_task("ner", tag_scheme="none")
         task = task.with_labels(["NOUN", "VERB"])
         assert (task.metrics, task.best_metric) == (("accuracy",), "accuracy")
 
@@ -220,9 +221,11 @@ class TestSelection:
         with pytest.raises(UserError, match="both as numbers"):
             selection.get_task("tsv", text_column="1")
 
-    def test_ner_columns_are_numbers(self):
-        with pytest.raises(UserError, match="numbers from 1"):
-            selection.get_task("ner", text_column="word")
+    def test_columns_of_ner(self):
+        task = selection.get_task("ner", text_column="2", label_column="upos")
+        assert (task.files["dev"].text, task.files["dev"].label) == (1, "upos")
+        with pytest.raises(UserError, match="leave out .*--id_column"):
+            selection.get_task("ner", id_column="1")
 
     def test_regression(self):
         task = selection.get_task("tsv", regression=True)

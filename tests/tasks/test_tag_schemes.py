@@ -4,6 +4,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from seqeval.metrics.sequence_labeling import get_entities
 
 from albert.tasks import tag_schemes
 
@@ -87,13 +88,13 @@ NO_TAGS = {
 }
 
 
-@pytest.mark.parametrize("scheme", NORMALIZED)
-def test_normalize(scheme):
-    assert tuple(NORMALIZED) == tag_schemes.TAG_SCHEMES
-    for tag, normalized in NORMALIZED[scheme].items():
-        assert tag_schemes.normalize(tag, scheme) == normalized
-    for tag in NO_TAGS[scheme]:
-        assert not tag_schemes.normalize(tag, scheme)
+@pytest.mark.parametrize("spelling", NORMALIZED)
+def test_normalize(spelling):
+    assert tuple(NORMALIZED) == tag_schemes.SPELLINGS
+    for tag, normalized in NORMALIZED[spelling].items():
+        assert tag_schemes.normalize(tag, spelling) == normalized
+    for tag in NO_TAGS[spelling]:
+        assert not tag_schemes.normalize(tag, spelling)
 
 
 def test_bmes_and_bmewo():
@@ -102,6 +103,72 @@ def test_bmes_and_bmewo():
     assert tag_schemes.to_bio(given.split()) == expected
     given = given.replace("S-", "W-")
     assert tag_schemes.to_bio(given.split()) == expected
+
+
+# What seqeval calls the prefixes of BILOU, BMES and BMEWO.
+OF_SEQEVAL = {"M": "I", "L": "E", "U": "S", "W": "S"}
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["O", *(f"{p}-{t}" for p in "BIESULMW" for t in ("X", "Y"))]
+        ),
+        min_size=1,
+        max_size=9,
+    )
+)
+def test_broken_tags_are_the_entities_that_seqeval_finds(tags):
+    theirs = [OF_SEQEVAL.get(tag[0], tag[0]) + tag[1:] for tag in tags]
+    assert get_entities(tag_schemes.to_bio(tags)) == get_entities(theirs)
+
+
+# A scheme, tags, and the places of those that break it.
+BROKEN = [
+    ("IOB2", "B-X I-X B-X O B-Y B-X", []),
+    ("IOB2", "I-X I-X O B-Y I-X", [0, 4]),
+    ("IOB2", "B-X E-X", [1]),
+    ("IOB1", "I-X I-X B-X I-Y O I-X", []),
+    ("IOB1", "B-X O I-Y B-X", [0, 3]),
+    ("BIOES", "S-X B-X I-X E-X O S-Y", []),
+    ("BIOES", "E-X B-X O B-X I-X", [0, 1, 4]),
+    ("BIOES", "B-X S-Y B-X E-Y I-Y", [0, 3, 4]),
+    ("BILOU", "U-X B-X I-X L-X O B-Y L-Y", []),
+    ("BILOU", "S-X", [0]),
+    ("BMES", "S-X B-X M-X E-X W-Y", []),
+    ("BMES", "B-X I-X E-X", [1]),
+    ("none", "B I NOUN", []),
+]
+
+
+@pytest.mark.parametrize(("scheme", "tags", "places"), BROKEN)
+def test_find_broken(scheme, tags, places):
+    assert tag_schemes.find_broken(tags.split(), scheme) == places
+
+
+@pytest.mark.parametrize(
+    ("scheme", "tags"),
+    [
+        *((scheme.upper(), tags) for scheme, tags in SAME.items()),
+        ("IOB2", " ".join(BIO)),
+        # The fewest are broken, not none.
+        ("IOB2", "B-X I-X O B-Y B-X I-X E-X O I-Y"),
+        ("IOB1", "I-X O I-X I-X O B-Y O I-Y"),
+        # Nothing tells them apart.
+        ("IOB2", "O O O"),
+        ("BIOES", "S-X O S-Y"),
+    ],
+)
+def test_guess_scheme(scheme, tags):
+    assert tag_schemes.guess_scheme([["O"], tags.split()]) == scheme
+
+
+@pytest.mark.parametrize("scheme", set(SAME) - {"iob1"})
+def test_every_scheme_is_refused_as_another(scheme):
+    tags = SAME[scheme].split()
+    for other in ("IOB2", "IOB1", "BIOES", "BILOU", "BMES"):
+        broken = tag_schemes.find_broken(tags, other)
+        assert bool(broken) == (other != scheme.upper())
 
 
 def test_plain_tags_stay():

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from albert.tasks import interface
+from albert.tasks import prediction_files
 from albert.tasks import tag_schemes
 from albert.tasks import tagging_features
 from albert.tasks.conll_files import TaggedSentences
@@ -125,7 +126,9 @@ def test_without_tags():
     featurized = interface.featurize(TASK, examples, TOKENIZER, 16)
     assert set(featurized.features.per_token["label_ids"]) == {-1}
     assert featurized.empty == 1
-    assert featurized.word_positions.rows.tolist() == [0, -1, 0]
+    the = len(TOKENIZER.encode("the"))
+    assert featurized.word_positions.rows.tolist() == [0, 0, 0]
+    assert featurized.word_positions.columns.tolist() == [1, 0, 1 + the]
 
 
 def test_evaluation_counts_words_without_pieces():
@@ -137,6 +140,24 @@ def test_evaluation_counts_words_without_pieces():
     results = interface.evaluate(TASK, examples, predictions)
     assert results["entity_recall"] == 0.5
     assert results["accuracy"] == pytest.approx(2 / 3)
+
+
+def test_tags_that_the_model_has_no_label_for():
+    """They count as missed, and have no part in the loss."""
+    examples = TaggedSentences(
+        [["the", "barked", "the"]], [["B-PER", "B-MISC", "I-MISC"]]
+    )
+    featurized = interface.featurize(TASK, examples, TOKENIZER, 16)
+    labels = featurized.features.per_token["label_ids"]
+    assert labels[labels >= 0].tolist() == [3]
+    predictions = interface.predict(TASK, featurized, logits_of(featurized))
+    results = interface.evaluate(TASK, examples, predictions)
+    assert results["entity_recall"] == 0.5
+    assert results["entity_f1_MISC"] == 0
+    picture = prediction_files.draw_confusion_matrix(
+        TASK, interface.gold_labels(TASK, examples), predictions
+    )
+    assert picture.startswith(b"\x89PNG")
 
 
 def test_labelled_words():
@@ -153,6 +174,6 @@ def test_labelled_words():
     assert labels.tolist() == [3, 4, 0]
     assert found.splits.tolist() == [0, 2, 2, 3]
     words = featurized.word_positions
-    visible = words.rows >= 0
+    visible = words.columns > 0
     assert found.rows.tolist() == words.rows[visible].tolist()
     assert found.columns.tolist() == words.columns[visible].tolist()

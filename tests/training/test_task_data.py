@@ -11,7 +11,9 @@ from albert.errors import UserError
 from albert.records import finetuning_writing
 from albert.records.schema import FinetuningSchema
 from albert.records.writing import RecordSetWriter
+from albert.tasks import sequence_words
 from albert.tasks import tag_schemes
+from albert.tasks import tagging_features
 from albert.tasks.conll_files import TaggedSentences
 from albert.tasks.multiple_choice.questions import QuestionExamples
 from albert.tasks.table import TASKS
@@ -27,7 +29,7 @@ LENGTHS = [8, 16, 29]
 NER = TASKS["ner"].with_labels(("O", "B-LOC", "I-LOC", "B-PER", "I-PER"))
 
 
-def both(tmp_path, task, examples, split="dev"):
+def both(tmp_path, task, examples, split="dev", with_words=True):
     """The same examples as ``TextData`` and as ``RecordData``."""
     texts = task_data.featurize(
         task, "folder", {split: examples}, TOKENIZER, LENGTHS, max_qa_length=11
@@ -36,8 +38,18 @@ def both(tmp_path, task, examples, split="dev"):
     writer = RecordSetWriter(
         str(tmp_path / "records"), 2, False, inputs=[str(TOKENIZER_FILE)]
     )
+    words = None
+    if task.label_type == "tag" and with_words:
+        words = sequence_words.to_texts(
+            tagging_features.featurize(
+                task, examples, TOKENIZER, LENGTHS[-1]
+            ).word_positions,
+            examples.labels,
+        )
     with writer:
-        finetuning_writing.write_features(writer, texts.features, schema, "")
+        finetuning_writing.write_features(
+            writer, texts.features, schema, "", words
+        )
         writer.commit(
             finetuning_writing.build_metadata(
                 texts.features,
@@ -138,45 +150,65 @@ def right_logits(data):
     return np.eye(len(NER.labels))[np.maximum(labels, 0)]
 
 
+# One sentence without pieces, one of several sequences with an entity over
+# the border, one with a word without pieces and a type that the model lacks.
+SENTENCES = [
+    [("the", "B-PER"), ("barked", "I-PER")],
+    [("", "O")],
+    [("the", "B-PER"), *[("barked", "I-PER")] * 13, ("it", "B-LOC")],
+    [("the", "O"), ("\u0301", "B-PER"), ("it", "B-MISC"), ("the", "B-LOC")],
+]
+
+
 def test_tags(tmp_path):
-    examples = sentences_of(
-        [("the", "B-PER"), ("barked", "I-PER")],
-        [("", "O")],
-        [("the", "B-PER"), *[("barked", "O")] * 3, ("it", "B-LOC")],
-    )
+    examples = sentences_of(*SENTENCES)
     texts, records = both(tmp_path, NER, examples)
     assert_same_features(texts, records)
-    # A sentence there is a sequence here, with the words that have pieces.
-    assert records.gold == [examples.labels[0], [], examples.labels[2]]
+    assert records.num_examples > len(SENTENCES)
+    assert records.gold == texts.gold == examples.labels
     logits = right_logits(records)
     logits[2, 1] = [0, 1, 0, 0, 0]  # B-PER is taken for B-LOC
     one, two = (
         data.evaluate(data.predict(logits)) for data in (texts, records)
     )
-    assert one["entity_f1"] == pytest.approx(2 / 3)
-    assert one["accuracy"] == pytest.approx(7 / 8)
-    assert two["accuracy"] == pytest.approx(6 / 7)
-    for name in one.keys() - {"accuracy"}:
-        assert one[name] == two[name]
+    assert one == two
+    assert one["entity_f1_MISC"] == 0
+    (content,) = records.format_predictions(records.predict(logits)).values()
+    header, *rows = content.decode().splitlines()
+    assert header == "sentence\tprediction"
+    assert rows[0] == "0\tB-PER I-PER" and rows[1] == "1\tO"
+    assert len(rows) == len(SENTENCES)
 
 
-def test_records_do_not_know_words_without_pieces(tmp_path):
-    examples = sentences_of(
-        [("the", "O"), ("\u0301", "B-PER"), ("barked", "B-LOC")]
-    )
-    texts, records = both(tmp_path, NER, examples)
+def test_records_that_do_not_say_where_words_are(tmp_path, caplog):
+    examples = sentences_of(*SENTENCES)
+    texts, records = both(tmp_path, NER, examples, with_words=False)
+    assert "do not say where words are" in caplog.text
+    assert len(records.gold) == records.num_examples
+    # The word without pieces and the unknown type are not to be seen.
+    assert records.gold[-1] == ["O", "B-LOC"]
+    # Nor is it that an entity goes on in the next sequence.
+    assert records.gold[3][0] == "B-PER"
     logits = right_logits(records)
     one, two = (
         data.evaluate(data.predict(logits)) for data in (texts, records)
     )
-    assert one["entity_recall"] == 0.5
-    assert two["entity_recall"] == two["accuracy"] == 1
+    assert one["entity_recall"] < two["entity_recall"] == 1
 
 
-def test_sentences_without_tags_cannot_be_predicted_from_records(tmp_path):
-    examples = TaggedSentences([["the", "barked"]])
+def test_sentences_without_tags(tmp_path):
+    examples = TaggedSentences([["the", ""], ["it", *["barked"] * 14]])
+    texts, records = both(tmp_path, NER, examples, split="test")
+    assert not records.labelled
+    logits = np.random.default_rng(3).normal(
+        size=(records.num_examples, LENGTHS[-1], len(NER.labels))
+    )
+    predictions = records.predict(logits).values
+    assert predictions == texts.predict(logits).values
+    assert [len(tags) for tags in predictions] == [2, 15]
+    (tmp_path / "older").mkdir()
     with pytest.raises(UserError, match="where their words begin"):
-        both(tmp_path, NER, examples, split="test")
+        both(tmp_path / "older", NER, examples, "test", with_words=False)
 
 
 def test_damage_of_what_is_evaluated_shows_at_once(tmp_path):

@@ -109,7 +109,7 @@ BAD_FLAGS = [
     (["--learning_rate=0"], ["--learning_rate", "from 1e-37 to 10"]),
     (["--num_train_epochs=1"], ["--num_train_steps", "--num_train_epochs"]),
     (["--gradient_accumulation_steps=2"], ["--train_batch_size 5", "2"]),
-    (["--task_name=ner", "--text_column=word"], ["numbers from 1"]),
+    (["--task_name=ner", "--id_column=word"], ["leave out", "--id_column"]),
     (["--task_name=cola", "--text_column=text"], ["cola", "--task_name=tsv"]),
     (["--task_name=rte", "--labels=a,b"], ["rte", "entailment"]),
     (["--task_name=rte", "--regression"], ["rte is not tsv"]),
