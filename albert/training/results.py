@@ -5,6 +5,7 @@ import os
 import shlex
 
 from albert import command_line
+from albert.tasks import label_metrics
 from albert.tasks.squad import answer_metrics
 from albert.training import task_evaluation
 
@@ -66,8 +67,32 @@ def print_evaluation(metrics, baseline, baseline_name):
     """
     print(f"{'evaluation':28}{'model':>10}{baseline_name:>18}")
     for name, value in metrics.items():
+        if label_metrics.is_of_one_label(name):
+            continue
         alone = f"{baseline[name]:18.4f}" if name in baseline else ""
         print(f"{name:28}{value:10.4f}{alone}")
+    _print_labels(metrics)
+
+
+def _print_labels(metrics):
+    """Prints the metrics of single labels, a line for each label."""
+    rows = {}
+    for name, value in metrics.items():
+        for score in label_metrics.NAMES:
+            for prefix in (f"{score}_", f"entity_{score}_"):
+                if name.startswith(prefix):
+                    label = name.removeprefix(prefix)
+                    rows.setdefault(label, {})[score] = value
+    if not rows:
+        return
+    width = max(27, *map(len, rows))
+    names = "".join(f"{name:>10}" for name in label_metrics.NAMES)
+    print(f"\n{'label':{width}} {names}")
+    for label, scores in rows.items():
+        values = "".join(
+            f"{scores[name]:10.4f}" for name in label_metrics.NAMES
+        )
+        print(f"{label:{width}} {values}")
 
 
 def print_next_commands(directory):
