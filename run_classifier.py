@@ -186,7 +186,7 @@ def main(fv):
     ) | task_data.read_records(task, given, records, lengths)
     agreement.check_data(strategy, data)
     balance = {"focal_gamma": fv.focal_gamma} if fv.focal_gamma else {}
-    if weights_of_labels:
+    if fv.do_train and weights_of_labels:
         balance["class_weights"] = class_weights.resolve(
             weights_of_labels, task, task_data.count_labels(task, data["train"])
         )
@@ -386,17 +386,11 @@ def check_flags(fv):
         raise UserError(
             "--best_metric is of the dev set: give --do_eval, or leave it out"
         )
-    if fv.fresh_head and not (fv.do_train and fv.init_checkpoint):
+    if fv.fresh_head and fv.do_train and not fv.init_checkpoint:
         raise UserError(
-            "--fresh_head is for --do_train with --init_checkpoint: leave it "
-            "out, as the head is a new one, or not trained"
+            "--fresh_head needs --init_checkpoint, whose head it leaves out: "
+            "without one the head is new"
         )
-    for name in BALANCE:
-        if fv[name].value and not fv.do_train:
-            raise UserError(
-                f"--{name} is for --do_train: leave it out, as a model "
-                "remembers what it was trained with"
-            )
     last_seed = fv.seed + fv.num_runs - 1
     if last_seed > flag_parsers.LARGEST_SEED:
         raise UserError(
