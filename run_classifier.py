@@ -49,9 +49,6 @@ MODES = (
     ("do_predict", "test", "predict_file"),
 )
 
-# How much labels and examples weigh in the loss.
-BALANCE = ("class_weights", "focal_gamma")
-
 
 def define_flags(fv):
     """Defines this recipe's flags; the original's where it has them."""
@@ -192,9 +189,11 @@ def main(fv):
         )
     elif not fv.do_train:
         # So that its loss is the one that it was trained with.
-        balance = {name: trained[name] for name in BALANCE if name in trained}
+        balance = class_weights.remembered(task, models[0], trained)
     objective = heads.make_objective(task.head, **balance)
-    best_metric = fv.best_metric or trained.get("best_metric")
+    best_metric = fv.best_metric
+    if fv.num_runs > 1:  # One of them is chosen.
+        best_metric = best_metric or trained.get("best_metric")
     evaluation = task_evaluation.of_dev_splits(
         task,
         data,
@@ -314,7 +313,7 @@ def find_task(fv, directories):
       UserError: there are none to be used, or some of another task.
     """
     task = data_flags.get_task(fv)
-    for name in BALANCE:
+    for name in class_weights.SETTINGS:
         if fv[name].value:
             class_weights.check_head(name, task)
     models, describe = directories, model_directory.read_task

@@ -9,6 +9,7 @@ Google's do, or another one, the training gives the encoder a new head.
 import dataclasses
 
 import numpy as np
+from absl import logging
 
 from albert.heads import HEADS
 from albert.interchange.names import named_variables
@@ -37,6 +38,22 @@ class KeptHead:
     dropped: tuple[str, ...] = ()
     places: tuple[int | None, ...] | None = None
     refused: bool = False
+
+    def log(self, start):
+        """Logs what is kept, and warns of labels that are not.
+
+        Args:
+          start: ``StartingPoint``.
+        """
+        if self.note:
+            logging.info("%s", self.note)
+        if self.dropped:
+            logging.warning(
+                "labels that %s knows are left out, as the training data do "
+                "not have them: %s. --labels keeps them",
+                start.path,
+                ", ".join(self.dropped),
+            )
 
     def put_into_order(self, start, model):
         """Returns the weights with the rows of the task's labels.

@@ -9,8 +9,11 @@ from absl import logging
 from albert.errors import UserError
 from albert.flag_parsers import RealParser
 from albert.heads import HEADS
+from albert.tasks.label_types import find_order
 
 BALANCED = "balanced"
+# What task.json remembers of how labels and examples weigh in the loss.
+SETTINGS = ("class_weights", "focal_gamma")
 
 _WEIGHT = RealParser(1e-6, 1e6)
 # With a larger ratio of weights, an update depends on single examples.
@@ -118,6 +121,36 @@ def resolve(weights, task, counts):
             max(present) / min(present),
         )
     return weights
+
+
+def remembered(task, path, description):
+    """Returns how labels and examples weighed when a model was trained.
+
+    Args:
+      task: ``Task`` with labels.
+      path: str, the model, for messages.
+      description: dict, what it says of its task.
+
+    Returns:
+      dict of SETTINGS that are not the default; weights in the order of the
+      task's labels.
+
+    Raises:
+      UserError: there is not a weight for each label.
+    """
+    found = {
+        name: description[name] for name in SETTINGS if name in description
+    }
+    if "class_weights" in found:
+        weights = found["class_weights"]
+        order = find_order(description.get("labels") or (), task.labels)
+        if order is None or len(weights) != len(order):
+            raise UserError(
+                f"{path}: task.json does not have a class weight for each of "
+                f"its labels ({', '.join(task.labels)}): restore the file"
+            )
+        found["class_weights"] = [weights[place] for place in order]
+    return found
 
 
 def _read_weight(flag, text):

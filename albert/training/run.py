@@ -284,7 +284,8 @@ class Run:
             return
         start = self.start
         if self.kept_head:
-            start = self._take_head(loop.model)
+            self.kept_head.log(start)
+            start = self.kept_head.put_into_order(start, loop.model)
         report = load_weights(
             loop.model,
             start,
@@ -303,20 +304,6 @@ class Run:
         if self.init_optimizer:
             load_slots(loop.optimizer, loop.model, self.start)
             logging.info("the optimizer's moments too")
-
-    def _take_head(self, model):
-        """Returns the ``StartingPoint`` with the rows that are kept."""
-        head = self.kept_head
-        if head.note:
-            logging.info("%s", head.note)
-        if head.dropped:
-            logging.warning(
-                "labels that %s knows are left out, as the training data do "
-                "not have them: %s. --labels keeps them",
-                self.start.path,
-                ", ".join(head.dropped),
-            )
-        return head.put_into_order(self.start, model)
 
 
 class _Steps:

@@ -86,3 +86,19 @@ def test_losses_without_labels_have_no_weights(name):
     with pytest.raises(UserError, match="--focal_gamma is for classes and"):
         class_weights.check_head("focal_gamma", selection.get_task(name))
     class_weights.check_head("focal_gamma", TASKS["ner"])
+
+
+def test_weights_of_a_model_follow_its_labels():
+    description = {
+        "labels": ["good", "bad", "fair"],
+        "class_weights": [3.0, 1.0, 2.0],
+        "max_seq_length": 7,
+    }
+    found = class_weights.remembered(TASK, "model", description)
+    assert found == {"class_weights": [1.0, 2.0, 3.0]}
+    only = {"labels": ["a", "b"], "focal_gamma": 2.0}
+    found = class_weights.remembered(TASK, "model", only)
+    assert found == {"focal_gamma": 2.0}
+    for broken in ({"class_weights": [1.0]}, {"labels": ["good", "bad"]}):
+        with pytest.raises(UserError, match="^model: task.json does not have"):
+            class_weights.remembered(TASK, "model", description | broken)
