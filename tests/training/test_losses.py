@@ -129,7 +129,7 @@ def label_batch(tags):
 @pytest.mark.parametrize("tags", [False, True])
 @pytest.mark.parametrize(
     "class_weights, gamma",
-    [([0.01, 0.2, 0.005], 0.0), (None, 2.0), ([3.0, 1.0, 7.0], 0.5)],
+    [([0.001, 0.02, 0.0005], 0.0), (None, 2.0), ([3.0, 1.0, 7.0], 0.5)],
 )
 def test_weighted_and_focal_losses_in_numpy(tags, class_weights, gamma):
     logits, labels, weights, inputs = label_batch(tags)
@@ -147,7 +147,7 @@ def test_weighted_and_focal_losses_in_numpy(tags, class_weights, gamma):
     expected = (of_labels * (1 - right) ** gamma * plain).sum()
     expected /= of_labels.sum()
     # Below 1, which must not be taken for an empty batch.
-    assert (of_labels.sum() < 1) == (class_weights == [0.01, 0.2, 0.005])
+    assert (of_labels.sum() < 1) == (class_weights == [0.001, 0.02, 0.0005])
 
     numerators = objective.numerators({"logits": tf.constant(logits)}, inputs)
     denominators = objective.denominators(inputs)
