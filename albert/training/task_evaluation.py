@@ -13,6 +13,7 @@ from albert.tasks import prediction_files
 from albert.tasks.label_types import LABEL_TYPES
 from albert.tasks.predictions import Predictions
 from albert.tasks.task import Task
+from albert.training import event_tags
 
 _CONFUSION_MATRIX = "confusion_matrix.png"
 
@@ -98,7 +99,10 @@ def test(loop, task, data, batch_size):
     labelled = {split: each for split, each in splits.items() if each.labelled}
     results, predictions, baseline = {}, {}, {}
     if labelled:
-        evaluation = TaskEvaluation(task, labelled, batch_size)
+        losses = filter(event_tags.is_loss, loop.objective.metric_names)
+        evaluation = TaskEvaluation(
+            task, labelled, batch_size, losses=tuple(losses)
+        )
         results, predictions = evaluation.evaluate(loop)
         baseline = evaluation.baseline
     for split, each in splits.items():

@@ -101,7 +101,7 @@ def test_directory_of_another_run(
 
 @pytest.mark.slow
 def test_more_steps_with_another_label_from_the_command_that_is_told(
-    inputs, trained, tmp_path, run, training_flags, results_of
+    inputs, trained, tmp_path, run, training_flags, results_of, read
 ):
     """The head goes on label by label; the labels weigh, in each mode."""
     rows = (inputs / "sample" / "train.tsv").read_text().splitlines()
@@ -135,11 +135,14 @@ def test_more_steps_with_another_label_from_the_command_that_is_told(
     results = results_of(pathlib.Path(out))
     assert results["loss"] != results["cross_entropy_loss"] > 0
     assert "f1_ward" in results and "f1_nobody" not in results
+    modes = ["--do_eval", "--do_predict"]
     code, _, errors = run(
-        out, "--task_name=tsv", f"--data_dir={folder}", "--do_eval"
+        out, "--task_name=tsv", f"--data_dir={folder}", *modes
     )
     assert code == 0, errors
     assert results_of(pathlib.Path(out)) == results
+    tested = read(pathlib.Path(out), "test_results.json")
+    assert tested["loss"] != tested["cross_entropy_loss"] > 0
 
 
 def test_a_new_dev_set_forgets_the_old_best(
