@@ -28,6 +28,7 @@ from albert import command_line
 from albert import data_flags
 from albert import device_flags
 from albert import evaluation_results
+from albert import flag_commands
 from albert import flag_parsers
 from albert import flags
 from albert import heads
@@ -35,6 +36,7 @@ from albert import model_directory
 from albert.errors import UserError
 from albert.interchange import task_description
 from albert.records import metadata
+from albert.tasks import class_weights
 from albert.tasks import interface
 from albert.tasks import multiple_choice_features
 from albert.tasks import trained_model
@@ -60,7 +62,34 @@ def define_flags(fv):
             "create-finetuning-data` wrote.",
         )
     flags.define_finetuning_flags(fv)
+    flags.FlagGroup(fv, "Model").boolean(
+        "fresh_head",
+        False,
+        "Start with a new last layer. Default: that of --init_checkpoint is "
+        "kept where it was trained for the same task, label by label.",
+    )
+    flags.FlagGroup(fv, "Evaluation").string(
+        "best_metric",
+        None,
+        "Keep the checkpoint with the best value of this metric, any that is "
+        "reported of the dev set; of equal ones the last. Default: the task's.",
+    )
     training = flags.FlagGroup(fv, "Training")
+    training.names(
+        "class_weights",
+        None,
+        "Classes and tags: weights of the labels in the loss: balanced "
+        "(inverse to how often each occurs), a number for each label in their "
+        "order, or label:number for some of them. Default: all weigh the same.",
+    )
+    training.real(
+        "focal_gamma",
+        0.0,
+        "Classes and tags: exponent of the focal loss, such as 2; examples "
+        "that are right with confidence count less. 0 is off.",
+        lower_bound=0.0,
+        upper_bound=10.0,
+    )
     training.alias("train_step", "num_train_steps")
     training.alias("warmup_step", "num_warmup_steps")
     training.integer(
@@ -102,17 +131,20 @@ def main(fv):
             max_qa_length, fv.max_seq_length
         )
     task, texts = read_texts(fv, task)
+    weights_of_labels = class_weights.read(fv.class_weights, task)
 
     # TensorFlow is loaded from here on, so that --help, wrong flags and bad
     # rows answer at once.
     command_line.load_tensorflow()
     import keras
 
+    from albert.interchange import kept_heads
     from albert.interchange.starting_point import open_starting_point
     from albert.interchange.weights import load_weights
     from albert.training import agreement
     from albert.training import curves
     from albert.training import distribution
+    from albert.training import event_tags
     from albert.training import options
     from albert.training import results
     from albert.training import task_data
@@ -150,7 +182,25 @@ def main(fv):
         task, fv.data_dir, texts, tokenizer, lengths, max_qa_length
     ) | task_data.read_records(task, given, records, lengths)
     agreement.check_data(strategy, data)
-    evaluation = task_evaluation.of_dev_splits(task, data, fv.eval_batch_size)
+    balance = {"focal_gamma": fv.focal_gamma} if fv.focal_gamma else {}
+    if fv.do_train and weights_of_labels:
+        balance["class_weights"] = class_weights.resolve(
+            weights_of_labels, task, task_data.count_labels(task, data["train"])
+        )
+    elif not fv.do_train:
+        # So that its loss is the one that it was trained with.
+        balance = class_weights.remembered(task, models[0], trained)
+    objective = heads.make_objective(task.head, **balance)
+    best_metric = fv.best_metric
+    if fv.num_runs > 1:  # One of them is chosen.
+        best_metric = best_metric or trained.get("best_metric")
+    evaluation = task_evaluation.of_dev_splits(
+        task,
+        data,
+        fv.eval_batch_size,
+        best_metric,
+        [name for name in objective.metric_names if event_tags.is_loss(name)],
+    )
 
     # --------------------------------------------------- how it is trained
     if fv.do_train:
@@ -161,16 +211,19 @@ def main(fv):
         settings = {
             "max_seq_length": max_seq_length,
             "classifier_dropout": recipe.classifier_dropout,
+            **balance,
         }
+        if best_metric not in (None, task.best_metric):
+            settings["best_metric"] = best_metric
         if task.label_type == "choice":
             settings["max_qa_length"] = max_qa_length
         options.log_defaults(fv, task.name, config, settings, training_options)
         options.check_and_log_batch(
             strategy, training_options, num_examples, max_seq_length
         )
+        kept_head = kept_heads.find(start, task, fv.fresh_head)
 
     # ------------------------- each run: train, then evaluate what was best
-    objective = heads.make_objective(task.head)
     outcomes, written = [], []
     sources = models if fv.do_train else [start, *models[1:]]
     for index, directory in enumerate(directories):
@@ -195,7 +248,9 @@ def main(fv):
                 ),
                 data=data["train"],
                 start=start,
-                fresh=("classifier",),
+                fresh=kept_head.fresh,
+                kept_head=kept_head,
+                remedy=describe_further_training(fv, directory),
                 layers_from=fv.init_layers_from,
                 task=task.describe() | settings,
                 evaluation=evaluation,
@@ -216,7 +271,10 @@ def main(fv):
     # ----------------------------------- all runs together, and their best
     distribution.wait_for_workers(strategy)
     # From the files: models that are only used need not be evaluated here.
-    best = trained_model.find_best(models, task.best_metric)
+    best_metric = best_metric or task.best_metric
+    best = trained_model.find_best(
+        models, best_metric, event_tags.is_loss(best_metric)
+    )
     if fv.do_predict:
         # The model of the last run takes the weights of the best one.
         tested_weights = load_weights(
@@ -255,6 +313,9 @@ def find_task(fv, directories):
       UserError: there are none to be used, or some of another task.
     """
     task = data_flags.get_task(fv)
+    for name in class_weights.SETTINGS:
+        if fv[name].value:
+            class_weights.check_head(name, task)
     models, describe = directories, model_directory.read_task
     if not fv.do_train:
         models = [
@@ -297,6 +358,17 @@ def read_texts(fv, task):
     return task, texts
 
 
+def describe_further_training(fv, directory):
+    """Returns the command that trains on from the model of a directory."""
+    command = flag_commands.write_command(
+        "albert classify",
+        fv,
+        init_checkpoint=directory,
+        output_dir=flag_commands.find_free_directory(fv.output_dir),
+    )
+    return f"To train on from its weights, with these settings: {command}"
+
+
 def check_flags(fv):
     """Refuses flags that do not work together."""
     flags.require(fv, "task_name", "output_dir")
@@ -309,6 +381,15 @@ def check_flags(fv):
         if fv[records].value:
             expand_files(fv[records].value)
     flags.check_finetuning_flags(fv)
+    if fv.best_metric and not fv.do_eval:
+        raise UserError(
+            "--best_metric is of the dev set: give --do_eval, or leave it out"
+        )
+    if fv.fresh_head and fv.do_train and not fv.init_checkpoint:
+        raise UserError(
+            "--fresh_head needs --init_checkpoint, whose head it leaves out: "
+            "without one the head is new"
+        )
     last_seed = fv.seed + fv.num_runs - 1
     if last_seed > flag_parsers.LARGEST_SEED:
         raise UserError(

@@ -39,6 +39,8 @@ class Head:
         None for a head that no task has.
       loss: str or None, "module:class" of its objective; None for a head
         that is not trained as such.
+      weighs_labels: bool, whether the objective takes ``class_weights`` and
+        ``focal_gamma``: its loss is a sum over labels that were right.
       signatures: str, "module:function" of the signatures of its SavedModel.
       task_kind: str or None, "kind" in task.json, "task_kind" in the JSON
         beside records.
@@ -61,6 +63,7 @@ class Head:
     weights_of: str | None = None
     label_type: str | None = None
     loss: str | None = None
+    weighs_labels: bool = False
     task_kind: str | None = None
     transformers: str | None = None
     kerashub: str | None = None
@@ -74,6 +77,7 @@ _CLASSIFICATION = Head(
     takes_num_labels=True,
     label_type="class",
     loss="albert.training.losses:ClassificationObjective",
+    weighs_labels=True,
     signatures="albert.export.serving_texts:text_signatures",
     task_kind="classification",
     exported_kind="classification",
@@ -114,6 +118,7 @@ _ROWS = (
         weights_of="classification",
         label_type="number",
         loss="albert.training.losses:RegressionObjective",
+        weighs_labels=False,
         task_kind="regression",
         exported_kind="regression",
     ),
@@ -138,6 +143,7 @@ _ROWS = (
         takes_num_labels=True,
         label_type="tag",
         loss="albert.training.losses:TokenClassificationObjective",
+        weighs_labels=True,
         signatures="albert.export.serving_tagging:tagging_signatures",
         task_kind="tagging",
         exported_kind="tagging",
@@ -263,6 +269,11 @@ def make_model(head, config, num_labels=None, **arguments):
     return load(row.model)(config, **arguments)
 
 
-def make_objective(head):
-    """Returns the objective that a model with the head is trained with."""
-    return load(HEADS[head].loss)()
+def make_objective(head, **arguments):
+    """Returns the objective that a model with the head is trained with.
+
+    Args:
+      head: str, a key of ``HEADS``.
+      **arguments: those of the objective's class.
+    """
+    return load(HEADS[head].loss)(**arguments)

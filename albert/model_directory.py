@@ -81,6 +81,9 @@ TASK_SCHEMA = Object(
         "beam_size": Integer(1, 1000),
         "length_penalty": Number(0.0, 10.0),
         "label_smoothing": Number(0.0, 0.9),
+        "class_weights": List(Number(0.0)),
+        "focal_gamma": Number(0.0, 10.0),
+        "best_metric": Text(),
     }
 )
 _RUN_SCHEMA = Object(
@@ -140,6 +143,10 @@ _UNSAID = {
     "attention_l2": 0.0,
     "init_layers_from": None,
     "num_layers_schedule": None,
+    "class_weights": None,
+    "focal_gamma": 0.0,
+    "best_metric": None,
+    "fresh_head": False,
 }
 
 # What a run that continues may change: defaults of later predictions.
@@ -309,13 +316,15 @@ def find_files(directory):
     return [os.path.join(directory, name) for name in _FILES] + glob.glob(place)
 
 
-def check_run(directory, config, settings):
+def check_run(directory, config, settings, remedy=""):
     """Refuses a directory that holds another run.
 
     Args:
       directory: str, need not exist.
       config: ``AlbertConfig`` of this run.
       settings: dict of this run's settings.
+      remedy: str, what else to do where the settings differ and the
+        configuration does not; it follows the end of a sentence.
 
     Raises:
       UserError: naming what differs.
@@ -341,9 +350,14 @@ def check_run(directory, config, settings):
         and name not in _NOT_COMPARED
     ]
     if differences:
+        fields = dataclasses.asdict(config)
+        is_same_model = all(
+            there.get(name, value) == value for name, value in fields.items()
+        )
         raise UserError(
             f"{directory} holds another run: {'; '.join(differences)}. Use "
             "another --output_dir, or the same settings to continue it"
+            f"{f'. {remedy}' if remedy and is_same_model else ''}"
         )
 
 

@@ -209,3 +209,14 @@ def test_model_of_an_unknown_task_is_refused(tmp_path):
     (tmp_path / "model" / "task.json").write_text('{"kind": "ranking"}')
     with pytest.raises(albert.UserError, match="kind: expected .*ranking"):
         source_models.load(str(tmp_path / "model"))
+
+
+def test_losses_over_labels_take_weights():
+    found = heads.find(weighs_labels=True)
+    assert found == ["classification", "token_classification"]
+    for head in found:
+        objective = heads.make_objective(
+            head, class_weights=[1.0, 2.0], focal_gamma=3.0
+        )
+        assert "cross_entropy_loss" in objective.metric_names
+        assert heads.make_objective(head).metric_names == ("loss", "accuracy")

@@ -19,6 +19,7 @@ LAYERS = (
     ("json_files", "memory", "outputs"),
     (
         "config",
+        "flag_commands",
         "flag_groups",
         "flag_spelling",
         "processes",

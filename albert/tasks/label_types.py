@@ -235,3 +235,20 @@ def find_order(theirs, ours):
         ):
             return [place[name] for name in wanted]
     return None
+
+
+def find_places(theirs, ours):
+    """Returns where in a list of classes those of another list are.
+
+    Args:
+      theirs, ours: sequences of str; upper and lower case are the same where
+        both are the same classes, see ``find_order``.
+
+    Returns:
+      list: for each of ``ours`` its place in ``theirs``, or None.
+    """
+    order = find_order(theirs, ours)
+    if order is not None:
+        return order
+    place = {name: id_ for id_, name in enumerate(theirs)}
+    return [place.get(name) for name in ours]

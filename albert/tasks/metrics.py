@@ -13,6 +13,7 @@ import numpy as np
 from absl import logging
 
 from albert.errors import UserError
+from albert.tasks import label_metrics
 from albert.tasks import tag_schemes
 from albert.tasks.label_types import LABEL_TYPES
 from albert.tasks.task import GLUE_SCORE
@@ -29,10 +30,11 @@ def compute(task, labels, predictions):
 
     Returns:
       dict of float: the task's metrics, ``GLUE_SCORE`` where the task has
-      that, and F1 of each
-      type ("entity_f1_PER") of tagging. 0 where a metric is
-      not defined, such as the correlation with a constant, so that
-      checkpoints can always be compared; this is logged.
+      that, "macro_f1" of a classification, and precision, recall and F1 of
+      each label ("f1_LABEL", see ``label_metrics``), or of each type of
+      entity ("entity_f1_PER") that the labels have. 0 where a metric is not
+      defined, such as the correlation with a constant, so that checkpoints
+      can always be compared; this is logged.
     """
     results = _compute(task, labels, predictions)
     undefined = {"pearson", "spearman"}.intersection(task.metrics)
@@ -51,9 +53,11 @@ def _compute(task, labels, predictions):
     }
     if task.best_metric == GLUE_SCORE:
         results[GLUE_SCORE] = float(np.mean(list(results.values())))
+    if task.label_type == "class" and "macro_f1" not in results:
+        results["macro_f1"] = float(_macro_f1(labels, predictions))
     if "entity_f1" in task.metrics:
-        results |= _f1_of_types(labels, predictions)
-    return results
+        return results | _scores_of_types(labels, predictions)
+    return results | label_metrics.compute(task, labels, predictions)
 
 
 def baseline(task, labels):
@@ -69,7 +73,7 @@ def baseline(task, labels):
     """
     constant = LABEL_TYPES[task.label_type].constant(labels)
     results = _compute(task, labels, constant)
-    names = (*task.metrics, GLUE_SCORE)
+    names = (*task.metrics, GLUE_SCORE, "macro_f1")
     return {name: results[name] for name in names if name in results}
 
 
@@ -185,26 +189,28 @@ METRICS = {
 }
 
 
-def _f1_of_types(labels, predictions):
-    """Returns dict of "entity_f1_TYPE" to float."""
-    import seqeval.metrics
-
-    types = sorted(
-        {
-            tag_schemes.entity_type(tag)
-            for tag in (*_joined(labels), *_joined(predictions))
-        }
-        - {None}
+def _scores_of_types(labels, predictions):
+    """Returns dict of "entity_f1_TYPE" and so on, of types that labels have."""
+    from seqeval.metrics.sequence_labeling import (
+        precision_recall_fscore_support,
     )
-    if not types:
+
+    in_labels, in_predictions = (
+        {tag_schemes.entity_type(tag) for tag in _joined(values)} - {None}
+        for values in (labels, predictions)
+    )
+    if not in_labels:
         return {}
-    # seqeval sorts the types too.
-    scores = seqeval.metrics.f1_score(
+    *scores, _ = precision_recall_fscore_support(
         labels, predictions, average=None, zero_division=0
     )
+    # seqeval sorts the types too.
+    types = sorted(in_labels | in_predictions)
+    by_type = dict(zip(types, zip(*scores, strict=True), strict=True))
     return {
-        f"entity_f1_{type_}": float(score)
-        for type_, score in zip(types, scores, strict=True)
+        f"entity_{name}_{type_}": float(score)
+        for type_ in sorted(in_labels)
+        for name, score in zip(label_metrics.NAMES, by_type[type_], strict=True)
     }
 
 

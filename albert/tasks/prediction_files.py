@@ -6,6 +6,7 @@ import io
 import numpy as np
 
 from albert import outputs
+from albert.tasks import label_metrics
 from albert.tasks.label_types import LABEL_TYPES
 from albert.tasks.label_types import shortest
 
@@ -87,7 +88,7 @@ def format_numbered(task, split, predictions):
 
 
 def draw_confusion_matrix(task, labels, predictions):
-    """Draws which labels are taken for which.
+    """Draws which labels are taken for which, and how well each is found.
 
     Tags that the model does not know have no row, and are counted.
 
@@ -112,21 +113,19 @@ def draw_confusion_matrix(task, labels, predictions):
     )
     # Colours by row: a rare label is as visible as a common one.
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    scores, _ = label_metrics.scores_of(task, gold, predicted)
+    columns = len(label_metrics.NAMES)
     inches = min(4 + 0.4 * size, 16)
-    figure = Figure(figsize=(inches + 1, inches), layout="constrained")
-    axis = figure.subplots()
+    figure = Figure(figsize=(inches + 3, inches), layout="constrained")
+    axis, beside = figure.subplots(1, 2, width_ratios=(inches, 2), sharey=True)
     image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    figure.colorbar(image, ax=axis, label="share of the row")
+    beside.imshow(scores, cmap="Greens", vmin=0, vmax=1, aspect="auto")
+    figure.colorbar(image, ax=beside, label="share of the row; score")
     if size <= _MOST_NUMBERED_LABELS:
-        for (row, column), count in np.ndenumerate(counts):
-            axis.text(
-                column,
-                row,
-                str(count),
-                ha="center",
-                va="center",
-                color="white" if shares[row, column] > 0.5 else "black",
-            )
+        _write_numbers(axis, shares, counts, "d")
+        _write_numbers(beside, scores, scores, ".2f")
+    beside.set_xticks(range(columns), label_metrics.NAMES, rotation=90)
+    beside.tick_params(left=False)
     if size <= _MOST_NAMED_LABELS:
         # "$" would begin a formula.
         names = [label.replace("$", r"\$") for label in task.labels]
@@ -139,6 +138,18 @@ def draw_confusion_matrix(task, labels, predictions):
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=110)
     return picture.getvalue()
+
+
+def _write_numbers(axis, shades, numbers, form):
+    for (row, column), number in np.ndenumerate(numbers):
+        axis.text(
+            column,
+            row,
+            format(number, form),
+            ha="center",
+            va="center",
+            color="white" if shades[row, column] > 0.5 else "black",
+        )
 
 
 # ------------------------------------------------------------------- content

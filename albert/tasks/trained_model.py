@@ -61,12 +61,13 @@ def find(output_dir, init_checkpoint):
     )
 
 
-def find_best(paths, metric):
+def find_best(paths, metric, smallest=False):
     """Finds the best of several models by their last evaluations.
 
     Args:
       paths: list of str, model directories.
       metric: str, the metric whose largest value is best.
+      smallest: bool, whether the smallest one is, as of a loss.
 
     Returns:
       int, its number from 0; 0 where they were not all evaluated.
@@ -77,7 +78,7 @@ def find_best(paths, metric):
         if score is None:
             return 0
         scores.append(score)
-    return scores.index(max(scores))
+    return scores.index((min if smallest else max)(scores))
 
 
 def read_seed(path, default):

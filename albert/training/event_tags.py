@@ -5,6 +5,8 @@ TensorBoard shows the tags of a group, all that begin with the same word and a
 slash, together.
 """
 
+from albert.tasks import label_metrics
+
 # Of what is reported besides the metrics of the objective or the task.
 _GROUPS = {
     "gradient_norm": "optimizer",
@@ -14,17 +16,27 @@ _GROUPS = {
     "sequences_per_second": "speed",
     "tokens_per_second": "speed",
 }
-_PREFIXES = ("accuracy/", "loss/", "optimizer/", "regularization/", "speed/")
+_OF_ONE_LABEL = "labels"
+_PREFIXES = (
+    "accuracy/",
+    "loss/",
+    "optimizer/",
+    "regularization/",
+    "speed/",
+    f"{_OF_ONE_LABEL}/",
+)
 
 
 def is_loss(name):
     """Tells whether a metric, or what is minimised, is better when smaller."""
+    if label_metrics.is_of_one_label(name):
+        return False  # The label may be called so.
     return bool({"loss", "mse", "l2"} & set(name.split("_")))
 
 
 def is_metric(name):
-    """Tells whether a name is a metric's, which judges the model."""
-    return name not in _GROUPS
+    """Tells whether a name is a metric's, which judges the whole model."""
+    return name not in _GROUPS and not label_metrics.is_of_one_label(name)
 
 
 def tag_of(name):
@@ -32,9 +44,11 @@ def tag_of(name):
 
     Args:
       name: str, the metric. Every score that is better when it is larger is
-        of the group "accuracy".
+        of the group "accuracy", unless it is of one label.
     """
     group = _GROUPS.get(name, "loss" if is_loss(name) else "accuracy")
+    if label_metrics.is_of_one_label(name):
+        group = _OF_ONE_LABEL
     return f"{group}/{name}"
 
 

@@ -117,36 +117,87 @@ class _MeanObjective:
 
     def loss(self, numerators, denominators):
         """Returns the scalar to minimise."""
-        return numerators["loss"] / _at_least_one(denominators["weight"])
+        return self._divide("loss", numerators, denominators)
 
     def metrics(self, numerators, denominators):
         """Divides numerators by denominators; returns the metrics by name."""
-        weight = _at_least_one(denominators["weight"])
-        return {name: numerators[name] / weight for name in self.metric_names}
+        return {
+            name: self._divide(name, numerators, denominators)
+            for name in self.metric_names
+        }
+
+    def _divide(self, name, numerators, denominators):
+        return numerators[name] / _at_least_one(denominators["weight"])
 
 
-class ClassificationObjective(_MeanObjective):
-    """Objective of classification: cross-entropy of the right label or choice.
+class _LabelObjective(_MeanObjective):
+    """Base of objectives whose loss is a sum over labels that were right.
 
-    Source: ``create_model`` of the original's classifier_utils.py and
-    race_utils.py.
+    With weights or an exponent, ``cross_entropy_loss`` is what the loss would
+    be without them, which does not depend on how they were chosen.
+
+    Args:
+      class_weights: sequence of float, the weight of each label: the loss is
+        the weighted mean over the examples. None: all weigh the same.
+      focal_gamma: float, see ``focal_losses``; 0 is off.
     """
 
     metric_names = ("loss", "accuracy")
+
+    def __init__(self, class_weights=None, focal_gamma=0.0):
+        self.class_weights = class_weights
+        self.focal_gamma = focal_gamma
+        if class_weights or focal_gamma:
+            self.metric_names = ("loss", "cross_entropy_loss", "accuracy")
+
+    def denominators(self, batch):
+        """Returns what the batch contributes, as ``PretrainingObjective``."""
+        labels, weights = self._labels_and_weights(batch)
+        denominators = {"weight": tf.reduce_sum(weights)}
+        if self.class_weights:
+            weights = weights * self._weights_of(labels)
+            denominators["class_weight"] = tf.reduce_sum(weights)
+        return denominators
 
     def numerators(self, outputs, batch):
         """Returns the numerator of every metric.
 
         Args:
-          outputs: dict of logits float32 [B, N].
-          batch: dict of label_ids int32 [B], example_weights float32 [B].
+          outputs: dict of logits float32 [B, …, N].
+          batch: dict of label_ids int32 [B, …], example_weights float32 [B].
         """
-        return _sums(
-            "",
-            outputs["logits"],
-            batch["label_ids"],
-            batch["example_weights"],
-        )
+        labels, weights = self._labels_and_weights(batch)
+        sums = _sums("", outputs["logits"], labels, weights)
+        if len(self.metric_names) == 2:
+            return sums
+        sums["cross_entropy_loss"] = sums["loss"]
+        if self.class_weights:
+            weights = weights * self._weights_of(labels)
+        losses = focal_losses(outputs["logits"], labels, self.focal_gamma)
+        return sums | {"loss": tf.reduce_sum(weights * losses)}
+
+    def _labels_and_weights(self, batch):
+        """Returns the labels, and 1 where one counts, of the same shape."""
+        return batch["label_ids"], batch["example_weights"]
+
+    def _weights_of(self, labels):
+        return tf.gather(tf.constant(self.class_weights, tf.float32), labels)
+
+    def _divide(self, name, numerators, denominators):
+        if name == "loss" and self.class_weights:
+            # The sum of weights may well be below 1.
+            return tf.math.divide_no_nan(
+                numerators[name], denominators["class_weight"]
+            )
+        return super()._divide(name, numerators, denominators)
+
+
+class ClassificationObjective(_LabelObjective):
+    """Objective of classification: cross-entropy of the right label or choice.
+
+    Source: ``create_model`` of the original's classifier_utils.py and
+    race_utils.py.
+    """
 
 
 class RegressionObjective(_MeanObjective):
@@ -170,30 +221,17 @@ class RegressionObjective(_MeanObjective):
         }
 
 
-class TokenClassificationObjective(_MeanObjective):
+class TokenClassificationObjective(_LabelObjective):
     """Objective of tagging: cross-entropy of labels, where there is one."""
 
-    metric_names = ("loss", "accuracy")
     untrained = r"(^|/)pooler/"
 
-    def denominators(self, batch):
-        """Returns the number of labelled positions."""
-        return {"weight": tf.reduce_sum(_labelled(batch))}
-
-    def numerators(self, outputs, batch):
-        """Returns the numerator of every metric.
-
-        Args:
-          outputs: dict of logits float32 [B, S, N].
-          batch: dict of label_ids int32 [B, S] (below 0: no label),
-            example_weights float32 [B].
-        """
-        return _sums(
-            "",
-            outputs["logits"],
-            tf.maximum(batch["label_ids"], 0),
-            _labelled(batch),
-        )
+    def _labels_and_weights(self, batch):
+        # Below 0 there is no label.
+        labels = batch["label_ids"]
+        labelled = tf.cast(labels >= 0, tf.float32)
+        weights = labelled * batch["example_weights"][:, tf.newaxis]
+        return tf.maximum(labels, 0), weights
 
 
 class SpanObjective(_MeanObjective):
@@ -315,15 +353,37 @@ def _target_weights(batch):
     return batch["target_weights"] * batch["example_weights"][:, tf.newaxis]
 
 
-def _labelled(batch):
-    """Returns 1 where a position has a label: float32 [B, S]."""
-    labelled = tf.cast(batch["label_ids"] >= 0, tf.float32)
-    return labelled * batch["example_weights"][:, tf.newaxis]
-
-
 def _at_least_one(weight):
     """Returns at least 1, so that an empty batch has a loss of 0, not NaN."""
     return tf.maximum(weight, 1.0)
+
+
+def focal_losses(logits, labels, gamma):
+    """Returns ``(1 - p) ** gamma * -log p`` of the right labels' p.
+
+    Examples that are right with confidence count less (Lin et al. 2017,
+    arXiv:1708.02002, equation 4). With a gamma of 0 it is the cross-entropy.
+
+    Args:
+      logits: float [..., N].
+      labels: int32 [...].
+      gamma: float.
+
+    Returns:
+      float32 [...].
+    """
+    logits = tf.cast(logits, tf.float32)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    if not gamma:
+        return losses
+    # log(1 - p) of the other logits: a power of 1 - p, which is rounded to 0
+    # where the model is sure, would have no gradient there for gamma < 1.
+    right = tf.one_hot(labels, logits.shape[-1], on_value=True, off_value=False)
+    others = tf.where(right, logits.dtype.min, logits)
+    log_wrong = tf.reduce_logsumexp(others, -1) - tf.reduce_logsumexp(
+        logits, -1
+    )
+    return tf.exp(gamma * log_wrong) * losses
 
 
 def _sums(prefix, logits, labels, weights):

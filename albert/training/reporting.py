@@ -143,7 +143,13 @@ class Reporter:
         logging.info(
             "evaluation at step %d: %s (%.0f s)",
             step,
-            format_metrics(metrics),
+            format_metrics(
+                {
+                    name: value
+                    for name, value in metrics.items()
+                    if event_tags.is_metric(name)
+                }
+            ),
             seconds,
         )
 

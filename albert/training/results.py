@@ -5,6 +5,7 @@ import os
 import shlex
 
 from albert import command_line
+from albert.tasks import label_metrics
 from albert.tasks.squad import answer_metrics
 from albert.training import task_evaluation
 
@@ -65,9 +66,32 @@ def print_evaluation(metrics, baseline, baseline_name):
       baseline_name: str, what the baseline knows.
     """
     print(f"{'evaluation':28}{'model':>10}{baseline_name:>18}")
+    of_labels = _find_labels(metrics)
+    in_table = {name for names in of_labels.values() for name in names}
     for name, value in metrics.items():
-        alone = f"{baseline[name]:18.4f}" if name in baseline else ""
-        print(f"{name:28}{value:10.4f}{alone}")
+        if name not in in_table:
+            alone = f"{baseline[name]:18.4f}" if name in baseline else ""
+            print(f"{name:28}{value:10.4f}{alone}")
+    if of_labels:
+        width = max(28, *(len(label) + 1 for label in of_labels))
+        scores = "".join(f"{score:>10}" for score in label_metrics.NAMES)
+        print(f"\n{'label':{width}}{scores}")
+        for label, names in of_labels.items():
+            values = "".join(f"{metrics[name]:10.4f}" for name in names)
+            print(f"{label:{width}}{values}")
+
+
+def _find_labels(metrics):
+    """Returns dict from label to the names of its precision, recall and F1."""
+    found = {}
+    for prefix in ("", "entity_"):
+        first = f"{prefix}{label_metrics.NAMES[0]}_"
+        for name in metrics:
+            label = name.removeprefix(first)
+            names = [f"{prefix}{each}_{label}" for each in label_metrics.NAMES]
+            if name.startswith(first) and metrics.keys() >= set(names):
+                found[label] = names
+    return found
 
 
 def print_next_commands(directory):

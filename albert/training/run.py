@@ -12,6 +12,7 @@ from absl import logging
 from albert import model_directory
 from albert.config import AlbertConfig
 from albert.errors import StopRequested
+from albert.interchange.kept_heads import KeptHead
 from albert.interchange.starting_point import StartingPoint
 from albert.interchange.weights import load_slots
 from albert.interchange.weights import load_weights
@@ -22,6 +23,7 @@ from albert.training import distribution
 from albert.training import preemption
 from albert.training.checkpoints import TrainingCheckpoints
 from albert.training.depth_schedule import DepthSchedule
+from albert.training.event_tags import is_loss
 from albert.training.loop import TrainingLoop
 from albert.training.monitoring import check_finite
 from albert.training.options import TrainingOptions
@@ -47,7 +49,8 @@ class Data(typing.Protocol):
 class Evaluation(typing.Protocol):
     """Evaluation of a model on data that it is not trained on."""
 
-    # The metric whose largest value marks the best weights.
+    # The metric whose best value marks the best weights: the largest one, the
+    # smallest of a loss; of equal ones the last.
     best_metric: str
     # Tells the data from others: a best value on others is forgotten.
     evaluated_on: str
@@ -82,6 +85,9 @@ class Run:
       start: ``StartingPoint``; its weights are not read where a checkpoint is
         continued from.
       fresh: tuple of str, the components of the model that start anew.
+      kept_head: ``KeptHead`` of ``start``, or None where there is no choice.
+      remedy: str, what else to do where the directory holds another run of
+        the same model; it follows the end of a sentence.
       layers_from: int, "mean" or None, as of ``load_weights``.
       init_optimizer: bool, take the optimizer's moments from ``start`` too.
       task: dict, what ``model_directory.read_task`` will return; None for
@@ -98,6 +104,8 @@ class Run:
     data: Data
     start: StartingPoint
     fresh: tuple[str, ...] = ()
+    kept_head: KeptHead | None = None
+    remedy: str = ""
     layers_from: int | str | None = None
     init_optimizer: bool = False
     task: dict | None = None
@@ -114,6 +122,7 @@ class Run:
             "init_layers_from": self.layers_from,
             "init_optimizer": self.init_optimizer,
             "num_layers_schedule": self.depths and self.depths.text,
+            "fresh_head": bool(self.kept_head and self.kept_head.refused),
             **(self.task or {}),
         }
 
@@ -123,7 +132,9 @@ class Run:
         Raises:
           UserError: naming what differs.
         """
-        model_directory.check_run(self.directory, self.config, self.settings)
+        model_directory.check_run(
+            self.directory, self.config, self.settings, self.remedy
+        )
 
     def train(self, model, objective, strategy, watch=None):
         """Trains to the last step, evaluating and saving on the way.
@@ -271,9 +282,13 @@ class Run:
             else:
                 logging.info("starting from random weights")
             return
+        start = self.start
+        if self.kept_head:
+            self.kept_head.log(start)
+            start = self.kept_head.put_into_order(start, loop.model)
         report = load_weights(
             loop.model,
-            self.start,
+            start,
             fresh=self.fresh,
             layers_from=self.layers_from,
         )
@@ -377,8 +392,9 @@ class _Steps:
             self.reporter.evaluation(
                 step, self.metrics, time.monotonic() - start
             )
-            value = self.metrics[self.evaluation.best_metric]
-            if self.best is None or value > self.best:
+            name = self.evaluation.best_metric
+            value = self.metrics[name] * (-1 if is_loss(name) else 1)
+            if self.best is None or value >= self.best:
                 self.best = value
                 with self._explained_write():
                     self.checkpoints.save_best()

@@ -71,6 +71,11 @@ class TextData(FeatureData):
         """Labels in the form that the metrics take."""
         return interface.gold_labels(self.task, self.examples)
 
+    def label_ids(self):
+        """Yields arrays of the labels, as the model reads them."""
+        kept = self.features.per_token or self.features.per_example
+        yield kept["label_ids"]
+
     def predict(self, logits):
         """Returns ``Predictions`` of logits in the order of the examples."""
         return interface.predict(self.task, self._featurized, logits)
@@ -185,6 +190,12 @@ class RecordData:
             return self.features.per_example["label_ids"]
         return self._tags
 
+    def label_ids(self):
+        """Yields arrays of the labels, as the model reads them."""
+        with explained_damage(self.locate_damage):
+            for batch in self._batches():
+                yield batch["label_ids"][batch["example_weights"] > 0]
+
     def predict(self, logits):
         """Returns ``Predictions`` of logits in the order of the records."""
         return predict(self.task, logits, self._words)
@@ -206,16 +217,19 @@ class RecordData:
         """Returns a line that names the damaged file, or None."""
         return self.records.locate_damage()
 
+    def _batches(self):
+        """Returns an iterator of the batches of one pass."""
+        return finetuning_record_dataset(
+            self.records, _READ_AT_ONCE, self.lengths, training=False
+        ).as_numpy_iterator()
+
     def _read_features(self):
         """Returns (``Features``, words) of the records, see ``_features_of``.
 
         They are in the order of the files.
         """
-        batches = finetuning_record_dataset(
-            self.records, _READ_AT_ONCE, self.lengths, training=False
-        )
         features, words = _features_of(
-            batches.as_numpy_iterator(), self.task.label_type == "tag"
+            self._batches(), self.task.label_type == "tag"
         )
         if features.num_examples != self.records.count():
             # Rows that only fill up a batch, or a JSON that counts wrongly.
@@ -288,6 +302,19 @@ def featurize(task, data_dir, texts, tokenizer, lengths, max_qa_length):
         )
         for split, examples in texts.items()
     }
+
+
+def count_labels(task, data):
+    """Returns how often each label occurs in a split: int64 [L].
+
+    Args:
+      task: ``Task`` with labels that are classes or tags.
+      data: ``TextData`` or ``RecordData``; of tagging, one label a word.
+    """
+    return sum(
+        np.bincount(ids[ids >= 0], minlength=len(task.labels))
+        for ids in data.label_ids()
+    )
 
 
 def open_records(patterns, task, config, tokenizer):

@@ -2,14 +2,18 @@
 """Computes metrics and predictions of a model on the splits of a task."""
 
 import dataclasses
+import difflib
 
 import numpy as np
 
 from albert import evaluation_results
+from albert.errors import UserError
 from albert.tasks import metrics
 from albert.tasks import prediction_files
 from albert.tasks.label_types import LABEL_TYPES
+from albert.tasks.predictions import Predictions
 from albert.tasks.task import Task
+from albert.training import event_tags
 
 _CONFUSION_MATRIX = "confusion_matrix.png"
 
@@ -95,7 +99,10 @@ def test(loop, task, data, batch_size):
     labelled = {split: each for split, each in splits.items() if each.labelled}
     results, predictions, baseline = {}, {}, {}
     if labelled:
-        evaluation = TaskEvaluation(task, labelled, batch_size)
+        losses = filter(event_tags.is_loss, loop.objective.metric_names)
+        evaluation = TaskEvaluation(
+            task, labelled, batch_size, losses=tuple(losses)
+        )
         results, predictions = evaluation.evaluate(loop)
         baseline = evaluation.baseline
     for split, each in splits.items():
@@ -104,17 +111,19 @@ def test(loop, task, data, batch_size):
     return TestOutcome(task, splits, predictions, results, baseline)
 
 
-def of_dev_splits(task, data, batch_size):
+def of_dev_splits(task, data, batch_size, best_metric=None, losses=("loss",)):
     """Returns the ``TaskEvaluation`` of the dev splits, or None without any.
 
     Args:
-      task, batch_size: as of ``TaskEvaluation``.
+      task, batch_size, best_metric, losses: as of ``TaskEvaluation``.
       data: dict from split to ``TextData`` or ``RecordData``.
     """
     dev = {
         split: each for split, each in data.items() if split.startswith("dev")
     }
-    return TaskEvaluation(task, dev, batch_size) if dev else None
+    if not dev:
+        return None
+    return TaskEvaluation(task, dev, batch_size, best_metric, losses)
 
 
 class TaskEvaluation:
@@ -125,25 +134,34 @@ class TaskEvaluation:
       splits: dict from split to ``TextData`` or ``RecordData``, the main one
         first.
       batch_size: int, see ``predict``.
+      best_metric: str, another one than the task's; of further splits with
+        their suffix.
+      losses: names of the losses that the objective has.
 
     Attributes:
-      best_metric: str, the metric whose largest value is best.
+      best_metric: str, the metric whose largest value is best, or the
+        smallest of a loss.
       baseline: dict of float, what one answer to everything reaches.
 
     Raises:
-      UserError: a split has no labels.
+      UserError: a split has no labels, or there is no such metric of them.
     """
 
-    def __init__(self, task, splits, batch_size):
+    def __init__(
+        self, task, splits, batch_size, best_metric=None, losses=("loss",)
+    ):
         self.task = task
         self.splits = splits
         self.batch_size = batch_size
-        self.best_metric = task.best_metric
+        self.best_metric = best_metric or task.best_metric
+        self.losses = losses
         self.baseline = {}
         for split, data in splits.items():
             self.baseline |= _named(
                 metrics.baseline(task, data.gold), split, splits
             )
+        if best_metric:
+            self._check_reported(best_metric)
 
     @property
     def evaluated_on(self):
@@ -173,10 +191,28 @@ class TaskEvaluation:
                 loop, data, self.batch_size, evaluate=True
             )
             values = data.evaluate(predictions[split])
-            results |= _named(
-                {"loss": losses["loss"], **values}, split, self.splits
-            )
+            losses = {name: losses[name] for name in self.losses}
+            results |= _named({**losses, **values}, split, self.splits)
         return results, predictions
+
+    def _check_reported(self, name):
+        """Refuses a metric that is not among the results."""
+        label_type = LABEL_TYPES[self.task.label_type]
+        names = []
+        for split, data in self.splits.items():
+            values = data.evaluate(
+                Predictions(values=label_type.constant(data.gold))
+            )
+            names += _named(
+                dict.fromkeys((*self.losses, *values)), split, self.splits
+            )
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1)
+            meant = f"is {near[0]} meant? " if near else ""
+            raise UserError(
+                f"--best_metric={name} is not reported: {meant}choose one of "
+                f"{', '.join(names)}"
+            )
 
     def write(self, directory, weights, outcome):
         """Writes the metrics and predictions of one model.

@@ -140,6 +140,7 @@ class TestBaseline:
         assert metrics.baseline(TASKS["cola"], labels) == {
             "matthews": 0,
             "accuracy": 4 / 7,
+            "macro_f1": pytest.approx(8 / 11 / 2),
         }
         results = metrics.baseline(TASKS["mrpc"], 1 - labels)
         assert results["accuracy"] == pytest.approx(4 / 7)
@@ -227,10 +228,12 @@ class TestPlainTags:
     task = TASKS["ner"].with_labels(("ADP", "NOUN", "VERB"))
     gold = [["NOUN", "VERB"], ["NOUN"]]
 
-    def test_accuracy_alone(self):
+    def test_accuracy_and_scores_of_tags(self):
         predicted = [["NOUN", "ADP"], ["NOUN"]]
         assert metrics.compute(self.task, self.gold, predicted) == {
-            "accuracy": pytest.approx(2 / 3)
+            "accuracy": pytest.approx(2 / 3),
+            **dict.fromkeys(("precision_NOUN", "recall_NOUN", "f1_NOUN"), 1),
+            **dict.fromkeys(("precision_VERB", "recall_VERB", "f1_VERB"), 0),
         }
 
     def test_baseline_is_the_commonest_tag(self):

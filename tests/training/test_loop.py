@@ -11,6 +11,7 @@ from albert.training import distribution
 from albert.training import optimizers
 from albert.training.loop import TrainingLoop
 from albert.training.loop import count_tokens
+from albert.training.losses import ClassificationObjective
 from albert.training.losses import PretrainingObjective
 
 BATCH, LENGTH, PREDICTIONS = 12, 13, 5
@@ -180,6 +181,45 @@ def test_two_replicas_give_the_update_of_one_device(run_on_two_devices):
     assert float(found["history"]) < OF_HISTORY
     # Of the loss, which is about 5.
     assert float(found["evaluation"]) < 1e-5
+
+
+def train_weighted(strategy_name, **options):
+    """Trains two steps with weights of labels; returns the history."""
+    keras.utils.set_random_seed(7)
+    strategy = distribution.get_strategy(strategy_name)
+    with strategy.scope():
+        model = albert.AlbertClassifier(
+            make_config(), num_labels=2, classifier_dropout=0.0
+        )
+        optimizer = optimizers.Lamb(0.005)
+        optimizer.build(model.trainable_variables)
+    loop = TrainingLoop(
+        model,
+        optimizer,
+        # Sums of weights in a part of a batch are well below 1.
+        ClassificationObjective([0.01, 0.09], focal_gamma=1.5),
+        strategy,
+        **options,
+    )
+    batches = dataset(2).map(
+        lambda batch: batch | {"label_ids": batch["next_sentence_labels"][:, 0]}
+    )
+    return loop.train(iter(loop.distribute(batches)), 2)
+
+
+@pytest.mark.slow
+def test_weights_of_labels_are_summed_over_replicas(run_on_two_devices):
+    printed = run_on_two_devices(
+        __file__,
+        """
+        one = t.train_weighted("one_device")
+        two = t.train_weighted("mirrored", accumulation_steps=3)
+        assert {"loss", "cross_entropy_loss", "gradient_norm"} < one.keys()
+        assert abs(one["loss"][0] - one["cross_entropy_loss"][0]) > 0.05
+        print(t.history_difference(one, two))
+        """,
+    )
+    assert float(printed) < OF_HISTORY
 
 
 def test_replicas_draw_their_own_dropout(run_on_two_devices):

@@ -106,3 +106,104 @@ def test_texts_written_in_numpy(smoothing):
     assert abs(received["target_loss"] - plain[real].mean()) < 1e-5
     assert abs(received["target_accuracy"] - hits.mean()) < 1e-6
     assert (smoothed == plain[real].mean()) == (smoothing == 0)
+
+
+def label_batch(tags):
+    """(logits, labels, weights, inputs) of rows that do and do not count."""
+    rng = np.random.default_rng(11)
+    shape = (6, 5) if tags else (6,)
+    logits = rng.normal(size=(*shape, 3)).astype(np.float32) * 3
+    labels = rng.integers(0, 3, shape).astype(np.int32)
+    examples = np.array([1, 1, 0, 1, 1, 1], np.float32)
+    weights = examples
+    if tags:
+        labels[:, 3:] = -1
+        weights = (labels >= 0) * examples[:, None]
+    inputs = {
+        "label_ids": tf.constant(labels),
+        "example_weights": tf.constant(examples),
+    }
+    return logits, np.maximum(labels, 0), weights, inputs
+
+
+@pytest.mark.parametrize("tags", [False, True])
+@pytest.mark.parametrize(
+    "class_weights, gamma",
+    [([0.001, 0.02, 0.0005], 0.0), (None, 2.0), ([3.0, 1.0, 7.0], 0.5)],
+)
+def test_weighted_and_focal_losses_in_numpy(tags, class_weights, gamma):
+    logits, labels, weights, inputs = label_batch(tags)
+    make = (
+        losses.TokenClassificationObjective
+        if tags
+        else losses.ClassificationObjective
+    )
+    objective = make(class_weights=class_weights, focal_gamma=gamma)
+    probs = np.exp(logits.astype(float))
+    probs /= probs.sum(-1, keepdims=True)
+    right = np.take_along_axis(probs, labels[..., None], -1)[..., 0]
+    plain = -np.log(right)
+    of_labels = weights * np.array(class_weights or [1.0] * 3)[labels]
+    expected = (of_labels * (1 - right) ** gamma * plain).sum()
+    expected /= of_labels.sum()
+    # Below 1, which must not be taken for an empty batch.
+    assert (of_labels.sum() < 1) == (class_weights == [0.001, 0.02, 0.0005])
+
+    numerators = objective.numerators({"logits": tf.constant(logits)}, inputs)
+    denominators = objective.denominators(inputs)
+    received = objective.metrics(numerators, denominators)
+    assert tuple(received) == objective.metric_names
+    loss = float(objective.loss(numerators, denominators))
+    received = {name: float(value) for name, value in received.items()}
+    assert loss == received["loss"] == pytest.approx(expected, rel=1e-5)
+    cross_entropy = (weights * plain).sum() / weights.sum()
+    assert received["cross_entropy_loss"] == pytest.approx(
+        cross_entropy, rel=1e-5
+    )
+    assert abs(cross_entropy - expected) > 1e-2
+    hits = (weights * (logits.argmax(-1) == labels)).sum() / weights.sum()
+    assert received["accuracy"] == pytest.approx(hits, rel=1e-5)
+
+
+def test_weighted_sums_do_not_depend_on_how_a_batch_is_cut():
+    logits, _, _, inputs = label_batch(True)
+    objective = losses.TokenClassificationObjective([0.5, 4.0, 9.0], 1.5)
+    results = []
+    for cuts in ([0, 6], [0, 1, 4, 6]):
+        totals = None
+        for begin, end in zip(cuts[:-1], cuts[1:], strict=True):
+            rows = {name: x[begin:end] for name, x in inputs.items()}
+            outputs = {"logits": tf.constant(logits[begin:end])}
+            sums = (
+                objective.numerators(outputs, rows),
+                objective.denominators(rows),
+            )
+            totals = (
+                tf.nest.map_structure(tf.add, totals, sums) if totals else sums
+            )
+        metrics = objective.metrics(*totals)
+        results.append({name: float(value) for name, value in metrics.items()})
+    assert results[0] == pytest.approx(results[1], rel=1e-6)
+
+
+def test_an_empty_batch_has_a_loss_of_zero():
+    logits, _, _, inputs = label_batch(False)
+    inputs["example_weights"] = tf.zeros(6)
+    objective = losses.ClassificationObjective([2.0, 3.0, 5.0], 2.0)
+    numerators = objective.numerators({"logits": tf.constant(logits)}, inputs)
+    denominators = objective.denominators(inputs)
+    assert float(objective.loss(numerators, denominators)) == 0
+
+
+@pytest.mark.parametrize("gamma", [0.25, 1.0, 2.0])
+def test_focal_loss_has_gradients_where_the_model_is_sure(gamma):
+    """Where 1 - p is rounded to 0, and where p is."""
+    logits = tf.constant([[200.0, 0.0, 0.0], [-200.0, 0.0, 0.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        values = losses.focal_losses(logits, tf.constant([0, 0]), gamma)
+    gradients = tape.gradient(values, logits).numpy()
+    assert np.isfinite(gradients).all()
+    assert np.abs(gradients[0]).max() < 1e-20
+    assert gradients[1, 0] == pytest.approx(-1, rel=1e-5)
+    assert values.numpy() == pytest.approx([0, 200 + np.log(2)], abs=1e-4)

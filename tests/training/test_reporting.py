@@ -64,7 +64,9 @@ def test_events(tmp_path):
     with reporting.Reporter(tmp_path, 5, 0) as reporter:
         reporter.training(2, history(7.0, 5.0), seconds=4.0)
         reporter.evaluation(
-            2, {"masked_lm_loss": 6.5, "entity_f1_LOC": 0.25}, seconds=1.0
+            2,
+            {"masked_lm_loss": 6.5, "entity_f1_LOC": 0.25, "f1_loss": 0.75},
+            seconds=1.0,
         )
         reporter.training(5, history(3.0, 3.0, 3.0), seconds=2.0)
     train = read_events(tmp_path / "train")
@@ -88,7 +90,11 @@ def test_events(tmp_path):
     assert read_events(tmp_path / "eval") == {
         (2, "loss/masked_lm_loss"): 6.5,
         (2, "accuracy/entity_f1_LOC"): 0.25,
+        # A label may be called so.
+        (2, "labels/f1_loss"): 0.75,
     }
+    assert not event_tags.is_loss("f1_loss")
+    assert event_tags.name_of("labels/f1_loss") == "f1_loss"
 
 
 def test_penalties_are_told_beside_the_losses(tmp_path, clock, lines):

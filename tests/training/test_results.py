@@ -20,6 +20,34 @@ def test_printed_evaluation_and_commands(capsys):
     assert "'my model/tensorboard'" in commands[2]
 
 
+def test_labels_have_a_table_of_their_own(capsys):
+    results.print_evaluation(
+        {
+            "accuracy": 0.5,
+            "entity_f1": 0.75,
+            "precision_not ok": 0.125,
+            "recall_not ok": 0.25,
+            "f1_not ok": 0.375,
+            "entity_precision_PER": 0.0625,
+            "entity_recall_PER": 1.0,
+            "entity_f1_PER": 0.4375,
+        },
+        {},
+        "",
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines] == [
+        ["evaluation", "model"],
+        ["accuracy", "0.5000"],
+        ["entity_f1", "0.7500"],
+        [],
+        ["label", "precision", "recall", "f1"],
+        ["not", "ok", "0.1250", "0.2500", "0.3750"],
+        ["PER", "0.0625", "1.0000", "0.4375"],
+    ]
+    assert len({len(line) for line in lines[4:]}) == 1
+
+
 class Evaluation:
     best_metric = "accuracy"
     baseline = {"accuracy": 0.25}

@@ -225,6 +225,20 @@ def test_old_checkpoints_go_and_the_best_stays(tmp_path):
     assert not any("adam" in name for name in best)
 
 
+@pytest.mark.parametrize(
+    "metric, scores, best",
+    [("accuracy", (0.5, 0.9, 0.9), 7), ("loss", (-4, -2, -3), 6)],
+)
+def test_the_best_is_the_last_of_equals_and_the_least_of_losses(
+    tmp_path, metric, scores, best
+):
+    evaluation = Scores(*scores)
+    evaluation.best_metric = metric
+    train(make_run(tmp_path, evaluation=evaluation))
+    weights = tensor_bundle.read(tmp_path / "model.ckpt-best")
+    assert weights["global_step"] == best
+
+
 def test_the_last_evaluation_stands_alone(tmp_path):
     """At 6 of 7 steps there would be one, and at 7 the next."""
     options = dataclasses.replace(OPTIONS, save_checkpoints_steps=6)
@@ -350,6 +364,16 @@ def test_another_run_is_refused_before_anything_is_written(tmp_path):
             with pytest.raises(albert.UserError, match=f"another run: {name}"):
                 refuse()
     assert sorted(tmp_path.rglob("*")) == before
+    # What else to do, but for another model.
+    run = make_run(tmp_path, init_optimizer=True, remedy="Or go on so: x")
+    with pytest.raises(
+        albert.UserError, match=r"continue it\. Or go on so: x$"
+    ):
+        run.check()
+    larger = dataclasses.replace(CONFIG, type_vocab_size=3)
+    run = make_run(tmp_path, config=larger, remedy="Or go on so: x")
+    with pytest.raises(albert.UserError, match="settings to continue it$"):
+        run.check()
     # Of these nothing that is learnt depends.
     free = dataclasses.replace(OPTIONS, steps_per_loop=1, jit_compile=True)
     make_run(tmp_path, options=free).check()

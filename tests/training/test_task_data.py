@@ -20,6 +20,7 @@ from albert.tasks.table import TASKS
 from albert.tasks.tsv_files import TextExamples
 from albert.text.tokenizer import Tokenizer
 from albert.training import task_data
+from albert.training import task_evaluation
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 TOKENIZER_FILE = GOLDEN / "tokenization" / "spm2000.model"
@@ -27,6 +28,50 @@ TOKENIZER = Tokenizer(TOKENIZER_FILE)
 CONFIG = AlbertConfig.named("tiny", vocab_size=2000)
 LENGTHS = [8, 16, 29]
 NER = TASKS["ner"].with_labels(("O", "B-LOC", "I-LOC", "B-PER", "I-PER"))
+
+
+def test_labels_are_counted_in_texts_and_records(tmp_path):
+    task = TASKS["tsv"].with_labels(("x", "y", "never"))
+    examples = TextExamples(
+        texts=["one", "two", "three"], labels=["y", "x", "y"], ids=list("012")
+    )
+    tags = TaggedSentences(
+        sentences=[["one", "two"], ["three"]],
+        labels=[["B-PER", "O"], ["O"]],
+    )
+    for used, given, counts in (
+        (task, examples, [1, 2, 0]),
+        (NER, tags, [2, 0, 0, 1, 0]),
+    ):
+        texts, records = both(tmp_path / used.name, used, given)
+        # Those to train on are not in memory.
+        streamed = task_data.RecordData(
+            used, "train", "", records.records, LENGTHS
+        )
+        for data in (texts, records, streamed):
+            found = task_data.count_labels(used, data)
+            assert found.tolist() == counts
+
+
+@pytest.mark.parametrize(
+    "metric", ["loss", "macro_f1", "f1_y", "precision_x", "accuracy"]
+)
+def test_any_metric_that_is_reported_can_choose(tmp_path, metric):
+    task = TASKS["tsv"].with_labels(("x", "y", "never"))
+    examples = TextExamples(
+        texts=["one", "two"], labels=["y", "x"], ids=["0", "1"]
+    )
+    for data in both(tmp_path, task, examples):
+        evaluation = task_evaluation.of_dev_splits(
+            task, {"dev": data}, 7, metric
+        )
+        assert evaluation.best_metric == metric
+        with pytest.raises(UserError) as caught:
+            task_evaluation.of_dev_splits(task, {"dev": data}, 7, f"{metric}z")
+        assert f"is {metric} meant? choose one of loss, " in str(caught.value)
+        for name in ("f1_never", "cross_entropy_loss"):
+            with pytest.raises(UserError, match=f"={name} is not reported"):
+                task_evaluation.of_dev_splits(task, {"dev": data}, 7, name)
 
 
 def both(tmp_path, task, examples, split="dev", with_words=True):

@@ -3,6 +3,8 @@
 
 import json
 import os
+import pathlib
+import shlex
 import shutil
 
 import pytest
@@ -95,6 +97,52 @@ def test_directory_of_another_run(
     outcome = run(trained[0], *training_flags(inputs), *changes)
     assert_refused(*outcome, words)
     assert contents(trained[0]) == before
+
+
+@pytest.mark.slow
+def test_more_steps_with_another_label_from_the_command_that_is_told(
+    inputs, trained, tmp_path, run, training_flags, results_of, read
+):
+    """The head goes on label by label; the labels weigh, in each mode."""
+    rows = (inputs / "sample" / "train.tsv").read_text().splitlines()
+    folder = tmp_path / "data"
+    shutil.copytree(inputs / "sample", folder)
+    rows += [f"a text of nobody number {number}\tnobody" for number in range(9)]
+    (folder / "train.tsv").write_text("\n".join(rows) + "\n")
+    arguments = [
+        *training_flags(inputs),
+        f"--data_dir={folder}",
+        "--do_eval",
+        "--num_train_steps=6",
+        "--class_weights=balanced",
+        "--focal_gamma=1.5",
+        "--best_metric=f1_ward",
+    ]
+    first = shutil.copytree(trained[0], tmp_path / "first")
+    code, _, errors = run(first, *arguments)
+    assert code == 2
+    assert "num_train_steps 4 there, 6 here" in errors
+    _, command = errors.split("with these settings: ")
+    out = f"{first}-2"
+    flags = shlex.split(command)[2:]
+    assert {f"--output_dir={out}", f"--init_checkpoint={first}"} < set(flags)
+    flags = [flag for flag in flags if not flag.startswith("--output_dir")]
+    code, printed, errors = run(out, *flags)
+    assert code == 0, errors
+    assert "taken blackmore, ward; new nobody: --fresh_head" in errors
+    assert "new: none; not used: none" in errors
+    assert "nobody 4.074 (9 examples)" in errors
+    results = results_of(pathlib.Path(out))
+    assert results["loss"] != results["cross_entropy_loss"] > 0
+    assert "f1_ward" in results and "f1_nobody" not in results
+    modes = ["--do_eval", "--do_predict"]
+    code, _, errors = run(
+        out, "--task_name=tsv", f"--data_dir={folder}", *modes
+    )
+    assert code == 0, errors
+    assert results_of(pathlib.Path(out)) == results
+    tested = read(pathlib.Path(out), "test_results.json")
+    assert tested["loss"] != tested["cross_entropy_loss"] > 0
 
 
 def test_a_new_dev_set_forgets_the_old_best(

@@ -46,7 +46,9 @@ def test_pairs_of_glue_with_the_settings_of_the_task(
     header, *readable = rows_of(out / "test_predictions.tsv")
     assert header[:4] == ["id", "text", "text_b", "prediction"]
     assert [row[3] for row in readable] == [row[1] for row in rows]
-    assert results_of(out)["baseline"] == {"accuracy": 9 / 17}
+    baseline = results_of(out)["baseline"]
+    assert baseline.keys() == {"accuracy", "macro_f1"}
+    assert baseline["accuracy"] == 9 / 17
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +61,18 @@ def mnli(inputs, glue, tmp_path_factory, train_task):
 def test_two_dev_sets(mnli, results_of, rows_of, events):
     out, printed, errors = mnli
     results = results_of(out)
-    names = {"accuracy", "accuracy_mismatched"}
-    assert results.keys() == names | {
+    names = {
+        f"{name}{split}"
+        for name in ("accuracy", "macro_f1")
+        for split in ("", "_mismatched")
+    }
+    of_labels = {
+        f"{score}_{label}{split}"
+        for score in ("precision", "recall", "f1")
+        for label in ("contradiction", "entailment", "neutral")
+        for split in ("", "_mismatched")
+    }
+    assert results.keys() == names | of_labels | {
         "loss",
         "loss_mismatched",
         "checkpoint",
@@ -74,7 +86,7 @@ def test_two_dev_sets(mnli, results_of, rows_of, events):
         rows = rows_of(out / f"dev_{name}_predictions.tsv")[1:]
         right = np.mean([row[3] == row[4] for row in rows])
         assert results[f"accuracy{split}"] == pytest.approx(right)
-    assert events(out / "tensorboard" / "eval") == names | {
+    assert events(out / "tensorboard" / "eval") == names | of_labels | {
         "loss",
         "loss_mismatched",
     }

@@ -50,8 +50,13 @@ def test_model_directory_is_complete(
     for name in ("confusion_matrix.png", "curves.png"):
         assert (out / name).read_bytes().startswith(PICTURE)
     metrics = {"accuracy", "macro_f1"}
+    of_labels = {
+        f"{score}_{label}"
+        for score in ("precision", "recall", "f1")
+        for label in ("blackmore", "ward")
+    }
     results = results_of(out)
-    assert results.keys() == metrics | {
+    assert results.keys() == metrics | of_labels | {
         "loss",
         "checkpoint",
         "data",
@@ -59,7 +64,11 @@ def test_model_directory_is_complete(
     }
     assert results["baseline"].keys() == metrics
     assert results["checkpoint"] == str(out / "model.ckpt-best")
-    assert events(out / "tensorboard" / "eval") == metrics | {"loss"}
+    found = events(out / "tensorboard" / "eval")
+    assert found == metrics | of_labels | {"loss"}
+    (line,) = [x for x in printed.splitlines() if x.startswith("ward ")][:1]
+    scores = [results[f"{name}_ward"] for name in ("precision", "recall", "f1")]
+    assert line.split() == ["ward", *(f"{score:.4f}" for score in scores)]
     assert events(out / "tensorboard" / "train") == {
         "loss",
         "accuracy",

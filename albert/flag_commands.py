@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the flags that were given as a command, with some of them changed."""
+
+import os
+import shlex
+
+
+def write_command(program, fv, **changes):
+    """Returns a command with the flags that were given.
+
+    Args:
+      program: str, the command without flags, such as "albert classify".
+      fv: ``absl.flags.FlagValues``, parsed.
+      **changes: values of flags instead of the given ones; those that were
+        not given are added.
+
+    Returns:
+      str, a line for a shell.
+    """
+    written = {
+        name: _write(fv[name])
+        for name in fv
+        # The flag itself says what an alias says.
+        if fv[name].present and not fv[name].help.startswith("Alias for --")
+    }
+    written |= {name: f"--{name}={value}" for name, value in changes.items()}
+    return " ".join([program, *map(shlex.quote, written.values())])
+
+
+def _write(flag):
+    if flag.boolean:
+        return f"--{'' if flag.value else 'no'}{flag.name}"
+    serializer = flag.serializer
+    text = serializer.serialize(flag.value) if serializer else str(flag.value)
+    return f"--{flag.name}={text}"
+
+
+def find_free_directory(directory):
+    """Returns the path with the first number behind it that is not there.
+
+    Args:
+      directory: str.
+    """
+    path = os.path.normpath(directory)
+    number = 2
+    while os.path.lexists(f"{path}-{number}"):
+        number += 1
+    return f"{path}-{number}"
