@@ -140,6 +140,7 @@ _UNSAID = {
     "attention_l2": 0.0,
     "init_layers_from": None,
     "num_layers_schedule": None,
+    "freeze": None,
 }
 
 # What a run that continues may change: defaults of later predictions.
