@@ -368,6 +368,9 @@ def check_flags(fv):
     """Refuses flags that do not work together."""
     flags.require(fv, "task_name", "output_dir")
     flags.require_mode(fv)
+    run_list_flags.check(fv)
+    if fv.sweep:
+        return  # Each of its runs is checked as a whole.
     for mode, _, records in MODES:
         if fv[records].value and not fv[mode].value:
             raise UserError(f"--{records} is for --{mode}: give both")
@@ -376,7 +379,6 @@ def check_flags(fv):
         if fv[records].value:
             expand_files(fv[records].value)
     flags.check_finetuning_flags(fv)
-    run_list_flags.check(fv)
     last_seed = fv.seed + fv.num_runs - 1
     if last_seed > flag_parsers.LARGEST_SEED:
         raise UserError(

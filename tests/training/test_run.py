@@ -294,7 +294,7 @@ def test_a_run_that_stopped_early_makes_no_step(tmp_path, capsys):
 
 
 def test_a_kill_does_not_lengthen_the_patience(tmp_path):
-    for values in ((5, 4, Killed), (3, Killed), (3, 2, 9)):
+    for values in ((5, 4, Killed), (3, Killed), (2, 9)):
         scores = Scores(*values)
         run = make_run(tmp_path, options=patient(3), evaluation=scores)
         with (
@@ -340,8 +340,8 @@ def test_a_frozen_run_goes_on_bit_for_bit(tmp_path, caplog):
         )
     with pytest.raises(albert.UserError, match="freeze None there"):
         make_run(tmp_path / "first", options=options).check()
-    monkey = make_run(tmp_path / "b", options=options, start=start)
-    again, _ = train(monkey)
+    again = make_run(tmp_path / "b", options=options, start=start)
+    again, _ = train(again)
     for a, b in zip(state(whole), state(again), strict=True):
         assert np.array_equal(a, b)
     kernels = [
