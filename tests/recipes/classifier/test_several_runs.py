@@ -48,20 +48,25 @@ def test_folds_are_joined_and_made_once(inputs, tmp_path, run, training_flags):
 
 
 @pytest.mark.slow
-def test_a_sweep_is_compared(inputs, tmp_path, run, training_flags):
+def test_a_run_that_fails_leaves_the_others(
+    inputs, tmp_path, run, training_flags
+):
     out = tmp_path / "sweep"
     given = [
         flag
         for flag in training_flags(inputs)
-        if not flag.startswith("--learning_rate")
+        if not flag.startswith("--max_seq_length")
     ]
-    # The second value is finite, and its loss is not.
+    # The model has 53 positions.
     code, printed, errors = run(
-        out, *given, "--do_eval", "--sweep=learning_rate=1e-3,10;seed=1"
+        out, *given, "--do_eval", "--sweep=max_seq_length=59,37"
     )
+    assert code == 2
+    assert "error: 1 of 2 runs failed: max_seq_length=59: see" in errors
     results = json.loads((out / "sweep_results.json").read_text())
-    made = [each["flags"] for each in results["runs"]]
-    assert {"learning_rate": "0.001", "seed": "1"} in made
-    assert (code == 0) == (len(made) == 2), errors
-    assert "learning_rate" in printed
     assert results["metric"] == "accuracy"
+    assert [each["flags"] for each in results["runs"]] == [
+        {"max_seq_length": "37"}
+    ]
+    assert printed.endswith(f"Its best run: {out}/max_seq_length=37\n")
+    assert not (out / "max_seq_length=59").exists()
