@@ -113,14 +113,14 @@ def test_what_is_trained_has_the_gradients_of_the_whole_model():
     found, products = {}, {}
     for part in (None, *freezing.PARTS):
         loop = make_loop(part)
-        denominators = loop.objective.denominators(batch)
-        traced = loop._micro_step.get_concrete_function(batch, denominators)
+        arguments = batch, loop.objective.denominators(batch), None
+        traced = loop._micro_step.get_concrete_function(*arguments)
         products[part] = sum(
             operation.type.endswith("MatMul")
             and operation.name.startswith("gradient")
             for operation in traced.graph.get_operations()
         )
-        gradients, _ = loop._micro_step(batch, denominators)
+        gradients, _ = loop._micro_step(*arguments)
         paths = [v.path.split("/", 1)[1] for v in loop.trained_variables]
         found[part] = dict(zip(paths, gradients, strict=True))
     for part in freezing.PARTS:
