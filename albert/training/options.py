@@ -215,15 +215,29 @@ def find_finetuning_options(
         learning_rate = defaults.finetuning_learning_rate(
             config, recipe.learning_rate
         )
+    every = fv.save_checkpoints_steps or max(1, steps // 10)
+    _warn_of_idle_patience(fv.early_stopping_patience, math.ceil(steps / every))
     return TrainingOptions.from_flags(
         fv,
         learning_rate=learning_rate,
         train_batch_size=batch_size,
         num_train_steps=steps,
         num_warmup_steps=warmup_steps,
-        save_checkpoints_steps=fv.save_checkpoints_steps or max(1, steps // 10),
+        save_checkpoints_steps=every,
         freeze=freezing.canonical(fv.freeze),
     )
+
+
+def _warn_of_idle_patience(patience, evaluations):
+    """Warns where no evaluation before the last one can stop the training."""
+    if patience is not None and patience + 1 >= evaluations:
+        logging.warning(
+            "--early_stopping_patience=%d cannot end the training early: there "
+            "are %d evaluations; give a smaller --save_checkpoints_steps, or "
+            "less patience",
+            patience,
+            evaluations,
+        )
 
 
 def _check_warmup(start, warmup_steps, steps):
