@@ -136,10 +136,10 @@ BAD_FLAGS = [
         ["--num_folds=900", "examples that differ"],
     ),
     (["--num_folds=3"], ["--num_folds needs", "--do_eval"]),
-    (["--sweep=learning_rate=1e-5,x", "--do_eval"], ["learning_rate=x"]),
+    (["--sweep=poly_power=1,x", "--do_eval"], ["poly_power=x: it must"]),
     (
         ["--sweep=num_train_epochs=1,2", "--do_eval"],
-        ["num_train_epochs=1: ", "--num_train_steps"],
+        ["num_train_epochs=1.0: ", "--num_train_steps"],
     ),
     (["--num_runs=0"], ["--num_runs"]),
     (
