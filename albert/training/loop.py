@@ -74,8 +74,6 @@ class TrainingLoop:
             for variable in model.trainable_variables
             if objective.trains(variable.path)
         ]
-        # Its layers then only look forward, as in an evaluation.
-        self._encoder_frozen = not model.encoder.trainable_variables
         self.history_names = [
             *objective.metric_names,
             *(regularizer.names if regularizer else ()),
@@ -92,6 +90,11 @@ class TrainingLoop:
         self._islands = not jit_compile and distribution.on_cpus(strategy)
         self._skip_padding = not jit_compile and not distribution.on_tpus(
             strategy
+        )
+        # Layers that are all frozen only look forward, as in an evaluation.
+        # No islands then: each number of rows would be compiled anew.
+        self._encoder_infers = (
+            self._skip_padding and not model.encoder.trainable_variables
         )
         # AutoGraph rewrites the source of all that a function calls, for the
         # sake of Python's loops over tensors, which the training steps alone
@@ -301,14 +304,14 @@ class TrainingLoop:
     def _gradients_and_numerators(self, batch, denominators, num_layers):
         variables = [variable.value for variable in self.trained_variables]
         with (
-            islands.compiled(self._islands),
+            islands.compiled(self._islands and not self._encoder_infers),
             self.model.encoder.depth(num_layers),
         ):
             # What no trained variable has a part in is not recorded: frozen
             # layers keep no activations, and no gradient passes them.
             with (
                 tf.GradientTape(watch_accessed_variables=False) as tape,
-                padding_skipped(self._skip_padding and self._encoder_frozen),
+                padding_skipped(self._encoder_infers),
             ):
                 tape.watch(variables)
                 outputs = self.model(batch, training=True)
