@@ -22,6 +22,7 @@ The same command continues after an interruption.
 import dataclasses
 import os
 
+from absl import flags as absl_flags
 from absl import logging
 
 from albert import command_line
@@ -33,14 +34,19 @@ from albert import flag_parsers
 from albert import flags
 from albert import heads
 from albert import model_directory
+from albert import run_list_flags
 from albert.errors import UserError
 from albert.interchange import task_description
 from albert.records import metadata
 from albert.tasks import class_weights
+from albert.tasks import folds
 from albert.tasks import interface
 from albert.tasks import multiple_choice_features
 from albert.tasks import trained_model
 from albert.text.documents import expand_files
+from albert.training import cross_validation
+from albert.training import run_lists
+from albert.training import sweeps
 
 # What is done, the splits that are for it, and the flag of their records.
 MODES = (
@@ -53,6 +59,7 @@ MODES = (
 def define_flags(fv):
     """Defines this recipe's flags; the original's where it has them."""
     data_flags.define_task_flags(fv)
+    run_list_flags.define(fv)
     records = flags.FlagGroup(fv, "Records, instead of the task's files")
     for mode, _, name in MODES:
         records.files(
@@ -112,6 +119,9 @@ def main(fv):
     """
     check_flags(fv)
     model_directory.check_writable(fv.output_dir)
+    if run_list_flags.asks_for_list(fv):
+        make_runs(fv)
+        return
 
     # ---------------------------- models that are there already, and texts
     directories = trained_model.run_directories(fv.output_dir, fv.num_runs)
@@ -253,7 +263,8 @@ def main(fv):
                 remedy=describe_further_training(fv, directory),
                 layers_from=fv.init_layers_from,
                 task=task.describe() | settings,
-                evaluation=evaluation,
+                # The fold that measures a model does not choose it.
+                evaluation=None if fv.fold else evaluation,
             )
             loop, _ = run.train(model, objective, strategy)
         else:
@@ -347,6 +358,8 @@ def read_texts(fv, task):
     for mode, purpose, records in MODES:
         if not fv[mode].value or fv[records].value:
             continue
+        if fv.num_folds and purpose == "dev":
+            continue
         for split in task.splits(purpose) or [purpose]:
             texts[split] = interface.load(
                 task, fv.data_dir, split, fv.skip_bad_rows
@@ -355,6 +368,10 @@ def read_texts(fv, task):
                 task = task.with_labels_of(texts[split])
             if purpose != "test":
                 interface.gold_labels(task, texts[split])
+    if fv.fold:
+        texts = folds.split(
+            task, texts["train"], fv.num_folds, fv.fold, fv.seed
+        )
     return task, texts
 
 
@@ -369,10 +386,65 @@ def describe_further_training(fv, directory):
     return f"To train on from its weights, with these settings: {command}"
 
 
+def make_runs(fv):
+    """Makes the runs of --sweep or of --num_folds, and compares them.
+
+    Raises:
+      UserError: a run cannot be made, before the first one begins; or some
+        have failed, when the others are made.
+    """
+    plan = run_list_flags.plan_sweep if fv.sweep else run_list_flags.plan_folds
+    runs = plan(fv)
+    for run in runs:
+        each = absl_flags.FlagValues()
+        define_flags(each)
+        try:
+            each(["classify", *run.arguments])
+            check_flags(each)
+        except (absl_flags.Error, UserError) as error:
+            raise UserError(f"{run.name}: {error}") from None
+    run_lists.check(runs)
+    evaluation_results.check_earlier(
+        fv.output_dir, model_directory.EVALUATION_FILE
+    )
+    task, texts = read_texts(fv, data_flags.get_task(fv))
+    if fv.num_folds:
+        assigned = folds.assign(task, texts["train"], fv.num_folds, fv.seed)
+    records = [fv[name].value for *_, name in MODES if fv[name].value]
+    data = run_lists.identify_data(texts, records)
+    failed = run_lists.carry_out(runs, __file__, data)
+    made = [run for run in runs if run not in failed]
+    metrics = list(map(run_lists.read_metrics, made))
+    print()
+    if fv.sweep and made:
+        comparison = sweeps.compare(
+            made, metrics, fv.best_metric or task.best_metric
+        )
+        print(sweeps.describe(comparison))
+        written = sweeps.write(fv.output_dir, made, metrics, comparison)
+    elif not failed:
+        print(cross_validation.describe(runs, metrics))
+        written = cross_validation.write(
+            fv.data_dir,
+            fv.output_dir,
+            texts["train"],
+            runs,
+            metrics,
+            cross_validation.join_predictions(runs, assigned),
+        )
+    if failed:
+        raise UserError(run_lists.explain_failures(failed, runs))
+    for path in written:
+        print(f"Written: {path}")
+
+
 def check_flags(fv):
     """Refuses flags that do not work together."""
     flags.require(fv, "task_name", "output_dir")
     flags.require_mode(fv)
+    run_list_flags.check(fv)
+    if fv.sweep:
+        return  # Each of its runs is checked as a whole.
     for mode, _, records in MODES:
         if fv[records].value and not fv[mode].value:
             raise UserError(f"--{records} is for --{mode}: give both")

@@ -6,6 +6,7 @@ meanings and defaults are those of the original's runners where it has them.
 """
 
 from albert import flag_parsers
+from albert import freeze_flag
 from albert.config import NAMED_SIZES
 from albert.errors import UserError
 from albert.flag_groups import FlagGroup
@@ -256,6 +257,16 @@ def define_finetuning_flags(fv, *, has_classifier=True, has_modes=True):
         lower_bound=1e-6,
         upper_bound=1e4,
     )
+    training.integer(
+        "early_stopping_patience",
+        None,
+        "Stop after so many evaluations, which are --save_checkpoints_steps "
+        "apart, without a better value of the metric that the best checkpoint "
+        "is chosen by. Default: all steps are made.",
+        lower_bound=1,
+        upper_bound=10**6,
+    )
+    freeze_flag.define(fv)
     training.boolean(
         "bucket_by_length",
         True,
@@ -345,6 +356,12 @@ def check_finetuning_flags(fv):
     refuse_both(fv, "albert_config_file", "model_size")
     refuse_both(fv, "num_train_steps", "num_train_epochs")
     check_layers_flag(fv)
+    freeze_flag.check(fv)
+    if fv.early_stopping_patience and not (fv.do_train and fv.do_eval):
+        raise UserError(
+            "--early_stopping_patience needs --do_train and --do_eval: it "
+            "counts the evaluations on the way"
+        )
     if (
         fv.do_train
         and not fv.init_checkpoint

@@ -147,6 +147,7 @@ _UNSAID = {
     "focal_gamma": 0.0,
     "best_metric": None,
     "fresh_head": False,
+    "freeze": None,
 }
 
 # What a run that continues may change: defaults of later predictions.

@@ -44,6 +44,8 @@ LONG = {
     ("pretrain", "model_size"),
     ("classify", "model_size"),
     ("classify", "train_batch_size"),
+    # A good value starts processes, which are not stopped here.
+    ("classify", "num_folds"),
     ("squad", "model_size"),
     ("squad", "train_batch_size"),
     ("translate", "model_size"),
@@ -185,6 +187,7 @@ OTHERWISE = {
     },
     ("classify", "train_file"): {"data_dir": None, "do_eval": None},
     ("classify", "eval_file"): {},
+    ("classify", "fold"): {"num_folds": "2"},
     ("classify", "predict_file"): {"do_predict": "true"},
     **{
         ("export", name): {"format": "tfhub"}

@@ -167,11 +167,12 @@ def named_variables(model):
       model: ``AlbertEncoder``, or a model with one as ``model.encoder``.
 
     Returns:
-      dict of str to ``keras.Variable``, trainable weights only.
+      dict of str to ``keras.Variable``: all weights, those that are not
+      trained (``layer.trainable = False``) too; no states of generators.
     """
     encoder = getattr(model, "encoder", model)
     named = {}
-    for variable in model.trainable_variables:
+    for variable in model.weights:
         for layer, prefix in ((encoder, "encoder/"), (model, "")):
             start = f"{layer.path or layer.name}/"
             if variable.path.startswith(start):

@@ -3,9 +3,9 @@
 
 Checkpoints have Google's format and names: weights, ``NAME/adam_m``,
 ``NAME/adam_v`` and ``global_step`` are as the original writes them. What it
-does not have is under ``training_state/``: the state of dropout's generators
-and the best evaluation so far. The position in the input needs no room: it is
-the step times the batch size.
+does not have is under ``training_state/``: the state of dropout's generators,
+the best evaluation so far and how many have followed it. The position in the
+input needs no room: it is the step times the batch size.
 """
 
 import dataclasses
@@ -31,11 +31,13 @@ class Progress:
       restored: bool, whether there was one.
       best: float, the best evaluation so far; None before the first.
       evaluated: bool, whether the weights of this step were evaluated.
+      since_best: int, evaluations after the best one.
     """
 
     restored: bool = False
     best: float | None = None
     evaluated: bool = False
+    since_best: int = 0
 
 
 class TrainingCheckpoints:
@@ -70,12 +72,13 @@ class TrainingCheckpoints:
     def _best_prefix(self):
         return os.path.join(self.directory, tensor_bundle.BEST)
 
-    def save(self, best, evaluated):
+    def save(self, best, evaluated, since_best=0):
         """Writes ``model.ckpt-STEP`` and removes those beyond ``keep``.
 
         Args:
           best: float, the best evaluation so far, or None.
           evaluated: bool, whether these weights were evaluated.
+          since_best: int, evaluations after the best one.
         """
         if not self.writes:
             return
@@ -86,6 +89,7 @@ class TrainingCheckpoints:
         tensors[f"{_STATE}evaluated"] = np.int64(evaluated)
         if best is not None:
             tensors[f"{_STATE}best"] = np.float64(best)
+            tensors[f"{_STATE}since_best"] = np.int64(since_best)
             tensors[f"{_STATE}evaluation"] = self.evaluation
         tensor_bundle.write(
             tensor_bundle.step_prefix(self.directory, self.step), tensors
@@ -132,10 +136,13 @@ class TrainingCheckpoints:
                 logging.warning("%s. Trying the one before it.", error)
                 continue
             self._assign(prefix, tensors)
+            best = self._best(tensors)
+            since_best = int(tensors.get(f"{_STATE}since_best", 0))
             return Progress(
                 restored=True,
-                best=self._best(tensors),
+                best=best,
                 evaluated=bool(tensors.get(f"{_STATE}evaluated", True)),
+                since_best=0 if best is None else since_best,
             )
         if steps:
             raise UserError(
@@ -182,11 +189,18 @@ class TrainingCheckpoints:
         }
         variables = {"global_step": self.optimizer.iterations}
         for name, variable in named.items():
-            position = index[id(variable)]
             variables[name] = variable
-            variables[f"{name}/adam_m"] = self.optimizer.adam_m[position]
-            variables[f"{name}/adam_v"] = self.optimizer.adam_v[position]
+            position = index.get(id(variable))
+            if position is not None:  # frozen weights have no moments
+                variables[f"{name}/adam_m"] = self.optimizer.adam_m[position]
+                variables[f"{name}/adam_v"] = self.optimizer.adam_v[position]
+        weights = set(map(id, named.values()))
+        generators = [
+            variable
+            for variable in self.model.variables
+            if id(variable) not in weights
+        ]
         # Numbered: the paths of Keras's generators differ between processes.
-        for index, variable in enumerate(self.model.non_trainable_variables):
+        for index, variable in enumerate(generators):
             variables[f"{_STATE}dropout_{index}"] = variable
         return variables

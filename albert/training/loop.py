@@ -43,6 +43,7 @@ class TrainingLoop:
       jit_compile: bool, compile forward and backward pass with XLA.
 
     Attributes:
+      trained_variables: list of ``keras.Variable``, what ``train`` changes.
       stopped: bool, whether ``train`` returned because this worker or
         another one was asked to stop.
     """
@@ -68,7 +69,7 @@ class TrainingLoop:
         self.accumulation_steps = accumulation_steps
         # A weight without a gradient would still decay, and LAMB's trust
         # ratio would make that the whole learning rate.
-        self._variables = [
+        self.trained_variables = [
             variable
             for variable in model.trainable_variables
             if objective.trains(variable.path)
@@ -89,6 +90,11 @@ class TrainingLoop:
         self._islands = not jit_compile and distribution.on_cpus(strategy)
         self._skip_padding = not jit_compile and not distribution.on_tpus(
             strategy
+        )
+        # Layers that are all frozen only look forward, as in an evaluation.
+        # No islands then: each number of rows would be compiled anew.
+        self._encoder_infers = (
+            self._skip_padding and not model.encoder.trainable_variables
         )
         # AutoGraph rewrites the source of all that a function calls, for the
         # sake of Python's loops over tensors, which the training steps alone
@@ -246,11 +252,11 @@ class TrainingLoop:
         penalties = {}
         if self.regularizer:
             gradients, penalties = self.regularizer.add_gradients(
-                gradients, self._variables
+                gradients, self.trained_variables
             )
         gradients, norm = clip_by_global_norm(gradients, self.clip_norm)
         learning_rate = tf.convert_to_tensor(self.optimizer.learning_rate)
-        self.optimizer.apply(gradients, self._variables)
+        self.optimizer.apply(gradients, self.trained_variables)
         results = {
             **self.objective.metrics(numerators, denominators),
             **penalties,
@@ -296,12 +302,18 @@ class TrainingLoop:
         return sums
 
     def _gradients_and_numerators(self, batch, denominators, num_layers):
-        variables = [variable.value for variable in self._variables]
+        variables = [variable.value for variable in self.trained_variables]
         with (
-            islands.compiled(self._islands),
+            islands.compiled(self._islands and not self._encoder_infers),
             self.model.encoder.depth(num_layers),
         ):
-            with tf.GradientTape() as tape:
+            # What no trained variable has a part in is not recorded: frozen
+            # layers keep no activations, and no gradient passes them.
+            with (
+                tf.GradientTape(watch_accessed_variables=False) as tape,
+                padding_skipped(self._encoder_infers),
+            ):
+                tape.watch(variables)
                 outputs = self.model(batch, training=True)
                 numerators = self.objective.numerators(outputs, batch)
                 loss = self.objective.loss(numerators, denominators)

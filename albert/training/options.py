@@ -10,6 +10,7 @@ from albert.errors import UserError
 from albert.records import batch_plan
 from albert.training import defaults
 from albert.training import distribution
+from albert.training import freezing
 from albert.training import optimizers
 from albert.training import schedules
 from albert.training.regularizers import AttentionRegularizer
@@ -23,6 +24,7 @@ _NOT_COMPARED = (
     "keep_checkpoint_max",
     "jit_compile",
     "recompute_layers",
+    "early_stopping_patience",
 )
 
 
@@ -60,6 +62,9 @@ class TrainingOptions:
     jit_compile: bool
     bucket_by_length: bool
     recompute_layers: bool
+    # Of fine-tuning alone.
+    early_stopping_patience: int | None = None
+    freeze: str | None = None
 
     @classmethod
     def from_flags(cls, fv, **resolved):
@@ -141,6 +146,8 @@ def find_pretraining_options(fv, config):
         learning_rate=learning_rate,
         num_warmup_steps=warmup_steps,
         bucket_by_length=False,
+        early_stopping_patience=None,
+        freeze=None,
     )
 
 
@@ -208,14 +215,29 @@ def find_finetuning_options(
         learning_rate = defaults.finetuning_learning_rate(
             config, recipe.learning_rate
         )
+    every = fv.save_checkpoints_steps or max(1, steps // 10)
+    _warn_of_idle_patience(fv.early_stopping_patience, math.ceil(steps / every))
     return TrainingOptions.from_flags(
         fv,
         learning_rate=learning_rate,
         train_batch_size=batch_size,
         num_train_steps=steps,
         num_warmup_steps=warmup_steps,
-        save_checkpoints_steps=fv.save_checkpoints_steps or max(1, steps // 10),
+        save_checkpoints_steps=every,
+        freeze=freezing.canonical(fv.freeze),
     )
+
+
+def _warn_of_idle_patience(patience, evaluations):
+    """Warns where no evaluation before the last one can stop the training."""
+    if patience is not None and patience + 1 >= evaluations:
+        logging.warning(
+            "--early_stopping_patience=%d cannot end the training early: there "
+            "are %d evaluations; give a smaller --save_checkpoints_steps, or "
+            "less patience",
+            patience,
+            evaluations,
+        )
 
 
 def _check_warmup(start, warmup_steps, steps):
@@ -312,7 +334,7 @@ def log_defaults(fv, task_name, config, settings, options):
         if isinstance(value, float)
         else f"--{name}={value}"
         for name, value in values.items()
-        if fv[name].value is None
+        if fv[name].value is None and value is not None
     ]
     if derived:
         logging.info(

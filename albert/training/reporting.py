@@ -55,6 +55,7 @@ class Reporter:
 
     def __init__(self, directory, num_steps, step):
         self.num_steps = num_steps
+        self._first_step = step
         # (steps, sequences, seconds); the first one compiles.
         self._loops = []
         self._compiled = None  # (step, time) at the end of the first loop
@@ -179,6 +180,11 @@ class Reporter:
     def summary(self):
         """Returns a line on the time and speed of this process's steps."""
         if not self._loops:
+            if self._first_step < self.num_steps:
+                return (
+                    f"Training: it stopped early before, at step "
+                    f"{self._first_step} of {self.num_steps}"
+                )
             return f"Training: all {self.num_steps} steps were made before"
         steps, _, seconds = map(sum, zip(*self._loops, strict=True))
         timed = self._loops[1:] or self._loops

@@ -20,6 +20,7 @@ from albert.records.record_stream import explained_damage
 from albert.text.tokenizers import TokenizerInterface
 from albert.training import agreement
 from albert.training import distribution
+from albert.training import freezing
 from albert.training import preemption
 from albert.training.checkpoints import TrainingCheckpoints
 from albert.training.depth_schedule import DepthSchedule
@@ -140,11 +141,11 @@ class Run:
         """Trains to the last step, evaluating and saving on the way.
 
         The same call continues after an interruption; where all steps have
-        been made, it makes up for an evaluation that a kill prevented. A kill
-        at any moment loses the steps since the last checkpoint and nothing
-        else. SIGTERM ends the training after the step, or the batch of an
-        evaluation, that it is at, with a checkpoint. Of several workers the
-        chief writes.
+        been made, or it has stopped early, it makes up for an evaluation that
+        a kill prevented. A kill at any moment loses the steps since the last
+        checkpoint and nothing else. SIGTERM ends the training after the step,
+        or the batch of an evaluation, that it is at, with a checkpoint. Of
+        several workers the chief writes.
 
         Args:
           model: made under ``strategy.scope()``.
@@ -218,9 +219,10 @@ class Run:
 
     def _make_loop(self, model, objective, strategy):
         model.encoder.recompute_layers = self.options.recompute_layers
+        freezing.freeze(model, self.options.freeze)
         with strategy.scope():
             optimizer = self.options.make_optimizer(model)
-        return TrainingLoop(
+        loop = TrainingLoop(
             model,
             optimizer,
             objective,
@@ -229,6 +231,9 @@ class Run:
             accumulation_steps=self.options.gradient_accumulation_steps,
             jit_compile=self.options.jit_compile,
         )
+        if self.options.freeze:
+            freezing.log_trained(loop, self.options.freeze)
+        return loop
 
     def _make_checkpoints(self, loop):
         measured = ""
@@ -292,6 +297,7 @@ class Run:
             fresh=self.fresh,
             layers_from=self.layers_from,
         )
+        freezing.check_loaded(loop, report.fresh)
         for note in report.notes:
             logging.info("made of %s: %s", report.source, note)
         logging.info(
@@ -325,16 +331,17 @@ class _Steps:
         self.checkpoints = checkpoints
         self.reporter = reporter
         self.best = self.metrics = None
+        self.since_best = 0
 
     def make(self, progress, watch):
         """Makes the remaining steps; returns the last metrics or None."""
-        self.best = progress.best
-        step, last = self.checkpoints.step, self.options.num_train_steps
+        self.best, self.since_best = progress.best, progress.since_best
+        step = self.checkpoints.step
         if step and self._is_milestone(step) and not progress.evaluated:
             self._evaluate_and_save(step)
-        if step < last:
+        if not self._is_done(step):
             iterator = iter(self.loop.distribute(self._batches(step)))
-        while step < last:
+        while not self._is_done(step):
             start = time.monotonic()
             depth, left = self._depth(step)
             count = min(left, self._steps_at_once(step))
@@ -350,6 +357,16 @@ class _Steps:
                 self._save_and_stop()
             if self._is_milestone(step):
                 self._evaluate_and_save(step)
+        if step < self.options.num_train_steps:
+            logging.info(
+                "stopped early at step %d of %d: in %d evaluations %s has not "
+                "become better than %.4f",
+                step,
+                self.options.num_train_steps,
+                self.since_best,
+                self.evaluation.best_metric,
+                self._sign() * self.best,
+            )
         return self.metrics
 
     def _depth(self, step):
@@ -357,6 +374,12 @@ class _Steps:
         if self.depths is None:
             return None, self.options.num_train_steps - step
         return self.depths.at(step)
+
+    def _is_done(self, step):
+        patience = self.options.early_stopping_patience
+        if patience is not None and self.since_best >= patience:
+            return True
+        return step >= self.options.num_train_steps
 
     def _is_milestone(self, step):
         every = self.options.save_checkpoints_steps
@@ -392,17 +415,24 @@ class _Steps:
             self.reporter.evaluation(
                 step, self.metrics, time.monotonic() - start
             )
-            name = self.evaluation.best_metric
-            value = self.metrics[name] * (-1 if is_loss(name) else 1)
+            value = self._sign() * self.metrics[self.evaluation.best_metric]
+            self.since_best += 1
+            if self.best is None or value > self.best:
+                self.since_best = 0
+            # Of equally good weights the later ones are kept.
             if self.best is None or value >= self.best:
                 self.best = value
                 with self._explained_write():
                     self.checkpoints.save_best()
         self._save(evaluated=True)
 
+    def _sign(self):
+        """Returns -1 where the smallest value of the metric is the best."""
+        return -1 if is_loss(self.evaluation.best_metric) else 1
+
     def _save(self, evaluated):
         with self._explained_write():
-            self.checkpoints.save(self.best, evaluated)
+            self.checkpoints.save(self.best, evaluated, self.since_best)
 
     def _save_and_stop(self):
         self._save(evaluated=False)

@@ -54,19 +54,35 @@ def test_many_epochs_are_warned_of(warnings_of):
     assert "--num_train_steps=34 are 10 epochs" in line
 
 
-def test_the_limit_is_of_the_examples_that_are_planned():
-    def find(*arguments, steps_per_epoch=None):
-        fv = flags.FlagValues()
-        translation_flags.define_flags(fv)
-        fv(["translate", "--train_batch_size=1024", *arguments])
-        return options.find_finetuning_options(
-            fv,
-            translation_flags.RECIPE,
-            AlbertConfig.from_dict({"vocab_size": 30, **SIZE}),
-            30_000,
-            steps_per_epoch,
-        )
+def find(*arguments, steps_per_epoch=None):
+    fv = flags.FlagValues()
+    translation_flags.define_flags(fv)
+    fv(["translate", "--train_batch_size=1024", *arguments])
+    return options.find_finetuning_options(
+        fv,
+        translation_flags.RECIPE,
+        AlbertConfig.from_dict({"vocab_size": 30, **SIZE}),
+        30_000,
+        steps_per_epoch,
+    )
 
+
+@pytest.mark.parametrize("patience, idle", [(8, False), (9, True)])
+def test_patience_that_cannot_end_is_warned_of(caplog, patience, idle):
+    # Ten evaluations: nine can follow the first one, the last at the end.
+    found = find(
+        "--num_train_steps=100", f"--early_stopping_patience={patience}"
+    )
+    assert found.early_stopping_patience == patience
+    assert ("there are 10 evaluations" in caplog.text) == idle
+
+
+def test_parts_are_frozen_as_one():
+    assert find("--freeze=embeddings,encoder").freeze == "encoder"
+    assert find().freeze is None
+
+
+def test_the_limit_is_of_the_examples_that_are_planned():
     # Batches of 100 pairs on average, which 1,024 may be in.
     found = find("--num_train_steps=1000000", steps_per_epoch=300)
     assert found.num_train_steps == 1_000_000

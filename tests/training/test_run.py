@@ -269,6 +269,105 @@ def test_another_evaluation_forgets_the_best(tmp_path, caplog):
     assert best["global_step"] == 7
 
 
+def patient(patience, **changes):
+    """Options with an evaluation after each step."""
+    return dataclasses.replace(
+        OPTIONS,
+        save_checkpoints_steps=1,
+        early_stopping_patience=patience,
+        **changes,
+    )
+
+
+def test_patience_counts_evaluations_without_a_better_one(tmp_path, caplog):
+    # Equal is not better.
+    scores = Scores(5, 4, 6, 6, 5, 9)
+    with caplog.at_level("INFO", logger="absl"):
+        train(make_run(tmp_path, options=patient(2), evaluation=scores))
+    assert scores.values == [9]
+    assert tensor_bundle.steps(tmp_path)[-1] == 5
+    best = tensor_bundle.read(tmp_path / "model.ckpt-best")
+    assert best["global_step"] == 3
+    line = "stopped early at step 5 of 7: in 2 evaluations accuracy has not"
+    assert line in caplog.text
+
+
+def test_a_run_that_stopped_early_makes_no_step(tmp_path, capsys):
+    options = patient(1)
+    train(make_run(tmp_path, options=options, evaluation=Scores(5, 4)))
+    capsys.readouterr()
+    data = Examples()
+    train(make_run(tmp_path, options=options, data=data, evaluation=Scores()))
+    assert not data.starts
+    assert "stopped early before, at step 2 of 7" in capsys.readouterr().out
+    # More patience goes on from there.
+    scores = Scores(3, 2, 1)
+    train(make_run(tmp_path, options=patient(3), data=data, evaluation=scores))
+    assert data.starts == [2]
+    assert len(scores.values) == 1
+
+
+def test_a_kill_does_not_lengthen_the_patience(tmp_path):
+    for values in ((5, 4, Killed), (3, Killed), (2, 9)):
+        scores = Scores(*values)
+        run = make_run(tmp_path, options=patient(3), evaluation=scores)
+        with (
+            pytest.raises(Killed)
+            if Killed in values
+            else contextlib.nullcontext()
+        ):
+            train(run)
+    # 5 at step 1, then 4, 3 and 2.
+    assert scores.values == [9]
+    assert tensor_bundle.steps(tmp_path)[-1] == 4
+
+
+def test_patience_begins_anew_with_another_evaluation(tmp_path):
+    with pytest.raises(Killed):
+        train(
+            make_run(
+                tmp_path, options=patient(2), evaluation=Scores(9, 8, Killed)
+            )
+        )
+    scores = Scores(3, 2, 1, 0, evaluated_on="others")
+    train(make_run(tmp_path, options=patient(2), evaluation=scores))
+    assert scores.values == [0]
+
+
+def test_a_frozen_run_goes_on_bit_for_bit(tmp_path, caplog):
+    first, _ = train(make_run(tmp_path / "first"))
+    start = open_starting_point(tmp_path / "first")
+    options = dataclasses.replace(
+        OPTIONS, freeze="encoder", attention_l2=0.0, attention_head_l2=0.0
+    )
+    with caplog.at_level("INFO", logger="absl"):
+        whole, _ = train(make_run(tmp_path / "a", options=options, start=start))
+    assert "--freeze=encoder: " in caplog.text
+    with pytest.raises(Killed):
+        train(
+            make_run(
+                tmp_path / "b",
+                options=options,
+                start=start,
+                evaluation=Scores(Killed),
+            )
+        )
+    with pytest.raises(albert.UserError, match="freeze None there"):
+        make_run(tmp_path / "first", options=options).check()
+    again = make_run(tmp_path / "b", options=options, start=start)
+    again, _ = train(again)
+    for a, b in zip(state(whole), state(again), strict=True):
+        assert np.array_equal(a, b)
+    kernels = [
+        loop.model.encoder.pooler.kernel.numpy() for loop in (first, again)
+    ]
+    assert np.array_equal(*kernels)
+    saved = tensor_bundle.read(tmp_path / "b" / "model.ckpt-7")
+    assert "bert/pooler/dense/kernel" in saved
+    assert "bert/pooler/dense/kernel/adam_m" not in saved
+    assert "cls/predictions/output_bias/adam_m" in saved
+
+
 @pytest.mark.slow
 def test_a_stop_within_an_evaluation_saves_and_evaluates_later(tmp_path):
     with pytest.raises(StopRequested, match=f"^{tmp_path}: .* at step 3; "):

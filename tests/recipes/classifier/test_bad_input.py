@@ -125,6 +125,22 @@ BAD_FLAGS = [
     (["--eval_file={i}/missing", "--do_eval"], ["{i}/missing"]),
     (["--eval_file={i}/config.json"], ["--eval_file is for --do_eval"]),
     (["--train_file={i}/config.json"], ["no JSON beside", "--labels"]),
+    (["--early_stopping_patience=2"], ["--early_stopping_patience", "--do_e"]),
+    (["--freeze=pooler"], ["'pooler'", "embeddings, encoder"]),
+    (
+        ["--freeze=encoder", "--attention_l2=0.1"],
+        ["--attention_l2", "--freeze=encoder leaves"],
+    ),
+    (
+        ["--num_folds=900", "--do_eval"],
+        ["--num_folds=900", "examples that differ"],
+    ),
+    (["--num_folds=3"], ["--num_folds needs", "--do_eval"]),
+    (["--sweep=poly_power=1,x", "--do_eval"], ["poly_power=x: it must"]),
+    (
+        ["--sweep=num_train_epochs=1,2", "--do_eval"],
+        ["num_train_epochs=1.0: ", "--num_train_steps"],
+    ),
     (["--num_runs=0"], ["--num_runs"]),
     (
         ["--num_runs=3", "--seed=4294967294"],

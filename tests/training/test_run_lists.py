@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs of a list are made once, each by its own process."""
+
+import json
+import signal
+import sys
+
+import pytest
+
+from albert import model_directory
+from albert.errors import StopRequested
+from albert.errors import UserError
+from albert.run_list_flags import PlannedRun
+from albert.tasks.tsv_files import TextExamples
+from albert.training import run_lists
+
+
+@pytest.fixture
+def runs(tmp_path):
+    return [
+        PlannedRun(
+            settings={"seed": str(seed)},
+            directory=str(tmp_path / f"seed={seed}"),
+            arguments=[
+                f"--seed={seed}",
+                f"--output_dir={tmp_path}/seed={seed}",
+            ],
+        )
+        for seed in (1, 2, 3)
+    ]
+
+
+class Commands:
+    """What stands for processes: writes results, and remembers commands."""
+
+    def __init__(self, *statuses):
+        self.statuses = list(statuses)
+        self.seeds = []
+
+    def __call__(self, command):
+        python, program, seed, place = command
+        assert (python, program) == (sys.executable, "recipe.py")
+        self.seeds.append(int(seed.removeprefix("--seed=")))
+        status = self.statuses.pop(0) if self.statuses else 0
+        if status == 0:
+            folder = place.removeprefix("--output_dir=")
+            model_directory.outputs.make_directory(folder)
+            model_directory.outputs.write_json(
+                f"{folder}/eval_results.json",
+                {"accuracy": self.seeds[-1] / 10, "checkpoint": "c"},
+            )
+        return None if status is None else status
+
+
+def test_what_is_finished_is_not_made_again(runs):
+    commands = Commands(0, 2, 0)
+    failed = run_lists.carry_out(runs, "recipe.py", "data", commands)
+    assert failed == [runs[1]]
+    assert commands.seeds == [1, 2, 3]
+    assert run_lists.read_metrics(runs[2]) == {"accuracy": 0.3}
+    line = run_lists.explain_failures(failed, runs)
+    assert line.startswith("1 of 3 runs failed: seed=2: ")
+    commands = Commands()
+    assert not run_lists.carry_out(runs, "recipe.py", "data", commands)
+    assert commands.seeds == [2]
+    # Of other data, or with other flags, they are made again.
+    commands = Commands()
+    run_lists.carry_out(runs, "recipe.py", "others", commands)
+    assert commands.seeds == [1, 2, 3]
+    commands = Commands()
+    runs[1].arguments[0] = "--seed=7"
+    run_lists.carry_out(runs, "recipe.py", "others", commands)
+    assert commands.seeds == [7]
+
+
+def test_a_run_that_left_no_results_was_stopped(runs):
+    run_lists.carry_out(runs[:1], "recipe.py", "data", Commands())
+    commands = Commands(None)
+    # Its old results do not count.
+    with pytest.raises(StopRequested, match="seed=1: asked to stop"):
+        run_lists.carry_out(runs, "recipe.py", "others", commands)
+    commands = Commands(130)
+    with pytest.raises(KeyboardInterrupt):
+        run_lists.carry_out(runs, "recipe.py", "others", commands)
+    assert commands.seeds == [1]
+
+
+def test_sigterm_is_passed_on():
+    program = (
+        "import os, signal, sys; "
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); "
+        "os.kill(os.getppid(), signal.SIGTERM); signal.pause()"
+    )
+    with pytest.raises(StopRequested, match="the same command continues"):
+        run_lists._start([sys.executable, "-c", program])
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert run_lists._start([sys.executable, "-c", "raise SystemExit(3)"]) == 3
+
+
+def test_damage_is_refused_before_the_first_run(runs, tmp_path):
+    run_lists.check(runs)
+    run_lists.carry_out(runs[2:], "recipe.py", "data", Commands())
+    path = tmp_path / "seed=3" / "finished.json"
+    assert json.loads(path.read_text())["data"] == "data"
+    path.write_text("{}")
+    with pytest.raises(UserError, match=r"seed=3/finished\.json"):
+        run_lists.check(runs)
+
+
+def test_data_are_told_apart(tmp_path):
+    texts = {"train": TextExamples(ids=["0"], texts=["a"], labels=["x"])}
+    other = {"train": TextExamples(ids=["0"], texts=["a"], labels=["y"])}
+    path = tmp_path / "a.tfrecord"
+    path.write_bytes(b"abc")
+    found = [
+        run_lists.identify_data(texts, []),
+        run_lists.identify_data(other, []),
+        run_lists.identify_data(texts, [str(path)]),
+    ]
+    assert len(set(found)) == 3
+    assert found[0] == run_lists.identify_data(texts, [])
+
+
+def test_tables_are_aligned():
+    rows = [["name", "accuracy"], ["a", 0.25], ["longer", 0.75]]
+    assert run_lists.format_table(rows).splitlines() == [
+        "name    accuracy",
+        "a         0.2500",
+        "longer    0.7500",
+    ]
+    assert run_lists.table_bytes(rows) == (
+        b"name\taccuracy\na\t0.25\nlonger\t0.75\n"
+    )
