@@ -95,3 +95,10 @@ def test_files_hold_all_runs(tmp_path):
         "seed": "3",
     }
     assert content["runs"][5]["accuracy"] == 0.5
+
+
+def test_the_smallest_loss_is_the_best():
+    comparison = sweeps.compare(*make_rates(), "loss")
+    assert comparison["best"]["flags"] == {"learning_rate": "3e-05"}
+    assert comparison["best"]["best_run"] == "out/3e-05/2"
+    assert comparison["best"]["median"] == pytest.approx(0.4)
