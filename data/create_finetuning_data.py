@@ -29,6 +29,7 @@ from albert.records.schema import FinetuningSchema
 from albert.records.writing import RecordSetWriter
 from albert.tasks import interface
 from albert.tasks import multiple_choice_features
+from albert.tasks.label_types import LABEL_TYPES
 from albert.text.tokenizers import load_tokenizer
 from albert.vocabulary_flags import require_vocabulary
 from albert.vocabulary_flags import vocabulary_file
@@ -114,7 +115,10 @@ def main(fv):
             if split == "train":
                 features = shuffle(features, fv.random_seed)
             schema = FinetuningSchema(
-                task.head, max_seq_length, features.choices
+                task.head,
+                max_seq_length,
+                features.choices,
+                len(task.labels) if task.label_type == "classes" else 1,
             )
             finetuning_writing.write_features(
                 writer, features, schema, fv.compression
@@ -197,6 +201,9 @@ def show_example(features, tokenizer, task):
         return text
     if task.label_type == "number":
         return f"{text}  (label {label[0]:g})"
+    if task.label_type == "classes":
+        (names,) = LABEL_TYPES["classes"].texts(task, label[:1])
+        return f"{text}  (labels {names or 'none'})"
     return f"{text}  (label {task.labels[label[0]]})"
 
 

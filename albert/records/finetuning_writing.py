@@ -122,6 +122,6 @@ def _columns(features, schema):
         columns["label_mask"] = (labels >= 0).astype(np.int32)
     else:
         if labels is None:
-            labels = np.zeros(num_examples, np.int32)
-        columns["label_ids"] = labels[:, None]
+            labels = np.zeros((num_examples, schema.num_labels), np.int32)
+        columns["label_ids"] = labels.reshape(num_examples, -1)
     return columns

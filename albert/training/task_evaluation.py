@@ -8,6 +8,7 @@ import numpy as np
 from albert import evaluation_results
 from albert.tasks import metrics
 from albert.tasks import prediction_files
+from albert.tasks import thresholds
 from albert.tasks.label_types import LABEL_TYPES
 from albert.tasks.task import Task
 
@@ -78,13 +79,14 @@ class TestOutcome:
         )
 
 
-def test(loop, task, data, batch_size):
+def test(loop, task, data, batch_size, label_thresholds=None):
     """Predicts the test splits, and evaluates those that have labels.
 
     Args:
       loop, batch_size: as of ``predict``.
       task: ``Task`` with labels.
       data: dict from split to ``TextData`` or ``RecordData``.
+      label_thresholds: as of ``TaskEvaluation.evaluate``.
 
     Returns:
       ``TestOutcome``.
@@ -96,25 +98,28 @@ def test(loop, task, data, batch_size):
     results, predictions, baseline = {}, {}, {}
     if labelled:
         evaluation = TaskEvaluation(task, labelled, batch_size)
-        results, predictions = evaluation.evaluate(loop)
+        results, predictions = evaluation.evaluate(loop, label_thresholds)
         baseline = evaluation.baseline
     for split, each in splits.items():
         if split not in labelled:
-            predictions[split], _ = predict(loop, each, batch_size)
+            found, _ = predict(loop, each, batch_size)
+            predictions[split] = found.with_thresholds(label_thresholds)
     return TestOutcome(task, splits, predictions, results, baseline)
 
 
-def of_dev_splits(task, data, batch_size):
+def of_dev_splits(task, data, batch_size, tune_thresholds=False):
     """Returns the ``TaskEvaluation`` of the dev splits, or None without any.
 
     Args:
-      task, batch_size: as of ``TaskEvaluation``.
+      task, batch_size, tune_thresholds: as of ``TaskEvaluation``.
       data: dict from split to ``TextData`` or ``RecordData``.
     """
     dev = {
         split: each for split, each in data.items() if split.startswith("dev")
     }
-    return TaskEvaluation(task, dev, batch_size) if dev else None
+    if not dev:
+        return None
+    return TaskEvaluation(task, dev, batch_size, tune_thresholds)
 
 
 class TaskEvaluation:
@@ -125,6 +130,8 @@ class TaskEvaluation:
       splits: dict from split to ``TextData`` or ``RecordData``, the main one
         first.
       batch_size: int, see ``predict``.
+      tune_thresholds: bool, of several labels a text: whether each evaluation
+        chooses the thresholds of the labels, on the first split.
 
     Attributes:
       best_metric: str, the metric whose largest value is best.
@@ -134,12 +141,16 @@ class TaskEvaluation:
       UserError: a split has no labels.
     """
 
-    def __init__(self, task, splits, batch_size):
+    def __init__(self, task, splits, batch_size, tune_thresholds=False):
         self.task = task
+        self.tune_thresholds = tune_thresholds
         self.splits = splits
         self.batch_size = batch_size
         self.best_metric = task.best_metric
         self.baseline = {}
+        if tune_thresholds:
+            first = next(iter(splits.values()))
+            thresholds.warn_of_rare_labels(task.labels, first.gold)
         for split, data in splits.items():
             self.baseline |= _named(
                 metrics.baseline(task, data.gold), split, splits
@@ -159,23 +170,33 @@ class TaskEvaluation:
         """Returns the metrics of ``evaluate``, without the predictions."""
         return self.evaluate(loop)[0]
 
-    def evaluate(self, loop):
+    def evaluate(self, loop, label_thresholds=None):
         """Evaluates the model of a ``TrainingLoop``.
+
+        Args:
+          loop: ``TrainingLoop``.
+          label_thresholds: float64 [labels], of several labels a text; None
+            for the usual one, or for those that are tuned here.
 
         Returns:
           (results, predictions): dict of float, "loss" and the task's
-          metrics, of further splits with a suffix ("accuracy_mismatched");
-          and dict from split to ``Predictions``.
+          metrics, of further splits with a suffix ("accuracy_mismatched"),
+          and thresholds that are not the usual one; and dict from split to
+          ``Predictions``.
         """
         results, predictions = {}, {}
         for split, data in self.splits.items():
-            predictions[split], losses = predict(
-                loop, data, self.batch_size, evaluate=True
-            )
+            found, losses = predict(loop, data, self.batch_size, evaluate=True)
+            if self.tune_thresholds and label_thresholds is None:
+                label_thresholds = thresholds.choose(
+                    data.gold, found.probabilities
+                )
+            predictions[split] = found.with_thresholds(label_thresholds)
             values = data.evaluate(predictions[split])
             results |= _named(
                 {"loss": losses["loss"], **values}, split, self.splits
             )
+        results |= thresholds.named(self.task, label_thresholds)
         return results, predictions
 
     def write(self, directory, weights, outcome):
@@ -245,6 +266,8 @@ def medians(results):
     return {
         name: float(np.median([metrics[name] for metrics in results]))
         for name in results[0]
+        # Each run has its own: what is between them is none.
+        if len(results) == 1 or not name.startswith(thresholds.PREFIX)
     }
 
 
