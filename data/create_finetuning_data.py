@@ -210,6 +210,11 @@ def show_example(features, tokenizer, task):
 def next_command(task, writers):
     """Returns the command that trains on the records."""
     parts = ["albert classify", f"--task_name={task.name}"]
+    if task.label_type == "classes":
+        parts += [
+            "--multi_label",
+            f"--label_separator='{task.label_separator}'",
+        ]
     for purpose, mode, flag in (
         ("train", "train", "train_file"),
         ("dev", "eval", "eval_file"),
