@@ -117,7 +117,7 @@ def read_columns(rows, columns, task, bad_rows, training):
 
 def _check_separator(path, cells, separator):
     """Refuses cells of which none holds more than one label."""
-    if any(separator in cell for cell in cells):
+    if any(separator in cell.strip() for cell in cells):
         return
     counts = {
         other: sum(other in cell.strip() for cell in cells)
@@ -149,16 +149,23 @@ def _report(path, task, labels, training):
         sizes[1],
         len(labels) - sizes[0] - sizes[1],
     )
-    known = task.labels or counts
-    what = (
-        "it is learnt that no text has it"
-        if training
-        else "its average precision is left out of the mean, its F1 is 0"
-    )
-    for label in known:
-        if labels and not counts[label]:
-            logging.warning(
-                "%s: no row has the label %r: %s", path, label, what
-            )
-        elif training and counts[label] == len(labels):
-            logging.warning("%s: every row has the label %r", path, label)
+    never = [each for each in task.labels or () if not counts[each]]
+    always = [each for each in counts if counts[each] == len(labels)]
+    if labels and never:
+        logging.warning(
+            "%s: no row has %d of the labels (%s): %s",
+            path,
+            len(never),
+            shorten(", ".join(never)),
+            "it is learnt that no text has them"
+            if training
+            else "they are left out of average precision, and 0 in macro F1",
+        )
+    if training and always:
+        logging.warning(
+            "%s: every row has %d of the labels (%s): nothing tells when a "
+            "text has not",
+            path,
+            len(always),
+            shorten(", ".join(always)),
+        )

@@ -18,7 +18,7 @@ from albert.tasks.label_types import find_order
 # With fewer examples that have a label, its threshold is a guess.
 _FEW_EXAMPLES = 10
 # Of thresholds in results, before the label.
-PREFIX = "threshold_"
+_PREFIX = "threshold_"
 
 
 def warn_of_rare_labels(labels, gold):
@@ -144,6 +144,15 @@ def named(task, values):
     if values is None:
         return {}
     return {
-        f"{PREFIX}{label}": float(value)
+        f"{_PREFIX}{label}": float(value)
         for label, value in zip(task.labels, values, strict=True)
+    }
+
+
+def without(results):
+    """Returns results without the thresholds of ``named``: dict of float."""
+    return {
+        name: value
+        for name, value in results.items()
+        if not name.startswith(_PREFIX)
     }

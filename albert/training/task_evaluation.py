@@ -167,8 +167,9 @@ class TaskEvaluation:
         return [data.description for data in self.splits.values()]
 
     def metrics(self, loop):
-        """Returns the metrics of ``evaluate``, without the predictions."""
-        return self.evaluate(loop)[0]
+        """Returns the metrics of ``evaluate`` alone: dict of float."""
+        results, _ = self.evaluate(loop)
+        return thresholds.without(results)
 
     def evaluate(self, loop, label_thresholds=None):
         """Evaluates the model of a ``TrainingLoop``.
@@ -260,14 +261,16 @@ class TaskEvaluation:
 def medians(results):
     """Returns the median of each metric: dict of float.
 
+    Of several runs each has its own thresholds: what is between them is none.
+
     Args:
       results: list of dict of float, for each run.
     """
     return {
         name: float(np.median([metrics[name] for metrics in results]))
-        for name in results[0]
-        # Each run has its own: what is between them is none.
-        if len(results) == 1 or not name.startswith(thresholds.PREFIX)
+        for name in (
+            results[0] if len(results) == 1 else thresholds.without(results[0])
+        )
     }
 
 

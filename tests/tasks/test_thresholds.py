@@ -92,6 +92,11 @@ class TestKeptWithTheModel:
             "threshold_war": 0.3,
         }
 
+    def test_results_without_them(self):
+        results = {"loss": 0.1} | thresholds.named(TASK, np.ones(3))
+        assert len(results) == 4
+        assert thresholds.without(results) == {"loss": 0.1}
+
     def test_none_there(self):
         description = self.describe(tune_thresholds=False)
         assert thresholds.of_model(TASK, description, "m") is None

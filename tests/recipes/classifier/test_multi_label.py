@@ -51,8 +51,9 @@ def test_thresholds_stay_with_the_model(
     assert results_of(out) == results
     code, _, errors = run(out, *flags)
     assert code == 2
-    assert "a model of a multi_label, not of a classification: give --multi" in (
-        errors
+    assert (
+        "a model of a multi_label, not of a classification: give --multi"
+        in (errors)
     )
     # The best checkpoint was chosen with thresholds: not with others now.
     code, _, errors = run(
