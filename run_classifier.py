@@ -42,6 +42,7 @@ from albert.tasks import class_weights
 from albert.tasks import folds
 from albert.tasks import interface
 from albert.tasks import multiple_choice_features
+from albert.tasks import thresholds
 from albert.tasks import trained_model
 from albert.text.documents import expand_files
 from albert.training import cross_validation
@@ -68,6 +69,13 @@ def define_flags(fv):
             f"For --{mode}: paths or globs of what `albert "
             "create-finetuning-data` wrote.",
         )
+    flags.FlagGroup(fv, "Task").boolean(
+        "tune_thresholds",
+        False,
+        "--multi_label: choose for each label the probability from which on "
+        "it is predicted, by its F1 on the dev set, instead of 0.5. They are "
+        "kept with the model.",
+    )
     flags.define_finetuning_flags(fv)
     flags.FlagGroup(fv, "Model").boolean(
         "fresh_head",
@@ -132,6 +140,7 @@ def main(fv):
             evaluation_results.TEST_FILE,
         )
     task, models, trained = find_task(fv, directories)
+    check_thresholds(fv, task, models, directories)
     max_qa_length = fv.max_qa_length or trained.get(
         "max_qa_length", multiple_choice_features.MAX_QA_LENGTH
     )
@@ -210,6 +219,7 @@ def main(fv):
         fv.eval_batch_size,
         best_metric,
         [name for name in objective.metric_names if event_tags.is_loss(name)],
+        fv.tune_thresholds,
     )
 
     # --------------------------------------------------- how it is trained
@@ -227,6 +237,8 @@ def main(fv):
             settings["best_metric"] = best_metric
         if task.label_type == "choice":
             settings["max_qa_length"] = max_qa_length
+        if task.label_type == "classes":
+            settings["tune_thresholds"] = fv.tune_thresholds
         options.log_defaults(fv, task.name, config, settings, training_options)
         options.check_and_log_batch(
             strategy, training_options, num_examples, max_seq_length
@@ -273,7 +285,15 @@ def main(fv):
             )
         weights = load_weights(model, sources[index], labels=task.labels).source
         if evaluation:
-            outcomes.append(evaluation.evaluate(loop))
+            label_thresholds = None
+            if not fv.do_train and not fv.tune_thresholds:
+                label_thresholds = thresholds.of_model(
+                    task, task_description.read(models[index]), models[index]
+                )
+            outcomes.append(evaluation.evaluate(loop, label_thresholds))
+            if writes and fv.tune_thresholds:
+                # Before results say that they are the model's.
+                thresholds.store(directory, task, outcomes[-1])
             if writes:
                 written = evaluation.write(directory, weights, outcomes[-1])
         if fv.do_train and writes:
@@ -291,7 +311,15 @@ def main(fv):
         tested_weights = load_weights(
             model, models[best], labels=task.labels
         ).source
-        tested = task_evaluation.test(loop, task, data, fv.eval_batch_size)
+        tested = task_evaluation.test(
+            loop,
+            task,
+            data,
+            fv.eval_batch_size,
+            thresholds.of_model(
+                task, task_description.read(models[best]), models[best]
+            ),
+        )
     if not writes:
         command_line.leave()
 
@@ -341,6 +369,32 @@ def find_task(fv, directories):
         return task, models, {}
     task = trained_model.with_labels(task, models[0], descriptions[0])
     return task, models, descriptions[0]
+
+
+def check_thresholds(fv, task, models, directories):
+    """Refuses to tune thresholds that there are not, or cannot be kept.
+
+    Args:
+      fv: values of flags.
+      task, models: of ``find_task``.
+      directories: list of str, those of the runs.
+    """
+    if not fv.tune_thresholds:
+        return
+    if task.label_type != "classes":
+        raise UserError(
+            "--tune_thresholds is for --multi_label: leave it out, or give both"
+        )
+    if not fv.do_eval:
+        raise UserError(
+            "--tune_thresholds takes the dev set: give --do_eval too"
+        )
+    if models != directories:
+        raise UserError(
+            f"{models[0]}: thresholds are kept with the model that they are "
+            "tuned for: give its own --output_dir, or leave out "
+            "--tune_thresholds"
+        )
 
 
 def read_texts(fv, task):

@@ -90,6 +90,24 @@ def define_task_flags(fv):
         "of a question. Default: those of the training data.",
     )
     task.boolean("regression", False, "tsv: the labels are numbers.")
+    task.boolean(
+        "multi_label",
+        False,
+        "tsv: a text has any number of labels, or none. They stand in one "
+        "cell, or in --label_columns.",
+    )
+    task.string(
+        "label_separator",
+        None,
+        "--multi_label: what stands between the labels of a cell. Default: a "
+        "comma.",
+    )
+    task.names(
+        "label_columns",
+        None,
+        "--multi_label: columns of 0 and 1, one for each label and named like "
+        "it, instead of --label_column.",
+    )
     task.boolean("high_only", False, "race: questions of high schools only.")
     task.boolean(
         "middle_only", False, "race: questions of middle schools only."
@@ -134,6 +152,9 @@ def get_task(fv):
         tag_scheme=fv.tag_scheme,
         labels=fv.labels,
         regression=fv.regression,
+        multi_label=fv.multi_label,
+        label_separator=fv.label_separator,
+        label_columns=fv.label_columns,
         high_only=fv.high_only,
         middle_only=fv.middle_only,
     )

@@ -34,9 +34,9 @@ class Head:
       weights_of: str or None, the head that weights are said to have, where
         they are the same as those of another head.
       label_type: what the label of an example is: "class", one of the task's
-        labels; "number"; "choice", one of its sequences; "tag", a label for
-        each token; "span", a part of the text; "text", one to be written; or
-        None for a head that no task has.
+        labels; "classes", any number of them; "number"; "choice", one of its
+        sequences; "tag", a label for each token; "span", a part of the text;
+        "text", one to be written; or None for a head that no task has.
       loss: str or None, "module:class" of its objective; None for a head
         that is not trained as such.
       weighs_labels: bool, whether the objective takes ``class_weights`` and
@@ -121,6 +121,16 @@ _ROWS = (
         weighs_labels=False,
         task_kind="regression",
         exported_kind="regression",
+    ),
+    dataclasses.replace(
+        _CLASSIFICATION,
+        name="multi_label",
+        weights_of="classification",
+        label_type="classes",
+        loss="albert.training.losses:MultiLabelObjective",
+        weighs_labels=False,
+        task_kind="multi_label",
+        exported_kind="multi_label",
     ),
     Head(
         name="multiple_choice",

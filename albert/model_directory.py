@@ -64,6 +64,8 @@ TASK_SCHEMA = Object(
             )
         ),
         "labels": Nullable(List(Text())),
+        "thresholds": List(Number(0.0, 1.0)),
+        "tune_thresholds": Boolean(),
         "max_seq_length": _LENGTH,
         "max_qa_length": _LENGTH,
         "head": Nullable(Text()),

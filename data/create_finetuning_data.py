@@ -30,6 +30,7 @@ from albert.records.writing import RecordSetWriter
 from albert.tasks import interface
 from albert.tasks import multiple_choice_features
 from albert.tasks import sequence_words
+from albert.tasks.label_types import LABEL_TYPES
 from albert.text.tokenizers import load_tokenizer
 from albert.vocabulary_flags import require_vocabulary
 from albert.vocabulary_flags import vocabulary_file
@@ -119,7 +120,10 @@ def main(fv):
                     featurized.word_positions, examples[split].labels
                 )
             schema = FinetuningSchema(
-                task.head, max_seq_length, features.choices
+                task.head,
+                max_seq_length,
+                features.choices,
+                len(task.labels) if task.label_type == "classes" else 1,
             )
             finetuning_writing.write_features(
                 writer, features, schema, fv.compression, words
@@ -202,12 +206,20 @@ def show_example(features, tokenizer, task):
         return text
     if task.label_type == "number":
         return f"{text}  (label {label[0]:g})"
+    if task.label_type == "classes":
+        (names,) = LABEL_TYPES["classes"].texts(task, label[:1])
+        return f"{text}  (labels {names or 'none'})"
     return f"{text}  (label {task.labels[label[0]]})"
 
 
 def next_command(task, writers):
     """Returns the command that trains on the records."""
     parts = ["albert classify", f"--task_name={task.name}"]
+    if task.label_type == "classes":
+        parts += [
+            "--multi_label",
+            f"--label_separator='{task.label_separator}'",
+        ]
     for purpose, mode, flag in (
         ("train", "train", "train_file"),
         ("dev", "eval", "eval_file"),

@@ -129,6 +129,7 @@ def test_words_in_files_stay():
         "masked_lm": (None, "masked_lm"),
         "classification": ("classification", "classification"),
         "regression": ("regression", "regression"),
+        "multi_label": ("multi_label", "multi_label"),
         "multiple_choice": ("multiple_choice", "multiple_choice"),
         "token_classification": ("tagging", "tagging"),
         "span_v1": ("span", "span_v1"),

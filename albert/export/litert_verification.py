@@ -226,22 +226,30 @@ def _compared(name, examples, expected, received):
 
 def _answers(source, examples, outputs):
     """Returns the answers that the outputs give: int array [any]."""
-    return _ANSWERS[source.head](examples, outputs)
+    return _ANSWERS[source.head](source, examples, outputs)
 
 
-def _no_answers(examples, outputs):
+def _predicted(source, examples, outputs):
+    """Returns 1 for each of several labels that is predicted: [N, L]."""
+    import scipy.special
+
+    probabilities = scipy.special.expit(outputs["logits"].astype(np.float64))
+    return (probabilities >= source.thresholds).astype(int)
+
+
+def _no_answers(source, examples, outputs):
     return np.zeros(0, int)
 
 
-def _classes(examples, outputs):
+def _classes(source, examples, outputs):
     return outputs["logits"].argmax(-1)
 
 
-def _tags(examples, outputs):
+def _tags(source, examples, outputs):
     return outputs["logits"].argmax(-1)[examples["input_mask"].astype(bool)]
 
 
-def _starts_and_ends(examples, outputs):
+def _starts_and_ends(source, examples, outputs):
     real = examples["input_mask"].astype(bool)
     return np.concatenate(
         [
@@ -251,13 +259,13 @@ def _starts_and_ends(examples, outputs):
     )
 
 
-def _likeliest_beams(examples, outputs):
+def _likeliest_beams(source, examples, outputs):
     return np.concatenate(
         [outputs[f"{name}_top_index"][:, 0] for name in ("start", "end")]
     )
 
 
-def _pieces(examples, outputs):
+def _pieces(source, examples, outputs):
     slots = examples["masked_lm_positions"] > 0
     return outputs["masked_lm_logits"].argmax(-1)[slots]
 
@@ -266,6 +274,7 @@ _ANSWERS = {
     "pretraining": _pieces,
     "masked_lm": _pieces,
     "classification": _classes,
+    "multi_label": _predicted,
     "regression": _no_answers,
     "multiple_choice": _classes,
     "token_classification": _tags,

@@ -9,6 +9,10 @@ classification
     text: text [N]; text_pair: text, text_b [N]
         → label: string [N]; probabilities: float32 [N, L]; labels: string
         [N, L], their names
+multi_label
+    text: text [N]; text_pair: text, text_b [N]
+        → predicted: int32 [N, L], 1 for each label that is predicted;
+        probabilities, thresholds: float32 [N, L]; labels: string [N, L]
 regression
     text: text [N]; text_pair: text, text_b [N]
         → value: float32 [N]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Defines the signatures of classification, regression and multiple choice.
+"""Defines the signatures of texts, and of questions with options.
 
 Letters: N examples, L labels, C choices.
 """
@@ -15,7 +15,7 @@ from albert.tasks.tsv_files import TsvFile
 
 
 def text_signatures(loaded, tokenizer, **_):
-    """Returns the signatures of a classification or a regression.
+    """Returns the signatures of a classification, a regression and the like.
 
     Args:
       loaded: ``SourceModel``.
@@ -31,7 +31,7 @@ def text_signatures(loaded, tokenizer, **_):
         logits = loaded.call(
             make_inputs(tokenizer, segments, loaded.max_seq_length)
         )["logits"]
-        return _ANSWERS[loaded.head](loaded.labels, logits) | {
+        return _ANSWERS[loaded.head](loaded, logits) | {
             "truncated": are_truncated(segments, loaded.max_seq_length)
         }
 
@@ -119,13 +119,41 @@ def choose(labels, logits):
     }
 
 
-def _give_value(labels, logits):
+def _choose(loaded, logits):
+    """Returns ``choose`` of the labels of a ``SourceModel``."""
+    return choose(loaded.labels, logits)
+
+
+def _choose_several(loaded, logits):
+    """Returns which labels texts have, with the probability of each.
+
+    Returns:
+      dict of predicted: int32 [N, L], 1 for each label that is predicted, and
+      0; probabilities: float32 [N, L]; thresholds: float32 [N, L], from which
+      on a label is predicted; and labels, as of ``choose``.
+    """
+    probabilities = tf.sigmoid(logits)
+    rows = tf.shape(logits)[0]
+    thresholds = tf.constant(loaded.thresholds, tf.float32)
+    return {
+        "predicted": tf.cast(probabilities >= thresholds, tf.int32),
+        "probabilities": probabilities,
+        "thresholds": tf.tile(thresholds[tf.newaxis], (rows, 1)),
+        "labels": tf.tile(tf.constant(loaded.labels)[tf.newaxis], (rows, 1)),
+    }
+
+
+def _give_value(loaded, logits):
     """Returns dict of value, float32 [N], of logits [N, 1]."""
     return {"value": logits[:, 0]}
 
 
 # By head: what the logits for texts say.
-_ANSWERS = {"classification": choose, "regression": _give_value}
+_ANSWERS = {
+    "classification": _choose,
+    "multi_label": _choose_several,
+    "regression": _give_value,
+}
 
 
 def _endings(tokenizer, questions, options):

@@ -13,6 +13,7 @@ from albert.heads import make_model
 from albert.interchange.starting_point import open_starting_point
 from albert.interchange.weights import load_weights
 from albert.tasks import truncation
+from albert.tasks.label_types import DEFAULT_THRESHOLD
 
 MODELS = ("task", "encoder")
 # Where neither a flag nor the task says it: longer sequences cost more than
@@ -44,6 +45,12 @@ class SourceModel:
     inputs: dict
     task: dict
     labels: list | None = None
+
+    @property
+    def thresholds(self):
+        """The probability from which on each label is predicted: list."""
+        default = [DEFAULT_THRESHOLD] * len(self.labels or ())
+        return self.task.get("thresholds", default)
 
     @property
     def outputs(self):

@@ -60,6 +60,8 @@ def guess_head(files):
         return "regression", 1
     if "label_mask" in features:
         return "token_classification", 1
+    if len(features["label_ids"].int64_list.value) > 1:
+        return "multi_label", 1
     choices = _guess_choices(files[0])
     return ("multiple_choice" if choices > 1 else "classification"), choices
 

@@ -112,6 +112,9 @@ class InstanceTexts:
             return "no label"
         if self._kind.label_type == "tag":
             return ""  # Beside the words.
+        if self._kind.label_type == "classes":
+            names = ", ".join(map(self.label_text, label[label >= 0]))
+            return f"labels {names or 'none'}"
         return f"label {self.label_text(label)}"
 
     def label_text(self, label):
@@ -164,7 +167,7 @@ class InstanceTexts:
             starts = starts | example.is_special[row, :length]
             starts[1:] |= example.is_special[row, : length - 1]
             words = starts.cumsum()
-        if example.labels.ndim > 1:
+        if self._kind.label_type == "tag":
             words = words + (example.labels[0, :length] >= 0).cumsum()
         masked = np.zeros(length, bool)
         if example.is_masked is not None:
@@ -192,7 +195,7 @@ class InstanceTexts:
                 ]
                 tokens += self._words(ids, words_here, styles)
             position = end
-        if example.labels.ndim > 1:
+        if self._kind.label_type == "tag":
             self._add_tags(tokens, words, example.labels[0])
         return tokens
 

@@ -23,7 +23,8 @@ class Instances:
       word_starts: bool [N, S], or None where the records do not tell words.
       is_masked: bool [N, S], the tokens to predict; None of records without.
       labels: int64 or float32 [R]; of tagging int64 [R, S], -1 where not
-        scored.
+        scored; of several labels a text int64 [R, L], the numbers of those
+        that it has, and -1.
       records: int64 [R], which of the records that were parsed these are.
       choices: C.
     """

@@ -290,8 +290,10 @@ class FinetuningKind:
             most = {"choice": self.choices}.get(
                 self.label_type, len(self.label_names) or _MOST_CLASSES
             )
-            bad = (labels < 0) | (labels >= most)
             what = f"none of the {most:,} classes"
+            if self.label_type == "classes":
+                most, what = 2, "neither 0 nor 1"
+            bad = (labels < 0) | (labels >= most)
         if self.label_type == "tag":
             bad &= columns["label_mask"] > 0
         yield Check(
@@ -315,6 +317,8 @@ class FinetuningKind:
         labels = columns["label_ids"][real]
         if self.label_type == "tag":
             labels = np.where(columns["label_mask"][real] > 0, labels, -1)
+        elif self.label_type == "classes":
+            labels = np.where(labels > 0, np.arange(labels.shape[1]), -1)
         else:
             labels = labels[:, 0]
         return Instances(

@@ -277,6 +277,6 @@ def to_values(
     values |= task_description.to_values(
         task, num_labels if row.takes_num_labels else 0
     )
-    if row.label_type == "class" and num_labels == 1:
-        values["problem_type"] = "regression"
+    if row.label_type == "class":
+        values |= task_description.problem_type(task, num_labels)
     return values

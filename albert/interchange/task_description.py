@@ -26,6 +26,13 @@ from albert.tasks.label_types import find_order
 
 _CONFIG_FILE = "config.json"
 _OWN_KEY = "albert_task"
+# What a classifier is trained for there, and our kinds of tasks.
+_PROBLEM_TYPE = "problem_type"
+_PROBLEM_TYPES = {
+    "single_label_classification": "classification",
+    "multi_label_classification": "multi_label",
+    "regression": "regression",
+}
 # What transformers calls classes that nobody has named.
 _PLACEHOLDER = re.compile(r"LABEL_\d+", re.ASCII)
 
@@ -39,7 +46,8 @@ def read(path):
     Returns:
       dict, as ``model_directory.read_task`` returns it; empty where nothing
       is said. Of a classifier that was trained elsewhere and names its
-      classes it has "labels", in the order of the outputs, and "kind".
+      classes it has "labels", in the order of the outputs, and "kind"; of one
+      of several labels a text that does not name them, "kind" alone.
 
     Raises:
       UserError: there is nothing, a file is damaged, or it names classes that
@@ -101,6 +109,11 @@ def from_values(values, path):
     # transformers keeps it when the model is trained for something else.
     if architectures not in _classes(task_kind=task.get("kind") or ""):
         task = {}
+    trained_for = _PROBLEM_TYPES.get(str(values.get(_PROBLEM_TYPE)))
+    if architectures not in _classes(task_kind=trained_for or ""):
+        trained_for = None
+    if trained_for and task.get("kind") not in (None, trained_for):
+        task = {}
     if architectures not in _classes(takes_num_labels=True):
         return dict(task)
     named = [
@@ -114,14 +127,22 @@ def from_values(values, path):
             f"{', '.join(named[1])}: make them say the same"
         )
     labels = task.get("labels")
-    if named and find_order(named[0], labels or ()) is not None:
+    order = named and find_order(labels or (), named[0])
+    if order:
+        if "thresholds" in task:
+            own = task["thresholds"]
+            task = task | {"thresholds": [own[place] for place in order]}
         return task | {"labels": named[0]}
     # One output is a number, whatever it is called.
+    if not named and trained_for == "multi_label":
+        return task or {"task_name": None, "kind": trained_for}
     if not named or len(named[0]) == 1:
         # Where the task has names, somebody has replaced the classes.
         return {} if labels else dict(task)
     head = find(takes_num_labels=True, transformers=architectures[0])[0]
     kind = HEADS[head].task_kind
+    if trained_for == "multi_label":
+        kind = trained_for
     return {"task_name": None, "kind": kind, "labels": named[0]}
 
 
@@ -154,6 +175,18 @@ def to_values(task, num_labels):
             "label2id": {name: id_ for id_, name in enumerate(labels)},
         }
     return values
+
+
+def problem_type(task, num_labels):
+    """Returns what ``config.json`` says a classifier is trained for: dict.
+
+    Args:
+      task: dict, as ``read`` returns it.
+      num_labels: int, outputs of the classifier.
+    """
+    if task.get("kind") == "multi_label":
+        return {_PROBLEM_TYPE: "multi_label_classification"}
+    return {_PROBLEM_TYPE: "regression"} if num_labels == 1 else {}
 
 
 def _turned(label_to_id):

@@ -57,7 +57,7 @@ def finetuning_dataset(
       ``tf.data.Dataset`` of dicts: input_ids, input_mask, segment_ids and
       the names of ``features.per_token``, int32 [B, S], or [B, C, S] where C
       is above 1; the names of ``features.per_example``, int32 or float32
-      [B]; example_weights float32 [B]; example_index int32 [B].
+      [B], or [B, labels]; example_weights float32 [B]; example_index int32 [B].
 
     Raises:
       ValueError: no example, a sequence above the largest of ``lengths``,

@@ -72,8 +72,8 @@ class FinetuningRecords(RecordFiles):
                 raise UserError(
                     f"{self.files[0]} has sequences of "
                     f"{self.schema.max_seq_length} tokens and {file} of "
-                    f"{schema.max_seq_length}: make them with the same "
-                    "--max_seq_length"
+                    f"{schema.max_seq_length}, or they have other labels: "
+                    "make them with the same --max_seq_length and --labels"
                 )
 
     @property
@@ -149,7 +149,14 @@ class FinetuningRecords(RecordFiles):
             tokens = len(features["input_ids"].int64_list.value)
             length = tokens // self._choices
             found = self._found_kind(features)
-        schema = FinetuningSchema(self._head, length, self._choices)
+        num_labels = 1
+        if HEADS[self._head].label_type == "classes":
+            num_labels = (
+                len(metadata["labels"])
+                if metadata
+                else len(features["label_ids"].int64_list.value)
+            )
+        schema = FinetuningSchema(self._head, length, self._choices, num_labels)
         right = (schema.task_kind, schema.choices)
         if found != right:
             raise UserError(
@@ -170,6 +177,8 @@ class FinetuningRecords(RecordFiles):
             label_type = "number"
         elif "label_mask" in features:
             label_type = "tag"
+        elif len(features["label_ids"].int64_list.value) > 1:
+            label_type = "classes"
         elif right.label_type == "choice" and tokens % self._choices == 0:
             return right.task_kind, self._choices
         else:
@@ -230,7 +239,8 @@ def finetuning_record_dataset(
     Returns:
       ``tf.data.Dataset`` of dicts: input_ids, input_mask, segment_ids int32
       [B, S], or [B, C, S] where C is above 1; label_ids int32 [B] (float32
-      of a regression; [B, S] of tagging, -1 where not scored);
+      of a regression; [B, labels] of several labels a text; [B, S] of tagging,
+      -1 where not scored);
       example_weights float32 [B]: 0 for rows that only fill up a batch, in
       the file or here; in evaluation, example_index int32 [B]: the record's
       index in the order of the files, and of tagging words string [B] of
@@ -336,10 +346,14 @@ def _parse(schema, batch_size, lengths, serialized):
         )
         return values if schema.choices > 1 else values[:, 0]
 
+    def rows(values, dtype):
+        """Fills [b, n] up to [B, n]."""
+        values = tf.pad(tf.cast(values, dtype), [[0, filling], [0, 0]])
+        return tf.ensure_shape(values, [batch_size, values.shape[1]])
+
     def column(values, dtype):
         """Reshapes [b, 1] to [B]."""
-        values = tf.pad(tf.cast(values[:, 0], dtype), [[0, filling]])
-        return tf.ensure_shape(values, [batch_size])
+        return rows(values, dtype)[:, 0]
 
     batch = {
         name: trim(parsed[name])
@@ -352,6 +366,8 @@ def _parse(schema, batch_size, lengths, serialized):
             trim(labels),
             PER_TOKEN_PADDING["label_ids"],
         )
+    elif schema.label_type == "classes":
+        batch["label_ids"] = rows(labels, "int32")
     else:
         is_value = schema.label_type == "number"
         batch["label_ids"] = column(labels, "float32" if is_value else "int32")

@@ -126,6 +126,6 @@ def _columns(features, schema, words):
         columns["words"] = ByteStrings.join(words or [b""] * num_examples)
     else:
         if labels is None:
-            labels = np.zeros(num_examples, np.int32)
-        columns["label_ids"] = labels[:, None]
+            labels = np.zeros((num_examples, schema.num_labels), np.int32)
+        columns["label_ids"] = labels.reshape(num_examples, -1)
     return columns

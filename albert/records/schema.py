@@ -96,6 +96,7 @@ class FinetuningSchema:
       head: str, the head of the task, a key of ``albert.heads.HEADS``.
       max_seq_length: S, tokens in a sequence, padding included.
       choices: C, sequences of an example, one after the other in a record.
+      num_labels: int, of several labels a text: how many the task has.
     """
 
     kind = "albert_finetuning"  # Of the records; not that of the task.
@@ -103,6 +104,7 @@ class FinetuningSchema:
     head: str
     max_seq_length: int
     choices: int = 1
+    num_labels: int = 1
 
     @property
     def label_type(self):
@@ -118,13 +120,14 @@ class FinetuningSchema:
     def fields(self):
         """The fields in the order in which they are written.
 
-        Labels are class indices, or numbers of a regression. The original has
-        no tagging: there, a position that is not scored has label_mask 0,
-        because -1 takes ten bytes, and "words" is a text of
-        ``albert.tasks.sequence_words``, empty in records for training.
+        Labels are class indices, numbers of a regression, or 1 and 0 for each
+        of several labels a text. The original has no tagging: there, a
+        position that is not scored has label_mask 0, because -1 takes ten
+        bytes, and "words" is a text of ``albert.tasks.sequence_words``, empty
+        in records for training.
         """
         tokens = self.choices * self.max_seq_length
-        labels = (Field("label_ids", "int64", 1, "int32"),)
+        labels = (Field("label_ids", "int64", self.num_labels, "int32"),)
         if self.label_type == "number":
             labels = (Field("label_ids", "float32", 1, "float32"),)
         if self.label_type == "tag":

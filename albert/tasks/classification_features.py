@@ -18,14 +18,15 @@ def featurize(task, examples, tokenizer, max_seq_length):
     second text that is empty or gives no pieces makes a single.
 
     Args:
-      task: ``Task``, classification or regression, with labels.
+      task: ``Task`` of texts, with labels.
       examples: ``TextExamples``.
       tokenizer: ``Tokenizer``.
       max_seq_length: int, [CLS] and [SEP] counted.
 
     Returns:
       ``Featurized``; per_example has "label_ids" where labels are known,
-      int32 [N], or float32 [N] of a regression.
+      int32 [N], int32 [N, labels] of several labels a text, or float32 [N] of
+      a regression.
 
     Raises:
       UserError: ``max_seq_length`` is too small.

@@ -31,7 +31,8 @@ class Features:
       choices: C; example n is the sequences n·C to n·C + C - 1. Those of the
         choices that an example lacks come last, and have no token.
       per_example: dict from name to [N], int32 or float32: "label_ids" of
-        classification, multiple choice (int32) and regression (float32);
+        classification, multiple choice (int32) and regression (float32), of
+        several labels a text int32 [N, labels];
         "start_positions", "end_positions", "is_impossible" of SQuAD.
       per_token: dict from name to int32 [T], names of ``PER_TOKEN_PADDING``:
         "label_ids" of tagging (-1: not scored), "p_mask" of SQuAD.
@@ -73,7 +74,7 @@ class Features:
         for name, values in self.per_example.items():
             if getattr(values, "dtype", None) not in _EXAMPLE_DTYPES:
                 raise ValueError(f"{name} must be an int32 or float32 array")
-            _check(name, values, values.dtype, self.num_examples)
+            _check(name, values, values.dtype, self.num_examples, most=2)
         for name, values in self.per_token.items():
             if name not in PER_TOKEN_PADDING:
                 raise ValueError(f"{name} has no padding value")
@@ -251,10 +252,13 @@ class Features:
         }
 
 
-def _check(name, values, dtype, length=None):
+def _check(name, values, dtype, length=None, most=1):
+    """Refuses what is no array of a type, a length and 1 to most dimensions."""
     if not isinstance(values, np.ndarray) or values.dtype != dtype:
         raise ValueError(f"{name} must be an array of {np.dtype(dtype)}")
-    if values.ndim != 1 or (length is not None and len(values) != length):
+    if not 1 <= values.ndim <= most or (
+        length is not None and len(values) != length
+    ):
         raise ValueError(f"{name} has shape {values.shape}, not [{length}]")
 
 

@@ -5,6 +5,7 @@ import collections
 
 from albert.errors import UserError
 from albert.tasks import label_spelling
+from albert.tasks import several_labels
 from albert.tasks.line_files import shorten
 
 # What a header holds above labels, and above texts.
@@ -28,6 +29,7 @@ def explain_missing(task, split, missing, header):
       header: list of str, the fields of the first line.
     """
     columns = "a line that names the columns, separated by tabs"
+    flags = "--text_column and --label_column"
     if task.name != "tsv":
         return f"the {split} data of {task.name} begins with {columns}"
     if all(column.isdecimal() for column in missing):
@@ -35,6 +37,8 @@ def explain_missing(task, split, missing, header):
             "columns are numbered from 1: with a 0 among them they are taken "
             "for names"
         )
+    if task.files[split].label_columns:
+        flags = "--text_column and --label_columns"
     near = [
         found
         for column in missing
@@ -43,12 +47,11 @@ def explain_missing(task, split, missing, header):
     if near:
         return (
             f"{', '.join(map(repr, near))} is there: correct the header, or "
-            "give --text_column and --label_column as the names are there"
+            f"give {flags} as the names are there"
         )
     return (
         f"the {split} data of {task.name} begins with {columns}; "
-        "--text_column and --label_column say which they are, by numbers "
-        "where there is no such line"
+        f"{flags} say which they are, by numbers where there is no such line"
     )
 
 
@@ -76,7 +79,7 @@ def check_absent(path, rows, columns, task):
     elif "label" not in columns:
         if is_text_name:
             sign = f"the text is {first[columns['text']]!r}"
-    elif first[columns["label"]].strip() in (task.labels or ()):
+    elif _is_known(task, first[columns["label"]].strip()):
         return
     elif task.label_type != "number":
         labels = [row.fields[columns["label"]].strip() for row in rows]
@@ -96,3 +99,11 @@ def check_absent(path, rows, columns, task):
             "line if it is a header, or name the columns instead of "
             f"numbering them{remedy}"
         )
+
+
+def _is_known(task, cell):
+    """Whether a cell holds a label of the task, or several of them."""
+    names = [cell]
+    if task.label_type == "classes":
+        names = several_labels.split(cell, task.label_separator)
+    return set(names) <= set(task.labels or ())

@@ -128,7 +128,9 @@ def evaluate(task, examples, predictions):
       UserError: there are no gold labels.
     """
     gold = gold_labels(task, examples)
-    results = metrics.compute(task, gold, predictions.values)
+    results = metrics.compute(
+        task, gold, predictions.values, predictions.probabilities
+    )
     if task.label_type == "choice" and examples.levels is not None:
         for level in sorted(set(examples.levels)):
             chosen = [other == level for other in examples.levels]

@@ -13,6 +13,9 @@ from albert.tasks import tag_schemes
 from albert.tasks.conll_files import find_labels
 from albert.tasks.multiple_choice.questions import OPTION_NAMES
 
+# The probability from which on one of several labels is predicted.
+DEFAULT_THRESHOLD = 0.5
+
 
 class ClassLabels:
     """One of the task's labels for each example."""
@@ -72,7 +75,7 @@ class ClassLabels:
         """Returns values of ``Predictions`` as text: list of str."""
         return [task.labels[number] for number in values]
 
-    def gold_texts(self, labels):
+    def gold_texts(self, task, labels):
         """Returns labels of examples as text."""
         return labels
 
@@ -97,6 +100,69 @@ class ChoiceLabels(ClassLabels):
                 f"{', '.join(OPTION_NAMES[: len(labels)])} in their order: "
                 "give these with --labels, as many as a question has at most"
             )
+
+
+class SeveralLabels(ClassLabels):
+    """Any number of the task's labels for each example, or none.
+
+    Labels of examples are tuples of str; what models read and metrics take
+    is 1 for each label that an example has, and 0: [N, L].
+    """
+
+    has_classes = False
+
+    def find(self, examples):
+        """Returns the labels that occur in examples, in their order."""
+        return sorted({label for labels in examples.labels for label in labels})
+
+    def ids(self, task, labels):
+        """Returns labels as the model reads them: int32 [N, L]."""
+        number = {label: i for i, label in enumerate(task.labels)}
+        ids = np.zeros((len(labels), len(task.labels)), np.int32)
+        for row, names in enumerate(labels):
+            ids[row, [number[name] for name in names]] = 1
+        return ids
+
+    def predict(self, task, logits, word_positions):
+        """Returns (values, probabilities) of logits [N, L], as ``Predictions``.
+
+        A label is predicted from a probability of 0.5 on;
+        ``Predictions.with_thresholds`` changes that.
+        """
+        import scipy.special
+
+        probabilities = scipy.special.expit(logits.astype(np.float64))
+        return (probabilities >= DEFAULT_THRESHOLD).astype(int), probabilities
+
+    def constant(self, labels):
+        """Returns the commonest labels for every example: int [N, L].
+
+        As many of them as give the best micro F1; always none would have 0,
+        however rare the labels.
+        """
+        counts = labels.sum(axis=0)
+        order = np.argsort(-counts, kind="stable")
+        hits = counts[order].cumsum()
+        answered = len(labels) * np.arange(1, len(counts) + 1)
+        scores = 2 * hits / (answered + counts.sum())
+        answer = np.zeros(len(counts), int)
+        answer[order[: scores.argmax() + 1]] = 1
+        return np.tile(answer, (len(labels), 1))
+
+    def texts(self, task, values):
+        """Returns the labels of each example as text: list of str."""
+        return [
+            task.label_separator.join(
+                label
+                for label, is_there in zip(task.labels, row, strict=True)
+                if is_there
+            )
+            for row in values
+        ]
+
+    def gold_texts(self, task, labels):
+        """Returns labels of examples as text."""
+        return list(map(task.label_separator.join, labels))
 
 
 class NumberLabels:
@@ -131,7 +197,7 @@ class NumberLabels:
         """Returns values of ``Predictions`` as text: list of str."""
         return list(map(shortest, values))
 
-    def gold_texts(self, labels):
+    def gold_texts(self, task, labels):
         """Returns numbers of examples as text."""
         return list(map(shortest, labels))
 
@@ -208,6 +274,7 @@ class TagLabels(ClassLabels):
 # By ``label_type`` of a head.
 LABEL_TYPES = {
     "class": ClassLabels(),
+    "classes": SeveralLabels(),
     "number": NumberLabels(),
     "choice": ChoiceLabels(),
     "tag": TagLabels(),

@@ -19,14 +19,16 @@ from albert.tasks.label_types import LABEL_TYPES
 from albert.tasks.task import GLUE_SCORE
 
 
-def compute(task, labels, predictions):
+def compute(task, labels, predictions, probabilities=None):
     """Computes the metrics of a task.
 
     Args:
       task: ``Task`` with labels.
       labels: gold labels: int [N] of a classification or multiple choice,
-        float [N] of a regression, list of lists of BIO tags of tagging.
+        float [N] of a regression, list of lists of BIO tags of tagging, int
+        [N, L] of several labels a text.
       predictions: the same kind of values.
+      probabilities: float [N, L], of several labels a text.
 
     Returns:
       dict of float: the task's metrics, ``GLUE_SCORE`` where the task has
@@ -36,7 +38,7 @@ def compute(task, labels, predictions):
       defined, such as the correlation with a constant, so that checkpoints
       can always be compared; this is logged.
     """
-    results = _compute(task, labels, predictions)
+    results = _compute(task, labels, predictions, probabilities)
     undefined = {"pearson", "spearman"}.intersection(task.metrics)
     if undefined and not any(results[name] for name in undefined):
         logging.warning(
@@ -47,9 +49,14 @@ def compute(task, labels, predictions):
     return results
 
 
-def _compute(task, labels, predictions):
+def _compute(task, labels, predictions, probabilities=None):
     results = {
-        name: float(METRICS[name](labels, predictions)) for name in task.metrics
+        name: float(
+            RANKING_METRICS[name](labels, probabilities)
+            if name in RANKING_METRICS
+            else METRICS[name](labels, predictions)
+        )
+        for name in task.metrics
     }
     if task.best_metric == GLUE_SCORE:
         results[GLUE_SCORE] = float(np.mean(list(results.values())))
@@ -68,11 +75,13 @@ def baseline(task, labels):
       labels: gold labels, see ``compute``; the answer is taken from them.
 
     Returns:
-      dict of float: the metrics of answering the commonest label, the mean
-      of a regression, or O of tagging.
+      dict of float: the metrics of answering the commonest label (of several
+      labels a text, the commonest ones), the mean of a regression, or O of
+      tagging.
     """
     constant = LABEL_TYPES[task.label_type].constant(labels)
-    results = _compute(task, labels, constant)
+    # The same for all: so are the probabilities that a ranking is made of.
+    results = _compute(task, labels, constant, constant)
     names = (*task.metrics, GLUE_SCORE, "macro_f1")
     return {name: results[name] for name in names if name in results}
 
@@ -113,6 +122,26 @@ def _macro_f1(labels, predictions):
 
     return sklearn.metrics.f1_score(
         labels, predictions, average="macro", zero_division=0.0
+    )
+
+
+def _micro_f1(labels, predictions):
+    import sklearn.metrics
+
+    return sklearn.metrics.f1_score(
+        labels, predictions, average="micro", zero_division=0.0
+    )
+
+
+def _average_precision(labels, probabilities):
+    """Computes the mean over the labels that occur; it needs some that do."""
+    import sklearn.metrics
+
+    occurs = labels.any(axis=0)
+    if not occurs.any():
+        return 0.0
+    return sklearn.metrics.average_precision_score(
+        labels[:, occurs], probabilities[:, occurs], average="macro"
     )
 
 
@@ -179,6 +208,9 @@ METRICS = {
     "accuracy": _accuracy,
     "f1": _f1,
     "macro_f1": _macro_f1,
+    "micro_f1": _micro_f1,
+    # All labels of a text are right.
+    "subset_accuracy": _accuracy,
     "matthews": _matthews,
     "pearson": _pearson,
     "spearman": _spearman,
@@ -187,6 +219,9 @@ METRICS = {
     "entity_precision": _entity_precision,
     "entity_recall": _entity_recall,
 }
+
+# Of probabilities and not of what they are taken for.
+RANKING_METRICS = {"average_precision": _average_precision}
 
 
 def _scores_of_types(labels, predictions):

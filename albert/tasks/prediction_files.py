@@ -183,7 +183,7 @@ def _table(task, examples, answers, predictions):
             columns["text_b"] = examples.texts_b
     if examples.labels is not None:
         label_type = LABEL_TYPES[task.label_type]
-        columns["label"] = label_type.gold_texts(examples.labels)
+        columns["label"] = label_type.gold_texts(task, examples.labels)
     columns["prediction"] = answers
     columns |= _probabilities(task, predictions)
     yield columns.keys()

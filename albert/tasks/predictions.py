@@ -14,14 +14,32 @@ class Predictions:
     """Predictions of a model for N examples.
 
     Attributes:
-      values: int64 [N], numbers of labels or options; float64 [N] of a
-        regression; N lists of BIO tags of tagging, one for each word.
+      values: int64 [N], numbers of labels or options; of several labels a
+        text int64 [N, labels], 1 or 0; float64 [N] of a regression; N lists
+        of BIO tags of tagging, one for each word.
       probabilities: float64 [N, labels] or [N, choices]; None of a
         regression and of tagging.
+      thresholds: float64 [labels], of several labels a text, where they are
+        not ``DEFAULT_THRESHOLD``.
     """
 
     values: np.ndarray | list
     probabilities: np.ndarray | None = None
+    thresholds: np.ndarray | None = None
+
+    def with_thresholds(self, thresholds):
+        """Returns what the same probabilities mean with other thresholds.
+
+        Args:
+          thresholds: float64 [labels], or None to change nothing.
+        """
+        if thresholds is None:
+            return self
+        return Predictions(
+            (self.probabilities >= thresholds).astype(int),
+            self.probabilities,
+            thresholds,
+        )
 
 
 def predict(task, logits, word_positions=None):

@@ -46,6 +46,9 @@ def get_task(
     tag_scheme=None,
     labels=None,
     regression=False,
+    multi_label=False,
+    label_separator=None,
+    label_columns=None,
     high_only=False,
     middle_only=False,
 ):
@@ -66,6 +69,11 @@ def get_task(
       tag_scheme: str of ``TAG_SCHEMES`` or None, ner only.
       labels: sequence of str, or None to find them in the training data.
       regression: tsv only: the labels are numbers.
+      multi_label: tsv only: a text has any number of labels.
+      label_separator: str or None, multi_label only: what stands between the
+        labels of a cell.
+      label_columns: sequence of str or None, multi_label only: columns of 0
+        and 1, by name, each for the label of its name.
       high_only, middle_only: race only: one level of the schools.
 
     Raises:
@@ -90,6 +98,16 @@ def get_task(
         task = _with_columns(task, columns)
     if delimiter or quoting:
         task = _with_delimiter(task, delimiter, quoting)
+    if multi_label or label_columns or label_separator is not None:
+        if not multi_label or regression:
+            raise UserError(
+                "--label_separator and --label_columns are for --multi_label, "
+                "which does not go with --regression: give --multi_label "
+                "alone with them"
+            )
+        task = _with_several_labels(
+            task, columns, label_separator, label_columns
+        )
     if tag_scheme:
         task = _with_tag_scheme(task, tag_scheme)
     if regression:
@@ -197,6 +215,68 @@ def _with_delimiter(task, delimiter, quoting):
             f"--quoting={quoting}: choose one of {', '.join(QUOTINGS)}"
         )
     return _with_files(task, delimiter=delimiter, quoting=quoting)
+
+
+def _with_several_labels(task, columns, separator, label_columns):
+    """Returns the task whose texts have any number of labels.
+
+    Args:
+      task: ``Task``.
+      columns: dict from "text", … to the columns that flags name.
+      separator, label_columns: as of ``get_task``.
+    """
+    if task.name != "tsv":
+        raise UserError(
+            f"{task.name} is not tsv: leave out --multi_label, or use "
+            "--task_name=tsv"
+        )
+    task = dataclasses.replace(
+        task,
+        head="multi_label",
+        metrics=(
+            "micro_f1",
+            "macro_f1",
+            "average_precision",
+            "subset_accuracy",
+        ),
+        best_metric="micro_f1",
+    )
+    if label_columns is not None:
+        return _with_label_columns(task, columns, separator, label_columns)
+    if separator is None:
+        return task
+    delimiter = next(iter(task.files.values())).delimiter
+    if not separator or delimiter in separator or set(separator) & set("\r\n"):
+        raise UserError(
+            f"--label_separator={separator!r}: give what stands between the "
+            "labels of a cell, other than what stands between columns"
+        )
+    return dataclasses.replace(task, label_separator=separator)
+
+
+def _with_label_columns(task, columns, separator, names):
+    """Returns the task with a column of 0 and 1 for each label."""
+    if separator is not None or "label" in columns:
+        raise UserError(
+            "--label_columns are columns of 0 and 1: leave out "
+            "--label_separator and --label_column, which are for one column "
+            "with all labels"
+        )
+    file = next(iter(task.files.values()))
+    if not file.header:
+        raise UserError(
+            "--label_columns are names in a header, which files with columns "
+            "by number do not have: name --text_column too"
+        )
+    used = [file.text, file.text_b, file.id]
+    double = next((n for n in names if names.count(n) > 1 or n in used), None)
+    if double is not None:
+        raise UserError(
+            f"column {double} is given twice: correct --label_columns, or the "
+            "flag that names it too"
+        )
+    task = _with_files(task, label=None, label_columns=tuple(names))
+    return task.with_labels(names)
 
 
 def _with_tag_scheme(task, tag_scheme):

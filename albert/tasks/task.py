@@ -63,6 +63,8 @@ class Task:
       submissions: dict from test split to the file name that GLUE's server
         wants.
       value_range: (lowest, highest) value of a regression, or None.
+      label_separator: str, what stands between several labels of a text, in
+        the cells of tables and in predictions.
       trained_as: str, the task whose training data and labels this task
         uses, where it has no training data itself.
     """
@@ -77,6 +79,7 @@ class Task:
     recipe: Recipe
     submissions: dict = dataclasses.field(default_factory=dict)
     value_range: tuple | None = None
+    label_separator: str = ","
     trained_as: str | None = None
 
     @property
@@ -129,6 +132,7 @@ class Task:
                 "--task_name"
             )
         LABEL_TYPES[self.label_type].check(self.name, labels)
+        self._check_separator(labels)
         task = dataclasses.replace(self, labels=labels)
         if self.label_type == "tag" and tag_schemes.are_plain(labels):
             # There are no entities to count.
@@ -136,6 +140,16 @@ class Task:
                 task, metrics=("accuracy",), best_metric="accuracy"
             )
         return task
+
+    def _check_separator(self, labels):
+        """Refuses labels that could not be told apart where they are joined."""
+        joined = [label for label in labels if self.label_separator in label]
+        if joined and self.label_type == "classes":
+            raise UserError(
+                f"the label {joined[0]!r} has {self.label_separator!r} in it, "
+                "which stands between labels: give another --label_separator, "
+                "that of the training data"
+            )
 
     def with_labels_of(self, examples):
         """Returns the task with its labels, found in examples if need be.
@@ -150,8 +164,9 @@ class Task:
             return self
         labels = LABEL_TYPES[self.label_type].find(examples)
         if len(labels) < 2:
+            found = f"only the label {labels[0]!r}" if labels else "no label"
             raise UserError(
-                f"the training data of {self.name} has only the label "
-                f"{labels[0]!r}: a task needs two or more"
+                f"the training data of {self.name} has {found}: a task needs "
+                "two or more"
             )
         return self.with_labels(labels)

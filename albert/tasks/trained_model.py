@@ -11,6 +11,9 @@ from albert.heads import HEADS
 from albert.tasks.label_types import LABEL_TYPES
 from albert.tasks.label_types import find_order
 
+# The flags that make a task one of a kind.
+_FLAGS_OF_KINDS = {"regression": "--regression", "multi_label": "--multi_label"}
+
 
 def run_directories(output_dir, num_runs):
     """Returns the directory of each run: list of str.
@@ -108,9 +111,16 @@ def check_task(task, path, description):
     if kind not in (None, right):
         raise UserError(
             f"{path} holds a model of a {kind}, not of a {right}: "
-            f"{'leave out' if task.label_type == 'number' else 'give'} "
-            "--regression, or use another --output_dir"
+            f"{_kind_remedy(kind, right)}, or use another --output_dir"
         )
+
+
+def _kind_remedy(kind, right):
+    """Returns which flag makes the task one of the model's kind."""
+    for remedy, found in (("give", kind), ("leave out", right)):
+        if found in _FLAGS_OF_KINDS:
+            return f"{remedy} {_FLAGS_OF_KINDS[found]}"
+    return "give another --task_name"
 
 
 def with_labels(task, path, description):

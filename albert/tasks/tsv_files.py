@@ -15,6 +15,7 @@ from albert.errors import UserError
 from albert.tasks import delimited_rows
 from albert.tasks import header_lines
 from albert.tasks import label_spelling
+from albert.tasks import several_labels
 from albert.tasks.bad_rows import BadRows
 from albert.tasks.line_files import find_file
 from albert.tasks.line_files import read_lines
@@ -30,8 +31,8 @@ class TextExamples:
         0; rows that were left out are counted.
       texts: list of N str.
       texts_b: list of N str, or None for single texts.
-      labels: list of N str; float32 [N] of a regression; None where the file
-        has none.
+      labels: list of N str; of several labels a text N tuples of str;
+        float32 [N] of a regression; None where the file has none.
       bad_rows: int, rows that were left out.
     """
 
@@ -46,6 +47,17 @@ class TextExamples:
 
 
 @dataclasses.dataclass(frozen=True)
+class _OfLabel:
+    """What a column of 0 and 1 is, beside "text", "label" and so on."""
+
+    label: str
+
+
+def _is_of_label(key):
+    return isinstance(key, _OfLabel)
+
+
+@dataclasses.dataclass(frozen=True)
 class TsvFile:
     """The name, the columns and the form of a table.
 
@@ -56,7 +68,10 @@ class TsvFile:
       name: str, the file's name.
       text: column of the text, or of the first of a pair.
       text_b: column of the second text, or None.
-      label: column of the label, or None where there are no labels.
+      label: column of the label, or of all labels of a text; None where
+        there is none.
+      label_columns: tuple of str, columns of 0 and 1, each for the label of
+        its name, instead of ``label``.
       id: column of the id: the one that GLUE's server wants, or the user's.
       header: the first line is a header; needed for columns by name.
       label_may_lack: take rows without labels where there is no such column,
@@ -76,6 +91,7 @@ class TsvFile:
     text: str | int
     text_b: str | int | None = None
     label: str | int | None = None
+    label_columns: tuple = ()
     id: str | int | None = None
     header: bool = True
     label_may_lack: bool = False
@@ -128,11 +144,13 @@ class TsvFile:
         rows = self._usable_rows(rows, columns, width, bad_rows)
         if self.own and not self.header:
             header_lines.check_absent(path, rows, columns, task)
-        if self.label_may_lack and "label" in columns:
+        if self.label_may_lack:
             _drop_placeholders(path, rows, columns, task)
         if self.left_out_label is not None:
             rows = self._leave_out(path, rows, columns)
-        examples = _examples(rows, columns, task, self.header, bad_rows)
+        examples = _examples(
+            rows, columns, task, self.header, bad_rows, split == "train"
+        )
         bad_rows.report(len(examples))
         if not len(examples):
             raise self._no_rows(path, task, split)
@@ -156,13 +174,15 @@ class TsvFile:
             name: column
             for name in ("text", "text_b", "label", "id")
             if (column := getattr(self, name)) is not None
-        }
+        } | {_OfLabel(name): name for name in self.label_columns}
         header = rows[0].fields
         if self.label_may_lack and "label" in wanted:
             label = wanted["label"]
             by_number = isinstance(label, int)
             if label >= width if by_number else label not in header:
                 del wanted["label"]
+        if self.label_may_lack and not set(self.label_columns) & set(header):
+            wanted = {k: v for k, v in wanted.items() if not _is_of_label(k)}
         by_name = [c for c in wanted.values() if isinstance(c, str)]
         missing = [column for column in by_name if column not in header]
         by_number = [c for c in wanted.values() if isinstance(c, int)]
@@ -261,14 +281,16 @@ def _skip_short_rows(path, rows, needed):
 
 def _drop_placeholders(path, rows, columns, task):
     """Takes rows as unlabelled where labels are placeholders."""
+    keys = [key for key in columns if key == "label" or _is_of_label(key)]
     placeholders = label_spelling.PLACEHOLDERS - frozenset(task.labels or ())
-    labels = [row.fields[columns["label"]].strip() for row in rows]
+    labels = [row.fields[columns[key]].strip() for row in rows for key in keys]
     found = sum(label in placeholders for label in labels)
-    # -1 is a number like others, unless it is all that there is.
-    is_number = task.label_type == "number"
-    if not found or is_number and found < len(labels):
+    # -1 is a number like others and "" no label, unless it is all there is.
+    is_answer = task.label_type in ("number", "classes")
+    if not found or is_answer and found < len(labels):
         return
-    del columns["label"]
+    for key in keys:
+        del columns[key]
     logging.warning(
         "%s: %d of %d labels are placeholders (%s): read without labels",
         path,
@@ -278,10 +300,23 @@ def _drop_placeholders(path, rows, columns, task):
     )
 
 
-def _examples(rows, columns, task, header, bad_rows):
+def _examples(rows, columns, task, header, bad_rows, training):
     """Makes examples of the rows whose labels can be used."""
     labels = None
-    if "label" in columns:
+    of_labels = {
+        key.label: column
+        for key, column in columns.items()
+        if _is_of_label(key)
+    }
+    if of_labels:
+        rows, labels = several_labels.read_columns(
+            rows, of_labels, task, bad_rows, training
+        )
+    elif "label" in columns and task.label_type == "classes":
+        rows, labels = several_labels.read_cells(
+            rows, columns["label"], task, bad_rows, training
+        )
+    elif "label" in columns:
         column = columns["label"]
         # Labels are taken as they are: lower case is for texts only.
         labels = [row.fields[column].strip() for row in rows]

@@ -200,6 +200,31 @@ class ClassificationObjective(_LabelObjective):
     """
 
 
+class MultiLabelObjective(_MeanObjective):
+    """Objective of several labels a text: sigmoid cross-entropy of each.
+
+    The mean over examples and labels, as ``BCEWithLogitsLoss`` of PyTorch,
+    which transformers uses: a learning rate means the same here and there.
+    """
+
+    metric_names = ("loss",)
+
+    def numerators(self, outputs, batch):
+        """Returns the numerator of every metric.
+
+        Args:
+          outputs: dict of logits float32 [B, N].
+          batch: dict of label_ids int32 [B, N], 1 or 0, and example_weights
+            float32 [B].
+        """
+        losses = tf.nn.sigmoid_cross_entropy_with_logits(
+            tf.cast(batch["label_ids"], tf.float32),
+            tf.cast(outputs["logits"], tf.float32),
+        )
+        losses = tf.reduce_mean(losses, axis=-1)
+        return {"loss": tf.reduce_sum(batch["example_weights"] * losses)}
+
+
 class RegressionObjective(_MeanObjective):
     """Objective of regression: squared error of one number.
 

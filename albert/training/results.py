@@ -31,6 +31,11 @@ def print_runs(evaluation, outcomes, weights):
         evaluation.baseline,
         "constant answer",
     )
+    if evaluation.tune_thresholds:
+        print(
+            "With thresholds tuned on this very dev set, so better than on "
+            "others"
+        )
 
 
 def print_answer_scores(scores, baseline):

@@ -202,7 +202,9 @@ class RecordData:
 
     def evaluate(self, predictions):
         """Returns the task's metrics."""
-        return metrics.compute(self.task, self.gold, predictions.values)
+        return metrics.compute(
+            self.task, self.gold, predictions.values, predictions.probabilities
+        )
 
     def format_predictions(self, predictions):
         """Returns the file of predictions: dict from name to bytes.

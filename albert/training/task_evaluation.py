@@ -10,6 +10,7 @@ from albert import evaluation_results
 from albert.errors import UserError
 from albert.tasks import metrics
 from albert.tasks import prediction_files
+from albert.tasks import thresholds
 from albert.tasks.label_types import LABEL_TYPES
 from albert.tasks.predictions import Predictions
 from albert.tasks.task import Task
@@ -82,13 +83,14 @@ class TestOutcome:
         )
 
 
-def test(loop, task, data, batch_size):
+def test(loop, task, data, batch_size, label_thresholds=None):
     """Predicts the test splits, and evaluates those that have labels.
 
     Args:
       loop, batch_size: as of ``predict``.
       task: ``Task`` with labels.
       data: dict from split to ``TextData`` or ``RecordData``.
+      label_thresholds: as of ``TaskEvaluation.evaluate``.
 
     Returns:
       ``TestOutcome``.
@@ -103,19 +105,28 @@ def test(loop, task, data, batch_size):
         evaluation = TaskEvaluation(
             task, labelled, batch_size, losses=tuple(losses)
         )
-        results, predictions = evaluation.evaluate(loop)
+        results, predictions = evaluation.evaluate(loop, label_thresholds)
         baseline = evaluation.baseline
     for split, each in splits.items():
         if split not in labelled:
-            predictions[split], _ = predict(loop, each, batch_size)
+            found, _ = predict(loop, each, batch_size)
+            predictions[split] = found.with_thresholds(label_thresholds)
     return TestOutcome(task, splits, predictions, results, baseline)
 
 
-def of_dev_splits(task, data, batch_size, best_metric=None, losses=("loss",)):
+def of_dev_splits(
+    task,
+    data,
+    batch_size,
+    best_metric=None,
+    losses=("loss",),
+    tune_thresholds=False,
+):
     """Returns the ``TaskEvaluation`` of the dev splits, or None without any.
 
     Args:
-      task, batch_size, best_metric, losses: as of ``TaskEvaluation``.
+      task, batch_size, best_metric, losses, tune_thresholds: as of
+        ``TaskEvaluation``.
       data: dict from split to ``TextData`` or ``RecordData``.
     """
     dev = {
@@ -123,7 +134,9 @@ def of_dev_splits(task, data, batch_size, best_metric=None, losses=("loss",)):
     }
     if not dev:
         return None
-    return TaskEvaluation(task, dev, batch_size, best_metric, losses)
+    return TaskEvaluation(
+        task, dev, batch_size, best_metric, losses, tune_thresholds
+    )
 
 
 class TaskEvaluation:
@@ -137,6 +150,8 @@ class TaskEvaluation:
       best_metric: str, another one than the task's; of further splits with
         their suffix.
       losses: names of the losses that the objective has.
+      tune_thresholds: bool, of several labels a text: whether each evaluation
+        chooses the thresholds of the labels, on the first split.
 
     Attributes:
       best_metric: str, the metric whose largest value is best, or the
@@ -148,14 +163,24 @@ class TaskEvaluation:
     """
 
     def __init__(
-        self, task, splits, batch_size, best_metric=None, losses=("loss",)
+        self,
+        task,
+        splits,
+        batch_size,
+        best_metric=None,
+        losses=("loss",),
+        tune_thresholds=False,
     ):
         self.task = task
+        self.tune_thresholds = tune_thresholds
         self.splits = splits
         self.batch_size = batch_size
         self.best_metric = best_metric or task.best_metric
         self.losses = losses
         self.baseline = {}
+        if tune_thresholds:
+            first = next(iter(splits.values()))
+            thresholds.warn_of_rare_labels(task.labels, first.gold)
         for split, data in splits.items():
             self.baseline |= _named(
                 metrics.baseline(task, data.gold), split, splits
@@ -174,25 +199,36 @@ class TaskEvaluation:
         return [data.description for data in self.splits.values()]
 
     def metrics(self, loop):
-        """Returns the metrics of ``evaluate``, without the predictions."""
-        return self.evaluate(loop)[0]
+        """Returns the metrics of ``evaluate`` alone: dict of float."""
+        results, _ = self.evaluate(loop)
+        return thresholds.without(results)
 
-    def evaluate(self, loop):
+    def evaluate(self, loop, label_thresholds=None):
         """Evaluates the model of a ``TrainingLoop``.
+
+        Args:
+          loop: ``TrainingLoop``.
+          label_thresholds: float64 [labels], of several labels a text; None
+            for the usual one, or for those that are tuned here.
 
         Returns:
           (results, predictions): dict of float, "loss" and the task's
-          metrics, of further splits with a suffix ("accuracy_mismatched");
-          and dict from split to ``Predictions``.
+          metrics, of further splits with a suffix ("accuracy_mismatched"),
+          and thresholds that are not the usual one; and dict from split to
+          ``Predictions``.
         """
         results, predictions = {}, {}
         for split, data in self.splits.items():
-            predictions[split], losses = predict(
-                loop, data, self.batch_size, evaluate=True
-            )
+            found, losses = predict(loop, data, self.batch_size, evaluate=True)
+            if self.tune_thresholds and label_thresholds is None:
+                label_thresholds = thresholds.choose(
+                    data.gold, found.probabilities
+                )
+            predictions[split] = found.with_thresholds(label_thresholds)
             values = data.evaluate(predictions[split])
             losses = {name: losses[name] for name in self.losses}
             results |= _named({**losses, **values}, split, self.splits)
+        results |= thresholds.named(self.task, label_thresholds)
         return results, predictions
 
     def _check_reported(self, name):
@@ -200,9 +236,8 @@ class TaskEvaluation:
         label_type = LABEL_TYPES[self.task.label_type]
         names = []
         for split, data in self.splits.items():
-            values = data.evaluate(
-                Predictions(values=label_type.constant(data.gold))
-            )
+            constant = label_type.constant(data.gold)
+            values = data.evaluate(Predictions(constant, constant))
             names += _named(
                 dict.fromkeys((*self.losses, *values)), split, self.splits
             )
@@ -275,12 +310,16 @@ class TaskEvaluation:
 def medians(results):
     """Returns the median of each metric: dict of float.
 
+    Of several runs each has its own thresholds: what is between them is none.
+
     Args:
       results: list of dict of float, for each run.
     """
     return {
         name: float(np.median([metrics[name] for metrics in results]))
-        for name in results[0]
+        for name in (
+            results[0] if len(results) == 1 else thresholds.without(results[0])
+        )
     }
 
 

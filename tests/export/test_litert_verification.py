@@ -129,6 +129,19 @@ def test_difference_and_agreement():
     assert (compared.agreeing, compared.answers) == (1, 2)
 
 
+def test_several_labels_are_compared_one_by_one():
+    several = source("multi_label")
+    several.thresholds = [0.5, 0.9]
+    compared = verification.compare(
+        several,
+        examples(3, 7),
+        logits([[1.0, 2.0], [-0.25, 3.0]]),
+        logits([[1.0, 2.5], [0.25, 3.0]]),
+    )
+    # From 0.9 on is from log(9) = 2.2 on.
+    assert (compared.agreeing, compared.answers) == (2, 4)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_what_is_no_number_is_seen(bad):
     compared = verification.compare(

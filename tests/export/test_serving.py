@@ -39,6 +39,7 @@ TOLERANCE = 5e-5
 INPUTS = ("input_ids", "input_mask", "segment_ids")
 MAX_SEQ_LENGTH = 41
 LABELS = ["no", "yes", "perhaps", "never", "ü"]
+THRESHOLDS = [0.5, 0.25, 0.75, 0.125, 0.9]
 TAGS = ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
 CONFIG = albert.AlbertConfig(
     vocab_size=2000,
@@ -127,6 +128,15 @@ def make_models():
     text = {"task_name": "tsv", "kind": "classification", "labels": LABELS}
     return {
         "classification": (albert.AlbertClassifier(CONFIG, 5), text),
+        "multi_label": (
+            albert.AlbertClassifier(CONFIG, 5),
+            {
+                "task_name": "tsv",
+                "kind": "multi_label",
+                "labels": LABELS,
+                "thresholds": THRESHOLDS,
+            },
+        ),
         "regression": (
             albert.AlbertClassifier(CONFIG, 1),
             {"task_name": "sts-b", "kind": "regression", "labels": []},
@@ -192,6 +202,7 @@ def answers(models, tmp_path_factory):
         ("classification", "serving_default"): {"text": TEXTS[1:2]},
         ("classification", "metadata"): {},
         ("classification", None): {},
+        ("multi_label", "text_pair"): {"text": TEXTS, "text_b": TEXTS_B},
         ("regression", "text"): {"text": TEXTS},
         ("regression", "serving_default"): {
             "text": TEXTS,
@@ -276,6 +287,21 @@ class TestTexts:
         found = answers["classification", signature]
         assert found["labels"] == [LABELS] * len(TEXTS)
         assert found["label"] == [LABELS[i] for i in expected.values]
+        difference = differ(found["probabilities"], expected.probabilities)
+        assert difference < TOLERANCE
+
+    def test_multi_label(self, models, tokenizer, answers):
+        expected = predict(
+            make_task("multi_label", tuple(LABELS)),
+            models,
+            TextExamples([], TEXTS, TEXTS_B),
+            tokenizer,
+        ).with_thresholds(np.array(THRESHOLDS))
+        found = answers["multi_label", "text_pair"]
+        assert found["labels"] == [LABELS] * len(TEXTS)
+        assert found["predicted"] == expected.values.tolist()
+        assert 0 < expected.values.mean() < 1
+        assert differ(found["thresholds"], [THRESHOLDS] * len(TEXTS)) < 1e-7
         difference = differ(found["probabilities"], expected.probabilities)
         assert difference < TOLERANCE
 

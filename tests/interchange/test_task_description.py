@@ -81,6 +81,43 @@ class TestConfigFile:
         assert of_values(label2id=turned(names)) == {}
         assert of_values() == {}
 
+    def test_several_labels_a_text(self):
+        several = {"problem_type": "multi_label_classification"}
+        found = of_values(id2label=numbered(MNLI), **several)
+        assert found["kind"] == "multi_label"
+        assert found["labels"] == list(MNLI)
+        # Nobody has named them, and still they are not one of several.
+        found = of_values(id2label=numbered(["LABEL_0", "LABEL_1"]), **several)
+        assert found == {"task_name": None, "kind": "multi_label"}
+        # Trained for something else since.
+        task = TASK | {"kind": "multi_label"}
+        named = {"id2label": numbered(MNLI), "albert_task": task}
+        assert of_values(**named, **several) == task
+        single = {"problem_type": "single_label_classification"}
+        assert of_values(**named, **single) == {
+            "task_name": None,
+            "kind": "classification",
+            "labels": list(MNLI),
+        }
+
+    def test_thresholds_follow_their_labels(self):
+        task = TASK | {"kind": "multi_label", "thresholds": [0.1, 0.2, 0.3]}
+        found = of_values(
+            id2label=numbered(OTHER_ORDER),
+            albert_task=task,
+            problem_type="multi_label_classification",
+        )
+        assert found["labels"] == list(OTHER_ORDER)
+        assert found["thresholds"] == [0.2, 0.3, 0.1]
+
+    def test_what_a_classifier_is_trained_for(self):
+        several = task_description.problem_type({"kind": "multi_label"}, 3)
+        assert several == {"problem_type": "multi_label_classification"}
+        assert task_description.problem_type(TASK, 3) == {}
+        assert task_description.problem_type({}, 1) == {
+            "problem_type": "regression"
+        }
+
     def test_the_name_of_a_single_output_is_none_of_a_class(self):
         # One output is a regression.
         values = {"id2label": {"0": "similarity"}}

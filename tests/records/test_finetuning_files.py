@@ -27,6 +27,7 @@ MODEL = (
 )
 HEADS = (
     "classification",
+    "multi_label",
     "regression",
     "multiple_choice",
     "token_classification",
@@ -66,6 +67,8 @@ def make_features(head, labeled=True, num_examples=NUMBER):
         labels = random.integers(0, 3, num_examples)
         if head == "regression":
             labels = random.normal(size=num_examples).astype(np.float32)
+        elif head == "multi_label":
+            labels = random.integers(0, 2, (num_examples, 3)).astype(np.int32)
         else:
             labels = labels.astype(np.int32)
         per_example = {"label_ids": labels}
@@ -82,7 +85,12 @@ def write(
     directory, head, files=3, compression="", labeled=True, num_examples=NUMBER
 ):
     features = make_features(head, labeled, num_examples)
-    schema = FinetuningSchema(head, MAX_SEQ_LENGTH, choices_of(head))
+    schema = FinetuningSchema(
+        head,
+        MAX_SEQ_LENGTH,
+        choices_of(head),
+        3 if head == "multi_label" else 1,
+    )
     labels = () if head == "regression" else ("no", "maybe", "yes")
     output = str(directory / "train.tfrecord")
     words = None

@@ -72,6 +72,7 @@ def test_the_scripts_never_make_markup_of_text():
 
 KINDS = {
     "classification",
+    "multi_label",
     "regression",
     "multiple_choice",
     "tagging",

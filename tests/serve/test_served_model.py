@@ -42,6 +42,11 @@ MODELS = {
         (3,),
         {"kind": "classification", "labels": LABELS},
     ),
+    "multi_label": (
+        albert.AlbertClassifier,
+        (3,),
+        {"kind": "multi_label", "labels": LABELS},
+    ),
     "regression": (
         albert.AlbertClassifier,
         (1,),
@@ -86,6 +91,7 @@ MODELS["text_to_text"] = (
 SLOW = (
     "encoder",
     "classification",
+    "multi_label",
     "regression",
     "multiple_choice",
     "span_v1",
@@ -170,6 +176,13 @@ def check_classification(model):
     assert two["probabilities"] != one[0]["probabilities"]
 
 
+def check_multi_label(model):
+    for row in ask(model, instances=["It is good.", "Is it?"]):
+        assert row["labels"] == LABELS
+        assert row["thresholds"] == [0.5] * 3
+        assert row["predicted"] == [int(p >= 0.5) for p in row["probabilities"]]
+
+
 def check_regression(model):
     pairs = [{"text": "It is.", "text_b": each} for each in ("It?", "No!")]
     first, second = ask(model, instances=pairs)
@@ -245,6 +258,7 @@ CHECKS = {
     "masked_lm": check_masked_lm,
     "encoder": check_encoder,
     "classification": check_classification,
+    "multi_label": check_multi_label,
     "regression": check_regression,
     "multiple_choice": check_multiple_choice,
     "span_v1": check_span,

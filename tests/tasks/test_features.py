@@ -141,7 +141,7 @@ def test_concatenate():
         ({"choices": 0}, "0 choices"),
         ({"choices": 2}, "start_positions"),
         ({"per_example": {"label_ids": np.zeros(4)}}, "float32"),
-        ({"per_example": {"x": np.zeros((4, 1), np.int32)}}, "x has"),
+        ({"per_example": {"x": np.zeros((4, 1, 1), np.int32)}}, "x has"),
         (
             {"per_example": {"label_ids": np.zeros(4, np.int32)}},
             "per example and per token",

@@ -79,6 +79,56 @@ def test_macro_f1():
     assert results["macro_f1"] == pytest.approx((1 + 2 / 3 + 0) / 3)
 
 
+SEVERAL = selection.get_task("tsv", multi_label=True, labels=("a", "b", "c"))
+
+
+def test_several_labels():
+    gold = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 0], [0, 1, 0], [1, 1, 0]])
+    probabilities = np.array(
+        [
+            [0.9, 0.6, 0],
+            [0.7, 0.3, 0],
+            [0.8, 0.1, 0],
+            [0, 0.2, 0],
+            [0.1, 0.4, 0],
+        ]
+    )
+    predicted = (probabilities >= 0.5).astype(int)
+    results = metrics.compute(SEVERAL, gold, predicted, probabilities)
+    # a: 2 right, 1 wrong, 1 missed; b: none right, 1 wrong, 3 missed.
+    assert results["micro_f1"] == pytest.approx(4 / (4 + 2 + 4))
+    assert results["macro_f1"] == pytest.approx((4 / 6 + 0 + 0) / 3)
+    # No text has c: it has no precision.
+    of_a = (1 + 2 / 3 + 3 / 4) / 3
+    of_b = (1 / 2 + 2 / 3 + 3 / 4) / 3
+    assert results["average_precision"] == pytest.approx((of_a + of_b) / 2)
+    # A text without labels counts too.
+    assert results["subset_accuracy"] == 0
+    right = metrics.compute(SEVERAL, gold, gold, gold.astype(float))
+    assert right["subset_accuracy"] == right["average_precision"] == 1
+    assert right["macro_f1"] == pytest.approx(2 / 3)
+
+
+def test_baseline_of_several_labels():
+    gold = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 0], [0, 1, 0], [1, 1, 0]])
+    baseline = metrics.baseline(SEVERAL, gold)
+    # Always a and b.
+    assert baseline["micro_f1"] == pytest.approx(12 / (10 + 6))
+    assert baseline["average_precision"] == pytest.approx(3 / 5)
+    assert baseline["subset_accuracy"] == pytest.approx(2 / 5)
+
+
+def test_data_without_any_label():
+    gold = np.zeros((2, 3), int)
+    results = metrics.compute(SEVERAL, gold, gold, gold + 0.1)
+    assert results == {
+        "micro_f1": 0,
+        "macro_f1": 0,
+        "average_precision": 0,
+        "subset_accuracy": 1,
+    }
+
+
 def test_entities():
     gold = [["B-PER", "I-PER", "O", "B-LOC"], ["B-PER", "B-PER"]]
     predicted = [["B-PER", "O", "O", "B-LOC"], ["B-PER", "I-PER"]]

@@ -55,6 +55,21 @@ def test_golden(name):
         assert abs(difference) < 1e-6
 
 
+def test_several_labels_written_in_numpy():
+    generator = np.random.default_rng(5)
+    logits = generator.normal(size=(7, 3)).astype(np.float32)
+    labels = generator.integers(0, 2, (7, 3)).astype(np.int32)
+    weights = np.array([1, 1, 0, 1, 1, 1, 0], np.float32)
+    objective = losses.MultiLabelObjective()
+    batch = {"label_ids": labels, "example_weights": tf.constant(weights)}
+    numerators = objective.numerators({"logits": tf.constant(logits)}, batch)
+    loss = objective.loss(numerators, objective.denominators(batch))
+    probabilities = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    right = np.where(labels, probabilities, 1 - probabilities)
+    expected = -np.log(right)[weights > 0].mean()
+    assert abs(float(loss) - expected) < 1e-6
+
+
 @pytest.mark.parametrize("name", ["mnli", "sts-b"])
 def test_sums_over_batches(name):
     outputs, batch = golden_batch(name)

@@ -23,6 +23,10 @@ const FIELDS = {
     { name: "text", label: "Text", rows: 4 },
     { name: "text_b", label: "Second text", rows: 3, pair: true },
   ],
+  multi_label: [
+    { name: "text", label: "Text", rows: 4 },
+    { name: "text_b", label: "Second text", rows: 3, pair: true },
+  ],
   regression: [
     { name: "text", label: "Text", rows: 3 },
     { name: "text_b", label: "Second text", rows: 3, pair: true },

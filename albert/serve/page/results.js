@@ -116,6 +116,19 @@ function chosenLabel(answer) {
   ];
 }
 
+function chosenLabels(answer) {
+  const given = answer.labels.filter((_, index) => answer.predicted[index]);
+  return [
+    element("p", { className: "big" }, given.join(", ") || "No label"),
+    bars(
+      answer.labels.map((name, index) => ({
+        name: `${name} (from ${percent(answer.thresholds[index])} on)`,
+        probability: answer.probabilities[index],
+      })),
+    ),
+  ];
+}
+
 function chosenOption(answer, fields) {
   // A question may have fewer options than the model takes.
   const given = [...answer.labels.keys()].filter(
@@ -302,6 +315,7 @@ const TRUNCATED = {
   text_to_text: () => "The text is too long, and its end",
   span_v1: () => "The question is too long, and its end",
 };
+TRUNCATED.multi_label = TRUNCATED.classification;
 TRUNCATED.regression = TRUNCATED.classification;
 TRUNCATED.span_v2 = TRUNCATED.span_v1;
 
@@ -331,6 +345,7 @@ export function truncation(answer, fields, { kind, max_seq_length: length }) {
 export const RESULTS = {
   masked_lm: filledMasks,
   classification: chosenLabel,
+  multi_label: chosenLabels,
   regression: number,
   multiple_choice: chosenOption,
   tagging: taggedWords,
