@@ -23,6 +23,7 @@ LAYERS = (
         "flag_spelling",
         "processes",
         "standard_streams",
+        "streamed_outputs",
         "text",
     ),
     ("vocabulary_flags",),
@@ -40,7 +41,7 @@ LAYERS = (
     ),
     ("text_to_text",),
     ("export", "generate", "score"),
-    ("serve",),
+    ("prediction", "serve"),
     ("__main__",),
 )
 LAYER_OF = {part: i for i, parts in enumerate(LAYERS) for part in parts}

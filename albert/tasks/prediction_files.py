@@ -190,9 +190,16 @@ def _probabilities(task, predictions):
 
 
 def _tsv(rows):
-    return _text(
-        "\t".join(field.translate(_ESCAPES) for field in row) for row in rows
-    )
+    return _text(map(tsv_line, rows))
+
+
+def tsv_line(fields):
+    """Returns the fields of a row as a line, with what would end them escaped.
+
+    Args:
+      fields: iterable of str.
+    """
+    return "\t".join(field.translate(_ESCAPES) for field in fields)
 
 
 def _text(lines):

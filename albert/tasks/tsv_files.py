@@ -111,8 +111,10 @@ class TsvFile:
         # A line that is left out could hold the quote that ends a text.
         of_lines = BadRows(path) if self.quoting == "csv" else bad_rows
         lines = read_lines(path, of_lines)
-        rows = delimited_rows.split_rows(
-            path, lines, self.delimiter, self.quoting, self.header
+        rows = list(
+            delimited_rows.split_rows(
+                path, lines, self.delimiter, self.quoting, self.header
+            )
         )
         if not rows:
             raise self._no_rows(path, task, split)

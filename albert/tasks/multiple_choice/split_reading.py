@@ -57,7 +57,7 @@ class SplitReader:
         usable = []
         for line, question in raw:
             columns.update(dict.fromkeys(question.columns))
-            fault = _find_fault(question)
+            fault = find_fault(question)
             what = (fault, _REMEDY) if fault else self._find_surplus(question)
             if what:
                 self._refuse(path, line, question, *what)
@@ -267,8 +267,12 @@ class SplitReader:
             )
 
 
-def _find_fault(question):
-    """Returns what is wrong with the values of a question, or None."""
+def find_fault(question):
+    """Returns what is wrong with the values of a question: str, or None.
+
+    Args:
+      question: ``RawQuestion``.
+    """
     context, options = question.context, question.options
     if isinstance(context, list) and all(
         isinstance(line, str) for line in context
