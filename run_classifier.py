@@ -39,6 +39,7 @@ from albert.tasks import interface
 from albert.tasks import multiple_choice_features
 from albert.tasks import trained_model
 from albert.text.documents import expand_files
+from albert.training import model_card
 
 # What is done, the splits that are for it, and the flag of their records.
 MODES = (
@@ -72,6 +73,13 @@ def define_flags(fv):
         lower_bound=1,
         upper_bound=1000,
     )
+    card = flags.FlagGroup(fv, "Model card")
+    card.string(
+        "licence",
+        None,
+        "The licence of the model, such as apache-2.0, in its README.md.",
+    )
+    card.alias("license", "licence")
     device_flags.define_device_flags(fv)
 
 
@@ -168,6 +176,8 @@ def main(fv):
         options.check_and_log_batch(
             strategy, training_options, num_examples, max_seq_length
         )
+        if "train" in texts and task.label_type in ("class", "number"):
+            settings["text_pairs"] = texts["train"].texts_b is not None
 
     # ------------------------- each run: train, then evaluate what was best
     objective = heads.make_objective(task.head)
@@ -201,6 +211,12 @@ def main(fv):
                 evaluation=evaluation,
             )
             loop, _ = run.train(model, objective, strategy)
+            if writes:
+                model_card.record_training_data(
+                    directory,
+                    data["train"].description,
+                    data["train"].label_counts,
+                )
         else:
             loop = TrainingLoop(
                 model, None, objective, strategy, jit_compile=fv.jit_compile
@@ -241,6 +257,8 @@ def main(fv):
             )
     if fv.do_train:
         written.append(os.path.join(directories[best], "curves.png"))
+    for directory in directories:
+        written += model_card.write(directory, fv.licence)
     results.print_written(models[best], written)
 
 
@@ -309,6 +327,7 @@ def check_flags(fv):
         if fv[records].value:
             expand_files(fv[records].value)
     flags.check_finetuning_flags(fv)
+    model_card.check_licence(fv.licence)
     last_seed = fv.seed + fv.num_runs - 1
     if last_seed > flag_parsers.LARGEST_SEED:
         raise UserError(

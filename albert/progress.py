@@ -40,7 +40,7 @@ def show_progress(
         return
     lines = _Lines(description, total, unit, unit_scale, with_rate)
     yield lines.advance
-    lines.write()
+    lines.write_last()
 
 
 class _Lines:
@@ -53,13 +53,19 @@ class _Lines:
         self._done = 0
         self._start = time.monotonic()
         self._last_line = self._start
+        self._written = None
 
     def advance(self, amount=1):
         self._done += amount
         if time.monotonic() - self._last_line >= LINE_INTERVAL:
             self.write()
 
+    def write_last(self):
+        if self._written != self._done:
+            self.write()
+
     def write(self):
+        self._written = self._done
         self._last_line = time.monotonic()
         seconds = self._last_line - self._start
         of_total = f" of {self._format(self._total)}" if self._total else ""

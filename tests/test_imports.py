@@ -16,12 +16,13 @@ ROOT = pathlib.Path(__file__).parents[1]
 LAYERS = (
     ("errors", "heads", "paths", "progress"),
     ("flag_parsers", "inputs", "workspaces"),
-    ("json_files", "memory", "outputs"),
+    ("file_fingerprints", "json_files", "memory", "outputs"),
     (
         "config",
         "flag_groups",
         "flag_spelling",
         "processes",
+        "results_schema",
         "standard_streams",
         "streamed_outputs",
         "text",

@@ -24,6 +24,7 @@ _MOST_ROWS = 16_384
 _MOST_SENTENCES = 2_048
 
 _ID = "id"
+_WORDS = (row_files.WORDS, "tokens", row_files.TEXT)
 _REMEDY = "correct it, or name the columns, as with --text_column"
 
 
@@ -78,9 +79,7 @@ class RowKind:
         # The column of an id that nobody named need not be there.
         if self.columns.id:
             self._value(item, self.columns.id)
-        return as_id(
-            item.value.get(self.columns.id or _ID), str(item.number)
-        )
+        return as_id(item.value.get(self.columns.id or _ID), str(item.number))
 
     def _text(self, item, name):
         value = self._value(item, name)
@@ -134,9 +133,7 @@ class QuestionRows(RowKind):
         )
         layout = layouts.find_layout(item.value, columns)
         if layout is None:
-            raise ValueError(
-                f"no question with options among {_columns(item)}"
-            )
+            raise ValueError(f"no question with options among {_columns(item)}")
         try:
             questions = layout.read(item.value, str(item.number))
         except (KeyError, TypeError, AttributeError) as error:
@@ -182,8 +179,8 @@ class SentenceRows(RowKind):
     def _read_example(self, item):
         name = self.columns.text
         if not name:
-            known = (row_files.WORDS, "tokens", row_files.TEXT)
-            name = next((each for each in known if each in item.value), known[0])
+            known = filter(item.value.__contains__, _WORDS)
+            name = next(known, row_files.WORDS)
         value = self._value(item, name)
         if isinstance(value, str):
             value = conll_lines.split(value.replace("\t", " "))

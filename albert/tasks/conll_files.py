@@ -32,11 +32,13 @@ class TaggedSentences:
       labels: list of N lists of str, a BIO tag or a plain one for each word;
         None where the file has no tags.
       bad_rows: int, lines that could not be used.
+      paths: tuple of str, the files that were read.
     """
 
     sentences: list
     labels: list | None = None
     bad_rows: int = 0
+    paths: tuple = ()
 
     def __len__(self):
         return len(self.sentences)
@@ -126,6 +128,7 @@ class ConllFile:
             read_words,
             read_tags if label is not None else None,
             bad_rows.count,
+            (path,),
         )
 
     def _find_columns(self, path, words):

@@ -80,6 +80,18 @@ class ClassLabels:
         """Returns gold labels or values one by one, as numbers of labels."""
         return values
 
+    def count(self, task, labels):
+        """Returns how often labels occur: dict of int.
+
+        Args:
+          task: ``Task`` with labels.
+          labels: of ``gold``.
+        """
+        counts = np.bincount(
+            self.class_numbers(task, labels), minlength=len(task.labels)
+        )
+        return dict(zip(task.labels, counts.tolist(), strict=True))
+
 
 class ChoiceLabels(ClassLabels):
     """One of its options for each example, named by a letter."""
@@ -134,6 +146,14 @@ class NumberLabels:
     def gold_texts(self, labels):
         """Returns numbers of examples as text."""
         return list(map(shortest, labels))
+
+    def count(self, task, labels):
+        """Returns where numbers lie: dict of float."""
+        return {
+            "smallest": float(np.min(labels)),
+            "mean": float(np.mean(labels, dtype=np.float64)),
+            "largest": float(np.max(labels)),
+        }
 
 
 def shortest(value):

@@ -85,6 +85,26 @@ def format_numbered(task, split, predictions):
     return {f"{split}_predictions.tsv": _tsv(rows)}
 
 
+def count_confusion(task, labels, predictions):
+    """Counts which labels are taken for which.
+
+    Args:
+      task, labels, predictions: as of ``draw_confusion_matrix``.
+
+    Returns:
+      int array [labels, labels]: the rows are those of the gold labels.
+    """
+    import sklearn.metrics
+
+    gold, predicted = (
+        LABEL_TYPES[task.label_type].class_numbers(task, values)
+        for values in (labels, predictions.values)
+    )
+    return sklearn.metrics.confusion_matrix(
+        gold, predicted, labels=np.arange(len(task.labels))
+    )
+
+
 def draw_confusion_matrix(task, labels, predictions):
     """Draws which labels are taken for which.
 
@@ -96,17 +116,10 @@ def draw_confusion_matrix(task, labels, predictions):
     Returns:
       bytes, a .png file.
     """
-    import sklearn.metrics
     from matplotlib.figure import Figure
 
-    gold, predicted = (
-        LABEL_TYPES[task.label_type].class_numbers(task, values)
-        for values in (labels, predictions.values)
-    )
+    counts = count_confusion(task, labels, predictions)
     size = len(task.labels)
-    counts = sklearn.metrics.confusion_matrix(
-        gold, predicted, labels=np.arange(size)
-    )
     # Colours by row: a rare label is as visible as a common one.
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     inches = min(4 + 0.4 * size, 16)

@@ -33,6 +33,7 @@ class TextExamples:
       labels: list of N str; float32 [N] of a regression; None where the file
         has none.
       bad_rows: int, rows that were left out.
+      paths: tuple of str, the files that were read.
     """
 
     ids: list
@@ -40,6 +41,7 @@ class TextExamples:
     texts_b: list | None = None
     labels: list | np.ndarray | None = None
     bad_rows: int = 0
+    paths: tuple = ()
 
     def __len__(self):
         return len(self.texts)
@@ -299,6 +301,7 @@ def _examples(rows, columns, task, header, bad_rows):
         texts_b=texts_b,
         labels=labels,
         bad_rows=bad_rows.count,
+        paths=(bad_rows.path,),
     )
 
 

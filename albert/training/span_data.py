@@ -110,7 +110,7 @@ class SpanData(FeatureData):
             self.fingerprint.encode(), repr(self.data.questions).encode()
         )
 
-    @property
+    @functools.cached_property
     def description(self):
         """dict, of ``evaluation_results.describe_data``."""
         return evaluation_results.describe_data(
@@ -118,6 +118,7 @@ class SpanData(FeatureData):
             self.data.file,
             len(self.data.questions),
             self.content_checksum,
+            self.data.paths,
         )
 
     def predict(self, loop, batch_size, n_best_size, max_answer_length):
@@ -160,9 +161,7 @@ class SpanData(FeatureData):
             )
 
 
-def decode(
-    data, features, windows, outputs, n_best_size, max_answer_length
-):
+def decode(data, features, windows, outputs, n_best_size, max_answer_length):
     """Turns the outputs of either head into answers.
 
     Args:
@@ -307,7 +306,10 @@ class SpanEvaluation:
         )
         if scores is not None:
             files[model_directory.EVALUATION_FILE] = output.format_evaluation(
-                weights, scores, data, baseline
+                evaluation_results.describe_model(weights),
+                scores,
+                data,
+                baseline,
             )
         files[name] = outputs.json_bytes(self.data.report())
         return evaluation_results.write_together(

@@ -32,6 +32,7 @@ class SplitReader:
         self._task = task
         self._columns = columns
         self._examples = QuestionExamples([], [], [], [], [], [], [])
+        self._paths = []
         self._places = {}  # id to where it stands
         self._layouts = {}  # name to the columns that were read
         self._equal_options = self._without_questions = 0
@@ -50,6 +51,7 @@ class SplitReader:
           UserError: bad rows are not skipped, or the answers of the file can
             be read in two ways.
         """
+        self._paths.append(str(path))
         layout, raw = self._read_layout(path, items, name)
         if layout is None:
             return
@@ -101,6 +103,7 @@ class SplitReader:
             levels=None if None in examples.levels else examples.levels,
             labels=examples.labels if known else None,
             bad_rows=self.bad_rows.count,
+            paths=tuple(self._paths),
         )
 
     def _read_layout(self, path, items, name):
