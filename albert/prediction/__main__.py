@@ -155,7 +155,7 @@ def load_predictor(fv, model, kind, label_type):
     from albert.training import options
     from albert.training.loop import TrainingLoop
 
-    strategy = distribution.start(fv.predict_batch_size, name="one_device")
+    strategy = distribution.start(fv.eval_batch_size, name="one_device")
     with strategy.scope():
         source = source_models.load(
             model,
@@ -172,7 +172,7 @@ def load_predictor(fv, model, kind, label_type):
     lengths = batch_plan.padded_lengths(
         source.max_seq_length, "few" if fv.jit_compile else "many"
     )
-    arguments = (loop, source, kind, lengths, fv.predict_batch_size)
+    arguments = (loop, source, kind, lengths, fv.eval_batch_size)
     if label_type == "span":
         return SpanPredictor(*arguments, fv.null_score_diff_threshold)
     return RowPredictor(*arguments)

@@ -103,8 +103,7 @@ def define_flags(fv):
     predictions.real(
         "null_score_diff_threshold",
         0.0,
-        "Questions about a text: one whose null score is above it gets no "
-        "answer.",
+        "A question whose null score is above it gets no answer.",
         lower_bound=-LARGEST_SCORE,
         upper_bound=LARGEST_SCORE,
     )
@@ -118,17 +117,19 @@ def define_flags(fv):
         upper_bound=LONGEST_SEQUENCE,
     )
     model.integer(
-        "predict_batch_size",
+        "eval_batch_size",
         32,
-        "Sequences per batch; predictions do not depend on it.",
+        "Sequences per batch, over all devices.",
         lower_bound=1,
         upper_bound=LARGEST_BATCH,
     )
+    model.alias("predict_batch_size", "eval_batch_size")
     model.choice(
         "dtype",
         "float32",
         ["float32", "bfloat16"],
-        "bfloat16 computes in mixed precision.",
+        "bfloat16 computes in mixed precision: weights, softmax, layer "
+        "normalisation and losses stay float32.",
     )
     model.boolean(
         "jit_compile", False, "Compile with XLA (slower on most CPUs)."

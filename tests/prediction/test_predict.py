@@ -207,7 +207,7 @@ def test_rows_that_were_cut_or_empty_are_counted(run, models, tmp_path):
     assert code == 0
     assert len(printed.splitlines()) == 4
     assert "1 of 3 rows were cut at 29 pieces" in errors
-    assert "1 of 3 rows have no text" in errors
+    assert "1 rows or words in 3 rows have no text" in errors
 
 
 BAD = {
