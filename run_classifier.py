@@ -73,13 +73,7 @@ def define_flags(fv):
         lower_bound=1,
         upper_bound=1000,
     )
-    card = flags.FlagGroup(fv, "Model card")
-    card.string(
-        "licence",
-        None,
-        "The licence of the model, such as apache-2.0, in its README.md.",
-    )
-    card.alias("license", "licence")
+    model_card.define_licence_flag(fv)
     device_flags.define_device_flags(fv)
 
 

@@ -40,6 +40,7 @@ from albert.text_to_text import translation_flags
 from albert.text_to_text.pair_features import encode_pairs
 from albert.text_to_text.parallel_text import read_lines
 from albert.text_to_text.translation_flags import HEAD
+from albert.training import model_card
 
 define_flags = translation_flags.define_flags
 
@@ -202,6 +203,11 @@ def main(fv):
     if fv.do_train:
         curves.draw_run(fv.output_dir)
         written.append(os.path.join(fv.output_dir, "curves.png"))
+        model_card.record_training_data(
+            fv.output_dir, data["train"].description
+        )
+    if fv.do_train or evaluation:
+        written += model_card.write(fv.output_dir, fv.licence)
     if fv.attention_plot:
         draw_attention(fv, model, tokenizer, translator)
         written.append(fv.attention_plot)

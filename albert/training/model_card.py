@@ -19,6 +19,7 @@ from albert import outputs
 from albert import results_schema
 from albert.errors import UserError
 from albert.evaluation_results import TEST_FILE
+from albert.flag_groups import FlagGroup
 from albert.heads import HEADS
 from albert.heads import find
 
@@ -52,6 +53,15 @@ _ROWS = {
     "span": ("questions.jsonl", "objects with `context` and `question`"),
 }
 _PAIRS = ("rows.tsv", "a table with the columns `text` and `text_b`")
+
+
+def define_licence_flag(fv):
+    """Defines the flag of a model's licence."""
+    card = FlagGroup(fv, "Model card")
+    card.string(
+        "licence", None, "The licence of the model, such as apache-2.0."
+    )
+    card.alias("license", "licence")
 
 
 def check_licence(licence):
@@ -209,7 +219,7 @@ def _use(directory, task):
     heads = find(task_kind=task.get("kind")) if task.get("kind") else ()
     label_type = HEADS[heads[0]].label_type if heads else None
     if label_type not in _ROWS:
-        return ()
+        return _use_of_writers(directory) if label_type == "text" else ()
     rows, words = _PAIRS if task.get("text_pairs") else _ROWS[label_type]
     name = shlex.quote(_name(directory))
     return (
@@ -221,6 +231,20 @@ def _use(directory, task):
         f"albert export {name} exported --format=serving && "
         "albert serve exported\n"
         f"albert convert {name} converted --to=huggingface\n"
+        "```",
+    )
+
+
+def _use_of_writers(directory):
+    name = shlex.quote(_name(directory))
+    return (
+        "In the folder that this one is in, with a text a line in "
+        "`sources.txt`: what it writes for them, and a server.",
+        "```bash\n"
+        f"albert translate --do_predict --output_dir={name} "
+        "--predict_file=sources.txt --output_file=targets.txt\n"
+        f"albert export {name} exported --format=serving\n"
+        "albert serve exported\n"
         "```",
     )
 
@@ -245,7 +269,7 @@ def _results(directory):
             f"On {splits}, measured with albert-keras "
             f"{results.get('albert_version', '')} (`{file}`):",
             _table(
-                ("metric", "model", "constant answer"),
+                ("metric", "model", "baseline"),
                 [
                     (name, value, baseline.get(name, ""))
                     for name, value in metrics.items()
