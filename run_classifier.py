@@ -46,6 +46,7 @@ from albert.tasks import thresholds
 from albert.tasks import trained_model
 from albert.text.documents import expand_files
 from albert.training import cross_validation
+from albert.training import model_card
 from albert.training import run_lists
 from albert.training import sweeps
 
@@ -116,6 +117,7 @@ def define_flags(fv):
         lower_bound=1,
         upper_bound=1000,
     )
+    model_card.define_licence_flag(fv)
     device_flags.define_device_flags(fv)
 
 
@@ -244,6 +246,12 @@ def main(fv):
             strategy, training_options, num_examples, max_seq_length
         )
         kept_head = kept_heads.find(start, task, fv.fresh_head)
+        if "train" in texts and task.label_type in (
+            "class",
+            "classes",
+            "number",
+        ):
+            settings["text_pairs"] = texts["train"].texts_b is not None
 
     # ------------------------- each run: train, then evaluate what was best
     outcomes, written = [], []
@@ -279,6 +287,12 @@ def main(fv):
                 evaluation=None if fv.fold else evaluation,
             )
             loop, _ = run.train(model, objective, strategy)
+            if writes:
+                model_card.record_training_data(
+                    directory,
+                    data["train"].description,
+                    data["train"].label_counts,
+                )
         else:
             loop = TrainingLoop(
                 model, None, objective, strategy, jit_compile=fv.jit_compile
@@ -338,6 +352,8 @@ def main(fv):
             )
     if fv.do_train:
         written.append(os.path.join(directories[best], "curves.png"))
+    for directory in directories:
+        written += model_card.write(directory, fv.licence)
     results.print_written(models[best], written)
 
 
@@ -516,6 +532,7 @@ def check_flags(fv):
             "--fresh_head needs --init_checkpoint, whose head it leaves out: "
             "without one the head is new"
         )
+    model_card.check_licence(fv.licence)
     last_seed = fv.seed + fv.num_runs - 1
     if last_seed > flag_parsers.LARGEST_SEED:
         raise UserError(

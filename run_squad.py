@@ -40,6 +40,7 @@ from albert.tasks.squad import answer_settings
 from albert.tasks.squad import output
 from albert.tasks.squad import squad_files
 from albert.text.documents import expand_files
+from albert.training import model_card
 
 
 def define_flags(fv):
@@ -136,6 +137,7 @@ def define_flags(fv):
         lower_bound=0.0,
         upper_bound=1.0,
     )
+    model_card.define_licence_flag(fv)
     device_flags.define_device_flags(fv)
 
 
@@ -299,6 +301,10 @@ def main(fv):
         )
     if fv.do_train:
         written.append(curves.draw_run(fv.output_dir))
+        model_card.record_training_data(
+            fv.output_dir, data["train"].description
+        )
+    written += model_card.write(fv.output_dir, fv.licence)
 
     # ------------------------------------------------------------- summary
     print()
@@ -410,6 +416,7 @@ def check_flags(fv):
             )
     flags.refuse_both(fv, "warmup_proportion", "num_warmup_steps")
     flags.check_finetuning_flags(fv)
+    model_card.check_licence(fv.licence)
 
 
 if __name__ == "__main__":

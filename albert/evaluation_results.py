@@ -2,21 +2,28 @@
 """Writes results of evaluations, and what they were measured on.
 
 Results appear together with the files that belong to them, such as
-predictions. Results of other data do not replace them: those that were there
-before go to a folder of their own in ``earlier_results``, with their files.
+predictions. Others do not replace them: those that were there before go to a
+folder of their own in ``earlier_results``, with their files, unless they say
+the same.
 """
 
 import filecmp
 import functools
+import math
 import os
 import re
 import shutil
 
 from absl import logging
 
+import albert
+from albert import inputs
+from albert import json_files
 from albert import model_directory
 from albert import outputs
 from albert.errors import UserError
+from albert.file_fingerprints import describe_files
+from albert.file_fingerprints import fingerprint_weights
 
 # What messages tell to choose another of.
 _FLAG = "--output_dir"
@@ -27,9 +34,11 @@ TEST_FILE = "test_results.json"
 
 # Of a checksum, in the name of a folder.
 _DIGITS = 8
+# Numbers of the same evaluation differ by no more, on another device.
+_SAME = 1e-4
 
 
-def describe_data(split, path, examples, checksum):
+def describe_data(split, path, examples, checksum, files=()):
     """Returns what results say about the data that they are of: dict.
 
     Args:
@@ -37,12 +46,29 @@ def describe_data(split, path, examples, checksum):
       path: str, what the user gave for it.
       examples: int, how many were evaluated.
       checksum: str, which tells whether other data are the same.
+      files: iterable of str, the paths that were read, where they are known.
     """
-    return {
+    data = {
         "split": split,
         "path": path,
         "examples": examples,
         "checksum": checksum.removeprefix("checksum "),
+    }
+    described = describe_files(files)
+    return data | ({"files": described} if described else {})
+
+
+def describe_model(weights):
+    """Returns what results say about what they were measured with: dict.
+
+    Args:
+      weights: str, the path of the checkpoint.
+    """
+    sha256 = fingerprint_weights(weights)
+    return {
+        "checkpoint": weights,
+        **({"checkpoint_sha256": sha256} if sha256 else {}),
+        "albert_version": albert.__version__,
     }
 
 
@@ -69,6 +95,7 @@ def write(
     name=model_directory.EVALUATION_FILE,
     files=None,
     beside=(),
+    details=None,
 ):
     """Writes an evaluation, and the baseline of its metrics.
 
@@ -81,11 +108,13 @@ def write(
         same metrics are written.
       name: str, the file.
       files, beside: as of ``write_together``, without the results.
+      details: dict, what else is known, such as "confusion"; or None.
 
     Returns:
       list of str, the paths.
     """
-    content = {"checkpoint": weights, "data": data, **metrics}
+    content = {**describe_model(weights), "data": data, **metrics}
+    content |= details or {}
     if metrics:
         content["baseline"] = {
             name: value for name, value in baseline.items() if name in metrics
@@ -110,6 +139,7 @@ def write_runs(
       list of str, the paths.
     """
     content = {
+        "albert_version": albert.__version__,
         "data": data,
         **medians,
         "baseline": baseline,
@@ -160,8 +190,9 @@ def write_together(directory, name, data, files, beside=()):
 def _keep_earlier(directory, name, data, new, files):
     """Copies results that go; returns the names of all their files.
 
-    Those of the same data go too, if not all of their files are written anew:
-    the others would be taken for files of the new results.
+    Those of the same data go too, if they say something else or if not all of
+    their files are written anew: the others would be taken for files of the
+    new results.
     """
     before, key = _read_earlier(directory, name)
     there = [
@@ -170,7 +201,9 @@ def _keep_earlier(directory, name, data, new, files):
         if os.path.isfile(os.path.join(directory, each))
     ]
     is_same = key == _key(name, data)
-    if key is None or (is_same and set(there) <= set(new)):
+    if key is None:
+        return []
+    if is_same and set(there) <= set(new) and _say_the_same(directory, new):
         return []
     folder = os.path.join(directory, EARLIER, key)
     number = 1
@@ -191,6 +224,33 @@ def _keep_earlier(directory, name, data, new, files):
         folder,
     )
     return there
+
+
+def _say_the_same(directory, new):
+    """Whether the results in new files are those that are there already."""
+    for name, content in new.items():
+        path = os.path.join(directory, name)
+        if not name.endswith(".json") or not os.path.isfile(path):
+            continue
+        try:
+            before = json_files.parse(inputs.read_file(path))
+        except ValueError:
+            return False
+        if not _is_close(before, json_files.parse(content)):
+            return False
+    return True
+
+
+def _is_close(one, other):
+    """Whether two values of JSON are the same, but for paths and rounding."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        names = (one.keys() | other.keys()) - {"path", "checkpoint"}
+        return all(_is_close(one.get(n), other.get(n)) for n in names)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_is_close, one, other))
+    if isinstance(one, float) and isinstance(other, float | int):
+        return math.isclose(one, other, rel_tol=_SAME, abs_tol=_SAME)
+    return one == other
 
 
 def _read_earlier(directory, name):

@@ -9,7 +9,9 @@ wordpiece.json       its settings: lower_case, strip_accents
 checksums.json       SHA-256 of these files, as they were written
 task.json            what the model was fine-tuned for: task, labels, …
 run.json             the settings that a restart must repeat
+training_data.json   what a model of a task was trained on
 eval_results.json    the last evaluation, and what it was measured on
+README.md            what the files here say of a model of a task, for people
 model.ckpt-best.*    the best weights by evaluation (if there was one)
 model.ckpt-STEP.*    training checkpoints
 """
@@ -23,6 +25,7 @@ import os
 from albert import inputs
 from albert import json_files
 from albert import outputs
+from albert import results_schema
 from albert import workspaces
 from albert.config import AlbertConfig
 from albert.errors import UserError
@@ -48,6 +51,7 @@ TOKENIZER_FILES = {
 CHECKSUMS_FILE = "checksums.json"
 TASK_FILE = "task.json"
 RUN_FILE = "run.json"
+TRAINING_DATA_FILE = "training_data.json"
 EVALUATION_FILE = "eval_results.json"
 
 # What of these files is read again. task.json may be that of another version,
@@ -68,6 +72,7 @@ TASK_SCHEMA = Object(
         "tune_thresholds": Boolean(),
         "max_seq_length": _LENGTH,
         "max_qa_length": _LENGTH,
+        "text_pairs": Boolean(),
         "head": Nullable(Text()),
         "version_2_with_negative": Boolean(),
         "doc_stride": _LENGTH,
@@ -105,25 +110,6 @@ _RUN_SCHEMA = Object(
         "init_checkpoint": Nullable(Text()),
     }
 )
-_METRICS = Object(others=Number())
-_EVALUATION_SCHEMA = Object(
-    {
-        "checkpoint": Text(),
-        "data": List(
-            Object(
-                {
-                    "split": Text(),
-                    "path": Text(),
-                    "examples": Integer(0),
-                    "checksum": Text(),
-                },
-                required=("split", "path", "examples", "checksum"),
-            )
-        ),
-        "baseline": _METRICS,
-        "runs": List(_METRICS),
-    },
-)
 _CHECKSUMS_SCHEMA = Object(others=Text())
 _REMEDY = "restore it, or use another directory"
 
@@ -133,6 +119,7 @@ _FILES = (
     CHECKSUMS_FILE,
     TASK_FILE,
     RUN_FILE,
+    TRAINING_DATA_FILE,
     EVALUATION_FILE,
 )
 
@@ -282,7 +269,7 @@ def read_evaluation(directory, name=EVALUATION_FILE):
     Raises:
       UserError: the file is damaged.
     """
-    return _read_if_there(directory, name, _EVALUATION_SCHEMA)
+    return _read_if_there(directory, name, results_schema.EVALUATION)
 
 
 def read_metric(directory, name):

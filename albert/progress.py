@@ -13,7 +13,9 @@ LINE_INTERVAL = 10.0
 
 
 @contextlib.contextmanager
-def show_progress(description, total=None, unit="it", unit_scale=False):
+def show_progress(
+    description, total=None, unit="it", unit_scale=False, with_rate=False
+):
     """Shows progress: a context manager that gives ``advance(amount=1)``.
 
     Args:
@@ -21,6 +23,8 @@ def show_progress(description, total=None, unit="it", unit_scale=False):
       total: amount at the end, or None where it is not known.
       unit: name of what is counted.
       unit_scale: whether amounts are written as 1.2k, 3.4M.
+      with_rate: whether lines tell how many there are in a second, as a bar
+        always does.
 
     Example:
       with show_progress("reading", total=len(files), unit="file") as advance:
@@ -34,35 +38,46 @@ def show_progress(description, total=None, unit="it", unit_scale=False):
         ) as bar:
             yield bar.update
         return
-    lines = _Lines(description, total, unit, unit_scale)
+    lines = _Lines(description, total, unit, unit_scale, with_rate)
     yield lines.advance
-    lines.write()
+    lines.write_last()
 
 
 class _Lines:
-    def __init__(self, description, total, unit, unit_scale):
+    def __init__(self, description, total, unit, unit_scale, with_rate):
         self._description = description
         self._total = total
         self._unit = unit
+        self._with_rate = with_rate
         self._format = tqdm.tqdm.format_sizeof if unit_scale else str
         self._done = 0
         self._start = time.monotonic()
         self._last_line = self._start
+        self._written = None
 
     def advance(self, amount=1):
         self._done += amount
         if time.monotonic() - self._last_line >= LINE_INTERVAL:
             self.write()
 
+    def write_last(self):
+        if self._written != self._done:
+            self.write()
+
     def write(self):
+        self._written = self._done
         self._last_line = time.monotonic()
         seconds = self._last_line - self._start
         of_total = f" of {self._format(self._total)}" if self._total else ""
+        rate = ""
+        if self._with_rate and seconds:
+            rate = f", {self._done / seconds:.3g} {self._unit}/s"
         logging.info(
-            "%s: %s%s %s, %.0f s",
+            "%s: %s%s %s, %.0f s%s",
             self._description,
             self._format(self._done),
             of_total,
             self._unit,
             seconds,
+            rate,
         )

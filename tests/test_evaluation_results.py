@@ -12,6 +12,7 @@ import sys
 
 import pytest
 
+import albert
 from albert import evaluation_results
 from albert import outputs
 from albert.errors import UserError
@@ -42,6 +43,7 @@ def test_evaluation(tmp_path):
     assert paths == [str(tmp_path / "new/eval_results.json")]
     assert read(tmp_path / "new") == {
         "checkpoint": "there/model.ckpt-5",
+        "albert_version": albert.__version__,
         "data": [
             {
                 "split": "dev",
@@ -55,11 +57,40 @@ def test_evaluation(tmp_path):
     }
 
 
-def test_same_data_by_another_path_replace_their_results(tmp_path):
+def test_same_results_by_another_path_replace_the_others(tmp_path):
     write(tmp_path, DATA, 3.5)
-    write(tmp_path, [DATA[0] | {"path": "elsewhere"}], 2.5)
+    write(tmp_path, [DATA[0] | {"path": "elsewhere"}], 3.50001)
     assert os.listdir(tmp_path) == ["eval_results.json"]
-    assert read(tmp_path)["loss"] == 2.5
+    assert read(tmp_path)["loss"] == 3.50001
+
+
+def test_other_results_of_the_same_data_are_added(tmp_path):
+    for value in (3.5, 2.5, 1.5, 1.5):
+        write(tmp_path, DATA, value)
+    assert read(tmp_path)["loss"] == 1.5
+    earlier = tmp_path / "earlier_results"
+    assert sorted(os.listdir(earlier)) == [
+        *("dev-7-12ab34cd", "dev-7-12ab34cd-2"),
+    ]
+    assert read(earlier / "dev-7-12ab34cd")["loss"] == 3.5
+    assert read(earlier / "dev-7-12ab34cd-2")["loss"] == 2.5
+
+
+def test_results_of_other_weights_are_added(tmp_path):
+    """They are told apart by the weights, not by their path."""
+    (tmp_path / "model.ckpt-5.index").write_text("one")
+    (tmp_path / "model.ckpt-5.data-00000-of-00001").write_text("two")
+    weights = str(tmp_path / "model.ckpt-5")
+    place = tmp_path / "new"
+    evaluation_results.write(place, weights, {"loss": 1.5}, DATA, {})
+    before = read(place)["checkpoint_sha256"]
+    evaluation_results.write(place, weights, {"loss": 1.5}, DATA, {})
+    assert os.listdir(place) == ["eval_results.json"]
+    (tmp_path / "model.ckpt-5.data-00000-of-00001").write_text("three")
+    evaluation_results.write(place, weights, {"loss": 1.5}, DATA, {})
+    assert read(place)["checkpoint_sha256"] != before
+    (earlier,) = (place / "earlier_results").iterdir()
+    assert read(earlier)["checkpoint_sha256"] == before
 
 
 def test_files_that_are_not_written_again_go_with_their_results(tmp_path):
@@ -134,6 +165,7 @@ def test_runs(tmp_path):
         tmp_path, 7, [{"f1": 1.0}, {"f1": 3.0}], {"f1": 2.0}, DATA, {"f1": 0.5}
     )
     assert read(tmp_path) == {
+        "albert_version": albert.__version__,
         "data": DATA,
         "f1": 2.0,
         "baseline": {"f1": 0.5},

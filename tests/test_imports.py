@@ -16,14 +16,16 @@ ROOT = pathlib.Path(__file__).parents[1]
 LAYERS = (
     ("errors", "heads", "paths", "progress"),
     ("flag_parsers", "inputs", "workspaces"),
-    ("json_files", "memory", "outputs"),
+    ("file_fingerprints", "json_files", "memory", "outputs"),
     (
         "config",
         "flag_commands",
         "flag_groups",
         "flag_spelling",
         "processes",
+        "results_schema",
         "standard_streams",
+        "streamed_outputs",
         "text",
     ),
     ("freeze_flag", "vocabulary_flags"),
@@ -41,7 +43,7 @@ LAYERS = (
     ),
     ("glue", "text_to_text"),
     ("export", "generate", "score"),
-    ("serve",),
+    ("prediction", "serve"),
     ("__main__",),
 )
 LAYER_OF = {part: i for i, parts in enumerate(LAYERS) for part in parts}

@@ -146,6 +146,10 @@ BASES = {
         },
         [],
     ),
+    "predict": (
+        {"input_file": "task/test.tsv", "output_file": "out.tsv"},
+        ["classifier"],
+    ),
     "fill-mask": ({"text_file": "text.txt"}, ["model", "the [MASK]."]),
     "generate": ({"num_samples": "2"}, ["model", "the [MASK]."]),
     "score": ({"input_file": "sentences.txt"}, ["model"]),
@@ -334,6 +338,16 @@ def place(tmp_path_factory, call_recipe, small_config):
         albert.save_weights(
             albert.AlbertPretrainer(config), model / "model.ckpt-3"
         )
+        classifier = folder / "classifier"
+        classifier.mkdir()
+        model_directory.write_description(
+            classifier, config, albert.Tokenizer(SPM)
+        )
+        task = {"kind": "classification", "labels": ["cat", "dog"]}
+        (classifier / "task.json").write_text(json.dumps(task))
+        albert.save_weights(
+            albert.AlbertClassifier(config, 2), classifier / "model.ckpt-3"
+        )
     return folder
 
 
@@ -352,6 +366,7 @@ def stopped(place, monkeypatch):
 
     monkeypatch.setattr(TrainingLoop, "train", stop)
     monkeypatch.setattr(classify_process, "run", stop)
+    monkeypatch.setattr(TrainingLoop, "predict", stop)
     monkeypatch.setattr(tf.saved_model, "save", stop)
     monkeypatch.setattr(litert_conversion, "convert", stop)
     monkeypatch.setattr(served_model, "load", stop)

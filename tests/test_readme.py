@@ -61,7 +61,9 @@ INPUT_FLAGS = (
     "train_file",
 )
 # Ours whose first argument is a model, and those that write a second one.
-READ_A_MODEL = ("convert", "export", "fill-mask", "generate", "serve")
+READ_A_MODEL = (
+    *("convert", "export", "fill-mask", "generate", "predict", "serve"),
+)
 WRITE_A_MODEL = ("convert", "export")
 
 

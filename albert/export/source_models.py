@@ -63,8 +63,8 @@ class SourceModel:
         return {name: outputs[name] for name in self.outputs}
 
 
-def load(source, model="task", max_seq_length=None):
-    """Loads the model that is to be exported.
+def load(source, model="task", max_seq_length=None, dtype=None):
+    """Loads the model that is to be exported, or used as it is.
 
     Args:
       source: ``StartingPoint``, or the path of one, with its configuration
@@ -72,6 +72,7 @@ def load(source, model="task", max_seq_length=None):
       model: "task", or "encoder" without its heads.
       max_seq_length: int; None: the task's, else ``DEFAULT_LENGTH`` or as many
         as the model has positions.
+      dtype: str, a policy of Keras; None: float32.
 
     Returns:
       ``SourceModel``.
@@ -102,7 +103,7 @@ def load(source, model="task", max_seq_length=None):
                 "give the model directory that `albert classify` wrote"
             )
         shape = (len(labels), length)
-    keras_model = _load_model(start, head, task, labels)
+    keras_model = _load_model(start, head, task, labels, dtype)
     inputs = dict.fromkeys(("input_ids", "input_mask", "segment_ids"), shape)
     shapes = {
         "p_mask": shape,
@@ -157,18 +158,18 @@ def _find_head(start, task):
     return head
 
 
-def _load_model(start, head, task, labels):
+def _load_model(start, head, task, labels, dtype):
     """Returns the Keras model with its weights."""
     row = HEADS[head]
-    arguments = {}
+    arguments = {"dtype": dtype} if dtype else {}
     if row.label_type == "span":
-        arguments = {
+        arguments |= {
             name: task[name]
             for name in ("start_n_top", "end_n_top")
             if name in task
         }
     elif row.label_type == "text":
-        arguments = {
+        arguments |= {
             name: _require(start, task, name)
             for name in ("num_decoder_layers", "decoder_sharing")
         }

@@ -34,11 +34,13 @@ class TaggedSentences:
       labels: list of N lists of str, a BIO tag or a plain one for each word;
         None where the file has no tags.
       bad_rows: int, lines that could not be used.
+      paths: tuple of str, the files that were read.
     """
 
     sentences: list
     labels: list | None = None
     bad_rows: int = 0
+    paths: tuple = ()
 
     def __len__(self):
         return len(self.sentences)
@@ -128,7 +130,7 @@ class ConllFile:
                 "there, a word and its tag a line"
             )
         if label is None:
-            return TaggedSentences(read_words, None, bad_rows.count)
+            return TaggedSentences(read_words, None, bad_rows.count, (path,))
         tag_formats.log_broken(path, tag_format, broken, read_tags)
         read_tags = list(map(tag_schemes.to_bio, read_tags))
         if task.labels is None:
@@ -137,7 +139,7 @@ class ConllFile:
             )
         else:
             _check_unknown(path, read_tags, task.labels)
-        return TaggedSentences(read_words, read_tags, bad_rows.count)
+        return TaggedSentences(read_words, read_tags, bad_rows.count, (path,))
 
 
 def _tags_of(words, label):

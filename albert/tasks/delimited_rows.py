@@ -38,13 +38,13 @@ def split_rows(path, lines, delimiter, quoting, header):
 
     Args:
       path: str, for messages.
-      lines: list of (int, str) of ``read_lines``; None for a bad line.
+      lines: iterable of (int, str) as of ``read_lines``; None for a bad line.
       delimiter: str, one character.
       quoting: str of ``QUOTINGS``, or None as for "none".
       header: bool, whether the first line is one: its row has number -1.
 
-    Returns:
-      list of ``Row``, without bad lines.
+    Yields:
+      ``Row``, without bad lines, as soon as its lines are there.
 
     Raises:
       UserError: the quotes of "csv" do not close.
@@ -52,15 +52,13 @@ def split_rows(path, lines, delimiter, quoting, header):
     if quoting == "csv":
         split = _parse_csv(path, lines, delimiter)
     else:
-        split = [
+        split = (
             (line, None if text is None else text.split(delimiter))
             for line, text in lines
-        ]
-    return [
-        Row(line, number, fields)
-        for number, (line, fields) in enumerate(split, start=-int(header))
-        if fields is not None
-    ]
+        )
+    for number, (line, fields) in enumerate(split, start=-int(header)):
+        if fields is not None:
+            yield Row(line, number, fields)
 
 
 def find_width(path, rows, delimiter, quoting):
@@ -183,10 +181,10 @@ def _parse_csv(path, lines, delimiter):
     reader = csv.reader(
         (f"{text}\n" for _, text in lines), delimiter=delimiter, strict=True
     )
-    parsed, line = [], 1
+    line = 1
     try:
         for fields in reader:
-            parsed.append((line, fields))
+            yield line, fields
             line = reader.line_num + 1
     except csv.Error as error:
         raise UserError(
@@ -196,7 +194,6 @@ def _parse_csv(path, lines, delimiter):
         ) from error
     finally:
         csv.field_size_limit(limit)
-    return parsed
 
 
 def _is_in_quotes(field):

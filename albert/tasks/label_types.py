@@ -83,6 +83,18 @@ class ClassLabels:
         """Returns gold labels or values one by one, as numbers of labels."""
         return values
 
+    def count(self, task, labels):
+        """Returns how often labels occur: dict of int.
+
+        Args:
+          task: ``Task`` with labels.
+          labels: of ``gold``.
+        """
+        numbers = self.class_numbers(task, labels)
+        # Below 0 are labels that the task does not have.
+        counts = np.bincount(numbers[numbers >= 0], minlength=len(task.labels))
+        return dict(zip(task.labels, counts.tolist(), strict=True))
+
 
 class ChoiceLabels(ClassLabels):
     """One of its options for each example, named by a letter."""
@@ -164,6 +176,11 @@ class SeveralLabels(ClassLabels):
         """Returns labels of examples as text."""
         return list(map(task.label_separator.join, labels))
 
+    def count(self, task, labels):
+        """Returns how many examples have each label: dict of int."""
+        counts = np.sum(labels, axis=0)
+        return dict(zip(task.labels, counts.tolist(), strict=True))
+
 
 class NumberLabels:
     """A number for each example."""
@@ -200,6 +217,14 @@ class NumberLabels:
     def gold_texts(self, task, labels):
         """Returns numbers of examples as text."""
         return list(map(shortest, labels))
+
+    def count(self, task, labels):
+        """Returns where numbers lie: dict of float."""
+        return {
+            "smallest": float(np.min(labels)),
+            "mean": float(np.mean(labels, dtype=np.float64)),
+            "largest": float(np.max(labels)),
+        }
 
 
 def shortest(value):

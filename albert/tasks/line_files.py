@@ -106,13 +106,19 @@ def read_lines(path, bad_rows):
             f"{command}"
         )
     return [
-        (number, _decode(number, line, bad_rows))
+        (number, decode(number, line, bad_rows))
         for number, line in enumerate(lines, start=1)
     ]
 
 
-def _decode(number, line, bad_rows):
-    """Returns a line as text, or None where it is bad."""
+def decode(number, line, bad_rows):
+    """Returns a line as text, or None where it is bad.
+
+    Args:
+      number: int, of the line, from 1.
+      line: bytes.
+      bad_rows: ``BadRows``, for what is not UTF-8 or holds NUL.
+    """
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:

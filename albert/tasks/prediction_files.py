@@ -87,6 +87,32 @@ def format_numbered(task, split, predictions):
     return {f"{split}_predictions.tsv": _tsv(rows)}
 
 
+def count_confusion(task, labels, predictions):
+    """Counts which labels are taken for which.
+
+    Args:
+      task, labels, predictions: as of ``draw_confusion_matrix``.
+
+    Returns:
+      int array [labels, labels]: the rows are those of the gold labels.
+    """
+    import sklearn.metrics
+
+    gold, predicted = _class_numbers(task, labels, predictions)
+    return sklearn.metrics.confusion_matrix(
+        gold, predicted, labels=np.arange(len(task.labels))
+    )
+
+
+def _class_numbers(task, labels, predictions):
+    """Returns gold and predicted classes one by one: int arrays."""
+    label_type = LABEL_TYPES[task.label_type]
+    return [
+        label_type.class_numbers(task, values)
+        for values in (labels, predictions.values)
+    ]
+
+
 def draw_confusion_matrix(task, labels, predictions):
     """Draws which labels are taken for which, and how well each is found.
 
@@ -100,17 +126,11 @@ def draw_confusion_matrix(task, labels, predictions):
     Returns:
       bytes, a .png file.
     """
-    import sklearn.metrics
     from matplotlib.figure import Figure
 
-    gold, predicted = (
-        LABEL_TYPES[task.label_type].class_numbers(task, values)
-        for values in (labels, predictions.values)
-    )
+    counts = count_confusion(task, labels, predictions)
+    gold, predicted = _class_numbers(task, labels, predictions)
     size = len(task.labels)
-    counts = sklearn.metrics.confusion_matrix(
-        gold, predicted, labels=np.arange(size)
-    )
     # Colours by row: a rare label is as visible as a common one.
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     scores, _ = label_metrics.scores_of(task, gold, predicted)
@@ -203,9 +223,16 @@ def _probabilities(task, predictions):
 
 
 def _tsv(rows):
-    return _text(
-        "\t".join(field.translate(_ESCAPES) for field in row) for row in rows
-    )
+    return _text(map(tsv_line, rows))
+
+
+def tsv_line(fields):
+    """Returns the fields of a row as a line, with what would end them escaped.
+
+    Args:
+      fields: iterable of str.
+    """
+    return "\t".join(field.translate(_ESCAPES) for field in fields)
 
 
 def _text(lines):

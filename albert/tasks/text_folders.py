@@ -88,7 +88,11 @@ class TextFolders:
             raise UserError(f"{folder}: no texts: put the {split} data there")
         ids, texts, labels = map(list, zip(*rows, strict=True))
         return TextExamples(
-            ids=ids, texts=texts, labels=labels, bad_rows=bad_rows.count
+            ids=ids,
+            texts=texts,
+            labels=labels,
+            bad_rows=bad_rows.count,
+            paths=tuple(os.path.join(folder, name) for name in ids),
         )
 
     def _part(self, folder, rows):

@@ -34,6 +34,7 @@ class TextExamples:
       labels: list of N str; of several labels a text N tuples of str;
         float32 [N] of a regression; None where the file has none.
       bad_rows: int, rows that were left out.
+      paths: tuple of str, the files that were read.
     """
 
     ids: list
@@ -41,6 +42,7 @@ class TextExamples:
     texts_b: list | None = None
     labels: list | np.ndarray | None = None
     bad_rows: int = 0
+    paths: tuple = ()
 
     def __len__(self):
         return len(self.texts)
@@ -127,8 +129,10 @@ class TsvFile:
         # A line that is left out could hold the quote that ends a text.
         of_lines = BadRows(path) if self.quoting == "csv" else bad_rows
         lines = read_lines(path, of_lines)
-        rows = delimited_rows.split_rows(
-            path, lines, self.delimiter, self.quoting, self.header
+        rows = list(
+            delimited_rows.split_rows(
+                path, lines, self.delimiter, self.quoting, self.header
+            )
         )
         if not rows:
             raise self._no_rows(path, task, split)
@@ -332,6 +336,7 @@ def _examples(rows, columns, task, header, bad_rows, training):
         texts_b=texts_b,
         labels=labels,
         bad_rows=bad_rows.count,
+        paths=(bad_rows.path,),
     )
 
 

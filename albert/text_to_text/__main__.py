@@ -19,11 +19,8 @@ a pretrained encoder. Then, a text a line:
     albert translate --do_predict --output_dir=model < news.en > news.de
 """
 
-import contextlib
 import dataclasses
-import io
 import os
-import sys
 
 from absl import logging
 
@@ -36,12 +33,14 @@ from albert import model_directory
 from albert import outputs
 from albert.errors import UserError
 from albert.interchange import task_description
+from albert.streamed_outputs import open_output
 from albert.tasks import trained_model
 from albert.text_to_text import translation_files
 from albert.text_to_text import translation_flags
 from albert.text_to_text.pair_features import encode_pairs
 from albert.text_to_text.parallel_text import read_lines
 from albert.text_to_text.translation_flags import HEAD
+from albert.training import model_card
 
 define_flags = translation_flags.define_flags
 
@@ -204,6 +203,11 @@ def main(fv):
     if fv.do_train:
         curves.draw_run(fv.output_dir)
         written.append(os.path.join(fv.output_dir, "curves.png"))
+        model_card.record_training_data(
+            fv.output_dir, data["train"].description
+        )
+    if fv.do_train or evaluation:
+        written += model_card.write(fv.output_dir, fv.licence)
     if fv.attention_plot:
         draw_attention(fv, model, tokenizer, translator)
         written.append(fv.attention_plot)
@@ -305,33 +309,12 @@ def predict(translator, source, destination, as_table, overwrite=False):
       overwrite: bool, whether a file that is there is replaced.
     """
     found = translator.translate_stream(read_lines(source))
-    with open_output(destination, overwrite) as stream:
+    with open_output(destination, "--output_file", overwrite) as stream:
         for number, translations in enumerate(found, start=1):
             for text, score in translations:
                 if as_table:
                     stream.write(f"{number}\t{score:.4f}\t")
                 stream.write(f"{text}\n")
-
-
-@contextlib.contextmanager
-def open_output(path, overwrite):
-    """Opens a text file that appears when it is complete.
-
-    Args:
-      path: str; None for the standard output.
-      overwrite: bool, whether a file that is there is replaced.
-
-    Yields:
-      a text stream.
-    """
-    if path is None:
-        yield sys.stdout
-        return
-    with (
-        outputs.new_file(path, "--output_file", overwrite) as stream,
-        io.TextIOWrapper(stream, encoding="utf-8") as texts,
-    ):
-        yield texts
 
 
 def draw_attention(fv, model, tokenizer, translator):

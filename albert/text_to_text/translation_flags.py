@@ -13,6 +13,7 @@ from albert.text_to_text import text_metrics
 from albert.text_to_text import translation_files
 from albert.text_to_text.pair_features import PairSettings
 from albert.text_to_text.token_batches import BatchLimits
+from albert.training import model_card
 
 # The head of the models, which is the name of the task too.
 HEAD = "text_to_text"
@@ -200,6 +201,7 @@ def define_flags(fv):
         "sacrebleu's: 13a for languages with spaces, zh for Chinese, char for "
         "others without.",
     )
+    model_card.define_licence_flag(fv)
     device_flags.define_device_flags(fv)
 
 
@@ -214,6 +216,7 @@ def check_flags(fv):
     if not fv.attention_plot:
         flags.require_mode(fv)
     flags.check_finetuning_flags(fv)
+    model_card.check_licence(fv.licence)
     if fv.num_best and not fv.do_predict:
         raise UserError(
             "--num_best is for --do_predict, which writes them: give that too, "

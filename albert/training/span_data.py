@@ -110,7 +110,7 @@ class SpanData(FeatureData):
             self.fingerprint.encode(), repr(self.data.questions).encode()
         )
 
-    @property
+    @functools.cached_property
     def description(self):
         """dict, of ``evaluation_results.describe_data``."""
         return evaluation_results.describe_data(
@@ -118,6 +118,7 @@ class SpanData(FeatureData):
             self.data.file,
             len(self.data.questions),
             self.content_checksum,
+            self.data.paths,
         )
 
     def predict(self, loop, batch_size, n_best_size, max_answer_length):
@@ -130,21 +131,13 @@ class SpanData(FeatureData):
         """
         batches = self.evaluation_batches(batch_size)
         outputs, _ = loop.predict(loop.distribute(batches), self.num_examples)
-        decode = decoding.decode_beams
-        if "start_logits" in outputs:
-            decode = decoding.decode_logits
-            # What stands behind the end of a sequence depends on how its
-            # batch was padded, and must not be among the n best.
-            for logits in outputs.values():
-                positions = np.arange(logits.shape[1])
-                lengths = self.features.lengths()
-                logits[positions >= lengths[:, np.newaxis]] = -np.inf
         return decode(
             self.data,
+            self.features,
             self.windows,
-            **outputs,
-            n_best_size=n_best_size,
-            max_answer_length=max_answer_length,
+            outputs,
+            n_best_size,
+            max_answer_length,
         )
 
     def _warn(self, is_training):
@@ -166,6 +159,36 @@ class SpanData(FeatureData):
                 ", ".join(found[:_LISTED]),
                 ", …" if len(found) > _LISTED else "",
             )
+
+
+def decode(data, features, windows, outputs, n_best_size, max_answer_length):
+    """Turns the outputs of either head into answers.
+
+    Args:
+      data: ``SquadData``.
+      features, windows: what ``build_features`` made of it.
+      outputs: dict of arrays, of the model; they are changed.
+      n_best_size, max_answer_length: as in ``decoding``.
+
+    Returns:
+      ``Decoded``.
+    """
+    function = decoding.decode_beams
+    if "start_logits" in outputs:
+        function = decoding.decode_logits
+        # What stands behind the end of a sequence depends on how its batch
+        # was padded, and must not be among the n best.
+        for logits in outputs.values():
+            positions = np.arange(logits.shape[1])
+            lengths = features.lengths()
+            logits[positions >= lengths[:, np.newaxis]] = -np.inf
+    return function(
+        data,
+        windows,
+        **outputs,
+        n_best_size=n_best_size,
+        max_answer_length=max_answer_length,
+    )
 
 
 def featurize(
@@ -283,7 +306,10 @@ class SpanEvaluation:
         )
         if scores is not None:
             files[model_directory.EVALUATION_FILE] = output.format_evaluation(
-                weights, scores, data, baseline
+                evaluation_results.describe_model(weights),
+                scores,
+                data,
+                baseline,
             )
         files[name] = outputs.json_bytes(self.data.report())
         return evaluation_results.write_together(

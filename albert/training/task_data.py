@@ -23,6 +23,7 @@ from albert.tasks import sequence_words
 from albert.tasks import tag_schemes
 from albert.tasks import tagging_features
 from albert.tasks.features import Features
+from albert.tasks.label_types import LABEL_TYPES
 from albert.tasks.predictions import predict
 from albert.training.feature_data import FeatureData
 from albert.training.feature_data import checksum
@@ -59,11 +60,15 @@ class TextData(FeatureData):
         """Whether there are labels to compare predictions with."""
         return self.examples.labels is not None
 
-    @property
+    @functools.cached_property
     def description(self):
         """dict, of ``evaluation_results.describe_data``."""
         return evaluation_results.describe_data(
-            self.split, self.path, self.num_examples, self.fingerprint
+            self.split,
+            self.path,
+            self.num_examples,
+            self.fingerprint,
+            self.examples.paths,
         )
 
     @functools.cached_property
@@ -75,6 +80,11 @@ class TextData(FeatureData):
         """Yields arrays of the labels, as the model reads them."""
         kept = self.features.per_token or self.features.per_example
         yield kept["label_ids"]
+
+    @property
+    def label_counts(self):
+        """dict, of the ``count`` of the type of label."""
+        return LABEL_TYPES[self.task.label_type].count(self.task, self.gold)
 
     def predict(self, logits):
         """Returns ``Predictions`` of logits in the order of the examples."""
@@ -173,14 +183,22 @@ class RecordData:
         """Whether there are labels to compare predictions with."""
         return self.records.labelled
 
-    @property
+    # Those to train on are not looked at as a whole.
+    label_counts = None
+
+    @functools.cached_property
     def description(self):
-        """dict, of ``evaluation_results.describe_data``: not to train on."""
+        """dict, of ``evaluation_results.describe_data``."""
+        if self.split == "train":
+            return evaluation_results.describe_data(
+                self.split, self.path, self.num_examples, self.fingerprint
+            )
         return evaluation_results.describe_data(
             self.split,
             self.path,
             self.num_examples,
             features_checksum(self.features),
+            self.records.files,
         )
 
     @functools.cached_property

@@ -269,6 +269,7 @@ class TaskEvaluation:
             self.baseline,
             files=self._format(predictions),
             beside=_prediction_files(self.task, self.splits),
+            details=self._count_confusion(predictions),
         )
 
     def write_runs(self, directory, outcomes, best, seed):
@@ -295,6 +296,17 @@ class TaskEvaluation:
             files=self._format(predictions),
             beside=_prediction_files(self.task, self.splits),
         )
+
+    def _count_confusion(self, predictions):
+        """Returns which labels are taken for which: dict, maybe empty."""
+        if not LABEL_TYPES[self.task.label_type].has_classes:
+            return {}
+        split = next(iter(self.splits))
+        counts = prediction_files.count_confusion(
+            self.task, self.splits[split].gold, predictions[split]
+        )
+        labels = list(self.task.labels)
+        return {"confusion": {"labels": labels, "counts": counts.tolist()}}
 
     def _format(self, predictions):
         """Returns the files of predictions: dict from name to bytes."""

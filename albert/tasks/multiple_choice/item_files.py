@@ -53,9 +53,9 @@ def _read_table(path, bad_rows, delimiter, quoting):
     # A line that is left out could hold the quote that ends a text.
     of_lines = BadRows(path) if quoting == "csv" else bad_rows
     lines = line_files.read_lines(path, of_lines)
-    header, *rows = delimited_rows.split_rows(
-        path, lines, delimiter, quoting, header=True
-    ) or [None]
+    header, *rows = [
+        *delimited_rows.split_rows(path, lines, delimiter, quoting, header=True)
+    ] or [None]
     if header is None or header.number >= 0:
         raise UserError(
             f"{path}:1: not a header: begin the file with a line that names "

@@ -32,6 +32,7 @@ class SplitReader:
         self._task = task
         self._columns = columns
         self._examples = QuestionExamples([], [], [], [], [], [], [])
+        self._paths = []
         self._places = {}  # id to where it stands
         self._layouts = {}  # name to the columns that were read
         self._equal_options = self._without_questions = 0
@@ -50,6 +51,7 @@ class SplitReader:
           UserError: bad rows are not skipped, or the answers of the file can
             be read in two ways.
         """
+        self._paths.append(str(path))
         layout, raw = self._read_layout(path, items, name)
         if layout is None:
             return
@@ -57,7 +59,7 @@ class SplitReader:
         usable = []
         for line, question in raw:
             columns.update(dict.fromkeys(question.columns))
-            fault = _find_fault(question)
+            fault = find_fault(question)
             what = (fault, _REMEDY) if fault else self._find_surplus(question)
             if what:
                 self._refuse(path, line, question, *what)
@@ -101,6 +103,7 @@ class SplitReader:
             levels=None if None in examples.levels else examples.levels,
             labels=examples.labels if known else None,
             bad_rows=self.bad_rows.count,
+            paths=tuple(self._paths),
         )
 
     def _read_layout(self, path, items, name):
@@ -267,8 +270,12 @@ class SplitReader:
             )
 
 
-def _find_fault(question):
-    """Returns what is wrong with the values of a question, or None."""
+def find_fault(question):
+    """Returns what is wrong with the values of a question: str, or None.
+
+    Args:
+      question: ``RawQuestion``.
+    """
     context, options = question.context, question.options
     if isinstance(context, list) and all(
         isinstance(line, str) for line in context

@@ -80,11 +80,11 @@ def format_predictions(decoded, predictions):
     return {name: outputs.json_bytes(value) for name, value in content.items()}
 
 
-def format_evaluation(weights, metrics, data, baseline=None):
+def format_evaluation(model, metrics, data, baseline=None):
     """Formats ``eval_results.json``.
 
     Args:
-      weights: str, the checkpoint that was evaluated.
+      model: dict, of ``evaluation_results.describe_model``.
       metrics: dict of numbers, from ``answer_metrics.evaluate``.
       data: list of dict, of ``evaluation_results.describe_data``.
       baseline: dict of numbers, what is reached without a model; or None.
@@ -92,7 +92,7 @@ def format_evaluation(weights, metrics, data, baseline=None):
     Returns:
       bytes.
     """
-    results = {"checkpoint": weights, "data": data, **metrics}
+    results = {**model, "data": data, **metrics}
     if baseline:
         results["baseline"] = baseline
     if "best_f1" in metrics:

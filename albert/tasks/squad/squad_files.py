@@ -70,6 +70,7 @@ def read_squad(
         findings=reader.findings,
         version_reason=reason,
         reading=reader.reading,
+        paths=(str(file),),
     )
 
 
@@ -125,6 +126,7 @@ def read_files(
         findings=findings,
         version_reason=f"{first.file}: {first.version_reason}",
         reading=reading,
+        paths=tuple(path for part in parts for path in part.paths),
     )
 
 

@@ -76,7 +76,10 @@ def test_two_dev_sets(mnli, results_of, rows_of, events):
         "loss",
         "loss_mismatched",
         "checkpoint",
+        "checkpoint_sha256",
+        "albert_version",
         "data",
+        "confusion",
         "baseline",
     }
     assert results["baseline"].keys() == names

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run of the fine-tuning recipe writes and says."""
 
+import hashlib
 import json
 import os
 
@@ -8,9 +9,14 @@ import numpy as np
 import pytest
 from absl import flags
 
+import albert
 from albert import model_directory
 
 PICTURE = b"\x89PNG"
+
+
+def read_labels(path):
+    return [line.split("\t")[1] for line in path.read_text().splitlines()]
 
 
 def test_model_directory_is_complete(
@@ -18,6 +24,7 @@ def test_model_directory_is_complete(
 ):
     out, printed, errors = trained
     assert set(os.listdir(out)) == {
+        "README.md",
         "albert_config.json",
         "checksums.json",
         "confusion_matrix.png",
@@ -31,6 +38,7 @@ def test_model_directory_is_complete(
         "tensorboard",
         "test_predictions.tsv",
         "test_results.json",
+        "training_data.json",
         *(
             f"model.ckpt-{step}.{suffix}"
             for step in ("2", "4", "best")
@@ -43,6 +51,7 @@ def test_model_directory_is_complete(
         "labels": ["blackmore", "ward"],
         "max_seq_length": 37,
         "classifier_dropout": 0.1,
+        "text_pairs": False,
     }
     config = model_directory.read_config(out).to_dict()
     assert small_config.items() <= config.items()
@@ -59,9 +68,30 @@ def test_model_directory_is_complete(
     assert results.keys() == metrics | of_labels | {
         "loss",
         "checkpoint",
+        "checkpoint_sha256",
+        "albert_version",
         "data",
+        "confusion",
         "baseline",
     }
+    assert results["albert_version"] == albert.__version__
+    (data,) = results["data"]
+    (file,) = data["files"]
+    content = (inputs / "sample" / "dev.tsv").read_bytes()
+    assert file == {
+        "path": str(inputs / "sample" / "dev.tsv"),
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    counts = np.array(results["confusion"]["counts"])
+    assert counts.sum() == data["examples"]
+    assert counts.trace() / counts.sum() == results["accuracy"]
+    # What is right in the card has a test of its own.
+    card = (out / "README.md").read_text()
+    assert f"| accuracy | {results['accuracy']:.4g} |" in card
+    labels = read_labels(inputs / "sample" / "train.tsv")
+    for label in ("blackmore", "ward"):
+        assert f"| {label} | {labels.count(label)} |" in card
     assert results["baseline"].keys() == metrics
     assert results["checkpoint"] == str(out / "model.ckpt-best")
     found = events(out / "tensorboard" / "eval")
@@ -79,7 +109,7 @@ def test_model_directory_is_complete(
     }
     written = ["eval_results.json", "confusion_matrix.png", "curves.png"]
     written += ["dev_predictions.tsv", "test_predictions.tsv"]
-    written += ["test_results.json"]
+    written += ["test_results.json", "README.md"]
     for words in (
         "Training: 4 steps in",
         f"Evaluation of {out}/model.ckpt-best:",

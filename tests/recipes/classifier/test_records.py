@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records of examples in place of texts."""
 
+import json
+
 import pytest
 
 
@@ -73,8 +75,11 @@ def test_training_on_records(
     assert code == 0, errors
     assert "train: 101 records of 37 pieces" in errors
     described, expected = (
-        (folder / "task.json").read_text() for folder in (out, trained[0])
+        json.loads((folder / "task.json").read_text())
+        for folder in (out, trained[0])
     )
+    # Records do not say whether texts are pairs.
+    assert expected.pop("text_pairs") is False
     assert described == expected  # The labels too.
     results = without_path(results_of(out))
     assert without_path(evaluate(inputs, out)) == results

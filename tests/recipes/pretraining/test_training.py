@@ -44,7 +44,13 @@ def test_model_directory_is_complete(
         for what in ("loss", "accuracy")
     }
     results = json.loads((out / "eval_results.json").read_text())
-    assert results.keys() == metrics | {"checkpoint", "data", "baseline"}
+    assert results.keys() == metrics | {
+        "checkpoint",
+        "checkpoint_sha256",
+        "albert_version",
+        "data",
+        "baseline",
+    }
     (data,) = results["data"]
     assert data["path"].endswith("eval.tfrecord")
     assert data["examples"] > 0

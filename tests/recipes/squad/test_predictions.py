@@ -42,6 +42,7 @@ def test_model_directory_is_complete(trained, version, read, events):
     out, printed, errors = trained[version]
     is_2 = version == "2.0"
     assert set(os.listdir(out)) == PREDICTION_FILES | {
+        "README.md",
         "albert_config.json",
         "checksums.json",
         "curves.png",
@@ -52,6 +53,7 @@ def test_model_directory_is_complete(trained, version, read, events):
         "task.json",
         "tensorboard",
         "train_questions.json",
+        "training_data.json",
         *(["null_odds.json"] if is_2 else []),
         *(
             f"model.ckpt-{step}.{suffix}"

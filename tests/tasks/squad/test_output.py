@@ -84,7 +84,9 @@ def test_evaluation(case):
     for version in ("1.1", "2.0"):
         data, decoded = case(version)
         found = answer_metrics.evaluate(data, decoded)
-        content = output.format_evaluation("model.ckpt-7", found, [5])
+        content = output.format_evaluation(
+            {"checkpoint": "model.ckpt-7"}, found, [5]
+        )
         results = json.loads(content)
         assert results.pop("checkpoint") == "model.ckpt-7"
         assert results.pop("data") == [5]
@@ -125,5 +127,6 @@ def test_report(tmp_path):
 
 
 def test_baseline():
-    content = output.format_evaluation("w", {"f1": 3.0}, [], {"f1": 2.0})
+    model = {"checkpoint": "w"}
+    content = output.format_evaluation(model, {"f1": 3.0}, [], {"f1": 2.0})
     assert json.loads(content)["baseline"] == {"f1": 2.0}

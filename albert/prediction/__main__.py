@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Predicts labels, tags or answers for any number of rows.
+
+The model is what `albert classify` or `albert squad` wrote, or a fine-tuned
+one of another format; rows hold what it was trained on:
+
+    albert predict demo/classifier --input_file=reviews.tsv \\
+        --text_column=review --output_file=predictions.tsv
+
+Rows are read and written as they come, so that the memory does not grow with
+their number; through pipes too:
+
+    zcat reviews.jsonl.gz | albert predict demo/classifier \\
+        --input_format=jsonl | gzip > predictions.jsonl.gz
+"""
+
+import itertools
+import os
+
+from absl import logging
+
+from albert import command_line
+from albert import heads
+from albert import inputs
+from albert import outputs
+from albert.errors import UserError
+from albert.interchange import task_description
+from albert.prediction import prediction_flags
+from albert.prediction import row_output
+from albert.prediction.row_kinds import ROW_KINDS
+from albert.prediction.row_kinds import read_windows
+from albert.progress import show_progress
+from albert.streamed_outputs import open_output
+from albert.tasks.bad_rows import BadRows
+
+POSITIONAL = ("MODEL",)
+
+# Of the texts that are held at once; a page has some thousand.
+_MOST_CHARACTERS = 1 << 22
+
+define_flags = prediction_flags.define_flags
+
+
+def main(fv, model):
+    """Writes a prediction for each row, in the order of the rows.
+
+    Args:
+      fv: ``absl.flags.FlagValues`` with the flags of ``define_flags``.
+      model: str, weights with a head of a task, in any format.
+    """
+    # ------------------------------------- what is read and what is written
+    description = task_description.read(model)
+    label_type = find_label_type(model, description)
+    prediction_flags.check_flags(fv, label_type)
+    rows = prediction_flags.find_rows(fv, label_type)
+    inputs.open_file(rows.path, allow_pipe=True).close()
+    destination = prediction_flags.find_destination(fv)
+    if destination:
+        check_destination(destination, fv.overwrite, rows.path, model)
+    form = prediction_flags.find_output_form(fv, rows.form, label_type)
+
+    bad_rows = BadRows(rows.path, fv.skip_bad_rows)
+    kind = ROW_KINDS[label_type](prediction_flags.columns(fv), description)
+    windows = read_windows(
+        rows.read(bad_rows), kind, bad_rows, _MOST_CHARACTERS
+    )
+    # Rows are read before TensorFlow, so that bad ones answer at once.
+    first = next(windows, None)
+    if first is None:
+        bad_rows.report(0)
+        raise UserError(
+            f"{rows.path}: no rows that can be used: give a file with rows"
+        )
+
+    # -------------------------------------------------------------- the model
+    predictor = load_predictor(fv, model, kind, label_type)
+
+    # ------------------------------------------------------- the predictions
+    with (
+        open_output(destination, "--output_file", fv.overwrite) as stream,
+        show_progress("predicting", unit="rows", with_rate=True) as advance,
+    ):
+        row_output.WRITERS[form](
+            stream,
+            predict(predictor, itertools.chain([first], windows), advance),
+        )
+    bad_rows.report(predictor.counts.rows)
+    warn_of_losses(rows.path, predictor)
+    if destination:
+        print(f"\nModel: {model}\nWritten: {destination}")
+
+
+def predict(predictor, windows, advance):
+    """Yields the predictions of windows, as ``RowPredictor.predict`` does."""
+    for ids, examples in windows:
+        yield predictor.predict(ids, examples)
+        advance(len(ids))
+
+
+def find_label_type(model, description):
+    """Returns the type of the labels that a model predicts: str.
+
+    Args:
+      model: str, the weights.
+      description: dict, what they say of their task.
+
+    Raises:
+      UserError: they have no head that predicts rows.
+    """
+    kind = description.get("kind")
+    if kind:
+        head = heads.find(task_kind=kind)[0]
+    else:
+        # Nothing but the weights tells it.
+        command_line.load_tensorflow()
+        from albert.interchange.starting_point import open_starting_point
+
+        head = open_starting_point(model).head
+    label_type = heads.HEADS[head].label_type
+    if label_type == "text":
+        raise UserError(
+            f"{model} writes texts: predict with `albert translate "
+            f"--do_predict --output_dir={model}`"
+        )
+    if label_type not in ROW_KINDS:
+        raise UserError(
+            f"{model} has no head of a task: fine-tune it first, for example "
+            "with `albert classify`"
+        )
+    return label_type
+
+
+def check_destination(path, overwrite, source, model):
+    """Refuses a file that cannot be written, or may not be replaced."""
+    taken = [source, model]
+    if os.path.isdir(model):
+        taken += [
+            os.path.join(model, name) for name in inputs.list_directory(model)
+        ]
+    outputs.check_file(path, "--output_file", taken)
+    if os.path.lexists(path) and not overwrite:
+        raise UserError(
+            f"{path} exists: choose another --output_file or give --overwrite"
+        )
+
+
+def load_predictor(fv, model, kind, label_type):
+    """Loads a model; returns its ``RowPredictor``."""
+    command_line.load_tensorflow()
+    from albert.export import source_models
+    from albert.prediction.row_predictions import RowPredictor
+    from albert.prediction.row_predictions import SpanPredictor
+    from albert.records import batch_plan
+    from albert.training import distribution
+    from albert.training import options
+    from albert.training.loop import TrainingLoop
+
+    strategy = distribution.start(fv.eval_batch_size, name="one_device")
+    with strategy.scope():
+        source = source_models.load(
+            model,
+            max_seq_length=fv.max_seq_length,
+            dtype=options.DTYPE_POLICIES[fv.dtype],
+        )
+    loop = TrainingLoop(
+        source.model,
+        None,
+        heads.make_objective(source.head),
+        strategy,
+        jit_compile=fv.jit_compile,
+    )
+    lengths = batch_plan.padded_lengths(
+        source.max_seq_length, "few" if fv.jit_compile else "many"
+    )
+    arguments = (loop, source, kind, lengths, fv.eval_batch_size)
+    if label_type == "span":
+        return SpanPredictor(*arguments, fv.null_score_diff_threshold)
+    return RowPredictor(*arguments)
+
+
+def warn_of_losses(path, predictor):
+    """Warns of rows that the model did not see as they are."""
+    counts = predictor.counts
+    if counts.cut:
+        logging.warning(
+            "%s: %d of %d rows were cut at %d pieces",
+            path,
+            counts.cut,
+            counts.rows,
+            predictor.max_seq_length,
+        )
+    if counts.empty:
+        logging.warning(
+            "%s: %d rows or words in %d rows have no text that the model "
+            "knows: their predictions say nothing",
+            path,
+            counts.empty,
+            counts.rows,
+        )
+
+
+if __name__ == "__main__":
+    command_line.run(main, define_flags, POSITIONAL)

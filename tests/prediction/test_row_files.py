@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows of files: each form, one after another, with their lines."""
+
+import bz2
+import itertools
+import json
+
+import pytest
+
+from albert.errors import UserError
+from albert.prediction.row_files import FORMS
+from albert.prediction.row_files import RowFile
+from albert.prediction.row_files import find_form
+from albert.tasks.bad_rows import BadRows
+
+
+def read(path, form, skip=False, **settings):
+    """Returns [(line, number, value)], and the bad rows."""
+    bad_rows = BadRows(path, skip)
+    file = RowFile(path=str(path), form=form, **settings)
+    rows = list(file.read(bad_rows))
+    return [(each.line, each.number, each.value) for each in rows], bad_rows
+
+
+def make(tmp_path, content):
+    path = tmp_path / "rows"
+    path.write_bytes(content.encode())
+    return path
+
+
+TABLE = [
+    (2, 0, {"text": "a 'b", "n": "1"}),
+    (3, 1, {"text": "c", "n": ""}),
+]
+
+
+@pytest.mark.parametrize(
+    ("form", "content", "settings"),
+    [
+        ("tsv", "text\tn\na 'b\t1\nc\t\n\n  \n", {}),
+        ("tsv", "\ufefftext\tn\r\na 'b\t1\r\nc\t\r\n", {}),
+        ("csv", 'text,n\n"a \'b",1\nc,\n', {}),
+        ("tsv", "text;n\na 'b;1\nc;\n", {"delimiter": ";"}),
+        ("csv", "text;n\na 'b;1\nc;\n", {"delimiter": ";", "quoting": "none"}),
+    ],
+)
+def test_tables(tmp_path, form, content, settings):
+    assert read(make(tmp_path, content), form, **settings)[0] == TABLE
+
+
+def test_quoted_fields_may_hold_lines(tmp_path):
+    rows, _ = read(make(tmp_path, 'text,n\n"a\n""b""",1\nc,2\n'), "csv")
+    assert rows == [
+        (2, 0, {"text": 'a\n"b"', "n": "1"}),
+        (4, 1, {"text": "c", "n": "2"}),
+    ]
+
+
+def test_a_table_without_a_header(tmp_path):
+    rows, _ = read(make(tmp_path, "a\tb\nc\td\n"), "tsv", header=False)
+    assert rows == [
+        (1, 0, {"1": "a", "2": "b"}),
+        (2, 1, {"1": "c", "2": "d"}),
+    ]
+
+
+def test_objects(tmp_path):
+    path = make(tmp_path, '{"a": "b"}\n\n{"a": [1]}\n')
+    assert read(path, "jsonl")[0] == [
+        (1, 0, {"a": "b"}),
+        (3, 1, {"a": [1]}),
+    ]
+
+
+def test_texts(tmp_path):
+    rows, _ = read(make(tmp_path, "a\tb \r\n\nc"), "lines")
+    assert rows == [
+        (1, 0, {"text": "a\tb "}),
+        (2, 1, {"text": ""}),
+        (3, 2, {"text": "c"}),
+    ]
+
+
+def test_sentences(tmp_path):
+    path = make(tmp_path, "New York\tO\nis\tO\n\n\nbig\tO\n")
+    assert read(path, "conll")[0] == [
+        (1, 0, {"words": ["New York", "is"]}),
+        (5, 1, {"words": ["big"]}),
+    ]
+
+
+def test_sentences_with_counters_and_comments(tmp_path):
+    text = "# id = 1\n1 It X\n2-3 isn't _\n2 is X\n3 n't X\n\n1 No X\n"
+    rows, _ = read(make(tmp_path, text), "conll")
+    assert [value["words"] for _, _, value in rows] == [
+        ["It", "is", "n't"],
+        ["No"],
+    ]
+    rows, _ = read(make(tmp_path, "a b\nc d\n"), "conll", word_column=1)
+    assert rows == [(1, 0, {"words": ["b", "d"]})]
+
+
+BAD = [
+    ("tsv", "text\tn\na\n", 2, "1 columns below a header of 2"),
+    ("tsv", "text\tn\na\tb\n\nc\td\n", 3, "a blank line"),
+    ("jsonl", '{"a": 1}\n{"a"\n', 2, "not valid JSON"),
+    ("jsonl", '{"a": 1}\n"a"\n', 2, "no JSON object"),
+    ("jsonl", '{"a": 1, "a": 2}\n', 1, "not valid JSON"),
+    ("lines", "a\n\0\n", 2, "NUL"),
+    ("conll", "a b\n\nc d\n", 1, "no word in column 3"),
+]
+
+
+@pytest.mark.parametrize(("form", "content", "line", "words"), BAD)
+def test_bad_rows(tmp_path, form, content, line, words):
+    path = make(tmp_path, content)
+    settings = {"word_column": 2} if form == "conll" else {}
+    with pytest.raises(UserError, match=f"{path}:{line}: .*{words}"):
+        read(path, form, **settings)
+    _, bad_rows = read(path, form, skip=True, **settings)
+    assert bad_rows.count >= 1
+
+
+REFUSED = [
+    ("text\ttext\na\tb\n", "two columns"),
+    ("text,n\na,b\nc,d\n", "commas"),
+    ('text\tn\n"a ""b"""\tc\n', "quotes"),
+]
+
+
+@pytest.mark.parametrize(("content", "words"), REFUSED)
+def test_tables_of_another_form(tmp_path, content, words):
+    with pytest.raises(UserError, match=words):
+        read(make(tmp_path, content), "tsv", skip=True)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_rows_come_before_the_end_is_read(tmp_path, form, monkeypatch):
+    """An endless file is no trouble."""
+    lines = {
+        "tsv": (b"text", b"a"),
+        "csv": (b"text", b"a"),
+        "jsonl": (b'{"a": 1}', b'{"a": 1}'),
+        "lines": (b"a", b"a"),
+        "conll": (b"a O", b""),
+    }[form]
+    endless = enumerate(
+        itertools.chain(lines, itertools.cycle(lines[::-1])), start=1
+    )
+    monkeypatch.setattr(
+        "albert.prediction.row_files.read_whole_lines", lambda *_: endless
+    )
+    rows = RowFile(path="endless", form=form).read(BadRows("endless"))
+    assert len(list(itertools.islice(rows, 5000))) == 5000
+
+
+def test_compressed(tmp_path):
+    path = tmp_path / "rows.jsonl.bz2"
+    path.write_bytes(bz2.compress(json.dumps({"a": 1}).encode()))
+    assert find_form(str(path)) == "jsonl"
+    assert read(path, "jsonl")[0] == [(1, 0, {"a": 1})]
+
+
+def test_forms_by_name():
+    names = ("a.tsv", "a.csv.gz", "a.ndjson", "b.txt", "a.conllu", "tsv", "-")
+    assert list(map(find_form, names)) == [
+        *("tsv", "csv", "jsonl", "lines", "conll", None, None),
+    ]

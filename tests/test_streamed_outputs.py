@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files that are written bit by bit: whole or not at all."""
+
+import os
+
+import pytest
+
+from albert.errors import UserError
+from albert.streamed_outputs import open_output
+
+
+def write(path, *, overwrite=False, error=None):
+    with open_output(path, "--output_file", overwrite) as stream:
+        stream.write("some ")
+        # Nothing is there before the end.
+        assert path is None or not os.path.exists(path) or overwrite
+        if error:
+            raise error
+        stream.write("words\n")
+
+
+def test_a_file_in_a_new_directory(tmp_path):
+    path = tmp_path / "new" / "a.txt"
+    write(str(path))
+    assert path.read_text() == "some words\n"
+    assert os.listdir(path.parent) == ["a.txt"]
+
+
+def test_nothing_is_left_of_a_failure(tmp_path):
+    path = tmp_path / "new" / "a.txt"
+    with pytest.raises(ValueError, match="mine"):
+        write(str(path), error=ValueError("mine"))
+    assert not os.listdir(tmp_path)
+
+
+def test_what_is_there_stays_unless_it_may_be_replaced(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with (
+        pytest.raises(UserError, match="--output_file"),
+        open_output(str(path), "--output_file") as stream,
+    ):
+        stream.write("new")
+    assert path.read_text() == "old"
+    write(str(path), overwrite=True)
+    assert path.read_text() == "some words\n"
+
+
+def test_standard_output(capsys):
+    write(None)
+    assert capsys.readouterr().out == "some words\n"
