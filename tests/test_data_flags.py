@@ -22,6 +22,10 @@ SETTINGS = {
     "tag_scheme": ("ner", "IOB1"),
     "labels": ("tsv", ["a", "b"]),
     "regression": ("tsv", True),
+    "multi_label": ("tsv", True),
+    # Those of several labels alone are refused.
+    "label_separator": ("tsv", ";", {"multi_label": True}),
+    "label_columns": ("tsv", ["a", "b"], {"multi_label": True}),
     "high_only": ("race", True),
     "middle_only": ("race", True),
 }
@@ -43,10 +47,12 @@ def test_every_setting_of_a_task_is_tried():
 
 @pytest.mark.parametrize("flag", SETTINGS)
 def test_flags_change_the_task(flag):
-    name, value = SETTINGS[flag]
-    task = data_flags.get_task(parse(task_name=name, **{flag: value}))
-    assert task == selection.get_task(name, **{flag: value})
-    assert task != data_flags.get_task(parse(task_name=name))
+    name, value, *others = SETTINGS[flag]
+    others = others[0] if others else {}
+    given = {**others, flag: value}
+    task = data_flags.get_task(parse(task_name=name, **given))
+    assert task == selection.get_task(name, **given)
+    assert task != data_flags.get_task(parse(task_name=name, **others))
 
 
 def test_names_of_tagging():
