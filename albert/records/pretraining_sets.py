@@ -270,15 +270,19 @@ def _say_space(settings, vocabulary_size, size, output_file):
     folder = os.path.dirname(os.path.abspath(output_file))
     free = outputs.free_space(folder)
     needs = (
-        f"about {records / 1e6:,.0f} MB of records and, meanwhile, "
-        f"{ids / 1e6:,.0f} MB of ids"
+        f"about {_megabytes(records)} of records and, meanwhile, "
+        f"{_megabytes(ids)} of ids"
     )
     if ids + records > free:
         logging.warning(
-            "%s has %s MB of free space, and this may take %s",
+            "%s has %s of free space, and this may take %s",
             folder,
-            f"{free / 1e6:,.0f}",
+            _megabytes(free),
             needs,
         )
     else:
         logging.info("writing %s", needs)
+
+
+def _megabytes(size):
+    return f"{size / 1e6:,.{0 if size >= 1e7 else 1}f} MB"
