@@ -40,7 +40,7 @@ def show_progress(
         return
     lines = _Lines(description, total, unit, unit_scale, with_rate)
     yield lines.advance
-    lines.write_last()
+    lines.finish()
 
 
 class _Lines:
@@ -60,7 +60,8 @@ class _Lines:
         if time.monotonic() - self._last_line >= LINE_INTERVAL:
             self.write()
 
-    def write_last(self):
+    def finish(self):
+        # The last step may have had its line already.
         if self._written != self._done:
             self.write()
 

@@ -9,6 +9,7 @@ made again. When all are there, their counts are merged into the JSON of the
 whole set.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import heapq
@@ -54,6 +55,7 @@ class Shard:
       index, number: int, it is the index-th of so many, from 0.
       inputs: list of str, its files of text.
       output_file: str, its file of records.
+      listing: str, a fingerprint of the names and sizes of all files of text.
       text: str, a fingerprint of what it is made of.
     """
 
@@ -61,11 +63,17 @@ class Shard:
     number: int
     inputs: list
     output_file: str
+    listing: str
     text: str
 
     def description(self):
         """Returns what the JSON says of it: dict."""
-        return {"index": self.index, "number": self.number, "text": self.text}
+        return {
+            "index": self.index,
+            "number": self.number,
+            "listing": self.listing,
+            "text": self.text,
+        }
 
 
 def parse_shard_flag(value):
@@ -167,6 +175,7 @@ def divide(inputs, sizes, number, output_file, open_text=open_file):
             number,
             sorted(files),
             name,
+            hashlib.sha256(listing.encode()).hexdigest(),
             _fingerprint(listing, sorted(files), size_of, open_text),
         )
         for index, (files, name) in enumerate(zip(members, names, strict=True))
@@ -298,20 +307,31 @@ def find_difference(found, wanted):
             if difference:
                 return difference
         elif other != value:
+            if key in ("listing", "text"):
+                # Two fingerprints would tell nobody anything.
+                return "another text: names, sizes or content of files differ"
             return f"{key} {other!r}, not {value!r}"
     return None
 
 
-def check_merged(path, description, overwrite):
-    """Refuses to make a shard beside the JSON of a set of other settings.
+def check_merged(path, shards, description, overwrite):
+    """Refuses to make a shard beside the JSON of another set.
 
     Args:
       path: str, the JSON of the whole set; need not be there.
+      shards: list of ``Shard``, all of the set.
       description: as of ``is_made``.
-      overwrite: bool, whether the JSON is removed instead: it is written again
-        when the shards are merged.
+      overwrite: bool, whether the JSON is removed instead of refused, if these
+        shards were made with other settings: it is written again when they are
+        merged.
+
+    Raises:
+      UserError: it is of other files, is none of records, or is of other
+        settings and ``overwrite`` is not given.
     """
-    merged = read_metadata(path) if os.path.exists(path) else None
+    merged = _read_merged(
+        path, {os.path.basename(shard.output_file) for shard in shards}
+    )
     if merged is None:
         return
     described = {
@@ -326,7 +346,29 @@ def check_merged(path, description, overwrite):
             "--output_file, or give --overwrite"
         )
     if overwrite:
-        os.remove(path)
+        # Another machine, which makes another shard, may have been quicker.
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(path)
+
+
+def _read_merged(path, names):
+    """Returns the JSON of a whole set, or None if it is not there.
+
+    What it says of files that are no shards would be lost with it, so that it
+    is never replaced then.
+    """
+    if not os.path.lexists(path):
+        return None
+    merged = read_metadata(path)
+    others = {entry["name"] for entry in merged["files"]} if merged else set()
+    others -= names
+    if merged is None or others:
+        described = f"describes {min(others)}" if others else "is of no records"
+        raise UserError(
+            f"{path} {described}, and would be the JSON of {len(names)} "
+            "shards: choose another --output_file, or move it away"
+        )
+    return merged
 
 
 def read_shards(shards, describe):
@@ -370,10 +412,11 @@ def write_merged(path, metadata, of_shards, overwrite=False):
       path: str, where to.
       metadata: dict, as of one set without the list of files.
       of_shards: list of dict, the JSON of each shard.
-      overwrite: bool, whether another set's JSON is replaced.
+      overwrite: bool, whether that of earlier shards is replaced.
 
     Raises:
-      UserError: another set's is there, or it cannot be written.
+      UserError: that of earlier shards or of other files is there, or it
+        cannot be written.
     """
     value = {
         "kind": metadata["kind"],
@@ -382,11 +425,10 @@ def write_merged(path, metadata, of_shards, overwrite=False):
         "files": [each["files"][0] for each in of_shards],
     }
     outputs.check_file(path, "--output_file")
-    if os.path.lexists(path) and not overwrite:
-        earlier = read_metadata(path)
-        if earlier is None or earlier.get("files") != value["files"]:
-            raise UserError(
-                f"{path} exists and describes other records: choose another "
-                "--output_file or give --overwrite"
-            )
+    earlier = _read_merged(path, {entry["name"] for entry in value["files"]})
+    if earlier and earlier["files"] != value["files"] and not overwrite:
+        raise UserError(
+            f"{path} exists and describes other records: choose another "
+            "--output_file or give --overwrite"
+        )
     outputs.write_json(path, value, "--output_file")

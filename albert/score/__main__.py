@@ -16,7 +16,6 @@ import hashlib
 import itertools
 import math
 import os
-import sys
 import time
 
 from absl import logging
@@ -31,6 +30,7 @@ from albert.progress import show_progress
 from albert.score import minimal_pairs
 from albert.score.minimal_pairs import one_cell
 from albert.score.text_rows import read_rows
+from albert.streamed_outputs import open_output
 from albert.text.documents import expand_files
 
 POSITIONAL = ("MODEL_DIR", "TEXT...")
@@ -199,15 +199,9 @@ def score_texts(fv, directory, texts):
         )
     scorer, _ = load_scorer(fv, directory)
     tally = Tally(scorer)
-    if fv.output_file is None:
-        write_scores(scorer, rows, sys.stdout.write, tally)
-    else:
-        with outputs.new_file(
-            fv.output_file, "--output_file", fv.overwrite
-        ) as stream:
-            write_scores(
-                scorer, rows, lambda text: stream.write(text.encode()), tally
-            )
+    with open_output(fv.output_file, "--output_file", fv.overwrite) as stream:
+        write_scores(scorer, rows, stream.write, tally)
+    if fv.output_file:
         print(f"wrote {fv.output_file}: {tally}")
     tally.warn(fv.input_file or "the sentences")
 

@@ -19,8 +19,10 @@ a pretrained encoder. Then, a text a line:
     albert translate --do_predict --output_dir=model < news.en > news.de
 """
 
+import contextlib
 import dataclasses
 import os
+import sys
 
 from absl import logging
 
@@ -33,6 +35,7 @@ from albert import model_directory
 from albert import outputs
 from albert.errors import UserError
 from albert.interchange import task_description
+from albert.progress import show_progress
 from albert.streamed_outputs import open_output
 from albert.tasks import trained_model
 from albert.text_to_text import translation_files
@@ -308,8 +311,15 @@ def predict(translator, source, destination, as_table, overwrite=False):
         the line and the score in front.
       overwrite: bool, whether a file that is there is replaced.
     """
-    found = translator.translate_stream(read_lines(source))
-    with open_output(destination, "--output_file", overwrite) as stream:
+    # Between lines on a terminal, a bar would be a mess.
+    between = destination is None and sys.stdout.isatty()
+    with (
+        open_output(destination, "--output_file", overwrite) as stream,
+        contextlib.nullcontext()
+        if between
+        else show_progress("writing targets", unit="texts") as advance,
+    ):
+        found = translator.translate_stream(read_lines(source), advance)
         for number, translations in enumerate(found, start=1):
             for text, score in translations:
                 if as_table:
