@@ -37,6 +37,16 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("albert")
 
 
+def pytest_collection_finish():
+    """Takes what all modules import out of the search for garbage.
+
+    It is there to the end: hundreds of thousands of objects, which each search
+    would go through again, and there are thousands.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _graphs_of_a_module_are_freed():
     """Keeps hundreds of models in one process from filling the memory.
@@ -72,6 +82,17 @@ def _weights_of_a_module_are_the_same_in_every_run():
 def _weights_are_the_same_in_every_run():
     """A test that passes today passes tomorrow, alone and among others."""
     _seed()
+
+
+@pytest.fixture
+def weights_without_values():
+    """Models that are made meanwhile have shapes alone, whatever their size."""
+    import keras
+
+    with keras.StatelessScope(initialize_variables=False):
+        yield
+    # Or the end of the next such scope, within Keras, would draw them.
+    keras.utils.clear_session(free_memory=False)
 
 
 @pytest.fixture(scope="session")
