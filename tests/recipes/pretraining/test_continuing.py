@@ -28,13 +28,6 @@ def test_same_command_again_changes_nothing(
     assert all("events" in name for name in after.keys() - before.keys())
 
 
-@pytest.mark.slow
-def test_killed_run_ends_as_if_it_had_not_been(
-    inputs, tmp_path, assert_killed_run_ends_as_whole
-):
-    assert_killed_run_ends_as_whole(inputs, tmp_path)
-
-
 @pytest.mark.parametrize(
     "changes, words",
     [
