@@ -140,6 +140,43 @@ def pipe_of():
         thread.join()
 
 
+@pytest.fixture(scope="session")
+def without_gradients():
+    """Context manager in which trainings compute none.
+
+    They draw their batches, and step along one variable: the first step of one
+    takes seconds, which what is done before, between and after steps does not
+    need.
+    """
+
+    def make_steps(loop, iterator, steps, num_layers=None):
+        for _ in range(steps):
+            next(iterator)
+        rate = float(loop.optimizer.learning_rate)
+        variable = loop.model.trainable_variables[0]
+        variable.assign(variable + rate * steps)
+        loop.optimizer.iterations.assign_add(steps)
+        loop.stopped = False
+        return {name: np.ones(steps, "float32") for name in loop.history_names}
+
+    @contextlib.contextmanager
+    def replaced():
+        from albert.training.loop import TrainingLoop
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(TrainingLoop, "train", make_steps)
+            yield
+
+    return replaced
+
+
+@pytest.fixture
+def steps_without_gradients(without_gradients):
+    """A test in that context."""
+    with without_gradients():
+        yield
+
+
 # ------------------------------------------------------------------- running
 
 

@@ -214,6 +214,7 @@ def test_evaluation_alone_with_a_table(trained, texts, run, tmp_path):
         assert abs(one[name] - two[name]) < 1e-5
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_evaluation_alone_has_the_loss_of_the_training(texts, run, tmp_path):
     out = tmp_path / "model"
     code, _, errors = run(
@@ -357,6 +358,7 @@ def test_a_continued_run_may_search_otherwise(trained, texts, run, tmp_path):
     assert (task["beam_size"], task["length_penalty"]) == (3, 1.0)
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_starts_from_another_model(trained, texts, run, tmp_path):
     out, _, _ = trained
     arguments = [each for each in training(texts) if "config" not in each]
@@ -397,6 +399,7 @@ def test_refuses_a_decoder_that_nothing_describes(
     assert code == 0 and printed.count("\n") == 23, errors
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_starts_from_a_pretrained_encoder(texts, tokenizer, run, tmp_path):
     config = albert.AlbertConfig.from_dict(CONFIG)
     pretrainer = albert.AlbertPretrainer(config)
@@ -427,6 +430,7 @@ def test_starts_from_a_pretrained_encoder(texts, tokenizer, run, tmp_path):
         assert np.abs(before[name] - after[name]).max() < 1e-29, name
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_starts_from_a_layer_of_an_unshared_encoder(
     texts, tokenizer, run, tmp_path, assert_refused
 ):

@@ -183,6 +183,7 @@ def test_a_killed_run_ends_as_a_whole_one(tmp_path):
         assert all(np.array_equal(a[key], b[key]) for key in a)
 
 
+@pytest.mark.slow
 def test_a_killed_run_that_grows_ends_as_a_whole_one(tmp_path, monkeypatch):
     deep = dataclasses.replace(CONFIG, num_hidden_layers=3)
     depths = depth_schedule.plan("1:.6,2:.2,3", deep, STEPS)
@@ -217,6 +218,7 @@ def test_a_killed_run_that_grows_ends_as_a_whole_one(tmp_path, monkeypatch):
         assert np.array_equal(a, b)
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_old_checkpoints_go_and_the_best_stays(tmp_path):
     train(make_run(tmp_path, evaluation=Scores(0.5, 0.9, 0.4)))
     assert tensor_bundle.steps(tmp_path) == [6, 7]
@@ -225,6 +227,7 @@ def test_old_checkpoints_go_and_the_best_stays(tmp_path):
     assert not any("adam" in name for name in best)
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_the_last_evaluation_stands_alone(tmp_path):
     """At 6 of 7 steps there would be one, and at 7 the next."""
     options = dataclasses.replace(OPTIONS, save_checkpoints_steps=6)
@@ -234,6 +237,7 @@ def test_the_last_evaluation_stands_alone(tmp_path):
     assert tensor_bundle.steps(tmp_path) == [7]
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_a_run_that_is_done_makes_no_step(tmp_path, capsys):
     first, _ = train(make_run(tmp_path, evaluation=Scores(1, 2, 3)))
     assert "Training: 7 steps in" in capsys.readouterr().out
@@ -245,6 +249,7 @@ def test_a_run_that_is_done_makes_no_step(tmp_path, capsys):
         assert np.array_equal(a, b)
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_another_evaluation_forgets_the_best(tmp_path, caplog):
     with pytest.raises(Killed):
         train(make_run(tmp_path, evaluation=Scores(9, Killed)))
@@ -255,7 +260,7 @@ def test_another_evaluation_forgets_the_best(tmp_path, caplog):
     assert best["global_step"] == 7
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_a_stop_within_an_evaluation_saves_and_evaluates_later(tmp_path):
     with pytest.raises(StopRequested, match=f"^{tmp_path}: .* at step 3; "):
         train(make_run(tmp_path, evaluation=Scores(None)))
@@ -289,6 +294,7 @@ def test_a_stop_within_training_saves_at_its_step(tmp_path, monkeypatch):
     assert tensor_bundle.steps(tmp_path) == [3, 4]
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_what_is_watched_is_told(tmp_path, caplog):
     class Watch:
         def update(self, step, history):
@@ -317,6 +323,7 @@ def test_damaged_records_are_named(tmp_path):
         train(make_run(tmp_path / "model", data=data))
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_a_full_disk_is_explained(tmp_path, monkeypatch):
     def fail(prefix, tensors):
         raise tf.errors.ResourceExhaustedError(
@@ -331,6 +338,7 @@ def test_a_full_disk_is_explained(tmp_path, monkeypatch):
         train(make_run(tmp_path))
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_another_run_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(Killed):
         train(make_run(tmp_path, evaluation=Scores(1, Killed)))
@@ -355,6 +363,7 @@ def test_another_run_is_refused_before_anything_is_written(tmp_path):
     make_run(tmp_path, options=free).check()
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_the_layers_to_start_from_are_part_of_the_run(tmp_path):
     for name, there, here in (("added", None, "mean"), ("dropped", 2, None)):
         directory = tmp_path / name
@@ -374,6 +383,7 @@ def test_the_layers_to_start_from_are_part_of_the_run(tmp_path):
         make_run(tmp_path / "added", layers_from="mean").check()
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_the_directory_describes_the_run(tmp_path):
     task = {"task_name": "of mine", "labels": ["a", "b"]}
     train(make_run(tmp_path, task=task))

@@ -97,6 +97,7 @@ def test_directory_of_another_run(
     assert contents(trained[0]) == before
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_a_new_dev_set_forgets_the_old_best(
     inputs, model, trained, tmp_path, train, results_of
 ):

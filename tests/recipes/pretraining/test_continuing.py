@@ -65,6 +65,7 @@ def test_directory_in_use(inputs, trained, tmp_path, contents, run):
         assert contents(out) == before
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_records_made_again_are_another_run(inputs, tmp_path, run):
     """The same path and count, but other records."""
     again = tmp_path / "inputs"
@@ -82,6 +83,7 @@ def test_records_made_again_are_another_run(inputs, tmp_path, run):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_a_new_evaluation_forgets_the_old_best(inputs, tmp_path, run):
     out = tmp_path / "model"
     more = ["--num_train_steps=4", "--save_checkpoints_steps=2"]
