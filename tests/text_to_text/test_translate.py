@@ -88,6 +88,8 @@ def training(texts, *arguments):
         "--train_batch_tokens=600",
         "--num_train_steps=6",
         "--save_checkpoints_steps=3",
+        # One shape to compile.
+        "--pad_to_max_length",
         "--metrics=none",
         "--beam_size=2",
         *arguments,
@@ -506,6 +508,7 @@ def test_it_learns(texts, run, tmp_path):
         *training(
             texts,
             f"--albert_config_file={tmp_path}/config.json",
+            "--nopad_to_max_length",
             "--num_train_steps=600",
             "--save_checkpoints_steps=600",
             "--dropout_prob=0",

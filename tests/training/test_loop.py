@@ -30,7 +30,7 @@ def make_config(**changes):
         "hidden_size": 22,
         "num_attention_heads": 2,
         "intermediate_size": 31,
-        "num_hidden_layers": 2,
+        "num_hidden_layers": 3,
         "max_position_embeddings": 17,
         "initializer_range": 0.3,
     }
@@ -166,7 +166,9 @@ def test_steps_per_loop_do_not_matter(whole):
         assert np.array_equal(joined, history[name]), name
 
 
-def test_two_replicas_give_the_update_of_one_device(run_on_two_devices):
+@pytest.fixture(scope="module")
+def on_two_devices(run_on_two_devices):
+    """What a process with two devices prints: list of words, line by line."""
     printed = run_on_two_devices(
         __file__,
         """
@@ -184,33 +186,31 @@ def test_two_replicas_give_the_update_of_one_device(run_on_two_devices):
             variable.assign(two[t.name_of(variable)])
         b = single.evaluate(single.distribute(batches))
         print("evaluation", max(abs(a[n] - b[n]) for n in b))
+
+        from albert.modeling.layers import Dropout
+        with loop.strategy.scope():
+            layer = Dropout(0.5)
+        draw = tf.function(lambda: loop.strategy.run(
+            lambda: layer(tf.ones((7, 13)), training=True)))
+        for _ in range(2):
+            for mask in loop.strategy.experimental_local_results(draw()):
+                print("mask", "".join(map(str, mask.numpy().astype(int).flat)))
         """,
     )
-    found = dict(line.split() for line in printed.splitlines())
+    return [line.split() for line in printed.splitlines()]
+
+
+def test_two_replicas_give_the_update_of_one_device(on_two_devices):
+    found = dict(on_two_devices)
     assert float(found["weights"]) < OF_MOVEMENT
     assert float(found["history"]) < OF_HISTORY
     # Of the loss, which is about 5.
     assert float(found["evaluation"]) < 1e-5
 
 
-def test_replicas_draw_their_own_dropout(run_on_two_devices):
-    printed = run_on_two_devices(
-        __file__,
-        """
-        from albert.modeling.layers import Dropout
-        from albert.training import distribution
-        strategy = distribution.get_strategy("mirrored")
-        with strategy.scope():
-            layer = Dropout(0.5)
-        draw = tf.function(lambda: strategy.run(
-            lambda: layer(tf.ones((7, 13)), training=True)))
-        for _ in range(2):
-            for mask in strategy.experimental_local_results(draw()):
-                print(*mask.numpy().astype(int).flat, sep="")
-        """,
-    )
+def test_replicas_draw_their_own_dropout(on_two_devices):
     # Two replicas, twice: all are different.
-    masks = printed.splitlines()
+    masks = [value for name, value in on_two_devices if name == "mask"]
     assert len(set(masks)) == len(masks) == 4
     assert all(set(mask) == {"0", "2"} for mask in masks)
 
