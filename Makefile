@@ -84,8 +84,13 @@ test-slow: setup
 	$(BIN)/python -m pytest $(PARALLEL) -m slow
 
 # With TensorFlow 2.20, the oldest that is supported and the newest for TPUs.
+# What no version of it can change is left out.
+WITHOUT_TENSORFLOW := $(filter-out %/test_wordpiece_training.py, $(wildcard \
+    tests/text/test_*.py tests/tasks/test_*.py tests/tasks/*/test_*.py))
+
 test-oldest: $(OLDEST)/.installed
-	$(OLDEST)/bin/python -m pytest $(PARALLEL)
+	$(OLDEST)/bin/python -m pytest $(PARALLEL) \
+	    $(WITHOUT_TENSORFLOW:%=--ignore=%)
 
 $(OLDEST)/.installed: requirements.txt requirements-tensorflow-2.20.txt \
     pyproject.toml setup.py

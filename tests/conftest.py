@@ -37,6 +37,16 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("albert")
 
 
+def pytest_collection_finish():
+    """Takes what all modules import out of the search for garbage.
+
+    It is there to the end: hundreds of thousands of objects, which each search
+    would go through again, and there are thousands.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _graphs_of_a_module_are_freed():
     """Keeps hundreds of models in one process from filling the memory.
@@ -72,6 +82,17 @@ def _weights_of_a_module_are_the_same_in_every_run():
 def _weights_are_the_same_in_every_run():
     """A test that passes today passes tomorrow, alone and among others."""
     _seed()
+
+
+@pytest.fixture
+def weights_without_values():
+    """Models that are made meanwhile have shapes alone, whatever their size."""
+    import keras
+
+    with keras.StatelessScope(initialize_variables=False):
+        yield
+    # Or the end of the next such scope, within Keras, would draw them.
+    keras.utils.clear_session(free_memory=False)
 
 
 @pytest.fixture(scope="session")
@@ -117,6 +138,43 @@ def pipe_of():
         yield make
     for thread in threads:
         thread.join()
+
+
+@pytest.fixture(scope="session")
+def without_gradients():
+    """Context manager in which trainings compute none.
+
+    They draw their batches, and step along one variable: the first step of one
+    takes seconds, which what is done before, between and after steps does not
+    need.
+    """
+
+    def make_steps(loop, iterator, steps, num_layers=None):
+        for _ in range(steps):
+            next(iterator)
+        rate = float(loop.optimizer.learning_rate)
+        variable = loop.model.trainable_variables[0]
+        variable.assign(variable + rate * steps)
+        loop.optimizer.iterations.assign_add(steps)
+        loop.stopped = False
+        return {name: np.ones(steps, "float32") for name in loop.history_names}
+
+    @contextlib.contextmanager
+    def replaced():
+        from albert.training.loop import TrainingLoop
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(TrainingLoop, "train", make_steps)
+            yield
+
+    return replaced
+
+
+@pytest.fixture
+def steps_without_gradients(without_gradients):
+    """A test in that context."""
+    with without_gradients():
+        yield
 
 
 # ------------------------------------------------------------------- running

@@ -601,11 +601,14 @@ def write_tasks(folder):
         (["--report"], "run: no folder of results (no settings.json)"),
     ],
 )
-def test_mistakes_are_explained(tmp_path, flags, message):
+def test_mistakes_are_explained(tmp_path, flags, message, monkeypatch, capsys):
     write_tasks(tmp_path / "glue")
-    status, _, errors = finish(command(tmp_path, *flags))
-    assert status == 2
-    assert message in errors
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "argv", command(tmp_path, *flags)[1:])
+    with pytest.raises(SystemExit) as end:
+        load("ablations").main()
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 

@@ -117,7 +117,7 @@ def pairs(tokenizer, joint, **options):
 
 def test_sweeps_draw_from_the_joint_distribution(tokenizer):
     joint = np.array([[0.5, 0.1], [0.05, 0.35]])
-    number = 4000
+    number = 1500
     found = pairs(tokenizer, joint, num_samples=number, seed=1)
     # Four standard deviations, for a seed that is fixed.
     limits = 4 * np.sqrt(joint * (1 - joint) / number)

@@ -3,7 +3,9 @@
 
 import ast
 import graphlib
+import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -164,3 +166,38 @@ def test_help_and_the_writing_of_records_do_not_load_tensorflow():
         + "".join(f"import {name}\n" for name in sorted(names))
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+
+
+def test_what_is_left_out_with_the_oldest_tensorflow_loads_none():
+    """Neither the tests themselves nor what the modules they import import."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("MAKEFLAGS", "MFLAGS")
+    }
+    commands = subprocess.run(
+        ["make", "--dry-run", "test-oldest"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    tests = {ROOT / name for name in re.findall(r"--ignore=(\S+)", commands)}
+    assert len(tests) > 40
+    libraries = ("tensorflow", "tensorflow_text", "keras")
+    for path in tests:
+        source = path.read_text("utf-8")
+        seen, left = {path}, imported(source, MODULES)
+        assert not imported(source, libraries), path
+        while left:
+            module = left.pop()
+            text = MODULES[module].read_text("utf-8")
+            assert not imported(text, libraries), (path, module)
+            seen.add(module)
+            left |= IMPORTS[module] - seen
+        # Nor what these load when they are used.
+        assert not re.search(
+            r"\b(albert\.(Albert|load_w|save_w)|run_process|call_recipe)",
+            source,
+        ), path

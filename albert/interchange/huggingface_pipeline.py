@@ -10,6 +10,7 @@ Source: the tokenizer.json of the tokenizers library.
 """
 
 import base64
+import functools
 import sys
 import unicodedata
 
@@ -199,6 +200,7 @@ def _replace(pattern, content):
     }
 
 
+@functools.cache
 def _combining_marks():
     """Returns what ``unicodedata.combining`` says yes to, as a class."""
     ranges = []

@@ -18,11 +18,14 @@ original puts a "▁" before the parts of a piece in the middle of a word, which
 no model can say; ``tokenizer_comparison`` counts what differs.
 """
 
+import functools
 import sys
 import unicodedata
 
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
+
+from albert.text import normalization
 
 # Characters only: no space in front, none taken away, no "▁".
 _CHARACTERS_ONLY = {
@@ -44,47 +47,62 @@ def self_contained_model(tokenizer):
       bytes of a SentencePiece model: the tokenizer's with other rules, and
       without the pieces that are cut again.
     """
-    own = sentencepiece.SentencePieceNormalizer(
-        model_proto=tokenizer.model_proto, **_CHARACTERS_ONLY
-    )
-    rules = _composed_rules(own, tokenizer)
-    # Its compiler writes down what it does.
-    sentencepiece.set_min_log_level(_LOG_ERRORS)
-    compiled = sentencepiece.SentencePieceNormalizer(norm_map=rules)
-    spec = sentencepiece_model_pb2.NormalizerSpec.FromString(
-        compiled.serialized_normalizer_spec()
-    )
     model = sentencepiece_model_pb2.ModelProto.FromString(tokenizer.model_proto)
     model.normalizer_spec.name = "albert"
-    model.normalizer_spec.precompiled_charsmap = spec.precompiled_charsmap
     # Joining at white space leaves one space and none at the ends.
     model.normalizer_spec.remove_extra_whitespaces = True
+    model.normalizer_spec.precompiled_charsmap = _compile_rules(
+        model.normalizer_spec.precompiled_charsmap,
+        tokenizer.lower_case,
+        tokenizer.strip_accents,
+    )
     unused = sentencepiece_model_pb2.ModelProto.SentencePiece.UNUSED
     for id_ in tokenizer.digit_comma_table():
         model.pieces[id_].type = unused
     return model.SerializeToString(deterministic=True)
 
 
-def _composed_rules(own, tokenizer):
+# It looks at every character there is, for seconds.
+@functools.lru_cache(maxsize=4)
+def _compile_rules(charsmap, lower_case, strip_accents):
+    """Returns our normalisation and a model's, as a model holds it: bytes."""
+    model = sentencepiece_model_pb2.ModelProto()
+    model.normalizer_spec.precompiled_charsmap = charsmap
+    own = sentencepiece.SentencePieceNormalizer(
+        model_proto=model.SerializeToString(), **_CHARACTERS_ONLY
+    )
+    rules = _compose_rules(own, lower_case, strip_accents)
+    # Its compiler writes down what it does.
+    sentencepiece.set_min_log_level(_LOG_ERRORS)
+    compiled = sentencepiece.SentencePieceNormalizer(norm_map=rules)
+    spec = sentencepiece_model_pb2.NormalizerSpec.FromString(
+        compiled.serialized_normalizer_spec()
+    )
+    return spec.precompiled_charsmap
+
+
+def _compose_rules(own, lower_case, strip_accents):
     """Returns (from, to) pairs: our normalisation, then the model's rules.
 
     Args:
       own: ``SentencePieceNormalizer`` of the model.
-      tokenizer: ``Tokenizer``.
+      lower_case, strip_accents: bool, of the tokenizer.
     """
     model_rules = dict(own.Decompile())
     changed = [
         character
         for character in map(chr, _code_points())
-        if character in model_rules or _is_changed(character, tokenizer)
+        if character in model_rules
+        or _is_changed(character, lower_case, strip_accents)
     ]
-    rules = _apply(own, changed, tokenizer)
+    rules = _apply(own, changed, lower_case, strip_accents)
     # A sequence needs a rule where it becomes something else than its
     # characters do one by one: a syllable of Hangul, for instance.
     sequences = [key for key in model_rules if len(key) > 1]
     # Some exist for the small letter alone, such as "j" with a caron.
     sequences += [key[0].upper() + key[1:] for key in sequences]
-    for key, value in _apply(own, sequences, tokenizer).items():
+    more = _apply(own, sequences, lower_case, strip_accents)
+    for key, value in more.items():
         if value != "".join(rules.get(one, one) for one in key):
             rules[key] = value
     return [(key, value) for key, value in rules.items() if key != value]
@@ -99,11 +117,11 @@ def _code_points():
     )
 
 
-def _is_changed(character, tokenizer):
+def _is_changed(character, lower_case, strip_accents):
     return (
         character.isspace()
-        or (tokenizer.lower_case and character.lower() != character)
-        or tokenizer.strip_accents
+        or (lower_case and character.lower() != character)
+        or strip_accents
         and (
             unicodedata.combining(character)
             or not unicodedata.is_normalized("NFKD", character)
@@ -111,8 +129,11 @@ def _is_changed(character, tokenizer):
     )
 
 
-def _apply(own, texts, tokenizer):
+def _apply(own, texts, lower_case, strip_accents):
     """Returns a dict of each text to what becomes of it."""
     # Letters at both ends, because white space there would be taken away.
-    ours = [tokenizer.normalize(f"a{text}a")[1:-1] for text in texts]
-    return dict(zip(texts, own.Normalize(ours), strict=True))
+    ours = normalization.normalize_batch(
+        (f"a{text}a" for text in texts), lower_case, strip_accents
+    )
+    theirs = own.Normalize([text[1:-1] for text in ours])
+    return dict(zip(texts, theirs, strict=True))

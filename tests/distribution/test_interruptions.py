@@ -13,9 +13,9 @@ import pytest
 
 from albert.interchange import tensor_bundle
 
-KILLS = 20
+KILLS = 12
 # Of these, kills while TensorFlow starts, and kills aimed at a write.
-AT_START, IN_WRITE = 4, 9
+AT_START, IN_WRITE = 2, 6
 
 
 def assert_same_results(one, other):
@@ -51,9 +51,9 @@ def last_step(folder):
 
 
 @pytest.mark.slow
-def test_twenty_kills(inputs, pretraining, launcher, tmp_path):
+def test_kills_at_any_moment(inputs, pretraining, launcher, tmp_path):
     flags = [
-        "--num_train_steps=500",
+        "--num_train_steps=400",
         "--save_checkpoints_steps=10",
         "--steps_per_loop=3",
         "--keep_checkpoint_max=2",
@@ -91,15 +91,15 @@ def test_twenty_kills(inputs, pretraining, launcher, tmp_path):
         within_write += bool(temporary_files(out))
         best_lost += not (out / "model.ckpt-best.index").exists()
         if before:
-            assert f"continuing at step {before} of 500" in process.output or (
+            assert f"continuing at step {before} of 400" in process.output or (
                 moment == "start"
             )
-        assert before <= last_step(out) < 500
-    steps_left = 500 - last_step(out)
+        assert before <= last_step(out) < 400
+    steps_left = 400 - last_step(out)
     output = launcher.start(*pretraining(out, *flags)).succeed()
-    assert f"continuing at step {500 - steps_left} of 500" in output
+    assert f"continuing at step {400 - steps_left} of 400" in output
     assert_same_results(whole, out)
-    assert within_write >= 3
+    assert within_write >= 2
     print(
         f"{KILLS} kills, {within_write} within a write, {best_lost} with no "
         f"best on disk; {steps_left} steps made after the last; "

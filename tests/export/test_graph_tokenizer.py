@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of albert/export/graph_tokenizer*.py: the same as ``Tokenizer``."""
 
+import functools
 import io
 import pathlib
 import random
 import sys
+import unicodedata
 
 import numpy as np
 import pytest
@@ -131,16 +133,39 @@ def wrong(texts, found, expected):
     ]
 
 
+@functools.cache
+def all_characters():
+    return [
+        chr(code)
+        for code in range(sys.maxunicode + 1)
+        if not 0xD800 <= code < 0xE000
+    ]
+
+
+@functools.cache
+def known_characters():
+    """Those with a meaning, and some of the million that have none."""
+    return [
+        character
+        for number, character in enumerate(all_characters())
+        if number % 101 == 0
+        or unicodedata.category(character) not in ("Cn", "Co")
+    ]
+
+
 class TestNormalizer:
     @pytest.mark.parametrize("strip_accents", [True, False])
     @pytest.mark.parametrize("lower_case", [True, False])
     @pytest.mark.parametrize("around", ["a{}", "{} ", "AΣ{}", "{}ΣB"])
     def test_every_character(self, lower_case, around, strip_accents):
-        characters = [
-            chr(code)
-            for code in range(sys.maxunicode + 1)
-            if not 0xD800 <= code < 0xE000
-        ]
+        self.check_characters(
+            known_characters(), lower_case, around, strip_accents
+        )
+
+    def test_every_character_without_a_meaning(self):
+        self.check_characters(all_characters(), True, "a{}ΣB", True)
+
+    def check_characters(self, characters, lower_case, around, strip_accents):
         texts = [
             "".join(map(around.format, characters[first : first + 256]))
             for first in range(0, len(characters), 256)

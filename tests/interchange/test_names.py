@@ -63,6 +63,7 @@ MODELS = {
     ],
 )
 @pytest.mark.parametrize("head", MODELS)
+@pytest.mark.usefixtures("weights_without_values")
 def test_table_says_the_shapes_of_every_model(head, changes):
     if head == "text_to_text" and changes.get("position_embedding"):
         # A decoder has no biases of distances.

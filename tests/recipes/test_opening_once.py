@@ -63,6 +63,7 @@ def counted(monkeypatch):
     return opened, unpacked
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 @pytest.mark.parametrize(
     ("recipe", "arguments"),
     [("run_squad.py", squad), ("run_classifier.py", classifier)],
@@ -90,6 +91,7 @@ def test_archive_to_start_from(
     assert any(path.startswith(str(out)) for path in opened)
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_trained_model_that_is_only_used(
     archive, tmp_path, counted, call_recipe
 ):

@@ -88,6 +88,8 @@ def training(texts, *arguments):
         "--train_batch_tokens=600",
         "--num_train_steps=6",
         "--save_checkpoints_steps=3",
+        # One shape to compile.
+        "--pad_to_max_length",
         "--metrics=none",
         "--beam_size=2",
         *arguments,
@@ -217,6 +219,7 @@ def test_evaluation_alone_with_a_table(trained, texts, run, tmp_path):
         assert abs(one[name] - two[name]) < 1e-5
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_evaluation_alone_has_the_loss_of_the_training(texts, run, tmp_path):
     out = tmp_path / "model"
     code, _, errors = run(
@@ -360,6 +363,7 @@ def test_a_continued_run_may_search_otherwise(trained, texts, run, tmp_path):
     assert (task["beam_size"], task["length_penalty"]) == (3, 1.0)
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_starts_from_another_model(trained, texts, run, tmp_path):
     out, _, _ = trained
     arguments = [each for each in training(texts) if "config" not in each]
@@ -400,6 +404,7 @@ def test_refuses_a_decoder_that_nothing_describes(
     assert code == 0 and printed.count("\n") == 23, errors
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_starts_from_a_pretrained_encoder(texts, tokenizer, run, tmp_path):
     config = albert.AlbertConfig.from_dict(CONFIG)
     pretrainer = albert.AlbertPretrainer(config)
@@ -430,6 +435,7 @@ def test_starts_from_a_pretrained_encoder(texts, tokenizer, run, tmp_path):
         assert np.abs(before[name] - after[name]).max() < 1e-29, name
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_starts_from_a_layer_of_an_unshared_encoder(
     texts, tokenizer, run, tmp_path, assert_refused
 ):
@@ -505,6 +511,7 @@ def test_it_learns(texts, run, tmp_path):
         *training(
             texts,
             f"--albert_config_file={tmp_path}/config.json",
+            "--nopad_to_max_length",
             "--num_train_steps=600",
             "--save_checkpoints_steps=600",
             "--dropout_prob=0",

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One update is that of the global batch, however it is cut up."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -85,6 +87,12 @@ def train(loop, steps=5):
     return weights_of(loop), history
 
 
+@pytest.fixture(scope="module")
+def whole():
+    """Weights and history of a run on whole batches."""
+    return train(make_loop())
+
+
 def weights_of(loop):
     return {name_of(v): v.numpy() for v in loop.model.trainable_variables}
 
@@ -94,12 +102,17 @@ def name_of(variable):
     return variable.path.partition("/")[-1]
 
 
+@functools.cache
+def first_weights():
+    return weights_of(make_loop())
+
+
 def difference(a, b):
     """Largest difference of equally named weights, of how far they moved.
 
     The loss does not depend on the bias of the keys, which moves by rounding.
     """
-    before = weights_of(make_loop())
+    before = first_weights()
     assert a.keys() == b.keys() == before.keys()
     return max(
         np.max(np.abs(a[name] - b[name]))
@@ -129,34 +142,34 @@ def test_tokens_are_those_of_inputs_and_targets_of_rows_that_count():
     assert count_tokens(batch | {"input_mask": tf.stack([mask] * 2, 1)}) == 6
 
 
-def test_accumulation_gives_the_update_of_the_whole_batch():
-    whole, history = train(make_loop())
+def test_accumulation_gives_the_update_of_the_whole_batch(whole):
+    weights, history = whole
     assert (history["gradient_norm"][:4] > 1.0).all()  # clipping is active
-    for steps in (2, 4):
-        parts, other = train(make_loop(accumulation_steps=steps))
-        assert difference(whole, parts) < OF_MOVEMENT
-        assert history_difference(history, other) < OF_HISTORY
+    parts, other = train(make_loop(accumulation_steps=4))
+    assert difference(weights, parts) < OF_MOVEMENT
+    assert history_difference(history, other) < OF_HISTORY
 
 
-def test_xla_gives_the_same_update():
-    whole, _ = train(make_loop())
+def test_xla_gives_the_same_update(whole):
     compiled, _ = train(make_loop(jit_compile=True))
-    assert difference(whole, compiled) < OF_MOVEMENT
+    assert difference(whole[0], compiled) < OF_MOVEMENT
 
 
-def test_steps_per_loop_do_not_matter():
-    whole, history = train(make_loop())
+def test_steps_per_loop_do_not_matter(whole):
+    expected, history = whole
     loop = make_loop()
     iterator = iter(loop.distribute(dataset()))
     parts = [loop.train(iterator, count) for count in (2, 1, 2)]
     for name, weights in weights_of(loop).items():
-        assert np.array_equal(whole[name], weights), name
+        assert np.array_equal(expected[name], weights), name
     for name in history:
         joined = np.concatenate([part[name] for part in parts])
         assert np.array_equal(joined, history[name]), name
 
 
-def test_two_replicas_give_the_update_of_one_device(run_on_two_devices):
+@pytest.fixture(scope="module")
+def on_two_devices(run_on_two_devices):
+    """What a process with two devices prints: list of words, line by line."""
     printed = run_on_two_devices(
         __file__,
         """
@@ -174,9 +187,22 @@ def test_two_replicas_give_the_update_of_one_device(run_on_two_devices):
             variable.assign(two[t.name_of(variable)])
         b = single.evaluate(single.distribute(batches))
         print("evaluation", max(abs(a[n] - b[n]) for n in b))
+
+        from albert.modeling.layers import Dropout
+        with loop.strategy.scope():
+            layer = Dropout(0.5)
+        draw = tf.function(lambda: loop.strategy.run(
+            lambda: layer(tf.ones((7, 13)), training=True)))
+        for _ in range(2):
+            for mask in loop.strategy.experimental_local_results(draw()):
+                print("mask", "".join(map(str, mask.numpy().astype(int).flat)))
         """,
     )
-    found = dict(line.split() for line in printed.splitlines())
+    return [line.split() for line in printed.splitlines()]
+
+
+def test_two_replicas_give_the_update_of_one_device(on_two_devices):
+    found = dict(on_two_devices)
     assert float(found["weights"]) < OF_MOVEMENT
     assert float(found["history"]) < OF_HISTORY
     # Of the loss, which is about 5.
@@ -222,24 +248,9 @@ def test_weights_of_labels_are_summed_over_replicas(run_on_two_devices):
     assert float(printed) < OF_HISTORY
 
 
-def test_replicas_draw_their_own_dropout(run_on_two_devices):
-    printed = run_on_two_devices(
-        __file__,
-        """
-        from albert.modeling.layers import Dropout
-        from albert.training import distribution
-        strategy = distribution.get_strategy("mirrored")
-        with strategy.scope():
-            layer = Dropout(0.5)
-        draw = tf.function(lambda: strategy.run(
-            lambda: layer(tf.ones((7, 13)), training=True)))
-        for _ in range(2):
-            for mask in strategy.experimental_local_results(draw()):
-                print(*mask.numpy().astype(int).flat, sep="")
-        """,
-    )
+def test_replicas_draw_their_own_dropout(on_two_devices):
     # Two replicas, twice: all are different.
-    masks = printed.splitlines()
+    masks = [value for name, value in on_two_devices if name == "mask"]
     assert len(set(masks)) == len(masks) == 4
     assert all(set(mask) == {"0", "2"} for mask in masks)
 

@@ -183,6 +183,7 @@ def test_a_killed_run_ends_as_a_whole_one(tmp_path):
         assert all(np.array_equal(a[key], b[key]) for key in a)
 
 
+@pytest.mark.slow
 def test_a_killed_run_that_grows_ends_as_a_whole_one(tmp_path, monkeypatch):
     deep = dataclasses.replace(CONFIG, num_hidden_layers=3)
     depths = depth_schedule.plan("1:.6,2:.2,3", deep, STEPS)
@@ -217,6 +218,7 @@ def test_a_killed_run_that_grows_ends_as_a_whole_one(tmp_path, monkeypatch):
         assert np.array_equal(a, b)
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_old_checkpoints_go_and_the_best_stays(tmp_path):
     train(make_run(tmp_path, evaluation=Scores(0.5, 0.9, 0.4)))
     assert tensor_bundle.steps(tmp_path) == [6, 7]
@@ -239,6 +241,7 @@ def test_the_best_is_the_last_of_equals_and_the_least_of_losses(
     assert weights["global_step"] == best
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_the_last_evaluation_stands_alone(tmp_path):
     """At 6 of 7 steps there would be one, and at 7 the next."""
     options = dataclasses.replace(OPTIONS, save_checkpoints_steps=6)
@@ -248,6 +251,7 @@ def test_the_last_evaluation_stands_alone(tmp_path):
     assert tensor_bundle.steps(tmp_path) == [7]
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_a_run_that_is_done_makes_no_step(tmp_path, capsys):
     first, _ = train(make_run(tmp_path, evaluation=Scores(1, 2, 3)))
     assert "Training: 7 steps in" in capsys.readouterr().out
@@ -259,6 +263,7 @@ def test_a_run_that_is_done_makes_no_step(tmp_path, capsys):
         assert np.array_equal(a, b)
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_another_evaluation_forgets_the_best(tmp_path, caplog):
     with pytest.raises(Killed):
         train(make_run(tmp_path, evaluation=Scores(9, Killed)))
@@ -279,6 +284,7 @@ def patient(patience, **changes):
     )
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_patience_counts_evaluations_without_a_better_one(tmp_path, caplog):
     # Equal is not better.
     scores = Scores(5, 4, 6, 6, 5, 9)
@@ -287,11 +293,13 @@ def test_patience_counts_evaluations_without_a_better_one(tmp_path, caplog):
     assert scores.values == [9]
     assert tensor_bundle.steps(tmp_path)[-1] == 5
     best = tensor_bundle.read(tmp_path / "model.ckpt-best")
-    assert best["global_step"] == 3
+    # Of equals the last is kept.
+    assert best["global_step"] == 4
     line = "stopped early at step 5 of 7: in 2 evaluations accuracy has not"
     assert line in caplog.text
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_a_run_that_stopped_early_makes_no_step(tmp_path, capsys):
     options = patient(1)
     train(make_run(tmp_path, options=options, evaluation=Scores(5, 4)))
@@ -307,6 +315,7 @@ def test_a_run_that_stopped_early_makes_no_step(tmp_path, capsys):
     assert len(scores.values) == 1
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_a_kill_does_not_lengthen_the_patience(tmp_path):
     for values in ((5, 4, Killed), (3, Killed), (2, 9)):
         scores = Scores(*values)
@@ -322,6 +331,7 @@ def test_a_kill_does_not_lengthen_the_patience(tmp_path):
     assert tensor_bundle.steps(tmp_path)[-1] == 4
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_patience_begins_anew_with_another_evaluation(tmp_path):
     with pytest.raises(Killed):
         train(
@@ -368,7 +378,7 @@ def test_a_frozen_run_goes_on_bit_for_bit(tmp_path, caplog):
     assert "cls/predictions/output_bias/adam_m" in saved
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_a_stop_within_an_evaluation_saves_and_evaluates_later(tmp_path):
     with pytest.raises(StopRequested, match=f"^{tmp_path}: .* at step 3; "):
         train(make_run(tmp_path, evaluation=Scores(None)))
@@ -402,6 +412,7 @@ def test_a_stop_within_training_saves_at_its_step(tmp_path, monkeypatch):
     assert tensor_bundle.steps(tmp_path) == [3, 4]
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_what_is_watched_is_told(tmp_path, caplog):
     class Watch:
         def update(self, step, history):
@@ -430,6 +441,7 @@ def test_damaged_records_are_named(tmp_path):
         train(make_run(tmp_path / "model", data=data))
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_a_full_disk_is_explained(tmp_path, monkeypatch):
     def fail(prefix, tensors):
         raise tf.errors.ResourceExhaustedError(
@@ -444,6 +456,7 @@ def test_a_full_disk_is_explained(tmp_path, monkeypatch):
         train(make_run(tmp_path))
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_another_run_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(Killed):
         train(make_run(tmp_path, evaluation=Scores(1, Killed)))
@@ -478,6 +491,7 @@ def test_another_run_is_refused_before_anything_is_written(tmp_path):
     make_run(tmp_path, options=free).check()
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_the_layers_to_start_from_are_part_of_the_run(tmp_path):
     for name, there, here in (("added", None, "mean"), ("dropped", 2, None)):
         directory = tmp_path / name
@@ -497,6 +511,7 @@ def test_the_layers_to_start_from_are_part_of_the_run(tmp_path):
         make_run(tmp_path / "added", layers_from="mean").check()
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_the_directory_describes_the_run(tmp_path):
     task = {"task_name": "of mine", "labels": ["a", "b"]}
     train(make_run(tmp_path, task=task))

@@ -24,7 +24,7 @@ CONFIG = {
     "hidden_size": 22,
     "num_attention_heads": 2,
     "intermediate_size": 31,
-    "num_hidden_layers": 3,
+    "num_hidden_layers": 2,
     "max_position_embeddings": 17,
     "initializer_range": 0.3,
 }

@@ -145,6 +145,7 @@ def test_more_steps_with_another_label_from_the_command_that_is_told(
     assert tested["loss"] != tested["cross_entropy_loss"] > 0
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_a_new_dev_set_forgets_the_old_best(
     inputs, model, trained, tmp_path, train, results_of
 ):

@@ -8,6 +8,7 @@ from albert import model_directory
 from albert.interchange import tensor_bundle
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_pairs_of_glue_with_the_settings_of_the_task(
     inputs, glue, tmp_path, run, rows_of, results_of
 ):
@@ -52,9 +53,10 @@ def test_pairs_of_glue_with_the_settings_of_the_task(
 
 
 @pytest.fixture(scope="module")
-def mnli(inputs, glue, tmp_path_factory, train_task):
+def mnli(inputs, glue, tmp_path_factory, train_task, without_gradients):
     out = tmp_path_factory.mktemp("mnli") / "model"
-    return out, *train_task(inputs, out, "mnli", glue, "--do_predict")
+    with without_gradients():
+        return out, *train_task(inputs, out, "mnli", glue, "--do_predict")
 
 
 @pytest.mark.slow

@@ -26,6 +26,7 @@ def race(sentences, tmp_path_factory):
     return folder
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_multiple_choice(
     inputs, race, tmp_path, train_task, results_of, rows_of, run
 ):

@@ -53,6 +53,7 @@ def test_records_give_the_same_evaluation(
     assert [row[1] for row in rows] == [row[3] for row in expected]
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_training_on_records(
     inputs,
     records,

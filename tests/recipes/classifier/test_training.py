@@ -12,6 +12,7 @@ from albert.interchange import tensor_bundle
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_first_weights(inputs, trained, tmp_path, train):
     """The encoder is that of the checkpoint; the head never is."""
     start = tmp_path / "start"
@@ -42,6 +43,7 @@ def test_first_weights(inputs, trained, tmp_path, train):
         assert np.abs(two[name] - weights[name]).max() < 1e-28, name
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_random_weights(inputs, tmp_path, run, training_flags, tokenizer_file):
     code, _, errors = run(
         tmp_path / "model",

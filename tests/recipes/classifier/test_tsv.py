@@ -6,6 +6,7 @@ import pytest
 HEADER = "text\tlabel\n"
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_columns_by_name(
     inputs, sentences, tmp_path, write_rows, train_task, rows_of
 ):
@@ -27,6 +28,7 @@ def test_columns_by_name(
     assert first[1:4] == [sentences[0], sentences[0], "1"]
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_columns_by_number(
     inputs, sentences, tmp_path, write_rows, train_task, rows_of
 ):
@@ -51,6 +53,7 @@ def test_columns_by_number(
     assert [row[1] for row in rows[1:]] == sentences[:13]
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_regression_of_ones_own(
     inputs, sentences, tmp_path, write_rows, train_task, results_of, run
 ):

@@ -3,29 +3,9 @@
 
 import json
 import pathlib
-import signal
 
 import pytest
 
-# Kills its own process after so many steps, in the middle of a training.
-KILLED = """
-import os, runpy, signal, sys
-from albert.training.loop import TrainingLoop
-
-left, train = int(sys.argv[1]), TrainingLoop.train
-
-def train_and_die(loop, iterator, steps):
-    global left
-    history = train(loop, iterator, steps)
-    left -= steps
-    if left <= 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return history
-
-TrainingLoop.train = train_and_die
-sys.argv[:2] = ["run_pretraining.py"]
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
 GOLDEN = pathlib.Path(__file__).parents[2] / "golden"
 
 
@@ -129,38 +109,3 @@ def run(arguments_of, run_command):
     return lambda inputs, out, *more: run_command(
         *arguments_of(inputs, out, *more)
     )
-
-
-@pytest.fixture(scope="session")
-def assert_killed_run_ends_as_whole(
-    arguments_of, run_process, assert_same_tensors
-):
-    """Function of inputs and a folder: a killed run ends as one that was not.
-
-    It is killed at a step, whatever the machine's speed. Each run is in a
-    process of its own, as --deterministic is for a whole process. Without it
-    the order of sums is not fixed: of many such runs, one differed by rounding.
-    """
-
-    def check(inputs, folder):
-        arguments = [
-            "--deterministic",
-            "--num_train_steps=150",
-            "--save_checkpoints_steps=50",
-            "--steps_per_loop=7",
-            "--keep_checkpoint_max=1",
-            "--max_eval_steps=1",
-        ]
-        out, whole = folder / "killed", folder / "whole"
-        flags = arguments_of(inputs, out, *arguments)
-        killed = run_process("-c", KILLED, "60", *flags[1:])
-        assert killed.returncode == -signal.SIGKILL, killed.stderr
-        again = run_process(*flags)
-        assert again.returncode == 0, again.stderr
-        assert "continuing at step 50 of 150" in again.stderr
-        alone = run_process(*arguments_of(inputs, whole, *arguments))
-        assert alone.returncode == 0, alone.stderr
-        for name in ("model.ckpt-150", "model.ckpt-best"):
-            assert_same_tensors(whole / name, out / name)
-
-    return check

@@ -171,6 +171,7 @@ def test_flags_that_are_required(given, words, run_command, assert_refused):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_damage_that_is_reached_while_training(inputs, tmp_path, run):
     payloads = list(framing.iterate_records(inputs / "nsp.tfrecord"))
     with tf.io.TFRecordWriter(str(tmp_path / "long")) as writer:
@@ -214,6 +215,7 @@ def test_truncated_records_are_named_with_the_record(inputs, tmp_path, run):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_disk_that_is_full(inputs, tmp_path, run):
     out = tmp_path / "model"
 

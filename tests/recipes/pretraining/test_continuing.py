@@ -28,13 +28,6 @@ def test_same_command_again_changes_nothing(
     assert all("events" in name for name in after.keys() - before.keys())
 
 
-@pytest.mark.slow
-def test_killed_run_ends_as_if_it_had_not_been(
-    inputs, tmp_path, assert_killed_run_ends_as_whole
-):
-    assert_killed_run_ends_as_whole(inputs, tmp_path)
-
-
 @pytest.mark.parametrize(
     "changes, words",
     [
@@ -72,6 +65,7 @@ def test_directory_in_use(inputs, trained, tmp_path, contents, run):
         assert contents(out) == before
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_records_made_again_are_another_run(inputs, tmp_path, run):
     """The same path and count, but other records."""
     again = tmp_path / "inputs"
@@ -89,6 +83,7 @@ def test_records_made_again_are_another_run(inputs, tmp_path, run):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_a_new_evaluation_forgets_the_old_best(inputs, tmp_path, run):
     out = tmp_path / "model"
     more = ["--num_train_steps=4", "--save_checkpoints_steps=2"]

@@ -104,6 +104,7 @@ def test_evaluation_alone_is_that_of_training(
     assert f"{here['masked_lm_loss']:.4f}" in printed
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_weights_to_start_from(inputs, trained, tmp_path, run):
     out = tmp_path / "model"
     code, _, errors = run(
@@ -125,6 +126,7 @@ def test_weights_to_start_from(inputs, trained, tmp_path, run):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_weights_of_another_shape_to_start_from(
     inputs, trained, small_config, tmp_path, run
 ):
@@ -162,6 +164,7 @@ def test_weights_of_another_shape_to_start_from(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_a_bert_to_start_from(
     inputs, small_config, tmp_path, arguments_of, run_command
 ):

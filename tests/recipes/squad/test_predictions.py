@@ -5,6 +5,7 @@ import json
 import os
 
 import numpy as np
+import pytest
 
 from albert import model_directory
 from albert.tasks.squad import answer_metrics
@@ -198,6 +199,7 @@ def test_prediction_without_answers(
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_prediction_in_the_model_directory(
     config, trained, tmp_path, files, succeed, read, contents
 ):
