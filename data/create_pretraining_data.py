@@ -273,7 +273,10 @@ def main(fv):
                 print(f"{shard.output_file} is there already")
                 continue
             corpus_shards.check_merged(
-                metadata_path(fv.output_file), description, fv.overwrite
+                metadata_path(fv.output_file),
+                shards,
+                description,
+                fv.overwrite,
             )
             print_summary(
                 make(

@@ -96,9 +96,8 @@ def make_shards(
         _refuse_others(
             missing, {s.index: here for s, here in mirror}, overwrite
         )
-    if missing:
-        with _mirrored_file(metadata_path(output_file)) as here:
-            corpus_shards.check_merged(here, describe(shards[0]), overwrite)
+    with _mirrored_file(metadata_path(output_file)) as here:
+        corpus_shards.check_merged(here, shards, describe(shards[0]), overwrite)
     for shard in shards:
         if shard not in missing:
             print(f"{shard.output_file} is there already")

@@ -9,6 +9,7 @@ made again. When all are there, their counts are merged into the JSON of the
 whole set.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import heapq
@@ -302,16 +303,24 @@ def find_difference(found, wanted):
     return None
 
 
-def check_merged(path, description, overwrite):
-    """Refuses to make a shard beside the JSON of a set of other settings.
+def check_merged(path, shards, description, overwrite):
+    """Refuses to make a shard beside the JSON of another set.
 
     Args:
       path: str, the JSON of the whole set; need not be there.
+      shards: list of ``Shard``, all of the set.
       description: as of ``is_made``.
-      overwrite: bool, whether the JSON is removed instead: it is written again
-        when the shards are merged.
+      overwrite: bool, whether the JSON is removed instead of refused, if these
+        shards were made with other settings: it is written again when they are
+        merged.
+
+    Raises:
+      UserError: it is of other files, is none of records, or is of other
+        settings and ``overwrite`` is not given.
     """
-    merged = read_metadata(path) if os.path.exists(path) else None
+    merged = _read_merged(
+        path, {os.path.basename(shard.output_file) for shard in shards}
+    )
     if merged is None:
         return
     described = {
@@ -326,7 +335,29 @@ def check_merged(path, description, overwrite):
             "--output_file, or give --overwrite"
         )
     if overwrite:
-        os.remove(path)
+        # Another machine, which makes another shard, may have been quicker.
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(path)
+
+
+def _read_merged(path, names):
+    """Returns the JSON of a whole set, or None if it is not there.
+
+    What it says of files that are no shards would be lost with it, so that it
+    is never replaced then.
+    """
+    if not os.path.lexists(path):
+        return None
+    merged = read_metadata(path)
+    others = {entry["name"] for entry in merged["files"]} if merged else set()
+    others -= names
+    if merged is None or others:
+        described = f"describes {min(others)}" if others else "is of no records"
+        raise UserError(
+            f"{path} {described}, and would be the JSON of {len(names)} "
+            "shards: choose another --output_file, or move it away"
+        )
+    return merged
 
 
 def read_shards(shards, describe):
@@ -370,10 +401,11 @@ def write_merged(path, metadata, of_shards, overwrite=False):
       path: str, where to.
       metadata: dict, as of one set without the list of files.
       of_shards: list of dict, the JSON of each shard.
-      overwrite: bool, whether another set's JSON is replaced.
+      overwrite: bool, whether that of earlier shards is replaced.
 
     Raises:
-      UserError: another set's is there, or it cannot be written.
+      UserError: that of earlier shards or of other files is there, or it
+        cannot be written.
     """
     value = {
         "kind": metadata["kind"],
@@ -382,11 +414,10 @@ def write_merged(path, metadata, of_shards, overwrite=False):
         "files": [each["files"][0] for each in of_shards],
     }
     outputs.check_file(path, "--output_file")
-    if os.path.lexists(path) and not overwrite:
-        earlier = read_metadata(path)
-        if earlier is None or earlier.get("files") != value["files"]:
-            raise UserError(
-                f"{path} exists and describes other records: choose another "
-                "--output_file or give --overwrite"
-            )
+    earlier = _read_merged(path, {entry["name"] for entry in value["files"]})
+    if earlier and earlier["files"] != value["files"] and not overwrite:
+        raise UserError(
+            f"{path} exists and describes other records: choose another "
+            "--output_file or give --overwrite"
+        )
     outputs.write_json(path, value, "--output_file")

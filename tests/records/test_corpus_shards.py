@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a corpus is divided among machines, and what is refused."""
 
+import json
 import os
 
 import pytest
@@ -116,3 +117,63 @@ def test_another_number_of_shards_is_refused(texts, tmp_path):
     assert len(divide(texts, 4, tmp_path / "other2.tfrecord")) == 4
     with pytest.raises(UserError, match="t-00001-of-0000[34].*another number"):
         divide(texts, 5, tmp_path / "t.tfrecord")
+
+
+def write_set(path, *names, **settings):
+    """Writes the JSON of a set of records of these names."""
+    value = {
+        "kind": "pretraining",
+        "schema_version": 5,
+        "files": [{"name": name, "records": 1, "bytes": 9} for name in names],
+        **settings,
+    }
+    path.write_text(json.dumps(value))
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_json_of_files_that_are_no_shards_is_kept(texts, tmp_path, overwrite):
+    path = tmp_path / "t.json"
+    write_set(path, "t.tfrecord")
+    before = path.read_bytes()
+    shards = divide(texts, 2, tmp_path / "t.tfrecord")
+    words = r"t\.json describes t\.tfrecord"
+    with pytest.raises(UserError, match=words):
+        corpus_shards.check_merged(str(path), shards, {}, overwrite)
+    of_shards = [
+        {"files": [{"name": os.path.basename(shard.output_file)}]}
+        for shard in shards
+    ]
+    with pytest.raises(UserError, match=words):
+        corpus_shards.write_merged(
+            str(path), {"kind": "pretraining"}, of_shards, overwrite
+        )
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_json_of_no_records_is_kept(texts, tmp_path, overwrite):
+    path = tmp_path / "t.json"
+    path.write_text('{"anything": 1}')
+    shards = divide(texts, 2, tmp_path / "t.tfrecord")
+    with pytest.raises(UserError, match="is of no records"):
+        corpus_shards.check_merged(str(path), shards, {}, overwrite)
+    of_shards = [{"files": [{"name": "t-00000-of-00002.tfrecord"}]}]
+    with pytest.raises(UserError, match="is of no records"):
+        corpus_shards.write_merged(
+            str(path), {"kind": "pretraining"}, of_shards, overwrite
+        )
+    assert path.read_text() == '{"anything": 1}'
+
+
+def test_json_of_the_same_shards_of_other_settings(texts, tmp_path):
+    path = tmp_path / "t.json"
+    shards = divide(texts, 2, tmp_path / "t.tfrecord")
+    names = [os.path.basename(shard.output_file) for shard in shards]
+    write_set(path, *names, dupe_factor=2)
+    corpus_shards.check_merged(str(path), shards, {"dupe_factor": 2}, False)
+    with pytest.raises(UserError, match="dupe_factor 2, not 3"):
+        corpus_shards.check_merged(str(path), shards, {"dupe_factor": 3}, False)
+    assert path.exists()
+    corpus_shards.check_merged(str(path), shards, {"dupe_factor": 3}, True)
+    assert not path.exists()
+    corpus_shards.check_merged(str(path), shards, {"dupe_factor": 3}, True)
