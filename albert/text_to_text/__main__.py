@@ -36,6 +36,7 @@ from albert import model_directory
 from albert import outputs
 from albert.errors import UserError
 from albert.interchange import task_description
+from albert.progress import show_progress
 from albert.tasks import trained_model
 from albert.text_to_text import translation_files
 from albert.text_to_text import translation_flags
@@ -304,8 +305,15 @@ def predict(translator, source, destination, as_table, overwrite=False):
         the line and the score in front.
       overwrite: bool, whether a file that is there is replaced.
     """
-    found = translator.translate_stream(read_lines(source))
-    with open_output(destination, overwrite) as stream:
+    # Between lines on a terminal, a bar would be a mess.
+    between = destination is None and sys.stdout.isatty()
+    with (
+        open_output(destination, overwrite) as stream,
+        contextlib.nullcontext()
+        if between
+        else show_progress("writing targets", unit="texts") as advance,
+    ):
+        found = translator.translate_stream(read_lines(source), advance)
         for number, translations in enumerate(found, start=1):
             for text, score in translations:
                 if as_table:

@@ -10,6 +10,7 @@ import numpy as np
 from absl import logging
 
 from albert.errors import UserError
+from albert.records.corpus_counts import MOST_UNKNOWN
 from albert.tasks.features import PAD_ID
 from albert.text_to_text.decoding import BeamSearch
 from albert.text_to_text.pair_features import encode_sources
@@ -51,6 +52,64 @@ class SearchSettings:
     batch_size: int
 
 
+@dataclasses.dataclass
+class TranslationCounts:
+    """Counts over texts that were translated.
+
+    Attributes:
+      texts: all of them.
+      blank: those without a piece, which have no target.
+      cut: those that were longer than they may be.
+      full: those whose best target is as long as it may be, and was ended
+        there.
+      pieces, unknown: pieces of the texts, and those that the vocabulary does
+        not know.
+    """
+
+    texts: int = 0
+    blank: int = 0
+    cut: int = 0
+    full: int = 0
+    pieces: int = 0
+    unknown: int = 0
+
+    def length_warnings(self, settings):
+        """Returns what was longer than the settings allow: list of str."""
+        warnings = []
+        if self.cut:
+            warnings.append(
+                f"{self.cut:,} texts were longer than "
+                f"{settings.max_seq_length} pieces, and cut: raise "
+                "--max_seq_length if the model has more positions"
+            )
+        if self.full:
+            warnings.append(
+                f"{self.full:,} targets were ended at "
+                f"{settings.max_target_length} pieces, as long as they may be: "
+                "raise --max_target_length if the model has more positions; a "
+                "model that repeats itself needs more training"
+            )
+        return warnings
+
+    def text_warnings(self):
+        """Returns what is odd about the texts themselves: list of str."""
+        warnings = []
+        if self.blank == self.texts:
+            warnings.append(f"none of {self.texts:,} texts has a piece")
+        elif self.blank:
+            warnings.append(
+                f"{self.blank:,} of {self.texts:,} texts have no piece, and "
+                "an empty target"
+            )
+        if self.unknown > MOST_UNKNOWN * self.pieces:
+            warnings.append(
+                f"{self.unknown / self.pieces:.1%} of the pieces of the texts "
+                "are unknown to the vocabulary, and the targets guessed "
+                "without them: are they of the language of the model's sources?"
+            )
+        return warnings
+
+
 class Translator:
     """Writer of the targets of texts.
 
@@ -64,7 +123,6 @@ class Translator:
 
     Attributes:
       settings: ``SearchSettings``.
-      cut: int, texts that were longer than they may be, so far.
     """
 
     def __init__(self, model, tokenizer, settings):
@@ -78,13 +136,14 @@ class Translator:
             max_target_length=settings.max_target_length,
             num_best=settings.num_best,
         )
-        self.cut = 0
 
-    def translate(self, texts):
+    def translate(self, texts, counts=None, advance=None):
         """Translates texts.
 
         Args:
           texts: list of N str.
+          counts: ``TranslationCounts`` that they are added to, or None.
+          advance: function that is told how many more are done, or None.
 
         Returns:
           list of N lists of ``Translation``, the best first: as many as there
@@ -94,34 +153,39 @@ class Translator:
         Raises:
           UserError: the model's outputs are not finite.
         """
+        counts = TranslationCounts() if counts is None else counts
         nothing = [Translation("", 0.0)]
         results = [nothing] * len(texts)
-        rows, cut = encode_sources(
-            texts, self._tokenizer, self.settings.max_seq_length
-        )
+        rows = self._encode(texts, counts)
         # Others have nothing between [CLS] and [SEP].
         real = [i for i, row in enumerate(rows) if len(row) > 2]
-        self.cut += cut
+        if advance:
+            advance(len(rows) - len(real))
         # The longest first: a batch too large for the memory fails at once.
         order = sorted(real, key=lambda i: -len(rows[i]))
         for begin in range(0, len(order), self.settings.batch_size):
             batch = order[begin : begin + self.settings.batch_size]
-            found = self._search_batch([rows[i] for i in batch])
+            found = self._search_batch([rows[i] for i in batch], counts)
             for i, translations in zip(batch, found, strict=True):
                 results[i] = translations
+            if advance:
+                advance(len(batch))
         return results
 
-    def translate_stream(self, texts):
+    def translate_stream(self, texts, advance=None):
         """Yields what ``translate`` returns for each of any number of texts.
+
+        What was odd about them is logged at the end.
 
         Args:
           texts: iterable of str, of which some are read ahead.
+          advance: as of ``translate``.
         """
-        texts, cut_before = iter(texts), self.cut
+        texts, counts = iter(texts), TranslationCounts()
         count = _BATCHES_READ * self.settings.batch_size
         while block := list(itertools.islice(texts, count)):
-            yield from self.translate(block)
-        self.warn_of_cut(self.cut - cut_before)
+            yield from self.translate(block, counts, advance)
+        self._warn(counts)
 
     def search_ids(self, text):
         """Returns the ids of a text, and of its best target: lists of int.
@@ -129,26 +193,32 @@ class Translator:
         Raises:
           UserError: as of ``translate``.
         """
-        (row,), cut = encode_sources(
-            [text], self._tokenizer, self.settings.max_seq_length
-        )
-        self.cut += cut
-        self.warn_of_cut(cut)
-        ids, _ = self._search_rows([row])
+        counts = TranslationCounts()
+        (row,) = self._encode([text], counts)
+        ids, _ = self._search_rows([row], counts)
+        self._warn(counts)
         return row, self._real_ids(ids[0, 0])
 
-    def warn_of_cut(self, count):
-        """Warns of a number of texts that were cut, if there are any."""
-        if count:
-            logging.warning(
-                "%s texts were longer than %d pieces, and cut: raise "
-                "--max_seq_length if the model has more positions",
-                f"{count:,}",
-                self.settings.max_seq_length,
-            )
+    def _warn(self, counts):
+        lengths = counts.length_warnings(self.settings)
+        for warning in lengths + counts.text_warnings():
+            logging.warning("%s", warning)
 
-    def _search_batch(self, rows):
-        ids, scores = self._search_rows(rows)
+    def _encode(self, texts, counts):
+        """Returns the ids of texts, [CLS] … [SEP], and counts them."""
+        rows, cut = encode_sources(
+            texts, self._tokenizer, self.settings.max_seq_length
+        )
+        counts.texts += len(rows)
+        counts.cut += cut
+        for row in rows:
+            counts.blank += len(row) == 2
+            counts.pieces += len(row) - 2
+            counts.unknown += row.count(self._tokenizer.unknown_id)
+        return rows
+
+    def _search_batch(self, rows, counts):
+        ids, scores = self._search_rows(rows, counts)
         return [
             [
                 Translation(self._decode(target), float(score))
@@ -158,7 +228,7 @@ class Translator:
             for targets, row_scores in zip(ids, scores, strict=True)
         ]
 
-    def _search_rows(self, rows):
+    def _search_rows(self, rows, counts):
         """Returns what the search finds, as arrays of finite scores."""
         length = max(map(len, rows))
         length += -length % _LENGTH_MULTIPLE
@@ -176,6 +246,7 @@ class Translator:
                 "the model's outputs are not finite: use other weights, or "
                 "train it again with a smaller --learning_rate"
             )
+        counts.full += int((ids[:, 0, -1] == self._tokenizer.sep_id).sum())
         return ids, scores
 
     def _real_ids(self, target):

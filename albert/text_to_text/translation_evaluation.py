@@ -6,8 +6,10 @@ import dataclasses
 from absl import logging
 
 from albert import evaluation_results
+from albert.progress import show_progress
 from albert.text_to_text import text_metrics
 from albert.text_to_text.translation import Translation
+from albert.text_to_text.translation import TranslationCounts
 
 PREDICTION_FILES = ("dev_predictions.txt", "dev_predictions.tsv")
 _SEARCH_SETTINGS = ("beam_size", "length_penalty", "max_target_length")
@@ -24,8 +26,8 @@ class TranslationOutcome:
       signatures: dict of str, how metrics were computed.
       written: list of ``Translation``, one for each pair as it was read.
       search: dict, the settings with which they were searched for.
-      scored: int, pairs with a text on both sides, which metrics are of.
-      cut: int, of these, the sources that were longer than they may be.
+      counts: ``TranslationCounts`` of the pairs with a text on both sides,
+        which metrics are of.
     """
 
     metrics: dict
@@ -33,8 +35,9 @@ class TranslationOutcome:
     signatures: dict = dataclasses.field(default_factory=dict)
     written: list = dataclasses.field(default_factory=list)
     search: dict = dataclasses.field(default_factory=dict)
-    scored: int = 0
-    cut: int = 0
+    counts: TranslationCounts = dataclasses.field(
+        default_factory=TranslationCounts
+    )
 
     def write(self, directory, weights, data):
         """Writes the metrics and the texts; returns the paths: list of str.
@@ -54,8 +57,9 @@ class TranslationOutcome:
             metrics |= {
                 "signatures": self.signatures,
                 "search": self.search,
-                "scored_pairs": self.scored,
-                "cut_sources": self.cut,
+                "scored_pairs": self.counts.texts,
+                "cut_sources": self.counts.cut,
+                "full_targets": self.counts.full,
             }
         return evaluation_results.write(
             directory,
@@ -95,11 +99,12 @@ def evaluate(data, losses, translator, metrics, lower_case, bleu_tokenizer):
         if source.strip() and target.strip()
     ]
     sources, targets = zip(*(pairs[index] for index in scored), strict=True)
-    logging.info("writing the targets of %d texts", len(sources))
-    cut_before = translator.cut
-    found = [best for best, *_ in translator.translate(sources)]
-    cut = translator.cut - cut_before
-    translator.warn_of_cut(cut)
+    counts = TranslationCounts()
+    with show_progress("writing targets", len(sources), "texts") as advance:
+        translations = translator.translate(sources, counts, advance)
+    for warning in counts.length_warnings(translator.settings):
+        logging.warning("%s: %s", data.path, warning)
+    found = [best for best, *_ in translations]
     written = [Translation("", 0.0)] * len(pairs)
     for index, translation in zip(scored, found, strict=True):
         written[index] = translation
@@ -119,8 +124,7 @@ def evaluate(data, losses, translator, metrics, lower_case, bleu_tokenizer):
         signatures,
         written,
         {name: getattr(translator.settings, name) for name in _SEARCH_SETTINGS},
-        len(scored),
-        cut,
+        counts,
     )
 
 

@@ -101,10 +101,8 @@ def test_a_stream_is_read_in_parts(make, monkeypatch):
             read.append(text)
             yield text
 
-    translator = make()
-    # What was cut before is told by who translated it.
-    translator.translate(["g " * 9])
-    stream = translator.translate_stream(texts())
+    done = []
+    stream = make().translate_stream(texts(), done.append)
     assert next(stream) == [("b", 0.0)]
     assert len(read) == 4
     assert [found[0].text for found in stream] == [
@@ -112,8 +110,45 @@ def test_a_stream_is_read_in_parts(make, monkeypatch):
         " ".join("f" * 8),
     ]
     assert Search.shapes[-1] == (2, 10)
-    (warning,) = warnings
-    assert warning.startswith("1 texts were longer than 10 pieces, and cut")
+    assert sum(done) == len(read) == 6
+    cut, blank = warnings
+    assert cut.startswith("1 texts were longer than 10 pieces, and cut")
+    assert blank.startswith("1 of 6 texts have no piece")
+
+
+def test_what_is_counted(make):
+    counts = translation.TranslationCounts()
+    translator = make(max_seq_length=12)
+    # The last two fill a target, of eleven pieces.
+    translator.translate(["b z", " ", "c " * 10, "d " * 11], counts)
+    assert counts == translation.TranslationCounts(
+        texts=4, blank=1, cut=1, full=2, pieces=22, unknown=1
+    )
+    translator.translate(["c"], counts)
+    assert (counts.texts, counts.pieces) == (5, 23)
+    cut, full = counts.length_warnings(translator.settings)
+    assert cut.startswith("1 texts were longer than 12 pieces")
+    assert full.startswith("2 targets were ended at 11 pieces")
+    blank, unknown = counts.text_warnings()
+    assert blank.startswith("1 of 5 texts have no piece")
+    assert unknown.startswith("4.3% of the pieces of the texts are unknown")
+
+
+def test_nothing_odd_is_counted(make):
+    counts = translation.TranslationCounts()
+    translator = make()
+    translator.translate(["b c d"], counts)
+    assert not counts.length_warnings(translator.settings)
+    assert not counts.text_warnings()
+
+
+def test_a_stream_without_a_text(make, monkeypatch):
+    warnings = []
+    monkeypatch.setattr(
+        logging, "warning", lambda text, *values: warnings.append(text % values)
+    )
+    assert not list(make().translate_stream([]))
+    assert warnings == ["none of 0 texts has a piece"]
 
 
 def test_ids_of_one(make, tokenizer):
@@ -131,7 +166,7 @@ def test_a_single_text_that_is_cut(make, monkeypatch):
     )
     translator = make()
     source, _ = translator.search_ids("b " * 9)
-    assert len(source) == 10 and translator.cut == 1
+    assert len(source) == 10
     (warning,) = warnings
     assert warning.startswith("1 texts were longer than 10 pieces, and cut")
 

@@ -43,13 +43,11 @@ class Capitals:
         batch_size=2,
     )
 
-    def __init__(self):
-        self.cut = 1  # of earlier texts
-        self.warned_of = []
-        self.warn_of_cut = self.warned_of.append
-
-    def translate(self, texts):
-        self.cut += sum(len(text.split()) > 3 for text in texts)
+    def translate(self, texts, counts, advance):
+        counts.texts += len(texts)
+        counts.cut += sum(len(text.split()) > 3 for text in texts)
+        counts.full += sum(len(text.split()) == 2 for text in texts)
+        advance(len(texts))
         return [
             [Translation(text[:5].upper(), -0.5), Translation("M", -2.0)]
             for text in texts
@@ -135,6 +133,7 @@ def test_pairs_that_losses_leave_out_are_written_and_scored(
         "max_target_length": 4,
     }
     assert (results["scored_pairs"], results["cut_sources"]) == (5, 1)
+    assert results["full_targets"] == 1
     assert results["data"][0]["examples"] == 3
     assert results["data"][0]["pairs"]["long_target"] == 1
     assert len(paths) == 3
