@@ -213,7 +213,11 @@ class RecordSetWriter:
                 )
 
     def _files_of_replaced_set(self, path):
-        """Returns names in a set's JSON that the new set does not have."""
+        """Returns names of a replaced set that the new one does not have.
+
+        They are those in its JSON, and the JSON that each shard of the work
+        has of its own.
+        """
         if not os.path.exists(path):
             return []
         directory = os.path.dirname(path)
@@ -226,4 +230,12 @@ class RecordSetWriter:
                 and framing.begins_with_record(file)
             ):
                 stale.append(entry["name"])
-        return stale
+                own = metadata_path(file)
+                of_shard = os.path.isfile(own) and read_metadata(own)
+                if of_shard and _names(of_shard) == [entry["name"]]:
+                    stale.append(os.path.basename(own))
+        return [name for name in stale if name != os.path.basename(path)]
+
+
+def _names(metadata):
+    return [entry["name"] for entry in metadata["files"]]

@@ -104,6 +104,18 @@ def test_overwritten_set_leaves_no_old_shards(tmp_path):
     ]
 
 
+def test_overwritten_set_leaves_no_json_of_its_shards(tmp_path):
+    """Shards of the work have one each, beside that of the whole set."""
+    write_set(tmp_path, shards=2)
+    whole = json.loads((tmp_path / "train.json").read_text())
+    for shard, entry in enumerate(whole["files"]):
+        (tmp_path / f"train-0000{shard}-of-00002.json").write_text(
+            json.dumps(whole | {"files": [entry]})
+        )
+    write_set(tmp_path, overwrite=True)
+    assert names_in(tmp_path) == ["train.json", "train.tfrecord"]
+
+
 def test_failed_overwrite_leaves_the_old_set(tmp_path):
     write_set(tmp_path)
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
