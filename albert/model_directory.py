@@ -333,18 +333,35 @@ def check_run(directory, config, settings):
     if there:
         there = {**_UNSAID, **there}
         here = {**_UNSAID, **here}
-    differences = [
-        f"{name} {there[name]!r} there, {here[name]!r} here"
-        for name in here
-        if name in there
-        and there[name] != here[name]
-        and name not in _NOT_COMPARED
-    ]
+    differences = _list_differences(
+        there,
+        {name: here[name] for name in here if name not in _NOT_COMPARED},
+    )
     if differences:
         raise UserError(
             f"{directory} holds another run: {'; '.join(differences)}. Use "
             "another --output_dir, or the same settings to continue it"
         )
+
+
+def _list_differences(there, here):
+    """Returns, in words, the values of these names that differ: list of str.
+
+    Of dicts in them, such as what was counted of the data, only what differs.
+    """
+    differences = []
+    for name in filter(there.__contains__, here):
+        old, new = there[name], here[name]
+        if (
+            isinstance(old, dict)
+            and isinstance(new, dict)
+            and old.keys() == new.keys()
+        ):
+            inner = _list_differences(old, new)
+            differences += [f"{name}: {each}" for each in inner]
+        elif old != new:
+            differences.append(f"{name} {old!r} there, {new!r} here")
+    return differences
 
 
 def _read_if_there(directory, name, schema=json_files.ANY_OBJECT):

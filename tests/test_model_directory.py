@@ -107,6 +107,21 @@ def test_other_settings_are_all_named(tmp_path, config):
     assert "learning_rate" not in str(caught.value)
 
 
+def test_of_counts_only_those_that_differ_are_named(tmp_path, config):
+    counts = {"pairs": 296, "long_source": 0, "long_target": 4}
+    start(tmp_path, config, settings=SETTINGS | {"training_pairs": counts})
+    for other, words in (
+        (counts | {"long_source": 3}, "training_pairs: long_source 0 there, 3"),
+        ({"pairs": 296}, "training_pairs {'pairs': 296, "),
+    ):
+        with pytest.raises(UserError) as caught:
+            model_directory.check_run(
+                tmp_path, config, SETTINGS | {"training_pairs": other}
+            )
+        assert words in str(caught.value)
+    assert "pairs 296" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("there", "here"),
     [("learned", "relative_bias"), ("sinusoidal", "learned")],
