@@ -270,14 +270,14 @@ def _say_space(settings, vocabulary_size, size, output_file):
     folder = os.path.dirname(os.path.abspath(output_file))
     free = _free_space(folder)
     needs = (
-        f"about {records / 1e6:,.0f} MB of records and, meanwhile, "
-        f"{ids / 1e6:,.0f} MB of ids"
+        f"about {_megabytes(records)} of records and, meanwhile, "
+        f"{_megabytes(ids)} of ids"
     )
     if ids + records > free:
         logging.warning(
-            "%s has %s MB of free space, and this may take %s",
+            "%s has %s of free space, and this may take %s",
             folder,
-            f"{free / 1e6:,.0f}",
+            _megabytes(free),
             needs,
         )
     else:
@@ -289,3 +289,7 @@ def _free_space(path):
     while not os.path.exists(path):
         path = os.path.dirname(path)
     return shutil.disk_usage(path).free
+
+
+def _megabytes(size):
+    return f"{size / 1e6:,.{0 if size >= 1e7 else 1}f} MB"
