@@ -197,14 +197,27 @@ def _is_one_piece(tokenizer, word, after_space):
 
 
 def load(path):
-    """Loads weights in any format; returns (model, tokenizer)."""
+    """Loads weights in any format; returns (model, tokenizer).
+
+    Raises:
+      UserError: they cannot be loaded, or have no head for masked pieces.
+    """
     command_line.load_tensorflow()
+    from albert.interchange import weight_fit
     from albert.interchange.starting_point import open_starting_point
     from albert.interchange.weights import load_weights
     from albert.modeling.models import AlbertPretrainer
 
     start = open_starting_point(path)
     config, tokenizer = start.find_config_and_tokenizer()
+    if not any(
+        weight_fit.belongs_to(name, ["masked_lm"])
+        for name in start.source.tensors
+    ):
+        raise UserError(
+            f"{path} has no masked-LM head: give a pretrained model, not one "
+            "that was fine-tuned or trained to translate"
+        )
     model = AlbertPretrainer(config)
     load_weights(model, start, fresh=("sentence_order", "pooler"))
     return model, tokenizer

@@ -36,7 +36,7 @@ def show_progress(description, total=None, unit="it", unit_scale=False):
         return
     lines = _Lines(description, total, unit, unit_scale)
     yield lines.advance
-    lines.write()
+    lines.finish()
 
 
 class _Lines:
@@ -48,13 +48,20 @@ class _Lines:
         self._done = 0
         self._start = time.monotonic()
         self._last_line = self._start
+        self._written = None
 
     def advance(self, amount=1):
         self._done += amount
         if time.monotonic() - self._last_line >= LINE_INTERVAL:
             self.write()
 
+    def finish(self):
+        # The last step may have had its line already.
+        if self._written != self._done:
+            self.write()
+
     def write(self):
+        self._written = self._done
         self._last_line = time.monotonic()
         seconds = self._last_line - self._start
         of_total = f" of {self._format(self._total)}" if self._total else ""

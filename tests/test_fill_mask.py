@@ -191,6 +191,17 @@ def test_directory_without_weights(run, directory, tmp_path):
     assert "no checkpoint" in errors
 
 
+def test_model_that_fills_no_masks(directory, tmp_path):
+    """Its remedy is not one of training, nor of Python."""
+    config = model_directory.read_config(directory)
+    model_directory.write_description(tmp_path, config, albert.Tokenizer(MODEL))
+    albert.save_weights(
+        albert.AlbertClassifier(config, 3), tmp_path / "model.ckpt-3"
+    )
+    with pytest.raises(UserError, match="no masked-LM head: give a pretr"):
+        fill_mask.load(tmp_path)
+
+
 def test_tokenizer_of_another_model(directory, tmp_path):
     config = model_directory.read_config(directory).to_dict()
     model_directory.write_description(

@@ -236,7 +236,7 @@ def test_length(run, directories):
         (["{d}", "a [MASK]", "a [mask]"], ["a [mask]", "[MASK]"]),
         (["{d}", "a [MASK]", "--length=35"], ["39 pieces", "37"]),
         (["{d}", "--length=36"], ["38 pieces", "37"]),
-        (["{c}", "a [MASK]"], ["classifier", "masked_lm"]),
+        (["{c}", "a [MASK]"], ["classifier", "masked-LM head", "pretrained"]),
         (["missing", "[MASK]"], ["missing", "no such checkpoint"]),
         (["{d}", "[MASK]", "--temperature=0"], ["--temperature"]),
         (["{d}", "[MASK]", "--num_samples=0"], ["--num_samples"]),

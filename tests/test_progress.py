@@ -53,3 +53,17 @@ def test_bar_on_a_terminal(monkeypatch, capsys):
     with progress.show_progress("reading", 7, unit="files") as advance:
         advance(7)
     assert "7/7" in capsys.readouterr().err
+
+
+def test_the_last_line_is_written_once(monkeypatch):
+    lines = []
+    clock = Clock()
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
+    monkeypatch.setattr(progress.time, "monotonic", clock.monotonic)
+    monkeypatch.setattr(
+        logging, "info", lambda text, *values: lines.append(text % values)
+    )
+    with progress.show_progress("reading", 7, unit="files") as advance:
+        clock.seconds += 12
+        advance(7)
+    assert lines == ["reading: 7 of 7 files, 12 s"]

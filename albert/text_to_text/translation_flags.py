@@ -140,6 +140,42 @@ def define_flags(fv):
             "Pad every batch to --max_seq_length and --max_target_length: one "
             "shape, as TPUs need it.",
         ),
+        (
+            "max_seq_length",
+            "Longest source in pieces, with [CLS] and [SEP]; pairs with a "
+            "longer one are left out, see --cut_long_sources. Default: "
+            f"{RECIPE.max_seq_length}, at most what the model has positions "
+            "for.",
+        ),
+        (
+            "train_batch_size",
+            "Most pairs per update, over all devices and accumulation steps; "
+            "--train_batch_tokens is the other limit. Default: "
+            f"{RECIPE.train_batch_size}.",
+        ),
+        (
+            "num_train_epochs",
+            "Passes over the training data, instead of --num_train_steps. "
+            f"Default: {RECIPE.num_train_epochs:g}.",
+        ),
+        (
+            "num_train_steps",
+            "Updates to train for. Default: those of --num_train_epochs.",
+        ),
+        (
+            "num_warmup_steps",
+            "Steps of linear warm-up. Default: "
+            f"{RECIPE.warmup_proportion:.0%} of all.",
+        ),
+        (
+            "learning_rate",
+            f"Peak of the learning rate. Default: {LEARNING_RATE}.",
+        ),
+        (
+            "dropout_prob",
+            "Dropout inside encoder and decoder while training. Default: "
+            f"{RECIPE.dropout}.",
+        ),
     ):
         fv[name].help = text
     # The moments are wrong by most in the first thousand steps, in which a

@@ -112,6 +112,9 @@ def test_help_is_of_texts():
     translate.define_flags(flag_values)
     assert "targets" in flag_values["do_predict"].help
     assert "--max_target_length" in flag_values["pad_to_max_length"].help
+    # Of a task's own settings, what they are here.
+    assert "--cut_long_sources" in flag_values["max_seq_length"].help
+    assert "Default: 10% of all" in flag_values["num_warmup_steps"].help
 
 
 def test_what_is_written_and_told(texts, trained):
