@@ -142,7 +142,8 @@ def _find_shards(path, value, file):
             continue
         entries |= _entries(own, shard)
         different = _find_difference(shard, value)
-        if shard["shard"]["text"] != value["shard"]["text"]:
+        # What each is made of differs, and the list of all files does not.
+        if shard["shard"]["listing"] != value["shard"]["listing"]:
             different = "the text"
         if different:
             faults.append(_contradiction(own, path, different))

@@ -77,8 +77,13 @@ _SCHEMA = Object(
         "examples_sha256": Text(),
         "corpus": Object(others=Number()),
         "shard": Object(
-            {"index": _COUNT, "number": Integer(1), "text": Text()},
-            required=("index", "number", "text"),
+            {
+                "index": _COUNT,
+                "number": Integer(1),
+                "listing": Text(),
+                "text": Text(),
+            },
+            required=("index", "number", "listing", "text"),
         ),
         "counts": Object(
             {

@@ -15,6 +15,7 @@ from albert.errors import UserError
 from albert.records import framing
 from albert.records.metadata import SCHEMA_VERSION
 from albert.records.metadata import find_metadata
+from albert.records.metadata import metadata_path_of_set
 from albert.text.documents import expand_files
 
 # Records of a file without a JSON whose ids are looked at.
@@ -339,8 +340,14 @@ class RecordFiles:
             )
 
     def _warn_of_absent_files(self):
+        of_shards = {}
         for path, value in self._jsons():
             names = {entry["name"] for entry in value["files"]}
+            if "shard" in value:
+                # Not merged: each has a JSON of its own.
+                set_names = _names_of_shards(value)
+                place = os.path.join(os.path.dirname(path), min(set_names))
+                of_shards[place] = set_names
             here = set(os.listdir(os.path.dirname(path) or "."))
             absent = sorted(names - here)
             if absent:
@@ -351,6 +358,28 @@ class RecordFiles:
                     len(absent),
                     absent[0],
                 )
+        for place, names in of_shards.items():
+            here = set(os.listdir(os.path.dirname(place) or "."))
+            absent = sorted(names - here)
+            if absent:
+                logging.warning(
+                    "of the %d shards of %s, %d are missing (%s, ...), with a "
+                    "part of the text",
+                    len(names),
+                    metadata_path_of_set(place),
+                    len(absent),
+                    absent[0],
+                )
+
+
+def _names_of_shards(value):
+    """Returns the names of all shards of which a JSON describes one."""
+    (name,) = (entry["name"] for entry in value["files"])
+    index, number = value["shard"]["index"], value["shard"]["number"]
+    return {
+        name.replace(f"-{index:05d}-of-", f"-{each:05d}-of-")
+        for each in range(number)
+    }
 
 
 def _scanned_count(file):

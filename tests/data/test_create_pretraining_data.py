@@ -18,6 +18,7 @@ from absl import flags
 
 from albert import processes
 from albert.errors import UserError
+from albert.inspection import found_sets
 from albert.records import framing
 from albert.records import pretraining
 from albert.records import pretraining_report
@@ -872,6 +873,11 @@ def test_shards_are_the_same_whoever_makes_them(tmp_path, run_shard, contents):
         for name in files[:2]
     )
     assert not set(first) & set(second)
+    # Without the JSON of all, they are seen to be of one set.
+    (tmp_path / "many" / "train.json").unlink()
+    file = str(tmp_path / "many" / "train-00000-of-00003.tfrecord")
+    ((found,), _) = found_sets.find_sets([file])
+    assert (len(found.entries), found.faults) == (3, [])
 
 
 def test_counts_are_those_of_all_shards(tmp_path, run_shard):
@@ -950,11 +956,26 @@ def test_shards_of_another_text_are_refused(tmp_path, run_shard, contents):
     before = contents(tmp_path / "records")
     with open(tmp_path / "text" / "0.txt", "a") as stream:
         stream.write("More of it.\n")
-    with pytest.raises(UserError, match="was made with text"):
+    with pytest.raises(UserError, match="was made with another text: names"):
         run_shard("0/3")
     assert contents(tmp_path / "records") == before
     run_shard("0/3", "--overwrite")
     assert contents(tmp_path / "records") != before
+
+
+def test_shards_that_are_missing_are_warned_of(tmp_path, run_shard, caplog):
+    """There is no JSON of the whole set then."""
+    run_shard("1/3")
+    records = RecordSet.open(str(tmp_path / "records" / "*.tfrecord"))
+    schema, size = records.schema, records.metadata["vocabulary"]["size"]
+    with caplog.at_level("WARNING", logger="absl"):
+        records.check(
+            schema.max_seq_length, schema.max_predictions_per_seq, size
+        )
+    assert (
+        f"of the 3 shards of {tmp_path}/records/train.json, 2 are missing "
+        "(train-00000-of-00003.tfrecord, ...)"
+    ) in caplog.text
 
 
 def test_merging_needs_every_shard(tmp_path, run_shard):
@@ -1032,7 +1053,7 @@ def test_text_of_the_same_names_and_sizes_is_another(tmp_path, run_shard):
     run_shard("0/3")
     file = tmp_path / "text" / "3.txt"  # the largest is in the first shard
     file.write_text(file.read_text().swapcase())
-    with pytest.raises(UserError, match="was made with text"):
+    with pytest.raises(UserError, match="was made with another text: names"):
         run_shard("0/3")
 
 

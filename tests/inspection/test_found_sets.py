@@ -16,7 +16,12 @@ def shards(pretraining_set):
     for index, file in enumerate(files):
         value = merged | {
             "files": merged["files"][index : index + 1],
-            "shard": {"index": index, "number": 3, "text": "t"},
+            "shard": {
+                "index": index,
+                "number": 3,
+                "listing": "all files",
+                "text": f"those of {index}",
+            },
         }
         file.with_suffix(".json").write_text(json.dumps(value))
     return files
@@ -82,7 +87,7 @@ def test_shards_are_read_with_what_is_said_of_each(unmerged):
             "the vocab",
         ),
         (lambda value: value.update(max_predictions_per_seq=7), "max_predic"),
-        (lambda value: value["shard"].update(text="u"), "the text"),
+        (lambda value: value["shard"].update(listing="others"), "the text"),
     ],
 )
 def test_shards_that_contradict_one_another(unmerged, change, what):
