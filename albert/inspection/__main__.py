@@ -95,7 +95,11 @@ def main(fv, patterns):
         verify(files, vocabulary_file(fv))
         return
     if fv.html:
-        page.check_page(fv.html, fv.overwrite, files)
+        page.check_page(
+            fv.html,
+            fv.overwrite,
+            reading.list_read(files, vocabulary_file(fv)),
+        )
     report = survey.survey(
         files,
         vocabulary_file(fv),

@@ -3,12 +3,14 @@
 
 import dataclasses
 import itertools
+import os
 
 import numpy as np
 
 from albert.errors import UserError
 from albert.inspection.parsing import parse
 from albert.records import framing
+from albert.records.metadata import find_metadata
 from albert.text.documents import expand_files
 from albert.text.tokenizers import load_tokenizer
 
@@ -54,6 +56,22 @@ def find_files(patterns):
             "that it lists"
         )
     return files
+
+
+def list_read(files, vocabulary_file):
+    """Returns the files that are read to look at records: list of str.
+
+    Args:
+      files: list of paths of records.
+      vocabulary_file: str, or None for the one that the JSON names.
+    """
+    read = [*files, *filter(None, [vocabulary_file])]
+    for path, value in filter(None, find_metadata(files)):
+        named = value.get("vocabulary", {}).get("model_file")
+        read.append(path)
+        if named:
+            read.append(os.path.join(os.path.dirname(path), named))
+    return read
 
 
 def read_file(kind, file, most=None):

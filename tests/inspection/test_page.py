@@ -2,11 +2,17 @@
 """The page: whole, escaped, without scripts; only our own is replaced."""
 
 import html.parser
+import json
+import os
+import pathlib
 import re
 
 import pytest
 
+from albert.errors import UserError
 from albert.inspection import page
+from albert.inspection import reading
+from albert.records.metadata import find_metadata
 
 HOSTILE = '<script>alert("x")</script><img src=x onerror=y>&'
 
@@ -135,3 +141,20 @@ def test_a_page_that_cannot_be_written(pretraining_set, run, assert_refused):
     assert_refused(*run(file, f"--html={file}/x.html"), ["--html"])
     with pytest.raises(page.UserError, match="directory"):
         page.check_page(str(file.parent), True, [])
+
+
+def test_no_page_replaces_what_is_read(pretraining_set):
+    """The JSON and the vocabulary are read too, and --overwrite is no leave."""
+    files = [str(file) for file in pretraining_set()]
+    path = find_metadata(files)[0][0]
+    value = json.loads(pathlib.Path(path).read_text())
+    value["vocabulary"]["model_file"] = "named.model"
+    pathlib.Path(path).write_text(json.dumps(value))
+    folder = os.path.dirname(path)
+    for name in ("named.model", "given.model"):
+        pathlib.Path(folder, name).touch()
+    given = os.path.join(folder, "given.model")
+    read = reading.list_read(files, given)
+    for each in (*files, path, os.path.join(folder, "named.model"), given):
+        with pytest.raises(UserError, match="both input and output"):
+            page.check_page(each, True, read)
