@@ -39,7 +39,7 @@ TOLERANCE = 5e-5
 INPUTS = ("input_ids", "input_mask", "segment_ids")
 MAX_SEQ_LENGTH = 41
 LABELS = ["no", "yes", "perhaps", "never", "ü"]
-THRESHOLDS = [0.5, 0.25, 0.75, 0.125, 0.9]
+LABEL_THRESHOLDS = [0.5, 0.25, 0.75, 0.125, 0.9]
 TAGS = ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
 CONFIG = albert.AlbertConfig(
     vocab_size=2000,
@@ -134,7 +134,7 @@ def make_models():
                 "task_name": "tsv",
                 "kind": "multi_label",
                 "labels": LABELS,
-                "thresholds": THRESHOLDS,
+                "thresholds": LABEL_THRESHOLDS,
             },
         ),
         "regression": (
@@ -296,12 +296,14 @@ class TestTexts:
             models,
             TextExamples([], TEXTS, TEXTS_B),
             tokenizer,
-        ).with_thresholds(np.array(THRESHOLDS))
+        ).with_thresholds(np.array(LABEL_THRESHOLDS))
         found = answers["multi_label", "text_pair"]
         assert found["labels"] == [LABELS] * len(TEXTS)
         assert found["predicted"] == expected.values.tolist()
         assert 0 < expected.values.mean() < 1
-        assert differ(found["thresholds"], [THRESHOLDS] * len(TEXTS)) < 1e-7
+        assert (
+            differ(found["thresholds"], [LABEL_THRESHOLDS] * len(TEXTS)) < 1e-7
+        )
         difference = differ(found["probabilities"], expected.probabilities)
         assert difference < TOLERANCE
 
