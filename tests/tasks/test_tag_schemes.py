@@ -163,7 +163,7 @@ def test_guess_scheme(scheme, tags):
     assert tag_schemes.guess_scheme([["O"], tags.split()]) == scheme
 
 
-@pytest.mark.parametrize("scheme", set(SAME) - {"iob1"})
+@pytest.mark.parametrize("scheme", sorted(set(SAME) - {"iob1"}))
 def test_every_scheme_is_refused_as_another(scheme):
     tags = SAME[scheme].split()
     for other in ("IOB2", "IOB1", "BIOES", "BILOU", "BMES"):
