@@ -79,7 +79,8 @@ _SCHEMA = Object(
         "shard": Object(
             {
                 "index": _COUNT,
-                "number": Integer(1),
+                # Names have five digits for it.
+                "number": Integer(1, 99_999),
                 "listing": Text(),
                 "text": Text(),
             },

@@ -343,9 +343,9 @@ class RecordFiles:
         of_shards = {}
         for path, value in self._jsons():
             names = {entry["name"] for entry in value["files"]}
-            if "shard" in value:
+            if "shard" in value and len(names) == 1:
                 # Not merged: each has a JSON of its own.
-                set_names = _names_of_shards(value)
+                set_names = _names_of_shards(*names, **value["shard"])
                 place = os.path.join(os.path.dirname(path), min(set_names))
                 of_shards[place] = set_names
             here = set(os.listdir(os.path.dirname(path) or "."))
@@ -372,10 +372,8 @@ class RecordFiles:
                 )
 
 
-def _names_of_shards(value):
-    """Returns the names of all shards of which a JSON describes one."""
-    (name,) = (entry["name"] for entry in value["files"])
-    index, number = value["shard"]["index"], value["shard"]["number"]
+def _names_of_shards(name, index, number, **_):
+    """Returns the names of all shards, of the name of one of them: set."""
     return {
         name.replace(f"-{index:05d}-of-", f"-{each:05d}-of-")
         for each in range(number)

@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from albert.errors import UserError
+from albert.inspection import found_sets
 from albert.inspection import verification
 
 
@@ -117,3 +119,13 @@ def test_the_merged_json_and_that_of_a_shard(shards, change, what):
     (fault,), _ = verify(shards[0])
     merged = shards[0].with_name("train.json")
     assert fault.startswith(f"{second}: differs from {merged} in {what}")
+
+
+def test_a_number_of_shards_that_no_name_has(unmerged):
+    """It would be a list of as many names."""
+    path = unmerged[0].with_suffix(".json")
+    value = json.loads(path.read_text())
+    value["shard"]["number"] = 10**9
+    path.write_text(json.dumps(value))
+    with pytest.raises(UserError, match=r"shard\.number: .* from 1 to 99,999"):
+        found_sets.find_sets(list(map(str, unmerged)))
