@@ -2,6 +2,7 @@
 """Tests of albert/export/serving*.py: the answers are the Keras model's."""
 
 import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -104,12 +105,16 @@ def make_task(head, labels):
     return Task("thing", head, "", {}, labels, (), "", Recipe())
 
 
-def write_model(directory, model, task=None):
-    """Writes a model directory whose weights are far from their start."""
+def perturbed(model):
+    """Moves the weights far from their start."""
     generator = np.random.default_rng(7)
     for variable in model.trainable_variables:
         noise = generator.normal(0, 0.4, variable.shape)
         variable.assign_add(noise.astype(np.float32))
+    return model
+
+
+def write_model(directory, model, task=None):
     os.makedirs(directory)
     tokenizer = albert.Tokenizer(GOLDEN / "spm2000_numcomma.model")
     model_directory.write_description(directory, model.config, tokenizer)
@@ -171,10 +176,18 @@ def make_models():
     }
 
 
+# Six seconds each, to export and to load; what they share with the others is
+# exported with these.
+SLOW = ("regression", "multiple_choice", "span_v1_negative", "encoder")
+
+
 @pytest.fixture(scope="module")
 def models():
     keras.utils.set_random_seed(3)
-    return make_models()
+    return {
+        name: (perturbed(model), task)
+        for name, (model, task) in make_models().items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -182,10 +195,32 @@ def tokenizer():
     return albert.Tokenizer(GOLDEN / "spm2000_numcomma.model")
 
 
+class Answers:
+    """What a fresh process answers, when it is asked for.
+
+    Args:
+      ask: function of whether the slow models are asked to what they answer.
+    """
+
+    def __init__(self, ask):
+        self._ask = functools.cache(ask)
+
+    def __getitem__(self, key):
+        """Returns a dict; key: (model, signature), and more."""
+        return self._ask(key[0] in SLOW)[key]
+
+
 @pytest.fixture(scope="module")
 def answers(models, tmp_path_factory):
-    """What a fresh process answers: (model, signature) to a dict."""
-    place = tmp_path_factory.mktemp("serving")
+    def answers_of(is_slow):
+        asked = {n: models[n] for n in models if (n in SLOW) == is_slow}
+        return ask(asked, tmp_path_factory.mktemp("serving"))
+
+    return Answers(answers_of)
+
+
+def ask(models, place):
+    """Returns what models answer: dict of (model, signature) to dict."""
     for name, (model, task) in models.items():
         source = place / f"{name}_model"
         write_model(source, model, task)
@@ -229,6 +264,7 @@ def answers(models, tmp_path_factory):
         ("pretraining", "embeddings"): {"text": TEXTS},
         ("encoder", "serving_default"): {"text": TEXTS},
     }
+    requests = {key: requests[key] for key in requests if key[0] in models}
     run = subprocess.run(
         [sys.executable, "-I", CLIENT],
         input=json.dumps(
@@ -247,6 +283,11 @@ def answers(models, tmp_path_factory):
     return dict(zip(requests, result["answers"], strict=True))
 
 
+SPANS = [
+    "span_v1",
+    pytest.param("span_v1_negative", marks=pytest.mark.slow),
+    "span_v2",
+]
 # Between the null scores of the questions, so that some are answered.
 THRESHOLDS = {"span_v1_negative": -1.5, "span_v2": -2.7}
 
@@ -314,6 +355,7 @@ class TestTexts:
         difference = differ(found["probabilities"], alone["probabilities"][1:2])
         assert difference < TOLERANCE
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("signature", "texts_b"), [("text", None), ("serving_default", TEXTS_B)]
     )
@@ -327,6 +369,7 @@ class TestTexts:
         found = answers["regression", signature]["value"]
         assert differ(found, expected.values) < TOLERANCE
 
+    @pytest.mark.slow
     def test_multiple_choice(self, models, tokenizer, answers):
         # An empty one is none.
         options = [[text for text in row if text] for row in OPTIONS]
@@ -377,7 +420,7 @@ class TestTagging:
 
 
 class TestSpans:
-    @pytest.mark.parametrize("name", ["span_v1", "span_v1_negative", "span_v2"])
+    @pytest.mark.parametrize("name", SPANS)
     def test_answers(self, models, tokenizer, answers, name):
         model, task = models[name]
         with_negative = task["version_2_with_negative"]
@@ -475,7 +518,12 @@ class TestPretraining:
 
     @pytest.mark.parametrize(
         ("name", "signature"),
-        [("pretraining", "embeddings"), ("encoder", "serving_default")],
+        [
+            ("pretraining", "embeddings"),
+            pytest.param(
+                *("encoder", "serving_default"), marks=pytest.mark.slow
+            ),
+        ],
     )
     def test_embeddings(self, models, tokenizer, answers, name, signature):
         model = models[name][0]
@@ -506,7 +554,7 @@ class TestPretraining:
 def test_positions_that_are_not_learned(tmp_path, tokenizer, variant):
     config = dataclasses.replace(CONFIG, position_embedding=variant)
     keras.utils.set_random_seed(3)
-    model = albert.AlbertEncoder(config)
+    model = perturbed(albert.AlbertEncoder(config))
     source = tmp_path / "model"
     write_model(source, model)
     text = "one two three four five six seven eight nine ten " * 9
@@ -549,35 +597,41 @@ def test_metadata(answers):
 class TestTruncated:
     """What is cut off is told."""
 
-    def test_texts(self, tokenizer, answers):
+    @pytest.mark.parametrize(
+        ("model", "alone", "pair", "encoder", "embeddings"),
+        [
+            ("classification", "text", "text_pair")
+            + ("pretraining", "embeddings"),
+            pytest.param(
+                *("regression", "text", "serving_default"),
+                *("encoder", "serving_default"),
+                marks=pytest.mark.slow,
+            ),
+        ],
+    )
+    def test_texts(
+        self, tokenizer, answers, model, alone, pair, encoder, embeddings
+    ):
         lengths, more = (
             np.array([len(row) for row in tokenizer.encode_batch(texts)])
             for texts in (TEXTS, TEXTS_B)
         )
-        alone = lengths + 2 > MAX_SEQ_LENGTH
+        texts = lengths + 2 > MAX_SEQ_LENGTH
         pairs = lengths + 2 + np.where(more, more + 1, 0) > MAX_SEQ_LENGTH
-        assert alone.any() and (pairs & ~alone).any() and not pairs.all()
-        for model, signature, expected in (
-            ("classification", "text", alone),
-            ("classification", "text_pair", pairs),
-            ("regression", "text", alone),
-            ("regression", "serving_default", pairs),
-        ):
+        assert texts.any() and (pairs & ~texts).any() and not pairs.all()
+        for signature, expected in ((alone, texts), (pair, pairs)):
             found = answers[model, signature]["truncated"]
             assert found == expected.tolist()
         limit = CONFIG.max_position_embeddings
-        for model, signature in (
-            ("pretraining", "embeddings"),
-            ("encoder", "serving_default"),
-        ):
-            found = answers[model, signature]["truncated"]
-            assert found == (lengths + 2 > limit).tolist()
+        found = answers[encoder, embeddings]["truncated"]
+        assert found == (lengths + 2 > limit).tolist()
         assert (lengths + 2 > limit).any()
 
     def test_masked_texts(self, answers):
         found = answers["pretraining", "fill_mask"]["truncated"]
         assert found == [False] * len(MASKED)
 
+    @pytest.mark.slow
     def test_questions_with_options(self, answers):
         # The first article is too long, the third question's last option.
         found = answers["multiple_choice", "question"]["truncated"]
@@ -592,7 +646,7 @@ class TestTruncated:
         assert answers["tagging", "words"]["truncated"] == expected
         assert answers["tagging", "text"]["truncated"] == [False] * 3
 
-    @pytest.mark.parametrize("name", ["span_v1", "span_v1_negative", "span_v2"])
+    @pytest.mark.parametrize("name", SPANS)
     def test_questions(self, answers, name):
         found = answers[name, "answer"]["truncated"]
         assert found == [False, True, False, False, False]

@@ -331,7 +331,10 @@ def test_a_batch_that_cannot_be_cut_evenly():
         distribution.check_batch_size("train_batch_size", 25, 2, 3)
 
 
-@pytest.mark.parametrize("options", [{}, {"accumulation_steps": 3}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, pytest.param({"accumulation_steps": 3}, marks=pytest.mark.slow)],
+)
 def test_fewer_layers_are_a_shallower_model_with_the_same_weights(options):
     """And all of them again from then on."""
     deep = make_loop(**options)
