@@ -233,6 +233,7 @@ def test_flags_of_two_commands_are_defined_once(monkeypatch):
         "delimiter",
         "do_eval",
         "do_predict",
+        "dropout_prob",
         "eval_input_file",
         "head",
         "id_column",
@@ -255,6 +256,7 @@ def test_flags_of_two_commands_are_defined_once(monkeypatch):
         "text_column",
         "text_field",
         "top",
+        "train_batch_size",
         "train_file",
     }
     helps = {}

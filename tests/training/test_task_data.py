@@ -112,7 +112,10 @@ def both(tmp_path, task, examples, split="dev", with_words=True):
     # The same data, whatever they were read from.
     assert texts.description.pop("path") == "folder"
     assert records.description["path"] == patterns[split]
-    found = [data.description | {"path": ""} for data in (texts, records)]
+    found = [
+        data.description | {"path": "", "files": []}
+        for data in (texts, records)
+    ]
     assert found[0] == found[1] and found[0]["split"] == split
     assert records.labelled == texts.labelled
     return texts, records
