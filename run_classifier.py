@@ -25,16 +25,17 @@ import os
 from absl import flags as absl_flags
 from absl import logging
 
+from albert import classification_flags
 from albert import command_line
 from albert import data_flags
 from albert import device_flags
 from albert import evaluation_results
 from albert import flag_commands
-from albert import flag_parsers
 from albert import flags
 from albert import heads
 from albert import model_directory
 from albert import run_list_flags
+from albert.classification_flags import MODES
 from albert.errors import UserError
 from albert.interchange import task_description
 from albert.records import metadata
@@ -44,81 +45,12 @@ from albert.tasks import interface
 from albert.tasks import multiple_choice_features
 from albert.tasks import thresholds
 from albert.tasks import trained_model
-from albert.text.documents import expand_files
 from albert.training import cross_validation
 from albert.training import model_card
 from albert.training import run_lists
 from albert.training import sweeps
 
-# What is done, the splits that are for it, and the flag of their records.
-MODES = (
-    ("do_train", "train", "train_file"),
-    ("do_eval", "dev", "eval_file"),
-    ("do_predict", "test", "predict_file"),
-)
-
-
-def define_flags(fv):
-    """Defines this recipe's flags; the original's where it has them."""
-    data_flags.define_task_flags(fv)
-    run_list_flags.define(fv)
-    records = flags.FlagGroup(fv, "Records, instead of the task's files")
-    for mode, _, name in MODES:
-        records.files(
-            name,
-            None,
-            f"For --{mode}: paths or globs of what `albert "
-            "create-finetuning-data` wrote.",
-        )
-    flags.FlagGroup(fv, "Task").boolean(
-        "tune_thresholds",
-        False,
-        "--multi_label: choose for each label the probability from which on "
-        "it is predicted, by its F1 on the dev set, instead of 0.5. They are "
-        "kept with the model.",
-    )
-    flags.define_finetuning_flags(fv)
-    flags.FlagGroup(fv, "Model").boolean(
-        "fresh_head",
-        False,
-        "Start with a new last layer. Default: that of --init_checkpoint is "
-        "kept where it was trained for the same task, label by label.",
-    )
-    flags.FlagGroup(fv, "Evaluation").string(
-        "best_metric",
-        None,
-        "Keep the checkpoint with the best value of this metric, any that is "
-        "reported of the dev set; of equal ones the last. Default: the task's.",
-    )
-    training = flags.FlagGroup(fv, "Training")
-    training.names(
-        "class_weights",
-        None,
-        "Classes and tags: weights of the labels in the loss: balanced "
-        "(inverse to how often each occurs), a number for each label in their "
-        "order, or label:number for some of them. Default: all weigh the same.",
-    )
-    training.real(
-        "focal_gamma",
-        0.0,
-        "Classes and tags: exponent of the focal loss, such as 2; examples "
-        "that are right with confidence count less. 0 is off.",
-        lower_bound=0.0,
-        upper_bound=10.0,
-    )
-    training.alias("train_step", "num_train_steps")
-    training.alias("warmup_step", "num_warmup_steps")
-    training.integer(
-        "num_runs",
-        1,
-        "Train so often, with the seeds --seed, --seed + 1, …, each in its "
-        "own run_N of --output_dir, and report the median. Without "
-        "--do_train, use the runs that are there.",
-        lower_bound=1,
-        upper_bound=1000,
-    )
-    model_card.define_licence_flag(fv)
-    device_flags.define_device_flags(fv)
+define_flags = classification_flags.define_flags
 
 
 def main(fv):
@@ -127,7 +59,7 @@ def main(fv):
     Args:
       fv: ``absl.flags.FlagValues`` with the flags of ``define_flags``.
     """
-    check_flags(fv)
+    classification_flags.check_flags(fv)
     model_directory.check_writable(fv.output_dir)
     if run_list_flags.asks_for_list(fv):
         make_runs(fv)
@@ -142,7 +74,7 @@ def main(fv):
             evaluation_results.TEST_FILE,
         )
     task, models, trained = find_task(fv, directories)
-    check_thresholds(fv, task, models, directories)
+    classification_flags.check_thresholds(fv, task, models, directories)
     max_qa_length = fv.max_qa_length or trained.get(
         "max_qa_length", multiple_choice_features.MAX_QA_LENGTH
     )
@@ -387,32 +319,6 @@ def find_task(fv, directories):
     return task, models, descriptions[0]
 
 
-def check_thresholds(fv, task, models, directories):
-    """Refuses to tune thresholds that there are not, or cannot be kept.
-
-    Args:
-      fv: values of flags.
-      task, models: of ``find_task``.
-      directories: list of str, those of the runs.
-    """
-    if not fv.tune_thresholds:
-        return
-    if task.label_type != "classes":
-        raise UserError(
-            "--tune_thresholds is for --multi_label: leave it out, or give both"
-        )
-    if not fv.do_eval:
-        raise UserError(
-            "--tune_thresholds takes the dev set: give --do_eval too"
-        )
-    if models != directories:
-        raise UserError(
-            f"{models[0]}: thresholds are kept with the model that they are "
-            "tuned for: give its own --output_dir, or leave out "
-            "--tune_thresholds"
-        )
-
-
 def read_texts(fv, task):
     """Reads the task's own files, for the modes that no records are given for.
 
@@ -470,7 +376,7 @@ def make_runs(fv):
         define_flags(each)
         try:
             each(["classify", *run.arguments])
-            check_flags(each)
+            classification_flags.check_flags(each)
         except (absl_flags.Error, UserError) as error:
             raise UserError(f"{run.name}: {error}") from None
     run_lists.check(runs)
@@ -506,40 +412,6 @@ def make_runs(fv):
         raise UserError(run_lists.explain_failures(failed, runs))
     for path in written:
         print(f"Written: {path}")
-
-
-def check_flags(fv):
-    """Refuses flags that do not work together."""
-    flags.require(fv, "task_name", "output_dir")
-    flags.require_mode(fv)
-    run_list_flags.check(fv)
-    if fv.sweep:
-        return  # Each of its runs is checked as a whole.
-    for mode, _, records in MODES:
-        if fv[records].value and not fv[mode].value:
-            raise UserError(f"--{records} is for --{mode}: give both")
-        if fv[mode].value and not (fv.data_dir or fv[records].value):
-            raise UserError(f"--data_dir is required for --{mode}; see --help")
-        if fv[records].value:
-            expand_files(fv[records].value)
-    flags.check_finetuning_flags(fv)
-    if fv.best_metric and not fv.do_eval:
-        raise UserError(
-            "--best_metric is of the dev set: give --do_eval, or leave it out"
-        )
-    if fv.fresh_head and fv.do_train and not fv.init_checkpoint:
-        raise UserError(
-            "--fresh_head needs --init_checkpoint, whose head it leaves out: "
-            "without one the head is new"
-        )
-    model_card.check_licence(fv.licence)
-    last_seed = fv.seed + fv.num_runs - 1
-    if last_seed > flag_parsers.LARGEST_SEED:
-        raise UserError(
-            f"--seed={fv.seed} with --num_runs={fv.num_runs} ends with the "
-            f"seed {last_seed}: the largest is {flag_parsers.LARGEST_SEED}, "
-            "so give a smaller --seed"
-        )
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ LAYERS = (
         "shard_flags",
         "training",
     ),
-    ("glue", "text_to_text"),
+    ("classification_flags", "glue", "text_to_text"),
     ("export", "generate", "score"),
     ("prediction", "serve"),
     ("__main__",),
