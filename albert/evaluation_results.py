@@ -36,6 +36,9 @@ TEST_FILE = "test_results.json"
 _DIGITS = 8
 # Numbers of the same evaluation differ by no more, on another device.
 _SAME = 1e-4
+# Where things lie, and who measured.
+_NOT_COMPARED = {"path", "checkpoint", "albert_version"}
+_FINGERPRINTS = {"checkpoint_sha256", "files"}
 
 
 def describe_data(split, path, examples, checksum, files=()):
@@ -244,7 +247,9 @@ def _say_the_same(directory, new):
 def _is_close(one, other):
     """Whether two values of JSON are the same, but for paths and rounding."""
     if isinstance(one, dict) and isinstance(other, dict):
-        names = (one.keys() | other.keys()) - {"path", "checkpoint"}
+        names = (one.keys() | other.keys()) - _NOT_COMPARED
+        # Earlier versions wrote none.
+        names -= _FINGERPRINTS - (one.keys() & other.keys())
         return all(_is_close(one.get(n), other.get(n)) for n in names)
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(_is_close, one, other))

@@ -10,6 +10,8 @@ from albert import inputs
 _BLOCK_BYTES = 1 << 20
 # What is told of one by one; more are described together.
 _MOST_LISTED = 8
+# In directories of other libraries, beside which our results may lie.
+_OF_WEIGHTS = (".safetensors", ".bin", ".h5", ".index")
 
 
 def describe_files(paths):
@@ -34,10 +36,11 @@ def describe_files(paths):
     ]
     if len(found) <= _MOST_LISTED:
         return found
-    folder = os.path.commonpath([each["path"] for each in found])
+    paths = [os.path.abspath(each["path"]) for each in found]
+    folder = os.path.commonpath(paths)
     digest = hashlib.sha256()
-    for each in found:
-        name = os.path.relpath(each["path"], folder)
+    for path, each in zip(paths, found, strict=True):
+        name = os.path.relpath(path, folder)
         digest.update(f"{name}\0{each['sha256']}\n".encode())
     return [
         {
@@ -59,7 +62,11 @@ def fingerprint_weights(path):
     for files in (
         [path],
         glob.glob(f"{escaped}.index") + glob.glob(f"{escaped}.data-*"),
-        glob.glob(os.path.join(escaped, "*")),
+        [
+            file
+            for file in glob.glob(os.path.join(escaped, "*"))
+            if file.endswith(_OF_WEIGHTS)
+        ],
     ):
         files = sorted(filter(os.path.isfile, files))
         if files:

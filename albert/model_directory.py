@@ -421,4 +421,11 @@ def write_run(directory, config, tokenizer, settings, task=None):
     outputs.write_json(os.path.join(directory, RUN_FILE), settings, _FLAG)
     write_description(directory, config, tokenizer)
     if task is not None:
+        before = read_task(directory)
+        if "thresholds" in before and {**before, "thresholds": None} == {
+            **task,
+            "thresholds": None,
+        }:
+            # Those of the last evaluation, until the next one.
+            task = before
         outputs.write_json(os.path.join(directory, TASK_FILE), task, _FLAG)

@@ -12,6 +12,7 @@ from albert.heads import find
 from albert.heads import make_model
 from albert.interchange.starting_point import open_starting_point
 from albert.interchange.weights import load_weights
+from albert.tasks import thresholds
 from albert.tasks import truncation
 from albert.tasks.label_types import DEFAULT_THRESHOLD
 
@@ -36,6 +37,8 @@ class SourceModel:
       inputs: dict from name to the shape of one example; all are int32.
       task: dict of ``model_directory.read_task``; empty where there is none.
       labels: list of str, or None where there are none.
+      thresholds: list of float, of several labels a text the probability
+        from which on each is predicted; empty of others.
     """
 
     model: object
@@ -45,12 +48,7 @@ class SourceModel:
     inputs: dict
     task: dict
     labels: list | None = None
-
-    @property
-    def thresholds(self):
-        """The probability from which on each label is predicted: list."""
-        default = [DEFAULT_THRESHOLD] * len(self.labels or ())
-        return self.task.get("thresholds", default)
+    thresholds: list = dataclasses.field(default_factory=list)
 
     @property
     def outputs(self):
@@ -118,7 +116,17 @@ def load(source, model="task", max_seq_length=None, dtype=None):
         inputs=inputs,
         task=task,
         labels=labels or None,
+        thresholds=_find_thresholds(start.path, row, labels, task),
     )
+
+
+def _find_thresholds(path, row, labels, task):
+    if row.label_type != "classes":
+        return []
+    found = thresholds.of_labels(labels, task, path)
+    if found is None:
+        return [DEFAULT_THRESHOLD] * len(labels)
+    return found.tolist()
 
 
 def _find_length(path, config, task, max_seq_length):

@@ -102,6 +102,7 @@ class TextRows(RowKind):
         super().__init__(columns, description)
         self._text_b = columns.text_b
         pairs = _reads_pairs(description)
+        self._may_lack_text_b = pairs is None and not columns.text_b
         if pairs and not columns.text_b:
             self._text_b = "text_b"
         if pairs is False and columns.text_b:
@@ -111,6 +112,12 @@ class TextRows(RowKind):
             )
 
     def _read_example(self, item):
+        if self._may_lack_text_b and "text_b" in item.value:
+            raise UserError(
+                "nothing says whether the model was trained on pairs, and the "
+                "rows have a column 'text_b': give --text_b_column=text_b, or "
+                "leave the column out"
+            )
         names = [self.columns.text or row_files.TEXT, self._text_b]
         return [self._text(item, name) for name in names if name]
 
@@ -122,6 +129,14 @@ class TextRows(RowKind):
 
 class QuestionRows(RowKind):
     """A question with options, and what it is about."""
+
+    def __init__(self, columns, description):
+        super().__init__(columns, description)
+        if not description.get("labels"):
+            raise UserError(
+                "the model does not say how many options a question has: give "
+                "the model directory that `albert classify` wrote"
+            )
 
     def read(self, item):
         """Returns the examples of a row: list of (id, ``RawQuestion``)."""

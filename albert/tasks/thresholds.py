@@ -96,6 +96,19 @@ def of_model(task, description, path):
     """
     if task.label_type != "classes":
         return None
+    return of_labels(task.labels, description, path)
+
+
+def of_labels(ours, description, path):
+    """Returns the thresholds of labels: float64 [L], None: the default's.
+
+    Args:
+      ours: sequence of L str.
+      description, path: as of ``of_model``.
+
+    Raises:
+      UserError: as of ``of_model``.
+    """
     values = description.get("thresholds")
     if values is None:
         if description.get("tune_thresholds"):
@@ -105,10 +118,10 @@ def of_model(task, description, path):
             )
         return None
     labels = description.get("labels") or ()
-    order = find_order(labels, task.labels)
+    order = find_order(labels, ours)
     if order is None or len(values) != len(labels):
         raise UserError(
-            f"{path} has {len(values)} thresholds, and {len(task.labels)} "
+            f"{path} has {len(values)} thresholds, and {len(ours)} "
             "labels: restore its description, or tune them again with "
             "--do_eval --tune_thresholds"
         )

@@ -285,6 +285,11 @@ def _results(directory):
 
 def _confusion(confusion):
     labels, counts = confusion["labels"], confusion["counts"]
+    if len(labels) != len(counts):
+        raise UserError(
+            f"{model_directory.EVALUATION_FILE}: a confusion of "
+            f"{len(labels)} labels with {len(counts)} rows: evaluate again"
+        )
     if len(labels) > _MOST_LABELS:
         return ["![Which labels are taken for which](confusion_matrix.png)"]
     return [
@@ -322,11 +327,10 @@ def _training_data(directory):
     content = json_files.read_object(
         path, results_schema.TRAINING_DATA, "remove it"
     )
-    (data,) = content["data"]
     paragraphs = [
-        f"Trained on {data['examples']:,} examples of `{_cell(data['path'])}`.",
-        *_files([data]),
-    ]
+        f"Trained on {data['examples']:,} examples of `{_cell(data['path'])}`."
+        for data in content["data"]
+    ] + _files(content["data"])
     labels = content.get("labels", {})
     if labels:
         counted = sorted(labels.items(), key=lambda each: -each[1])
