@@ -65,7 +65,7 @@ def fingerprint_weights(path):
         [
             file
             for file in glob.glob(os.path.join(escaped, "*"))
-            if file.endswith(_OF_WEIGHTS)
+            if file.endswith(_OF_WEIGHTS) or ".data-" in os.path.basename(file)
         ],
     ):
         files = sorted(filter(os.path.isfile, files))

@@ -64,6 +64,20 @@ def test_same_results_by_another_path_replace_the_others(tmp_path):
     assert read(tmp_path)["loss"] == 3.50001
 
 
+@pytest.mark.parametrize("name", ["albert_version", "checkpoint_sha256"])
+def test_what_earlier_versions_did_not_write_is_no_difference(tmp_path, name):
+    weights = tmp_path / "w"
+    weights.write_bytes(b"weights")
+    arguments = (tmp_path, str(weights), {"loss": 3.5}, DATA, {})
+    evaluation_results.write(*arguments)
+    content = read(tmp_path)
+    del content[name]
+    (tmp_path / "eval_results.json").write_text(json.dumps(content))
+    evaluation_results.write(*arguments)
+    assert not (tmp_path / "earlier_results").exists()
+    assert name in read(tmp_path)
+
+
 def test_other_results_of_the_same_data_are_added(tmp_path):
     for value in (3.5, 2.5, 1.5, 1.5):
         write(tmp_path, DATA, value)

@@ -133,15 +133,6 @@ def make_models():
     text = {"task_name": "tsv", "kind": "classification", "labels": LABELS}
     return {
         "classification": (albert.AlbertClassifier(CONFIG, 5), text),
-        "multi_label": (
-            albert.AlbertClassifier(CONFIG, 5),
-            {
-                "task_name": "tsv",
-                "kind": "multi_label",
-                "labels": LABELS,
-                "thresholds": LABEL_THRESHOLDS,
-            },
-        ),
         "regression": (
             albert.AlbertClassifier(CONFIG, 1),
             {"task_name": "sts-b", "kind": "regression", "labels": []},
@@ -173,6 +164,15 @@ def make_models():
         ),
         "pretraining": (albert.AlbertPretrainer(CONFIG), None),
         "encoder": (albert.AlbertEncoder(CONFIG), None),
+        "multi_label": (
+            albert.AlbertClassifier(CONFIG, 5),
+            {
+                "task_name": "tsv",
+                "kind": "multi_label",
+                "labels": LABELS,
+                "thresholds": LABEL_THRESHOLDS,
+            },
+        ),
     }
 
 

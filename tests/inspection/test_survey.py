@@ -487,7 +487,7 @@ def test_vocabularies_that_are_not_theirs(
         ([], ["no file is given"]),
         (["{train}", "--verify", "--html=page.html"], ["--html"]),
         (["{train}", "--label=mouse"], ["0 (in order), 1 (swapped)"]),
-        (["{train}", f"--html={SPM}"], ["--overwrite"]),
+        (["{train}", f"--html={SPM}"], ["input and output"]),
         (["{train}", "--html={train}", "--overwrite"], ["input and output"]),
     ],
 )

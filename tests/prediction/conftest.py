@@ -20,6 +20,10 @@ SPM = (
 # By head: what a directory says of its task.
 TASKS = {
     "classification": {"labels": ["bird", "cat", "dog"]},
+    "multi_label": {
+        "labels": ["bird", "cat", "dog"],
+        "thresholds": [0.0, 1.0, 0.0],
+    },
     "regression": {"labels": []},
     "multiple_choice": {"labels": ["A", "B", "C"], "max_qa_length": 17},
     "token_classification": {"labels": ["O", "B-PER", "I-PER"]},

@@ -4,6 +4,7 @@
 import csv
 import gzip
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -46,6 +47,7 @@ ROWS = {
     ],
 }
 ROWS["span_v2"] = ROWS["span_v1"]
+ROWS["multi_label"] = ROWS["classification"]
 
 
 @pytest.fixture
@@ -98,6 +100,9 @@ def test_each_head_predicts_each_row(run, models, tmp_path, monkeypatch, head):
         if head == "multiple_choice":
             has_third = len(example["options"]) == 3
             assert (row["probability"]["C"] > 0) is has_third
+        if head == "multi_label":
+            # Its own thresholds: of 0, and one that no probability reaches.
+            assert row["prediction"] == "bird,dog"
         if head.startswith("span") and row["prediction"]:
             end = row["start"] + len(row["prediction"])
             assert example["context"][row["start"] : end] == row["prediction"]
@@ -322,3 +327,43 @@ def test_a_model_of_pairs_needs_both_texts(run, models, tmp_path):
     code, _, errors = run(place, f"--input_file={source}")
     assert code == 2
     assert "no column 'text_b'" in errors
+
+
+def test_thresholds_that_are_still_to_be_tuned(run, models, tmp_path):
+    folder = shutil.copytree(models("multi_label"), tmp_path / "model")
+    task = json.loads((folder / "task.json").read_text())
+    for changes, words in (
+        ({"thresholds": [0.5]}, "has 1 thresholds, and 3 labels"),
+        ({"thresholds": None}, "its thresholds were to be tuned"),
+    ):
+        changed = task | {"tune_thresholds": True} | changes
+        changed = {k: v for k, v in changed.items() if v is not None}
+        (folder / "task.json").write_text(json.dumps(changed))
+        source = write_jsonl(tmp_path / "rows.jsonl", ROWS["multi_label"])
+        out = tmp_path / "out.jsonl"
+        code, _, errors = run(
+            folder, f"--input_file={source}", f"--output_file={out}"
+        )
+        assert code == 2 and words in errors
+        assert not out.exists()
+
+
+def test_a_second_text_is_not_dropped(run, models, tmp_path):
+    """Nothing says whether the model was trained on pairs."""
+    rows = [{"text": "the river", "text_b": "the mill"}]
+    source = write_jsonl(tmp_path / "rows.jsonl", rows)
+    out = tmp_path / "out.jsonl"
+    arguments = (
+        models("classification"),
+        f"--input_file={source}",
+        f"--output_file={out}",
+    )
+    code, _, errors = run(*arguments)
+    assert code == 2 and "give --text_b_column=text_b" in errors
+    code, _, errors = run(*arguments, "--text_b_column=text_b")
+    assert code == 0, errors
+
+
+def test_a_model_that_does_not_say_how_many_options_there_are():
+    with pytest.raises(albert.UserError, match="how many options"):
+        row_kinds.QuestionRows(row_kinds.Columns(), {})

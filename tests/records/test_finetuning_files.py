@@ -17,6 +17,7 @@ from albert.records.finetuning_files import FinetuningRecords
 from albert.records.finetuning_files import finetuning_record_dataset
 from albert.records.schema import FinetuningSchema
 from albert.tasks.features import Features
+from albert.tasks.tsv_files import TextExamples
 from albert.text.tokenizer import Tokenizer
 
 MODEL = (
@@ -555,3 +556,12 @@ def test_the_same_examples_are_the_same_bytes(tmp_path):
         )
     assert contents[0] == contents[1]
     assert len(contents[0]) == 4
+
+
+def test_a_fingerprint_of_examples_knows_nothing_of_paths():
+    one, other, third = (
+        TextExamples(["0"], [text], labels=["a"], paths=(path,))
+        for text, path in (("x", "a"), ("x", "b/../a"), ("y", "a"))
+    )
+    fingerprint = finetuning_writing.fingerprint
+    assert fingerprint(one) == fingerprint(other) != fingerprint(third)

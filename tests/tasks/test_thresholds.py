@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
+import albert
 from albert import model_directory
 from albert.errors import UserError
 from albert.tasks import selection
@@ -22,6 +23,9 @@ def f1(gold, probabilities, threshold):
     return sklearn.metrics.f1_score(
         gold, probabilities >= threshold, zero_division=0.0
     )
+
+
+CONFIG = albert.AlbertConfig.named("tiny", vocab_size=41)
 
 
 def test_no_threshold_is_better():
@@ -108,6 +112,20 @@ class TestKeptWithTheModel:
     def test_still_to_be_tuned(self):
         with pytest.raises(UserError, match="m: its thresholds were to be"):
             thresholds.of_model(TASK, self.describe(tune_thresholds=True), "m")
+
+    def test_a_repeated_command_keeps_them(self, tmp_path):
+        def write(task):
+            model_directory.write_run(
+                str(tmp_path), CONFIG, None, {"seed": 3}, task
+            )
+            return model_directory.read_task(str(tmp_path))
+
+        write(self.describe())
+        tuned = self.describe(thresholds=[0.1, 0.2, 0.3])
+        (tmp_path / model_directory.TASK_FILE).write_text(json.dumps(tuned))
+        assert write(self.describe()) == tuned
+        other = self.describe(label_smoothing=0.5)
+        assert write(other) == other
 
     def test_of_other_labels(self):
         with pytest.raises(UserError, match="m has 2 thresholds, and 3 labels"):

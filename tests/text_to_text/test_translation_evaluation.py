@@ -158,4 +158,6 @@ def test_without_metrics_nothing_is_written(data, tmp_path):
     outcome = evaluate(data, metrics=())
     (path,) = outcome.write(str(tmp_path / "out"), "ckpt-7", data)
     results = json.loads((tmp_path / "out" / "eval_results.json").read_text())
-    assert set(results) == {"checkpoint", "data", "loss", "baseline"}
+    assert set(results) == {
+        *("albert_version", "checkpoint", "data", "loss", "baseline")
+    }

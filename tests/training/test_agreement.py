@@ -106,7 +106,7 @@ def test_other_data(workers):
 class Model:
     def __init__(self, value):
         values = np.full([3, 5], value, np.float32)
-        self.trainable_variables = [Variable(values)]
+        self.weights = [Variable(values)]
 
 
 class Variable:

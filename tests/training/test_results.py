@@ -51,6 +51,7 @@ def test_labels_have_a_table_of_their_own(capsys):
 class Evaluation:
     best_metric = "accuracy"
     baseline = {"accuracy": 0.25}
+    tune_thresholds = False
 
 
 def test_runs_are_summarized_by_their_medians(capsys):

@@ -208,7 +208,7 @@ def test_nothing_in_it_is_dynamic_or_of_the_host(name):
     # What spans are worth is found from their predictions.
     labelled = not name.startswith("span")
     bodies = [
-        loop._update,
+        lambda batch, stop: loop._update(batch, stop, None),
         lambda batch, stop: loop._predict_replica(batch, labelled, stop),
     ]
     if labelled:
@@ -228,7 +228,8 @@ def test_micro_batches_are_static_too():
     )
     function = tf.function(
         lambda batch: loop.strategy.run(
-            loop._update, args=(batch, tf.constant(0.0))
+            lambda batch: loop._update(batch, tf.constant(0.0), None),
+            args=(batch,),
         )
     )
     assert_fits_a_tpu(function.get_concrete_function(batch))
