@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
-import albert
 from albert import model_directory
+from albert.config import AlbertConfig
 from albert.errors import UserError
 from albert.tasks import selection
 from albert.tasks import thresholds
@@ -25,7 +25,7 @@ def f1(gold, probabilities, threshold):
     )
 
 
-CONFIG = albert.AlbertConfig.named("tiny", vocab_size=41)
+CONFIG = AlbertConfig.named("tiny", vocab_size=41)
 
 
 def test_no_threshold_is_better():
