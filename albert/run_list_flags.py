@@ -122,6 +122,11 @@ def _check_folds(fv):
             None,
             "the fold that measures a model must not choose it",
         ),
+        (
+            "tune_thresholds",
+            False,
+            "the fold that measures a model must not choose its thresholds",
+        ),
     ):
         if fv[name].value != wanted:
             raise UserError(f"--num_folds with --{name}: {why}")

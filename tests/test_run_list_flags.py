@@ -140,6 +140,11 @@ def test_bad_sweeps(text, words):
         (["--num_folds=3", "--train_file=x"], "divides texts"),
         (["--num_folds=3", "--early_stopping_patience=2"], "not choose it"),
         (
+            ["--num_folds=3", "--multi_label", "--tune_thresholds"],
+            "--tune_thresholds: the fold that measures a model must not choose "
+            "its thresholds",
+        ),
+        (
             [
                 "--sweep=seed=1",
                 "--distribution_strategy=multi_worker_mirrored",
