@@ -18,6 +18,15 @@ _MOST_RUNS = 1000
 # The headings of flags that may differ between the runs of a sweep: with other
 # data or other modes, their results would not be of the same thing.
 _SWEPT_HEADINGS = ("Model", "Training", "Devices")
+# Nor may these: a run is one of several already, or they say which machines
+# work on it, so that a list of runs on one machine waits for the others.
+_NEVER_SWEPT = (
+    "num_runs",
+    "distribution_strategy",
+    "tpu",
+    "tpu_zone",
+    "gcp_project",
+)
 # In values that become parts of a folder's name.
 _NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
 # What a run in a list is not told: it is one run.
@@ -223,11 +232,11 @@ def _find_flag(fv, name):
         for flag in group
         if not ALIAS.fullmatch(flag.help)
     ]
-    if name not in swept or name in ("num_runs",):
+    if name not in swept or name in _NEVER_SWEPT:
         raise UserError(
             f"--sweep: {name!r} is no flag that may differ: those of "
             f"{', '.join(_SWEPT_HEADINGS[:-1])} and {_SWEPT_HEADINGS[-1]} in "
-            "--help may"
+            f"--help may, but for {', '.join(_NEVER_SWEPT)}"
         )
     return fv[name]
 

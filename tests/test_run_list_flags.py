@@ -104,6 +104,13 @@ def test_folds_are_planned():
         ("task_name=cola,rte", "'task_name' is no flag that may differ"),
         ("output_dir=a,b", "'output_dir' is no flag"),
         ("num_runs=1,2", "'num_runs' is no flag"),
+        (
+            "distribution_strategy=mirrored,multi_worker_mirrored",
+            "'distribution_strategy' is no flag",
+        ),
+        ("tpu_name=a,b", "'tpu' is no flag"),
+        ("tpu_zone=a,b", "'tpu_zone' is no flag"),
+        ("gcp_project=a,b", "'gcp_project' is no flag"),
         ("do_eval=true,false", "'do_eval' is no flag"),
         ("optimizer=adamw,sgd", "optimizer=sgd: "),
         ("learning_rate=1e-5,100", "learning_rate=100: it must be a number"),
