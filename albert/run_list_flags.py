@@ -27,6 +27,8 @@ _NEVER_SWEPT = (
     "tpu_zone",
     "gcp_project",
 )
+# What changes the loss itself, so that its values say nothing of the models.
+_LOSS_FLAGS = ("class_weights", "focal_gamma")
 # In values that become parts of a folder's name.
 _NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
 # What a run in a list is not told: it is one run.
@@ -165,6 +167,7 @@ def plan_sweep(fv):
         given twice, or too many runs.
     """
     axes = _read_axes(fv)
+    _check_comparable(fv, axes)
     combinations = [
         dict(zip(axes, values, strict=True))
         for values in itertools.product(*axes.values())
@@ -183,6 +186,19 @@ def plan_sweep(fv):
                 f"{run.directory}: give the paths in another spelling"
             )
     return runs
+
+
+def _check_comparable(fv, axes):
+    """Refuses to compare losses that are not of the same kind."""
+    changing = [name for name in _LOSS_FLAGS if name in axes]
+    # Of a second dev set, with its name behind.
+    if changing and (fv.best_metric or "").partition("_")[0] == "loss":
+        raise UserError(
+            f"--best_metric={fv.best_metric}: runs that differ in "
+            f"{changing[0]} have different losses: choose another metric, such "
+            "as accuracy or macro_f1 (cross_entropy_loss is reported only of "
+            f"runs with {' or '.join(_LOSS_FLAGS)})"
+        )
 
 
 def _read_axes(fv):

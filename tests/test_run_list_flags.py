@@ -135,6 +135,22 @@ def test_bad_sweeps(text, words):
 
 
 @pytest.mark.parametrize(
+    "text, metric",
+    [
+        ("focal_gamma=0,2", "loss"),
+        ("class_weights=balanced", "loss"),
+        ("seed=1,2;focal_gamma=0,2", "loss_mismatched"),
+    ],
+)
+def test_losses_of_different_kinds_are_not_compared(text, metric):
+    with pytest.raises(UserError, match="different losses: choose another"):
+        plan(text, f"--best_metric={metric}")
+    # Without weights in it, or of the same loss, they say which is better.
+    plan(text, "--best_metric=cross_entropy_loss")
+    plan("seed=1,2", "--focal_gamma=2", f"--best_metric={metric}")
+
+
+@pytest.mark.parametrize(
     "arguments, words",
     [
         (["--fold=1"], "--fold is one of --num_folds"),
