@@ -141,6 +141,12 @@ def _check_folds(fv):
     ):
         if fv[name].value != wanted:
             raise UserError(f"--num_folds with --{name}: {why}")
+    if fv.best_metric and not fv.sweep:
+        raise UserError(
+            "--num_folds with --best_metric: the last checkpoint of each fold "
+            "is measured, by all metrics: leave it out, or give --sweep, whose "
+            "settings it compares"
+        )
 
 
 def plan_folds(fv):
@@ -294,13 +300,15 @@ def _plan(fv, settings, folder, kept):
 
 def _spell(fv, changes):
     """Returns the flags that were given, with changes: list of str."""
+    # Of folds, it compares the settings of a sweep and chooses no checkpoint.
+    left_out = (*_LIST_FLAGS, *(["best_metric"] if fv.num_folds else []))
     given = {
         name: _text_of(fv[name], fv[name].value)
         for name in fv
         if fv[name].present
         and fv[name].value is not None
         and not ALIAS.fullmatch(fv[name].help)
-        and name not in _LIST_FLAGS
+        and name not in left_out
         # What is in a --flagfile stands for itself.
         and not str(fv.find_module_defining_flag(name)).startswith("absl")
     }

@@ -84,6 +84,21 @@ def test_a_sweep_may_be_of_folds():
     assert all("--num_folds=3" in run.arguments for run in runs)
 
 
+def test_a_metric_compares_settings_and_not_the_checkpoints_of_folds():
+    recipe, fv = parse(
+        "--sweep=seed=1,2", "--num_folds=3", "--best_metric=macro_f1"
+    )
+    run_list_flags.check(fv)
+    for run in run_list_flags.plan_sweep(fv):
+        each = flags.FlagValues()
+        recipe.define_flags(each)
+        each(["classify", *run.arguments])
+        run_list_flags.check(each)
+        assert each.num_folds == 3 and each.best_metric is None
+    runs = plan("seed=1,2", "--best_metric=macro_f1")
+    assert all("--best_metric=macro_f1" in run.arguments for run in runs)
+
+
 def test_folds_are_planned():
     _, fv = parse("--num_folds=3", "--seed=5")
     runs = run_list_flags.plan_folds(fv)
@@ -161,6 +176,8 @@ def test_losses_of_different_kinds_are_not_compared(text, metric):
         (["--num_folds=3", "--do_predict"], "no single model"),
         (["--num_folds=3", "--num_runs=2"], "--sweep=seed=1,2,3"),
         (["--num_folds=3", "--train_file=x"], "divides texts"),
+        (["--num_folds=3", "--best_metric=loss"], "or give --sweep"),
+        (["--num_folds=3", "--fold=1", "--best_metric=loss"], "leave it out"),
         (["--num_folds=3", "--early_stopping_patience=2"], "not choose it"),
         (
             ["--num_folds=3", "--multi_label", "--tune_thresholds"],
