@@ -37,9 +37,13 @@ def compare(runs, metrics, metric):
     groups = {}
     for run, values in zip(runs, metrics, strict=True):
         if metric not in values:
+            common = [
+                name for name in values if all(name in each for each in metrics)
+            ]
             raise UserError(
-                f"{run.directory}: its results have no {metric}: remove them, "
-                "and the run is made again"
+                f"{run.directory}: its results have no {metric}: give the same "
+                "command with a --best_metric that all runs have: "
+                f"{', '.join(common) or 'there is none'}"
             )
         settings = {n: v for n, v in run.settings.items() if n != _SEED}
         key = tuple(settings.items())

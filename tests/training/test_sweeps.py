@@ -69,9 +69,13 @@ def test_seeds_alone_are_no_choice():
 
 
 def test_a_run_without_the_metric_is_refused():
-    runs = make_runs({"seed": "1"})
-    with pytest.raises(UserError, match="out/1: its results have no f1"):
-        sweeps.compare(runs, [{"accuracy": 0.5}], "f1")
+    runs = make_runs({"seed": "1"}, {"seed": "2"})
+    metrics = [{"accuracy": 0.5, "loss": 1.0}, {"f1": 0.5, "loss": 1.0}]
+    with pytest.raises(
+        UserError, match="out/1: its results have no f1: .*"
+    ) as e:
+        sweeps.compare(runs, metrics, "f1")
+    assert str(e.value).endswith("a --best_metric that all runs have: loss")
 
 
 def test_files_hold_all_runs(tmp_path):
