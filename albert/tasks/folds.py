@@ -174,6 +174,13 @@ def _labels_of_each(task, examples):
 
 def _warn(task, of_label, repeated):
     """Logs what a reader of the results should know of the folds."""
+    if dev := task.splits("dev"):
+        logging.info(
+            "%s: %s is not used, nor what is held out of the training data "
+            "for it",
+            task.name,
+            " and ".join(dev),
+        )
     rare = {
         label: sum(counts)
         for label, counts in of_label.items()

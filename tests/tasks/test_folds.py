@@ -59,6 +59,12 @@ def test_the_rarest_of_several_labels_is_spread_evenly(caplog):
     assert "'c'" not in caplog.text
 
 
+def test_what_is_not_divided_is_told(caplog):
+    with caplog.at_level("INFO", logger="absl"):
+        folds.assign(TASKS["imdb"], make_texts(["neg", "pos"] * 5), 2, seed=1)
+    assert "imdb: dev is not used, nor what is held out" in caplog.text
+
+
 def test_tags_that_a_fold_lacks_are_told(caplog):
     tags = [["O", "B-x"]] * 2 + [["B-y", "B-y"]] * 28
     examples = TaggedSentences(
