@@ -381,7 +381,7 @@ def make_runs(fv):
             raise UserError(f"{run.name}: {error}") from None
     run_lists.check(runs)
     evaluation_results.check_earlier(
-        fv.output_dir, model_directory.EVALUATION_FILE
+        fv.output_dir, model_directory.EVALUATION_FILE, sweeps.RESULTS_FILE
     )
     task, texts = read_texts(fv, data_flags.get_task(fv))
     if fv.num_folds:
@@ -397,7 +397,14 @@ def make_runs(fv):
             made, metrics, fv.best_metric or task.best_metric
         )
         print(sweeps.describe(comparison))
-        written = sweeps.write(fv.output_dir, made, metrics, comparison)
+        written = sweeps.write(
+            fv.output_dir,
+            model_directory.read_evaluation(made[0].directory)["data"],
+            made,
+            metrics,
+            comparison,
+            failed,
+        )
     elif not failed:
         print(cross_validation.describe(runs, metrics))
         written = cross_validation.write(

@@ -46,6 +46,8 @@ def check(fv):
             ("embedding_learning_rate_scale", "encoder", 1.0),
             ("attention_head_l2", "encoder", 0.0),
             ("attention_l2", "encoder", 0.0),
+            # Of embeddings alone, the layers are trained.
+            ("layer_decay_rate", "encoder", 1.0),
         )
         if part in fv.freeze and fv[name].value != default
     ]

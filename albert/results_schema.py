@@ -8,6 +8,10 @@ from albert.json_files import Object
 from albert.json_files import Text
 
 _METRICS = Object(others=Number())
+# Of a sweep, with what tells each run from the others.
+_RUN = Object(
+    {"flags": Object(others=Text()), "directory": Text()}, others=Number()
+)
 _FILES_READ = List(
     Object(
         {
@@ -38,7 +42,7 @@ EVALUATION = Object(
         "albert_version": Text(),
         "data": _DATA,
         "baseline": _METRICS,
-        "runs": List(_METRICS),
+        "runs": List(_RUN),
         "confusion": Object(
             {"labels": List(Text()), "counts": List(List(Integer(0)))},
             required=("labels", "counts"),

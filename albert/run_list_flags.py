@@ -18,6 +18,17 @@ _MOST_RUNS = 1000
 # The headings of flags that may differ between the runs of a sweep: with other
 # data or other modes, their results would not be of the same thing.
 _SWEPT_HEADINGS = ("Model", "Training", "Devices")
+# Nor may these: a run is one of several already, or they say which machines
+# work on it, so that a list of runs on one machine waits for the others.
+_NEVER_SWEPT = (
+    "num_runs",
+    "distribution_strategy",
+    "tpu",
+    "tpu_zone",
+    "gcp_project",
+)
+# What changes the loss itself, so that its values say nothing of the models.
+_LOSS_FLAGS = ("class_weights", "focal_gamma")
 # In values that become parts of a folder's name.
 _NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
 # What a run in a list is not told: it is one run.
@@ -122,9 +133,20 @@ def _check_folds(fv):
             None,
             "the fold that measures a model must not choose it",
         ),
+        (
+            "tune_thresholds",
+            False,
+            "the fold that measures a model must not choose its thresholds",
+        ),
     ):
         if fv[name].value != wanted:
             raise UserError(f"--num_folds with --{name}: {why}")
+    if fv.best_metric and not fv.sweep:
+        raise UserError(
+            "--num_folds with --best_metric: the last checkpoint of each fold "
+            "is measured, by all metrics: leave it out, or give --sweep, whose "
+            "settings it compares"
+        )
 
 
 def plan_folds(fv):
@@ -151,6 +173,7 @@ def plan_sweep(fv):
         given twice, or too many runs.
     """
     axes = _read_axes(fv)
+    _check_comparable(fv, axes)
     combinations = [
         dict(zip(axes, values, strict=True))
         for values in itertools.product(*axes.values())
@@ -169,6 +192,19 @@ def plan_sweep(fv):
                 f"{run.directory}: give the paths in another spelling"
             )
     return runs
+
+
+def _check_comparable(fv, axes):
+    """Refuses to compare losses that are not of the same kind."""
+    changing = [name for name in _LOSS_FLAGS if name in axes]
+    # Of a second dev set, with its name behind.
+    if changing and (fv.best_metric or "").partition("_")[0] == "loss":
+        raise UserError(
+            f"--best_metric={fv.best_metric}: runs that differ in "
+            f"{changing[0]} have different losses: choose another metric, such "
+            "as accuracy or macro_f1 (cross_entropy_loss is reported only of "
+            f"runs with {' or '.join(_LOSS_FLAGS)})"
+        )
 
 
 def _read_axes(fv):
@@ -218,11 +254,11 @@ def _find_flag(fv, name):
         for flag in group
         if not ALIAS.fullmatch(flag.help)
     ]
-    if name not in swept or name in ("num_runs",):
+    if name not in swept or name in _NEVER_SWEPT:
         raise UserError(
             f"--sweep: {name!r} is no flag that may differ: those of "
             f"{', '.join(_SWEPT_HEADINGS[:-1])} and {_SWEPT_HEADINGS[-1]} in "
-            "--help may"
+            f"--help may, but for {', '.join(_NEVER_SWEPT)}"
         )
     return fv[name]
 
@@ -264,13 +300,15 @@ def _plan(fv, settings, folder, kept):
 
 def _spell(fv, changes):
     """Returns the flags that were given, with changes: list of str."""
+    # Of folds, it compares the settings of a sweep and chooses no checkpoint.
+    left_out = (*_LIST_FLAGS, *(["best_metric"] if fv.num_folds else []))
     given = {
         name: _text_of(fv[name], fv[name].value)
         for name in fv
         if fv[name].present
         and fv[name].value is not None
         and not ALIAS.fullmatch(fv[name].help)
-        and name not in _LIST_FLAGS
+        and name not in left_out
         # What is in a --flagfile stands for itself.
         and not str(fv.find_module_defining_flag(name)).startswith("absl")
     }

@@ -84,6 +84,21 @@ def test_a_sweep_may_be_of_folds():
     assert all("--num_folds=3" in run.arguments for run in runs)
 
 
+def test_a_metric_compares_settings_and_not_the_checkpoints_of_folds():
+    recipe, fv = parse(
+        "--sweep=seed=1,2", "--num_folds=3", "--best_metric=macro_f1"
+    )
+    run_list_flags.check(fv)
+    for run in run_list_flags.plan_sweep(fv):
+        each = flags.FlagValues()
+        recipe.define_flags(each)
+        each(["classify", *run.arguments])
+        run_list_flags.check(each)
+        assert each.num_folds == 3 and each.best_metric is None
+    runs = plan("seed=1,2", "--best_metric=macro_f1")
+    assert all("--best_metric=macro_f1" in run.arguments for run in runs)
+
+
 def test_folds_are_planned():
     _, fv = parse("--num_folds=3", "--seed=5")
     runs = run_list_flags.plan_folds(fv)
@@ -104,6 +119,13 @@ def test_folds_are_planned():
         ("task_name=cola,rte", "'task_name' is no flag that may differ"),
         ("output_dir=a,b", "'output_dir' is no flag"),
         ("num_runs=1,2", "'num_runs' is no flag"),
+        (
+            "distribution_strategy=mirrored,multi_worker_mirrored",
+            "'distribution_strategy' is no flag",
+        ),
+        ("tpu_name=a,b", "'tpu' is no flag"),
+        ("tpu_zone=a,b", "'tpu_zone' is no flag"),
+        ("gcp_project=a,b", "'gcp_project' is no flag"),
         ("do_eval=true,false", "'do_eval' is no flag"),
         ("optimizer=adamw,sgd", "optimizer=sgd: "),
         ("learning_rate=1e-5,100", "learning_rate=100: it must be a number"),
@@ -128,6 +150,22 @@ def test_bad_sweeps(text, words):
 
 
 @pytest.mark.parametrize(
+    "text, metric",
+    [
+        ("focal_gamma=0,2", "loss"),
+        ("class_weights=balanced", "loss"),
+        ("seed=1,2;focal_gamma=0,2", "loss_mismatched"),
+    ],
+)
+def test_losses_of_different_kinds_are_not_compared(text, metric):
+    with pytest.raises(UserError, match="different losses: choose another"):
+        plan(text, f"--best_metric={metric}")
+    # Without weights in it, or of the same loss, they say which is better.
+    plan(text, "--best_metric=cross_entropy_loss")
+    plan("seed=1,2", "--focal_gamma=2", f"--best_metric={metric}")
+
+
+@pytest.mark.parametrize(
     "arguments, words",
     [
         (["--fold=1"], "--fold is one of --num_folds"),
@@ -138,7 +176,14 @@ def test_bad_sweeps(text, words):
         (["--num_folds=3", "--do_predict"], "no single model"),
         (["--num_folds=3", "--num_runs=2"], "--sweep=seed=1,2,3"),
         (["--num_folds=3", "--train_file=x"], "divides texts"),
+        (["--num_folds=3", "--best_metric=loss"], "or give --sweep"),
+        (["--num_folds=3", "--fold=1", "--best_metric=loss"], "leave it out"),
         (["--num_folds=3", "--early_stopping_patience=2"], "not choose it"),
+        (
+            ["--num_folds=3", "--multi_label", "--tune_thresholds"],
+            "--tune_thresholds: the fold that measures a model must not choose "
+            "its thresholds",
+        ),
         (
             [
                 "--sweep=seed=1",

@@ -13,18 +13,24 @@ import numpy as np
 from absl import logging
 
 from albert.errors import UserError
+from albert.tasks.line_files import shorten
+from albert.tasks.tag_schemes import OUTSIDE
 
 # What is shared by the examples, and not one of each.
 _SHARED = ("articles",)
+# Of labels, in a warning.
+_MOST_NAMED = 10
 
 
 def assign(task, examples, num_folds, seed):
-    """Assigns each example to a fold, at random but alike in its labels.
+    """Assigns each example to a fold, at random but alike in its classes.
 
     Examples with the same text, which would be learnt from one fold and asked
     for in another, are in the same fold; so are the questions about one
-    article. A label is spread over the folds as evenly as that allows, and so
-    are the examples.
+    article. A class is spread over the folds as evenly as that allows, and so
+    are the examples; a text with several labels counts as one of the rarest of
+    them. Tags, numbers and answers are divided at random: a warning names the
+    tags that a fold lacks.
 
     Args:
       task: ``Task``.
@@ -54,22 +60,28 @@ def assign(task, examples, num_folds, seed):
     order = sorted(order, key=lambda number: -len(groups[number]))
     folds = np.zeros(len(examples), np.int64)
     sizes = [0] * num_folds
-    of_label = collections.defaultdict(lambda: [0] * num_folds)
+    of_stratum = collections.defaultdict(lambda: [0] * num_folds)
     for number in order:
         group = groups[number]
-        counts = of_label[strata[group[0]]]
+        counts = of_stratum[strata[group[0]]]
         fold = min(
             range(num_folds), key=lambda each: (counts[each], sizes[each])
         )
         folds[group] = fold
         sizes[fold] += len(group)
         for index in group:
-            of_label[strata[index]][fold] += 1
+            of_stratum[strata[index]][fold] += 1
     if min(sizes) == 0:
         raise UserError(
             f"--num_folds={num_folds}: so many examples of {task.name} have "
             f"the same text that a fold would be empty: give fewer folds"
         )
+    of_label = collections.defaultdict(lambda: [0] * num_folds)
+    for labels, fold in zip(
+        _labels_of_each(task, examples), folds, strict=True
+    ):
+        for label in labels:
+            of_label[label][fold] += 1
     _warn(task, of_label, len(examples) - len(groups))
     return folds
 
@@ -134,14 +146,41 @@ def _contents(examples):
 
 
 def _strata(task, examples):
-    """Returns what is spread evenly: the label of each example, or nothing."""
+    """Returns what is spread evenly: a label of each example, or None."""
+    if task.label_type not in ("class", "classes"):
+        # Of the tags of sentences, the rarest is often one of its own.
+        return [None] * len(examples)
+    labels_of_each = _labels_of_each(task, examples)
+    counts = collections.Counter(
+        label for labels in labels_of_each for label in labels
+    )
+    return [
+        min(labels, key=lambda label: (counts[label], label), default=None)
+        for labels in labels_of_each
+    ]
+
+
+def _labels_of_each(task, examples):
+    """Returns the labels that each example has, of those that can be rare."""
     if task.label_type == "class":
+        return [(label,) for label in examples.labels]
+    if task.label_type == "classes":
         return examples.labels
-    return [None] * len(examples)
+    if task.label_type == "tag":
+        return [sorted(set(tags) - {OUTSIDE}) for tags in examples.labels]
+    # Numbers, and the places of answers among their options.
+    return [()] * len(examples)
 
 
 def _warn(task, of_label, repeated):
     """Logs what a reader of the results should know of the folds."""
+    if dev := task.splits("dev"):
+        logging.info(
+            "%s: %s is not used, nor what is held out of the training data "
+            "for it",
+            task.name,
+            " and ".join(dev),
+        )
     rare = {
         label: sum(counts)
         for label, counts in of_label.items()
@@ -154,16 +193,12 @@ def _warn(task, of_label, repeated):
             task.name,
             repeated,
         )
-    alone = [
-        label
-        for label in rare
-        if label is not None and max(of_label[label]) == rare[label]
-    ]
+    alone = [label for label in rare if max(of_label[label]) == rare[label]]
     if rare:
         logging.warning(
             "%s: not every fold has an example of %s",
             task.name,
-            ", ".join(
+            _list(
                 f"{label!r} ({count} in all)" for label, count in rare.items()
             ),
         )
@@ -172,5 +207,13 @@ def _warn(task, of_label, repeated):
             "%s: all examples of %s are in one fold, whose model learns "
             "nothing of them",
             task.name,
-            ", ".join(map(repr, alone)),
+            _list(map(repr, alone)),
         )
+
+
+def _list(names):
+    """Returns names as a list that a message can hold, with their number."""
+    names = list(names)
+    more = len(names) - _MOST_NAMED
+    shown = ", ".join(map(shorten, names[:_MOST_NAMED]))
+    return f"{shown} and {more} more" if more > 0 else shown

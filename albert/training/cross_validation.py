@@ -4,6 +4,7 @@
 import os
 
 import numpy as np
+from absl import logging
 
 from albert import evaluation_results
 from albert import inputs
@@ -28,10 +29,19 @@ def summarize(metrics):
     Args:
       metrics: list of dict of float, for each fold; a metric that not every
         fold has is left out.
+
+    Raises:
+      UserError: no metric is left.
     """
     names = [
         name for name in metrics[0] if all(name in each for each in metrics)
     ]
+    if not names:
+        raise UserError(
+            "there is no metric that all folds have: remove the "
+            f"{model_directory.EVALUATION_FILE} of the folds, and the same "
+            "command evaluates them again"
+        )
     values = {name: [each[name] for each in metrics] for name in names}
     means = {name: float(np.mean(values[name])) for name in names}
     # Of the sample: the folds are few of the many there could be.
@@ -93,6 +103,7 @@ def write(data_dir, directory, examples, runs, metrics, predictions):
       predictions: what ``join_predictions`` returned.
     """
     means, deviations = summarize(metrics)
+    _warn_of_left_out(metrics, means)
     name, content = predictions
     data = [
         evaluation_results.describe_data(
@@ -141,6 +152,24 @@ def describe(runs, metrics):
         values = [each[name] for each in metrics]
         rows.append([name, *values, means[name], deviations[name]])
     return run_lists.format_table(rows)
+
+
+def _warn_of_left_out(metrics, kept):
+    """Logs the metrics that results lack, and the folds they are missing of."""
+    for name in dict.fromkeys(name for each in metrics for name in each):
+        if name in kept:
+            continue
+        lacking = [
+            str(number)
+            for number, each in enumerate(metrics, 1)
+            if name not in each
+        ]
+        logging.warning(
+            "%s is left out of the mean: fold %s has none, as of a label that "
+            "does not occur there",
+            name,
+            ", ".join(lacking),
+        )
 
 
 def _find_predictions(run, fold):

@@ -10,6 +10,7 @@ or moved to another machine by that. The price is TensorFlow's start, seconds
 for each run. This process does not load TensorFlow, and takes no GPU.
 """
 
+import glob
 import hashlib
 import json
 import os
@@ -19,10 +20,12 @@ import threading
 
 from absl import logging
 
+from albert import file_fingerprints
 from albert import json_files
 from albert import model_directory
 from albert import outputs
 from albert.errors import StopRequested
+from albert.errors import UserError
 from albert.json_files import List
 from albert.json_files import Object
 from albert.json_files import Text
@@ -33,8 +36,16 @@ from albert.training import preemption
 # In the directory of each run: that it is finished, and what it was.
 FINISHED_FILE = "finished.json"
 _SCHEMA = Object(
-    {"arguments": List(Text()), "data": Text()}, required=("arguments", "data")
+    {
+        "arguments": List(Text()),
+        "data": Text(),
+        # Of each file of its results, the SHA-256.
+        "results": Object(others=Text()),
+    },
+    required=("arguments", "data"),
 )
+# Beside its metrics, what is read of a run.
+_PREDICTIONS = "*_predictions.*"
 _REMEDY = "remove it, and the run is made again"
 _FLAG = "--output_dir"
 _INTERRUPTED = 130
@@ -76,8 +87,7 @@ def carry_out(runs, program, data, start=None):
     failed = []
     for number, run in enumerate(runs, 1):
         title = f"run {number} of {len(runs)}, {run.name}"
-        finished = {"arguments": run.arguments, "data": data}
-        if _read_finished(run) == finished:
+        if _is_finished(run, data):
             logging.info("---- %s: finished before", title)
             continue
         logging.info("---- %s: %s", title, run.directory)
@@ -98,7 +108,13 @@ def carry_out(runs, program, data, start=None):
             )
         else:
             outputs.write_json(
-                os.path.join(run.directory, FINISHED_FILE), finished, _FLAG
+                os.path.join(run.directory, FINISHED_FILE),
+                {
+                    "arguments": run.arguments,
+                    "data": data,
+                    "results": _fingerprint_results(run.directory),
+                },
+                _FLAG,
             )
     return failed
 
@@ -138,9 +154,14 @@ def read_metrics(run):
       run: ``PlannedRun``.
 
     Raises:
-      UserError: its results are damaged.
+      UserError: its results are missing or damaged.
     """
     results = model_directory.read_evaluation(run.directory)
+    if not results:
+        raise UserError(
+            f"{run.directory}: there is no {model_directory.EVALUATION_FILE} "
+            "any more: the same command makes it again"
+        )
     return {
         name: float(value)
         for name, value in results.items()
@@ -179,6 +200,43 @@ def _read_finished(run):
     if not os.path.lexists(path):
         return None
     return json_files.read_object(path, _SCHEMA, _REMEDY)
+
+
+def _is_finished(run, data):
+    """Returns whether a run has been made, and its results are still its own.
+
+    Another command can evaluate the model on other data, or remove a file.
+    """
+    finished = _read_finished(run)
+    if not finished or (finished["arguments"], finished["data"]) != (
+        run.arguments,
+        data,
+    ):
+        return False
+    before = finished.get("results", {})
+    now = _fingerprint_results(run.directory)
+    changed = [name for name in before if now.get(name) != before[name]]
+    if changed:
+        logging.warning(
+            "%s: %s: no longer what the run has written: it is evaluated again",
+            run.directory,
+            ", ".join(changed),
+        )
+    return bool(before) and not changed
+
+
+def _fingerprint_results(directory):
+    """Returns dict from the name of each file of results to its SHA-256."""
+    folder = glob.escape(directory)
+    paths = [
+        path
+        for name in (model_directory.EVALUATION_FILE, _PREDICTIONS)
+        for path in sorted(glob.glob(os.path.join(folder, name)))
+    ]
+    return {
+        os.path.basename(path): file_fingerprints.fingerprint([path])
+        for path in paths
+    }
 
 
 def _identity_of_results(run):

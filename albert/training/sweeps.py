@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares the runs of a sweep, and finds the best."""
 
-import os
-
 import numpy as np
 
+from albert import evaluation_results
 from albert import outputs
 from albert.errors import UserError
 from albert.training import run_lists
@@ -12,7 +11,6 @@ from albert.training.event_tags import is_loss
 
 RESULTS_FILE = "sweep_results.json"
 TABLE_FILE = "sweep_results.tsv"
-_FLAG = "--output_dir"
 # The flag whose values are no choice: a good one is luck.
 _SEED = "seed"
 
@@ -37,9 +35,13 @@ def compare(runs, metrics, metric):
     groups = {}
     for run, values in zip(runs, metrics, strict=True):
         if metric not in values:
+            common = [
+                name for name in values if all(name in each for each in metrics)
+            ]
             raise UserError(
-                f"{run.directory}: its results have no {metric}: remove them, "
-                "and the run is made again"
+                f"{run.directory}: its results have no {metric}: give the same "
+                "command with a --best_metric that all runs have: "
+                f"{', '.join(common) or 'there is none'}"
             )
         settings = {n: v for n, v in run.settings.items() if n != _SEED}
         key = tuple(settings.items())
@@ -63,13 +65,19 @@ def compare(runs, metrics, metric):
     return {"metric": metric, "settings": compared, "best": compared[0]}
 
 
-def write(directory, runs, metrics, comparison):
+def write(directory, data, runs, metrics, comparison, failed):
     """Writes what was compared, and a table of all runs; returns the paths.
+
+    Those of another sweep that are there are kept, as results of evaluations
+    are.
 
     Args:
       directory: str, the directory of the sweep.
+      data: list of dict, of ``evaluation_results.describe_data``, what all
+        runs were evaluated on.
       runs, metrics: as of ``compare``.
       comparison: what it returned.
+      failed: list of ``PlannedRun``, those that are missing in it.
     """
     names = list(dict.fromkeys(name for each in metrics for name in each))
     rows = [
@@ -80,21 +88,24 @@ def write(directory, runs, metrics, comparison):
         ),
     ]
     content = {
+        "data": data,
         **comparison,
+        "failed": [
+            {"flags": run.settings, "directory": run.directory}
+            for run in failed
+        ],
         "runs": [
             {"flags": run.settings, "directory": run.directory, **each}
             for run, each in zip(runs, metrics, strict=True)
         ],
     }
-    outputs.write_files(
-        os.path.join(directory, RESULTS_FILE),
-        {
-            TABLE_FILE: run_lists.table_bytes(rows),
-            RESULTS_FILE: outputs.json_bytes(content),
-        },
-        _FLAG,
+    files = {
+        TABLE_FILE: run_lists.table_bytes(rows),
+        RESULTS_FILE: outputs.json_bytes(content),
+    }
+    return evaluation_results.write_together(
+        directory, RESULTS_FILE, data, files
     )
-    return [os.path.join(directory, n) for n in (TABLE_FILE, RESULTS_FILE)]
 
 
 def describe(comparison):

@@ -8,6 +8,7 @@ import pytest
 
 from albert.errors import UserError
 from albert.tasks import folds
+from albert.tasks import selection
 from albert.tasks.conll_files import TaggedSentences
 from albert.tasks.multiple_choice.questions import QuestionExamples
 from albert.tasks.table import TASKS
@@ -36,6 +37,49 @@ def test_labels_and_sizes_are_even():
     counts = counts_of(found, labels)
     for label, allowed in (("a", {10, 11}), ("b", {3, 4}), ("c", {1, 2})):
         assert {counts[fold, label] for fold in range(5)} <= allowed
+
+
+def test_the_rarest_of_several_labels_is_spread_evenly(caplog):
+    # Of 100 texts, 5 and 10 have a rare label, beside the one of nearly all.
+    labels = [("common", "rare")] * 5 + [("seldom", "common")] * 10
+    labels += [("common",)] * 75 + [()] * 10
+    task = selection.get_task("tsv", multi_label=True, label_separator=";")
+    for seed in range(5):
+        found = folds.assign(task, make_texts(labels), 5, seed)
+        assert set(np.bincount(found)) == {20}
+        of_strata = counts_of(found, [" ".join(each) for each in labels])
+        assert [of_strata[f, "common rare"] for f in range(5)] == [1] * 5
+        assert [of_strata[f, "seldom common"] for f in range(5)] == [2] * 5
+        assert [of_strata[f, ""] for f in range(5)] == [2] * 5
+    assert "not every fold" not in caplog.text
+    # Each is told that a fold lacks, not only the one that is spread.
+    labels = [("a", "b", "c")] * 2 + [("c", "b")] * 1 + [("c",)] * 17
+    folds.assign(task, make_texts(labels), 4, 1)
+    assert "'a' (2 in all), 'b' (3 in all)" in caplog.text
+    assert "'c'" not in caplog.text
+
+
+def test_what_is_not_divided_is_told(caplog):
+    with caplog.at_level("INFO", logger="absl"):
+        folds.assign(TASKS["imdb"], make_texts(["neg", "pos"] * 5), 2, seed=1)
+    assert "imdb: dev is not used, nor what is held out" in caplog.text
+
+
+def test_tags_that_a_fold_lacks_are_told(caplog):
+    tags = [["O", "B-x"]] * 2 + [["B-y", "B-y"]] * 28
+    examples = TaggedSentences(
+        sentences=[["a", str(i)] for i in range(30)], labels=tags
+    )
+    folds.assign(TASKS["ner"], examples, 5, seed=1)
+    assert "not every fold has an example of 'B-x' (2 in all)" in caplog.text
+    assert "'O'" not in caplog.text and "'B-y'" not in caplog.text
+    caplog.clear()
+    examples = TaggedSentences(
+        sentences=examples.sentences,
+        labels=[["O", f"B-{i}"] for i in range(30)],
+    )
+    folds.assign(TASKS["ner"], examples, 5, seed=1)
+    assert "'B-9' (1 in all) and 20 more" in caplog.text
 
 
 def test_the_seed_decides_and_nothing_else():

@@ -72,7 +72,14 @@ def test_mean_and_deviation_of_the_sample():
     assert abs(deviations["accuracy"] - 0.3 / 2**0.5) < 1e-12
 
 
-def test_what_is_written_can_be_read(runs, tmp_path):
+def test_results_without_a_metric_are_refused():
+    with pytest.raises(UserError, match="no metric that all folds have"):
+        cross_validation.summarize([{"accuracy": 0.5}, {}])
+    with pytest.raises(UserError, match="no metric that all folds have"):
+        cross_validation.summarize([{}, {"accuracy": 0.5}])
+
+
+def test_what_is_written_can_be_read(runs, tmp_path, caplog):
     examples = TextExamples(
         ids=list("01234"), texts=list("abcde"), labels=list("xyxyx")
     )
@@ -83,6 +90,8 @@ def test_what_is_written_can_be_read(runs, tmp_path):
         str(tmp_path / name)
         for name in ("eval_results.json", "fold_results.tsv", "p.tsv")
     ]
+    assert "extra is left out of the mean: fold 1 has none" in caplog.text
+    assert "accuracy is left out" not in caplog.text
     results = model_directory.read_evaluation(tmp_path)
     assert results["accuracy"] == 0.65
     assert results["data"][0]["examples"] == 5

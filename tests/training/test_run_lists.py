@@ -49,6 +49,9 @@ class Commands:
                 f"{folder}/eval_results.json",
                 {"accuracy": self.seeds[-1] / 10, "checkpoint": "c"},
             )
+            model_directory.outputs.write_file(
+                f"{folder}/dev_fold_1_predictions.tsv", b"id\n1\n"
+            )
         return None if status is None else status
 
 
@@ -71,6 +74,51 @@ def test_what_is_finished_is_not_made_again(runs):
     runs[1].arguments[0] = "--seed=7"
     run_lists.carry_out(runs, "recipe.py", "others", commands)
     assert commands.seeds == [7]
+
+
+@pytest.mark.parametrize(
+    "name", ["eval_results.json", "dev_fold_1_predictions.tsv"]
+)
+@pytest.mark.parametrize("content", [None, '{"accuracy": 0.9}\n'])
+def test_results_that_changed_are_made_again(
+    runs, tmp_path, caplog, name, content
+):
+    run_lists.carry_out(runs, "recipe.py", "data", Commands())
+    path = tmp_path / "seed=2" / name
+    # As by an evaluation of the same directory on other data.
+    path.write_text(content) if content else path.unlink()
+    commands = Commands()
+    assert not run_lists.carry_out(runs, "recipe.py", "data", commands)
+    assert commands.seeds == [2]
+    assert f"seed=2: {name}: no longer what the run has writ" in caplog.text
+    assert run_lists.read_metrics(runs[1]) == {"accuracy": 0.2}
+    commands = Commands()
+    run_lists.carry_out(runs, "recipe.py", "data", commands)
+    assert commands.seeds == []
+
+
+def test_files_of_others_beside_the_results_do_not_count(runs, tmp_path):
+    run_lists.carry_out(runs, "recipe.py", "data", Commands())
+    (tmp_path / "seed=1" / "test_predictions.tsv").write_text("id\n")
+    commands = Commands()
+    run_lists.carry_out(runs, "recipe.py", "data", commands)
+    assert commands.seeds == []
+
+
+def test_a_run_that_was_finished_without_its_sums_is_made_again(runs, tmp_path):
+    run_lists.carry_out(runs, "recipe.py", "data", Commands())
+    path = tmp_path / "seed=3" / "finished.json"
+    content = json.loads(path.read_text())
+    del content["results"]
+    path.write_text(json.dumps(content))
+    commands = Commands()
+    run_lists.carry_out(runs, "recipe.py", "data", commands)
+    assert commands.seeds == [3]
+
+
+def test_missing_results_are_refused(runs):
+    with pytest.raises(UserError, match=r"seed=1: there is no eval_results"):
+        run_lists.read_metrics(runs[0])
 
 
 def test_a_run_that_left_no_results_was_stopped(runs):

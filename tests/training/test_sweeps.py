@@ -9,6 +9,8 @@ from albert.errors import UserError
 from albert.run_list_flags import PlannedRun
 from albert.training import sweeps
 
+DATA = [{"split": "dev", "path": "d", "examples": 7, "checksum": "12ab34cd5"}]
+
 
 def make_runs(*settings):
     return [
@@ -69,15 +71,19 @@ def test_seeds_alone_are_no_choice():
 
 
 def test_a_run_without_the_metric_is_refused():
-    runs = make_runs({"seed": "1"})
-    with pytest.raises(UserError, match="out/1: its results have no f1"):
-        sweeps.compare(runs, [{"accuracy": 0.5}], "f1")
+    runs = make_runs({"seed": "1"}, {"seed": "2"})
+    metrics = [{"accuracy": 0.5, "loss": 1.0}, {"f1": 0.5, "loss": 1.0}]
+    with pytest.raises(
+        UserError, match="out/1: its results have no f1: .*"
+    ) as e:
+        sweeps.compare(runs, metrics, "f1")
+    assert str(e.value).endswith("a --best_metric that all runs have: loss")
 
 
 def test_files_hold_all_runs(tmp_path):
     runs, metrics = make_rates()
     comparison = sweeps.compare(runs, metrics, "accuracy")
-    paths = sweeps.write(str(tmp_path), runs, metrics, comparison)
+    paths = sweeps.write(str(tmp_path), DATA, runs, metrics, comparison, [])
     assert paths == [
         str(tmp_path / name)
         for name in ("sweep_results.tsv", "sweep_results.json")
@@ -90,6 +96,7 @@ def test_files_hold_all_runs(tmp_path):
     ]
     content = json.loads((tmp_path / "sweep_results.json").read_text())
     assert content["best"] == comparison["best"]
+    assert content["failed"] == []
     assert content["runs"][5]["flags"] == {
         "learning_rate": "3e-05",
         "seed": "3",
@@ -102,3 +109,29 @@ def test_the_smallest_loss_is_the_best():
     assert comparison["best"]["flags"] == {"learning_rate": "3e-05"}
     assert comparison["best"]["best_run"] == "out/3e-05/2"
     assert comparison["best"]["median"] == pytest.approx(0.4)
+
+
+def test_results_of_another_sweep_are_kept(tmp_path, caplog):
+    runs, metrics = make_rates()
+
+    def write(first, end):
+        made, of_made = runs[first:end], metrics[first:end]
+        comparison = sweeps.compare(made, of_made, "accuracy")
+        failed = runs[end:]
+        sweeps.write(str(tmp_path), DATA, made, of_made, comparison, failed)
+
+    write(0, 6)
+    write(0, 6)
+    assert not (tmp_path / "earlier_results").exists()
+    before = (tmp_path / "sweep_results.tsv").read_bytes()
+    # The last two fail this time.
+    write(0, 4)
+    content = json.loads((tmp_path / "sweep_results.json").read_text())
+    assert [each["flags"] for each in content["failed"]] == [
+        {"learning_rate": "3e-05", "seed": seed} for seed in ("2", "3")
+    ]
+    kept = tmp_path / "earlier_results" / "dev-7-12ab34cd"
+    assert (kept / "sweep_results.tsv").read_bytes() == before
+    earlier = json.loads((kept / "sweep_results.json").read_text())
+    assert len(earlier["runs"]) == 6
+    assert "sweep_results.json was of another evaluation" in caplog.text

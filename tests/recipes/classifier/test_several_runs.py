@@ -45,6 +45,15 @@ def test_folds_are_joined_and_made_once(inputs, tmp_path, run, training_flags):
     assert code == 0, errors
     assert errors.count("finished before") == 2
     assert again == printed
+    # Results that are not those of the run are made again, the model is not.
+    (out / "fold_2" / "eval_results.json").write_text('{"accuracy": 1.0}')
+    (out / "fold_2" / "dev_fold_2_predictions.tsv").unlink()
+    before = (out / "fold_2" / "model.ckpt-4.index").stat().st_mtime_ns
+    code, again, errors = run(out, *given)
+    assert code == 0, errors
+    assert errors.count("finished before") == 1
+    assert again == printed
+    assert (out / "fold_2" / "model.ckpt-4.index").stat().st_mtime_ns == before
 
 
 @pytest.mark.slow
@@ -69,4 +78,7 @@ def test_a_run_that_fails_leaves_the_others(
         {"max_seq_length": "37"}
     ]
     assert printed.endswith(f"Its best run: {out}/max_seq_length=37\n")
+    assert [each["flags"] for each in results["failed"]] == [
+        {"max_seq_length": "59"}
+    ]
     assert not (out / "max_seq_length=59").exists()
