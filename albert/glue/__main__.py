@@ -45,6 +45,8 @@ _OF_START = {
     *("albert_config_file", "model_size", "init_layers_from"),
     *("spm_model_file", "vocab_file", "do_lower_case", "strip_accents"),
 }
+# What `albert classify` refuses without --do_train.
+_OF_TRAINING = {"early_stopping_patience", "freeze"}
 
 
 def define_flags(fv):
@@ -227,7 +229,8 @@ def make_plan(fv):
         mnli_checkpoint=fv.mnli_checkpoint,
         from_mnli=fv.from_mnli,
         start_flags=given(n for n in classify if n in _OF_START),
-        flags=given(n for n in classify if n not in _OF_START),
+        training_flags=given(n for n in classify if n in _OF_TRAINING),
+        flags=given(n for n in classify if n not in _OF_START | _OF_TRAINING),
     )
 
 

@@ -133,6 +133,8 @@ class Plan:
       from_mnli: bool, whether tasks start from MNLI's model that do in the
         paper.
       start_flags: tuple of str, flags of classify about the pretrained model.
+      training_flags: tuple of str, flags of classify that are refused where
+        nothing is trained.
       flags: tuple of str, flags of classify for all runs.
     """
 
@@ -143,6 +145,7 @@ class Plan:
     mnli_checkpoint: str | None
     from_mnli: bool
     start_flags: tuple
+    training_flags: tuple
     flags: tuple
 
     def directory(self, name, seed):
@@ -151,7 +154,7 @@ class Plan:
 
     def changes(self):
         """Returns the flags with which runs are not the paper's: list."""
-        given = [*self.start_flags, *self.flags]
+        given = [*self.start_flags, *self.training_flags, *self.flags]
         if self.mnli_checkpoint:
             given.append(f"--mnli_checkpoint={self.mnli_checkpoint}")
         if not self.from_mnli:
@@ -185,7 +188,7 @@ class Plan:
             self.directory(entry.name, seed),
             [s for s in entry.task.files if not s.startswith("test")],
             start,
-            ("--do_train", "--do_eval", *weights),
+            ("--do_train", "--do_eval", *weights, *self.training_flags),
         )
 
     def predictions(self, entry, seed, with_test):

@@ -5,7 +5,9 @@ import json
 import pathlib
 
 import pytest
+from absl import flags
 
+from albert import classification_flags
 from albert.evaluation_results import describe_data
 from albert.glue import classify_process
 from albert.glue.benchmark import BENCHMARK
@@ -77,6 +79,11 @@ class Classify:
         self.fails = lambda given: None
 
     def __call__(self, title, arguments, results_path):
+        # As the command itself would.
+        fv = flags.FlagValues()
+        classification_flags.define_flags(fv)
+        assert fv(["classify", *arguments]) == ["classify"]
+        classification_flags.check_flags(fv)
         given = {}
         for argument in arguments:
             name, _, value = argument.removeprefix("--").partition("=")

@@ -223,6 +223,21 @@ def test_flags_about_the_pretrained_model_are_not_for_that_of_mnli(
     }
 
 
+@pytest.mark.parametrize("given", ["early_stopping_patience=3"])
+def test_flags_of_training_alone(place, run, classify, given):
+    code, _, errors = run("--tasks=mnli,rte,ax", f"--{given}")
+    assert code == 0, errors
+    name, _, value = given.partition("=")
+    told = [
+        ("do_train" in each, each[name])
+        for each in classify.calls
+        if name in each
+    ]
+    assert told == [(True, value)] * 2
+    results = json.loads((place / "out/glue_results.json").read_text())
+    assert results["flags"] == [f"--{given}"]
+
+
 def test_without_predictions(place, run, classify):
     for path in place.glob("glue/*/test*.tsv"):
         path.unlink()
