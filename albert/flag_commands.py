@@ -30,9 +30,21 @@ def write_command(program, fv, **changes):
 def _write(flag):
     if flag.boolean:
         return f"--{'' if flag.value else 'no'}{flag.name}"
-    serializer = flag.serializer
-    text = serializer.serialize(flag.value) if serializer else str(flag.value)
-    return f"--{flag.name}={text}"
+    return f"--{flag.name}={text_of(flag, flag.value)}"
+
+
+def text_of(flag, value):
+    """Returns the text of which a flag's parser makes a value.
+
+    Args:
+      flag: ``absl.flags.Flag``.
+      value: as ``flag.value``, not None.
+    """
+    if flag.serializer:
+        return flag.serializer.serialize(value)
+    if flag.boolean:
+        return "true" if value else "false"
+    return str(value)
 
 
 def find_free_directory(directory):

@@ -11,6 +11,7 @@ import os
 import re
 
 from albert.errors import UserError
+from albert.flag_commands import text_of
 from albert.flag_groups import FlagGroup
 from albert.flag_spelling import ALIAS
 
@@ -273,15 +274,7 @@ def _canonical(flag, text):
         value = flag.parser.parse(text)
     except ValueError as error:
         raise UserError(f"--sweep: {flag.name}={text}: {error}") from None
-    return _text_of(flag, value)
-
-
-def _text_of(flag, value):
-    if flag.serializer:
-        return flag.serializer.serialize(value)
-    if flag.boolean:
-        return "true" if value else "false"
-    return str(value)
+    return text_of(flag, value)
 
 
 def _folder(settings):
@@ -303,7 +296,7 @@ def _spell(fv, changes):
     # Of folds, it compares the settings of a sweep and chooses no checkpoint.
     left_out = (*_LIST_FLAGS, *(["best_metric"] if fv.num_folds else []))
     given = {
-        name: _text_of(fv[name], fv[name].value)
+        name: text_of(fv[name], fv[name].value)
         for name in fv
         if fv[name].present
         and fv[name].value is not None

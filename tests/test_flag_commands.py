@@ -3,6 +3,7 @@
 
 import shlex
 
+import pytest
 from absl import flags
 
 from albert import flag_commands
@@ -49,6 +50,17 @@ def test_the_command_says_what_was_given_and_what_is_changed():
     changed = {"output_dir": "out-2", "init_checkpoint": "my out"}
     assert again.flag_values_dict() == fv.flag_values_dict() | changed
     assert "'--data_dir=my data'" in command and "--steps=3" in command
+
+
+@pytest.mark.parametrize("given", GIVEN)
+def test_the_text_of_a_value_is_parsed_to_it(given):
+    fv = define()
+    fv(["program", given])
+    (flag,) = [
+        fv[name] for name in fv if fv[name].present and "_step" not in name
+    ]
+    text = flag_commands.text_of(flag, flag.value)
+    assert flag.parser.parse(text) == flag.value
 
 
 def test_a_directory_that_is_not_there(tmp_path):

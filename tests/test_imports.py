@@ -43,8 +43,8 @@ LAYERS = (
         "shard_flags",
         "training",
     ),
-    ("classification_flags", "glue", "text_to_text"),
-    ("export", "generate", "score"),
+    ("classification_flags", "text_to_text"),
+    ("export", "generate", "glue", "score"),
     ("prediction", "serve"),
     ("__main__",),
 )

@@ -15,8 +15,10 @@ import os
 from absl import flags as absl_flags
 from absl import logging
 
+from albert import classification_flags
 from albert import command_line
 from albert import device_flags
+from albert import flag_commands
 from albert import flag_parsers
 from albert import flag_spelling
 from albert import flags
@@ -115,6 +117,7 @@ def main(fv):
     outputs.check_directory(fv.output_dir, _FLAG)
     plan = make_plan(fv)
     entries, left_out = find_tasks(fv, plan)
+    check_runs(fv, plan, entries)
     for entry in entries:
         counts = planning.check_data(
             entry, fv.data_dir, fv.skip_bad_rows, fv.do_predict
@@ -162,6 +165,23 @@ def main(fv):
             )
     for path in written:
         print(f"Written: {path}")
+
+
+def check_runs(fv, plan, entries):
+    """Refuses flags that `albert classify` will refuse, before the first run.
+
+    Raises:
+      UserError: as of ``classification_flags.check_flags``.
+    """
+    for entry in entries:
+        runs = [plan.predictions(entry, plan.seeds[0], fv.do_predict)]
+        if entry.is_trained:
+            runs.append(plan.training(entry, plan.seeds[0]))
+        for run in filter(None, runs):
+            parsed = absl_flags.FlagValues()
+            classification_flags.define_flags(parsed)
+            parsed(["classify", *run.arguments])
+            classification_flags.check_flags(parsed)
 
 
 def make(run):
@@ -214,7 +234,7 @@ def make_plan(fv):
 
     def given(names):
         return tuple(
-            f"--{name}={fv[name].value}"
+            f"--{name}={flag_commands.text_of(fv[name], fv[name].value)}"
             for name in names
             if fv[name].value != fv[name].default
             and not flag_spelling.ALIAS.fullmatch(fv[name].help)

@@ -223,7 +223,9 @@ def test_flags_about_the_pretrained_model_are_not_for_that_of_mnli(
     }
 
 
-@pytest.mark.parametrize("given", ["early_stopping_patience=3"])
+@pytest.mark.parametrize(
+    "given", ["early_stopping_patience=3", "freeze=embeddings,encoder"]
+)
 def test_flags_of_training_alone(place, run, classify, given):
     code, _, errors = run("--tasks=mnli,rte,ax", f"--{given}")
     assert code == 0, errors
@@ -303,6 +305,11 @@ def test_missing_folders(place, run, classify, make_glue):
             ["--num_train_steps=3", "--num_train_epochs=3"],
             ["say the same thing"],
         ),
+        (["--freeze=encoders"], ["no part 'encoders'", "encoder"]),
+        (
+            ["--freeze=encoder", "--attention_l2=1"],
+            ["--attention_l2 is about weights"],
+        ),
         (["--distribution_strategy=tpu"], ["`albert classify` for each task"]),
     ],
 )
@@ -326,7 +333,7 @@ def test_all_files_are_read_before_the_first_run(
     assert not classify.calls
     assert not (place / "out").exists()
     assert run("--skip_bad_rows")[0] == 0
-    assert all(given["skip_bad_rows"] == "True" for given in classify.calls)
+    assert all(given["skip_bad_rows"] == "true" for given in classify.calls)
 
 
 def test_a_directory_whose_evaluation_was_removed_is_made_again(
