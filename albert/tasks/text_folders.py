@@ -59,11 +59,14 @@ class TextFolders:
           UserError: a folder is missing, a text cannot be used, or there is
             none.
         """
-        own_dev = _is_there(data_dir, task, "dev")
+        own_dev = _find_dev(data_dir, task)
         name = self.split
-        if name == "dev" and not own_dev:
-            name = "train"
-        folder = _find(data_dir, task, name, split)
+        if name == "dev" and own_dev:
+            folder = own_dev
+            logging.info("dev: %s", folder)
+        else:
+            name = "train" if name == "dev" else name
+            folder = _find(data_dir, task, name, split)
         bad_rows = BadRows(folder, skip_bad_rows)
         rows, breaks = [], 0
         for label in task.labels:
@@ -119,11 +122,37 @@ class TextFolders:
         return part
 
 
-def _is_there(data_dir, task, name):
-    return any(
-        os.path.isdir(os.path.join(data_dir or "", inner, name))
-        for inner in (task.folder, "")
-    )
+def _find_dev(data_dir, task):
+    """Returns the folder ``dev`` beside the texts to train on, or None.
+
+    Another one, above or below these, is of other data. Without any texts to
+    train on, it is the one that is there.
+
+    Raises:
+      UserError: it lacks the folder of a label.
+    """
+    if not data_dir:
+        return None
+    places = [os.path.join(data_dir, inner) for inner in (task.folder, "")]
+    beside = [
+        place
+        for place in places
+        if os.path.isdir(os.path.join(place, "train", task.labels[0]))
+    ]
+    for place in beside[:1] or places:
+        folder = os.path.join(place, "dev")
+        if not os.path.isdir(folder):
+            continue
+        for label in task.labels:
+            if not os.path.isdir(os.path.join(folder, label)):
+                raise UserError(
+                    f"{os.path.join(folder, label)}: no such folder: put the "
+                    f"folder of the texts with the label {label} there, or "
+                    f"call {folder} otherwise, and a tenth of the training "
+                    "data is held out instead"
+                )
+        return folder
+    return None
 
 
 def _find(data_dir, task, name, split):

@@ -64,10 +64,36 @@ def test_equal_texts_are_on_one_side(place):
     assert "neg/99_1.txt" not in load(place, "train").ids
 
 
-def test_a_dev_set_of_ones_own(place):
+def test_a_dev_set_of_ones_own(place, caplog):
     (place / "aclImdb/test").rename(place / "aclImdb/dev")
+    caplog.set_level("INFO")
     assert len(load(place, "dev")) == 6
+    assert f"dev: {place}/aclImdb/dev" in caplog.text
     assert len(load(place, "train")) == 120
+
+
+@pytest.mark.parametrize("above", [True, False])
+def test_a_dev_set_of_other_data(place, above):
+    """It is beside other texts than those that are trained on."""
+    if above:
+        for label in ("neg", "pos"):
+            (place / "dev" / label).mkdir(parents=True)
+    else:
+        (place / "aclImdb/test").rename(place / "test")
+        (place / "aclImdb/train").rename(place / "train")
+        (place / "aclImdb/dev").mkdir()
+    train, dev = load(place, "train"), load(place, "dev")
+    assert len(train) + len(dev) == 120 and len(dev) < 60
+
+
+def test_a_dev_set_without_its_labels(place):
+    (place / "aclImdb/dev/neg").mkdir(parents=True)
+    (place / "aclImdb/dev/neg/0.txt").write_text("Bad.")
+    with pytest.raises(UserError, match="dev/pos.*no such folder"):
+        load(place, "dev")
+    # Otherwise all texts would be trained on.
+    with pytest.raises(UserError, match="dev/pos.*no such folder"):
+        load(place, "train")
 
 
 def test_what_is_not_read_is_counted(place, caplog):
