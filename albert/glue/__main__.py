@@ -27,6 +27,7 @@ from albert import outputs
 from albert.errors import UserError
 from albert.glue import benchmark
 from albert.glue import classify_process
+from albert.glue import finished_tasks
 from albert.glue import planning
 from albert.glue import results as glue_results
 from albert.glue import submission
@@ -130,34 +131,37 @@ def main(fv):
 
     # ------------------------------------------- task by task, seed by seed
     found, predictions = {}, {}
+    for note in finished_tasks.describe_other_mnli(plan, entries):
+        logging.warning("%s", note)
     for entry in benchmark.in_order_of_work(entries):
         if entry.is_trained:
             for seed in plan.seeds:
                 make(plan.training(entry, seed))
-            found[entry.name] = collect(plan, entry)
+            found[entry.name] = finished_tasks.collect_trained(plan, entry)
             best = found[entry.name].best
         elif plan.needs_mnli(entry):
-            best = collect(plan, benchmark.find(entry.starts_from)).best
+            mnli = benchmark.find(entry.starts_from)
+            best = finished_tasks.collect_trained(plan, mnli).best
         else:
             best = plan.seeds[0]
         run = plan.predictions(entry, best, fv.do_predict)
-        if run is None:
-            continue
-        make(run)
-        if fv.do_predict:
-            predictions[entry.name] = run.directory
-        evaluated = os.path.join(run.directory, model_directory.EVALUATION_FILE)
-        if not entry.is_trained and os.path.exists(evaluated):
-            found[entry.name] = glue_results.collect(
-                entry, [best], [run.directory], [run.start]
-            )
-        write_results(plan, entries, found, left_out)
+        if run is not None:
+            make(run)
+            if fv.do_predict:
+                predictions[entry.name] = run.directory
+            if not entry.is_trained and (
+                asked := finished_tasks.collect_asked(entry, best, run)
+            ):
+                found[entry.name] = asked
+        write_results(plan, entries, found, left_out, fv.do_predict)
 
     # ------------------------------------------------------------- summary
-    table, written = write_results(plan, entries, found, left_out)
+    table, written, of_others = write_results(
+        plan, entries, found, left_out, fv.do_predict
+    )
     print(f"\n{table}")
     if fv.do_predict:
-        path, faults = submission.write(fv.output_dir, predictions)
+        path, faults = submission.write(fv.output_dir, predictions | of_others)
         written.append(path)
         if faults:
             logging.warning(
@@ -194,21 +198,26 @@ def make(run):
     run.mark_finished()
 
 
-def collect(plan, entry):
-    """Returns the ``TaskResults`` of a task that has been trained."""
-    directories = [plan.directory(entry.name, seed) for seed in plan.seeds]
-    return glue_results.collect(entry, plan.seeds, directories, directories)
-
-
-def write_results(plan, entries, found, left_out):
-    """Writes the results of all tasks that are done.
+def write_results(plan, entries, found, left_out, with_test):
+    """Writes the results of all tasks that are done, now or before.
 
     Returns:
-      (table, paths): the table as a text, and the files.
+      (table, paths, predictions): the table as a text, the files, and dict
+      from the name of a task that was done before to the directory of its
+      predictions.
     """
+    others, predictions, reasons = finished_tasks.find_others(
+        plan, entries, found, with_test
+    )
+    found, left_out = found | others, left_out | reasons
+    entries = [
+        entry
+        for entry in benchmark.BENCHMARK
+        if entry in entries or entry.name in found
+    ]
     results = [found[entry.name] for entry in entries if entry.name in found]
     if not results:  # The diagnostics alone, without their labels.
-        return "No results: predictions alone.\n", []
+        return "No results: predictions alone.\n", [], predictions
     width = model_directory.read_config(results[0].model).hidden_size
     published = benchmark.nearest_published(width)
     waiting = {
@@ -216,17 +225,26 @@ def write_results(plan, entries, found, left_out):
         for entry in entries
         if entry.name not in found and entry.is_trained
     }
+    absent = {
+        name: reason
+        for name, reason in (left_out | waiting).items()
+        if name not in found
+    }
+    notes = finished_tasks.describe_other_mnli(plan, entries)
     table = glue_results.format_table(
-        results, published, width, plan.changes(), left_out | waiting
+        results, published, width, plan.changes(), absent, notes
     )
-    content = glue_results.to_json(results, published, width, plan.changes())
+    content = glue_results.to_json(
+        results, published, width, plan.changes(), notes
+    )
     path = os.path.join(plan.output_dir, RESULTS_FILE)
     files = {
         TABLE_FILE: table.encode(),
         RESULTS_FILE: outputs.json_bytes(content),
     }
     outputs.write_files(path, files, _FLAG)
-    return table, [os.path.join(plan.output_dir, name) for name in files]
+    paths = [os.path.join(plan.output_dir, name) for name in files]
+    return table, paths, predictions
 
 
 def make_plan(fv):

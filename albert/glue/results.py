@@ -105,7 +105,7 @@ def average(results):
     return float(np.mean([scores[name] for name in _AVERAGED]))
 
 
-def to_json(results, published, hidden_size, flags):
+def to_json(results, published, hidden_size, flags, notes):
     """Returns the results as a value of JSON.
 
     Args:
@@ -113,9 +113,11 @@ def to_json(results, published, hidden_size, flags):
       published: ``Published``, what they are put beside.
       hidden_size: int, that of the model.
       flags: list of str, with which the runs are not those of the paper.
+      notes: list of str, sentences about what else was made otherwise.
     """
     return {
         "flags": flags,
+        "notes": notes,
         "hidden_size": hidden_size,
         "published": dataclasses.asdict(published),
         "average": average(results),
@@ -138,11 +140,11 @@ def to_json(results, published, hidden_size, flags):
     }
 
 
-def format_table(results, published, hidden_size, flags, left_out):
+def format_table(results, published, hidden_size, flags, left_out, notes):
     """Formats a table to read, in Markdown.
 
     Args:
-      results, published, hidden_size, flags: as of ``to_json``.
+      results, published, hidden_size, flags, notes: as of ``to_json``.
       left_out: dict from the name of a task to why it has no results.
 
     Returns:
@@ -187,6 +189,8 @@ def format_table(results, published, hidden_size, flags, left_out):
     ]
     if flags:
         lines += ["", f"Trained with other settings: {' '.join(flags)}."]
+    for note in notes:
+        lines += ["", note]
     return "\n".join(lines) + "\n"
 
 

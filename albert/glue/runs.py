@@ -14,6 +14,7 @@ import os
 from albert import inputs
 from albert import json_files
 from albert import outputs
+from albert.errors import UserError
 from albert.interchange import checkpoint_paths
 
 _SCHEMA = json_files.Object(
@@ -68,6 +69,26 @@ class Run:
             self.results_path
         )
 
+    def find_difference(self):
+        """Tells with which other arguments it was made: str, or None.
+
+        Raises:
+          UserError: its file is damaged.
+        """
+        if not os.path.exists(self._path):
+            return f"{os.path.basename(self._path)} is not there"
+        there = json_files.read_object(self._path, _SCHEMA, _REMEDY)
+        there, now = there["arguments"], self.arguments
+        parts = [
+            f"{word} {' '.join(each for each in some if each not in others)}"
+            for word, some, others in (
+                ("with", there, now),
+                ("without", now, there),
+            )
+            if not set(some) <= set(others)
+        ]
+        return " and ".join(parts) or None
+
     def mark_finished(self):
         """Writes down that it was made, and of what."""
         outputs.write_json(self._path, self._description(), "--output_dir")
@@ -85,10 +106,16 @@ class Run:
 
 
 def _checksum(path):
+    """Returns a checksum of a file, which is that of no file if it is gone."""
+    if not os.path.exists(path):
+        return ""
     return hashlib.sha256(inputs.read_file(path)).hexdigest()
 
 
 def _weights_checksum(directory):
     """Returns a checksum of weights: of the index, which has one of each."""
-    prefix = checkpoint_paths.find_prefix(directory)
+    try:
+        prefix = checkpoint_paths.find_prefix(directory)
+    except UserError:
+        return ""  # They are gone, and whoever needs them says so.
     return _checksum(f"{prefix}.index")

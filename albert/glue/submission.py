@@ -5,6 +5,8 @@ import io
 import os
 import zipfile
 
+from absl import logging
+
 from albert import inputs
 from albert import outputs
 from albert.errors import UserError
@@ -53,13 +55,22 @@ def write(output_dir, directories):
         path,
         {name: _pack(contents)},
         "--output_dir",
-        lambda: _there(output_dir, other),
+        lambda: _find_other(output_dir, other),
     )
     return path, faults
 
 
-def _there(directory, name):
-    return [name] if os.path.exists(os.path.join(directory, name)) else []
+def _find_other(directory, name):
+    path = os.path.join(directory, name)
+    if not os.path.exists(path):
+        return []
+    if name == COMPLETE:
+        logging.warning(
+            "%s, which was complete, is removed: predictions of this command "
+            "take its place, and they are not",
+            path,
+        )
+    return [name]
 
 
 def _count_rows(path, content):

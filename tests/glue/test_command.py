@@ -3,6 +3,7 @@
 
 import dataclasses
 import json
+import shutil
 import zipfile
 
 import pytest
@@ -154,7 +155,7 @@ def test_diagnostics_alone_without_their_labels(place, run, classify):
     (place / "glue/diagnostic/diagnostic-full.tsv").unlink()
     assert run("--tasks=mnli")[0] == 0
     (place / "out/glue_results.json").unlink()
-    code, printed, errors = run("--tasks=ax")
+    code, printed, errors = run("--tasks=ax", "--num_train_steps=9")
     assert code == 0, errors
     assert "No results: predictions alone." in printed
     assert not (place / "out/glue_results.json").exists()
@@ -196,8 +197,18 @@ def test_a_model_of_mnli_that_is_given(place, run, classify):
 
 def test_a_model_of_mnli_of_an_earlier_command(place, run, classify):
     assert run("--tasks=mnli")[0] == 0
+    assert run("--tasks=rte,ax")[0] == 0
+    assert "made otherwise" not in (place / "out/glue_results.md").read_text()
     code, _, errors = run("--tasks=rte,ax", "--num_train_steps=9")
     assert code == 0, errors
+    note = (
+        "The model of mnli of seed 12345, which is used by rte, ax, was made "
+        "otherwise: without --num_train_steps=9."
+    )
+    assert note in errors
+    assert note in (place / "out/glue_results.md").read_text()
+    results = json.loads((place / "out/glue_results.json").read_text())
+    assert results["notes"] == [note]
     assert {
         given["init_checkpoint"]
         for given in classify.calls[2:]
@@ -244,6 +255,15 @@ def test_without_predictions(place, run, classify):
     for path in place.glob("glue/*/test*.tsv"):
         path.unlink()
     (place / "glue/diagnostic/diagnostic.tsv").unlink()
+
+    def fail(given):
+        if given["task_name"] == "sst-2":
+            raise UserError("the machine is off")
+
+    classify.fails = fail
+    assert run("--nodo_predict")[0] == 2
+    assert "| cola  | matthews" in (place / "out/glue_results.md").read_text()
+    classify.fails = lambda given: None
     code, _, errors = run("--nodo_predict")
     assert code == 0, errors
     assert not any("do_predict" in given for given in classify.calls)
@@ -354,3 +374,26 @@ def test_a_complete_submission(place, run, classify, server):
     assert "refuse" not in errors
     assert (place / "out/submission.zip").exists()
     assert not (place / "out/submission_incomplete.zip").exists()
+    # One task of them again, with the others as they are.
+    before = (place / "out/submission.zip").read_bytes()
+    table = (place / "out/glue_results.md").read_text()
+    (place / "out/glue_results.md").unlink()
+    assert run("--tasks=sst-2")[0] == 0
+    assert (place / "out/submission.zip").read_bytes() == before
+    assert (place / "out/glue_results.md").read_text() == table
+    # Others were made otherwise.
+    code, _, errors = run("--tasks=sst-2", "--learning_rate=1e-3")
+    assert code == 0
+    assert "submission.zip, which was complete, is removed" in errors
+    assert not (place / "out/submission.zip").exists()
+    table = (place / "out/glue_results.md").read_text()
+    assert "| cola  | there, made otherwise" in table
+
+
+def test_a_task_of_an_earlier_command_whose_start_is_gone(place, run, classify):
+    assert run("--tasks=mnli,rte")[0] == 0
+    shutil.rmtree(place / "out/mnli")
+    shutil.rmtree(place / "glue/RTE")
+    assert run("--tasks=cola")[0] == 0
+    results = json.loads((place / "out/glue_results.json").read_text())
+    assert set(results["tasks"]) == {"cola"}

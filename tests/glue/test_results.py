@@ -39,7 +39,7 @@ def test_table():
     ]
     published = benchmark.nearest_published(1024)
     text = results.format_table(
-        found, published, 900, ["--a=b", "--c"], {"qqp": "no folder"}
+        found, published, 900, ["--a=b", "--c"], {"qqp": "no folder"}, ["So."]
     )
     header, rule, *rows = text.split("\n\n")[0].splitlines()
     cells = [[c.strip() for c in row.split("|")[1:-1]] for row in rows]
@@ -54,6 +54,6 @@ def test_table():
     ]
     assert "paper, large" in header and "released large v2" in header
     assert len({len(line) for line in (header, rule, *rows)}) == 1
-    assert text.endswith("\n\nTrained with other settings: --a=b --c.\n")
+    assert text.endswith("\n\nTrained with other settings: --a=b --c.\n\nSo.\n")
     assert "No average: cola, mrpc" in text
     assert "width of 900: large (1024), table 2" in text

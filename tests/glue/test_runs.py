@@ -46,6 +46,21 @@ def test_what_it_was_made_of_has_changed(tmp_path, run, name):
     assert not run.is_finished()
 
 
+def test_a_start_that_is_gone(tmp_path, run):
+    (tmp_path / "start/model.ckpt-best.index").unlink()
+    assert not run.is_finished()
+    (tmp_path / "train.tsv").unlink()
+    assert not run.is_finished()
+
+
+def test_other_arguments(tmp_path, run):
+    assert run.find_difference() is None
+    other = dataclasses.replace(run, arguments=("--a=c", "--d"))
+    assert other.find_difference() == "with --a=b and without --a=c --d"
+    (tmp_path / "out/finished_training.json").unlink()
+    assert run.find_difference() == "finished_training.json is not there"
+
+
 def test_what_it_made_is_gone(tmp_path, run):
     (tmp_path / "out/results.json").unlink()
     assert not run.is_finished()
