@@ -180,20 +180,31 @@ def _read_table(file, bad_rows):
 
 def _read_sentences(file, bad_rows):
     numbers = itertools.count()
-    column = file.word_column
+    column, known = file.word_column, None
     for lines in _blocks_of_sentences(file.lines(bad_rows)):
-        found = conll_lines.read_words(file.path, lines)
-        if column is None:
+        found = conll_lines.read_words(file.path, lines, earlier=known)
+        if found.width:  # Not comments alone.
+            known = found
+        if column is None and known:
             column = int(found.has_counters)
         for sentence in found.sentences:
             number = next(numbers)
-            words = [_word(fields, column) for _, fields in sentence]
+            words = [
+                _word(fields, column, found.width) for _, fields in sentence
+            ]
             if all(words):
                 value = {WORDS: words}
                 yield Item(sentence[0][0], number, value)
                 continue
             for (line, fields), word in zip(sentence, words, strict=True):
-                if fields is not None and not word:
+                if fields is None or word:
+                    continue
+                if len(fields) != found.width:
+                    bad_rows.add(
+                        line,
+                        *conll_lines.explain_width(len(fields), found.width),
+                    )
+                else:
                     bad_rows.add(
                         line,
                         f"no word in column {column + 1}",
@@ -201,8 +212,8 @@ def _read_sentences(file, bad_rows):
                     )
 
 
-def _word(fields, column):
-    if fields is None or len(fields) <= column:
+def _word(fields, column, width):
+    if fields is None or len(fields) != width or width <= column:
         return ""
     return fields[column].strip()
 

@@ -272,13 +272,7 @@ class _Taker:
                 "correct it",
             )
         if len(fields) != self._width:
-            return (
-                f"{len(fields)} columns where other lines have {self._width}",
-                "put tabs between the columns, and the same columns in all "
-                "lines"
-                if self._width > 1
-                else "put one word a line",
-            )
+            return conll_lines.explain_width(len(fields), self._width)
         if self._label is None:
             return None
         tag = self.tag(fields)

@@ -59,7 +59,7 @@ class WordLines:
         return not isinstance(column, str) or column.casefold() in self.names
 
 
-def read_words(path, lines, wanted=()):
+def read_words(path, lines, wanted=(), earlier=None):
     """Finds the lines of words, and logs how many others were left out.
 
     A line that begins with "# " before the first word of a sentence is a
@@ -71,6 +71,8 @@ def read_words(path, lines, wanted=()):
       lines: list of (int, str) of ``read_lines``; None for a bad line.
       wanted: tuple of str, names of columns. A first line of words that holds
         them all is a header.
+      earlier: ``WordLines`` of earlier lines of the file, whose columns and
+        counters these have too; None of the first lines.
 
     Returns:
       ``WordLines``.
@@ -78,7 +80,9 @@ def read_words(path, lines, wanted=()):
     Raises:
       UserError: the first line looks like a header, and no name is wanted.
     """
-    lines, names = _take_names(path, lines, wanted)
+    names = ()
+    if earlier is None:
+        lines, names = _take_names(path, lines, wanted)
     sentences = [
         [(number, split(line), line) for number, line in sentence]
         for sentence in _group(lines)
@@ -87,8 +91,11 @@ def read_words(path, lines, wanted=()):
         [fields for _, fields, line in sentence if line and line[0] != "#"]
         for sentence in sentences
     ]
-    width = _find_width(fields for sentence in words for fields in sentence)
-    has_counters = _have_counters(words, width)
+    if earlier is None:
+        width = _find_width(fields for each in words for fields in each)
+        has_counters = _have_counters(words, width)
+    else:
+        width, has_counters = earlier.width, earlier.has_counters
     kept = []
     comments = ranges = unwritten = 0
     for sentence in sentences:
@@ -114,11 +121,28 @@ def read_words(path, lines, wanted=()):
             ranges,
             unwritten,
         )
+    if earlier is not None:
+        return dataclasses.replace(earlier, sentences=kept)
     # Without comments, but with words that begin with "#".
     width = _find_width(fields for rows in kept for _, fields in rows if fields)
     if not names and has_counters and width == len(_CONLL_U):
         names = tuple(map(str.casefold, _CONLL_U))
     return WordLines(kept, has_counters, width, names)
+
+
+def explain_width(number, width):
+    """Returns (what, remedy) of a line with another number of fields.
+
+    Args:
+      number: int, its fields.
+      width: int, those of the other lines.
+    """
+    return (
+        f"{number} columns where other lines have {width}",
+        "put tabs between the columns, and the same columns in all lines"
+        if width > 1
+        else "put one word a line",
+    )
 
 
 def split(line):

@@ -111,6 +111,38 @@ BAD = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("content", "line", "words"),
+    [
+        ("It O\nNew York B-LOC\nis O\n\nbig O\n", 2, "3 columns.* have 2"),
+        ("It\tO\nis\n\nbig\tO\n", 2, "1 columns.* have 2"),
+        ("It\nNew York\n\nbig\n", 2, "2 columns.* have 1; put one word"),
+    ],
+)
+def test_a_line_of_another_width_is_no_word(tmp_path, content, line, words):
+    path = make(tmp_path, content)
+    with pytest.raises(UserError, match=f"{path}:{line}: .*{words}"):
+        read(path, "conll")
+    rows, bad_rows = read(path, "conll", skip=True)
+    assert [value for _, _, value in rows] == [{"words": ["big"]}]
+    assert bad_rows.count == 1
+
+
+def test_columns_are_those_of_the_first_lines(tmp_path, monkeypatch):
+    """What comes late says nothing about what is a counter or a header."""
+    monkeypatch.setattr("albert.prediction.row_files._LINES_TOGETHER", 1)
+    text = "# a = b\n\nIt O\nis O\n\n1 O\n2 O\n\nword tag\n\n"
+    text += "# O\nNo O\n\n8 O\n9 B X\n"
+    rows, bad_rows = read(make(tmp_path, text), "conll", skip=True)
+    assert [value["words"] for _, _, value in rows] == [
+        ["It", "is"],
+        ["1", "2"],
+        ["word"],
+        ["#", "No"],
+    ]
+    assert bad_rows.count == 1
+
+
 @pytest.mark.parametrize(("form", "content", "line", "words"), BAD)
 def test_bad_rows(tmp_path, form, content, line, words):
     path = make(tmp_path, content)
