@@ -360,6 +360,9 @@ def _read_merged(path, names):
     if not os.path.lexists(path):
         return None
     merged = read_metadata(path)
+    # Another machine, which makes another shard, may have removed it meanwhile.
+    if merged is None and not os.path.lexists(path):
+        return None
     others = {entry["name"] for entry in merged["files"]} if merged else set()
     others -= names
     if merged is None or others:

@@ -8,6 +8,7 @@ import pytest
 
 from albert.errors import UserError
 from albert.records import corpus_shards
+from albert.records import metadata
 
 
 @pytest.fixture
@@ -163,6 +164,21 @@ def test_json_of_no_records_is_kept(texts, tmp_path, overwrite):
             str(path), {"kind": "pretraining"}, of_shards, overwrite
         )
     assert path.read_text() == '{"anything": 1}'
+
+
+def test_json_that_another_machine_removes_meanwhile(
+    texts, tmp_path, monkeypatch
+):
+    path = tmp_path / "t.json"
+    shards = divide(texts, 2, tmp_path / "t.tfrecord")
+    path.write_text("{}")
+
+    def remove_and_read(name):
+        os.remove(name)
+        return metadata.read_metadata(name)
+
+    monkeypatch.setattr(corpus_shards, "read_metadata", remove_and_read)
+    corpus_shards.check_merged(str(path), shards, {}, True)
 
 
 def test_json_of_the_same_shards_of_other_settings(texts, tmp_path):
