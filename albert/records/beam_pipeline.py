@@ -175,7 +175,10 @@ def _mirrored(shards):
 
 @contextlib.contextmanager
 def _mirrored_file(path):
-    """Mirrors a JSON that is there: a context manager that gives its path."""
+    """Mirrors a JSON that is there: a context manager that gives its path.
+
+    Where the mirror is removed, so is the file at the end.
+    """
     if not is_address(path):
         yield path
         return
@@ -184,8 +187,13 @@ def _mirrored_file(path):
         with _explained_file_system():
             if _file_systems().exists(path):
                 _copy_in(path, here)
+        was_there = os.path.exists(here)
         with _renamed({folder: os.path.dirname(path)}):
             yield here
+        if was_there and not os.path.exists(here):
+            with _explained_file_system():
+                if _file_systems().exists(path):
+                    _file_systems().delete([path])
 
 
 def _refuse_other_number(first):
