@@ -88,7 +88,11 @@ def read_layout(file, fields):
     items = content
     if isinstance(content, dict):
         version = content.get("version")
-        is_item = _is_row(content) or "paragraphs" in content
+        is_item = (
+            _is_row(content)
+            or "paragraphs" in content
+            or "context_text" in content
+        )
         items = content.get("data", [content] if is_item else None)
     if not isinstance(items, list):
         fields.refuse(

@@ -270,6 +270,9 @@ def test_cmrc(tmp_path):
     ] == [("三只狗", 4), ("五只", -1)]
     assert data.titles[1] == "狗"
     assert any("CMRC 2018's own" in line for line in data.reading)
+    alone = read_squad(write(tmp_path, json.dumps(second)))
+    assert alone.contexts == ["两只猫和三只狗。"]
+    assert any("CMRC 2018's own" in line for line in alone.reading)
     unlabelled = {**CMRC, "qas": [{"query_id": "a", "query_text": "?"}]}
     path = write(tmp_path, json.dumps([unlabelled]))
     assert not read_squad(path).labelled
