@@ -79,13 +79,13 @@ def define_flags(fv):
         (
             "paradigm_field",
             "UID",
-            "Field with the name of the set of a pair. Where there is none, "
-            "each file is a set.",
+            "Field with the name of the set of a pair. Without UID, each file "
+            "is a set.",
         ),
         (
             "phenomenon_field",
             "linguistics_term",
-            "Field with the name of what a set is of. It may lack.",
+            "Field with the name of what a set is of. The default may lack.",
         ),
     ):
         pairs.string(name, default, text)
@@ -238,6 +238,12 @@ def score_pairs(fv, directory):
         fv.bad_field,
         fv.paradigm_field,
         fv.phenomenon_field,
+        # The usual ones may lack; who names another expects it.
+        needed=tuple(
+            fv[name].value
+            for name in ("paradigm_field", "phenomenon_field")
+            if fv[name].value != fv[name].default
+        ),
     )
     scorer, weights = load_scorer(fv, directory)
     tally = Tally(scorer)

@@ -42,22 +42,26 @@ class Pair:
     phenomenon: str
 
 
-def read_pairs(files, good, bad, paradigm, phenomenon):
+def read_pairs(files, good, bad, paradigm, phenomenon, needed=()):
     """Reads the pairs of files.
 
     Args:
       files: list of str.
       good, bad, paradigm, phenomenon: str, names of columns. Where there is
         no paradigm, the name of the file is it.
+      needed: tuple of str, those of the last two that some row must have.
 
     Returns:
       list of ``Pair``.
 
     Raises:
       UserError: as of ``read_rows``; a sentence is empty, both are the same,
-        or there are no pairs.
+        a paradigm is of two phenomena, no row has a field that is needed, or
+        there are no pairs.
     """
     pairs = []
+    first_of = {}
+    filled = set()
     for file in files:
         rows = read_rows(file, (good, bad), (paradigm, phenomenon))
         stem = os.path.basename(file).split(".")[0]
@@ -71,9 +75,29 @@ def read_pairs(files, good, bad, paradigm, phenomenon):
                     f"{place}: both sentences are {right!r}: correct one, or "
                     "leave the row out"
                 )
-            pairs.append(Pair(place, right, wrong, rule or stem, area))
+            filled |= {
+                name
+                for name, text in ((paradigm, rule), (phenomenon, area))
+                if text
+            }
+            pair = Pair(place, right, wrong, rule or stem, area)
+            first = first_of.setdefault(pair.paradigm, pair)
+            if area != first.phenomenon:
+                raise UserError(
+                    f"{place}: the set {pair.paradigm!r} is of "
+                    f"{area!r} here, and of "
+                    f"{first.phenomenon!r} in {first.place}: "
+                    f"correct {phenomenon!r}, or name the set otherwise"
+                )
+            pairs.append(pair)
     if not pairs:
         raise UserError(f"{', '.join(files)}: no pairs: give a file with some")
+    for name in needed:
+        if name not in filled:
+            raise UserError(
+                f"{', '.join(files)}: no row has the field {name!r}, or a text "
+                "in it: name one that is there"
+            )
     return pairs
 
 

@@ -118,12 +118,15 @@ def test_unknown_pieces_are_warned_of(run, caplog):
         (["--input_file=lines", "--output_file=lines"], "input and output"),
         (["--input_file=lines"], "lines:2: no text"),
         (["--input_file=empty"], "empty: no sentence"),
+        (["--pairs_file=pairs", "--paradigm_field=rules"], "field 'rules'"),
+        (["--pairs_file=pairs", "--phenomenon_field=is"], "field 'is'"),
         (["word " * 40], "sentence 1: .* at most 35"),
     ],
 )
 def test_what_is_refused(run, arguments, words):
     pathlib.Path("lines").write_text("One.\n\nTwo.\n")
     pathlib.Path("empty").touch()
+    pathlib.Path("pairs").write_text("sentence_good\tsentence_bad\na\tb\n")
     before = sorted(pathlib.Path().iterdir())
     code, _, errors = run(*arguments)
     assert code == 2

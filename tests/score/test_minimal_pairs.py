@@ -95,6 +95,27 @@ def test_read_pairs(tmp_path):
     ]
 
 
+def test_fields_that_are_needed(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("good\tbad\trule\tarea\na\tb\tr\t\nc\td\t\t\n")
+    found = minimal_pairs.read_pairs([str(path)], *FIELDS, needed=("rule",))
+    assert [pair.paradigm for pair in found] == ["r", "pairs"]
+    for field in ("area", "rules"):
+        fields = ("good", "bad", field, "area")
+        with pytest.raises(UserError, match=f"pairs.tsv: no row .* '{field}'"):
+            minimal_pairs.read_pairs([str(path)], *fields, needed=(field,))
+
+
+@pytest.mark.parametrize("area", ["y", ""])
+def test_a_set_of_two_phenomena(tmp_path, area):
+    one, other = tmp_path / "one.tsv", tmp_path / "other.tsv"
+    one.write_text("good\tbad\trule\tarea\na\tb\tr\tx\n")
+    other.write_text(f"good\tbad\trule\tarea\na\tb\tq\ty\na\tb\tr\t{area}\n")
+    words = f"{other}:3: the set 'r' is of '{area}' here, and of 'x' in {one}:2"
+    with pytest.raises(UserError, match=words):
+        minimal_pairs.read_pairs([str(one), str(other)], *FIELDS)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
