@@ -40,6 +40,8 @@ def test_three_tasks(tmp_path, make_glue, run_main, small_config):
             "--train_batch_size=2",
             "--num_train_steps=2",
             "--max_seq_length=20",
+            "--early_stopping_patience=9",
+            "--freeze=embeddings",
         )
 
     code, printed, errors = run()
