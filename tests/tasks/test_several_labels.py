@@ -190,6 +190,11 @@ class TestLabelType:
         assert self.several.texts(self.task, ids) == texts
         assert self.several.gold_texts(self.task, labels)[1:] == texts[1:]
 
+    def test_a_model_remembers_what_joins_them(self):
+        assert self.task.describe()["label_separator"] == "; "
+        alone = selection.get_task("tsv", labels=NAMES)
+        assert "label_separator" not in alone.describe()
+
     def test_predict(self):
         values, probabilities = self.several.predict(
             self.task, np.array([[0.0, -0.1, 3.0]], np.float32), None
