@@ -357,6 +357,8 @@ def describe_further_training(fv, directory):
     command = flag_commands.write_command(
         "albert classify",
         fv,
+        # The model has its layers and its head, and is one of the runs.
+        without=("init_layers_from", "fresh_head", "num_runs"),
         init_checkpoint=directory,
         output_dir=flag_commands.find_free_directory(fv.output_dir),
     )
