@@ -19,6 +19,7 @@ A GLUE task with the paper's settings, the median of five runs:
 The same command continues after an interruption.
 """
 
+import contextlib
 import dataclasses
 import os
 
@@ -356,10 +357,41 @@ def describe_further_training(fv, directory):
     command = flag_commands.write_command(
         "albert classify",
         fv,
+        # The model has its layers and its head, and is one of the runs.
+        without=("init_layers_from", "fresh_head", "num_runs"),
         init_checkpoint=directory,
         output_dir=flag_commands.find_free_directory(fv.output_dir),
     )
     return f"To train on from its weights, with these settings: {command}"
+
+
+@contextlib.contextmanager
+def naming(run):
+    """Puts the name of a run of a list before what is wrong with its flags."""
+    try:
+        yield
+    except (absl_flags.Error, UserError) as error:
+        raise UserError(f"{run.name}: {error}") from None
+
+
+def read_flags(run):
+    """Returns the flags of a run of a list, checked: ``FlagValues``.
+
+    Args:
+      run: ``PlannedRun``.
+
+    Raises:
+      UserError: it would be refused, before its texts are read.
+    """
+    fv = absl_flags.FlagValues()
+    define_flags(fv)
+    with naming(run):
+        fv(["classify", *run.arguments])
+        classification_flags.check_flags(fv)
+        directories = trained_model.run_directories(fv.output_dir, fv.num_runs)
+        task, models, _ = find_task(fv, directories)
+        classification_flags.check_thresholds(fv, task, models, directories)
+    return fv
 
 
 def make_runs(fv):
@@ -371,19 +403,15 @@ def make_runs(fv):
     """
     plan = run_list_flags.plan_sweep if fv.sweep else run_list_flags.plan_folds
     runs = plan(fv)
-    for run in runs:
-        each = absl_flags.FlagValues()
-        define_flags(each)
-        try:
-            each(["classify", *run.arguments])
-            classification_flags.check_flags(each)
-        except (absl_flags.Error, UserError) as error:
-            raise UserError(f"{run.name}: {error}") from None
+    values = list(map(read_flags, runs))
     run_lists.check(runs)
     evaluation_results.check_earlier(
         fv.output_dir, model_directory.EVALUATION_FILE, sweeps.RESULTS_FILE
     )
     task, texts = read_texts(fv, data_flags.get_task(fv))
+    for run, each in zip(runs, values, strict=True):
+        with naming(run):
+            class_weights.read(each.class_weights, task)
     if fv.num_folds:
         assigned = folds.assign(task, texts["train"], fv.num_folds, fv.seed)
     records = [fv[name].value for *_, name in MODES if fv[name].value]

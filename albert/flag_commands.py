@@ -5,12 +5,13 @@ import os
 import shlex
 
 
-def write_command(program, fv, **changes):
+def write_command(program, fv, without=(), **changes):
     """Returns a command with the flags that were given.
 
     Args:
       program: str, the command without flags, such as "albert classify".
       fv: ``absl.flags.FlagValues``, parsed.
+      without: names of flags that are left out.
       **changes: values of flags instead of the given ones; those that were
         not given are added.
 
@@ -21,7 +22,9 @@ def write_command(program, fv, **changes):
         name: _write(fv[name])
         for name in fv
         # The flag itself says what an alias says.
-        if fv[name].present and not fv[name].help.startswith("Alias for --")
+        if fv[name].present
+        and not fv[name].help.startswith("Alias for --")
+        and name not in without
     }
     written |= {name: f"--{name}={value}" for name, value in changes.items()}
     return " ".join([program, *map(shlex.quote, written.values())])

@@ -70,6 +70,7 @@ TASK_SCHEMA = Object(
         "labels": Nullable(List(Text())),
         "thresholds": List(Number(0.0, 1.0)),
         "tune_thresholds": Boolean(),
+        "label_separator": Text(),
         "max_seq_length": _LENGTH,
         "max_qa_length": _LENGTH,
         "text_pairs": Boolean(),

@@ -63,6 +63,17 @@ def test_the_text_of_a_value_is_parsed_to_it(given):
     assert flag.parser.parse(text) == flag.value
 
 
+def test_flags_are_left_out_by_the_names_that_aliases_stand_for():
+    fv = define()
+    fv(["program", *GIVEN])
+    command = flag_commands.write_command(
+        "x", fv, without=("steps", "shuffle", "init_checkpoint")
+    )
+    for name in ("step", "shuffle", "init_checkpoint"):
+        assert name not in command
+    assert "--rate=1e-05" in command
+
+
 def test_a_directory_that_is_not_there(tmp_path):
     out = tmp_path / "out"
     assert flag_commands.find_free_directory(f"{out}/") == f"{out}-2"

@@ -33,6 +33,8 @@ _PROBLEM_TYPES = {
     "multi_label_classification": "multi_label",
     "regression": "regression",
 }
+# What a task has for each label, in their order.
+_OF_EACH_LABEL = ("thresholds", "class_weights")
 # What transformers calls classes that nobody has named.
 _PLACEHOLDER = re.compile(r"LABEL_\d+", re.ASCII)
 
@@ -116,9 +118,10 @@ def from_values(values, path):
         task = {}
     if architectures not in _classes(takes_num_labels=True):
         return dict(task)
+    labels = task.get("labels")
     named = [
-        _names(values.get("id2label"), "id2label", path),
-        _names(_turned(values.get("label2id")), "label2id", path),
+        _names(values.get("id2label"), "id2label", path, labels),
+        _names(_turned(values.get("label2id")), "label2id", path, labels),
     ]
     named = [names for names in named if names]
     if len(named) == 2 and named[0] != named[1]:
@@ -126,24 +129,48 @@ def from_values(values, path):
             f"{path}: id2label says {', '.join(named[0])}, label2id "
             f"{', '.join(named[1])}: make them say the same"
         )
-    labels = task.get("labels")
     order = named and find_order(labels or (), named[0])
     if order:
-        if "thresholds" in task:
-            own = task["thresholds"]
-            task = task | {"thresholds": [own[place] for place in order]}
-        return task | {"labels": named[0]}
-    # One output is a number, whatever it is called.
+        return task | _in_order(task, order, path) | {"labels": named[0]}
+    # Where the task has names that are not there, somebody has replaced the
+    # classes.
+    known = {} if labels else task
     if not named and trained_for == "multi_label":
-        return task or {"task_name": None, "kind": trained_for}
-    if not named or len(named[0]) == 1:
-        # Where the task has names, somebody has replaced the classes.
-        return {} if labels else dict(task)
+        return dict(known) or {"task_name": None, "kind": trained_for}
+    # One output is a number, whatever it is called, unless it is said not to
+    # be.
+    if not named or (len(named[0]) == 1 and trained_for != "multi_label"):
+        return dict(known)
     head = find(takes_num_labels=True, transformers=architectures[0])[0]
     kind = HEADS[head].task_kind
     if trained_for == "multi_label":
         kind = trained_for
     return {"task_name": None, "kind": kind, "labels": named[0]}
+
+
+def _in_order(task, order, path):
+    """Returns what a task has for each label, in another order: dict.
+
+    Args:
+      task: dict, as ``read`` returns it, with labels.
+      order: list of int, as of ``find_order``.
+      path: str, for messages.
+
+    Raises:
+      UserError: there is not a value for each label.
+    """
+    ordered = {}
+    for name in _OF_EACH_LABEL:
+        own = task.get(name)
+        if own is None:
+            continue
+        if len(own) != len(order):
+            raise UserError(
+                f"{path}: {_OWN_KEY}.{name} has {len(own)} values for "
+                f"{len(order)} labels: restore the file, or take {name} out"
+            )
+        ordered[name] = [own[place] for place in order]
+    return ordered
 
 
 def _as_of_albert(architectures):
@@ -195,8 +222,15 @@ def _turned(label_to_id):
     return {str(id_): name for name, id_ in label_to_id.items()}
 
 
-def _names(id_to_label, key, path):
-    """Returns the classes in their order; None where they have no names."""
+def _names(id_to_label, key, path, known):
+    """Returns the classes in their order; None where they have no names.
+
+    Args:
+      id_to_label: dict from "0", … to str, or what stands in its place.
+      key, path: str, for messages.
+      known: list of str or None, the labels of the task, which may be called
+        like placeholders.
+    """
     if id_to_label is None:
         return None
     if not isinstance(id_to_label, dict):
@@ -207,6 +241,6 @@ def _names(id_to_label, key, path):
             f"{path}: {key} does not name the classes 0, 1, …: mend it, or "
             "take it out"
         )
-    if all(map(_PLACEHOLDER.fullmatch, names)):
+    if names != known and all(map(_PLACEHOLDER.fullmatch, names)):
         return None
     return names

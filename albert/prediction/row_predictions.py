@@ -69,7 +69,8 @@ class RowPredictor:
             metrics=(),
             best_metric="",
             recipe=Recipe(),
-            label_separator=_find_separator(source.labels or ()),
+            label_separator=source.task.get("label_separator")
+            or _find_separator(source.labels or ()),
         )
         self._thresholds = (
             source.thresholds if self._task.label_type == "classes" else None
@@ -218,7 +219,10 @@ def _rounded(value):
 
 
 def _find_separator(labels):
-    """Returns what several labels of a text are joined by: in none of them."""
+    """Returns what joins the labels of a text, where the model says nothing.
+
+    One that was trained elsewhere has no separator: it is in none of them.
+    """
     return next(
         (mark for mark in ",;|" if not any(mark in name for name in labels)),
         ",",

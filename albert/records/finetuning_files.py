@@ -187,17 +187,51 @@ class FinetuningRecords(RecordFiles):
         return HEADS[head].task_kind, 1
 
     def _check_classes(self, index, labels):
-        """Refuses class indices that the run's labels do not have."""
-        if labels is None or HEADS[self._head].label_type != "class":
+        """Refuses numbers of labels that the run's labels do not have."""
+        label_type = HEADS[self._head].label_type
+        if labels is None or label_type not in _NUMBERS_OF_LABELS:
             return
+        remedy = (
+            f"this run has {len(labels)} labels: give records of the same task"
+        )
+        number = self.schema.num_labels
+        if label_type == "classes" and number != len(labels):
+            raise UserError(
+                f"{self.files[index]} was made for {number} labels, {remedy}"
+            )
+        allowed = range(2 if label_type == "classes" else len(labels))
         for record, features in enumerate(self._inspected_examples(index)):
-            (label,) = features["label_ids"].int64_list.value
-            if not 0 <= label < len(labels):
+            numbers = _NUMBERS_OF_LABELS[label_type](features)
+            wrong = next((n for n in numbers if n not in allowed), None)
+            if wrong is not None:
                 raise UserError(
                     f"{self.files[index]}, record {record} (0-based) has the "
-                    f"label {label}, this run has {len(labels)} labels: give "
-                    "records of the same task"
+                    f"label {wrong}, which is none of "
+                    f"{allowed[0]} to {allowed[-1]}; {remedy}"
                 )
+
+
+def _label_ids(features):
+    return features["label_ids"].int64_list.value
+
+
+def _scored_label_ids(features):
+    """Returns the labels of the positions that are scored: list of int."""
+    scored = features["label_mask"].int64_list.value
+    return [
+        label
+        for label, is_scored in zip(_label_ids(features), scored, strict=False)
+        if is_scored
+    ]
+
+
+# By label type: finds the numbers in a record that stand for labels.
+_NUMBERS_OF_LABELS = {
+    "class": _label_ids,
+    "choice": _label_ids,
+    "classes": _label_ids,
+    "tag": _scored_label_ids,
+}
 
 
 def _describe(task_kind, choices):

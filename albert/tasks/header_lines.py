@@ -82,16 +82,18 @@ def check_absent(path, rows, columns, task):
     elif _is_known(task, first[columns["label"]].strip()):
         return
     elif task.label_type != "number":
-        labels = [row.fields[columns["label"]].strip() for row in rows]
-        counts = collections.Counter(labels)
-        once = [label for label, count in counts.items() if count == 1]
+        cells = [row.fields[columns["label"]].strip() for row in rows]
+        labels = [_split(task, cell) for cell in cells]
+        counts = collections.Counter(each for names in labels for each in names)
+        once = {label for label, count in counts.items() if count == 1}
         likely = (
-            once == labels[:1]
+            once == set(labels[0])
             or is_text_name
-            or labels[0].casefold() in _LABEL_NAMES
+            or cells[0].casefold() in _LABEL_NAMES
         )
-        if counts[labels[0]] == 1 and likely and len(counts) > 1:
-            sign = f"label {shorten(labels[0])!r} occurs nowhere else"
+        is_alone = once.issuperset(labels[0])
+        if is_alone and likely and len(counts) > 1:
+            sign = f"label {shorten(cells[0])!r} occurs nowhere else"
             remedy = ", or give --labels if it is a row"
     if sign:
         raise UserError(
@@ -103,7 +105,11 @@ def check_absent(path, rows, columns, task):
 
 def _is_known(task, cell):
     """Whether a cell holds a label of the task, or several of them."""
-    names = [cell]
+    return set(_split(task, cell)) <= set(task.labels or ())
+
+
+def _split(task, cell):
+    """Returns the labels that a cell holds: tuple of str."""
     if task.label_type == "classes":
-        names = several_labels.split(cell, task.label_separator)
-    return set(names) <= set(task.labels or ())
+        return several_labels.split(cell, task.label_separator)
+    return (cell,)

@@ -30,7 +30,7 @@ def compute(task, labels, predictions):
     are_plain_tags = (
         task.label_type == "tag" and "entity_f1" not in task.metrics
     )
-    if task.label_type != "class" and not are_plain_tags:
+    if task.label_type not in ("class", "classes") and not are_plain_tags:
         return {}
     gold, predicted = (
         LABEL_TYPES[task.label_type].class_numbers(task, values)
@@ -49,7 +49,8 @@ def scores_of(task, gold, predicted):
 
     Args:
       task: ``Task`` with labels.
-      gold, predicted: int [N], numbers of labels.
+      gold, predicted: int [N], numbers of labels; of several labels a text
+        int [N, L], 1 or 0.
 
     Returns:
       (float [L, 3], int [L]): the columns are NAMES; 0 where a score is not

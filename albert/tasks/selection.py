@@ -245,8 +245,10 @@ def _with_several_labels(task, columns, separator, label_columns):
         return _with_label_columns(task, columns, separator, label_columns)
     if separator is None:
         return task
-    delimiter = next(iter(task.files.values())).delimiter
-    if not separator or delimiter in separator or set(separator) & set("\r\n"):
+    file = next(iter(task.files.values()))
+    # A cell in quotes may hold what stands between columns.
+    is_taken = file.delimiter in separator and file.quoting != "csv"
+    if not separator or is_taken or set(separator) & set("\r\n"):
         raise UserError(
             f"--label_separator={separator!r}: give what stands between the "
             "labels of a cell, other than what stands between columns"

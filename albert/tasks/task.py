@@ -100,11 +100,14 @@ class Task:
 
     def describe(self):
         """Returns what a model directory remembers of the task: dict."""
-        return {
+        description = {
             "task_name": self.name,
             "kind": HEADS[self.head].task_kind,
             "labels": list(self.labels),
         }
+        if self.label_type == "classes":
+            description["label_separator"] = self.label_separator
+        return description
 
     def splits(self, purpose):
         """Returns the names of the splits of a purpose, the main one first.

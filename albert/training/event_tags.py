@@ -29,8 +29,9 @@ _PREFIXES = (
 
 def is_loss(name):
     """Tells whether a metric, or what is minimised, is better when smaller."""
-    if label_metrics.is_of_one_label(name):
-        return False  # The label may be called so.
+    # A label, or a type of entity, may be called so.
+    if label_metrics.is_of_one_label(name) or name.startswith("entity_"):
+        return False
     return bool({"loss", "mse", "l2"} & set(name.split("_")))
 
 

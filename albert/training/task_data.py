@@ -330,11 +330,21 @@ def count_labels(task, data):
     Args:
       task: ``Task`` with labels that are classes or tags.
       data: ``TextData`` or ``RecordData``; of tagging, one label a word.
+
+    Raises:
+      UserError: there are others; of records only the first ones were
+        checked when they were opened.
     """
-    return sum(
-        np.bincount(ids[ids >= 0], minlength=len(task.labels))
-        for ids in data.label_ids()
-    )
+    counts = np.zeros(len(task.labels), np.int64)
+    for ids in data.label_ids():
+        found = np.bincount(ids[ids >= 0], minlength=len(counts))
+        if len(found) > len(counts):
+            raise UserError(
+                f"{data.path} has the label {len(found) - 1}, this run has "
+                f"{len(counts)} labels: give records of the same task"
+            )
+        counts += found
+    return counts
 
 
 def open_records(patterns, task, config, tokenizer):

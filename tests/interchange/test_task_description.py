@@ -110,6 +110,52 @@ class TestConfigFile:
         assert found["labels"] == list(OTHER_ORDER)
         assert found["thresholds"] == [0.2, 0.3, 0.1]
 
+    def test_classes_without_names_are_no_longer_those_of_the_task(self):
+        task = TASK | {"kind": "multi_label", "thresholds": [0.1, 0.2, 0.3]}
+        several = {"problem_type": "multi_label_classification"}
+        bare = {"task_name": None, "kind": "multi_label"}
+        for names in ({}, {"id2label": numbered(["LABEL_0", "LABEL_1"])}):
+            assert of_values(albert_task=task, **names, **several) == bare
+        # Of a task that never named them, all else is known.
+        known = bare | {"max_seq_length": 17}
+        assert of_values(albert_task=known, **several) == known
+
+    def test_labels_that_are_called_like_placeholders(self):
+        names = ["LABEL_1", "LABEL_0"]
+        task = TASK | {"kind": "multi_label", "labels": names}
+        task |= {"thresholds": [0.1, 0.2]}
+        values = task_description.to_values(task, 2)
+        values |= task_description.problem_type(task, 2)
+        assert of_values(**values) == task
+
+    def test_what_each_label_has_follows_it(self):
+        several = {"problem_type": "multi_label_classification"}
+        for kind, more in (("multi_label", several), ("classification", {})):
+            task = TASK | {"kind": kind, "class_weights": [1.0, 2.0, 3.0]}
+            found = of_values(
+                id2label=numbered(OTHER_ORDER), albert_task=task, **more
+            )
+            assert found["labels"] == list(OTHER_ORDER)
+            assert found["class_weights"] == [2.0, 3.0, 1.0]
+
+    @pytest.mark.parametrize("name", ["thresholds", "class_weights"])
+    @pytest.mark.parametrize("values", [[0.5], [0.5] * 4, []])
+    def test_not_a_value_for_each_label(self, name, values):
+        task = TASK | {"kind": "multi_label", name: values}
+        message = f"config.json: albert_task.{name} has {len(values)} values"
+        with pytest.raises(albert.UserError, match=message):
+            of_values(id2label=numbered(OTHER_ORDER), albert_task=task)
+
+    def test_one_of_several_labels_a_text_is_no_number(self):
+        found = of_values(
+            id2label={"0": "toxic"}, problem_type="multi_label_classification"
+        )
+        assert found == {
+            "task_name": None,
+            "kind": "multi_label",
+            "labels": ["toxic"],
+        }
+
     def test_what_a_classifier_is_trained_for(self):
         several = task_description.problem_type({"kind": "multi_label"}, 3)
         assert several == {"problem_type": "multi_label_classification"}

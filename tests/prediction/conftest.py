@@ -23,6 +23,7 @@ TASKS = {
     "multi_label": {
         "labels": ["bird", "cat", "dog"],
         "thresholds": [0.0, 1.0, 0.0],
+        "label_separator": " / ",
     },
     "regression": {"labels": []},
     "multiple_choice": {"labels": ["A", "B", "C"], "max_qa_length": 17},

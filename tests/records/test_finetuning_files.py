@@ -422,6 +422,63 @@ def test_records_that_do_not_fit_are_refused(
     assert "\n" not in str(caught.value)
 
 
+def write_without_json(directory, head, **label_features):
+    """Writes one record of five tokens, as others may make it."""
+    values = {
+        "input_ids": [100, 101, 102, 103, 104],
+        "input_mask": [1] * 5,
+        "segment_ids": [0] * 5,
+        **label_features,
+    }
+    example = tf.train.Example()
+    for name, numbers in values.items():
+        example.features.feature[name].int64_list.value.extend(numbers)
+    path = str(directory / "train.tfrecord")
+    with tf.io.TFRecordWriter(path) as writer:
+        writer.write(example.SerializeToString())
+    return FinetuningRecords.open(path, head=head, choices=1)
+
+
+@pytest.mark.parametrize(
+    ("head", "label_features", "words"),
+    [
+        ("classification", {"label_ids": [2]}, None),
+        ("classification", {"label_ids": [3]}, "the label 3, .* 0 to 2"),
+        ("classification", {"label_ids": [-1]}, "the label -1, .* 0 to 2"),
+        ("multi_label", {"label_ids": [1, 0, 1]}, None),
+        ("multi_label", {"label_ids": [1, 0]}, "made for 2 labels, .* has 3"),
+        ("multi_label", {"label_ids": [1, 0, 1, 0]}, "made for 4 labels"),
+        ("multi_label", {"label_ids": [1, 0, 2]}, "the label 2, .* 0 to 1"),
+        ("multi_label", {"label_ids": [1, 0, -1]}, "the label -1, .* 0 to 1"),
+        (
+            "token_classification",
+            {"label_ids": [9, 0, 2, -1, 1], "label_mask": [0, 1, 1, 0, 1]},
+            None,
+        ),
+        (
+            "token_classification",
+            {"label_ids": [0, 0, 2, 3, 1], "label_mask": [0, 1, 1, 1, 1]},
+            "the label 3, .* 0 to 2",
+        ),
+        (
+            "token_classification",
+            {"label_ids": [0, 0, 2, -1, 1], "label_mask": [0, 1, 1, 1, 1]},
+            "the label -1, .* 0 to 2",
+        ),
+    ],
+)
+def test_labels_of_records_without_a_json(
+    tmp_path, head, label_features, words
+):
+    records = write_without_json(tmp_path, head, **label_features)
+    labels = ["O", "B-A", "I-A"]
+    if words is None:
+        records.check(VOCABULARY, labels=labels)
+        return
+    with pytest.raises(UserError, match=f"train.tfrecord.*{words}.*give rec"):
+        records.check(VOCABULARY, labels=labels)
+
+
 @pytest.mark.parametrize("with_json", [True, False])
 def test_other_heads_are_refused(tmp_path, with_json):
     for head in HEADS:

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Precision, recall and F1 of single labels."""
 
+import numpy as np
 import pytest
 
 from albert.tasks import label_metrics
 from albert.tasks import metrics
+from albert.tasks import selection
+from albert.tasks import thresholds
 from albert.tasks.table import TASKS
 
 TASK = TASKS["tsv"].with_labels(("a", "b", "c", "never"))
@@ -31,6 +34,40 @@ def test_scores_of_labels_by_hand():
     whole = metrics.compute(TASK, gold, predicted)
     assert whole.items() >= results.items()
     assert whole["macro_f1"] == pytest.approx((4 / 7 + 1 / 2 + 0) / 3)
+
+
+def test_scores_of_several_labels_a_text_by_hand():
+    task = selection.get_task(
+        "tsv", multi_label=True, labels=("a", "b", "never")
+    )
+    # Of a: 1 right of 2 said and 2 there; of b: 2 of 3 and of 2.
+    gold = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 0]])
+    predicted = np.array([[0, 1, 0], [1, 1, 0], [0, 1, 1], [1, 0, 1]])
+    results = metrics.compute(task, gold, predicted, predicted)
+    scores = {
+        name: value
+        for name, value in results.items()
+        if label_metrics.is_of_one_label(name)
+    }
+    assert scores == pytest.approx(
+        {
+            "precision_a": 1 / 2,
+            "recall_a": 1 / 2,
+            "f1_a": 1 / 2,
+            "precision_b": 2 / 3,
+            "recall_b": 1,
+            "f1_b": 4 / 5,
+        }
+    )
+    assert not results.keys() & thresholds.named(task, np.ones(3)).keys()
+    # What a command checks --best_metric by.
+    constant = np.zeros_like(gold)
+    names = metrics.compute(task, gold, constant, constant).keys()
+    assert names == results.keys()
+    # Nothing of single labels is in the baseline.
+    baseline = metrics.baseline(task, gold)
+    assert baseline
+    assert not any(map(label_metrics.is_of_one_label, baseline))
 
 
 def test_names_depend_on_the_labels_of_the_data_alone():

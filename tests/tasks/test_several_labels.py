@@ -97,6 +97,14 @@ class TestCells:
         with pytest.raises(UserError, match="has no label: a task needs two"):
             task.with_labels_of(examples)
 
+    def test_cells_in_quotes_may_hold_what_stands_between_columns(
+        self, tmp_path
+    ):
+        content = 'text,label\nA,"sea,war"\nB,war\n'
+        for given in ({}, {"label_separator": ","}):
+            examples = load(tmp_path, content, delimiter=",", **given)
+            assert examples.labels == [("sea", "war"), ("war",)]
+
     def test_separator_in_a_label(self):
         with pytest.raises(UserError, match="'a,b' has ',' in it"):
             selection.get_task("tsv", multi_label=True, labels=["a,b", "c"])
@@ -107,6 +115,13 @@ class TestCells:
         assert examples.labels[0] == ("sea", "war")
         with pytest.raises(UserError, match="looks like a header"):
             cells(tmp_path, CELLS, **numbers)
+        # This very cell occurs nowhere else, and its labels do.
+        content = "A\ta;b;c\nB\ta;b\nC\ta;b\nD\tc\nE\tc\n"
+        examples = cells(tmp_path, content, **numbers)
+        assert examples.labels[0] == ("a", "b", "c")
+        content = "A\tlabels\nB\ta;b\nC\ta\nD\tb\n"
+        with pytest.raises(UserError, match="header .label 'labels' occurs"):
+            cells(tmp_path, content, **numbers)
 
 
 class TestColumns:
@@ -150,7 +165,10 @@ class TestColumns:
         ({"name": "rte"}, "rte is not tsv: leave out --multi_label"),
         ({"label_separator": ""}, "--label_separator=''"),
         ({"label_separator": "\t"}, "other than what stands between columns"),
-        ({"label_separator": ",", "delimiter": ","}, "between columns"),
+        (
+            {"label_separator": ",", "delimiter": ",", "quoting": "none"},
+            "between columns",
+        ),
         ({"label_separator": ";", "label_columns": ["a", "b"]}, "leave out"),
         ({"label_column": "x", "label_columns": ["a", "b"]}, "leave out"),
         ({"label_columns": ["a", "a"]}, "column a is given twice"),
@@ -189,6 +207,11 @@ class TestLabelType:
         texts = ["art; war", "", "sea"]
         assert self.several.texts(self.task, ids) == texts
         assert self.several.gold_texts(self.task, labels)[1:] == texts[1:]
+
+    def test_a_model_remembers_what_joins_them(self):
+        assert self.task.describe()["label_separator"] == "; "
+        alone = selection.get_task("tsv", labels=NAMES)
+        assert "label_separator" not in alone.describe()
 
     def test_predict(self):
         values, probabilities = self.several.predict(

@@ -90,6 +90,24 @@ def test_what_it_says(directory):
     assert text.count(f"| 3,300 | `{sha256[:12]}…` |") == 2
 
 
+def test_thresholds_are_no_metrics_and_were_tuned_on_the_dev_set(directory):
+    sentence = "were tuned on the dev set: on this very one"
+    path = directory / "eval_results.json"
+    results = json.loads(path.read_text())
+    tested = {**results, "threshold_dogs": 0.375}
+    write_json(directory, "test_results.json", tested)
+    # The dev set's thresholds do not flatter a test set.
+    text = model_card.make_card(str(directory), "mit")
+    assert sentence not in text and "threshold_" not in text
+    write_json(
+        directory, "eval_results.json", results | {"threshold_dogs": 0.375}
+    )
+    text = model_card.make_card(str(directory), "mit")
+    assert text.count(sentence) == 1 and "threshold_" not in text
+    assert text.index(sentence) < text.index("`test_results.json`")
+    assert "| accuracy | 0.8125 | 0.5625 |" in text
+
+
 KINDS = (
     *("classification", "regression", "multiple_choice", "tagging", "span"),
     "text_to_text",

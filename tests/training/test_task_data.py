@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Evaluation from records and from the texts they were made of."""
 
+import dataclasses
 import pathlib
 
 import numpy as np
@@ -11,6 +12,7 @@ from albert.errors import UserError
 from albert.records import finetuning_writing
 from albert.records.schema import FinetuningSchema
 from albert.records.writing import RecordSetWriter
+from albert.tasks import selection
 from albert.tasks import sequence_words
 from albert.tasks import tag_schemes
 from albert.tasks import tagging_features
@@ -51,6 +53,25 @@ def test_labels_are_counted_in_texts_and_records(tmp_path):
         for data in (texts, records, streamed):
             found = task_data.count_labels(used, data)
             assert found.tolist() == counts
+        # Records whose JSON is not there are only checked at their beginning.
+        fewer = dataclasses.replace(used, labels=used.labels[:1])
+        with pytest.raises(UserError, match="has the label .* has 1 labels"):
+            task_data.count_labels(fewer, streamed)
+
+
+def test_the_f1_of_one_of_several_labels_can_choose(tmp_path):
+    task = selection.get_task("tsv", multi_label=True, labels=("x", "y", "z"))
+    examples = TextExamples(
+        texts=["one", "two"], labels=[("y",), ("x", "y")], ids=["0", "1"]
+    )
+    for data in both(tmp_path, task, examples):
+        evaluation = task_evaluation.of_dev_splits(
+            task, {"dev": data}, 7, "f1_y"
+        )
+        assert evaluation.best_metric == "f1_y"
+        for name in ("f1_z", "threshold_y"):
+            with pytest.raises(UserError, match=f"={name} is not reported"):
+                task_evaluation.of_dev_splits(task, {"dev": data}, 7, name)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +100,12 @@ def both(tmp_path, task, examples, split="dev", with_words=True):
     texts = task_data.featurize(
         task, "folder", {split: examples}, TOKENIZER, LENGTHS, max_qa_length=11
     )[split]
-    schema = FinetuningSchema(task.head, LENGTHS[-1], texts.features.choices)
+    schema = FinetuningSchema(
+        task.head,
+        LENGTHS[-1],
+        texts.features.choices,
+        len(task.labels) if task.label_type == "classes" else 1,
+    )
     writer = RecordSetWriter(
         str(tmp_path / "records"), 2, False, inputs=[str(TOKENIZER_FILE)]
     )

@@ -188,3 +188,18 @@ def test_a_model_in_a_folder_below_is_another_one(load_recipe, tmp_path):
     directories = [str(tmp_path)]
     task, models, trained = recipe.find_task(flag_values, directories)
     assert (task.name, models, trained) == ("mrpc", directories, {})
+
+
+def test_training_on_keeps_what_the_model_has(load_recipe, tmp_path):
+    recipe = load_recipe("run_classifier.py")
+    fv = flags.FlagValues()
+    recipe.define_flags(fv)
+    out = tmp_path / "out"
+    given = ["--fresh_head", "--init_layers_from=mean", "--num_runs=3"]
+    given += ["--init_checkpoint=pretrained", "--learning_rate=1e-05"]
+    fv(["classify", f"--output_dir={out}", *given])
+    told = recipe.describe_further_training(fv, f"{out}/run_2")
+    for name in ("fresh_head", "init_layers_from", "num_runs", "pretrained"):
+        assert name not in told
+    assert f"--init_checkpoint={out}/run_2" in told
+    assert "--learning_rate=1e-05" in told

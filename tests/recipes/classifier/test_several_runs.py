@@ -5,6 +5,9 @@ import csv
 import json
 
 import pytest
+from absl import flags
+
+from albert.errors import UserError
 
 
 def read_table(path):
@@ -54,6 +57,52 @@ def test_folds_are_joined_and_made_once(inputs, tmp_path, run, training_flags):
     assert errors.count("finished before") == 1
     assert again == printed
     assert (out / "fold_2" / "model.ckpt-4.index").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            ["--sweep=class_weights=balanced,good:2,god:2"],
+            "class_weights=god:2: .*no label god: is good meant",
+        ),
+        (["--sweep=class_weights=1,2"], "class_weights=1: .*1 weights for 2"),
+        (
+            ["--sweep=focal_gamma=0,2", "--regression"],
+            "focal_gamma=2.*: --focal_gamma is for classes and tags",
+        ),
+        (
+            ["--sweep=seed=1,2", "--class_weights=god:2"],
+            "seed=1: .*no label god",
+        ),
+        (
+            ["--sweep=seed=1,2", "--tune_thresholds"],
+            "seed=1: --tune_thresholds is for --multi_label",
+        ),
+        (
+            ["--num_folds=2", "--class_weights=god:2"],
+            "fold=1: .*no label god",
+        ),
+    ],
+)
+def test_what_a_run_would_refuse_is_said_before_the_first(
+    tmp_path, load_recipe, monkeypatch, given, message
+):
+    (tmp_path / "train.tsv").write_text(
+        "text\tlabel\none\tgood\ntwo\tbad\nthree\tgood\nfour\tbad\n"
+    )
+    (tmp_path / "dev.tsv").write_text("text\tlabel\nsix\tgood\nten\tbad\n")
+    recipe = load_recipe("run_classifier.py")
+    monkeypatch.setattr(recipe.run_lists, "carry_out", lambda *_: [])
+    fv = flags.FlagValues()
+    recipe.define_flags(fv)
+    out = tmp_path / "out"
+    common = ["--task_name=tsv", f"--data_dir={tmp_path}", "--do_train"]
+    common += [f"--init_checkpoint={tmp_path}"]
+    fv(["classify", *common, "--do_eval", f"--output_dir={out}", *given])
+    with pytest.raises(UserError, match=message):
+        recipe.main(fv)
+    assert not out.exists()
 
 
 @pytest.mark.slow
