@@ -31,7 +31,6 @@ from albert import command_line
 from albert import data_flags
 from albert import device_flags
 from albert import evaluation_results
-from albert import flag_commands
 from albert import flags
 from albert import heads
 from albert import model_directory
@@ -39,10 +38,8 @@ from albert import run_list_flags
 from albert.classification_flags import MODES
 from albert.errors import UserError
 from albert.interchange import task_description
-from albert.records import metadata
 from albert.tasks import class_weights
 from albert.tasks import folds
-from albert.tasks import interface
 from albert.tasks import multiple_choice_features
 from albert.tasks import thresholds
 from albert.tasks import trained_model
@@ -74,7 +71,7 @@ def main(fv):
             model_directory.EVALUATION_FILE,
             evaluation_results.TEST_FILE,
         )
-    task, models, trained = find_task(fv, directories)
+    task, models, trained = classification_flags.find_task(fv, directories)
     classification_flags.check_thresholds(fv, task, models, directories)
     max_qa_length = fv.max_qa_length or trained.get(
         "max_qa_length", multiple_choice_features.MAX_QA_LENGTH
@@ -84,7 +81,7 @@ def main(fv):
         multiple_choice_features.check_max_qa_length(
             max_qa_length, fv.max_seq_length
         )
-    task, texts = read_texts(fv, task)
+    task, texts = classification_flags.read_texts(fv, task)
     weights_of_labels = class_weights.read(fv.class_weights, task)
 
     # TensorFlow is loaded from here on, so that --help, wrong flags and bad
@@ -213,7 +210,9 @@ def main(fv):
                 start=start,
                 fresh=kept_head.fresh,
                 kept_head=kept_head,
-                remedy=describe_further_training(fv, directory),
+                remedy=classification_flags.describe_further_training(
+                    fv, directory
+                ),
                 layers_from=fv.init_layers_from,
                 task=task.describe() | settings,
                 # The fold that measures a model does not choose it.
@@ -290,81 +289,6 @@ def main(fv):
     results.print_written(models[best], written)
 
 
-def find_task(fv, directories):
-    """Finds the task, and the models that its runs train or use.
-
-    Returns:
-      (task, models, trained): ``Task``; list of paths, to be trained or to be
-      used; and dict, what is known of models that are only used.
-
-    Raises:
-      UserError: there are none to be used, or some of another task.
-    """
-    task = data_flags.get_task(fv)
-    for name in class_weights.SETTINGS:
-        if fv[name].value:
-            class_weights.check_head(name, task)
-    models, describe = directories, model_directory.read_task
-    if not fv.do_train:
-        models = [
-            trained_model.find(directory, fv.init_checkpoint)
-            for directory in directories
-        ]
-        describe = task_description.read
-    descriptions = list(map(describe, models))
-    for path, description in zip(models, descriptions, strict=True):
-        trained_model.check_task(task, path, description)
-    if fv.do_train:
-        return task, models, {}
-    task = trained_model.with_labels(task, models[0], descriptions[0])
-    return task, models, descriptions[0]
-
-
-def read_texts(fv, task):
-    """Reads the task's own files, for the modes that no records are given for.
-
-    Returns:
-      (task, texts): ``Task`` with labels, and dict from split to examples.
-
-    Raises:
-      UserError: a file is missing or cannot be used.
-    """
-    if task.labels is None and fv.train_file:
-        task = task.with_labels(metadata.read_labels(fv.train_file))
-    texts = {}
-    for mode, purpose, records in MODES:
-        if not fv[mode].value or fv[records].value:
-            continue
-        if fv.num_folds and purpose == "dev":
-            continue
-        for split in task.splits(purpose) or [purpose]:
-            texts[split] = interface.load(
-                task, fv.data_dir, split, fv.skip_bad_rows
-            )
-            if purpose == "train":
-                task = task.with_labels_of(texts[split])
-            if purpose != "test":
-                interface.gold_labels(task, texts[split])
-    if fv.fold:
-        texts = folds.split(
-            task, texts["train"], fv.num_folds, fv.fold, fv.seed
-        )
-    return task, texts
-
-
-def describe_further_training(fv, directory):
-    """Returns the command that trains on from the model of a directory."""
-    command = flag_commands.write_command(
-        "albert classify",
-        fv,
-        # The model has its layers and its head, and is one of the runs.
-        without=("init_layers_from", "fresh_head", "num_runs"),
-        init_checkpoint=directory,
-        output_dir=flag_commands.find_free_directory(fv.output_dir),
-    )
-    return f"To train on from its weights, with these settings: {command}"
-
-
 @contextlib.contextmanager
 def naming(run):
     """Puts the name of a run of a list before what is wrong with its flags."""
@@ -389,7 +313,7 @@ def read_flags(run):
         fv(["classify", *run.arguments])
         classification_flags.check_flags(fv)
         directories = trained_model.run_directories(fv.output_dir, fv.num_runs)
-        task, models, _ = find_task(fv, directories)
+        task, models, _ = classification_flags.find_task(fv, directories)
         classification_flags.check_thresholds(fv, task, models, directories)
     return fv
 
@@ -408,7 +332,7 @@ def make_runs(fv):
     evaluation_results.check_earlier(
         fv.output_dir, model_directory.EVALUATION_FILE, sweeps.RESULTS_FILE
     )
-    task, texts = read_texts(fv, data_flags.get_task(fv))
+    task, texts = classification_flags.read_texts(fv, data_flags.get_task(fv))
     for run, each in zip(runs, values, strict=True):
         with naming(run):
             class_weights.read(each.class_weights, task)

@@ -1,12 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Defines and checks the flags of ``albert classify``."""
+"""Defines, checks and reads the flags of ``albert classify``."""
+
+import dataclasses
 
 from albert import data_flags
 from albert import device_flags
+from albert import flag_commands
 from albert import flag_parsers
 from albert import flags
+from albert import model_directory
 from albert import run_list_flags
 from albert.errors import UserError
+from albert.interchange import task_description
+from albert.records import metadata
+from albert.tasks import class_weights
+from albert.tasks import folds
+from albert.tasks import interface
+from albert.tasks import trained_model
 from albert.text.documents import expand_files
 from albert.training import model_card
 
@@ -140,3 +150,82 @@ def check_thresholds(fv, task, models, directories):
             "tuned for: give its own --output_dir, or leave out "
             "--tune_thresholds"
         )
+
+
+def find_task(fv, directories):
+    """Finds the task, and the models that its runs train or use.
+
+    Returns:
+      (task, models, trained): ``Task``; list of paths, to be trained or to be
+      used; and dict, what is known of models that are only used.
+
+    Raises:
+      UserError: there are none to be used, or some of another task.
+    """
+    task = data_flags.get_task(fv)
+    for name in class_weights.SETTINGS:
+        if fv[name].value:
+            class_weights.check_head(name, task)
+    models, describe = directories, model_directory.read_task
+    if not fv.do_train:
+        models = [
+            trained_model.find(directory, fv.init_checkpoint)
+            for directory in directories
+        ]
+        describe = task_description.read
+    descriptions = list(map(describe, models))
+    for path, description in zip(models, descriptions, strict=True):
+        trained_model.check_task(task, path, description)
+    if fv.do_train:
+        return task, models, {}
+    if not fv.label_separator and "label_separator" in descriptions[0]:
+        task = dataclasses.replace(
+            task, label_separator=descriptions[0]["label_separator"]
+        )
+    task = trained_model.with_labels(task, models[0], descriptions[0])
+    return task, models, descriptions[0]
+
+
+def read_texts(fv, task):
+    """Reads the task's own files, for the modes that no records are given for.
+
+    Returns:
+      (task, texts): ``Task`` with labels, and dict from split to examples.
+
+    Raises:
+      UserError: a file is missing or cannot be used.
+    """
+    if task.labels is None and fv.train_file:
+        task = task.with_labels(metadata.read_labels(fv.train_file))
+    texts = {}
+    for mode, purpose, records in MODES:
+        if not fv[mode].value or fv[records].value:
+            continue
+        if fv.num_folds and purpose == "dev":
+            continue
+        for split in task.splits(purpose) or [purpose]:
+            texts[split] = interface.load(
+                task, fv.data_dir, split, fv.skip_bad_rows
+            )
+            if purpose == "train":
+                task = task.with_labels_of(texts[split])
+            if purpose != "test":
+                interface.gold_labels(task, texts[split])
+    if fv.fold:
+        texts = folds.split(
+            task, texts["train"], fv.num_folds, fv.fold, fv.seed
+        )
+    return task, texts
+
+
+def describe_further_training(fv, directory):
+    """Returns the command that trains on from the model of a directory."""
+    command = flag_commands.write_command(
+        "albert classify",
+        fv,
+        # The model has its layers and its head, and is one of the runs.
+        without=("init_layers_from", "fresh_head", "num_runs"),
+        init_checkpoint=directory,
+        output_dir=flag_commands.find_free_directory(fv.output_dir),
+    )
+    return f"To train on from its weights, with these settings: {command}"
