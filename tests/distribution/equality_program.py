@@ -47,8 +47,8 @@ CONFIG = albert.AlbertConfig(
 class ClippedPerReplica(TrainingLoop):
     """The trap: each replica clips what it adds to the global gradient."""
 
-    def _accumulate(self, batch, denominators):
-        gradients, numerators = super()._accumulate(batch, denominators)
+    def _accumulate(self, *arguments):
+        gradients, numerators = super()._accumulate(*arguments)
         gradients, _ = optimizers.clip_by_global_norm(gradients, 1.0)
         return gradients, numerators
 
