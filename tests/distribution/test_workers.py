@@ -254,7 +254,10 @@ def test_fine_tuning(launcher, tmp_path):
     )
     assert a.keys() == b.keys() and a["baseline"] == b["baseline"]
     assert a["data"] == b["data"]
-    for name in a.keys() - {"checkpoint", "baseline", "data"}:
+    assert a["confusion"] == b["confusion"]
+    assert a["albert_version"] == b["albert_version"]
+    told = {"checkpoint", "checkpoint_sha256", "albert_version"}
+    for name in a.keys() - told - {"baseline", "confusion", "data"}:
         assert abs(a[name] - b[name]) < 1e-5, name
     for split, rows in (("dev", 53), ("test", 31)):
         a, b = (

@@ -476,8 +476,8 @@ def test_stopped_run_ends_as_if_it_had_not_been(
     out = tmp_path / "stopped"
     arguments = training(texts, "--steps_per_loop=2")
 
-    def train_and_stop(loop, iterator, steps):
-        history = train(loop, iterator, steps)
+    def train_and_stop(loop, iterator, steps, *more):
+        history = train(loop, iterator, steps, *more)
         loop.request_stop()
         loop.stopped = True
         return history

@@ -183,7 +183,7 @@ def test_the_step_compiles_and_gives_the_same(name):
 
     def update(loop, batch):
         stop = tf.constant(0.0)
-        return loop.strategy.run(loop._update, args=(batch, stop))[0]
+        return loop.strategy.run(loop._update, args=(batch, stop, None))[0]
 
     expected = tf.function(update)(loop, batch)
     step = tf.function(update, jit_compile=True)

@@ -10,6 +10,7 @@ import pytest
 from absl import flags
 
 import albert
+from albert import classification_flags
 from albert import model_directory
 
 PICTURE = b"\x89PNG"
@@ -176,29 +177,29 @@ def test_what_is_used_is_printed(trained):
     assert "--learning_rate=" not in errors  # It was given.
 
 
-def test_a_model_in_a_folder_below_is_another_one(load_recipe, tmp_path):
+def test_a_model_in_a_folder_below_is_another_one(tmp_path):
     older = tmp_path / "older"
     older.mkdir()
     (older / "model.ckpt-7.index").touch()
     (older / "task.json").write_text('{"task_name": "cola"}')
-    recipe = load_recipe("run_classifier.py")
     flag_values = flags.FlagValues()
-    recipe.define_flags(flag_values)
+    classification_flags.define_flags(flag_values)
     flag_values(["run_classifier.py", "--do_train", "--task_name=mrpc"])
     directories = [str(tmp_path)]
-    task, models, trained = recipe.find_task(flag_values, directories)
+    task, models, trained = classification_flags.find_task(
+        flag_values, directories
+    )
     assert (task.name, models, trained) == ("mrpc", directories, {})
 
 
-def test_training_on_keeps_what_the_model_has(load_recipe, tmp_path):
-    recipe = load_recipe("run_classifier.py")
+def test_training_on_keeps_what_the_model_has(tmp_path):
     fv = flags.FlagValues()
-    recipe.define_flags(fv)
+    classification_flags.define_flags(fv)
     out = tmp_path / "out"
     given = ["--fresh_head", "--init_layers_from=mean", "--num_runs=3"]
     given += ["--init_checkpoint=pretrained", "--learning_rate=1e-05"]
     fv(["classify", f"--output_dir={out}", *given])
-    told = recipe.describe_further_training(fv, f"{out}/run_2")
+    told = classification_flags.describe_further_training(fv, f"{out}/run_2")
     for name in ("fresh_head", "init_layers_from", "num_runs", "pretrained"):
         assert name not in told
     assert f"--init_checkpoint={out}/run_2" in told

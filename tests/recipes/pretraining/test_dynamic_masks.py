@@ -13,9 +13,9 @@ from albert.training.loop import TrainingLoop
 
 left, train = int(sys.argv[1]), TrainingLoop.train
 
-def train_and_die(loop, iterator, steps):
+def train_and_die(loop, iterator, steps, *more):
     global left
-    history = train(loop, iterator, steps)
+    history = train(loop, iterator, steps, *more)
     left -= steps
     if left <= 0:
         os.kill(os.getpid(), signal.SIGKILL)
