@@ -411,7 +411,7 @@ def test_scores_of_sentences(tmp_path, model_file, method):
     )
     perturb(model)
     albert.save_weights(model, tmp_path / "theirs", "huggingface")
-    theirs = opened(transformers.AlbertForMaskedLM, tmp_path / "theirs")
+    theirs = opened(transformers.AlbertForPreTraining, tmp_path / "theirs")
     texts = CORPUS[:2]
     wanted = []
     for text in texts:
@@ -427,8 +427,9 @@ def test_scores_of_sentences(tmp_path, model_file, method):
                         break
                     row[other + 1] = tokenizer.mask_id
             with torch.no_grad():
-                logits = theirs(torch.tensor([row])).logits[0, place + 1]
-            total += float(torch.log_softmax(logits, -1)[id_])
+                logits = theirs(torch.tensor([row])).prediction_logits
+            scores = torch.log_softmax(logits[0, place + 1], -1)
+            total += float(scores[id_])
         wanted.append(total)
     found = Scorer(model, tokenizer, method).score(texts, texts)
     found = [score.log_likelihood for score in found]
