@@ -393,15 +393,15 @@ def stopped(place, monkeypatch):
     import tensorflow as tf
 
     from albert.export import litert_conversion
-    from albert.glue import classify_process
     from albert.serve import served_model
+    from albert.training import run_process
     from albert.training.loop import TrainingLoop
 
     def stop(*arguments, **settings):
         raise UserError(STOP)
 
     monkeypatch.setattr(TrainingLoop, "train", stop)
-    monkeypatch.setattr(classify_process, "run", stop)
+    monkeypatch.setattr(run_process, "run", stop)
     monkeypatch.setattr(TrainingLoop, "predict", stop)
     monkeypatch.setattr(tf.saved_model, "save", stop)
     monkeypatch.setattr(litert_conversion, "convert", stop)

@@ -26,7 +26,6 @@ from albert import model_directory
 from albert import outputs
 from albert.errors import UserError
 from albert.glue import benchmark
-from albert.glue import classify_process
 from albert.glue import finished_tasks
 from albert.glue import planning
 from albert.glue import results as glue_results
@@ -190,12 +189,11 @@ def check_runs(fv, plan, entries):
 
 def make(run):
     """Makes a run that has not finished yet."""
-    if run.is_finished():
+    if run.finished.is_there():
         print(f"---- {run.title}: finished before: {run.directory}")
         return
-    print(f"---- {run.title}: {classify_process.command(run.arguments)}")
-    classify_process.run(run.title, run.arguments, run.results_path)
-    run.mark_finished()
+    print(f"---- {run.title}: {run.command_line()}")
+    run.make()
 
 
 def write_results(plan, entries, found, left_out, with_test):

@@ -57,7 +57,7 @@ def find_others(plan, entries, found, with_test):
             continue
         if entry.is_trained:
             runs = [plan.training(entry, seed) for seed in plan.seeds]
-            if not all(run.is_finished() for run in runs):
+            if not all(run.finished.is_there() for run in runs):
                 if any(os.path.exists(run.results_path) for run in runs):
                     reasons[entry.name] = "there, made otherwise"
                 continue
@@ -70,7 +70,7 @@ def find_others(plan, entries, found, with_test):
         else:
             continue
         run = plan.predictions(entry, best, with_test)
-        if run is None or not run.is_finished():
+        if run is None or not run.finished.is_there():
             continue
         predictions[entry.name] = run.directory
         if not entry.is_trained and (asked := collect_asked(entry, best, run)):
@@ -94,7 +94,7 @@ def describe_other_mnli(plan, entries):
         return []
     seeds_of = {}
     for seed in plan.seeds:
-        difference = plan.training(mnli, seed).find_difference()
+        difference = plan.training(mnli, seed).finished.find_difference()
         if difference:
             seeds_of.setdefault(difference, []).append(str(seed))
     return [

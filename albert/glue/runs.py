@@ -1,31 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs of `albert classify`: what each is told, and whether it has finished.
-
-A run that has finished leaves a file that says with which arguments, on which
-files and from which weights, so that it is not repeated, and is repeated if
-one of them has changed. Whether its directory can then be continued is the
-affair of `albert classify`.
-"""
+"""Runs of `albert classify`: what each is told, and whether it has finished."""
 
 import dataclasses
-import hashlib
 import os
+import shlex
+import sys
 
-from albert import inputs
-from albert import json_files
-from albert import outputs
+from albert import file_fingerprints
 from albert.errors import UserError
 from albert.interchange import checkpoint_paths
-
-_SCHEMA = json_files.Object(
-    {
-        "arguments": json_files.List(json_files.Text()),
-        "files": json_files.Object(others=json_files.Text()),
-        "weights": json_files.Nullable(json_files.Text()),
-    },
-    required=("arguments", "files", "weights"),
-)
-_REMEDY = "remove it, and the run is made up for"
+from albert.training import run_process
+from albert.training.finished_runs import FinishedRun
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,66 +41,60 @@ class Run:
         """str, the path of its results."""
         return os.path.join(self.directory, self.results)
 
-    def is_finished(self):
-        """Whether it was made, of the same things.
+    @property
+    def finished(self):
+        """``FinishedRun``, what it leaves of these arguments, files, weights.
 
-        Raises:
-          UserError: its file is damaged.
+        Computes the fingerprints of the files as they are now.
         """
-        if not os.path.exists(self._path):
-            return False
-        there = json_files.read_object(self._path, _SCHEMA, _REMEDY)
-        return there == self._description() and os.path.exists(
-            self.results_path
+        made_of = {path: _fingerprint(path) for path in self.files}
+        if self.start:
+            made_of["weights"] = _fingerprint_weights(self.start)
+        return FinishedRun(
+            directory=self.directory,
+            name=f"finished_{self.purpose}.json",
+            arguments=self.arguments,
+            made_of=made_of,
+            results=(self.results,),
         )
 
-    def find_difference(self):
-        """Tells with which other arguments it was made: str, or None.
+    def command_line(self):
+        """Returns what makes it, for people: str."""
+        return shlex.join(("albert", "classify", *self.arguments))
+
+    def make(self):
+        """Makes it in a process of its own, and writes down that it was made.
 
         Raises:
-          UserError: its file is damaged.
+          UserError: it failed; it has said why.
+          StopRequested: it was asked to stop, and what it did is saved.
         """
-        if not os.path.exists(self._path):
-            return f"{os.path.basename(self._path)} is not there"
-        there = json_files.read_object(self._path, _SCHEMA, _REMEDY)
-        there, now = there["arguments"], self.arguments
-        parts = [
-            f"{word} {' '.join(each for each in some if each not in others)}"
-            for word, some, others in (
-                ("with", there, now),
-                ("without", now, there),
+        finished = self.finished
+        status = run_process.run(
+            self.title,
+            (sys.executable, "-m", "albert", "classify", *self.arguments),
+            self.results_path,
+        )
+        if status:
+            raise UserError(
+                f"{self.title}: `albert classify` ended with status {status}, "
+                "for the reason above: correct it and give the same command "
+                "again, which keeps the runs that have finished"
             )
-            if not set(some) <= set(others)
-        ]
-        return " and ".join(parts) or None
-
-    def mark_finished(self):
-        """Writes down that it was made, and of what."""
-        outputs.write_json(self._path, self._description(), "--output_dir")
-
-    @property
-    def _path(self):
-        return os.path.join(self.directory, f"finished_{self.purpose}.json")
-
-    def _description(self):
-        return {
-            "arguments": list(self.arguments),
-            "files": {path: _checksum(path) for path in self.files},
-            "weights": self.start and _weights_checksum(self.start),
-        }
+        finished.write()
 
 
-def _checksum(path):
-    """Returns a checksum of a file, which is that of no file if it is gone."""
+def _fingerprint(path):
+    """Returns the fingerprint of a file, empty if it is gone."""
     if not os.path.exists(path):
         return ""
-    return hashlib.sha256(inputs.read_file(path)).hexdigest()
+    return file_fingerprints.fingerprint([path])
 
 
-def _weights_checksum(directory):
-    """Returns a checksum of weights: of the index, which has one of each."""
+def _fingerprint_weights(directory):
+    """Returns a fingerprint of weights: of the index, which has one of each."""
     try:
         prefix = checkpoint_paths.find_prefix(directory)
     except UserError:
         return ""  # They are gone, and whoever needs them says so.
-    return _checksum(f"{prefix}.index")
+    return _fingerprint(f"{prefix}.index")

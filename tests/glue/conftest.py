@@ -9,9 +9,9 @@ from absl import flags
 
 from albert import classification_flags
 from albert.evaluation_results import describe_data
-from albert.glue import classify_process
 from albert.glue.benchmark import BENCHMARK
 from albert.tasks.table import TASKS
+from albert.training import run_process
 
 LABELS = {"sts-b": ["2.5", "0.0", "5.0"]}
 
@@ -78,7 +78,9 @@ class Classify:
         self.values = lambda name, seed: 0.5
         self.fails = lambda given: None
 
-    def __call__(self, title, arguments, results_path):
+    def __call__(self, title, command, results_path):
+        assert command[1:4] == ("-m", "albert", "classify")
+        arguments = command[4:]
         # As the command itself would.
         fv = flags.FlagValues()
         classification_flags.define_flags(fv)
@@ -119,6 +121,7 @@ class Classify:
                 else "eval_results.json"
             )
         )
+        return 0
 
     def _write_results(self, out, name, task, seed):
         value = self.values(task.name, seed)
@@ -139,5 +142,5 @@ class Classify:
 @pytest.fixture
 def classify(monkeypatch, small_config):
     stand_in = Classify(small_config)
-    monkeypatch.setattr(classify_process, "run", stand_in)
+    monkeypatch.setattr(run_process, "run", stand_in)
     return stand_in

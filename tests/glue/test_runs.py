@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a run has finished."""
+"""Whether a run of GLUE has finished, and how it fails."""
 
 import dataclasses
-import json
+import sys
 
 import pytest
 
 from albert.errors import UserError
 from albert.glue.runs import Run
+from albert.training import run_process
 
 
 @pytest.fixture
@@ -20,54 +21,61 @@ def run(tmp_path):
     (tmp_path / "out/results.json").touch()
     run = Run(
         title="a run",
-        arguments=("--a=b",),
+        arguments=("--a=b c",),
         directory=str(tmp_path / "out"),
         files=(str(tmp_path / "train.tsv"),),
         results="results.json",
         start=str(tmp_path / "start"),
         purpose="training",
     )
-    assert not run.is_finished()
-    run.mark_finished()
-    assert run.is_finished()
+    assert not run.finished.is_there()
+    run.finished.write()
+    assert run.finished.is_there()
     return run
 
 
 def test_another_run_in_its_place(run):
-    assert not dataclasses.replace(run, arguments=("--a=c",)).is_finished()
-    assert not dataclasses.replace(run, start=None).is_finished()
-    assert not dataclasses.replace(run, files=()).is_finished()
-    assert not dataclasses.replace(run, purpose="predictions").is_finished()
+    for change in (
+        {"arguments": ("--a=c",)},
+        {"start": None},
+        {"files": ()},
+        {"purpose": "predictions"},
+    ):
+        assert not dataclasses.replace(run, **change).finished.is_there()
 
 
 @pytest.mark.parametrize("name", ["train.tsv", "start/model.ckpt-best.index"])
 def test_what_it_was_made_of_has_changed(tmp_path, run, name):
     (tmp_path / name).write_text("others")
-    assert not run.is_finished()
+    assert not run.finished.is_there()
 
 
 def test_a_start_that_is_gone(tmp_path, run):
     (tmp_path / "start/model.ckpt-best.index").unlink()
-    assert not run.is_finished()
+    assert not run.finished.is_there()
     (tmp_path / "train.tsv").unlink()
-    assert not run.is_finished()
+    assert not run.finished.is_there()
 
 
-def test_other_arguments(tmp_path, run):
-    assert run.find_difference() is None
-    other = dataclasses.replace(run, arguments=("--a=c", "--d"))
-    assert other.find_difference() == "with --a=b and without --a=c --d"
+def test_the_command_that_people_read(run):
+    assert run.command_line() == "albert classify '--a=b c'"
+
+
+def test_a_run_is_made_and_remembered(tmp_path, run, monkeypatch):
     (tmp_path / "out/finished_training.json").unlink()
-    assert run.find_difference() == "finished_training.json is not there"
+    statuses, commands = [2, 0], []
 
+    def pretend(title, command, results_path):
+        commands.append((*command, results_path))
+        return statuses.pop(0)
 
-def test_what_it_made_is_gone(tmp_path, run):
-    (tmp_path / "out/results.json").unlink()
-    assert not run.is_finished()
-
-
-def test_what_it_left_is_damaged(tmp_path, run):
-    path = tmp_path / "out/finished_training.json"
-    path.write_text(json.dumps({"arguments": 5}))
-    with pytest.raises(UserError, match="finished_training.json.*remove it"):
-        run.is_finished()
+    monkeypatch.setattr(run_process, "run", pretend)
+    with pytest.raises(UserError, match="a run: .*ended with status 2, for"):
+        run.make()
+    assert not run.finished.is_there()
+    run.make()
+    assert run.finished.is_there()
+    assert commands[1] == (
+        *(sys.executable, "-m", "albert", "classify", "--a=b c"),
+        str(tmp_path / "out/results.json"),
+    )

@@ -2,17 +2,16 @@
 """Runs of a list are made once, each by its own process."""
 
 import json
-import signal
 import sys
 
 import pytest
 
-from albert import model_directory
-from albert.errors import StopRequested
+from albert import outputs
 from albert.errors import UserError
 from albert.run_list_flags import PlannedRun
 from albert.tasks.tsv_files import TextExamples
 from albert.training import run_lists
+from albert.training import run_process
 
 
 @pytest.fixture
@@ -30,90 +29,74 @@ def runs(tmp_path):
     ]
 
 
-class Commands:
-    """What stands for processes: writes results, and remembers commands."""
+class Processes:
+    """Stands for processes: writes results, and remembers the runs.
 
-    def __init__(self, *statuses):
-        self.statuses = list(statuses)
+    Attributes:
+      statuses: list of int, those of the next runs; then of 0.
+      seeds: list of int, of the runs.
+    """
+
+    def __init__(self):
+        self.statuses = []
         self.seeds = []
 
-    def __call__(self, command):
+    def __call__(self, title, command, results_path):
         python, program, seed, place = command
         assert (python, program) == (sys.executable, "recipe.py")
         self.seeds.append(int(seed.removeprefix("--seed=")))
+        folder = place.removeprefix("--output_dir=")
+        assert results_path == f"{folder}/eval_results.json"
         status = self.statuses.pop(0) if self.statuses else 0
         if status == 0:
-            folder = place.removeprefix("--output_dir=")
-            model_directory.outputs.make_directory(folder)
-            model_directory.outputs.write_json(
-                f"{folder}/eval_results.json",
+            outputs.make_directory(folder)
+            outputs.write_json(
+                results_path,
                 {"accuracy": self.seeds[-1] / 10, "checkpoint": "c"},
             )
-            model_directory.outputs.write_file(
+            outputs.write_file(
                 f"{folder}/dev_fold_1_predictions.tsv", b"id\n1\n"
             )
-        return None if status is None else status
+        return status
 
 
-def test_what_is_finished_is_not_made_again(runs):
-    commands = Commands(0, 2, 0)
-    failed = run_lists.carry_out(runs, "recipe.py", "data", commands)
-    assert failed == [runs[1]]
-    assert commands.seeds == [1, 2, 3]
+@pytest.fixture
+def carry_out(monkeypatch):
+    """Function of runs, data, and statuses: what failed, and seeds made."""
+
+    def carry_out(runs, data="data", statuses=()):
+        processes = Processes()
+        processes.statuses = [*statuses]
+        monkeypatch.setattr(run_process, "run", processes)
+        failed = run_lists.carry_out(runs, "recipe.py", data)
+        return failed, processes.seeds
+
+    return carry_out
+
+
+def test_what_is_finished_is_not_made_again(runs, carry_out):
+    failed, seeds = carry_out(runs, statuses=[0, 2, 0])
+    assert (failed, seeds) == ([runs[1]], [1, 2, 3])
     assert run_lists.read_metrics(runs[2]) == {"accuracy": 0.3}
     line = run_lists.explain_failures(failed, runs)
     assert line.startswith("1 of 3 runs failed: seed=2: ")
-    commands = Commands()
-    assert not run_lists.carry_out(runs, "recipe.py", "data", commands)
-    assert commands.seeds == [2]
+    assert carry_out(runs) == ([], [2])
     # Of other data, or with other flags, they are made again.
-    commands = Commands()
-    run_lists.carry_out(runs, "recipe.py", "others", commands)
-    assert commands.seeds == [1, 2, 3]
-    commands = Commands()
+    assert carry_out(runs, "others") == ([], [1, 2, 3])
     runs[1].arguments[0] = "--seed=7"
-    run_lists.carry_out(runs, "recipe.py", "others", commands)
-    assert commands.seeds == [7]
+    assert carry_out(runs, "others") == ([], [7])
 
 
 @pytest.mark.parametrize(
     "name", ["eval_results.json", "dev_fold_1_predictions.tsv"]
 )
-@pytest.mark.parametrize("content", [None, '{"accuracy": 0.9}\n'])
-def test_results_that_changed_are_made_again(
-    runs, tmp_path, caplog, name, content
-):
-    run_lists.carry_out(runs, "recipe.py", "data", Commands())
-    path = tmp_path / "seed=2" / name
+def test_results_that_changed_are_made_again(runs, tmp_path, carry_out, name):
+    carry_out(runs)
     # As by an evaluation of the same directory on other data.
-    path.write_text(content) if content else path.unlink()
-    commands = Commands()
-    assert not run_lists.carry_out(runs, "recipe.py", "data", commands)
-    assert commands.seeds == [2]
-    assert f"seed=2: {name}: no longer what the run has writ" in caplog.text
+    (tmp_path / "seed=2" / name).write_text('{"accuracy": 0.9}\n')
+    assert carry_out(runs) == ([], [2])
     assert run_lists.read_metrics(runs[1]) == {"accuracy": 0.2}
-    commands = Commands()
-    run_lists.carry_out(runs, "recipe.py", "data", commands)
-    assert commands.seeds == []
-
-
-def test_files_of_others_beside_the_results_do_not_count(runs, tmp_path):
-    run_lists.carry_out(runs, "recipe.py", "data", Commands())
-    (tmp_path / "seed=1" / "test_predictions.tsv").write_text("id\n")
-    commands = Commands()
-    run_lists.carry_out(runs, "recipe.py", "data", commands)
-    assert commands.seeds == []
-
-
-def test_a_run_that_was_finished_without_its_sums_is_made_again(runs, tmp_path):
-    run_lists.carry_out(runs, "recipe.py", "data", Commands())
-    path = tmp_path / "seed=3" / "finished.json"
-    content = json.loads(path.read_text())
-    del content["results"]
-    path.write_text(json.dumps(content))
-    commands = Commands()
-    run_lists.carry_out(runs, "recipe.py", "data", commands)
-    assert commands.seeds == [3]
+    assert carry_out(runs) == ([], [])
 
 
 def test_missing_results_are_refused(runs):
@@ -121,35 +104,11 @@ def test_missing_results_are_refused(runs):
         run_lists.read_metrics(runs[0])
 
 
-def test_a_run_that_left_no_results_was_stopped(runs):
-    run_lists.carry_out(runs[:1], "recipe.py", "data", Commands())
-    commands = Commands(None)
-    # Its old results do not count.
-    with pytest.raises(StopRequested, match="seed=1: asked to stop"):
-        run_lists.carry_out(runs, "recipe.py", "others", commands)
-    commands = Commands(130)
-    with pytest.raises(KeyboardInterrupt):
-        run_lists.carry_out(runs, "recipe.py", "others", commands)
-    assert commands.seeds == [1]
-
-
-def test_sigterm_is_passed_on():
-    program = (
-        "import os, signal, sys; "
-        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); "
-        "os.kill(os.getppid(), signal.SIGTERM); signal.pause()"
-    )
-    with pytest.raises(StopRequested, match="the same command continues"):
-        run_lists._start([sys.executable, "-c", program])
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    assert run_lists._start([sys.executable, "-c", "raise SystemExit(3)"]) == 3
-
-
-def test_damage_is_refused_before_the_first_run(runs, tmp_path):
+def test_damage_is_refused_before_the_first_run(runs, tmp_path, carry_out):
     run_lists.check(runs)
-    run_lists.carry_out(runs[2:], "recipe.py", "data", Commands())
+    carry_out(runs[2:])
     path = tmp_path / "seed=3" / "finished.json"
-    assert json.loads(path.read_text())["data"] == "data"
+    assert json.loads(path.read_text())["made_of"] == {"data": "data"}
     path.write_text("{}")
     with pytest.raises(UserError, match=r"seed=3/finished\.json"):
         run_lists.check(runs)
