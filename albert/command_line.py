@@ -19,12 +19,15 @@ import tqdm
 from absl import flags
 from absl import logging as absl_logging
 
+from albert import flag_parsers
 from albert import flag_spelling
+from albert import model_names
 from albert import standard_streams
 from albert.errors import StopRequested
 from albert.errors import UserError
 from albert.errors import WorkerLostError
 from albert.interchange import archives
+from albert.interchange import hubs
 from albert.paths import read_path
 
 # What the machine lacks or forbids, or a path cannot be: no fault of the
@@ -62,6 +65,9 @@ _NO_GPU_NOISE = "(E[0-9]{4}|[-0-9]+ [0-9:.]+: E) .*failed call to cuInit"
 # docs/devices.md).
 _TRITON = "--xla_gpu_enable_triton_gemm"
 
+# Names of arguments that may be the name of a model on a hub.
+_MODELS = ("MODEL", "MODEL_DIR", "SOURCE")
+
 # Keras imports them where they are installed, for parts of it that nothing
 # here uses: a third of what its and TensorFlow's imports take.
 _UNUSED_OF_KERAS = ("matplotlib", "sklearn")
@@ -82,7 +88,7 @@ def run(main, define_flags, positional=(), program=None):
         imported by one process.
       positional: names of arguments that are not flags; the last one, if it
         ends in "...", takes all that are left as a list. All are paths but
-        those that are named TEXT.
+        those that are named TEXT; one of ``_MODELS`` may be a name on a hub.
       program: str, how the program is called, for --help. Default: the file
         or module that Python was started with.
     """
@@ -103,6 +109,7 @@ def run(main, define_flags, positional=(), program=None):
         _check_encoding(sys.argv[1:])
         flag_spelling.check(fv, sys.argv[1:])
         arguments = _positional(fv(sys.argv)[1:], positional)
+        _fetch_models(fv, own)
         main(fv, *arguments)
         standard_streams.flush()
     except StopRequested as stop:
@@ -268,10 +275,23 @@ def _read_paths(name, argument):
     if isinstance(argument, list):
         return [_read_paths(name, each) for each in argument]
     try:
+        if name in _MODELS:
+            return hubs.find(model_names.read_model(argument))
         return read_path(argument)
     except ValueError as error:
         name = name.removesuffix("...")
         raise UserError(f"{name} {argument}: {error}") from None
+
+
+def _fetch_models(fv, names):
+    """Puts the directory of a model where a flag has its name on a hub.
+
+    So every command has a path, and what it writes down names the revision.
+    """
+    for name in names:
+        flag = fv[name]
+        if isinstance(flag.parser, flag_parsers.ModelParser) and flag.value:
+            flag.value = hubs.find(flag.value)
 
 
 def _split_positional(arguments, names):

@@ -65,6 +65,10 @@ class FlagGroup:
         """Defines a flag of a path, spelled as ``albert.paths`` reads it."""
         self._define(flag_parsers.PathParser(), name, default, text)
 
+    def model(self, name, default, text):
+        """Defines a flag of a model: a path, or a name on a hub."""
+        self._define(flag_parsers.ModelParser(), name, default, text)
+
     def files(self, name, default, text, addresses=False):
         """Defines a flag of names or patterns of files.
 

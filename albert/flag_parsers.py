@@ -12,6 +12,7 @@ import re
 
 from absl import flags
 
+from albert.model_names import read_model
 from albert.paths import read_path
 from albert.paths import read_paths
 
@@ -139,6 +140,20 @@ class PathParser(StringParser):
 
     def flag_type(self):
         return "path"
+
+
+class ModelParser(PathParser):
+    """Parser of the path of a model, or of its name on a hub."""
+
+    syntactic_help = "a path, hf://… or kaggle://…"
+
+    def parse(self, argument):
+        """Returns the path or the name that a str stands for.
+
+        Raises:
+          ValueError: it is empty, another flag, or neither.
+        """
+        return read_model(StringParser.parse(self, argument))
 
 
 class FilesParser(StringParser):

@@ -36,12 +36,13 @@ def define_model_flags(fv):
         "records names.",
     )
     define_vocab_file_flag(fv, "Model")
-    model.path(
+    model.model(
         "init_checkpoint",
         None,
         "Weights to start from: a model directory or checkpoint of ours, "
         "Google's release (its folder, a prefix or the .tar.gz), a TF-Hub v1 "
-        "module, a Hugging Face or a KerasHub directory. A checkpoint already "
+        "module, a Hugging Face or a KerasHub directory, or a name, "
+        "hf://owner/name or kaggle://…. A checkpoint already "
         "in --output_dir wins, except with --nodo_train of `albert pretrain`.",
     )
     model.integer_or_word(

@@ -9,7 +9,7 @@ something that is no file system is refused instead of becoming a folder.
 import os
 import re
 
-_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)")
+ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)")
 # In a name.
 _MOST_COMMAS = 8
 _HUB = re.compile(
@@ -32,7 +32,7 @@ def read_path(text):
         raise ValueError(
             "it is empty: give a path (is a shell variable in it not set?)"
         )
-    address = _ADDRESS.fullmatch(text)
+    address = ADDRESS.fullmatch(text)
     if address:
         raise ValueError(_explain_address(address["scheme"], address["rest"]))
     path = os.path.expanduser(text)
@@ -46,7 +46,7 @@ def read_path(text):
 
 def is_address(path):
     """Returns whether a path is an address of an object store or the like."""
-    return bool(_ADDRESS.fullmatch(path))
+    return bool(ADDRESS.fullmatch(path))
 
 
 def read_paths(text, addresses=False):

@@ -17,6 +17,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 # imports from its own package and from lower layers, in functions too.
 LAYERS = (
     ("errors", "heads", "paths", "progress"),
+    ("model_names",),
     ("flag_parsers", "inputs", "workspaces"),
     ("file_fingerprints", "json_files", "memory", "outputs"),
     (

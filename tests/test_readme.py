@@ -20,6 +20,7 @@ import albert
 from albert.__main__ import COMMANDS
 from albert.config import NAMED_SIZES
 from albert.config import AlbertConfig
+from albert.model_names import is_name
 from albert.records.writing import shard_names
 from albert.tasks import table
 from albert.tasks.metrics import METRICS
@@ -148,6 +149,10 @@ def check_commands(commands, there=()):
     """
     there = [*there, *downloads(commands)]
     parsed = 0
+
+    def is_there(model):
+        return model in there or is_name(model)
+
     for path, arguments in our_commands(commands):
         if "--help" in arguments:
             assert (ROOT / path).is_file(), path
@@ -164,9 +169,9 @@ def check_commands(commands, there=()):
                 ), f"{path}: nothing matches --{name}={pattern}"
         for name in ("init_checkpoint", "albert_config_file"):
             if name in fv and fv[name].value:
-                assert fv[name].value in there, f"{path}: {fv[name].value}"
+                assert is_there(fv[name].value), f"{path}: {fv[name].value}"
         if path in map(COMMANDS.get, READ_A_MODEL):
-            assert positional[0] in there, f"{path}: {positional[0]}"
+            assert is_there(positional[0]), f"{path}: {positional[0]}"
         if path in map(COMMANDS.get, WRITE_A_MODEL):
             # What is there is refused.
             assert positional[1] not in there or (

@@ -82,7 +82,7 @@ def define_flags(fv):
         True,
         "Start mrpc, rte and sts-b from the model of mnli with the same seed.",
     )
-    model.path(
+    model.model(
         "mnli_checkpoint",
         None,
         "A model of mnli to start these from, and to ask ax of, instead of "

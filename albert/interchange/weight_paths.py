@@ -16,7 +16,8 @@ from albert.inputs import check_file
 from albert.inputs import list_directory
 from albert.inputs import read_file
 from albert.interchange import archives
-from albert.paths import read_path
+from albert.interchange import hubs
+from albert.model_names import read_model
 
 # One of the files of a checkpoint, which is named by what they begin with.
 _OF_CHECKPOINT = re.compile(r"(.+)\.(index|meta|data-\d{5}-of-\d{5})")
@@ -48,18 +49,19 @@ def find_weights(path):
 
     Args:
       path: str or ``os.PathLike``: one of these; a file of a checkpoint or of
-        a directory with weights; TensorFlow's file ``checkpoint``; or a
-        model's folder in the cache of the Hugging Face Hub.
+        a directory with weights; TensorFlow's file ``checkpoint``; a model's
+        folder in the cache of the Hugging Face Hub; or a name on a hub.
 
     Returns:
       str; what lies there has not been looked at.
 
     Raises:
-      UserError: nothing is there, or a file that cannot be weights.
+      UserError: nothing is there, a file that cannot be weights, or a name
+        whose model cannot be had.
     """
     given = os.fspath(path)
     try:
-        path = read_path(given)
+        path = hubs.find(read_model(given))
     except ValueError as error:
         raise UserError(f"{given}: {error}") from None
     if os.path.isdir(path):
@@ -126,7 +128,4 @@ def _find_latest(path, directory):
 def _hub_hint(path):
     if not _HUB_NAME.fullmatch(path) or os.path.isdir(os.path.dirname(path)):
         return ""
-    return (
-        "; if it is a name of the Hugging Face Hub, `hf download "
-        f"{path} --local-dir DIRECTORY` gets its files"
-    )
+    return f"; if it is a name of the Hugging Face Hub, write hf://{path}"

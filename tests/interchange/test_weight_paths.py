@@ -126,10 +126,11 @@ def test_the_file_that_names_the_latest_checkpoint(place, content, found):
         ("none/config.json", "no such checkpoint"),
         (
             "albert/albert-base-v2",
-            "`hf download albert/albert-base-v2 --local-dir DIRECTORY`",
+            "of the Hugging Face Hub, write hf://albert/albert-base-v2",
         ),
         ("gs://albert/a.tar.gz", "gcsfuse"),
-        ("hf://albert/albert-base-v2", "`hf download albert/albert-base-v2 "),
+        ("hf://albert-base-v2", "write hf://owner/name"),
+        ("https://huggingface.co/a/b/tree/x", "write hf://a/b@x"),
         ("a.zip", "is a file, and no checkpoint.*unpack an archive of another"),
         ("/dev/zero", "is a device"),
         ("models--a--two", "holds 2 snapshots"),
@@ -145,7 +146,7 @@ def test_what_is_refused(place, given, words):
 def test_names_of_the_hub_are_not_suspected_in_a_folder_that_exists(place):
     with pytest.raises(UserError) as error:
         find_weights("model/none")
-    assert "hf download" not in str(error.value)
+    assert "hf://" not in str(error.value)
 
 
 def test_weights_are_found_by_every_file_of_a_checkpoint(tmp_path):

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models by their names: what is fetched, and what is said if it cannot be.
+
+``tests/peers/test_hubs.py`` does it with the real client.
+"""
+
+import fnmatch
+import sys
+import types
+
+import pytest
+
+from albert.errors import UserError
+from albert.interchange import hubs
+from albert.interchange.weight_paths import find_weights
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    hubs.fetch.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("files", "chosen"),
+    [
+        (
+            # albert/albert-base-v2.
+            ".gitattributes README.md config.json flax_model.msgpack "
+            "model.safetensors pytorch_model.bin rust_model.ot spiece.model "
+            "tf_model.h5 tokenizer.json with-prefix-tf_model.h5",
+            "README.md config.json model.safetensors spiece.model "
+            "tokenizer.json",
+        ),
+        (
+            "config.json model-00001-of-00002.safetensors vocab.txt "
+            "model-00002-of-00002.safetensors model.safetensors.index.json "
+            "onnx/model.onnx onnx/config.json",
+            "config.json model-00001-of-00002.safetensors "
+            "model-00002-of-00002.safetensors model.safetensors.index.json "
+            "vocab.txt",
+        ),
+        (
+            "albert_config.json model.ckpt-best.index checksums.json run.json "
+            "model.ckpt-best.data-00000-of-00001 model.ckpt-900.index "
+            "spiece.json spiece.model task.json tensorboard/train/events",
+            "albert_config.json checksums.json "
+            "model.ckpt-best.data-00000-of-00001 model.ckpt-best.index "
+            "spiece.json spiece.model task.json",
+        ),
+        (
+            "assets/tokenizer/vocabulary.spm config.json metadata.json "
+            "model.weights.h5 task.json task.weights.h5 tokenizer.json",
+            "assets/tokenizer/vocabulary.spm config.json metadata.json "
+            "model.weights.h5 task.json tokenizer.json",
+        ),
+    ],
+)
+def test_files_that_are_needed(files, chosen):
+    patterns = hubs.choose_files(files.split())
+    found = {
+        name
+        for pattern in patterns
+        for name in fnmatch.filter(files.split(), pattern)
+    }
+    assert sorted(found) == chosen.split()
+
+
+def test_weights_that_are_not_read():
+    for files in ([], ["config.json", "pytorch_model.bin"], ["a/model.h5"]):
+        assert hubs.choose_files(files) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [("hf://a/b", "huggingface"), ("kaggle://a/b/c/d", "kaggle")],
+)
+def test_a_client_that_is_not_installed(monkeypatch, name, extra):
+    for package in ("huggingface_hub", "kagglehub"):
+        monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(UserError, match=rf"^{name}: .*albert-keras\[{extra}\]"):
+        find_weights(name)
+
+
+class Kaggle(types.ModuleType):
+    """Stands for kagglehub, which has one model."""
+
+    def __init__(self, directory):
+        super().__init__("kagglehub")
+        self.directory = directory
+        self.handles = []
+
+    def model_download(self, handle):
+        self.handles.append(handle)
+        if handle != "a/b/c/d/2":
+            raise ValueError("404\nNot found")
+        return self.directory
+
+
+def test_kaggle(monkeypatch, tmp_path):
+    kaggle = Kaggle(str(tmp_path))
+    monkeypatch.setitem(sys.modules, "kagglehub", kaggle)
+    for _ in range(2):
+        assert find_weights("kaggle://a/b/c/d/2") == str(tmp_path)
+    assert kaggle.handles == ["a/b/c/d/2"]
+    with pytest.raises(UserError, match="ValueError: 404 Not found.*/version"):
+        find_weights("kaggle://a/b/c/d")
+
+
+def test_paths_are_left_alone(tmp_path):
+    assert hubs.find(str(tmp_path)) == str(tmp_path)
