@@ -7,10 +7,13 @@ SOURCE is a model directory, Google's release (an archive, its directory or a
 checkpoint prefix), a TF-Hub v1 module directory, a directory of transformers
 or a preset directory of KerasHub. DESTINATION is a directory that does not
 exist or is empty. Weights that the other format has no place for are named.
---to=bert writes a BERT, for code that knows no ALBERT.
+--to=bert writes a BERT, for code that knows no ALBERT. With --push=owner/name
+what --to=huggingface wrote goes to the Hugging Face Hub, with a model card.
 """
 
 import dataclasses
+import math
+import os
 
 from albert import command_line
 from albert import outputs
@@ -20,9 +23,18 @@ from albert.flags import require
 from albert.heads import HEADS
 from albert.heads import HEADS_OF_WEIGHTS
 from albert.heads import find
+from albert.interchange import hub_upload
+from albert.training import converted_card
+from albert.training import model_card
 from albert.vocabulary_flags import define_normalization_flags
 
 POSITIONAL = ("SOURCE", "DESTINATION")
+# What is said of the size of a model.
+_SIZES = (
+    *("num_hidden_layers", "hidden_size", "embedding_size"),
+    *("num_attention_heads", "intermediate_size"),
+    *("max_position_embeddings", "vocab_size"),
+)
 FORMATS = ("bert", "google", "huggingface", "kerashub", "model_dir")
 
 
@@ -34,6 +46,7 @@ class ConversionReport:
       source: str, what was read.
       head: str, one of ``HEADS_OF_WEIGHTS``.
       written: int, weights that the destination has of the source.
+      sizes: dict of int, the sizes of the model and its parameters.
       left: list of str, weights of the source that it has not.
       tokenizer: bool, whether a tokenizer was written.
       comparison: ``tokenizer_comparison.Comparison`` of the tokenizer as it
@@ -44,6 +57,7 @@ class ConversionReport:
     source: str
     head: str
     written: int
+    sizes: dict
     left: list
     tokenizer: bool
     comparison: object = None
@@ -161,6 +175,14 @@ def _convert(source, directory, to, head, tokenizer, settings):
         source=opened.path,
         head=head,
         written=len(shapes) - len(homeless),
+        sizes={
+            **{name: getattr(config, name) for name in _SIZES},
+            "parameters": sum(
+                math.prod(shape)
+                for name, shape in shapes.items()
+                if name not in homeless
+            ),
+        },
         left=unused + homeless,
         tokenizer=vocabulary is not None,
         comparison=comparison,
@@ -221,11 +243,34 @@ def define_flags(fv):
     )
     model.boolean("tokenizer", True, "Take the tokenizer along.")
     define_normalization_flags(fv, "Model", None)
+    hub = FlagGroup(fv, "Hugging Face Hub")
+    hub.string(
+        "push",
+        None,
+        "Send what --to=huggingface wrote there, as owner/name, with a model "
+        "card.",
+    )
+    hub.boolean("private", False, "Make a private repository.")
+    hub.boolean(
+        "overwrite",
+        False,
+        "Send it to a repository that holds files already; those of the same "
+        "names are replaced by a commit.",
+    )
+    hub.boolean(
+        "dry_run", False, "Write what --push would send, and show it alone."
+    )
+    model_card.define_licence_flag(fv)
 
 
 def main(fv, source, destination):
     """Converts a model, and prints what was written and what was not."""
-    require(fv, "to")
+    check_flags(fv)
+    upload = None
+    if fv.push:
+        upload = hub_upload.HubUpload(fv.push, fv.private, fv.overwrite)
+        if not fv.dry_run:
+            upload.check()
     command_line.load_tensorflow()
     report = convert(
         source,
@@ -237,6 +282,35 @@ def main(fv, source, destination):
         strip_accents=fv.strip_accents,
     )
     print("\n".join(report.lines(destination)))
+    if upload is None:
+        return
+    card = converted_card.make_card(
+        source, fv.push, report.head, report.sizes, fv.licence
+    )
+    outputs.write_file(
+        os.path.join(destination, model_card.CARD_FILE),
+        card.encode(),
+        "DESTINATION",
+    )
+    print("\n".join(upload.lines(destination)))
+    if fv.dry_run:
+        print("Nothing was sent (--dry_run).")
+    else:
+        print(f"Sent: {upload.send(destination)}")
+
+
+def check_flags(fv):
+    """Refuses flags that do not work together."""
+    require(fv, "to")
+    model_card.check_licence(fv.licence)
+    if fv.push:
+        hub_upload.check_repository(fv.push)
+        if fv.to != "huggingface":
+            raise UserError("--push sends what --to=huggingface writes")
+        return
+    for name in ("private", "overwrite", "dry_run", "licence"):
+        if fv[name].value:
+            raise UserError(f"--{name} is of --push=owner/name alone")
 
 
 if __name__ == "__main__":

@@ -398,3 +398,51 @@ def test_labels_that_do_not_fit_the_weights(tmp_path, run, format):
     assert (code, out) == (2, "")
     assert "have 2 outputs" in err and "names 3: a, b, c" in err
     assert not (tmp_path / "new").exists()
+
+
+# ------------------------------------------------------------------ the hub
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--to=google", "--push=me/it"], "what --to=huggingface writes"),
+        (["--push=it"], "--push: give the name as owner/name"),
+        (["--push=me/it@main"], "--push: give the name as owner/name"),
+        (["--push=me/it", "--licence=a b"], "--licence: give the identifier"),
+        (["--dry_run"], "--dry_run is of --push=owner/name alone"),
+        (["--private"], "--private is of --push"),
+        (["--overwrite"], "--overwrite is of --push"),
+        (["--licence=mit"], "--licence is of --push"),
+    ],
+)
+def test_what_is_not_pushed(run, tmp_path, flags, words):
+    place = tmp_path / "out"
+    code, _, errors = run(RELEASE, place, "--to=huggingface", *flags)
+    assert code == 2
+    assert words in errors.splitlines()[-1]
+    assert not place.exists()
+
+
+def test_what_would_be_pushed(run, tmp_path):
+    written(albert.AlbertClassifier(small_config(), 2), tmp_path / "model")
+    place = tmp_path / "out"
+    code, output, errors = run(
+        *(tmp_path / "model", place, "--to=huggingface", "--push=me/it"),
+        *("--dry_run", "--licence=mit"),
+    )
+    assert code == 0, errors
+    names = sorted(os.listdir(place))
+    assert "README.md" in names
+    for name in names:
+        size = (place / name).stat().st_size
+        assert f"{size:>13,}  {name}\n" in output
+    assert f"To hf://me/it: {len(names)} files, " in output
+    assert output.endswith("Nothing was sent (--dry_run).\n")
+    card = (place / "README.md").read_text()
+    assert "license: mit" in card
+    parameters = sum(
+        np.prod(weight.shape)
+        for weight in albert.AlbertClassifier(small_config(), 2).weights
+    )
+    assert f"| parameters | {parameters} |" in card

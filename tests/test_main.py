@@ -233,6 +233,7 @@ def test_flags_of_two_commands_are_defined_once(monkeypatch):
         "delimiter",
         "do_eval",
         "do_predict",
+        "dry_run",
         "dropout_prob",
         "eval_input_file",
         "head",

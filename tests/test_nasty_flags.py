@@ -174,6 +174,10 @@ OTHERWISE = {
         "albert_config_file": None,
         "model_size": "tiny",
     },
+    **{
+        ("convert", name): {"push": "me/it", "dry_run": "true"}
+        for name in ("push", "private", "overwrite", "dry_run", "licence")
+    },
     ("translate", "model_size"): {"albert_config_file": None},
     ("translate", "num_train_epochs"): {"num_train_steps": None},
     ("translate", "predict_file"): {"do_predict": "true", "output_file": "o"},

@@ -89,8 +89,16 @@ def choose_files(files):
     return None
 
 
-def _import(package, name):
-    """Imports the package of a hub."""
+def import_client(package, name):
+    """Imports the package of a hub.
+
+    Args:
+      package: str, a key of ``_EXTRAS``.
+      name: str, the model, for the message.
+
+    Raises:
+      UserError: it is not installed.
+    """
     try:
         return importlib.import_module(package)
     except ImportError as error:
@@ -102,7 +110,7 @@ def _import(package, name):
 
 
 def _from_hugging_face(name, place):
-    hub = _import("huggingface_hub", name)
+    hub = import_client("huggingface_hub", name)
     repository, _, revision = place.partition("@")
     try:
         info = hub.HfApi().model_info(repository, revision=revision or None)
@@ -138,7 +146,7 @@ def _from_hugging_face(name, place):
         )
     except Exception as error:
         raise UserError(
-            f"{name}: the download did not succeed ({_describe(error)}): the "
+            f"{name}: the download did not succeed ({describe(error)}): the "
             "same command goes on with it"
         ) from error
 
@@ -160,7 +168,7 @@ def _from_cache(hub, name, repository, revision, why):
     else:
         raise UserError(
             f"{name}: {hub.constants.ENDPOINT} cannot be asked "
-            f"({_describe(why)}), and there is no whole copy in "
+            f"({describe(why)}), and there is no whole copy in "
             f"{hub.constants.HF_HUB_CACHE}: try again with a network, or give "
             "the path of a copy of the model"
         ) from why
@@ -169,20 +177,20 @@ def _from_cache(hub, name, repository, revision, why):
         "may be an older one",
         name,
         hub.constants.ENDPOINT,
-        _describe(why),
+        describe(why),
     )
     return directory
 
 
 def _from_kaggle(name, handle):
-    hub = _import("kagglehub", name)
+    hub = import_client("kagglehub", name)
     try:
         return hub.model_download(handle)
     except Exception as error:
         hint = "" if handle.count("/") == 4 else " (with /version a copy in the"
         hint += " cache is found without a network)" if hint else ""
         raise UserError(
-            f"{name}: Kaggle did not give it ({_describe(error)}): check the "
+            f"{name}: Kaggle did not give it ({describe(error)}): check the "
             f"name and the network{hint}, or give the path of a copy of the "
             "model"
         ) from error
@@ -214,8 +222,8 @@ def _explain_missing(name, files):
     )
 
 
-def _describe(error):
-    """Returns an error as a few words of one line."""
+def describe(error):
+    """Returns an error of a client as a few words of one line: str."""
     text = " ".join(str(error).split())
     text = text if len(text) <= 150 else f"{text[:150]} …"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

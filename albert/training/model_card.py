@@ -13,19 +13,15 @@ import shlex
 from absl import logging
 
 from albert import inputs
-from albert import json_files
 from albert import model_directory
 from albert import outputs
-from albert import results_schema
 from albert.errors import UserError
-from albert.evaluation_results import TEST_FILE
 from albert.flag_groups import FlagGroup
 from albert.heads import HEADS
 from albert.heads import find
-from albert.tasks import thresholds
+from albert.training import card_sections
 
 CARD_FILE = "README.md"
-UNKNOWN_LICENCE = "unknown"
 
 # The last line; what is before it has this checksum.
 _SIGNATURE = re.compile(
@@ -33,19 +29,6 @@ _SIGNATURE = re.compile(
 )
 _LICENCE = re.compile(r"^license: ([\w.+-]+)$", re.MULTILINE | re.ASCII)
 _LICENCE_FORM = re.compile(r"[\w.+-]{1,64}", re.ASCII)
-
-# A matrix of more would be wider than a page.
-_MOST_LABELS = 12
-_MOST_LABELS_COUNTED = 50
-# What results hold besides metrics, and how runs are said elsewhere.
-_NO_METRICS = ("runs",)
-_NOT_OF_THE_RECIPE = ("labels", "kind", "task_name", "training_data")
-_DIGITS = 12
-_TUNED = (
-    "The thresholds of the labels, which are in `task.json`, were tuned on the "
-    "dev set: on this very one, unless it was exchanged since. Then precision, "
-    "recall and F1 are better here than on other data."
-)
 
 # What a file of rows holds, by ``label_type``: its name, and the words for it.
 _ROWS = {
@@ -130,10 +113,20 @@ def write(directory, licence=None):
             )
             return []
     if licence is None and before:
-        licence = _LICENCE.search(before)[1]
-    text = make_card(directory, licence or UNKNOWN_LICENCE)
+        licence = find_licence(before)
+    text = make_card(directory, licence or card_sections.UNKNOWN_LICENCE)
     outputs.write_file(path, text.encode(), "--output_dir")
     return [path]
+
+
+def find_licence(text):
+    """Returns the licence that a card says, or None.
+
+    Args:
+      text: str, of the card.
+    """
+    found = _LICENCE.search(text)
+    return found and found[1]
 
 
 def is_unedited(text):
@@ -157,11 +150,9 @@ def make_card(directory, licence):
     run = model_directory.read_run(directory)
     sections = [
         _head(directory, task, licence),
-        _section("Use", *_use(directory, task)),
-        _section("Results", *_results(directory)),
-        _section("Data", *_training_data(directory)),
-        _section("Recipe", *_recipe(run)),
-        _section("Licence", *_licence(licence)),
+        card_sections.section("Use", *_use(directory, task)),
+        *card_sections.of_run(directory, run),
+        card_sections.of_licence(licence),
     ]
     text = "\n\n".join(filter(None, sections)) + "\n\n"
     return (
@@ -174,33 +165,15 @@ def _checksum(text):
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _section(title, *paragraphs):
-    return "\n\n".join((f"## {title}", *paragraphs)) if paragraphs else ""
-
-
-def _table(header, rows):
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(
-        "| " + " | ".join(map(_cell, line)) + " |" for line in lines
-    )
-
-
-def _cell(value):
-    """Returns a value as the text of a cell, whatever is in it."""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    text = " ".join(str(value).split())
-    return text.replace("|", r"\|").replace("<", "&lt;")
-
-
 # ------------------------------------------------------------------- sections
 
 
 def _head(directory, task, licence):
     name = _name(directory)
     labels = task.get("labels") or ()
-    shown = ", ".join(map(_cell, labels[:_MOST_LABELS]))
-    if len(labels) > _MOST_LABELS:
+    most = card_sections.MOST_LABELS
+    shown = ", ".join(map(card_sections.cell, labels[:most]))
+    if len(labels) > most:
         shown += f", … ({len(labels)})"
     lines = [
         "---",
@@ -254,118 +227,3 @@ def _use_of_writers(directory):
         "albert serve exported\n"
         "```",
     )
-
-
-def _results(directory):
-    paragraphs = []
-    for file in (model_directory.EVALUATION_FILE, TEST_FILE):
-        results = model_directory.read_evaluation(directory, file)
-        metrics = {
-            name: value
-            for name, value in thresholds.without(results).items()
-            if isinstance(value, float | int) and name not in _NO_METRICS
-        }
-        if not metrics:
-            continue
-        baseline = results.get("baseline", {})
-        data = results.get("data", [])
-        splits = ", ".join(
-            f"{each['split']} ({each['examples']} examples)" for each in data
-        )
-        paragraphs += [
-            f"On {splits}, measured with albert-keras "
-            f"{results.get('albert_version', '')} (`{file}`):",
-            _table(
-                ("metric", "model", "baseline"),
-                [
-                    (name, value, baseline.get(name, ""))
-                    for name, value in metrics.items()
-                ],
-            ),
-            *_files(data),
-        ]
-        # A test set has the thresholds of the dev set.
-        if file == model_directory.EVALUATION_FILE and (
-            thresholds.without(results) != results
-        ):
-            paragraphs.append(_TUNED)
-        if "confusion" in results:
-            paragraphs += _confusion(results["confusion"])
-    return paragraphs
-
-
-def _confusion(confusion):
-    labels, counts = confusion["labels"], confusion["counts"]
-    if len(labels) != len(counts):
-        raise UserError(
-            f"{model_directory.EVALUATION_FILE}: a confusion of "
-            f"{len(labels)} labels with {len(counts)} rows: evaluate again"
-        )
-    if len(labels) > _MOST_LABELS:
-        return ["![Which labels are taken for which](confusion_matrix.png)"]
-    return [
-        "Which labels (rows) are taken for which (columns):",
-        _table(
-            ("", *labels),
-            [(label, *row) for label, row in zip(labels, counts, strict=True)],
-        ),
-    ]
-
-
-def _files(data):
-    """Returns a table of files, or nothing where they are not known."""
-    rows = [
-        (
-            each["split"],
-            f"{file['path']} ({file['files']} files)"
-            if "files" in file
-            else file["path"],
-            f"{file['bytes']:,}",
-            f"`{file['sha256'][:_DIGITS]}…`",
-        )
-        for each in data
-        for file in each.get("files", ())
-    ]
-    if not rows:
-        return []
-    return [_table(("split", "file", "bytes", "SHA-256"), rows)]
-
-
-def _training_data(directory):
-    path = os.path.join(directory, model_directory.TRAINING_DATA_FILE)
-    if not os.path.lexists(path):
-        return []
-    content = json_files.read_object(
-        path, results_schema.TRAINING_DATA, "remove it"
-    )
-    paragraphs = [
-        f"Trained on {data['examples']:,} examples of `{_cell(data['path'])}`."
-        for data in content["data"]
-    ] + _files(content["data"])
-    labels = content.get("labels", {})
-    if labels:
-        counted = sorted(labels.items(), key=lambda each: -each[1])
-        paragraphs.append(
-            _table(("label", "in the training"), counted[:_MOST_LABELS_COUNTED])
-        )
-    if len(labels) > _MOST_LABELS_COUNTED:
-        paragraphs.append(f"And {len(labels) - _MOST_LABELS_COUNTED} more.")
-    return paragraphs
-
-
-def _recipe(run):
-    rows = [
-        (f"`{name}`", value)
-        for name, value in run.items()
-        if name not in _NOT_OF_THE_RECIPE and value is not None
-    ]
-    return [_table(("setting", "value"), rows)] if rows else []
-
-
-def _licence(licence):
-    if licence != UNKNOWN_LICENCE:
-        return [f"`{licence}`"]
-    return [
-        "Not given. `--licence` of the command that trained the model writes "
-        "it here; or edit this file, which is not written again then."
-    ]

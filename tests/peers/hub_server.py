@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small Hugging Face Hub on loopback, for the real client."""
 
+import base64
 import hashlib
 import http.server
 import json
@@ -20,21 +21,28 @@ class HubServer:
       models: dict from "owner/name" to dict of file name to bytes.
       revisions: dict from "owner/name" to list of the names of its revision;
         each model has one commit.
+      private: dict from the name of a model that was made to bool.
       requests: list of "METHOD path" that were answered.
       broken: function of a path to bool, what is cut off half-way.
       html: bool, whether all is answered with a page.
+      refuses: bool, whether commits are refused.
     """
 
     def __init__(self):
         self.models = {}
+        self.private = {}
         self.requests = []
         self.broken = lambda path: False
         self.html = False
+        self.refuses = False
         hub = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 hub.answer(self, with_body=True)
+
+            def do_POST(self):
+                hub.take(self)
 
             def do_HEAD(self):
                 hub.answer(self, with_body=False)
@@ -97,6 +105,45 @@ class HubServer:
                 body = body[: len(body) // 2]
                 request.close_connection = True
             request.wfile.write(body)
+
+    def take(self, request):
+        """Answers a request of an upload, whose files are in the commit."""
+        path = urllib.parse.urlparse(request.path).path
+        length = int(request.headers.get("Content-Length") or 0)
+        content = request.rfile.read(length)
+        self.requests.append(f"POST {path}")
+        status, answer = 200, {}
+        if path == "/api/repos/create":
+            given = json.loads(content)
+            name = f"{given.get('organization') or 'me'}/{given['name']}"
+            self.models.setdefault(name, {})
+            self.private[name] = given.get("visibility") == "private"
+            answer = {"url": f"{self.address}/{name}"}
+        elif path.endswith("/preupload/main"):
+            answer = {
+                "files": [
+                    {**file, "uploadMode": "regular", "shouldIgnore": False}
+                    for file in json.loads(content)["files"]
+                ]
+            }
+        elif found := re.fullmatch(r"/api/models/(.+)/commit/main", path):
+            status = 403 if self.refuses else 200
+            for line in content.splitlines() if status == 200 else ():
+                given = json.loads(line)
+                if given["key"] == "file":
+                    file = given["value"]
+                    self.models[found[1]][file["path"]] = base64.b64decode(
+                        file["content"]
+                    )
+            commit = self.commit(found[1])
+            address = f"{self.address}/{found[1]}/commit/{commit}"
+            answer = {"commitUrl": address, "commitOid": commit}
+        body = json.dumps(answer).encode()
+        request.send_response(status)
+        request.send_header("Content-Type", "application/json")
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body)
 
     def _describe(self, model, what, revision, headers):
         if model not in self.models:

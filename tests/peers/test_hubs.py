@@ -156,19 +156,29 @@ def test_a_download_that_is_cut_off(hub, run, tmp_path):
     assert content == FILES["model.safetensors"], errors
 
 
-def test_a_command_takes_a_name(hub, run, tmp_path):
+def test_a_model_goes_to_the_hub_and_comes_back(hub, run, tmp_path):
     tokenizer = albert.Tokenizer(GOLDEN / "tokenization" / "spm2000.model")
     config = albert.AlbertConfig.named("tiny", vocab_size=2000)
     model = albert.AlbertPretrainer(config)
     place = tmp_path / "model"
-    albert.save_weights(model, place, "huggingface", tokenizer)
-    hub.models["me/tiny"] = {
-        path.name: path.read_bytes() for path in place.iterdir()
-    }
-    out = tmp_path / "out"
-    code, _, errors = run(
-        "-m", "albert", "convert", "hf://me/tiny", out, "--to=model_dir"
+    albert.save_weights(model, place, "model_dir", tokenizer)
+    convert = ("-m", "albert", "convert")
+    sent = tmp_path / "sent"
+    code, output, errors = run(
+        *(*convert, place, sent, "--to=huggingface", "--push=me/tiny"),
+        "--private",
+        HF_TOKEN="hf_secret",
     )
+    assert code == 0, errors
+    commit = hub.commit("me/tiny")
+    assert output[-1] == f"Sent: {hub.address}/me/tiny/commit/{commit}"
+    assert hub.private["me/tiny"]
+    assert hub.models["me/tiny"] == {
+        path.name: path.read_bytes() for path in sent.iterdir()
+    }
+    assert b"license: unknown" in hub.models["me/tiny"]["README.md"]
+    out = tmp_path / "out"
+    code, _, errors = run(*convert, "hf://me/tiny", out, "--to=model_dir")
     assert code == 0, errors
     assert f"hf://me/tiny is in {tmp_path}/home" in errors
     assert "INFO" not in errors
@@ -180,3 +190,42 @@ def test_a_command_takes_a_name(hub, run, tmp_path):
     assert code == 2
     assert errors.count("\n") == 1
     assert errors.startswith("error: hf://me/none: there is no such model")
+
+
+# Sends a directory to me/it as the words say, and prints what is said.
+SEND = """
+import sys
+from albert.errors import UserError
+from albert.interchange.hub_upload import HubUpload
+upload = HubUpload("me/it", overwrite="--overwrite" in sys.argv)
+try:
+    upload.check()
+    print(upload.send(sys.argv[1]))
+except UserError as error:
+    print("refused:", error)
+"""
+
+
+def test_what_the_hub_does_not_take(hub, run, tmp_path):
+    place = tmp_path / "place"
+    place.mkdir()
+    (place / "config.json").write_text("{}")
+    send = ("-c", SEND, place)
+    token = {"HF_TOKEN": "hf_secret"}
+    _, (line,), errors = run(*send)
+    assert "nobody is logged in" in line, errors
+    hub.refuses = True
+    _, (line,), errors = run(*send, **token)
+    assert "the hub did not take it" in line, errors
+    assert f"`hf upload me/it {place}` sends it" in line
+    hub.refuses = False
+    hub.models["me/it"] = {"config.json": b"old", "README.md": b"Hello"}
+    _, (line,), errors = run(*send, **token)
+    assert "holds config.json already: give another name" in line, errors
+    assert hub.models["me/it"]["config.json"] == b"old"
+    _, (line,), errors = run(*send, "--overwrite", **token)
+    assert line.startswith(f"{hub.address}/me/it/commit/"), errors
+    assert hub.models["me/it"] == {"config.json": b"{}", "README.md": b"Hello"}
+    hub.html = True
+    _, (line,), errors = run(*send, **token)
+    assert "cannot be asked" in line, errors
