@@ -99,6 +99,7 @@ def define_flags(fv):
         optimizer="lamb",
         num_train_steps=125000,
         save_checkpoints_steps=5000,
+        own_optimizers=("muon",),
     )
     training = flags.FlagGroup(fv, "Training")
     training.boolean(

@@ -192,8 +192,8 @@ class TrainingCheckpoints:
             variables[name] = variable
             position = index.get(id(variable))
             if position is not None:  # frozen weights have no moments
-                variables[f"{name}/adam_m"] = self.optimizer.adam_m[position]
-                variables[f"{name}/adam_v"] = self.optimizer.adam_v[position]
+                for slot, value in self.optimizer.slots(position).items():
+                    variables[f"{name}/{slot}"] = value
         weights = set(map(id, named.values()))
         generators = [
             variable

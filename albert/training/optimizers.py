@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Defines the optimizers LAMB and AdamW as the original ALBERT has them.
 
+Muon, which the original does not have, is in ``albert.training.muon``.
+
 They take gradients that are summed over the replicas already.
 
 A training step does, in each replica and in this order::
@@ -27,7 +29,7 @@ from albert.training.variable_rules import variable_depth
 
 
 class _AdamMoments(keras.optimizers.Optimizer):
-    """Base of LAMB and AdamW: moments, weight decay, rates of variables."""
+    """Base of the optimizers: moments, weight decay, rates of variables."""
 
     def __init__(
         self,
@@ -113,9 +115,27 @@ class _AdamMoments(keras.optimizers.Optimizer):
             self._rate_multiplier(path) for path in paths
         )
         super().build(variables)
-        self.adam_m, self.adam_v = self.add_optimizer_variables(
-            variables, ["adam_m", "adam_v"]
-        )
+        self.adam_m, self.adam_v = [], []
+        for index, variable in enumerate(variables):
+            for name, slots in (
+                ("adam_m", self.adam_m),
+                ("adam_v", self.adam_v),
+            ):
+                slots.append(
+                    self.add_variable_from_reference(variable, name=name)
+                    if name in self._slot_names(index)
+                    else None
+                )
+
+    def _slot_names(self, index):
+        """Returns the names of the slots that a variable has."""
+        return ("adam_m", "adam_v")
+
+    def slots(self, index):
+        """Returns the slots of a variable by their names: dict."""
+        return {
+            name: getattr(self, name)[index] for name in self._slot_names(index)
+        }
 
     def _rate_multiplier(self, path):
         multiplier = 1.0
@@ -350,7 +370,3 @@ def clip_by_global_norm(gradients, clip_norm):
 def _as_rules(rules):
     """Returns rules as plain lists, as a configuration read from JSON has."""
     return [[pattern, bool(yes)] for pattern, yes in rules]
-
-
-# By the name that --optimizer gives.
-OPTIMIZERS = {"lamb": Lamb, "adamw": AdamW}

@@ -11,8 +11,10 @@ from albert.records import batch_plan
 from albert.training import defaults
 from albert.training import distribution
 from albert.training import freezing
-from albert.training import optimizers
 from albert.training import schedules
+from albert.training.muon import Muon
+from albert.training.optimizers import AdamW
+from albert.training.optimizers import Lamb
 from albert.training.regularizers import AttentionRegularizer
 
 # Not compared when a run is continued: they change how it is computed and
@@ -32,6 +34,9 @@ _NOT_COMPARED = (
 _MOST_EPOCHS = 100
 # Fine-tuning plans the order of all examples beforehand, in 4 bytes each.
 _MOST_EXAMPLES = 10**9
+
+# By the name that --optimizer gives.
+OPTIMIZERS = {"lamb": Lamb, "adamw": AdamW, "muon": Muon}
 
 # Keras's policies of the values of --dtype.
 DTYPE_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -85,7 +90,7 @@ class TrainingOptions:
 
     def make_optimizer(self, model):
         """Returns the optimizer, built for the model's variables."""
-        optimizer = optimizers.OPTIMIZERS[self.optimizer](
+        optimizer = OPTIMIZERS[self.optimizer](
             schedules.PolynomialDecayWithWarmup(
                 self.learning_rate,
                 num_train_steps=self.num_train_steps,
