@@ -118,6 +118,16 @@ def define_flags(fv):
         "cost less, with the same weights. Evaluations are of all layers. "
         "Default: all layers at all steps, as in the original.",
     )
+    training.real(
+        "weight_average_decay",
+        None,
+        "Keep an exponential moving average of the weights with this decay, "
+        "as 0.999, and evaluate it instead of them: model.ckpt-best holds it, "
+        "while training goes on with the weights themselves. Default: off, "
+        "as in the original.",
+        lower_bound=1e-6,
+        upper_bound=1 - 1e-6,
+    )
     evaluation = flags.FlagGroup(fv, "Evaluation")
     evaluation.integer(
         "max_eval_steps",
@@ -165,6 +175,8 @@ def main(fv):
     from albert.training.pretraining_data import PretrainingData
     from albert.training.pretraining_data import PretrainingEvaluation
     from albert.training.run import Run
+    from albert.training.weight_averages import averaged_weights
+    from albert.training.weight_averages import has_averages
 
     # First of all: workers find each other before anything is computed.
     strategy = distribution.start(
@@ -281,7 +293,8 @@ def main(fv):
             model, None, objective, strategy, jit_compile=fv.jit_compile
         )
     if metrics is None and do_eval:  # all steps were made before, or none
-        metrics = evaluation.metrics(loop)
+        with averaged_weights(loop):
+            metrics = evaluation.metrics(loop)
     if not distribution.is_chief(strategy):
         command_line.leave()
 
@@ -297,6 +310,7 @@ def main(fv):
             metrics,
             [evaluation.description],
             baseline.metrics(),
+            details={"weights": "average"} if has_averages(loop) else None,
         )
         results.print_evaluation(metrics, baseline.metrics(), "word frequency")
     if fv.do_train:
@@ -338,6 +352,11 @@ def check_flags(fv):
     if do_eval and not fv.eval_input_file:
         raise UserError(
             "--do_eval needs --eval_input_file: records that are not trained on"
+        )
+    if fv.do_train and fv.weight_average_decay is not None and not do_eval:
+        raise UserError(
+            "--weight_average_decay needs an evaluation, which the averages "
+            "are for and which keeps the best of them: give --eval_input_file"
         )
     if not fv.do_train and not do_eval:
         raise UserError("--nodo_train without --do_eval leaves nothing to do")

@@ -138,6 +138,7 @@ _UNSAID = {
     "best_metric": None,
     "fresh_head": False,
     "freeze": None,
+    "weight_average_decay": None,
 }
 
 # What a run that continues may change: defaults of later predictions.

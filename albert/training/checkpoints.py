@@ -4,7 +4,8 @@
 Checkpoints have Google's format and names: weights, ``NAME/adam_m``,
 ``NAME/adam_v`` and ``global_step`` are as the original writes them. What it
 does not have is under ``training_state/``: the state of dropout's generators,
-the best evaluation so far and how many have followed it. The position in the
+averages of the weights, the best evaluation so far and how many have followed
+it. The position in the
 input needs no room: it is the step times the batch size.
 """
 
@@ -194,6 +195,10 @@ class TrainingCheckpoints:
             if position is not None:  # frozen weights have no moments
                 for slot, value in self.optimizer.slots(position).items():
                     variables[f"{name}/{slot}"] = value
+                if self.optimizer.averages:
+                    variables[f"{_STATE}average/{name}"] = (
+                        self.optimizer.averages[position]
+                    )
         weights = set(map(id, named.values()))
         generators = [
             variable

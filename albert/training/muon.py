@@ -108,7 +108,7 @@ class Muon(AdamW):
         if self._decay_rates[index]:
             update += self._decay_rates[index] * weights
         rate = self._step_size(index, weights, update, learning_rate)
-        variable.assign(weights - rate * update)
+        self._assign(index, variable, weights - rate * update)
 
     def get_config(self):
         return {

@@ -70,6 +70,8 @@ class TrainingOptions:
     # Of fine-tuning alone.
     early_stopping_patience: int | None = None
     freeze: str | None = None
+    # Of pretraining alone.
+    weight_average_decay: float | None = None
 
     @classmethod
     def from_flags(cls, fv, **resolved):
@@ -102,6 +104,7 @@ class TrainingOptions:
             layer_decay_rate=self.layer_decay_rate,
             embedding_learning_rate_scale=self.embedding_learning_rate_scale,
             model_config=model.config,
+            weight_average_decay=self.weight_average_decay,
         )
         optimizer.build(model.trainable_variables)
         return optimizer
@@ -230,6 +233,7 @@ def find_finetuning_options(
         num_warmup_steps=warmup_steps,
         save_checkpoints_steps=every,
         freeze=freezing.canonical(fv.freeze),
+        weight_average_decay=None,
     )
 
 

@@ -41,7 +41,7 @@ def train(strategy, optimizer_class, initial, gradients):
     """
     with strategy.scope():
         variables = [make_variable(p, value) for p, value in initial.items()]
-        optimizer = optimizer_class(0.1)
+        optimizer = optimizer_class(0.1, weight_average_decay=0.3)
         optimizer.build(variables)
     tables = [tf.constant(gradients[path]) for path in initial]
     per_replica = REPLICAS // strategy.num_replicas_in_sync
@@ -73,6 +73,7 @@ def train(strategy, optimizer_class, initial, gradients):
     for index, path in enumerate(initial):
         for label, variable in (
             ("weights", variables[index]),
+            ("average", optimizer.averages[index]),
             *optimizer.slots(index).items(),
         ):
             state[f"{label} {path}"] = [

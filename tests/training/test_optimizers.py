@@ -394,6 +394,41 @@ def test_sparse_gradients_update_every_row(kind):
     assert (ours[[0, 2]] < [[1.0], [3.0]]).all()
 
 
+# Averages
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_averages_of_the_weights_by_hand(kind):
+    paths = ("dense/kernel", "dense/bias", "word_embeddings")
+    variables = [make_variable(path, [[1.0, 2.0]]) for path in paths]
+    optimizer = CLASSES[kind](0.1, weight_average_decay=0.15)
+    expected = [0.0] * len(paths)
+    # The first is the weights, and 0.15 is more than 1 / 10, not than 2 / 11.
+    for decay in (0.0, 0.1, 0.15, 0.15):
+        gradients = [tf.constant([[0.3, -0.7]])] * len(paths)
+        optimizer.apply(gradients, variables)
+        for index, variable in enumerate(variables):
+            weights = variable.numpy()
+            expected[index] = decay * expected[index] + (1 - decay) * weights
+            average = optimizer.average(variable)
+            assert average is optimizer.averages[index]
+            assert difference(average.numpy(), expected[index]) < ROUNDING
+            assert decay == 0.0 or difference(weights, average.numpy()) > 1e-4
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_averages_change_nothing_else(kind):
+    found = []
+    for decay in (None, 0.5):
+        kernel = make_variable("dense/kernel", [[1.0, 2.0], [3.0, 5.0]])
+        optimizer = CLASSES[kind](0.1, weight_average_decay=decay)
+        for gradient in ([[0.3, -0.7], [0.2, 1.0]], [[0.5, 0.1], [0.4, -0.6]]):
+            optimizer.apply([tf.constant(gradient)], [kernel])
+        found.append(kernel.numpy())
+        assert len(optimizer.averages) == (decay is not None)
+    assert np.array_equal(*found)
+
+
 # Distribution
 
 
@@ -439,6 +474,7 @@ def test_configuration_round_trip(kind):
         "layer_decay_rate": 0.9,
         "embedding_learning_rate_scale": 1.5,
         "model_config": AlbertConfig.named("tiny").to_dict(),
+        "weight_average_decay": 0.25,
     }
     if kind == "lamb":
         options["layer_adaptation_rules"] = [["", False]]
@@ -499,6 +535,8 @@ def test_arguments_of_keras_are_refused(kind, argument):
         ("layer_decay_rate", 0.0),
         ("layer_decay_rate", 1.1),
         ("embedding_learning_rate_scale", -0.5),
+        ("weight_average_decay", 0.0),
+        ("weight_average_decay", 1.0),
     ],
 )
 def test_bad_arguments_are_named_with_their_value(name, value):

@@ -91,6 +91,11 @@ BAD_FLAGS = [
         ],
         ["--init_optimizer with --init_layers_from"],
     ),
+    (
+        ["--weight_average_decay=0.9", "--do_eval=false"],
+        ["--weight_average_decay needs", "give --eval_input_file"],
+    ),
+    (["--weight_average_decay=1"], ["--weight_average_decay"]),
     (["--learning_rate=0"], ["--learning_rate", "from 1e-37 to 10"]),
     (["--learning_rate=-1"], ["--learning_rate"]),
     (["--learning_rate=nan"], ["--learning_rate=nan", "1e-37 to 10"]),
