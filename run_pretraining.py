@@ -34,6 +34,7 @@ from albert.config import POSITION_EMBEDDINGS
 from albert.config import AlbertConfig
 from albert.errors import UserError
 from albert.text.documents import expand_files
+from albert.text.masking import MASK_REPLACEMENTS
 
 # Batches of the training records whose word frequencies are the baseline.
 BASELINE_BATCHES = 200
@@ -74,6 +75,21 @@ def define_flags(fv):
         "what they were made with.",
         lower_bound=1e-6,
         upper_bound=0.999,
+    )
+    data.string(
+        "masked_lm_prob_schedule",
+        None,
+        "Shares of the tokens to mask while training, with their shares of the "
+        "steps, as in 0.3:0.5,0.15, in records of --masking=dynamic. "
+        "Evaluations are as without it. Default: one share at all steps.",
+    )
+    data.choice(
+        "mask_replacement",
+        None,
+        list(MASK_REPLACEMENTS),
+        "What masked tokens become in records of --masking=dynamic: 80-10-10: "
+        "[MASK] of 80%, a random piece of 10%, and 10% stay; mask: all become "
+        "[MASK]. Default: what they were made with.",
     )
     modes = flags.FlagGroup(fv, "Modes")
     modes.boolean("do_train", True, "Train.")
@@ -167,6 +183,7 @@ def main(fv):
     from albert.training import agreement
     from albert.training import depth_schedule
     from albert.training import distribution
+    from albert.training import masking_schedule
     from albert.training import monitoring
     from albert.training import options
     from albert.training import results
@@ -187,6 +204,7 @@ def main(fv):
     masking = {
         "max_predictions_per_seq": fv.max_predictions_per_seq,
         "masked_lm_prob": fv.masked_lm_prob,
+        "mask_replacement": fv.mask_replacement,
     }
     train = held_out = None
     if fv.do_train:
@@ -194,7 +212,18 @@ def main(fv):
     if do_eval:
         held_out = PretrainingData(fv.eval_input_file, **masking)
     record_sets = [data.records for data in (train, held_out) if data]
-    record_set.check_masking(record_sets, fv.masked_lm_prob)
+    record_set.check_masking(
+        record_sets,
+        {
+            "masked_lm_prob": fv.masked_lm_prob,
+            "mask_replacement": fv.mask_replacement,
+        },
+    )
+    if train and fv.masked_lm_prob_schedule:
+        train.masking_schedule = masking_schedule.plan(
+            fv.masked_lm_prob_schedule, train.records, fv.num_train_steps
+        )
+        logging.info("masks: %s", train.masking_schedule)
     sentence_order = record_set.find_objective(record_sets) != "none"
     start = open_starting_point(
         fv.init_checkpoint or (None if fv.do_train else fv.output_dir)

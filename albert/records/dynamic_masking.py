@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from albert.records import draws
+from albert.text.masking import MASK_REPLACEMENTS
 
 # What a number is drawn for: the first index of each purpose.
 _FOR_SEGMENT_ORDER = 0
@@ -103,19 +104,21 @@ def assemble(tokens, lengths, labels, keys, unmasked, max_seq_length):
     return Rows(input_ids, first_sep, last_sep, starts, labels)
 
 
-def mask_rows(rows, keys, unmasked):
+def mask_rows(rows, keys, unmasked, masked_lm_prob=None):
     """Masks rows: the batch that a model reads.
 
     Args:
       rows: ``Rows``.
       keys: uint64 [N].
       unmasked: ``UnmaskedPairs``.
+      masked_lm_prob: float64 [N], other shares of the tokens to mask than
+        that of ``unmasked``, or None.
 
     Returns:
       dict of the ``model_fields`` of ``PretrainingSchema``.
     """
     masking = unmasked.masking
-    taken = choose_tokens(rows, keys, masking)
+    taken = choose_tokens(rows, keys, masking, masked_lm_prob)
     places = tf.where(taken)  # Row by row, ascending.
     row, position = places[:, 0], places[:, 1]
     true_ids = tf.boolean_mask(rows.input_ids, taken)
@@ -126,10 +129,11 @@ def mask_rows(rows, keys, unmasked):
         draws.high_bits(bits) % len(unmasked.replacement_ids),
     )
     outcome = draws.low_fraction(bits)
+    is_mask, is_other = MASK_REPLACEMENTS[masking.mask_replacement]
     seen_ids = tf.where(
-        outcome < 0.8,
+        outcome < is_mask,
         unmasked.mask_id,
-        tf.where(outcome < 0.9, random_piece, true_ids),
+        tf.where(outcome < is_other, random_piece, true_ids),
     )
 
     def in_slots(values):
@@ -154,13 +158,14 @@ def mask_rows(rows, keys, unmasked):
     }
 
 
-def choose_tokens(rows, keys, masking):
+def choose_tokens(rows, keys, masking, masked_lm_prob=None):
     """Chooses the tokens to predict, as ``masking.choose_spans`` does.
 
     Args:
       rows: ``Rows``.
       keys: uint64 [N].
       masking: ``albert.text.masking.MaskingSettings``.
+      masked_lm_prob: as of ``mask_rows``.
 
     Returns:
       bool [N, S].
@@ -240,7 +245,7 @@ def choose_tokens(rows, keys, masking):
         take_next,
         (
             0,
-            _budgets(rows.last_sep + 1, masking),
+            _budgets(rows.last_sep + 1, masking, masked_lm_prob),
             tf.zeros([num_rows, length], tf.bool),
         ),
         parallel_iterations=1,
@@ -248,9 +253,11 @@ def choose_tokens(rows, keys, masking):
     return taken
 
 
-def _budgets(lengths, masking):
-    """Returns ``masking.budgets(lengths)``: int32 [N]."""
-    wanted = tf.round(tf.cast(lengths, tf.float64) * masking.masked_lm_prob)
+def _budgets(lengths, masking, masked_lm_prob):
+    """Returns ``masking.budgets(lengths)``, of other shares: int32 [N]."""
+    if masked_lm_prob is None:
+        masked_lm_prob = masking.masked_lm_prob
+    wanted = tf.round(tf.cast(lengths, tf.float64) * masked_lm_prob)
     budget = tf.minimum(
         tf.maximum(wanted, 1.0), masking.max_predictions_per_seq
     )

@@ -30,6 +30,7 @@ def pretraining_dataset(
     training,
     seed,
     start_record=0,
+    masking_schedule=None,
     shuffle_buffer=8192,
     interleaved_files=8,
 ):
@@ -48,6 +49,10 @@ def pretraining_dataset(
       seed: int of at most 63 bits; not used in evaluation.
       start_record: number of records consumed since the start of training;
         must be 0 in evaluation.
+      masking_schedule: with ``probabilities`` and ``ends`` as
+        ``albert.training.masking_schedule.MaskingSchedule`` has them: other
+        shares of the tokens to mask, and the batch at which each ends; or
+        None. For training on records without masks alone.
       shuffle_buffer: records permuted together; they are in memory at once.
       interleaved_files: files open at once.
 
@@ -73,6 +78,8 @@ def pretraining_dataset(
             record_set.schema.max_seq_length,
             seed if training else _EVALUATION_SEED,
         )
+    if masking_schedule and not (training and record_set.unmasked):
+        raise ValueError("masking_schedule is for training, masking anew")
     if training:
         stream = record_stream.training_stream(
             record_set,
@@ -87,9 +94,20 @@ def pretraining_dataset(
     else:
         stream = record_stream.evaluation_stream(record_set, together)
 
-    def make_batch(numbers, serialized):
+    def make_batch(index, records):
+        numbers, serialized = records
         epochs = numbers if training else tf.zeros_like(numbers)
-        rows = make_rows(epochs, serialized)
+        more = {}
+        if masking_schedule:
+            places = (
+                start_record
+                + index * together
+                + tf.range(together, dtype=tf.int64)
+            )
+            more["masked_lm_prob"] = _scheduled(
+                masking_schedule, places // batch_size
+            )
+        rows = make_rows(epochs, serialized, **more)
         batches = _fill_up(rows, record_set.schema, batch_size)
         if together > batch_size:
             return batches
@@ -98,10 +116,18 @@ def pretraining_dataset(
             for name, value in batches.items()
         }
 
-    batches = map_ahead(stream, make_batch)
+    batches = map_ahead(stream.enumerate(), make_batch)
     if together > batch_size:
         batches = batches.rebatch(batch_size, drop_remainder=True)
     return batches
+
+
+def _scheduled(schedule, steps):
+    """Returns the share of the tokens to mask in steps, int64 [N]: float64."""
+    phase = tf.searchsorted(
+        tf.constant(schedule.ends[:-1], tf.int64), steps, side="right"
+    )
+    return tf.gather(tf.constant(schedule.probabilities, tf.float64), phase)
 
 
 def _parse(schema, epochs, serialized):
@@ -120,7 +146,9 @@ def _parse(schema, epochs, serialized):
     }
 
 
-def _mask(unmasked, max_seq_length, seed, epochs, serialized):
+def _mask(
+    unmasked, max_seq_length, seed, epochs, serialized, masked_lm_prob=None
+):
     """Parses serialised segment pairs [N], and masks them."""
     parsed = tf.io.parse_example(
         serialized,
@@ -156,7 +184,7 @@ def _mask(unmasked, max_seq_length, seed, epochs, serialized):
         unmasked,
         max_seq_length,
     )
-    return dynamic_masking.mask_rows(rows, keys, unmasked)
+    return dynamic_masking.mask_rows(rows, keys, unmasked, masked_lm_prob)
 
 
 def _fill_up(rows, schema, batch_size):

@@ -19,6 +19,7 @@ class PretrainingData:
 
     Attributes:
       records: ``RecordSet``; to be checked before a batch is made.
+      masking_schedule: ``MaskingSchedule`` to train with, or None.
 
     Raises:
       UserError: no such records.
@@ -27,6 +28,7 @@ class PretrainingData:
     def __init__(self, patterns, **masking):
         self.patterns = patterns
         self.records = RecordSet.open(patterns, **masking)
+        self.masking_schedule = None
 
     @property
     def num_examples(self):
@@ -50,9 +52,12 @@ class PretrainingData:
         unmasked = self.records.unmasked
         masking = {}
         if unmasked is not None:
-            masking["masked_lm_prob"] = unmasked.masking.masked_lm_prob
+            for name in ("masked_lm_prob", "mask_replacement"):
+                masking[name] = getattr(unmasked.masking, name)
+        schedule = self.masking_schedule
         return {
             **masking,
+            "masked_lm_prob_schedule": schedule and schedule.text,
             "max_seq_length": schema.max_seq_length,
             "max_predictions_per_seq": schema.max_predictions_per_seq,
             "records": self.num_examples,
@@ -73,6 +78,7 @@ class PretrainingData:
             training=True,
             seed=seed,
             start_record=start_step * batch_size,
+            masking_schedule=self.masking_schedule,
         )
 
     def evaluation_batches(self, batch_size):

@@ -212,6 +212,16 @@ def test_shares_of_what_masked_tokens_become():
     assert scipy.stats.chisquare(list(put_in.values())).pvalue > 1e-3
 
 
+def test_all_masked_tokens_can_become_mask():
+    batch, instances = masked_batch(mask_replacement="mask")
+    found = hidden(batch)
+    assert (batch["input_ids"][found] == MASK).all()
+    usual, _ = masked_batch()
+    assert np.array_equal(hidden(usual), found)
+    assert not (usual["input_ids"][found] == MASK).all()
+    np.testing.assert_array_equal(unhide(batch), instances.input_ids)
+
+
 # One row with words of 1 to 3 tokens; what does not fit is tried in all ways.
 @pytest.mark.parametrize(
     "settings",
@@ -263,8 +273,16 @@ def test_masks_have_the_distribution_of_the_writer(settings):
 def test_budgets_are_those_of_the_writer():
     settings = masking.MaskingSettings(17, masked_lm_prob=0.15)
     lengths = np.arange(3, 512)
-    got = dynamic_masking._budgets(tf.constant(lengths), settings)
+    got = dynamic_masking._budgets(tf.constant(lengths), settings, None)
     np.testing.assert_array_equal(got, settings.budgets(lengths))
+    # A share of its own for each row.
+    shares = np.linspace(0.01, 0.9, len(lengths))
+    got = dynamic_masking._budgets(
+        tf.constant(lengths), settings, tf.constant(shares)
+    )
+    for length, share, budget in zip(lengths, shares, got, strict=True):
+        each = masking.MaskingSettings(17, masked_lm_prob=share)
+        assert budget == each.budgets([length])
 
 
 def test_masks_depend_on_the_key_alone():
