@@ -24,7 +24,7 @@ _HOME_OF_NAME = {
     "AlbertTokenClassifier": "albert.modeling.models",
     "Tokenizer": "albert.text.tokenizer",
     "UserError": "albert.errors",
-    "load": "albert.loaded_model",
+    "load": "albert.answering.loading",
     "load_tokenizer": "albert.text.tokenizers",
     "load_weights": "albert.interchange.weights",
     "save_weights": "albert.interchange.weights",

@@ -47,7 +47,7 @@ LAYERS = (
     ("export", "generate", "glue", "score"),
     ("prediction", "serve"),
     ("embedding",),
-    ("loaded_model",),
+    ("answering",),
     ("__main__",),
 )
 LAYER_OF = {part: i for i, parts in enumerate(LAYERS) for part in parts}

@@ -217,12 +217,12 @@ OTHERWISE = {
         "licence": "apache-2.0",
     },
     ("embed", "text_field"): {"input_file": "task/dev.tsv"},
-    ("embed", "pairs_file"): {"input_file": None, "output_file": None},
+    ("embed", "sts_file"): {"input_file": None, "output_file": None},
     **{
         ("embed", name): {
             "input_file": None,
             "output_file": None,
-            "pairs_file": "scored.tsv",
+            "sts_file": "scored.tsv",
         }
         for name in (
             *("first_field", "second_field", "score_field"),

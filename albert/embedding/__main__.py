@@ -10,7 +10,7 @@ number.
 How far the vectors agree with people, without any training, on pairs such as
 those of STS-B:
 
-    albert embed MODEL --pairs_file=STS-B/dev.tsv --skip_bad_rows
+    albert embed MODEL --sts_file=STS-B/dev.tsv --skip_bad_rows
 """
 
 import itertools
@@ -60,14 +60,14 @@ def define_flags(fv):
         "output_file",
         None,
         "Where the vectors are written: .npy, an array of NumPy, or .tsv, a "
-        "line of numbers for each. With --pairs_file: .json, the results.",
+        "line of numbers for each. With --sts_file: .json, the results.",
     )
     texts.boolean(
         "overwrite", False, "Replace a file that is at --output_file."
     )
     pairs = FlagGroup(fv, "Pairs that people have scored")
     pairs.path(
-        "pairs_file",
+        "sts_file",
         None,
         "Table with tabs and a first line of names, or JSON lines, as those "
         "of STS-B, instead of --input_file: how far cosines agree with the "
@@ -82,8 +82,8 @@ def define_flags(fv):
     pairs.boolean(
         "skip_bad_rows",
         False,
-        "Leave out pairs without a score or a text, and count them, instead "
-        "of stopping at the first.",
+        "Leave out rows that cannot be used, and count them, instead of "
+        "stopping at the first.",
     )
     vectors = FlagGroup(fv, "Vectors")
     vectors.choice(
@@ -106,7 +106,7 @@ def define_flags(fv):
     model.integer(
         "eval_batch_size",
         32,
-        "Texts per batch.",
+        "Sequences per batch, over all devices.",
         lower_bound=1,
         upper_bound=LARGEST_BATCH,
     )
@@ -124,7 +124,7 @@ def main(fv, model):
       model: str, weights in any format.
     """
     check_flags(fv, model)
-    if fv.pairs_file:
+    if fv.sts_file:
         measure(fv, model)
     else:
         write_vectors(fv, model)
@@ -132,11 +132,11 @@ def main(fv, model):
 
 def check_flags(fv, model):
     """Refuses flags that do not go together, and places to write to."""
-    if bool(fv.input_file) == bool(fv.pairs_file):
-        raise UserError("give --input_file or --pairs_file: one of them")
-    source = fv.input_file or fv.pairs_file
+    if bool(fv.input_file) == bool(fv.sts_file):
+        raise UserError("give --input_file or --sts_file: one of them")
+    source = fv.input_file or fv.sts_file
     inputs.open_file(source, allow_pipe=True).close()
-    if fv.pairs_file:
+    if fv.sts_file:
         if fv.text_field:
             raise UserError("--text_field is of --input_file: leave it out")
         if fv.output_file and not fv.output_file.endswith(".json"):
@@ -147,9 +147,9 @@ def check_flags(fv, model):
     else:
         for name in ("first_field", "second_field", "score_field"):
             if fv[name].present:
-                raise UserError(f"--{name} is of --pairs_file: leave it out")
+                raise UserError(f"--{name} is of --sts_file: leave it out")
         if fv.skip_bad_rows:
-            raise UserError("--skip_bad_rows is of --pairs_file: leave it out")
+            raise UserError("--skip_bad_rows is of --sts_file: leave it out")
         if fv.output_file:
             vector_files.find_form(fv.output_file)
     if fv.output_file:
@@ -246,8 +246,8 @@ def embed(embedder, blocks, advance=lambda amount: None):
 def measure(fv, model):
     """Prints how far cosines agree with scores of people, and writes it."""
     columns = (fv.first_field, fv.second_field, fv.score_field)
-    bad_rows = BadRows(fv.pairs_file, fv.skip_bad_rows)
-    pairs = similarity.read_pairs(fv.pairs_file, columns, bad_rows)
+    bad_rows = BadRows(fv.sts_file, fv.skip_bad_rows)
+    pairs = similarity.read_pairs(fv.sts_file, columns, bad_rows)
     bad_rows.report(len(pairs.scores))
     embedder, source = load_embedder(fv, model)
     texts = [*pairs.first, *pairs.second]
@@ -264,7 +264,7 @@ def measure(fv, model):
     baseline = {}
     if np.ptp(shared):
         baseline = similarity.correlate(shared, pairs.scores)
-    embedder.counts.warn(fv.pairs_file, source.max_seq_length)
+    embedder.counts.warn(fv.sts_file, source.max_seq_length)
     print(
         f"{halves:,} pairs, {bad_rows.count:,} left out, {fv.pooling}\n"
         f"Spearman {found['spearman']:.4f}, Pearson {found['pearson']:.4f}"
@@ -277,7 +277,7 @@ def measure(fv, model):
     if fv.output_file:
         results = {
             "weights": model,
-            "file": fv.pairs_file,
+            "file": fv.sts_file,
             "pooling": fv.pooling,
             "dtype": fv.dtype,
             "max_seq_length": source.max_seq_length,

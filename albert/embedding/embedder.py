@@ -22,7 +22,8 @@ class Embedder:
     Args:
       network: ``AlbertEncoder``, or a model with one.
       tokenizer: its tokenizer.
-      strategy: ``tf.distribute.Strategy`` that it was made under.
+      strategy: ``tf.distribute.Strategy`` of one device, or that the network
+        was made under.
       max_seq_length: int, pieces that texts are cut at, [CLS] and [SEP]
         counted.
       batch_size: int; nothing depends on it.
@@ -53,10 +54,12 @@ class Embedder:
         )
         self._batch_size = batch_size
         encoder = getattr(network, "encoder", network)
-        with strategy.scope():
-            model = PooledEncoder(encoder, pooling, normalize)
         self._loop = TrainingLoop(
-            model, None, None, strategy, jit_compile=jit_compile
+            PooledEncoder(encoder, pooling, normalize),
+            None,
+            None,
+            strategy,
+            jit_compile=jit_compile,
         )
         self.width = encoder.config.hidden_size
 

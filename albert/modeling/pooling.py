@@ -28,6 +28,7 @@ def pool(sequence_output, input_mask, pooling="mean"):
     Raises:
       ValueError: ``pooling`` is none of them.
     """
+    _check(pooling)
     vectors = tf.cast(sequence_output, tf.float32)
     is_piece = tf.cast(input_mask, tf.bool)[..., tf.newaxis]
     if pooling == "mean":
@@ -35,10 +36,13 @@ def pool(sequence_output, input_mask, pooling="mean"):
         return tf.reduce_sum(tf.where(is_piece, vectors, 0.0), axis=1) / counts
     if pooling == "cls":
         return vectors[:, 0]
-    if pooling == "max":
-        lowest = vectors.dtype.min
-        return tf.reduce_max(tf.where(is_piece, vectors, lowest), axis=1)
-    raise ValueError(f"pooling is {pooling!r}: it must be of {POOLINGS}")
+    lowest = vectors.dtype.min
+    return tf.reduce_max(tf.where(is_piece, vectors, lowest), axis=1)
+
+
+def _check(pooling):
+    if pooling not in POOLINGS:
+        raise ValueError(f"pooling is {pooling!r}: it must be of {POOLINGS}")
 
 
 class PooledEncoder(keras.Model):
@@ -58,6 +62,7 @@ class PooledEncoder(keras.Model):
     """
 
     def __init__(self, encoder, pooling="mean", normalize=False, **kwargs):
+        _check(pooling)
         super().__init__(**kwargs)
         self.encoder = encoder
         self.pooling = pooling

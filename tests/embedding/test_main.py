@@ -61,10 +61,10 @@ def test_agreement_with_people(run, tmp_path):
     lines += [f"the mill {'sang ' * n}\tthe mill\t{5 - n}" for n in range(5)]
     lines += ["the mill\tthe river\t"]
     (tmp_path / "pairs.tsv").write_text("\n".join(lines) + "\n")
-    code, _, errors = run("--pairs_file=pairs.tsv")
+    code, _, errors = run("--sts_file=pairs.tsv")
     assert code == 2 and "pairs.tsv:7: " in errors
     code, printed, errors = run(
-        "--pairs_file=pairs.tsv", "--skip_bad_rows", "--output_file=r.json"
+        "--sts_file=pairs.tsv", "--skip_bad_rows", "--output_file=r.json"
     )
     assert code == 0, errors
     results = json.loads((tmp_path / "r.json").read_text())
@@ -78,10 +78,10 @@ def test_agreement_with_people(run, tmp_path):
 REFUSED = {
     "one of them": [],
     ".npy or .tsv": ["--input_file=texts.txt", "--output_file=v.txt"],
-    "in .json": ["--pairs_file=texts.txt", "--output_file=v.npy"],
+    "in .json": ["--sts_file=texts.txt", "--output_file=v.npy"],
     "--skip_bad_rows": ["--input_file=texts.txt", "--skip_bad_rows"],
     "--score_field": ["--input_file=texts.txt", "--score_field=a"],
-    "--text_field": ["--pairs_file=texts.txt", "--text_field=a"],
+    "--text_field": ["--sts_file=texts.txt", "--text_field=a"],
     "no text: put": ["--input_file=empty.txt"],
     "--overwrite": ["--input_file=texts.txt", "--output_file=there.npy"],
     "both input and output": [

@@ -3,20 +3,19 @@
 
 import dataclasses
 import json
-import pathlib
 
+import keras
 import numpy as np
 import pytest
 
 import albert
 from albert import fill_mask
-from albert import loaded_model
+from albert.answering import loaded_model
 from albert.errors import UserError
 from albert.heads import HEADS
 from albert.prediction import __main__ as predict
 from albert.score import __main__ as score
 
-GOLDEN = pathlib.Path(__file__).parent / "golden"
 TEXTS = ["the wild river sang", "a mill", "the very old mill beside the river"]
 OPTIONS = [["a mill", "the river"], ["a", "the", "old"], ["sang", "wild"]]
 
@@ -220,6 +219,8 @@ BAD = {
     "text 2: 'text' holds no text": lambda model: model.predict(["a", 3]),
     "text: int is neither": lambda model: model.predict(3),
     "text 2: int is no text": lambda model: model.embed(["a", 3]),
+    "text: dict is neither": lambda model: model.predict({"a": "b"}),
+    "texts: set is neither": lambda model: model.embed({"a"}),
     "surrogate": lambda model: model.embed("\ud800"),
     "one of text, 1 of text_b": lambda model: model.predict("a", ["b"]),
     "2 of text, 1 of text_b": lambda model: model.predict(["a", "b"], ["b"]),
@@ -253,31 +254,30 @@ def test_pairs_go_to_models_of_pairs(models, tmp_path):
         assert model.predict(*["a", "b"][: 1 + pairs]).label in model.labels
 
 
-def test_another_format_and_random_weights_that_are_told(caplog):
-    """A masked-LM model of KerasHub has no pooler and no sentence order."""
-    model = albert.load(GOLDEN / "kerashub_tiny" / "masked_lm")
-    assert model.methods == ["fill_mask", "score", "embed"]
-    assert "no weights for encoder/pooler/bias" in caplog.text
-    assert "sentence_order/output_weights" in caplog.text
-    assert len(model.fill_mask("a [MASK]", top_k=2)[0].pieces) == 2
-
-
-@pytest.mark.parametrize("path", ["", None, "nowhere", "model.keras"])
-def test_what_is_no_model_is_refused(tmp_path, monkeypatch, path):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "model.keras").write_text("")
-    with pytest.raises(UserError) as error:
-        albert.load(path)
-    words = {
-        "nowhere": "no such checkpoint",
-        "model.keras": "keras.saving.load_model",
-    }.get(path, "give the path")
-    assert words in str(error.value)
-
-
-def test_settings_that_cannot_be_are_refused(models):
-    with pytest.raises(UserError, match="dtype is 'half'"):
-        albert.load(models("none"), dtype="half")
-    with pytest.raises(UserError, match="999"):
-        albert.load(models("none"), max_seq_length=999)
-    assert albert.load(models("none"), max_seq_length=9).max_seq_length == 9
+@pytest.mark.slow
+def test_keras_trains_saves_and_loads_the_network(models, tmp_path):
+    """The methods answer with the weights that the network has by then."""
+    model = albert.load(models("classification"))
+    network = model.network
+    network.compile(
+        optimizer=keras.optimizers.Adam(0.01),
+        loss={
+            "logits": keras.losses.SparseCategoricalCrossentropy(
+                from_logits=True
+            )
+        },
+    )
+    ids = np.random.default_rng(3).integers(5, 1999, (48, 9), np.int32)
+    labels = ids[:, 1] % 3
+    before = model.predict(TEXTS[0]).probabilities
+    losses = network.fit(
+        {"input_ids": ids}, labels, epochs=5, batch_size=8, verbose=0
+    ).history["loss"]
+    assert losses[-1] < 0.9 * losses[0]
+    after = model.predict(TEXTS[0]).probabilities
+    assert abs(after["cat"] - before["cat"]) > 1e-3
+    network.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    wanted = network({"input_ids": ids})["logits"]
+    found = again.predict({"input_ids": ids}, verbose=0)["logits"]
+    assert np.abs(found - wanted).max() < 1e-5

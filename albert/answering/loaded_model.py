@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loads a model with all that it needs to answer texts in Python.
+"""Defines the model that answers texts in Python.
 
 What answers is what the commands use: ``prediction``, ``embedding``,
 ``fill_mask`` and ``score``.
@@ -7,20 +7,20 @@ What answers is what the commands use: ``prediction``, ``embedding``,
 
 import contextlib
 import functools
-import os
 from collections.abc import Sequence
 
 import keras
 import numpy as np
-from absl import logging
 
 from albert import fill_mask
+from albert.answering.arguments import NoBadTexts
+from albert.answering.arguments import as_list
+from albert.answering.arguments import as_texts
+from albert.answering.arguments import check_number
 from albert.embedding.embedder import Embedder
 from albert.errors import UserError
-from albert.export import source_models
 from albert.fill_mask import Filling
 from albert.heads import HEADS
-from albert.interchange.starting_point import open_starting_point
 from albert.prediction.answers import Answer
 from albert.prediction.answers import Choice
 from albert.prediction.answers import Classification
@@ -38,9 +38,7 @@ from albert.score.pseudo_likelihood import Score
 from albert.score.pseudo_likelihood import Scorer
 from albert.tasks.json_items import Item
 from albert.tasks.word_splitting import split_words
-from albert.training import distribution
 from albert.training.loop import TrainingLoop
-from albert.training.options import DTYPE_POLICIES
 
 # Which method answers for each type of label.
 _OF_LABEL_TYPES = {
@@ -63,61 +61,6 @@ _SOURCES = {
 }
 # Texts that are answered together, and from which on progress is shown.
 _TOGETHER = 2048
-
-
-def load(
-    path: str | os.PathLike,
-    *,
-    max_seq_length: int | None = None,
-    batch_size: int = 32,
-    dtype: str = "float32",
-) -> "LoadedModel":
-    """Loads a model, with its tokenizer, labels and settings.
-
-    Args:
-      path: a model directory, or what else ``albert convert`` reads: of
-        Google, Hugging Face or KerasHub.
-      max_seq_length: pieces that texts are cut at, or, of answers, windows
-        have. Default: those of the training, else 128.
-      batch_size: sequences that are computed together. Nothing depends on it.
-      dtype: "float32", or "bfloat16" for quicker and coarser computation.
-
-    Returns:
-      ``LoadedModel``.
-
-    Raises:
-      UserError: there is no model, or one without a configuration or a
-        tokenizer.
-
-    Example:
-      >>> import albert
-      >>> albert.load("nowhere")
-      Traceback (most recent call last):
-      albert.errors.UserError: nowhere: no such checkpoint ...
-    """
-    if not path:
-        raise UserError("albert.load: give the path of a model")
-    if dtype not in DTYPE_POLICIES:
-        raise UserError(
-            f"dtype is {dtype!r}: give one of {', '.join(DTYPE_POLICIES)}"
-        )
-    start = open_starting_point(path)
-    strategy = distribution.start(batch_size, name="one_device")
-    with strategy.scope():
-        source = source_models.load(
-            start,
-            model=source_models.find_model(start),
-            max_seq_length=max_seq_length,
-            dtype=DTYPE_POLICIES[dtype],
-        )
-    if source.fresh:
-        logging.warning(
-            "%s has no weights for %s: in model.network they are random, and "
-            "no answer depends on them",
-            path,
-            ", ".join(source.fresh),
-        )
-    return LoadedModel(os.fspath(path), source, strategy, batch_size)
 
 
 class LoadedModel:
@@ -224,7 +167,7 @@ class LoadedModel:
           UserError: no such head, or a sentence without words.
         """
         self._require("tag")
-        is_one, sentences = _as_list("sentence", texts)
+        is_one, sentences = as_list("sentence", texts)
         tagged = self._answer(
             ["words"],
             [
@@ -257,14 +200,14 @@ class LoadedModel:
             model was trained on.
         """
         self._require("choose")
-        is_one, questions = _as_list("question", question)
+        is_one, questions = as_list("question", question)
         if is_one:
             options, context = [options], [context]
         elif context is None:
             context = [None] * len(questions)
         options = [
             each if isinstance(each, str) else list(each)
-            for each in _as_list("options", options)[1]
+            for each in as_list("options", options)[1]
         ]
         chosen = self._answer(
             ["question", "options", "context"], [questions, options, context]
@@ -319,7 +262,8 @@ class LoadedModel:
             pieces than the model reads.
         """
         self._require("fill_mask")
-        is_one, texts = _as_texts(texts)
+        check_number("top_k", top_k)
+        is_one, texts = as_texts(texts)
         fill_mask.check_masks(texts)
         rows = [fill_mask.encode_masked(self.tokenizer, text) for text in texts]
         found = self._by_blocks(
@@ -352,7 +296,7 @@ class LoadedModel:
             pieces than the model reads.
         """
         self._require("score")
-        is_one, texts = _as_texts(texts)
+        is_one, texts = as_texts(texts)
         key = method, long_texts
         if key not in self._scorers:
             self._scorers[key] = Scorer(self.network, self.tokenizer, *key)
@@ -391,7 +335,7 @@ class LoadedModel:
           UserError: something that is no text.
           ValueError: no such pooling.
         """
-        is_one, texts = _as_texts(texts)
+        is_one, texts = as_texts(texts)
         key = pooling, bool(normalize)
         if key not in self._embedders:
             self._embedders[key] = Embedder(
@@ -429,7 +373,7 @@ class LoadedModel:
 
     def _answer(self, names, columns, **settings):
         """Answers rows, given as columns, or one row of texts."""
-        given = dict(zip(names, map(_as_list, names, columns), strict=True))
+        given = dict(zip(names, map(as_list, names, columns), strict=True))
         is_one, *others = (alone for alone, _ in given.values())
         columns = [column for _, column in given.values()]
         if any(is_one != other for other in others) or any(
@@ -456,7 +400,7 @@ class LoadedModel:
         )
         answers = []
         with _progress("predicting", len(columns[0])) as advance:
-            for ids, examples in read_windows(items, kind, _NoBadTexts()):
+            for ids, examples in read_windows(items, kind, NoBadTexts()):
                 answers += predictor.answer(ids, examples)
                 advance(len(ids))
         predictor.counts.warn("the texts", self.max_seq_length)
@@ -473,43 +417,8 @@ class LoadedModel:
         return found
 
 
-class _NoBadTexts:
-    """Stands where files have ``BadRows``: refuses the first bad text."""
-
-    def add(self, line, what, remedy):
-        raise UserError(f"text {line}: {what}: correct it")
-
-
 def _progress(description, count):
     """Shows the progress of many texts; of few there is nothing to see."""
     if count > _TOGETHER:
         return show_progress(description, count, "texts", with_rate=True)
     return contextlib.nullcontext(lambda amount: None)
-
-
-def _as_list(name, values):
-    """Returns (whether it is one text, list of it or of all)."""
-    if isinstance(values, str):
-        return True, [values]
-    try:
-        return False, list(values)
-    except TypeError:
-        raise UserError(
-            f"{name}: {type(values).__name__} is neither a text nor a list"
-        ) from None
-
-
-def _as_texts(values):
-    """Returns what ``_as_list`` does, of texts that can be encoded."""
-    is_one, texts = _as_list("texts", values)
-    for number, text in enumerate(texts, start=1):
-        try:
-            text.encode()
-        except AttributeError:
-            what = f"{type(text).__name__} is no text"
-        except UnicodeEncodeError:
-            what = "half a surrogate pair in it"
-        else:
-            continue
-        raise UserError(f"text {number}: {what}: correct it")
-    return is_one, texts
