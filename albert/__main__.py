@@ -29,6 +29,7 @@ COMMANDS = {
     "squad": "run_squad.py",
     "translate": "albert/text_to_text/__main__.py",
     "predict": "albert/prediction/__main__.py",
+    "embed": "albert/embedding/__main__.py",
     "fill-mask": "albert/fill_mask.py",
     "generate": "albert/generate.py",
     "score": "albert/score/__main__.py",

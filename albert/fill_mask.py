@@ -24,15 +24,23 @@ from albert.text.word_starts import is_of_script_without_spaces
 
 POSITIONAL = ("MODEL_DIR", "TEXT...")
 MASK = "[MASK]"
+# Sequences whose logits, one for each piece of the vocabulary, are held.
+_ROWS_TOGETHER = 64
 _WORDS_OF_A_SENTENCE = range(8, 26)
 
 
 @dataclasses.dataclass(frozen=True)
 class Filling:
-    """Prediction at one mask: pieces and their probabilities."""
+    """Prediction at one mask, the likeliest piece first.
 
-    pieces: list
-    probabilities: list
+    Attributes:
+      pieces: list of str, as the vocabulary has them: in SentencePiece a word
+        begins with "\\u2581". As a text, a filling is the words alone.
+      probabilities: list of float.
+    """
+
+    pieces: list[str]
+    probabilities: list[float]
 
     def __str__(self):
         return ", ".join(
@@ -86,8 +94,26 @@ def check_lengths(model, rows):
         )
 
 
+def check_masks(texts):
+    """Refuses texts without a mask.
+
+    Args:
+      texts: list of str.
+
+    Raises:
+      UserError: naming the first one.
+    """
+    for text in texts:
+        if MASK not in text:
+            raise UserError(
+                f"no {MASK} in {text!r}: write {MASK} in place of a word"
+            )
+
+
 def fill_masks(model, tokenizer, rows, top=5):
     """Predicts the pieces at the masks of some sequences.
+
+    Sequences of like length are computed together.
 
     Args:
       model: ``AlbertPretrainer``.
@@ -102,6 +128,18 @@ def fill_masks(model, tokenizer, rows, top=5):
       UserError: a row is longer than the model's positions.
     """
     check_lengths(model, rows)
+    fillings = [None] * len(rows)
+    by_length = sorted(range(len(rows)), key=lambda number: len(rows[number]))
+    for start in range(0, len(rows), _ROWS_TOGETHER):
+        chosen = by_length[start : start + _ROWS_TOGETHER]
+        found = _fill_batch(model, tokenizer, [rows[n] for n in chosen], top)
+        for number, row in zip(chosen, found, strict=True):
+            fillings[number] = row
+    return fillings
+
+
+def _fill_batch(model, tokenizer, rows, top):
+    """Returns what ``fill_masks`` does, of rows that are computed together."""
     length = max(map(len, rows))
     positions = [
         [i for i, id_ in enumerate(row) if id_ == tokenizer.mask_id]
@@ -196,8 +234,12 @@ def _is_one_piece(tokenizer, word, after_space):
     return len(ids) == 1 and ids != [tokenizer.unknown_id]
 
 
-def load(path):
+def load(path, dtype=None):
     """Loads weights in any format; returns (model, tokenizer).
+
+    Args:
+      path: of weights with a masked-LM head, or their ``StartingPoint``.
+      dtype: str, a policy of Keras; None: float32.
 
     Raises:
       UserError: they cannot be loaded, or have no head for masked pieces.
@@ -215,10 +257,10 @@ def load(path):
         for name in start.source.tensors
     ):
         raise UserError(
-            f"{path} has no masked-LM head: give a pretrained model, not one "
-            "that was fine-tuned or trained to translate"
+            f"{start.path} has no masked-LM head: give a pretrained model, not "
+            "one that was fine-tuned or trained to translate"
         )
-    model = AlbertPretrainer(config)
+    model = AlbertPretrainer(config, dtype=dtype)
     load_weights(model, start, fresh=("sentence_order", "pooler"))
     return model, tokenizer
 
@@ -261,11 +303,7 @@ def main(fv, directory, texts):
         raise UserError(
             'nothing to fill: give a text with "[MASK]" in it, or --text_file'
         )
-    for text in texts:
-        if MASK not in text:
-            raise UserError(
-                f"no {MASK} in {text!r}: write {MASK} in place of a word"
-            )
+    check_masks(texts)
     files = expand_files(fv.text_file) if fv.text_file else []
     model, tokenizer = load(directory)
     rows = [(text, None) for text in texts]

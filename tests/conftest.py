@@ -5,6 +5,7 @@ import contextlib
 import gc
 import importlib.util
 import io
+import json
 import logging
 import os
 import pathlib
@@ -24,6 +25,23 @@ from absl import flags
 from albert import command_line
 
 ROOT = pathlib.Path(__file__).parents[1]
+SPM = (
+    pathlib.Path(__file__).parent / "golden" / "tokenization" / "spm2000.model"
+)
+# By head, what a directory says of its task.
+TASKS_OF_HEADS = {
+    "classification": {"labels": ["bird", "cat", "dog"]},
+    "multi_label": {
+        "labels": ["bird", "cat", "dog"],
+        "thresholds": [0.0, 1.0, 0.0],
+        "label_separator": " / ",
+    },
+    "regression": {"labels": []},
+    "multiple_choice": {"labels": ["A", "B", "C"], "max_qa_length": 17},
+    "token_classification": {"labels": ["O", "B-PER", "I-PER"]},
+    "span_v1": {"labels": None, "version_2_with_negative": False},
+    "span_v2": {"labels": None, "version_2_with_negative": True},
+}
 
 # Where `make` is at work, commands print none that could come next.
 os.environ.pop("MAKELEVEL", None)
@@ -110,6 +128,47 @@ def small_config():
         "intermediate_size": 26,
         "max_position_embeddings": 128,
     }
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory, small_config):
+    """Function of a head to a model directory, made at its first use."""
+    import albert
+    from albert import model_directory
+    from albert.heads import HEADS
+    from albert.heads import make_model
+
+    config = albert.AlbertConfig(**small_config, initializer_range=0.3)
+    made = {}
+
+    def find(head):
+        if head not in made:
+            made[head] = tmp_path_factory.mktemp("models") / head
+            made[head].mkdir()
+            model_directory.write_description(
+                made[head], config, albert.Tokenizer(SPM)
+            )
+            model = make_model(
+                head,
+                config,
+                len(TASKS_OF_HEADS.get(head, {}).get("labels") or ()) or 1,
+            )
+            albert.save_weights(model, made[head] / "model.ckpt-3")
+            if head in TASKS_OF_HEADS:
+                row = HEADS[head]
+                task = {
+                    "task_name": None,
+                    "kind": row.task_kind,
+                    "head": row.version,
+                    "max_seq_length": 29,
+                    "doc_stride": 7,
+                    "max_query_length": 11,
+                    **TASKS_OF_HEADS[head],
+                }
+                (made[head] / "task.json").write_text(json.dumps(task))
+        return made[head]
+
+    return find
 
 
 @pytest.fixture

@@ -46,6 +46,8 @@ LAYERS = (
     ("classification_flags", "convert", "text_to_text"),
     ("export", "generate", "glue", "score"),
     ("prediction", "serve"),
+    ("embedding",),
+    ("answering",),
     ("__main__",),
 )
 LAYER_OF = {part: i for i, parts in enumerate(LAYERS) for part in parts}

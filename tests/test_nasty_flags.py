@@ -152,6 +152,10 @@ BASES = {
         {"input_file": "task/test.tsv", "output_file": "out.tsv"},
         ["classifier"],
     ),
+    "embed": (
+        {"input_file": "sentences.txt", "output_file": "v.npy"},
+        ["model"],
+    ),
     "fill-mask": ({"text_file": "text.txt"}, ["model", "the [MASK]."]),
     "generate": ({"num_samples": "2"}, ["model", "the [MASK]."]),
     "score": ({"input_file": "sentences.txt"}, ["model"]),
@@ -211,6 +215,19 @@ OTHERWISE = {
         "publish": "kaggle",
         "handle": "a/b/tensorFlow2/c",
         "licence": "apache-2.0",
+    },
+    ("embed", "text_field"): {"input_file": "task/dev.tsv"},
+    ("embed", "sts_file"): {"input_file": None, "output_file": None},
+    **{
+        ("embed", name): {
+            "input_file": None,
+            "output_file": None,
+            "sts_file": "scored.tsv",
+        }
+        for name in (
+            *("first_field", "second_field", "score_field"),
+            "skip_bad_rows",
+        )
     },
     ("score", "text_field"): {"input_file": "task/dev.tsv"},
     ("score", "pairs_file"): {"input_file": None},
@@ -338,6 +355,10 @@ def place(tmp_path_factory, call_recipe, small_config):
     (folder / "sentences.txt").write_text("\n".join(sentences))
     (folder / "minimal.tsv").write_text(
         "sentence_good\tsentence_bad\nIt barks.\tIt bark.\n"
+    )
+    (folder / "scored.tsv").write_text(
+        "sentence1\tsentence2\tscore\n"
+        + "".join(f"It barks.\tIt bark{'s' * n}.\t{n}\n" for n in range(3))
     )
     (folder / "directory").mkdir()
     os.mkfifo(folder / "fifo")

@@ -63,7 +63,8 @@ INPUT_FLAGS = (
 )
 # Ours whose first argument is a model, and those that write a second one.
 READ_A_MODEL = (
-    *("convert", "export", "fill-mask", "generate", "predict", "serve"),
+    *("convert", "embed", "export", "fill-mask", "generate", "predict"),
+    "serve",
 )
 WRITE_A_MODEL = ("convert", "export")
 
@@ -459,7 +460,7 @@ def test_the_table_of_learning_rates():
 
 
 def test_the_example_in_python(tmp_path, monkeypatch, capsys):
-    (example,) = code_blocks(PAGES["docs/python.md"], "python")
+    _, example = code_blocks(PAGES["docs/python.md"], "python")
     (tmp_path / "run").mkdir()
     shutil.copy(VOCABULARY, tmp_path / "run" / "vocabulary.model")
     monkeypatch.chdir(tmp_path)
@@ -468,6 +469,23 @@ def test_the_example_in_python(tmp_path, monkeypatch, capsys):
     assert "25 weights; 7 of the heads" in printed
     assert "256)" in printed
     assert (tmp_path / "run/weights/model.ckpt-best.index").exists()
+
+
+def test_the_answers_in_python(tmp_path, monkeypatch, capsys, models):
+    example, _ = code_blocks(PAGES["docs/python.md"], "python")
+    monkeypatch.chdir(tmp_path)
+    for name, head in (
+        ("demo/classifier", "classification"),
+        ("demo/model", "pretraining"),
+        ("run/squad", "span_v1"),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).symlink_to(models(head))
+    exec(compile(example, "docs/python.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert printed.startswith("[Classification(label='")
+    assert "[Filling(pieces=[" in printed
+    assert "(2, 22)" in printed
 
 
 def test_the_example_of_a_task():

@@ -6,6 +6,7 @@ import os
 import pytest
 
 from albert.errors import UserError
+from albert.streamed_outputs import check_output
 from albert.streamed_outputs import open_output
 
 
@@ -49,3 +50,17 @@ def test_what_is_there_stays_unless_it_may_be_replaced(tmp_path):
 def test_standard_output(capsys):
     write(None)
     assert capsys.readouterr().out == "some words\n"
+
+
+def test_what_is_read_is_not_replaced(tmp_path):
+    (tmp_path / "model").mkdir()
+    weights = tmp_path / "model" / "weights"
+    weights.write_text("old")
+    model = str(tmp_path / "model")
+    for overwrite in (False, True):
+        with pytest.raises(UserError, match="--output_file"):
+            check_output(str(weights), "--output_file", overwrite, model)
+    with pytest.raises(UserError, match="give --overwrite"):
+        check_output(str(weights), "--output_file", False)
+    check_output(str(weights), "--output_file", True)
+    check_output(str(tmp_path / "new"), "--output_file", False, model)

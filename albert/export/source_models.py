@@ -39,6 +39,8 @@ class SourceModel:
       labels: list of str, or None where there are none.
       thresholds: list of float, of several labels a text the probability
         from which on each is predicted; empty of others.
+      fresh: list of str, variables of the model that are random, because the
+        weights have none for them; no output depends on them.
     """
 
     model: object
@@ -49,6 +51,7 @@ class SourceModel:
     task: dict
     labels: list | None = None
     thresholds: list = dataclasses.field(default_factory=list)
+    fresh: list = dataclasses.field(default_factory=list)
 
     @property
     def outputs(self):
@@ -101,7 +104,7 @@ def load(source, model="task", max_seq_length=None, dtype=None):
                 "give the model directory that `albert classify` wrote"
             )
         shape = (len(labels), length)
-    keras_model = _load_model(start, head, task, labels, dtype)
+    keras_model, fresh = _load_model(start, head, task, labels, dtype)
     inputs = dict.fromkeys(("input_ids", "input_mask", "segment_ids"), shape)
     shapes = {
         "p_mask": shape,
@@ -117,7 +120,18 @@ def load(source, model="task", max_seq_length=None, dtype=None):
         task=task,
         labels=labels or None,
         thresholds=_find_thresholds(start.path, row, labels, task),
+        fresh=fresh,
     )
+
+
+def find_model(start):
+    """Returns "task" where weights have a head, else "encoder"; see ``load``.
+
+    Args:
+      start: ``StartingPoint``.
+    """
+    has_head = start.task.get("kind") or start.head != "none"
+    return "task" if has_head else "encoder"
 
 
 def _find_thresholds(path, row, labels, task):
@@ -167,7 +181,7 @@ def _find_head(start, task):
 
 
 def _load_model(start, head, task, labels, dtype):
-    """Returns the Keras model with its weights."""
+    """Returns (the Keras model with its weights, what these lack)."""
     row = HEADS[head]
     arguments = {"dtype": dtype} if dtype else {}
     if row.label_type == "span":
@@ -192,8 +206,8 @@ def _load_model(start, head, task, labels, dtype):
     fresh = set(HEADS[whole].components) - set(row.components)
     if fresh and not row.uses_pooler:
         fresh.add("pooler")
-    load_weights(model, start, fresh=sorted(fresh))
-    return model
+    report = load_weights(model, start, fresh=sorted(fresh))
+    return model, report.fresh
 
 
 def _require(start, task, name):

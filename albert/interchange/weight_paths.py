@@ -30,6 +30,7 @@ _OF_DIRECTORY = (
     "saved_model.pb",
 )
 # TensorFlow keeps the name of the latest checkpoint in a file.
+_OF_KERAS = ".keras"
 _STATE_FILE = "checkpoint"
 _LATEST = re.compile(r'^model_checkpoint_path: "(.*)"', re.MULTILINE)
 # In a model's folder in the cache of the Hub.
@@ -87,6 +88,11 @@ def find_weights(path):
         return path
     if os.path.basename(path) == _STATE_FILE:
         return _find_latest(path, directory)
+    if path.endswith(_OF_KERAS):
+        raise UserError(
+            f"{given}: is a file of Keras, which has no tokenizer: in Python, "
+            "keras.saving.load_model reads it after `import albert`"
+        )
     raise UserError(
         f"{given}: is a file, and no checkpoint that is read here: {_REMEDY}; "
         "unpack an archive of another kind"

@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from albert.config import AlbertConfig
+from albert.modeling.base_model import BaseModel
 from albert.modeling.gradients import SharedWeights
 from albert.modeling.gradients import recompute
 from albert.modeling.layers import Dense
@@ -116,7 +117,7 @@ class Embeddings(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="albert")
-class AlbertEncoder(keras.Model):
+class AlbertEncoder(BaseModel):
     """Encoder of piece ids: a vector for each position and for the sequence.
 
     Source: ``AlbertModel`` and ``transformer_model`` of the original's
@@ -331,6 +332,21 @@ class AlbertEncoder(keras.Model):
         if again:
             return recompute(layer, hidden, weights)
         return layer(hidden, weights)
+
+    def export(self, filepath, *arguments, **kwargs):
+        """Exports what is no list, which formats lack: no "layer_outputs".
+
+        Args:
+          filepath, arguments, kwargs: as of ``BaseModel.export``.
+        """
+        inputs = {
+            name: keras.Input((None,), dtype=each.dtype, name=name)
+            for name, each in self.input_signature().items()
+        }
+        outputs = self(inputs)
+        del outputs["layer_outputs"]
+        whole = keras.Model(inputs, outputs, name=self.name)
+        return whole.export(filepath, *arguments, **kwargs)
 
     def get_config(self):
         return {**super().get_config(), "config": self.config.to_dict()}

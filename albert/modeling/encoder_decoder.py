@@ -89,6 +89,10 @@ class AlbertEncoderDecoder(ModelWithHeads):
         )
         self.build()
 
+    def further_inputs(self):
+        """Returns the input of the decoder."""
+        return ("target_input_ids",)
+
     def list_attentions(self):
         """Returns each ``SelfAttention`` once, those of the decoder too."""
         return [*super().list_attentions(), *self.decoder.list_attentions()]

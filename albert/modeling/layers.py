@@ -4,6 +4,7 @@
 import keras
 import tensorflow as tf
 
+from albert.errors import UserError
 from albert.modeling import islands
 
 # The default of the original's contrib_layers.layer_norm. It vanishes in half
@@ -65,7 +66,32 @@ def matmul_rows(inputs, matrix, **options):
     return tf.ensure_shape(products, (*inputs.shape[:-1], width))
 
 
-class Dense(keras.layers.Layer):
+def refuse_quantization(layer):
+    """Refuses what Keras would do in silence: to quantize nothing.
+
+    Args:
+      layer: the ``keras.Layer`` or ``keras.Model`` whose ``quantize`` was
+        called.
+
+    Raises:
+      UserError: always.
+    """
+    raise UserError(
+        f"{layer.name}: Keras's quantize() does not know the layers of an "
+        "ALBERT: write int8 with `albert export --format=litert "
+        "--quantization=int8`, or leave these layers out with filters="
+    )
+
+
+class BaseLayer(keras.layers.Layer):
+    """Base of the layers that hold weights and no other layers."""
+
+    def quantize(self, mode=None, **kwargs):
+        """Refuses it; a model around them calls it for each layer."""
+        refuse_quantization(self)
+
+
+class Dense(BaseLayer):
     """Dense layer whose weights are read once and applied many times.
 
     ``x · kernel + bias``. ALBERT applies one set of weights in every layer.
@@ -137,7 +163,7 @@ class Dropout(keras.layers.Dropout):
         return tf.nn.experimental.stateless_dropout(inputs, self.rate, seed)
 
 
-class LayerNormalization(keras.layers.Layer):
+class LayerNormalization(BaseLayer):
     """Layer normalisation over the last axis, in float32.
 
     ``gamma · (x - mean) / √(variance + epsilon) + beta``. Input and output

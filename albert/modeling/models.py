@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from albert.config import AlbertConfig
+from albert.modeling.base_model import BaseModel
 from albert.modeling.encoder import AlbertEncoder
 from albert.modeling.head_layers import AnswerClass
 from albert.modeling.head_layers import EndLogits
@@ -21,7 +22,7 @@ from albert.modeling.head_layers import masked_log_softmax
 _LOGIT_OF_NO_CHOICE = -1e9
 
 
-class ModelWithHeads(keras.Model):
+class ModelWithHeads(BaseModel):
     """Base of the models: configuration, dtype and encoder.
 
     A subclass makes its heads, with the dtype of the model, and then calls
@@ -94,6 +95,10 @@ class AlbertPretrainer(ModelWithHeads):
             self.config, 2, name="sentence_order", dtype=self.dtype_policy
         )
         self.build()
+
+    def further_inputs(self):
+        """Returns the input of the masked-LM head."""
+        return ("masked_lm_positions",)
 
     def call(self, inputs, training=False):
         encoded = self.encoder(inputs, training=training)
@@ -244,6 +249,13 @@ class AlbertMultipleChoice(ModelWithHeads):
         )
         self.build()
 
+    def input_signature(self):
+        """Returns the inputs, each of all choices."""
+        return {
+            name: tf.TensorSpec((None, None, None), tf.int32, name)
+            for name in super().input_signature()
+        }
+
     def call(self, inputs, training=False):
         batch, choices, length = tf.unstack(tf.shape(inputs["input_ids"]))
         static_length = inputs["input_ids"].shape[2]
@@ -346,6 +358,10 @@ class AlbertSpanPredictor(ModelWithHeads):
                 config, classifier_dropout, name="answer_class", **options
             )
         self.build()
+
+    def further_inputs(self):
+        """Returns the input of "v2"."""
+        return ("p_mask",) if self.version == "v2" else ()
 
     def call(self, inputs, training=False):
         sequence_output = self.encoder(inputs, training=training)[

@@ -15,14 +15,10 @@ their number; through pipes too:
 """
 
 import itertools
-import os
-
-from absl import logging
 
 from albert import command_line
 from albert import heads
 from albert import inputs
-from albert import outputs
 from albert.errors import UserError
 from albert.interchange import task_description
 from albert.prediction import prediction_flags
@@ -30,13 +26,11 @@ from albert.prediction import row_output
 from albert.prediction.row_kinds import ROW_KINDS
 from albert.prediction.row_kinds import read_windows
 from albert.progress import show_progress
+from albert.streamed_outputs import check_output
 from albert.streamed_outputs import open_output
 from albert.tasks.bad_rows import BadRows
 
 POSITIONAL = ("MODEL",)
-
-# Of the texts that are held at once; a page has some thousand.
-_MOST_CHARACTERS = 1 << 22
 
 define_flags = prediction_flags.define_flags
 
@@ -56,14 +50,14 @@ def main(fv, model):
     inputs.open_file(rows.path, allow_pipe=True).close()
     destination = prediction_flags.find_destination(fv)
     if destination:
-        check_destination(destination, fv.overwrite, rows.path, model)
+        check_output(
+            destination, "--output_file", fv.overwrite, rows.path, model
+        )
     form = prediction_flags.find_output_form(fv, rows.form, label_type)
 
     bad_rows = BadRows(rows.path, fv.skip_bad_rows)
     kind = ROW_KINDS[label_type](prediction_flags.columns(fv), description)
-    windows = read_windows(
-        rows.read(bad_rows), kind, bad_rows, _MOST_CHARACTERS
-    )
+    windows = read_windows(rows.read(bad_rows), kind, bad_rows)
     # Rows are read before TensorFlow, so that bad ones answer at once.
     first = next(windows, None)
     if first is None:
@@ -73,7 +67,7 @@ def main(fv, model):
         )
 
     # -------------------------------------------------------------- the model
-    predictor = load_predictor(fv, model, kind, label_type)
+    predictor = load_predictor(fv, model, kind)
 
     # ------------------------------------------------------- the predictions
     with (
@@ -85,7 +79,7 @@ def main(fv, model):
             predict(predictor, itertools.chain([first], windows), advance),
         )
     bad_rows.report(predictor.counts.rows)
-    warn_of_losses(rows.path, predictor)
+    predictor.counts.warn(rows.path, predictor.max_seq_length)
     if destination:
         print(f"\nModel: {model}\nWritten: {destination}")
 
@@ -130,27 +124,11 @@ def find_label_type(model, description):
     return label_type
 
 
-def check_destination(path, overwrite, source, model):
-    """Refuses a file that cannot be written, or may not be replaced."""
-    taken = [source, model]
-    if os.path.isdir(model):
-        taken += [
-            os.path.join(model, name) for name in inputs.list_directory(model)
-        ]
-    outputs.check_file(path, "--output_file", taken)
-    if os.path.lexists(path) and not overwrite:
-        raise UserError(
-            f"{path} exists: choose another --output_file or give --overwrite"
-        )
-
-
-def load_predictor(fv, model, kind, label_type):
+def load_predictor(fv, model, kind):
     """Loads a model; returns its ``RowPredictor``."""
     command_line.load_tensorflow()
     from albert.export import source_models
-    from albert.prediction.row_predictions import RowPredictor
-    from albert.prediction.row_predictions import SpanPredictor
-    from albert.records import batch_plan
+    from albert.prediction.row_predictions import make_predictor
     from albert.training import distribution
     from albert.training import options
     from albert.training.loop import TrainingLoop
@@ -165,38 +143,18 @@ def load_predictor(fv, model, kind, label_type):
     loop = TrainingLoop(
         source.model,
         None,
-        heads.make_objective(source.head),
+        None,
         strategy,
         jit_compile=fv.jit_compile,
     )
-    lengths = batch_plan.padded_lengths(
-        source.max_seq_length, "few" if fv.jit_compile else "many"
+    return make_predictor(
+        loop,
+        source,
+        kind,
+        fv.eval_batch_size,
+        shapes="few" if fv.jit_compile else "many",
+        threshold=fv.null_score_diff_threshold,
     )
-    arguments = (loop, source, kind, lengths, fv.eval_batch_size)
-    if label_type == "span":
-        return SpanPredictor(*arguments, fv.null_score_diff_threshold)
-    return RowPredictor(*arguments)
-
-
-def warn_of_losses(path, predictor):
-    """Warns of rows that the model did not see as they are."""
-    counts = predictor.counts
-    if counts.cut:
-        logging.warning(
-            "%s: %d of %d rows were cut at %d pieces",
-            path,
-            counts.cut,
-            counts.rows,
-            predictor.max_seq_length,
-        )
-    if counts.empty:
-        logging.warning(
-            "%s: %d rows or words in %d rows have no text that the model "
-            "knows: their predictions say nothing",
-            path,
-            counts.empty,
-            counts.rows,
-        )
 
 
 if __name__ == "__main__":

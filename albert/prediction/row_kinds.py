@@ -22,6 +22,8 @@ from albert.tasks.tsv_files import TextExamples
 _MOST_ROWS = 16_384
 # The same of tagging, whose outputs are those of all pieces.
 _MOST_SENTENCES = 2_048
+# Of the texts that are held at once; a page has some thousand.
+_MOST_CHARACTERS = 1 << 22
 
 _ID = "id"
 _WORDS = (row_files.WORDS, "tokens", row_files.TEXT)
@@ -101,7 +103,7 @@ class TextRows(RowKind):
     def __init__(self, columns, description):
         super().__init__(columns, description)
         self._text_b = columns.text_b
-        pairs = _reads_pairs(description)
+        pairs = reads_pairs(description)
         self._may_lack_text_b = pairs is None and not columns.text_b
         if pairs and not columns.text_b:
             self._text_b = "text_b"
@@ -263,14 +265,13 @@ ROW_KINDS = {
 }
 
 
-def read_windows(items, kind, bad_rows, most_characters):
+def read_windows(items, kind, bad_rows):
     """Groups examples to windows that fit the memory.
 
     Args:
       items: iterable of ``Item``.
       kind: ``RowKind``.
       bad_rows: ``BadRows``.
-      most_characters: int, that a window has, or one example more.
 
     Yields:
       (ids, examples): lists of the same length, at least 1.
@@ -289,7 +290,7 @@ def read_windows(items, kind, bad_rows, most_characters):
             ids.append(id_)
             examples.append(example)
             size += kind.size(example)
-        if len(ids) >= kind.most_rows or size >= most_characters:
+        if len(ids) >= kind.most_rows or size >= _MOST_CHARACTERS:
             yield ids, examples
             ids, examples, size = [], [], 0
     if ids:
@@ -300,7 +301,7 @@ def _columns(item):
     return line_files.shorten(", ".join(map(str, item.value)) or "none")
 
 
-def _reads_pairs(description):
+def reads_pairs(description):
     """Tells whether a model was trained on pairs; None where not known."""
     if "text_pairs" in description:
         return description["text_pairs"]

@@ -7,12 +7,17 @@ Letter: N examples of a window, which is computed as a whole.
 import dataclasses
 
 import numpy as np
+from absl import logging
 
+from albert.heads import HEADS
+from albert.prediction.answers import Answer
+from albert.prediction.answers import make_answers
+from albert.prediction.answers import make_columns
+from albert.prediction.answers import rounded
+from albert.records import batch_plan
 from albert.tasks import interface
 from albert.tasks import metrics
 from albert.tasks import multiple_choice_features
-from albert.tasks.label_types import LABEL_TYPES
-from albert.tasks.label_types import shortest
 from albert.tasks.squad import answer_settings
 from albert.tasks.squad import windows
 from albert.tasks.task import Recipe
@@ -34,6 +39,47 @@ class Counts:
     rows: int = 0
     cut: int = 0
     empty: int = 0
+
+    def warn(self, name, max_seq_length):
+        """Warns of rows that the model did not see as they are.
+
+        Args:
+          name: str, what they are of.
+          max_seq_length: int, pieces that they are cut at.
+        """
+        if self.cut:
+            logging.warning(
+                "%s: %d of %d rows were cut at %d pieces",
+                name,
+                self.cut,
+                self.rows,
+                max_seq_length,
+            )
+        if self.empty:
+            logging.warning(
+                "%s: %d rows or words in %d rows have no text that the model "
+                "knows: their predictions say nothing",
+                name,
+                self.empty,
+                self.rows,
+            )
+
+
+def make_predictor(
+    loop, source, kind, batch_size, *, shapes="many", threshold=0.0
+):
+    """Returns the ``RowPredictor`` of a model.
+
+    Args:
+      loop, source, kind, batch_size: as of ``RowPredictor``.
+      shapes: str, as of ``batch_plan.padded_lengths``.
+      threshold: float, as of ``SpanPredictor``; of no matter to others.
+    """
+    lengths = batch_plan.padded_lengths(source.max_seq_length, shapes)
+    arguments = (loop, source, kind, lengths, batch_size)
+    if HEADS[source.head].label_type == "span":
+        return SpanPredictor(*arguments, threshold)
+    return RowPredictor(*arguments)
 
 
 class RowPredictor:
@@ -90,16 +136,26 @@ class RowPredictor:
         Raises:
           UserError: the model's outputs are not finite.
         """
-        gathered = self._kind.gather(ids, examples)
-        self.counts.rows += len(ids)
-        columns = {"id": ids, **self._predict(gathered)}
+        answers = self.answer(ids, examples)
         return [
-            dict(zip(columns, values, strict=True))
-            for values in zip(*columns.values(), strict=True)
+            {"id": id_, **self._columns(each)}
+            for id_, each in zip(ids, answers, strict=True)
         ]
 
-    def _predict(self, examples):
-        """Returns dict from columns to N values."""
+    def answer(self, ids, examples):
+        """Predicts a window, as ``predict`` does.
+
+        Returns:
+          list of N, of the classes of ``answers``.
+        """
+        self.counts.rows += len(ids)
+        return self._answer(self._kind.gather(ids, examples))
+
+    def _columns(self, answer):
+        return make_columns(self._task, answer)
+
+    def _answer(self, examples):
+        """Returns list of N answers."""
         featurized = interface.featurize(
             self._task,
             examples,
@@ -116,20 +172,7 @@ class RowPredictor:
         predictions = interface.predict(
             self._task, featurized, outputs["logits"]
         ).with_thresholds(self._thresholds)
-        if tagging:
-            return {"words": examples.sentences, "tags": predictions.values}
-        label_type = LABEL_TYPES[self._task.label_type]
-        columns = {
-            "prediction": label_type.texts(self._task, predictions.values)
-        }
-        if self._task.label_type == "number":
-            columns["prediction"] = list(map(_rounded, predictions.values))
-        if predictions.probabilities is not None:
-            columns["probability"] = [
-                dict(zip(self._task.labels, map(_rounded, row), strict=True))
-                for row in predictions.probabilities
-            ]
-        return columns
+        return make_answers(self._task, examples, predictions)
 
     def _compute(self, features):
         """Returns the outputs of the model: dict of arrays."""
@@ -157,7 +200,7 @@ class SpanPredictor(RowPredictor):
         self._lengths = span_data.find_lengths(lengths, self._settings)
         self._threshold = threshold
 
-    def _predict(self, examples):
+    def _answer(self, examples):
         features, shown = windows.build_features(
             examples,
             self._tokenizer,
@@ -171,8 +214,7 @@ class SpanPredictor(RowPredictor):
         if not len(shown):
             # Contexts without a piece.
             self.counts.empty += count
-            nothing = [None] * count
-            return self._columns(examples, [""] * count, nothing, nothing)
+            return [Answer("", None, None)] * count
         self.counts.empty += count - len(np.unique(shown.question_index))
         outputs = self._compute(features)
         for name in ("start_logits", "end_logits", "cls_logits"):
@@ -186,36 +228,33 @@ class SpanPredictor(RowPredictor):
             self._settings["max_answer_length"],
         )
         texts = decoded.predictions(self._threshold).values()
-        best = [
-            next((each for each in answers if each.text == text), None)
-            for text, answers in zip(texts, decoded.n_best, strict=True)
-        ]
         nulls = decoded.null_scores
-        return self._columns(
-            examples,
-            texts,
-            best,
-            [None] * count if nulls is None else map(_rounded, nulls),
-        )
+        return [
+            _find_answer(text, best, null)
+            for text, best, null in zip(
+                texts,
+                decoded.n_best,
+                [None] * count if nulls is None else nulls,
+                strict=True,
+            )
+        ]
 
-    def _columns(self, examples, texts, best, null_scores):
-        columns = {
-            "prediction": list(texts),
-            "start": [
-                each.start if each and each.text else None for each in best
-            ],
-            "probability": [
-                _rounded(each.probability) if each else None for each in best
-            ],
-        }
-        if examples.has_impossible:
-            columns["null_score"] = list(null_scores)
+    def _columns(self, answer):
+        columns = super()._columns(answer)
+        if self._trained.get("version_2_with_negative"):
+            columns["null_score"] = answer.null_score
         return columns
 
 
-def _rounded(value):
-    """Returns a number that has the digits of a float32 and no more."""
-    return float(shortest(value))
+def _find_answer(text, n_best, null_score):
+    """Returns the ``Answer`` of a text among the best ones."""
+    best = next((each for each in n_best if each.text == text), None)
+    return Answer(
+        text,
+        best.start if best and text else None,
+        rounded(best.probability) if best else None,
+        None if null_score is None else rounded(null_score),
+    )
 
 
 def _find_separator(labels):

@@ -15,12 +15,12 @@ Minimal pairs such as BLiMP's, in how many the good sentence scores higher:
 import hashlib
 import itertools
 import math
-import os
 import time
 
 from absl import logging
 
 from albert import command_line
+from albert import fill_mask
 from albert import outputs
 from albert.device_flags import define_dtype_flag
 from albert.errors import UserError
@@ -30,6 +30,7 @@ from albert.progress import show_progress
 from albert.score import minimal_pairs
 from albert.score.minimal_pairs import one_cell
 from albert.score.text_rows import read_rows
+from albert.streamed_outputs import check_output
 from albert.streamed_outputs import open_output
 from albert.text.documents import expand_files
 
@@ -151,29 +152,23 @@ def check_flags(fv, texts):
         if fv.output_dir:
             outputs.check_new(fv.output_dir, "--output_dir")
     elif fv.output_file:
-        outputs.check_file(
-            fv.output_file, "--output_file", filter(None, [fv.input_file])
+        check_output(
+            fv.output_file,
+            "--output_file",
+            fv.overwrite,
+            *filter(None, [fv.input_file]),
         )
-        if os.path.lexists(fv.output_file) and not fv.overwrite:
-            raise UserError(
-                f"{fv.output_file}: exists already; choose another "
-                "--output_file or give --overwrite"
-            )
 
 
 def load_scorer(fv, directory):
     """Loads a model; returns (``Scorer``, str, the weights that it has)."""
     command_line.load_tensorflow()
     from albert.interchange.starting_point import open_starting_point
-    from albert.interchange.weights import load_weights
-    from albert.modeling.models import AlbertPretrainer
     from albert.score.pseudo_likelihood import Scorer
     from albert.training.options import DTYPE_POLICIES
 
     start = open_starting_point(directory)
-    config, tokenizer = start.find_config_and_tokenizer()
-    model = AlbertPretrainer(config, dtype=DTYPE_POLICIES[fv.dtype])
-    load_weights(model, start, fresh=("sentence_order", "pooler"))
+    model, tokenizer = fill_mask.load(start, DTYPE_POLICIES[fv.dtype])
     scorer = Scorer(
         model, tokenizer, fv.method, fv.long_texts, fv.batch_positions
     )

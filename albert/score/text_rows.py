@@ -13,7 +13,7 @@ from albert.text.foreign_files import refuse_foreign_file
 _MOST_LINE_BYTES = 1 << 24
 
 
-def read_rows(path, columns=(), optional=()):
+def read_rows(path, columns=(), optional=(), numbers=()):
     """Yields the rows of a file, with the texts of some columns.
 
     Args:
@@ -23,6 +23,7 @@ def read_rows(path, columns=(), optional=()):
         their names in its first line.
       columns: tuple of str; none: each line is a text.
       optional: tuple of str, further columns, "" where they lack.
+      numbers: tuple of str, columns whose fields in JSON may be numbers.
 
     Yields:
       (int, tuple of str): the line, from 1, and its texts.
@@ -43,7 +44,8 @@ def read_rows(path, columns=(), optional=()):
     if first is None:
         return
     read = _read_json if first[1].lstrip().startswith("{") else _read_table
-    yield from read(path, itertools.chain([first], lines), columns, optional)
+    rows = itertools.chain([first], lines)
+    yield from read(path, rows, columns, optional, numbers)
 
 
 def _read_lines(path):
@@ -57,7 +59,7 @@ def _read_lines(path):
     text_files.warn_of_nuls(path, nuls)
 
 
-def _read_json(path, lines, columns, optional):
+def _read_json(path, lines, columns, optional, numbers):
     for number, line in lines:
         if not line.strip():
             continue
@@ -77,6 +79,12 @@ def _read_json(path, lines, columns, optional):
                 raise _missing(f"{path}:{number}", name, row)
         texts = [row[name] for name in columns]
         texts += [row.get(name, "") for name in optional]
+        texts = [
+            repr(value)
+            if name in numbers and type(value) in (int, float)
+            else value
+            for name, value in zip((*columns, *optional), texts, strict=True)
+        ]
         for name, text in zip((*columns, *optional), texts, strict=True):
             if not isinstance(text, str):
                 raise UserError(
@@ -86,7 +94,7 @@ def _read_json(path, lines, columns, optional):
         yield number, tuple(texts)
 
 
-def _read_table(path, lines, columns, optional):
+def _read_table(path, lines, columns, optional, numbers):
     top, line = next(lines)
     header = [name.strip() for name in line.split("\t")]
     for name in columns:

@@ -34,7 +34,8 @@ class TrainingLoop:
       model: ``keras.Model`` made under ``strategy.scope()``.
       optimizer: of ``albert.training.optimizers``, likewise.
       objective: with ``trains``, ``denominators``, ``numerators``, ``loss``
-        and ``metrics`` as ``PretrainingObjective`` has them.
+        and ``metrics`` as ``PretrainingObjective`` has them; None for a
+        loop that predicts only.
       strategy: ``tf.distribute.Strategy``.
       regularizer: with ``names`` and ``add_gradients`` as
         ``AttentionRegularizer`` has them, or None.
@@ -72,10 +73,10 @@ class TrainingLoop:
         self.trained_variables = [
             variable
             for variable in model.trainable_variables
-            if objective.trains(variable.path)
+            if objective and objective.trains(variable.path)
         ]
         self.history_names = [
-            *objective.metric_names,
+            *(objective.metric_names if objective else ()),
             *(regularizer.names if regularizer else ()),
             "gradient_norm",
             "learning_rate",

@@ -80,7 +80,7 @@ def test_sentences_of_the_command_line_and_of_a_file(run):
     code, _, errors = run(
         "--input_file=lines.txt", "--output_file=made/scores.tsv"
     )
-    assert code == 2 and "exists already" in errors
+    assert code == 2 and "exists: choose another" in errors
 
 
 def test_pairs(run):
@@ -138,4 +138,4 @@ def test_what_is_refused(run, arguments, words):
 def test_model_without_the_head(run, directories):
     code, _, errors = run("It went.", model=directories[1])
     assert code == 2
-    assert "masked_lm" in errors
+    assert "no masked-LM head" in errors

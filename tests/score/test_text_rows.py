@@ -65,3 +65,15 @@ def test_json_lines_that_are_compressed(write):
 def test_what_is_refused(write, content, columns, words):
     with pytest.raises(UserError, match=words):
         list(read_rows(write(content), columns))
+
+
+def test_numbers_of_json_are_read_where_they_may_be(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"a": "x", "b": 4.5}\n{"a": "y", "b": 3}\n')
+    found = [row for _, row in read_rows(str(path), ("a", "b"), numbers=("b",))]
+    assert found == [("x", "4.5"), ("y", "3")]
+    with pytest.raises(UserError, match="'b' holds no text"):
+        list(read_rows(str(path), ("a", "b"), numbers=("a",)))
+    path.write_text('{"a": "x", "b": true}\n')
+    with pytest.raises(UserError, match="'b' holds no text"):
+        list(read_rows(str(path), ("a", "b"), numbers=("b",)))
