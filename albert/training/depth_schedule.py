@@ -8,15 +8,12 @@ was a training of its own.
 """
 
 import dataclasses
-import itertools
 import re
 
 from albert.errors import UserError
+from albert.training.phases import parse_phases
 
-_PHASE = re.compile(r"(?P<depth>\d+)(:(?P<share>\d*\.?\d+))?")
 _FLAG = "--num_layers_schedule"
-# What rounding shares to two digits may leave, as .33 three times.
-_TOLERANCE = 0.02
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,39 +61,17 @@ def plan(text, config, num_train_steps):
         model, a share leaves a depth without a step, or the model has
         weights that a shallower one does not use.
     """
-    phases = [_PHASE.fullmatch(part.strip()) for part in text.split(",")]
-    if not all(phases):
-        raise UserError(
-            f"{_FLAG}={text}: give depths with their shares of the steps, as "
-            "in 2:0.33,4:0.33,6"
-        )
-    depths = tuple(int(phase["depth"]) for phase in phases)
-    if not all(phase["share"] for phase in phases[:-1]):
-        raise UserError(
-            f"{_FLAG}={text}: each depth but the last needs its share of the "
-            "steps, as in 2:0.33,4:0.33,6"
-        )
-    shares = [float(phase["share"]) for phase in phases[:-1]]
-    rest = 1.0 - sum(shares)
-    said = phases[-1]["share"]
-    if said and abs(float(said) - rest) > _TOLERANCE:
-        raise UserError(
-            f"{_FLAG}={text}: the shares add up to "
-            f"{sum(shares) + float(said):g}, not to 1: correct them, or leave "
-            "the last one out"
-        )
-    _check_depths(text, depths, config)
-    ends = tuple(
-        round(share * num_train_steps) for share in itertools.accumulate(shares)
-    ) + (num_train_steps,)
-    starts = (0, *ends)
-    for depth, start, end in zip(depths, starts, ends, strict=False):
-        if end <= start:
-            raise UserError(
-                f"{_FLAG}={text}: {depth} layers would have no step of "
-                f"{num_train_steps}: give them a larger share"
-            )
-    return DepthSchedule(text, depths, ends)
+    phases = parse_phases(_FLAG, text, _depth, "2:0.33,4:0.33,6")
+    _check_depths(text, phases.values, config)
+    ends = phases.end_steps(num_train_steps)
+    return DepthSchedule(text, phases.values, ends)
+
+
+def _depth(text):
+    """Returns the depth that is written; refuses signs and dots."""
+    if not re.fullmatch(r"\d+", text):
+        raise ValueError(text)
+    return int(text)
 
 
 def _check_depths(text, depths, config):

@@ -42,13 +42,11 @@ def test_in_words():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "give depths with their shares"),
-        ("2:.3,six", "give depths with their shares"),
-        ("2:-.3,6", "give depths with their shares"),
-        ("2,6", "each depth but the last needs its share"),
-        ("2:.3,6:.5", "add up to 0.8, not to 1"),
-        ("2:.7,4:.7,6", "6 layers would have no step"),
-        ("2:.0001,6", "2 layers would have no step of 100"),
+        ("2:.3,six", "give values with their shares, as in 2:0.33,4"),
+        ("2:.3,+6", "give values with their shares"),
+        ("2:.3,6.0", "give values with their shares"),
+        ("2,6", "each value but the last needs its share"),
+        ("2:.0001,6", "2 would have no step of 100"),
         ("2:.3,4", "must ascend to the 6 layers"),
         ("4:.3,2:.3,6", "must ascend"),
         ("2:.3,2:.3,6", "must ascend"),

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads phases of a training: values, one after another, with their shares."""
+
+import dataclasses
+import itertools
+import re
+
+from albert.errors import UserError
+
+_PHASE = re.compile(r"(?P<value>[^:]+)(:(?P<share>\d*\.?\d+))?")
+# What rounding shares to two digits may leave, as .33 three times.
+_TOLERANCE = 0.02
+
+
+@dataclasses.dataclass(frozen=True)
+class Phases:
+    """Values that hold one after another, each for a share of a training.
+
+    Attributes:
+      flag: str, that describes them, as in "--num_layers_schedule".
+      text: str, as the user gave it.
+      values: tuple, of what was asked for.
+      ends: tuple of float, ascending, the share of the training that is over
+        when each value ends; the last is 1.
+    """
+
+    flag: str
+    text: str
+    values: tuple
+    ends: tuple
+
+    def end_steps(self, num_train_steps):
+        """Returns a tuple of int: the step at which each value ends.
+
+        Raises:
+          UserError: a value would hold for no step.
+        """
+        steps = tuple(round(end * num_train_steps) for end in self.ends)
+        for value, start, end in zip(
+            self.values, (0, *steps), steps, strict=False
+        ):
+            if end <= start:
+                raise UserError(
+                    f"{self.flag}={self.text}: {value} would have no step of "
+                    f"{num_train_steps}: give it a larger share"
+                )
+        return steps
+
+
+def parse_phases(flag, text, parse_value, example):
+    """Reads "value:share,...,value", where the last value has what is left.
+
+    Args:
+      flag: str, for messages.
+      text: str, its value: the shares are of the training, in (0, 1).
+      parse_value: function of str to the value; ValueError where it is none.
+      example: str, values as they should be, as in "2:0.33,4:0.33,6".
+
+    Returns:
+      ``Phases``.
+
+    Raises:
+      UserError: the text is no such list, or its shares are not those of a
+        whole.
+    """
+
+    def refuse(why):
+        raise UserError(f"{flag}={text}: {why}")
+
+    phases = [_PHASE.fullmatch(part.strip()) for part in text.split(",")]
+    if not all(phases):
+        refuse(f"give values with their shares, as in {example}")
+    try:
+        values = tuple(parse_value(phase["value"]) for phase in phases)
+    except ValueError:
+        refuse(f"give values with their shares, as in {example}")
+    if not all(phase["share"] for phase in phases[:-1]):
+        refuse(f"each value but the last needs its share, as in {example}")
+    shares = [float(phase["share"]) for phase in phases[:-1]]
+    said = phases[-1]["share"]
+    if said and abs(sum(shares) + float(said) - 1.0) > _TOLERANCE:
+        refuse(
+            f"the shares add up to {sum(shares) + float(said):g}, not to 1: "
+            "correct them, or leave the last one out"
+        )
+    if sum(shares) >= 1.0 or 0.0 in shares:
+        refuse(
+            f"shares of {', '.join(f'{share:g}' for share in shares)} leave "
+            "nothing for one of the values: the last has what is left of 1"
+        )
+    ends = (*itertools.accumulate(shares), 1.0)
+    return Phases(flag, text, values, ends)

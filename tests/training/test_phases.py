@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Phases of a training: read, refused, and laid out over steps."""
+
+import pytest
+
+from albert.errors import UserError
+from albert.training.phases import parse_phases
+
+
+def parse(text):
+    return parse_phases("--rate", text, float, "0.3:0.5,0.15")
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "ends"),
+    [
+        ("0.3:0.5,0.15", (0.3, 0.15), (0.5, 1.0)),
+        ("1:.25, 2:.5 ,3:0.25", (1.0, 2.0, 3.0), (0.25, 0.75, 1.0)),
+        ("1:.33,2:.33,3:.33", (1.0, 2.0, 3.0), (0.33, 0.66, 1.0)),
+        (".2", (0.2,), (1.0,)),
+        (".2:1", (0.2,), (1.0,)),
+    ],
+)
+def test_values_with_the_shares_at_which_they_end(text, values, ends):
+    phases = parse(text)
+    assert phases.text == text
+    assert phases.values == values
+    assert phases.ends == pytest.approx(ends)
+    assert phases.ends[-1] == 1.0
+
+
+def test_in_steps():
+    assert parse("1:.33,2:.33,3").end_steps(7) == (2, 5, 7)
+    assert parse("1:.5,2").end_steps(3) == (2, 3)
+    assert parse("1").end_steps(9) == (9,)
+    with pytest.raises(UserError, match="--rate=1:.01,2: 1.0 would have no st"):
+        parse("1:.01,2").end_steps(9)
+    with pytest.raises(UserError, match="2.0 would have no step of 9"):
+        parse("1:.99,2").end_steps(9)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "give values with their shares, as in 0.3:0.5,0.15"),
+        (",", "give values"),
+        ("1:.5,", "give values"),
+        ("1:.5,two", "give values"),
+        ("1:-.5,2", "give values"),
+        ("1:half,2", "give values"),
+        ("1:.5:.5,2", "give values"),
+        (":.5,2", "give values"),
+        ("1:nan,2", "give values"),
+        ("1,2", "each value but the last needs its share"),
+        ("1:.3,2:.5", "add up to 0.8, not to 1"),
+        ("1:2", "add up to 2, not to 1"),
+        ("1:.7,2:.7,3", "shares of 0.7, 0.7 leave nothing"),
+        ("1:1,2", "leave nothing"),
+        ("1:0,2", "leave nothing"),
+    ],
+)
+def test_what_is_refused(text, words):
+    with pytest.raises(UserError, match=words) as error:
+        parse(text)
+    assert str(error.value).startswith(f"--rate={text}: ")
