@@ -65,6 +65,10 @@ class TrainingOptions:
     # Of fine-tuning alone.
     early_stopping_patience: int | None = None
     freeze: str | None = None
+    # Of the schedule of the learning rate, besides the original's.
+    learning_rate_decay: str = "polynomial"
+    end_learning_rate_share: float = 0.0
+    decay_after_warmup: bool = False
 
     @classmethod
     def from_flags(cls, fv, **resolved):
@@ -83,16 +87,26 @@ class TrainingOptions:
         values = dataclasses.asdict(self)
         return {k: v for k, v in values.items() if k not in _NOT_COMPARED}
 
+    def make_schedule(self):
+        """Returns the schedule of the learning rate."""
+        decay = schedules.DECAYS[self.learning_rate_decay]
+        powers = {}
+        if self.learning_rate_decay == "polynomial":
+            powers["power"] = self.poly_power
+        return decay(
+            self.learning_rate,
+            num_train_steps=self.num_train_steps,
+            num_warmup_steps=self.num_warmup_steps,
+            start_warmup_step=self.start_warmup_step,
+            end_learning_rate_share=self.end_learning_rate_share,
+            decay_after_warmup=self.decay_after_warmup,
+            **powers,
+        )
+
     def make_optimizer(self, model):
         """Returns the optimizer, built for the model's variables."""
         optimizer = optimizers.OPTIMIZERS[self.optimizer](
-            schedules.PolynomialDecayWithWarmup(
-                self.learning_rate,
-                num_train_steps=self.num_train_steps,
-                num_warmup_steps=self.num_warmup_steps,
-                start_warmup_step=self.start_warmup_step,
-                power=self.poly_power,
-            ),
+            self.make_schedule(),
             bias_correction=self.bias_correction,
             layer_decay_rate=self.layer_decay_rate,
             embedding_learning_rate_scale=self.embedding_learning_rate_scale,
@@ -120,8 +134,10 @@ def find_pretraining_options(fv, config):
       config: ``AlbertConfig``.
 
     Raises:
-      UserError: a warm-up that does not end before the training.
+      UserError: a warm-up that does not end before the training, or a power
+        of a decay that has none.
     """
+    _check_decay(fv)
     warmup_steps = fv.num_warmup_steps
     if warmup_steps is None:
         warmup_steps = defaults.warmup_steps(fv.num_train_steps)
@@ -181,9 +197,10 @@ def find_finetuning_options(
       steps_per_epoch: int, where batches differ in their number of examples.
 
     Raises:
-      UserError: a warm-up that does not end before the training, or more
-        examples than can be planned.
+      UserError: a warm-up that does not end before the training, a power of
+        a decay that has none, or more examples than can be planned.
     """
+    _check_decay(fv)
     batch_size = fv.train_batch_size or recipe.train_batch_size
     steps_per_epoch = steps_per_epoch or num_examples / batch_size
     steps = fv.num_train_steps
@@ -237,6 +254,15 @@ def _warn_of_idle_patience(patience, evaluations):
             "less patience",
             patience,
             evaluations,
+        )
+
+
+def _check_decay(fv):
+    """Refuses the power of a decay that has none."""
+    if fv.learning_rate_decay != "polynomial" and fv["poly_power"].present:
+        raise UserError(
+            "--poly_power is of --learning_rate_decay=polynomial: leave it "
+            f"out with {fv.learning_rate_decay}"
         )
 
 
