@@ -19,11 +19,19 @@ The released base model's recipe, its batch of 4096 in 64 parts:
         --train_batch_size=4096 --gradient_accumulation_steps=64 \\
         --num_train_steps=125000 --dtype=bfloat16 --jit_compile
 
+An hour of a machine, however many steps that are:
+
+    albert pretrain \\
+        --input_file='records/train-*' --eval_input_file='records/eval-*' \\
+        --model_size=mini --output_dir=model --train_batch_size=64 \\
+        --train_minutes=60 --num_layers_schedule=2:0.33,4:0.33,6
+
 The same command continues after an interruption.
 """
 
 from absl import logging
 
+from albert import budget_flags
 from albert import command_line
 from albert import device_flags
 from albert import evaluation_results
@@ -109,14 +117,7 @@ def define_flags(fv):
         "in the original, they start at zero. The schedule starts anew either "
         "way.",
     )
-    training.string(
-        "num_layers_schedule",
-        None,
-        "Layers to apply and their shares of the steps, as in "
-        "2:0.33,4:0.33,6 for a model of 6: it begins shallow, where steps "
-        "cost less, with the same weights. Evaluations are of all layers. "
-        "Default: all layers at all steps, as in the original.",
-    )
+    budget_flags.define(fv)
     evaluation = flags.FlagGroup(fv, "Evaluation")
     evaluation.integer(
         "max_eval_steps",
@@ -213,6 +214,8 @@ def main(fv):
         )
     if fv.do_train:
         training_options = options.find_pretraining_options(fv, config)
+        budget = training_options.make_budget()
+        budget.check(strategy)
         options.check_and_log_batch(
             strategy,
             training_options,
@@ -221,9 +224,7 @@ def main(fv):
         )
         depths = None
         if fv.num_layers_schedule:
-            depths = depth_schedule.plan(
-                fv.num_layers_schedule, config, fv.num_train_steps
-            )
+            depths = depth_schedule.plan(fv.num_layers_schedule, config, budget)
             logging.info("depth: %s", depths)
         run = Run(
             directory=fv.output_dir,
@@ -270,10 +271,11 @@ def main(fv):
             strategy,
             watch=monitoring.CollapseDetector(
                 train_baseline.loss,
-                patience=max(500, fv.num_train_steps // 10),
+                patience=monitoring.patience_for(budget.num_steps),
             ),
         )
-        weights = tensor_bundle.step_prefix(fv.output_dir, fv.num_train_steps)
+        last_step = int(loop.optimizer.iterations.numpy())
+        weights = tensor_bundle.step_prefix(fv.output_dir, last_step)
     else:
         weights = load_weights(model, start).source
         loop = TrainingLoop(
@@ -318,6 +320,7 @@ def check_flags(fv):
             "other weights; leave one of the two out"
         )
     flags.check_layers_flag(fv)
+    budget_flags.check(fv)
     flags.refuse_both(fv, "albert_config_file", "model_size")
     if fv.do_train and not (
         fv.albert_config_file or fv.model_size or fv.init_checkpoint

@@ -150,6 +150,49 @@ class CosineDecayWithWarmup(_DecayWithWarmup):
         return 0.5 * (1.0 + tf.cos(math.pi * progress))
 
 
+@keras.saving.register_keras_serializable(package="albert")
+class TimedSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule that is laid out over the time of a training.
+
+    Args:
+      schedule: ``LearningRateSchedule`` over milliseconds instead of steps.
+    """
+
+    def __init__(self, schedule):
+        super().__init__()
+        self.schedule = schedule
+        self._step, self._milliseconds = (
+            tf.Variable(0, dtype=tf.int64, trainable=False) for _ in range(2)
+        )
+        self._step_time = tf.Variable(0.0, trainable=False)
+
+    def set(self, step, milliseconds, step_time):
+        """Tells the time.
+
+        Args:
+          step: int, updates made.
+          milliseconds: int, what they took.
+          step_time: float, milliseconds that each of the next will take.
+        """
+        self._step.assign(step)
+        self._milliseconds.assign(milliseconds)
+        self._step_time.assign(step_time)
+
+    def __call__(self, step):
+        """Returns the rate of the update after ``step`` updates."""
+        made = tf.cast(step, tf.int64) - self._step
+        time = tf.cast(made, tf.float32) * self._step_time
+        return self.schedule(self._milliseconds + tf.cast(time, tf.int64))
+
+    def get_config(self):
+        schedule = keras.optimizers.schedules.serialize(self.schedule)
+        return {"schedule": schedule}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.optimizers.schedules.deserialize(config["schedule"]))
+
+
 # By the name that --learning_rate_decay gives.
 DECAYS = {
     "polynomial": PolynomialDecayWithWarmup,

@@ -91,11 +91,12 @@ def test_the_decay_that_flags_ask_for():
         "--end_learning_rate_share=0.2",
         "--decay_after_warmup",
     )
-    schedule = found.make_schedule()
+    schedule = found.make_schedule(found.make_budget())
     assert float(schedule(2)) == pytest.approx(0.5)
     assert float(schedule(6)) == pytest.approx(0.3)
     assert float(schedule(10)) == pytest.approx(0.1)
-    schedule = find("--num_train_steps=10", "--poly_power=3").make_schedule()
+    found = find("--num_train_steps=10", "--poly_power=3")
+    schedule = found.make_schedule(found.make_budget())
     assert schedule.get_config()["power"] == 3.0
     with pytest.raises(UserError, match="--poly_power is of --learning_rate_d"):
         find("--learning_rate_decay=cosine", "--poly_power=1")

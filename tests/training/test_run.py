@@ -18,6 +18,7 @@ from albert.interchange.starting_point import open_starting_point
 from albert.training import depth_schedule
 from albert.training import distribution
 from albert.training import preemption
+from albert.training import run_steps
 from albert.training.loop import TrainingLoop
 from albert.training.losses import PretrainingObjective
 from albert.training.options import TrainingOptions
@@ -97,7 +98,8 @@ class Examples:
     def training_batches(
         self, batch_size, *, seed, num_steps, start_step, bucket_by_length
     ):
-        assert (seed, num_steps, bucket_by_length) == (3, STEPS, False)
+        assert (seed, bucket_by_length) == (3, False)
+        assert num_steps in (STEPS, None)
         self.starts.append(start_step)
         whole = (
             tf.data.Dataset.from_tensor_slices(self.records)
@@ -186,7 +188,7 @@ def test_a_killed_run_ends_as_a_whole_one(tmp_path):
 @pytest.mark.slow
 def test_a_killed_run_that_grows_ends_as_a_whole_one(tmp_path, monkeypatch):
     deep = dataclasses.replace(CONFIG, num_hidden_layers=3)
-    depths = depth_schedule.plan("1:.6,2:.2,3", deep, STEPS)
+    depths = depth_schedule.plan("1:.6,2:.2,3", deep, OPTIONS.make_budget())
     assert depths.ends == (4, 6, 7)
     used = []
     train_steps = TrainingLoop.train
@@ -207,7 +209,7 @@ def test_a_killed_run_that_grows_ends_as_a_whole_one(tmp_path, monkeypatch):
         train(
             make_run(tmp_path / "b", evaluation=Scores(4, Killed), **settings)
         )
-    other = depth_schedule.plan("1:.5,3", deep, STEPS)
+    other = depth_schedule.plan("1:.5,3", deep, OPTIONS.make_budget())
     for wrong in (None, other):
         with pytest.raises(UserError, match="num_layers_schedule '1:.6,2:.2,3"):
             train(make_run(tmp_path / "b", config=deep, depths=wrong))
@@ -216,6 +218,103 @@ def test_a_killed_run_that_grows_ends_as_a_whole_one(tmp_path, monkeypatch):
     )
     for a, b in zip(state(whole), state(again), strict=True):
         assert np.array_equal(a, b)
+
+
+class Clock:
+    """Stands still but in steps, of 0.1 s for each layer: the first 9 s."""
+
+    def __init__(self, monkeypatch):
+        self.seconds = 5.0
+        self.used, self.rates = [], []
+        train_steps = TrainingLoop.train
+        compiled = set()
+
+        def train(loop, iterator, steps, num_layers=None):
+            if (loop, num_layers) not in compiled:
+                self.seconds += 9.0
+            compiled.add((loop, num_layers))
+            self.seconds += steps * 0.1 * (num_layers or 1)
+            self.used += [num_layers] * steps
+            self.rates.append(float(loop.optimizer.learning_rate))
+            return train_steps(loop, iterator, steps, num_layers)
+
+        monkeypatch.setattr(TrainingLoop, "train", train)
+        monkeypatch.setattr(run_steps, "time", self)
+
+    def monotonic(self):
+        return self.seconds
+
+
+IN_TIME = dataclasses.replace(
+    OPTIONS,
+    train_minutes=0.1,
+    warmup_proportion=0.2,
+    num_train_steps=None,
+    num_warmup_steps=None,
+    save_checkpoints_steps=None,
+)
+
+
+@pytest.mark.usefixtures("steps_without_gradients")
+def test_a_run_of_minutes(tmp_path, monkeypatch, capsys, caplog):
+    clock = Clock(monkeypatch)
+    deep = dataclasses.replace(CONFIG, num_hidden_layers=3)
+    depths = depth_schedule.plan("1:.5,3", deep, IN_TIME.make_budget())
+    settings = {"config": deep, "depths": depths, "options": IN_TIME}
+    # Ten milestones: the evaluations are no part of the time.
+    scores = Scores(0.0)
+    scores.values = list(range(1, 11))
+    with caplog.at_level("INFO", logger="absl"):
+        train(make_run(tmp_path, evaluation=scores, **settings))
+    # 3 s of 0.1 s, and as many of 0.3 s.
+    assert clock.used == [1] * 30 + [3] * 10
+    assert scores.values == []
+    # The warm-up of 1.2 s, then what is left of 6 s. Before the first step is
+    # measured, none of it is over; then two steps are.
+    expected = [0.0, 0.0, *(0.01 * 0.1 * s / 1.2 for s in range(2, 12))]
+    expected += [0.01 * (1 - 0.1 * s / 6) for s in range(12, 30)]
+    assert clock.rates[:30] == pytest.approx(expected, abs=1e-6)
+    # The second step of this depth comes before its time is known.
+    left = [3.0, 2.9, 2.4, 2.1, 1.8, 1.5, 1.2, 0.9, 0.6, 0.3]
+    assert clock.rates[30:] == pytest.approx(
+        [0.01 * s / 6 for s in left], abs=1e-6
+    )
+    assert "evaluation at step 32: " in caplog.text  # at 3.6 s
+    assert "step 40, minute 0.10 of 0.1: " in caplog.text
+    assert tensor_bundle.steps(tmp_path)[-1] == 40
+    saved = tensor_bundle.read(tmp_path / "model.ckpt-40")
+    assert saved["training_state/milliseconds"] == 6000
+    run = json.loads((tmp_path / "run.json").read_text())
+    assert run["train_minutes"] == 0.1 and run["num_train_steps"] is None
+    printed = capsys.readouterr().out
+    assert "Training: 40 steps in" in printed
+    assert "; training time 0.10 of 0.1 minutes, without" in printed
+    # Nothing is left to do.
+    train(make_run(tmp_path, **settings))
+    assert len(clock.used) == 40
+    assert "all 0.1 minutes were made before" in capsys.readouterr().out
+    with pytest.raises(UserError, match="train_minutes 0.1 there, 0.2 here"):
+        longer = dataclasses.replace(IN_TIME, train_minutes=0.2)
+        make_run(tmp_path, **settings | {"options": longer}).check()
+
+
+@pytest.mark.usefixtures("steps_without_gradients")
+def test_a_killed_run_of_minutes_goes_on_with_its_time(tmp_path, monkeypatch):
+    clock = Clock(monkeypatch)
+    with pytest.raises(Killed):
+        train(
+            make_run(
+                tmp_path, options=IN_TIME, evaluation=Scores(4, 5, 6, Killed)
+            )
+        )
+    # Saved after 1.8 s, killed after 2.4 s.
+    assert tensor_bundle.steps(tmp_path) == [12, 18]
+    assert len(clock.used) == 24
+    clock.used.clear()
+    train(make_run(tmp_path, options=IN_TIME))
+    assert len(clock.used) == 42
+    saved = tensor_bundle.read(tmp_path / "model.ckpt-60")
+    assert saved["training_state/milliseconds"] == 6000
 
 
 @pytest.mark.usefixtures("steps_without_gradients")
