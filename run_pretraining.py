@@ -157,6 +157,7 @@ def main(fv):
     from albert.training import agreement
     from albert.training import depth_schedule
     from albert.training import distribution
+    from albert.training import length_schedule
     from albert.training import monitoring
     from albert.training import options
     from albert.training import results
@@ -226,6 +227,13 @@ def main(fv):
         if fv.num_layers_schedule:
             depths = depth_schedule.plan(fv.num_layers_schedule, config, budget)
             logging.info("depth: %s", depths)
+        data_plans = {}
+        if fv.max_seq_length_schedule:
+            lengths = length_schedule.plan(
+                fv.max_seq_length_schedule, train.records, budget
+            )
+            data_plans["max_seq_length"] = lengths
+            logging.info("length: %s", lengths)
         run = Run(
             directory=fv.output_dir,
             config=config,
@@ -238,6 +246,7 @@ def main(fv):
             init_optimizer=fv.init_optimizer,
             evaluation=evaluation,
             depths=depths,
+            data_plans=data_plans,
         )
         # Before the data is read: it may take a while.
         run.check()

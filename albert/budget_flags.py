@@ -41,6 +41,13 @@ def define(fv):
         "cost less, with the same weights. Evaluations are of all layers. "
         "Default: all layers at all steps, as in the original.",
     )
+    training.string(
+        "max_seq_length_schedule",
+        None,
+        "Lengths of sequences and their shares of the training, as in "
+        "64:0.5,128 for records of 128 pieces and --masking=dynamic, which are "
+        "cut. Evaluations are of whole records. Default: whole records.",
+    )
 
 
 def check(fv):

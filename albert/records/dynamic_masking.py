@@ -20,6 +20,8 @@ from albert.records import draws
 
 # What a number is drawn for: the first index of each purpose.
 _FOR_SEGMENT_ORDER = 0
+_FOR_ODD_TOKEN = 1
+_FOR_ENDS = 2  # And the one after it.
 _FOR_WORDS = 1 << 20
 _FOR_TOKENS = 2 << 20
 
@@ -101,6 +103,40 @@ def assemble(tokens, lengths, labels, keys, unmasked, max_seq_length):
         # Even where the text was cut inside a word.
         starts &= (tokens < 0) | (position == 1) | (position == first + 1)
     return Rows(input_ids, first_sep, last_sep, starts, labels)
+
+
+def shorten(tokens, lengths, keys, room):
+    """Shortens pairs to a number of tokens.
+
+    The longer segment is cut, both where both are long. Each loses its
+    beginning or its end, as a coin falls, so that about half of the segments
+    still begin, and end, where sentences do. Whether a segment is A or B has
+    no part in it: else what is cut, or a length, would tell their order.
+
+    Args:
+      tokens, lengths, keys: as for ``assemble``.
+      room: int, tokens of text at most, at least 2.
+
+    Returns:
+      (tokens int32 [N, room], lengths int32 [N, 2]); what fits stays as it is.
+    """
+    a, b = lengths[:, 0], lengths[:, 1]
+    odd = draws.high_bits(draws.random_bits(keys, _FOR_ODD_TOKEN)) % 2
+    half_a = (room + odd) // 2
+    a_kept = tf.minimum(a, tf.where(b <= room - half_a, room - b, half_a))
+    b_kept = tf.minimum(b, room - a_kept)
+    coins = draws.random_bits(keys[:, tf.newaxis], _FOR_ENDS + tf.range(2))
+    kept = tf.stack([a_kept, b_kept], axis=1)
+    first = (lengths - kept) * (draws.high_bits(coins) % 2)
+    position = tf.range(room)
+    source = position + tf.where(
+        position < a_kept[:, tf.newaxis],
+        first[:, :1],
+        (a - a_kept + first[:, 1])[:, tf.newaxis],
+    )
+    is_text = position < tf.reduce_sum(kept, axis=1, keepdims=True)
+    found = tf.gather(tokens, tf.where(is_text, source, 0), batch_dims=1)
+    return tf.where(is_text, found, 0), kept
 
 
 def mask_rows(rows, keys, unmasked):

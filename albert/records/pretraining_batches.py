@@ -7,6 +7,7 @@ work for some hundred records takes little more time than that for one.
 Letters: B records in a batch, S tokens in a sequence, P masked-token slots.
 """
 
+import dataclasses
 import functools
 
 import tensorflow as tf
@@ -32,6 +33,7 @@ def pretraining_dataset(
     start_record=0,
     shuffle_buffer=8192,
     interleaved_files=8,
+    max_seq_length=None,
 ):
     """Returns a dataset of batches of pretraining records.
 
@@ -50,6 +52,9 @@ def pretraining_dataset(
         must be 0 in evaluation.
       shuffle_buffer: records permuted together; they are in memory at once.
       interleaved_files: files open at once.
+      max_seq_length: S, less than that of the records: pairs that are masked
+        here are shortened, see ``dynamic_masking.shorten``, and P with them.
+        None for the length of the records.
 
     Returns:
       ``tf.data.Dataset`` of dicts: input_ids, input_mask, segment_ids int32
@@ -62,15 +67,22 @@ def pretraining_dataset(
         or ``tf.errors.InvalidArgumentError`` at a damaged record (see
         ``RecordSet.locate_damage``).
     """
+    schema = record_set.schema
     if record_set.unmasked is None:
+        if max_seq_length not in (None, schema.max_seq_length):
+            raise ValueError("masked records are of one length")
         together = batch_size
-        make_rows = functools.partial(_parse, record_set.schema)
+        make_rows = functools.partial(_parse, schema)
     else:
         together = batch_size * -(-_MASKED_TOGETHER // batch_size)
+        schema = schema.shortened(max_seq_length or schema.max_seq_length)
         make_rows = functools.partial(
             _mask,
-            record_set.unmasked,
+            _with_predictions(
+                record_set.unmasked, schema.max_predictions_per_seq
+            ),
             record_set.schema.max_seq_length,
+            schema.max_seq_length,
             seed if training else _EVALUATION_SEED,
         )
     if training:
@@ -90,7 +102,7 @@ def pretraining_dataset(
     def make_batch(numbers, serialized):
         epochs = numbers if training else tf.zeros_like(numbers)
         rows = make_rows(epochs, serialized)
-        batches = _fill_up(rows, record_set.schema, batch_size)
+        batches = _fill_up(rows, schema, batch_size)
         if together > batch_size:
             return batches
         return {
@@ -120,8 +132,18 @@ def _parse(schema, epochs, serialized):
     }
 
 
-def _mask(unmasked, max_seq_length, seed, epochs, serialized):
-    """Parses serialised segment pairs [N], and masks them."""
+def _with_predictions(unmasked, max_predictions_per_seq):
+    """Returns ``UnmaskedPairs`` with a number of masked-token slots."""
+    return dataclasses.replace(
+        unmasked,
+        masking=dataclasses.replace(
+            unmasked.masking, max_predictions_per_seq=max_predictions_per_seq
+        ),
+    )
+
+
+def _mask(unmasked, record_length, max_seq_length, seed, epochs, serialized):
+    """Parses serialised segment pairs [N], shortens and masks them."""
     parsed = tf.io.parse_example(
         serialized,
         {
@@ -135,7 +157,7 @@ def _mask(unmasked, max_seq_length, seed, epochs, serialized):
     lengths, tokens = parsed["segment_lengths"], parsed["tokens"]
     dtype = unmasked.token_dtype
     num_tokens = tf.reduce_sum(lengths, axis=1)
-    fits = unmasked.fits(lengths[:, 0], lengths[:, 1], max_seq_length)
+    fits = unmasked.fits(lengths[:, 0], lengths[:, 1], record_length)
     sizes = tf.cast(tf.strings.length(tokens), tf.int64)
     with tf.control_dependencies(
         [
@@ -144,13 +166,18 @@ def _mask(unmasked, max_seq_length, seed, epochs, serialized):
         ]
     ):
         tokens = tf.io.decode_raw(
-            tokens, dtype.type, fixed_length=max_seq_length * dtype.itemsize
+            tokens, dtype.type, fixed_length=record_length * dtype.itemsize
         )
     keys = draws.record_keys(seed, epochs, serialized)
     labels = parsed.get("next_sentence_labels")
+    tokens, lengths = tf.cast(tokens, tf.int32), tf.cast(lengths, tf.int32)
+    if max_seq_length < record_length:
+        tokens, lengths = dynamic_masking.shorten(
+            tokens, lengths, keys, unmasked.max_tokens(max_seq_length)
+        )
     rows = dynamic_masking.assemble(
-        tf.cast(tokens, tf.int32),
-        tf.cast(lengths, tf.int32),
+        tokens,
+        lengths,
         None if labels is None else tf.cast(labels[:, 0], tf.int32),
         keys,
         unmasked,

@@ -20,6 +20,9 @@ _PARTS = 200
 _EVALUATIONS = 10
 # With fewer steps, a step is no small part of the training.
 _FEW_STEPS = 200
+# Of so many calls the fastest tells how long a step takes that was compiled;
+# the others may wait for other processes, or for data that is read ahead.
+_CALLS_TO_MEASURE = 3
 # How far from its end a training may end without a warning.
 _TOLERANCE = 0.02
 
@@ -124,9 +127,8 @@ class TimeBudget:
 
     What counts is the time of training steps, with their waiting for data;
     not that of evaluations and checkpoints. The first step of each shape waits
-    for its compilation, in each process anew: it counts as much as the one
-    after it does, so that a run that is restarted learns as much as one that
-    is not.
+    for its compilation, in each process anew: it counts as much as those after
+    it do, so that a run that is restarted learns as much as one that is not.
 
     Args:
       minutes: float.
@@ -150,10 +152,11 @@ class TimeBudget:
         self._every = save_checkpoints_steps
         self._step = 0
         self._measured = 0.0
-        # Steps whose time is that of the next ones, which is not known yet.
-        self._unmeasured = 0
+        # Steps whose time is that of those after them; of these, each call's
+        # time of a step.
+        self._unmeasured, self._calls = 0, []
         self._step_time = 0.0
-        self._is_fresh = False
+        self._is_checked = False
         self._is_milestone = False
         self._compiling = 0.0
         self._schedule = None
@@ -161,7 +164,7 @@ class TimeBudget:
     @property
     def used(self):
         """int, how many of the units are over."""
-        return round(self._measured + self._unmeasured * self._step_time)
+        return round(self._measured)
 
     def check(self, strategy):
         """Refuses several workers, each of which has a clock of its own.
@@ -182,6 +185,7 @@ class TimeBudget:
     def restore(self, step, milliseconds):
         """Goes on after ``step`` steps, which took ``milliseconds``."""
         self._step, self._measured = step, float(milliseconds)
+        self._is_checked = step > 0
         # An evaluation that SIGTERM ended is made up for at the end alone:
         # what else is saved between two milestones has none to make up for.
         self._is_milestone = self.is_spent
@@ -201,7 +205,7 @@ class TimeBudget:
           compiles: bool, whether the first of them will be compiled: it is
             made alone, and so is the one after it, which is measured.
         """
-        if compiles or not self._is_fresh:
+        if compiles or not self._calls:
             return 1
         time = min(end - self.used, self.total / _PARTS)
         count = min(self._at_once, round(time / self._step_time))
@@ -223,34 +227,42 @@ class TimeBudget:
         if not count:  # asked to stop
             return
         before = self.used
-        is_first = not self._measured
         self._step += count
         if compiled:
-            self._unmeasured += count
+            self._count_unmeasured()
+            self._unmeasured, self._calls = count, []
             self._compiling += seconds
         else:
             self._step_time = 1000.0 * seconds / count
-            self._measured += self._step_time * (count + self._unmeasured)
-            self._unmeasured = 0
-            if is_first:
-                self._check_step_time()
-        self._is_fresh = not compiled
+            self._measured += 1000.0 * seconds
+            self._calls.append(self._step_time)
+            if len(self._calls) == _CALLS_TO_MEASURE or self.is_spent:
+                self._count_unmeasured()
         self._is_milestone = self.is_spent or self._passes_milestone(before)
         self._tell_schedule()
 
-    def _check_step_time(self):
+    def _count_unmeasured(self):
+        """Counts steps that were compiled, by those after them."""
+        step_time = min(self._calls, default=self._step_time)
+        self._measured += self._unmeasured * step_time
+        self._unmeasured = 0
+        if step_time and not self._is_checked:
+            self._is_checked = True
+            self._check_step_time(step_time)
+
+    def _check_step_time(self, step_time):
         """Refuses a warm-up that is over with the first step."""
         warmup = (
             self._schedule.schedule.num_warmup_steps if self._schedule else 0
         )
-        seconds = self._step_time / 1000.0
-        if 0 < warmup < self._step_time:
+        seconds = step_time / 1000.0
+        if 0 < warmup < step_time:
             raise UserError(
                 f"--train_minutes={self._minutes:g} has a warm-up of "
                 f"{warmup / 1000.0:.3g} s, and a step takes {seconds:.3g} s: "
                 "give more minutes, in another --output_dir"
             )
-        steps = self.total / self._step_time
+        steps = self.total / step_time
         if steps < _FEW_STEPS:
             logging.warning(
                 "--train_minutes=%g has room for about %d steps of %.3g s: "

@@ -130,7 +130,7 @@ def draw(path, directories, flag="PICTURE"):
             axis.axvline(step, color="0.8", linewidth=1, linestyle=":")
             axis.annotate(
                 text,
-                (step, 1.0),
+                (step, 0.98),
                 xycoords=("data", "axes fraction"),
                 rotation=90,
                 verticalalignment="top",

@@ -72,6 +72,21 @@ class Plan:
                 return value, end
         raise ValueError(f"{used} is behind the end, {self.ends[-1]}")
 
+    def skipped(self, before, after):
+        """Returns the values that no step began with: list.
+
+        Args:
+          before, after: units that were over as a step began, and after it.
+        """
+        starts = (0, *self.ends)
+        return [
+            value
+            for value, start, end in zip(
+                self.phases.values, starts, self.ends, strict=False
+            )
+            if before < start and end <= after
+        ]
+
     def __str__(self):
         return self.description
 

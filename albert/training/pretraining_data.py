@@ -61,7 +61,14 @@ class PretrainingData:
         }
 
     def training_batches(
-        self, batch_size, *, seed, num_steps, start_step, bucket_by_length
+        self,
+        batch_size,
+        *,
+        seed,
+        num_steps,
+        start_step,
+        bucket_by_length,
+        max_seq_length=None,
     ):
         """Returns ``pretraining_dataset`` for training."""
         del num_steps  # It is endless.
@@ -73,6 +80,7 @@ class PretrainingData:
             training=True,
             seed=seed,
             start_record=start_step * batch_size,
+            max_seq_length=max_seq_length,
         )
 
     def evaluation_batches(self, batch_size):

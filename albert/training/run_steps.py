@@ -55,6 +55,7 @@ class RunSteps:
             compiles = shape not in compiled
             compiled.add(shape)
             count = self.budget.steps_at_once(end, compiles)
+            before = self.budget.used
             start = time.monotonic()
             with explained_damage(self.data.locate_damage):
                 history = self.loop.train(iterator, count, depth)
@@ -62,6 +63,7 @@ class RunSteps:
             check_finite(step, history)
             self.budget.add(self.checkpoints.step - step, seconds, compiles)
             step = self.checkpoints.step
+            self._warn_of_skipped(before)
             self.reporter.training(
                 step, history, seconds, self._settings_in_force(depth, phase)
             )
@@ -98,6 +100,16 @@ class RunSteps:
             of_data[name], its_end = plan.at(used)
             end = min(end, its_end)
         return depth, of_data, end
+
+    def _warn_of_skipped(self, before):
+        """Warns of phases that were over before a step began with them."""
+        after = self.budget.total if self.budget.is_spent else self.budget.used
+        for plan in (self.depths, *self.data_plans.values()):
+            for value in plan.skipped(before, after) if plan else ():
+                self.reporter.warning(
+                    f"{plan.phases.flag}={plan.phases.text}: {value} had no "
+                    "step, because one before it took so long"
+                )
 
     def _settings_in_force(self, depth, of_data):
         """Returns what changes in the course of the training, by name."""

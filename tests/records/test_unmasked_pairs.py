@@ -192,6 +192,54 @@ def test_shapes_are_static(folder):
         assert shapes["example_weights"] == [17]
 
 
+def test_shorter_sequences_are_of_the_same_records(folder):
+    whole = together(batches_of(open_set(folder), 9))
+    batches = batches_of(open_set(folder), 9, max_seq_length=13)
+    rows = together(batches)
+    assert rows["input_ids"].shape == (153, 13)
+    # 13/23 of the slots, rounded up.
+    assert rows["masked_lm_ids"].shape == (153, 3)
+    np.testing.assert_array_equal(
+        rows["next_sentence_labels"], whole["next_sentence_labels"]
+    )
+    lost = 0
+    for ids, mask, segments, all_ids, all_mask in zip(
+        truths(rows),
+        rows["input_mask"],
+        rows["segment_ids"],
+        truths(whole),
+        whole["input_mask"],
+        strict=True,
+    ):
+        # [CLS] and the last [SEP] are no text.
+        parts = split(ids[1 : mask.sum() - 1].tolist())
+        all_parts = split(all_ids[1 : all_mask.sum() - 1].tolist())
+        kept = sum(map(len, parts))
+        assert kept == min(10, sum(map(len, all_parts)))
+        lost += sum(map(len, all_parts)) - kept
+        for part, all_part in zip(parts, all_parts, strict=True):
+            count = len(part)
+            assert count and part in (all_part[:count], all_part[-count:])
+        assert segments.sum() == len(parts[1]) + 1
+        assert not ids[mask.sum() :].any() and not segments[mask.sum() :].any()
+    assert lost > 100
+    # A quarter of each row, the special pieces with it, less for whole words.
+    used = rows["masked_lm_weights"].sum(axis=1)
+    wanted = np.round(0.25 * rows["input_mask"].sum(axis=1)).clip(1, 3)
+    assert (used <= wanted).all() and used.sum() > 0.9 * wanted.sum()
+    later = batches_of(
+        open_set(folder), 4, start_record=5 * 17, max_seq_length=13
+    )
+    for one, two in zip(batches[5:], later, strict=True):
+        for name in one:
+            np.testing.assert_array_equal(one[name], two[name])
+
+
+def split(text):
+    """Returns what is before and after the [SEP] of a list of ids."""
+    return text[: text.index(3)], text[text.index(3) + 1 :]
+
+
 def test_masks_and_swaps_are_others_in_each_epoch(folder):
     rows = together(batches_of(open_set(folder), 25))
     epochs = [

@@ -3,7 +3,9 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -15,6 +17,7 @@ from albert.errors import StopRequested
 from albert.errors import UserError
 from albert.interchange import tensor_bundle
 from albert.interchange.starting_point import open_starting_point
+from albert.training import curves
 from albert.training import depth_schedule
 from albert.training import distribution
 from albert.training import preemption
@@ -22,6 +25,8 @@ from albert.training import run_steps
 from albert.training.loop import TrainingLoop
 from albert.training.losses import PretrainingObjective
 from albert.training.options import TrainingOptions
+from albert.training.phases import lay_out
+from albert.training.phases import parse_phases
 from albert.training.run import Run
 
 STEPS, BATCH, RECORDS = 7, 3, 16
@@ -96,7 +101,14 @@ class Examples:
         return {"training_data": f"{RECORDS} examples"}
 
     def training_batches(
-        self, batch_size, *, seed, num_steps, start_step, bucket_by_length
+        self,
+        batch_size,
+        *,
+        seed,
+        num_steps,
+        start_step,
+        bucket_by_length,
+        max_seq_length=None,
     ):
         assert (seed, bucket_by_length) == (3, False)
         assert num_steps in (STEPS, None)
@@ -107,6 +119,9 @@ class Examples:
             .skip(start_step * batch_size)
             .batch(batch_size, drop_remainder=True)
         )
+        if max_seq_length:
+            self.starts[-1] = start_step, max_seq_length
+            return whole.map(lambda batch: cut(batch, max_seq_length))
         if not self.damage:
             return whole
         broken = tf.data.TFRecordDataset(self.damage)
@@ -116,6 +131,14 @@ class Examples:
 
     def locate_damage(self):
         return self.damage and f"{self.damage}, record 0"
+
+
+def cut(batch, max_seq_length):
+    """Cuts the sequences of a batch, with their masked pieces."""
+    return {
+        name: value[:, :max_seq_length] if value.shape[1:] == (13,) else value
+        for name, value in batch.items()
+    } | {"masked_lm_positions": batch["masked_lm_positions"] % max_seq_length}
 
 
 class Scores:
@@ -255,6 +278,77 @@ IN_TIME = dataclasses.replace(
 )
 
 
+def length_plan(text):
+    phases = parse_phases("--max_seq_length_schedule", text, int, "7:.5,13")
+    return {"max_seq_length": lay_out(phases, OPTIONS.make_budget(), "pieces")}
+
+
+@pytest.mark.slow
+def test_lengths_are_those_of_trainings_one_after_the_other(tmp_path):
+    """Also of a run that goes on from a checkpoint within the first."""
+    settings = {
+        "data_plans": length_plan("7:.6,13"),
+        "options": dataclasses.replace(OPTIONS, keep_checkpoint_max=9),
+    }
+    data = Examples()
+    whole, _ = train(make_run(tmp_path / "a", data=data, **settings))
+    assert data.starts == [(0, 7), (4, 13)]
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    for step in (6, 7):
+        tensor_bundle.remove(tensor_bundle.step_prefix(tmp_path / "b", step))
+    data = Examples()
+    again, _ = train(make_run(tmp_path / "b", data=data, **settings))
+    assert data.starts == [(3, 7), (4, 13)]
+
+    keras.utils.set_random_seed(OPTIONS.seed)
+    strategy = distribution.get_strategy("one_device")
+    with strategy.scope():
+        model = albert.AlbertPretrainer(CONFIG)
+        optimizer = OPTIONS.make_optimizer(model, OPTIONS.make_budget())
+    loop = TrainingLoop(
+        model,
+        optimizer,
+        PretrainingObjective(),
+        strategy,
+        regularizer=OPTIONS.make_regularizer(model),
+    )
+    start = 0
+    for length, count in ((7, 4), (13, 3)):
+        batches = data.training_batches(
+            BATCH,
+            seed=3,
+            num_steps=STEPS,
+            start_step=start,
+            bucket_by_length=False,
+        ).map(functools.partial(cut, max_seq_length=length))
+        loop.train(iter(loop.distribute(batches)), count)
+        start += count
+    for a, b, c in zip(state(whole), state(again), state(loop), strict=True):
+        assert np.array_equal(a, b)
+        assert np.array_equal(a, c)
+
+
+@pytest.mark.usefixtures("steps_without_gradients")
+def test_lengths_are_part_of_the_run(tmp_path):
+    settings = {"data_plans": length_plan("7:.3,13")}
+    data = Examples()
+    train(make_run(tmp_path, data=data, evaluation=Scores(1, 2, 3), **settings))
+    assert data.starts == [(0, 7), (2, 13)]
+    run = json.loads((tmp_path / "run.json").read_text())
+    assert run["max_seq_length_schedule"] == "7:.3,13"
+    for wrong in ({}, {"data_plans": length_plan("7:.4,13")}):
+        with pytest.raises(UserError, match="length_schedule '7:.3,13' there"):
+            make_run(tmp_path, **wrong).check()
+    scalars = curves.read_scalars(str(tmp_path / "tensorboard" / "train"))
+    assert scalars["max_seq_length"] == [
+        (2, 7),
+        (3, 13),
+        (5, 13),
+        (6, 13),
+        (7, 13),
+    ]
+
+
 @pytest.mark.usefixtures("steps_without_gradients")
 def test_a_run_of_minutes(tmp_path, monkeypatch, capsys, caplog):
     clock = Clock(monkeypatch)
@@ -269,17 +363,13 @@ def test_a_run_of_minutes(tmp_path, monkeypatch, capsys, caplog):
     # 3 s of 0.1 s, and as many of 0.3 s.
     assert clock.used == [1] * 30 + [3] * 10
     assert scores.values == []
-    # The warm-up of 1.2 s, then what is left of 6 s. Before the first step is
-    # measured, none of it is over; then two steps are.
-    expected = [0.0, 0.0, *(0.01 * 0.1 * s / 1.2 for s in range(2, 12))]
-    expected += [0.01 * (1 - 0.1 * s / 6) for s in range(12, 30)]
-    assert clock.rates[:30] == pytest.approx(expected, abs=1e-6)
-    # The second step of this depth comes before its time is known.
-    left = [3.0, 2.9, 2.4, 2.1, 1.8, 1.5, 1.2, 0.9, 0.6, 0.3]
-    assert clock.rates[30:] == pytest.approx(
-        [0.01 * s / 6 for s in left], abs=1e-6
-    )
-    assert "evaluation at step 32: " in caplog.text  # at 3.6 s
+    # The warm-up of 1.2 s, then what is left of 6 s. The first step of a depth
+    # is counted after three more.
+    used = [0.0, 0.0, 0.1, 0.2, *(0.1 * step for step in range(4, 30))]
+    used += [3.0, 3.0, 3.3, 3.6, 4.2, 4.5, 4.8, 5.1, 5.4, 5.7]
+    rates = [0.01 * (s / 1.2 if s < 1.199 else 1 - s / 6) for s in used]
+    assert clock.rates == pytest.approx(rates, abs=1e-6)
+    assert "evaluation at step 33: " in caplog.text  # at 3.6 s
     assert "step 40, minute 0.10 of 0.1: " in caplog.text
     assert tensor_bundle.steps(tmp_path)[-1] == 40
     saved = tensor_bundle.read(tmp_path / "model.ckpt-40")
@@ -296,6 +386,17 @@ def test_a_run_of_minutes(tmp_path, monkeypatch, capsys, caplog):
     with pytest.raises(UserError, match="train_minutes 0.1 there, 0.2 here"):
         longer = dataclasses.replace(IN_TIME, train_minutes=0.2)
         make_run(tmp_path, **settings | {"options": longer}).check()
+
+
+@pytest.mark.usefixtures("steps_without_gradients")
+def test_a_depth_that_gets_no_step_is_named(tmp_path, monkeypatch, caplog):
+    Clock(monkeypatch)
+    deep = dataclasses.replace(CONFIG, num_hidden_layers=29)
+    # A step of 28 layers, of 2.8 s, is the last.
+    depths = depth_schedule.plan("1:.5,28:.45,29", deep, IN_TIME.make_budget())
+    train(make_run(tmp_path, config=deep, depths=depths, options=IN_TIME))
+    assert "29 had no step, because one before it took so long" in caplog.text
+    assert "28 had no" not in caplog.text
 
 
 @pytest.mark.usefixtures("steps_without_gradients")
