@@ -28,8 +28,8 @@ def define(fv):
     training.real(
         "warmup_proportion",
         None,
-        "Part of the steps, or of --train_minutes, that is warm-up, instead "
-        "of --num_warmup_steps. Default of --train_minutes: 0.06.",
+        "Part of the training that is warm-up, instead of --num_warmup_steps. "
+        "Default: 0.06 of --train_minutes.",
         lower_bound=0.0,
         upper_bound=0.9,
     )
