@@ -42,6 +42,7 @@ from albert.config import POSITION_EMBEDDINGS
 from albert.config import AlbertConfig
 from albert.errors import UserError
 from albert.text.documents import expand_files
+from albert.text.masking import MASK_REPLACEMENTS
 
 # Batches of the training records whose word frequencies are the baseline.
 BASELINE_BATCHES = 200
@@ -83,6 +84,21 @@ def define_flags(fv):
         lower_bound=1e-6,
         upper_bound=0.999,
     )
+    data.string(
+        "masked_lm_prob_schedule",
+        None,
+        "Shares of the tokens to mask while training, with their shares of the "
+        "training, as in 0.3:0.5,0.15, in records of --masking=dynamic. "
+        "Evaluations are as without it. Default: one share at all steps.",
+    )
+    data.choice(
+        "mask_replacement",
+        None,
+        list(MASK_REPLACEMENTS),
+        "What masked tokens become in records of --masking=dynamic: 80-10-10: "
+        "[MASK] of 80%, a random piece of 10%, and 10% stay; mask: all become "
+        "[MASK]. Default: what they were made with.",
+    )
     modes = flags.FlagGroup(fv, "Modes")
     modes.boolean("do_train", True, "Train.")
     modes.boolean(
@@ -107,6 +123,7 @@ def define_flags(fv):
         optimizer="lamb",
         num_train_steps=125000,
         save_checkpoints_steps=5000,
+        own_optimizers=("muon",),
     )
     training = flags.FlagGroup(fv, "Training")
     training.boolean(
@@ -118,6 +135,16 @@ def define_flags(fv):
         "way.",
     )
     budget_flags.define(fv)
+    training.real(
+        "weight_average_decay",
+        None,
+        "Keep an exponential moving average of the weights with this decay, "
+        "as 0.999, and evaluate it instead of them: model.ckpt-best holds it, "
+        "while training goes on with the weights themselves. Default: off, "
+        "as in the original.",
+        lower_bound=1e-6,
+        upper_bound=1 - 1e-6,
+    )
     evaluation = flags.FlagGroup(fv, "Evaluation")
     evaluation.integer(
         "max_eval_steps",
@@ -158,6 +185,7 @@ def main(fv):
     from albert.training import depth_schedule
     from albert.training import distribution
     from albert.training import length_schedule
+    from albert.training import masking_schedule
     from albert.training import monitoring
     from albert.training import options
     from albert.training import results
@@ -166,6 +194,8 @@ def main(fv):
     from albert.training.pretraining_data import PretrainingData
     from albert.training.pretraining_data import PretrainingEvaluation
     from albert.training.run import Run
+    from albert.training.weight_averages import averaged_weights
+    from albert.training.weight_averages import has_averages
 
     # First of all: workers find each other before anything is computed.
     strategy = distribution.start(
@@ -176,6 +206,7 @@ def main(fv):
     masking = {
         "max_predictions_per_seq": fv.max_predictions_per_seq,
         "masked_lm_prob": fv.masked_lm_prob,
+        "mask_replacement": fv.mask_replacement,
     }
     train = held_out = None
     if fv.do_train:
@@ -183,7 +214,13 @@ def main(fv):
     if do_eval:
         held_out = PretrainingData(fv.eval_input_file, **masking)
     record_sets = [data.records for data in (train, held_out) if data]
-    record_set.check_masking(record_sets, fv.masked_lm_prob)
+    record_set.check_masking(
+        record_sets,
+        {
+            "masked_lm_prob": fv.masked_lm_prob,
+            "mask_replacement": fv.mask_replacement,
+        },
+    )
     sentence_order = record_set.find_objective(record_sets) != "none"
     start = open_starting_point(
         fv.init_checkpoint or (None if fv.do_train else fv.output_dir)
@@ -234,6 +271,12 @@ def main(fv):
             )
             data_plans["max_seq_length"] = lengths
             logging.info("length: %s", lengths)
+        if fv.masked_lm_prob_schedule:
+            masks = masking_schedule.plan(
+                fv.masked_lm_prob_schedule, train.records, budget
+            )
+            data_plans["masked_lm_prob"] = masks
+            logging.info("masks: %s", masks)
         run = Run(
             directory=fv.output_dir,
             config=config,
@@ -291,7 +334,8 @@ def main(fv):
             model, None, objective, strategy, jit_compile=fv.jit_compile
         )
     if metrics is None and do_eval:  # all steps were made before, or none
-        metrics = evaluation.metrics(loop)
+        with averaged_weights(loop):
+            metrics = evaluation.metrics(loop)
     if not distribution.is_chief(strategy):
         command_line.leave()
 
@@ -307,6 +351,7 @@ def main(fv):
             metrics,
             [evaluation.description],
             baseline.metrics(),
+            details={"weights": "average"} if has_averages(loop) else None,
         )
         results.print_evaluation(metrics, baseline.metrics(), "word frequency")
     if fv.do_train:
@@ -349,6 +394,11 @@ def check_flags(fv):
     if do_eval and not fv.eval_input_file:
         raise UserError(
             "--do_eval needs --eval_input_file: records that are not trained on"
+        )
+    if fv.do_train and fv.weight_average_decay is not None and not do_eval:
+        raise UserError(
+            "--weight_average_decay needs an evaluation, which the averages "
+            "are for and which keeps the best of them: give --eval_input_file"
         )
     if not fv.do_train and not do_eval:
         raise UserError("--nodo_train without --do_eval leaves nothing to do")

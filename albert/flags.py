@@ -86,10 +86,12 @@ def define_training_flags(
     optimizer,
     num_train_steps,
     save_checkpoints_steps,
+    own_optimizers=(),
 ):
     """Defines the flags of training; the keyword arguments are the defaults.
 
-    A batch size or number of steps that is None depends on the task.
+    A batch size or number of steps that is None depends on the task. The
+    ``own_optimizers`` can be chosen, too, which the original does not have.
     """
     training = FlagGroup(fv, "Training")
     training.integer(
@@ -109,7 +111,16 @@ def define_training_flags(
         upper_bound=flag_parsers.MOST_STEPS,
     )
     training.choice(
-        "optimizer", optimizer, ["lamb", "adamw"], "As the original has it."
+        "optimizer",
+        optimizer,
+        ["lamb", "adamw", *own_optimizers],
+        "lamb and adamw are as the original has them"
+        + (
+            "; muon orthogonalises the updates of hidden matrices, and is "
+            "adamw for the rest."
+            if own_optimizers
+            else "."
+        ),
     )
     training.real(
         "learning_rate",

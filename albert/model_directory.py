@@ -37,6 +37,7 @@ from albert.json_files import Nullable
 from albert.json_files import Number
 from albert.json_files import Object
 from albert.json_files import Text
+from albert.text.masking import ORIGINAL_REPLACEMENT
 
 CONFIG_FILE = "albert_config.json"
 TOKENIZER_FILE = "spiece.model"
@@ -148,6 +149,9 @@ _UNSAID = {
     "best_metric": None,
     "fresh_head": False,
     "freeze": None,
+    "weight_average_decay": None,
+    "masked_lm_prob_schedule": None,
+    "mask_replacement": ORIGINAL_REPLACEMENT,
 }
 
 # What a run that continues may change: defaults of later predictions.

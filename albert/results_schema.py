@@ -39,6 +39,8 @@ EVALUATION = Object(
     {
         "checkpoint": Text(),
         "checkpoint_sha256": Text(),
+        # Which of those in the checkpoint, where it holds averages, too.
+        "weights": Text(("average",)),
         "albert_version": Text(),
         "data": _DATA,
         "baseline": _METRICS,

@@ -43,6 +43,8 @@ from albert.text.documents import DOCUMENT_SEPARATORS
 from albert.text.documents import expand_files
 from albert.text.instances import OBJECTIVES
 from albert.text.instances import PairSettings
+from albert.text.masking import MASK_REPLACEMENTS
+from albert.text.masking import ORIGINAL_REPLACEMENT
 from albert.text.masking import MaskingSettings
 from albert.text.selection import open_listing
 from albert.text.word_segmenters import NO_SEGMENTER
@@ -157,6 +159,13 @@ def define_flags(fv):
         "favor_shorter_ngram", True, "n-grams of n words have p(n) ~ 1/n."
     )
     masks.boolean("do_whole_word_mask", True, "Mask whole words.")
+    masks.choice(
+        "mask_replacement",
+        ORIGINAL_REPLACEMENT,
+        list(MASK_REPLACEMENTS),
+        "What masked tokens become: 80-10-10: [MASK] of 80%, a random piece of "
+        "10%, and 10% stay, as in the original; mask: all become [MASK].",
+    )
     masks.choice(
         "word_start_rule",
         "scripts",
@@ -368,6 +377,7 @@ def read_settings(fv):
             fv.ngram,
             fv.favor_shorter_ngram,
             fv.do_whole_word_mask,
+            fv.mask_replacement,
         ),
         dynamic_masking=dynamic,
         dupe_factor=fv.dupe_factor or (1 if dynamic else 40),

@@ -5,13 +5,15 @@ import math
 
 from albert.records.corpus_counts import MOST_UNKNOWN
 from albert.records.pretraining_warnings import MOST_GUESSED
+from albert.text.masking import MASK_REPLACEMENTS
+from albert.text.masking import ORIGINAL_REPLACEMENT
 
 # What a person should look at. Of the pieces of a sequence:
 _MOST_PADDING = 0.5
 # Of the sequences of a task, which then are cut off.
 _MOST_FULL = 0.2
 # Of the masked pieces; the paper's 80, 10 and 10 percent, and some room.
-_MASK_SHARE, _MASK_ROOM = 0.8, 0.05
+_MASK_ROOM = 0.05
 # Of what --masked_lm_prob asks for.
 _LEAST_MASKED, _MOST_MASKED = 0.5, 1.5
 _MASKED_LM_PROB = 0.15
@@ -128,11 +130,14 @@ def _of_masks(kind, statistics, tokenizer):
     if total < _LEAST_TO_JUDGE:
         return
     masks, _ = statistics.replacements(tokenizer)
-    room = max(_MASK_ROOM, 3 * _error(_MASK_SHARE, total))
-    if abs(masks / total - _MASK_SHARE) > room:
+    expected, _ = MASK_REPLACEMENTS[
+        kind.settings.get("mask_replacement", ORIGINAL_REPLACEMENT)
+    ]
+    room = max(_MASK_ROOM, 3 * _error(expected, total))
+    if abs(masks / total - expected) > room:
         yield (
             f"{share(masks, total)} of the masked pieces became [MASK], not "
-            f"{_MASK_SHARE:.0%}: another vocabulary, or another masking, made "
+            f"{expected:.0%}: another vocabulary, or another masking, made "
             "the records"
         )
     hidden = statistics.words_hit_in_part

@@ -160,33 +160,30 @@ def load_slots(optimizer, model, path):
     }
     source = _open_source(path)
     moments = {"adam_m": source.adam_m, "adam_v": source.adam_v}
+    wanted = [
+        (name, slot, moments[slot])
+        for name, variable in variables.items()
+        for slot in optimizer.slots(position[id(variable)])
+    ]
     misfits = []
-    for slot, tensors in moments.items():
-        for name, variable in variables.items():
-            label = f"{weight_fit.stored_name(name, source)}/{slot}"
-            shape = tuple(variable.shape)
-            if name not in tensors:
-                misfits.append(f"missing {label}")
-            elif tensors.shape(name) != shape:
-                misfits.append(
-                    weight_fit.shape_difference(
-                        label, tensors.shape(name), shape
-                    )
-                )
+    for name, slot, tensors in wanted:
+        label = f"{weight_fit.stored_name(name, source)}/{slot}"
+        shape = tuple(variables[name].shape)
+        if name not in tensors:
+            misfits.append(f"missing {label}")
+        elif tensors.shape(name) != shape:
+            misfits.append(
+                weight_fit.shape_difference(label, tensors.shape(name), shape)
+            )
     if misfits:
         raise UserError(
             f"{source.path} does not hold the optimizer's moments "
             f"({len(misfits)} differences): {'; '.join(misfits)}. Give a "
             "training checkpoint, or leave --init_optimizer out"
         )
-    values = {
-        (slot, name): tensors[name]
-        for slot, tensors in moments.items()
-        for name in variables
-    }
-    for (slot, name), value in values.items():
-        index = position[id(variables[name])]
-        getattr(optimizer, slot)[index].assign(value)
+    values = [(name, slot, tensors[name]) for name, slot, tensors in wanted]
+    for name, slot, value in values:
+        optimizer.slots(position[id(variables[name])])[slot].assign(value)
     return source.global_step
 
 

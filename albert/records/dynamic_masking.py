@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from albert.records import draws
+from albert.text.masking import MASK_REPLACEMENTS
 
 # What a number is drawn for: the first index of each purpose.
 _FOR_SEGMENT_ORDER = 0
@@ -162,10 +163,11 @@ def mask_rows(rows, keys, unmasked):
         draws.high_bits(bits) % len(unmasked.replacement_ids),
     )
     outcome = draws.low_fraction(bits)
+    is_mask, is_other = MASK_REPLACEMENTS[masking.mask_replacement]
     seen_ids = tf.where(
-        outcome < 0.8,
+        outcome < is_mask,
         unmasked.mask_id,
-        tf.where(outcome < 0.9, random_piece, true_ids),
+        tf.where(outcome < is_other, random_piece, true_ids),
     )
 
     def in_slots(values):

@@ -22,6 +22,7 @@ from albert.json_files import Object
 from albert.json_files import Text
 from albert.records.unmasked_pairs import MASKING_TIMES
 from albert.text.documents import expand_files
+from albert.text.masking import MASK_REPLACEMENTS
 
 SCHEMA_VERSION = 1
 
@@ -61,6 +62,8 @@ _SCHEMA = Object(
                 "ngram": Integer(1, 1 << 16),
                 "favor_shorter_ngram": Boolean(),
                 "do_whole_word_mask": Boolean(),
+                # Not where it is the original's.
+                "mask_replacement": Text(tuple(MASK_REPLACEMENTS)),
             }
         ),
         # Of records that are masked while training.

@@ -25,6 +25,7 @@ from albert.text.instances import SPECIAL_TOKENS
 from albert.text.instances import PairSettings
 from albert.text.instances import assemble
 from albert.text.instances import pair_segments
+from albert.text.masking import MASK_REPLACEMENTS
 from albert.text.masking import MaskingPieces
 from albert.text.masking import MaskingSettings
 from albert.text.masking import mask_instances
@@ -100,6 +101,12 @@ class PretrainingDataSettings:
             raise UserError(
                 "--masked_lm_prob must be between 0 and 1, not "
                 f"{self.masking.masked_lm_prob}"
+            )
+        if self.masking.mask_replacement not in MASK_REPLACEMENTS:
+            raise UserError(
+                "--mask_replacement must be one of "
+                f"{', '.join(MASK_REPLACEMENTS)}, not "
+                f"{self.masking.mask_replacement}"
             )
         if not 0 <= self.pairs.short_seq_prob <= 1:
             raise UserError(

@@ -34,6 +34,7 @@ def pretraining_dataset(
     shuffle_buffer=8192,
     interleaved_files=8,
     max_seq_length=None,
+    masked_lm_prob=None,
 ):
     """Returns a dataset of batches of pretraining records.
 
@@ -55,6 +56,8 @@ def pretraining_dataset(
       max_seq_length: S, less than that of the records: pairs that are masked
         here are shortened, see ``dynamic_masking.shorten``, and P with them.
         None for the length of the records.
+      masked_lm_prob: float, the share of the tokens to mask here; None for
+        that of the record set.
 
     Returns:
       ``tf.data.Dataset`` of dicts: input_ids, input_mask, segment_ids int32
@@ -69,8 +72,11 @@ def pretraining_dataset(
     """
     schema = record_set.schema
     if record_set.unmasked is None:
-        if max_seq_length not in (None, schema.max_seq_length):
-            raise ValueError("masked records are of one length")
+        if masked_lm_prob or max_seq_length not in (
+            None,
+            schema.max_seq_length,
+        ):
+            raise ValueError("masked records stay as they are")
         together = batch_size
         make_rows = functools.partial(_parse, schema)
     else:
@@ -78,8 +84,11 @@ def pretraining_dataset(
         schema = schema.shortened(max_seq_length or schema.max_seq_length)
         make_rows = functools.partial(
             _mask,
-            _with_predictions(
-                record_set.unmasked, schema.max_predictions_per_seq
+            _with_masking(
+                record_set.unmasked,
+                max_predictions_per_seq=schema.max_predictions_per_seq,
+                masked_lm_prob=masked_lm_prob
+                or record_set.unmasked.masking.masked_lm_prob,
             ),
             record_set.schema.max_seq_length,
             schema.max_seq_length,
@@ -132,13 +141,10 @@ def _parse(schema, epochs, serialized):
     }
 
 
-def _with_predictions(unmasked, max_predictions_per_seq):
-    """Returns ``UnmaskedPairs`` with a number of masked-token slots."""
+def _with_masking(unmasked, **settings):
+    """Returns ``UnmaskedPairs`` with other settings of masks."""
     return dataclasses.replace(
-        unmasked,
-        masking=dataclasses.replace(
-            unmasked.masking, max_predictions_per_seq=max_predictions_per_seq
-        ),
+        unmasked, masking=dataclasses.replace(unmasked.masking, **settings)
     )
 
 

@@ -18,6 +18,7 @@ from albert.records.schema import PretrainingSchema
 from albert.records.surface_features import join_guesses
 from albert.records.unmasked_pairs import DYNAMIC
 from albert.records.unmasked_pairs import describe_pieces
+from albert.text.masking import ORIGINAL_REPLACEMENT
 from albert.text.normalization_losses import HARMFUL_SHARE_OF_MARKS
 from albert.text.normalization_losses import describe_lost_marks
 from albert.text.normalization_losses import describe_turkish_case
@@ -62,6 +63,12 @@ def describe_settings(settings, tokenizer, directory):
       directory: where the JSON will be; the path of the vocabulary is
         relative to it.
     """
+    masking = settings.masking
+    replacement = {}
+    if masking.mask_replacement != ORIGINAL_REPLACEMENT:
+        # Otherwise left out, so that the JSON of shards that were made before
+        # there was a choice is that of shards that are made now.
+        replacement = {"mask_replacement": masking.mask_replacement}
     dynamic = {}
     if settings.dynamic_masking:
         dynamic = {"masking": DYNAMIC, "pieces": describe_pieces(tokenizer)}
@@ -69,7 +76,7 @@ def describe_settings(settings, tokenizer, directory):
         "kind": PretrainingSchema.kind,
         **dynamic,
         "max_seq_length": settings.pairs.max_seq_length,
-        "max_predictions_per_seq": settings.masking.max_predictions_per_seq,
+        "max_predictions_per_seq": masking.max_predictions_per_seq,
         "compression": settings.compression,
         "vocabulary": {
             "size": tokenizer.vocabulary_size,
@@ -83,12 +90,13 @@ def describe_settings(settings, tokenizer, directory):
             "original_segment_pairs": settings.pairs.original_segment_pairs,
             "do_lower_case": settings.do_lower_case,
             "strip_accents": settings.strip_accents,
-            "do_whole_word_mask": settings.masking.whole_word,
+            "do_whole_word_mask": masking.whole_word,
             "word_start_rule": settings.word_start_rule,
             "word_segmenter": settings.word_segmenter,
-            "favor_shorter_ngram": settings.masking.favor_shorter_ngram,
-            "ngram": settings.masking.ngram,
-            "masked_lm_prob": settings.masking.masked_lm_prob,
+            "favor_shorter_ngram": masking.favor_shorter_ngram,
+            "ngram": masking.ngram,
+            "masked_lm_prob": masking.masked_lm_prob,
+            **replacement,
             "short_seq_prob": settings.pairs.short_seq_prob,
             "dupe_factor": settings.dupe_factor,
             "random_seed": settings.random_seed,

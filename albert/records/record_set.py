@@ -16,6 +16,7 @@ from albert.records.schema import PretrainingSchema
 from albert.records.schema import unmasked_fields
 from albert.records.unmasked_pairs import DYNAMIC
 from albert.records.unmasked_pairs import UnmaskedPairs
+from albert.text.masking import ORIGINAL_REPLACEMENT
 
 
 class RecordSet(RecordFiles):
@@ -27,8 +28,9 @@ class RecordSet(RecordFiles):
 
     Args:
       files: paths of record files.
-      max_predictions_per_seq, masked_lm_prob: settings of masks that are made
-        while training; None for those that the records were written with.
+      max_predictions_per_seq, masked_lm_prob, mask_replacement: settings of
+        masks that are made while training; None for those that the records
+        were written with.
     """
 
     kind = PretrainingSchema.kind
@@ -40,7 +42,11 @@ class RecordSet(RecordFiles):
     recipe = "`albert create-pretraining-data`"
 
     def __init__(
-        self, files, max_predictions_per_seq=None, masked_lm_prob=None
+        self,
+        files,
+        max_predictions_per_seq=None,
+        masked_lm_prob=None,
+        mask_replacement=None,
     ):
         super().__init__(files)
         self._other_settings = {
@@ -48,6 +54,7 @@ class RecordSet(RecordFiles):
             for name, value in (
                 ("max_predictions_per_seq", max_predictions_per_seq),
                 ("masked_lm_prob", masked_lm_prob),
+                ("mask_replacement", mask_replacement),
             )
             if value is not None
         }
@@ -73,9 +80,11 @@ class RecordSet(RecordFiles):
         files = super().fingerprint
         if self.unmasked == self._written:
             return files
-        changed = json.dumps(
-            [files, dataclasses.astuple(self.unmasked.masking)]
-        )
+        masking = dataclasses.asdict(self.unmasked.masking)
+        if masking["mask_replacement"] == ORIGINAL_REPLACEMENT:
+            # What is hashed of it is as before there was a choice.
+            del masking["mask_replacement"]
+        changed = json.dumps([files, list(masking.values())])
         return hashlib.sha256(changed.encode()).hexdigest()
 
     @functools.cached_property
@@ -279,42 +288,43 @@ def find_objective(record_sets):
     return next(iter(found))
 
 
-def check_masking(record_sets, masked_lm_prob):
-    """Checks whether another share of the tokens can be masked.
+def check_masking(record_sets, settings):
+    """Checks whether tokens can be masked otherwise than the records say.
 
     Args:
       record_sets: list of ``RecordSet``, those to train on before those to
         evaluate on. Of the latter some that are masked already are warned of.
-      masked_lm_prob: float, the flag, or None.
+      settings: dict from a flag to its value, or None, of what is changed.
 
     Raises:
       UserError: the tokens of the first are masked already.
     """
-    if masked_lm_prob is None:
-        return
     first, *others = record_sets
-    unchanged = (
-        f"holds masked records, in which --masked_lm_prob={masked_lm_prob:g} "
-        "changes nothing"
-    )
     remedy = "make records with --masking=dynamic"
-    if first.unmasked is None:
-        raise UserError(
-            f"{first.files[0]} {unchanged}: leave it out, or {remedy}"
+    for name, value in settings.items():
+        if value is None:
+            continue
+        unchanged = (
+            f"holds masked records, in which --{name}={value} changes nothing"
         )
-    for records in others:
-        if records.unmasked is None:
-            logging.warning(
-                "%s %s, so that it is evaluated with another share than is "
-                "trained with: %s to evaluate on, too",
-                records.files[0],
-                unchanged,
-                remedy,
+        if first.unmasked is None:
+            raise UserError(
+                f"{first.files[0]} {unchanged}: leave it out, or {remedy}"
             )
-    few = describe_few_predictions(
+        for records in others:
+            if records.unmasked is None:
+                logging.warning(
+                    "%s %s, so that it is evaluated with other masks than it "
+                    "is trained with: %s to evaluate on, too",
+                    records.files[0],
+                    unchanged,
+                    remedy,
+                )
+    prob = settings.get("masked_lm_prob")
+    few = prob and describe_few_predictions(
         first.schema.max_seq_length,
         first.schema.max_predictions_per_seq,
-        masked_lm_prob,
+        prob,
     )
     if few:
         logging.warning("%s", few)

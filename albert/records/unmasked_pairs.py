@@ -22,6 +22,7 @@ import numpy as np
 from albert.errors import UserError
 from albert.records.serialization import ByteStrings
 from albert.text.instances import SPECIAL_TOKENS
+from albert.text.masking import ORIGINAL_REPLACEMENT
 from albert.text.masking import MaskingSettings
 
 DYNAMIC = "dynamic"
@@ -119,6 +120,9 @@ class UnmaskedPairs:
                 ngram=settings["ngram"],
                 favor_shorter_ngram=settings["favor_shorter_ngram"],
                 whole_word=settings["do_whole_word_mask"],
+                mask_replacement=settings.get(
+                    "mask_replacement", ORIGINAL_REPLACEMENT
+                ),
             ),
             vocabulary_size=vocabulary_size,
             replacement_ids=tuple(

@@ -6,7 +6,8 @@ Behaviour follows ``create_masked_lm_predictions`` of the original's
 random order; at each an n-gram of n words is drawn with p(n) ~ 1/n, shortened
 until it fits what is left of the budget, and dropped if it overlaps one that
 was taken before (it is not tried again with fewer words). Of the tokens taken,
-80% become [MASK], 10% stay and 10% become a random piece.
+80% become [MASK], 10% stay and 10% become a random piece; or all become [MASK],
+which the original does not have.
 
 On purpose different: an n-gram never runs over a [SEP], a word that a
 segment starts in the middle of does not belong to the segment before it, the
@@ -20,6 +21,11 @@ import dataclasses
 
 import numpy as np
 
+# What masked tokens become: the share that is [MASK], and that which is [MASK]
+# or a random piece. The others stay.
+MASK_REPLACEMENTS = {"80-10-10": (0.8, 0.9), "mask": (1.0, 1.0)}
+ORIGINAL_REPLACEMENT = "80-10-10"
+
 
 @dataclasses.dataclass(frozen=True)
 class MaskingSettings:
@@ -31,6 +37,7 @@ class MaskingSettings:
       ngram: longest n-gram, in words.
       favor_shorter_ngram: p(n) ~ 1/n; else the same in reverse.
       whole_word: words are masked as a whole; else every piece is a word.
+      mask_replacement: of ``MASK_REPLACEMENTS``.
     """
 
     max_predictions_per_seq: int = 20
@@ -38,6 +45,7 @@ class MaskingSettings:
     ngram: int = 3
     favor_shorter_ngram: bool = True
     whole_word: bool = True
+    mask_replacement: str = ORIGINAL_REPLACEMENT
 
     def ngram_probabilities(self):
         """Returns p(n) for n = 1 .. ngram: float64 [ngram]."""
@@ -132,7 +140,9 @@ def mask_instances(instances, settings, pieces, generator):
     ]
     # 0: [MASK], 1: a random piece, 2: as it was.
     outcome = np.searchsorted(
-        [0.8, 0.9], generator.random(len(row)), side="right"
+        MASK_REPLACEMENTS[settings.mask_replacement],
+        generator.random(len(row)),
+        side="right",
     )
     input_ids = instances.input_ids.copy()
     input_ids[row, position] = np.choose(

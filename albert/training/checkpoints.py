@@ -4,9 +4,9 @@
 Checkpoints have Google's format and names: weights, ``NAME/adam_m``,
 ``NAME/adam_v`` and ``global_step`` are as the original writes them. What it
 does not have is under ``training_state/``: the state of dropout's generators,
-the best evaluation so far and how many have followed it, and, where a training
-is of a time, how much of it is over. The position in the input needs no room:
-it is the step times the batch size.
+averages of the weights, the best evaluation so far and how many have followed
+it, and, where a training is of a time, how much of it is over. The position in
+the input needs no room: it is the step times the batch size.
 """
 
 import dataclasses
@@ -200,8 +200,12 @@ class TrainingCheckpoints:
             variables[name] = variable
             position = index.get(id(variable))
             if position is not None:  # frozen weights have no moments
-                variables[f"{name}/adam_m"] = self.optimizer.adam_m[position]
-                variables[f"{name}/adam_v"] = self.optimizer.adam_v[position]
+                for slot, value in self.optimizer.slots(position).items():
+                    variables[f"{name}/{slot}"] = value
+                if self.optimizer.averages:
+                    variables[f"{_STATE}average/{name}"] = (
+                        self.optimizer.averages[position]
+                    )
         weights = set(map(id, named.values()))
         generators = [
             variable

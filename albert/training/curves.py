@@ -26,7 +26,11 @@ _TRAINING = ("training data", {"color": "0.6", "linewidth": 1})
 _HELD_OUT = ("held-out data", {"color": "C0", "marker": "."})
 _BASELINE = ("without a model", {"color": "C3", "linestyle": "--"})
 # What changes in the course of a training, and what it counts.
-_SCHEDULES = {"num_layers": "layers", "max_seq_length": "pieces"}
+_SCHEDULES = {
+    "num_layers": "layers",
+    "max_seq_length": "pieces",
+    "masked_lm_prob": "masked",
+}
 # What a picture says it was made by, and under which key: of these, and of no
 # others, are replaced without being told to.
 _MARK = "albert curves"

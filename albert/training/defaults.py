@@ -17,8 +17,10 @@ WARMUP_SHARE = 0.06
 _REFERENCES = {
     ("lamb", False): (0.00176, 4096),
     ("adamw", False): (1e-4, 256),
+    ("muon", False): (1e-4, 256),
     ("lamb", True): (4e-3, 64),
     ("adamw", True): (5e-4, 64),
+    ("muon", True): (5e-4, 64),
 }
 
 # Small models were tried at batch sizes up to 64; the rule is trusted for

@@ -17,6 +17,7 @@ _GROUPS = {
     "tokens_per_second": "speed",
     "num_layers": "schedule",
     "max_seq_length": "schedule",
+    "masked_lm_prob": "schedule",
     "train_minutes": "schedule",
 }
 _OF_ONE_LABEL = "labels"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Defines the optimizers LAMB and AdamW as the original ALBERT has them.
 
+Muon, which the original does not have, is in ``albert.training.muon``.
+
 They take gradients that are summed over the replicas already.
 
 A training step does, in each replica and in this order::
@@ -27,7 +29,7 @@ from albert.training.variable_rules import variable_depth
 
 
 class _AdamMoments(keras.optimizers.Optimizer):
-    """Base of LAMB and AdamW: moments, weight decay, rates of variables."""
+    """Base of the optimizers: moments, weight decay, rates of variables."""
 
     def __init__(
         self,
@@ -42,6 +44,7 @@ class _AdamMoments(keras.optimizers.Optimizer):
         layer_decay_rate=1.0,
         embedding_learning_rate_scale=1.0,
         model_config=None,
+        weight_average_decay=None,
         name=None,
     ):
         for label, beta in (("beta_1", beta_1), ("beta_2", beta_2)):
@@ -73,6 +76,13 @@ class _AdamMoments(keras.optimizers.Optimizer):
                 "embedding_learning_rate_scale must not be negative. Received: "
                 f"embedding_learning_rate_scale={embedding_learning_rate_scale}"
             )
+        if weight_average_decay is not None and not (
+            0.0 < weight_average_decay < 1.0
+        ):
+            raise ValueError(
+                "weight_average_decay must be in (0, 1). Received: "
+                f"weight_average_decay={weight_average_decay}"
+            )
         # Keras's own `weight_decay` stays None: it would decay a second time.
         super().__init__(learning_rate=learning_rate, name=name)
         self.weight_decay_rate = weight_decay_rate
@@ -86,6 +96,7 @@ class _AdamMoments(keras.optimizers.Optimizer):
         if isinstance(model_config, dict):
             model_config = AlbertConfig.from_dict(model_config)
         self.model_config = model_config
+        self.weight_average_decay = weight_average_decay
 
     def build(self, variables):
         """Creates the slots; must be called under the strategy's scope.
@@ -113,9 +124,34 @@ class _AdamMoments(keras.optimizers.Optimizer):
             self._rate_multiplier(path) for path in paths
         )
         super().build(variables)
-        self.adam_m, self.adam_v = self.add_optimizer_variables(
-            variables, ["adam_m", "adam_v"]
-        )
+        self.adam_m, self.adam_v = [], []
+        for index, variable in enumerate(variables):
+            for name, slots in (
+                ("adam_m", self.adam_m),
+                ("adam_v", self.adam_v),
+            ):
+                slots.append(
+                    self.add_variable_from_reference(variable, name=name)
+                    if name in self._slot_names(index)
+                    else None
+                )
+        self.averages = []
+        if self.weight_average_decay is not None:
+            self.averages = self.add_optimizer_variables(variables, "average")
+
+    def _slot_names(self, index):
+        """Returns the names of the slots that a variable has."""
+        return ("adam_m", "adam_v")
+
+    def slots(self, index):
+        """Returns the slots of a variable by their names: dict."""
+        return {
+            name: getattr(self, name)[index] for name in self._slot_names(index)
+        }
+
+    def average(self, variable):
+        """Returns the variable that holds the average of one's weights."""
+        return self.averages[self._get_variable_index(variable)]
 
     def _rate_multiplier(self, path):
         multiplier = 1.0
@@ -157,7 +193,19 @@ class _AdamMoments(keras.optimizers.Optimizer):
             update += self._decay_rates[index] * weights
 
         rate = self._step_size(index, weights, update, learning_rate)
-        variable.assign(weights - rate * update)
+        self._assign(index, variable, weights - rate * update)
+
+    def _assign(self, index, variable, weights):
+        """Sets a variable to its new weights, and updates their average."""
+        variable.assign(weights)
+        if self.averages:
+            # The decay of TensorFlow's ExponentialMovingAverage with
+            # num_updates: few weights at first, so that random ones do not
+            # linger, and the first average is the first weights.
+            step = tf.cast(self._iterations.value, tf.float32)
+            decay = tf.minimum(self.weight_average_decay, step / (step + 9.0))
+            average = self.averages[index].value
+            average.assign(weights + decay * (average - weights))
 
     def _moment_bias(self, beta):
         """Returns 1 - beta**t for the t-th update, without cancellation."""
@@ -185,6 +233,7 @@ class _AdamMoments(keras.optimizers.Optimizer):
             "layer_decay_rate": self.layer_decay_rate,
             "embedding_learning_rate_scale": self.embedding_learning_rate_scale,
             "model_config": self.model_config and self.model_config.to_dict(),
+            "weight_average_decay": self.weight_average_decay,
         }
 
 
@@ -203,6 +252,9 @@ class AdamW(_AdamMoments):
 
     The slots are ``adam_m`` and ``adam_v``, lists of float32 variables in the
     order of the trained ones; ``iterations`` is the number of updates made.
+    ``averages`` is such a list, too, or empty. (Keras's own are updated
+    outside of the update of their variable, where a mirrored one cannot be
+    assigned, and are paired with the variables of ``apply`` by order.)
 
     Args:
       learning_rate: float or ``LearningRateSchedule``.
@@ -221,6 +273,9 @@ class AdamW(_AdamMoments):
         with it. 1 is off, and 0 leaves them as they are.
       model_config: ``AlbertConfig`` or its dict, read only when
         ``layer_decay_rate`` is below 1.
+      weight_average_decay: float in (0, 1); keep exponential moving averages
+        of the weights with this decay, less in the first steps: after t
+        updates at most t / (t + 9). None: keep none.
       name: of the optimizer.
 
     Raises:
@@ -350,7 +405,3 @@ def clip_by_global_norm(gradients, clip_norm):
 def _as_rules(rules):
     """Returns rules as plain lists, as a configuration read from JSON has."""
     return [[pattern, bool(yes)] for pattern, yes in rules]
-
-
-# By the name that --optimizer gives.
-OPTIMIZERS = {"lamb": Lamb, "adamw": AdamW}

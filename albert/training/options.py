@@ -12,9 +12,11 @@ from albert.training import budgets
 from albert.training import defaults
 from albert.training import distribution
 from albert.training import freezing
-from albert.training import optimizers
 from albert.training import schedules
 from albert.training import training_length
+from albert.training.muon import Muon
+from albert.training.optimizers import AdamW
+from albert.training.optimizers import Lamb
 from albert.training.regularizers import AttentionRegularizer
 
 # Not compared when a run is continued: they change how it is computed and
@@ -32,6 +34,9 @@ _NOT_COMPARED = (
 
 # Fine-tuning plans the order of all examples beforehand, in 4 bytes each.
 _MOST_EXAMPLES = 10**9
+
+# By the name that --optimizer gives.
+OPTIMIZERS = {"lamb": Lamb, "adamw": AdamW, "muon": Muon}
 
 # Keras's policies of the values of --dtype.
 DTYPE_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -72,6 +77,8 @@ class TrainingOptions:
     # Of a training in time, whose steps are not known beforehand.
     train_minutes: float | None = None
     warmup_proportion: float | None = None
+    # Of pretraining alone.
+    weight_average_decay: float | None = None
 
     @classmethod
     def from_flags(cls, fv, **resolved):
@@ -119,12 +126,13 @@ class TrainingOptions:
 
     def make_optimizer(self, model, budget):
         """Returns the optimizer, built for the model's variables."""
-        optimizer = optimizers.OPTIMIZERS[self.optimizer](
+        optimizer = OPTIMIZERS[self.optimizer](
             self.make_schedule(budget),
             bias_correction=self.bias_correction,
             layer_decay_rate=self.layer_decay_rate,
             embedding_learning_rate_scale=self.embedding_learning_rate_scale,
             model_config=model.config,
+            weight_average_decay=self.weight_average_decay,
         )
         optimizer.build(model.trainable_variables)
         return optimizer
@@ -254,6 +262,7 @@ def find_finetuning_options(
         train_minutes=None,
         warmup_proportion=None,
         freeze=freezing.canonical(fv.freeze),
+        weight_average_decay=None,
     )
 
 

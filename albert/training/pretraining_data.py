@@ -50,7 +50,8 @@ class PretrainingData:
         unmasked = self.records.unmasked
         masking = {}
         if unmasked is not None:
-            masking["masked_lm_prob"] = unmasked.masking.masked_lm_prob
+            for name in ("masked_lm_prob", "mask_replacement"):
+                masking[name] = getattr(unmasked.masking, name)
         return {
             **masking,
             "max_seq_length": schema.max_seq_length,
@@ -69,6 +70,7 @@ class PretrainingData:
         start_step,
         bucket_by_length,
         max_seq_length=None,
+        masked_lm_prob=None,
     ):
         """Returns ``pretraining_dataset`` for training."""
         del num_steps  # It is endless.
@@ -81,6 +83,7 @@ class PretrainingData:
             seed=seed,
             start_record=start_step * batch_size,
             max_seq_length=max_seq_length,
+            masked_lm_prob=masked_lm_prob,
         )
 
     def evaluation_batches(self, batch_size):

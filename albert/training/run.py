@@ -248,6 +248,12 @@ class Run:
         )
         if self.options.freeze:
             freezing.log_trained(loop, self.options.freeze)
+        if self.options.weight_average_decay is not None:
+            logging.info(
+                "averages of the weights (decay %g) are evaluated and kept as "
+                "the best; training goes on with the weights themselves",
+                self.options.weight_average_decay,
+            )
         return loop
 
     def _make_checkpoints(self, loop):

@@ -10,6 +10,7 @@ from albert.records.record_stream import explained_damage
 from albert.training.event_tags import is_loss
 from albert.training.monitoring import check_finite
 from albert.training.reporting import explained_write
+from albert.training.weight_averages import averaged_weights
 
 
 class RunSteps:
@@ -140,24 +141,31 @@ class RunSteps:
     def _evaluate_and_save(self, step):
         """Evaluates, keeps the best weights, and saves a checkpoint."""
         if self.evaluation:
-            start = time.monotonic()
             try:
-                self.metrics = self.evaluation.metrics(self.loop)
+                with averaged_weights(self.loop):
+                    self._evaluate(step)
             except StopRequested:
                 self._save_and_stop()
-            self.reporter.evaluation(
-                step, self.metrics, time.monotonic() - start
-            )
-            value = self._sign() * self.metrics[self.evaluation.best_metric]
-            self.since_best += 1
-            if self.best is None or value > self.best:
-                self.since_best = 0
-            # Of equally good weights the later ones are kept.
-            if self.best is None or value >= self.best:
-                self.best = value
-                with self._explained_write():
-                    self.checkpoints.save_best()
         self._save(evaluated=True)
+
+    def _evaluate(self, step):
+        """Evaluates the weights that are set, and keeps them if they are best.
+
+        Raises:
+          StopRequested: before the end; nothing is kept.
+        """
+        start = time.monotonic()
+        self.metrics = self.evaluation.metrics(self.loop)
+        self.reporter.evaluation(step, self.metrics, time.monotonic() - start)
+        value = self._sign() * self.metrics[self.evaluation.best_metric]
+        self.since_best += 1
+        if self.best is None or value > self.best:
+            self.since_best = 0
+        # Of equally good weights the later ones are kept.
+        if self.best is None or value >= self.best:
+            self.best = value
+            with self._explained_write():
+                self.checkpoints.save_best()
 
     def _sign(self):
         """Returns -1 where the smallest value of the metric is the best."""

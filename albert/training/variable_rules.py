@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Decides what a variable is to the optimizer by its path alone.
 
-Whether it is decayed, how deep it is, and whether it is an embedding table.
+Whether it is decayed, how deep it is, whether it is an embedding table, and
+whether it is a hidden matrix.
 """
 
 import re
@@ -14,6 +15,14 @@ import re
 WEIGHT_DECAY_RULES = (
     (r"LayerNorm|layer_norm|bias", False),
     (r"(kernel|embeddings|output_weights)$", True),
+)
+
+# Which variables are hidden matrices, that map vectors to vectors: the rows
+# are as above. Tables of embeddings are looked up in, and the weights of a
+# head give logits, so that neither is one (K. Jordan, "Muon", 2024).
+HIDDEN_MATRIX_RULES = (
+    (r"LayerNorm|layer_norm|bias|(embeddings|output_weights)$", False),
+    (r"kernel$", True),
 )
 
 

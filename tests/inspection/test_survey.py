@@ -6,11 +6,13 @@ import json
 import pathlib
 import re
 import shutil
+import types
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from albert.inspection import findings
 from albert.inspection import statistics
 from albert.records import framing
 
@@ -270,6 +272,30 @@ def test_what_looks_odd(pretraining_set, run, change, words):
     code, printed, errors = run(*files)
     assert code == 0, errors
     assert any(words in odd for odd in oddities(printed)), printed
+
+
+@pytest.mark.parametrize(
+    "replacement, expected", [(None, 0.8), ("80-10-10", 0.8), ("mask", 1.0)]
+)
+@pytest.mark.parametrize("found", [0.8, 0.9, 1.0])
+def test_masked_pieces_become_what_the_json_says(replacement, expected, found):
+    kind = types.SimpleNamespace(
+        settings={"mask_replacement": replacement} if replacement else {},
+        schema=types.SimpleNamespace(max_seq_length=64),
+    )
+    counted = types.SimpleNamespace(
+        masked_pieces=np.array([1500]),
+        masked=np.array([0, 10]),
+        sequences=10,
+        tokens=10_000,
+        replacements=lambda tokenizer: (round(found * 1500), 0),
+        words_hit=0,
+        words_hit_in_part=0,
+    )
+    told = list(findings._of_masks(kind, counted, None))
+    assert len(told) == (found != expected)
+    for line in told:
+        assert f"became [MASK], not {expected:.0%}" in line
 
 
 def test_copies_and_faults_that_can_be_counted_are_told(pretraining_set, run):

@@ -10,6 +10,7 @@ from albert.interchange import tensor_bundle
 from albert.interchange.names import google_name
 from albert.interchange.names import named_variables
 from albert.interchange.weights import load_slots
+from albert.training.muon import Muon
 from albert.training.optimizers import Lamb
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "encoder_tiny_a"
@@ -408,6 +409,25 @@ def test_moments_of_a_checkpoint(tmp_path):
         for slot, part in ((optimizer.adam_m, 0.25), (optimizer.adam_v, 0.5)):
             assert slot[index].shape == variable.shape
             assert np.all(slot[index].numpy() == number + part)
+
+
+def test_moments_of_matrices_without_their_squares(tmp_path):
+    trained_checkpoint(tmp_path / "x")
+    tensors = tensor_bundle.read(tmp_path / "x")
+    hidden = [name for name in tensors if name.endswith("kernel/adam_v")]
+    for name in hidden:
+        del tensors[name]
+    tensor_bundle.write(tmp_path / "y", tensors)
+    model = albert.AlbertPretrainer(small_config())
+    for optimizer in (Muon(0.1), Lamb(0.1)):
+        optimizer.build(model.trainable_variables)
+        if isinstance(optimizer, Muon):
+            assert load_slots(optimizer, model, tmp_path / "y") == 71
+            continue
+        with pytest.raises(albert.UserError) as error:
+            load_slots(optimizer, model, tmp_path / "y")
+        assert f"({len(hidden)} differences)" in str(error.value)
+        assert f"missing {hidden[0]}" in str(error.value)
 
 
 def test_moments_that_do_not_fit(tmp_path):

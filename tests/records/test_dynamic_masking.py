@@ -296,6 +296,16 @@ def test_shares_of_what_masked_tokens_become():
     assert scipy.stats.chisquare(list(put_in.values())).pvalue > 1e-3
 
 
+def test_all_masked_tokens_can_become_mask():
+    batch, instances = masked_batch(mask_replacement="mask")
+    found = hidden(batch)
+    assert (batch["input_ids"][found] == MASK).all()
+    usual, _ = masked_batch()
+    assert np.array_equal(hidden(usual), found)
+    assert not (usual["input_ids"][found] == MASK).all()
+    np.testing.assert_array_equal(unhide(batch), instances.input_ids)
+
+
 # One row with words of 1 to 3 tokens; what does not fit is tried in all ways.
 @pytest.mark.parametrize(
     "settings",

@@ -95,6 +95,22 @@ def test_statistics_are_those_of_the_original(cache):
     assert got["surface"]["accuracy"] > 0.53
 
 
+def test_the_json_says_what_masked_tokens_become(cache, tmp_path):
+    settings = make_settings(masking=MaskingSettings(mask_replacement="mask"))
+    described = [
+        pretraining_report.describe_settings(
+            each, settings.tokenizer(), str(tmp_path)
+        )["settings"]
+        for each in (settings, make_settings())
+    ]
+    assert described[0].pop("mask_replacement") == "mask"
+    # Nothing where it is the original's, as before there was a choice.
+    assert described[0] == described[1]
+    made = pretraining.RecordMaker(settings).make_records(make_unit(cache))
+    mask, other, kept = made.statistics.replacement_counts
+    assert mask > 1000 and not other and not kept
+
+
 def test_masks_made_while_training_have_the_same_statistics(cache, tmp_path):
     golden = json.loads(
         (GOLDEN / "pretraining_data" / "statistics.json").read_text()
@@ -377,6 +393,10 @@ def test_gzip_has_no_time_in_it(cache, monkeypatch):
         ({"masking": MaskingSettings(20, 0.0)}, "masked_lm_prob"),
         ({"masking": MaskingSettings(20, 1.0)}, "masked_lm_prob"),
         ({"masking": MaskingSettings(20, 0.15, 0)}, "ngram"),
+        (
+            {"masking": MaskingSettings(mask_replacement="half")},
+            "mask_replacement",
+        ),
         ({"dupe_factor": 0}, "dupe_factor"),
         ({"random_seed": -1}, "random_seed"),
     ],

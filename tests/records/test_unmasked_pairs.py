@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sets of records that are masked while training, and their batches."""
 
+import hashlib
 import json
 import shutil
 
@@ -345,6 +346,60 @@ def test_other_settings_of_masks(folder):
     assert same.fingerprint == record_set.fingerprint
 
 
+def test_another_replacement_of_masked_tokens(folder):
+    written, same, other, both = (
+        open_set(folder, **settings)
+        for settings in (
+            {},
+            {"mask_replacement": "80-10-10"},
+            {"mask_replacement": "mask"},
+            {"mask_replacement": "mask", "masked_lm_prob": 0.5},
+        )
+    )
+    rows = together(batches_of(other, training=False))
+    seen = np.take_along_axis(
+        rows["input_ids"], rows["masked_lm_positions"], axis=1
+    )
+    assert (seen[rows["masked_lm_weights"] > 0] == 4).all()
+    expected = together(batches_of(written, training=False))
+    for name in ("masked_lm_positions", "masked_lm_ids"):
+        np.testing.assert_array_equal(rows[name], expected[name])
+    assert written.fingerprint == same.fingerprint
+    assert len({x.fingerprint for x in (written, other, both)}) == 3
+
+
+def test_the_fingerprint_of_other_masks_stays_that_of_runs_begun_before(folder):
+    files = open_set(folder).fingerprint
+    other = open_set(folder, masked_lm_prob=0.5)
+    before = json.dumps([files, [5, 0.5, 3, True, True]])
+    assert other.fingerprint == hashlib.sha256(before.encode()).hexdigest()
+
+
+def test_records_say_what_masked_tokens_become(copied):
+    assert open_set(copied).unmasked.masking.mask_replacement == "80-10-10"
+
+    def change(value):
+        value["settings"]["mask_replacement"] = "mask"
+
+    change_json(copied, change)
+    assert open_set(copied).unmasked.masking.mask_replacement == "mask"
+    change_json(
+        copied, lambda value: value["settings"].update(mask_replacement="none")
+    )
+    with pytest.raises(UserError, match="mask_replacement"):
+        _ = open_set(copied).unmasked
+
+
+def test_a_share_of_its_own_for_some_batches(folder):
+    """As a schedule has it, of the same record set."""
+    records = open_set(folder, max_predictions_per_seq=9)
+    found = batches_of(records, 4, start_record=34, masked_lm_prob=0.4)
+    other = open_set(folder, max_predictions_per_seq=9, masked_lm_prob=0.4)
+    for got, wanted in zip(found, batches_of(other, 6)[2:], strict=True):
+        for name, values in wanted.items():
+            np.testing.assert_array_equal(got[name], values)
+
+
 # ------------------------------------------------------------------- refusals
 
 
@@ -498,26 +553,26 @@ def test_second_segments_that_the_objective_does_not_have(tmp_path):
 
 
 def test_a_share_of_masked_records_cannot_be_changed(copied, caplog):
-    check_masking([open_set(copied)], 0.25)
+    check_masking([open_set(copied)], {"masked_lm_prob": 0.25})
     assert not caplog.text
-    check_masking([open_set(copied)], 0.4)
+    check_masking([open_set(copied)], {"masked_lm_prob": 0.4})
     assert "--max_predictions_per_seq=5 masks at most 21.7%" in caplog.text
     assert "give 9 for --masked_lm_prob=0.4" in caplog.text
     change_json(copied, lambda value: value.pop("masking"))
-    check_masking([open_set(copied)], None)
+    check_masking([open_set(copied)], {"masked_lm_prob": None})
     with pytest.raises(UserError, match="--masked_lm_prob=0.4 changes nothing"):
-        check_masking([open_set(copied)], 0.4)
+        check_masking([open_set(copied)], {"masked_lm_prob": 0.4})
 
 
 def test_a_share_of_some_of_the_records_cannot_be_changed(copied, caplog):
     write_set(copied, "eval")
     change_json(copied, lambda value: value.pop("masking"), "eval")
     held_out = RecordSet.open(str(copied / "eval*"))
-    check_masking([open_set(copied), held_out], None)
+    check_masking([open_set(copied), held_out], {"masked_lm_prob": None})
     assert not caplog.text
     # The shares are then different in training and evaluation.
-    check_masking([open_set(copied), held_out], 0.2)
+    check_masking([open_set(copied), held_out], {"masked_lm_prob": 0.2})
     assert "eval-00000-of-00003.tfrecord holds masked records" in caplog.text
     assert "--masked_lm_prob=0.2 changes nothing" in caplog.text
     with pytest.raises(UserError, match="eval-00000.*changes nothing"):
-        check_masking([held_out, open_set(copied)], 0.2)
+        check_masking([held_out, open_set(copied)], {"masked_lm_prob": 0.2})

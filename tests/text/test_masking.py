@@ -248,6 +248,18 @@ def reference_spans(words, ends, budget, probabilities, generator):
     return spans, masked
 
 
+def test_all_masked_tokens_can_become_mask():
+    instances = make_instances()
+    usual, got = mask(instances), mask(instances, mask_replacement="mask")
+    # The same tokens are masked.
+    for name in ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights"):
+        np.testing.assert_array_equal(getattr(got, name), getattr(usual, name))
+    total = int(got.masked_lm_weights.sum())
+    assert got.replacement_counts.tolist() == [total, 0, 0]
+    assert (got.input_ids == MASK).sum() == total
+    assert (usual.input_ids == MASK).sum() < 0.9 * total
+
+
 def test_shares_equal_those_of_the_loop():
     instances = make_instances(count=1501, seq_length=61, seed=9)
     settings = masking.MaskingSettings(max_predictions_per_seq=8)

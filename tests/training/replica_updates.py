@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from albert.training import optimizers
+from albert.training.muon import Muon
 
 SHAPES = {
     "word_embeddings": (11, 3),
@@ -40,7 +41,7 @@ def train(strategy, optimizer_class, initial, gradients):
     """
     with strategy.scope():
         variables = [make_variable(p, value) for p, value in initial.items()]
-        optimizer = optimizer_class(0.1)
+        optimizer = optimizer_class(0.1, weight_average_decay=0.3)
         optimizer.build(variables)
     tables = [tf.constant(gradients[path]) for path in initial]
     per_replica = REPLICAS // strategy.num_replicas_in_sync
@@ -72,8 +73,8 @@ def train(strategy, optimizer_class, initial, gradients):
     for index, path in enumerate(initial):
         for label, variable in (
             ("weights", variables[index]),
-            ("adam_m", optimizer.adam_m[index]),
-            ("adam_v", optimizer.adam_v[index]),
+            ("average", optimizer.averages[index]),
+            *optimizer.slots(index).items(),
         ):
             state[f"{label} {path}"] = [
                 copy.numpy()
@@ -100,7 +101,7 @@ def main():
         for path, shape in SHAPES.items()
     }
     report = {}
-    for optimizer_class in (optimizers.Lamb, optimizers.AdamW):
+    for optimizer_class in (optimizers.Lamb, optimizers.AdamW, Muon):
         one = train(
             tf.distribute.OneDeviceStrategy("/cpu:0"),
             optimizer_class,

@@ -14,6 +14,7 @@ from albert.training.checkpoints import Progress
 from albert.training.checkpoints import TrainingCheckpoints
 from albert.training.loop import TrainingLoop
 from albert.training.losses import PretrainingObjective
+from albert.training.muon import Muon
 
 STEPS, BATCH, RECORDS = 7, 3, 16
 
@@ -49,7 +50,7 @@ def make_dataset(start_record):
 class Training:
     """A small model with dropout that is trained in a directory."""
 
-    def __init__(self, directory, keep=3):
+    def __init__(self, directory, keep=3, optimizer=optimizers.Lamb):
         keras.utils.set_random_seed(3)
         config = albert.AlbertConfig.named(
             "tiny",
@@ -65,7 +66,7 @@ class Training:
         strategy = distribution.get_strategy("one_device")
         with strategy.scope():
             self.model = albert.AlbertPretrainer(config)
-            self.optimizer = optimizers.Lamb(0.01)
+            self.optimizer = optimizer(0.01)
             self.optimizer.build(self.model.trainable_variables)
         self.loop = TrainingLoop(
             self.model, self.optimizer, PretrainingObjective(), strategy
@@ -137,6 +138,24 @@ def test_slots_have_the_original_s_names(tmp_path):
     model = Training(tmp_path).model
     report = albert.load_weights(model, tmp_path / "model.ckpt-3")
     assert len(report.loaded) == 32
+
+
+def test_matrices_of_muon_have_one_slot(tmp_path):
+    Training(tmp_path, optimizer=Muon).save_as_of(3)
+    tensors = tensor_bundle.read(tmp_path / "model.ckpt-3")
+    for name, slots in (
+        ("bert/embeddings/word_embeddings", ["adam_m", "adam_v"]),
+        ("bert/pooler/dense/kernel", ["adam_m"]),
+        ("bert/pooler/dense/bias", ["adam_m", "adam_v"]),
+    ):
+        assert slots == sorted(
+            each.removeprefix(f"{name}/")
+            for each in tensors
+            if each.startswith(f"{name}/")
+        )
+    assert Training(tmp_path, optimizer=Muon).checkpoints.restore().restored
+    with pytest.raises(albert.UserError, match="lacks .*pooler/dense/kernel"):
+        Training(tmp_path).checkpoints.restore()
 
 
 def test_a_damaged_checkpoint_is_passed_over(tmp_path):

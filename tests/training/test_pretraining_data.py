@@ -57,6 +57,17 @@ def test_records_are_told_from_others(tmp_path):
     others = PretrainingData(str(other)).settings
     assert settings["records_fingerprint"] != others["records_fingerprint"]
     assert settings["max_seq_length"] == others["max_seq_length"]
+    # What changes reaches the batches, where records with masks cannot follow.
+    for changes in ({"masked_lm_prob": 0.2}, {"max_seq_length": 64}):
+        with pytest.raises(ValueError, match="masked records stay as they are"):
+            data.training_batches(
+                7,
+                seed=3,
+                num_steps=9,
+                start_step=0,
+                bucket_by_length=False,
+                **changes,
+            )
 
 
 def test_an_evaluation_ends_after_its_steps(caplog):

@@ -208,6 +208,58 @@ def test_a_killed_run_ends_as_a_whole_one(tmp_path):
         assert all(np.array_equal(a[key], b[key]) for key in a)
 
 
+class Weights(Scores):
+    """Scores that note a weight of the model at each evaluation."""
+
+    def __init__(self, *values):
+        super().__init__(*values)
+        self.seen = []
+
+    def metrics(self, loop):
+        self.seen.append(loop.model.encoder.pooler.kernel.numpy())
+        return super().metrics(loop)
+
+
+@pytest.mark.slow
+def test_a_stopped_run_with_averages_ends_as_a_whole_one(tmp_path, caplog):
+    options = dataclasses.replace(
+        OPTIONS, optimizer="muon", weight_average_decay=0.5
+    )
+    scores = Weights(4, 2, 5)
+    with caplog.at_level("INFO", logger="absl"):
+        whole, _ = train(
+            make_run(tmp_path / "a", options=options, evaluation=scores)
+        )
+    assert "averages of the weights (decay 0.5) are evaluated" in caplog.text
+    # What was evaluated is what is kept, and is not what is trained on with.
+    name = "bert/pooler/dense/kernel"
+    best = tensor_bundle.read(tmp_path / "a" / "model.ckpt-best")
+    last = tensor_bundle.read(tmp_path / "a" / "model.ckpt-7")
+    assert np.array_equal(best[name], scores.seen[-1])
+    assert np.array_equal(last[f"training_state/average/{name}"], best[name])
+    kernel = whole.model.encoder.pooler.kernel.numpy()
+    assert np.array_equal(last[name], kernel)
+    assert np.abs(last[name] - best[name]).max() > 1e-4
+    # Asked to stop while the averages are in the weights' place.
+    with pytest.raises(StopRequested):
+        train(
+            make_run(tmp_path / "b", options=options, evaluation=Scores(None))
+        )
+    again, _ = train(
+        make_run(tmp_path / "b", options=options, evaluation=Scores(4, 2, 5))
+    )
+    for a, b in zip(state(whole), state(again), strict=True):
+        assert np.array_equal(a, b)
+    with pytest.raises(UserError, match="weight_average_decay 0.5 there, None"):
+        make_run(
+            tmp_path / "b",
+            options=dataclasses.replace(options, weight_average_decay=None),
+        ).check()
+    # A model that starts from a checkpoint has its weights, not its averages.
+    start = open_starting_point(tmp_path / "a" / "model.ckpt-7")
+    assert np.array_equal(start.source.tensors["encoder/pooler/kernel"], kernel)
+
+
 @pytest.mark.slow
 def test_a_killed_run_that_grows_ends_as_a_whole_one(tmp_path, monkeypatch):
     deep = dataclasses.replace(CONFIG, num_hidden_layers=3)

@@ -92,6 +92,20 @@ BAD_FLAGS = [
         ],
         ["--init_optimizer with --init_layers_from"],
     ),
+    (
+        ["--weight_average_decay=0.9", "--do_eval=false"],
+        ["--weight_average_decay needs", "give --eval_input_file"],
+    ),
+    (["--weight_average_decay=1"], ["--weight_average_decay"]),
+    (
+        ["--masked_lm_prob_schedule=0.15:0.5,0.1"],
+        ["train-00000", "--masked_lm_prob_schedule changes nothing"],
+    ),
+    (
+        ["--mask_replacement=mask"],
+        ["train-00000", "--mask_replacement=mask changes nothing"],
+    ),
+    (["--mask_replacement=all"], ["--mask_replacement", "80-10-10", "mask"]),
     (["--learning_rate=0"], ["--learning_rate", "from 1e-37 to 10"]),
     (["--learning_rate=-1"], ["--learning_rate"]),
     (["--learning_rate=nan"], ["--learning_rate=nan", "1e-37 to 10"]),

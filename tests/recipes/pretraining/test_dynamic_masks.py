@@ -92,6 +92,48 @@ def test_another_share_of_masks_is_another_run(
     assert contents(trained_unmasked[0]) == before
 
 
+def test_a_schedule_that_slots_do_not_suffice_for(
+    unmasked_inputs, tmp_path, run
+):
+    out = tmp_path / "model"
+    code, _, errors = run(
+        unmasked_inputs, out, "--masked_lm_prob_schedule=0.3:0.5,0.15"
+    )
+    assert code == 2
+    last = errors.splitlines()[-1]
+    assert "0.3 of 32 pieces are 10, and there are 5 slots" in last
+    assert "give --max_predictions_per_seq=10" in last
+    assert not out.exists()
+
+
+@pytest.mark.slow
+def test_a_schedule_of_masks_is_a_setting_of_the_run(
+    unmasked_inputs, tmp_path, contents, run, read
+):
+    out = tmp_path / "model"
+    masks = (
+        "--masked_lm_prob_schedule=0.3:0.5,0.15",
+        "--max_predictions_per_seq=10",
+        "--mask_replacement=mask",
+    )
+    code, _, errors = run(unmasked_inputs, out, *masks)
+    assert code == 0, errors
+    line = "masks: 0.3 of the tokens to step 2, 0.15 of the tokens to step 3"
+    assert line in errors
+    settings = read(out, "run.json")
+    assert settings["masked_lm_prob_schedule"] == "0.3:0.5,0.15"
+    assert settings["mask_replacement"] == "mask"
+    before = contents(out)
+    for left, words in (
+        (masks[1:], "masked_lm_prob_schedule '0.3:0.5,0.15' there, None here"),
+        (masks[:2], "mask_replacement 'mask' there, '80-10-10' here"),
+    ):
+        code, _, errors = run(unmasked_inputs, out, *left)
+        assert code == 2
+        assert words in errors.splitlines()[-1]
+    assert contents(out) == before
+
+
 def test_records_of_both_kinds_are_refused(
     inputs, unmasked_inputs, tmp_path, run
 ):
