@@ -265,18 +265,13 @@ def main(fv):
             depths = depth_schedule.plan(fv.num_layers_schedule, config, budget)
             logging.info("depth: %s", depths)
         data_plans = {}
-        if fv.max_seq_length_schedule:
-            lengths = length_schedule.plan(
-                fv.max_seq_length_schedule, train.records, budget
-            )
-            data_plans["max_seq_length"] = lengths
-            logging.info("length: %s", lengths)
-        if fv.masked_lm_prob_schedule:
-            masks = masking_schedule.plan(
-                fv.masked_lm_prob_schedule, train.records, budget
-            )
-            data_plans["masked_lm_prob"] = masks
-            logging.info("masks: %s", masks)
+        for name, schedule, text in (
+            ("max_seq_length", length_schedule, fv.max_seq_length_schedule),
+            ("masked_lm_prob", masking_schedule, fv.masked_lm_prob_schedule),
+        ):
+            if text:
+                data_plans[name] = schedule.plan(text, train.records, budget)
+                logging.info("%s: %s", name, data_plans[name])
         run = Run(
             directory=fv.output_dir,
             config=config,

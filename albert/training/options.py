@@ -160,7 +160,21 @@ def find_pretraining_options(fv, config):
         of a decay that has none.
     """
     _check_decay(fv)
-    length = training_length.find(fv)
+    if fv.train_minutes is None:
+        length = training_length.of_steps(
+            fv.num_train_steps,
+            fv.num_warmup_steps,
+            fv.start_warmup_step,
+            fv.warmup_proportion,
+        )
+    else:
+        every = fv["save_checkpoints_steps"]
+        length = training_length.of_time(
+            fv.train_minutes,
+            fv.warmup_proportion,
+            # The default is of trainings of 125,000 steps.
+            every.value if every.present else None,
+        )
     size = (config, fv.optimizer, fv.train_batch_size)
     learning_rate = fv.learning_rate
     if learning_rate is None:

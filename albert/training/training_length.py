@@ -12,11 +12,37 @@ from albert.training import defaults
 _MOST_EPOCHS = 100
 
 
-def find(fv):
-    """Returns the options that say how long pretraining is.
+def of_time(train_minutes, warmup_proportion, save_checkpoints_steps):
+    """Returns the options of a pretraining in minutes.
 
     Args:
-      fv: values of the flags of `albert pretrain`.
+      train_minutes: float.
+      warmup_proportion: float, or None for 6%.
+      save_checkpoints_steps: int, or None for a tenth of the time.
+
+    Returns:
+      dict, arguments of ``TrainingOptions``.
+    """
+    if warmup_proportion is None:
+        warmup_proportion = defaults.WARMUP_SHARE
+        logging.info("warm-up over %.0f%% of the time", 100 * warmup_proportion)
+    return {
+        "train_minutes": train_minutes,
+        "num_train_steps": None,
+        "num_warmup_steps": None,
+        "warmup_proportion": warmup_proportion,
+        "save_checkpoints_steps": save_checkpoints_steps,
+    }
+
+
+def of_steps(num_train_steps, num_warmup_steps, start, warmup_proportion):
+    """Returns the options of a pretraining in steps.
+
+    Args:
+      num_train_steps: int.
+      num_warmup_steps: int, or None for a part of them.
+      start: int, the step at which the warm-up starts.
+      warmup_proportion: float, that part, or None for the default.
 
     Returns:
       dict, arguments of ``TrainingOptions``.
@@ -24,30 +50,13 @@ def find(fv):
     Raises:
       UserError: a warm-up that does not end before the training.
     """
-    if fv.train_minutes is not None:
-        share = fv.warmup_proportion
-        if share is None:
-            share = defaults.WARMUP_SHARE
-            logging.info("warm-up over %.0f%% of the time", 100 * share)
-        return {
-            "train_minutes": fv.train_minutes,
-            "num_train_steps": None,
-            "num_warmup_steps": None,
-            "warmup_proportion": share,
-            # The default is of trainings of 125,000 steps.
-            "save_checkpoints_steps": fv.save_checkpoints_steps
-            if fv["save_checkpoints_steps"].present
-            else None,
-        }
-    steps = fv.num_train_steps
-    warmup_steps = fv.num_warmup_steps
-    if fv.warmup_proportion is not None:
-        warmup_steps = round(fv.warmup_proportion * steps)
-    elif warmup_steps is None:
-        warmup_steps = defaults.warmup_steps(steps)
-        logging.info("warm-up over %d steps", warmup_steps)
-    check_warmup(fv.start_warmup_step, warmup_steps, steps)
-    return {"num_warmup_steps": warmup_steps, "warmup_proportion": None}
+    if warmup_proportion is not None:
+        num_warmup_steps = round(warmup_proportion * num_train_steps)
+    elif num_warmup_steps is None:
+        num_warmup_steps = defaults.warmup_steps(num_train_steps)
+        logging.info("warm-up over %d steps", num_warmup_steps)
+    check_warmup(start, num_warmup_steps, num_train_steps)
+    return {"num_warmup_steps": num_warmup_steps, "warmup_proportion": None}
 
 
 def check_warmup(start, warmup_steps, steps):
