@@ -19,11 +19,19 @@ The released base model's recipe, its batch of 4096 in 64 parts:
         --train_batch_size=4096 --gradient_accumulation_steps=64 \\
         --num_train_steps=125000 --dtype=bfloat16 --jit_compile
 
+An hour of a machine, however many steps that are:
+
+    albert pretrain \\
+        --input_file='records/train-*' --eval_input_file='records/eval-*' \\
+        --model_size=mini --output_dir=model --train_batch_size=64 \\
+        --train_minutes=60 --num_layers_schedule=2:0.33,4:0.33,6
+
 The same command continues after an interruption.
 """
 
 from absl import logging
 
+from albert import budget_flags
 from albert import command_line
 from albert import device_flags
 from albert import evaluation_results
@@ -80,7 +88,7 @@ def define_flags(fv):
         "masked_lm_prob_schedule",
         None,
         "Shares of the tokens to mask while training, with their shares of the "
-        "steps, as in 0.3:0.5,0.15, in records of --masking=dynamic. "
+        "training, as in 0.3:0.5,0.15, in records of --masking=dynamic. "
         "Evaluations are as without it. Default: one share at all steps.",
     )
     data.choice(
@@ -126,14 +134,7 @@ def define_flags(fv):
         "in the original, they start at zero. The schedule starts anew either "
         "way.",
     )
-    training.string(
-        "num_layers_schedule",
-        None,
-        "Layers to apply and their shares of the steps, as in "
-        "2:0.33,4:0.33,6 for a model of 6: it begins shallow, where steps "
-        "cost less, with the same weights. Evaluations are of all layers. "
-        "Default: all layers at all steps, as in the original.",
-    )
+    budget_flags.define(fv)
     training.real(
         "weight_average_decay",
         None,
@@ -183,6 +184,7 @@ def main(fv):
     from albert.training import agreement
     from albert.training import depth_schedule
     from albert.training import distribution
+    from albert.training import length_schedule
     from albert.training import masking_schedule
     from albert.training import monitoring
     from albert.training import options
@@ -219,11 +221,6 @@ def main(fv):
             "mask_replacement": fv.mask_replacement,
         },
     )
-    if train and fv.masked_lm_prob_schedule:
-        train.masking_schedule = masking_schedule.plan(
-            fv.masked_lm_prob_schedule, train.records, fv.num_train_steps
-        )
-        logging.info("masks: %s", train.masking_schedule)
     sentence_order = record_set.find_objective(record_sets) != "none"
     start = open_starting_point(
         fv.init_checkpoint or (None if fv.do_train else fv.output_dir)
@@ -255,6 +252,8 @@ def main(fv):
         )
     if fv.do_train:
         training_options = options.find_pretraining_options(fv, config)
+        budget = training_options.make_budget()
+        budget.check(strategy)
         options.check_and_log_batch(
             strategy,
             training_options,
@@ -263,10 +262,16 @@ def main(fv):
         )
         depths = None
         if fv.num_layers_schedule:
-            depths = depth_schedule.plan(
-                fv.num_layers_schedule, config, fv.num_train_steps
-            )
+            depths = depth_schedule.plan(fv.num_layers_schedule, config, budget)
             logging.info("depth: %s", depths)
+        data_plans = {}
+        for name, schedule, text in (
+            ("max_seq_length", length_schedule, fv.max_seq_length_schedule),
+            ("masked_lm_prob", masking_schedule, fv.masked_lm_prob_schedule),
+        ):
+            if text:
+                data_plans[name] = schedule.plan(text, train.records, budget)
+                logging.info("%s: %s", name, data_plans[name])
         run = Run(
             directory=fv.output_dir,
             config=config,
@@ -279,6 +284,7 @@ def main(fv):
             init_optimizer=fv.init_optimizer,
             evaluation=evaluation,
             depths=depths,
+            data_plans=data_plans,
         )
         # Before the data is read: it may take a while.
         run.check()
@@ -312,10 +318,11 @@ def main(fv):
             strategy,
             watch=monitoring.CollapseDetector(
                 train_baseline.loss,
-                patience=max(500, fv.num_train_steps // 10),
+                patience=monitoring.patience_for(budget.num_steps),
             ),
         )
-        weights = tensor_bundle.step_prefix(fv.output_dir, fv.num_train_steps)
+        last_step = int(loop.optimizer.iterations.numpy())
+        weights = tensor_bundle.step_prefix(fv.output_dir, last_step)
     else:
         weights = load_weights(model, start).source
         loop = TrainingLoop(
@@ -362,6 +369,7 @@ def check_flags(fv):
             "other weights; leave one of the two out"
         )
     flags.check_layers_flag(fv)
+    budget_flags.check(fv)
     flags.refuse_both(fv, "albert_config_file", "model_size")
     if fv.do_train and not (
         fv.albert_config_file or fv.model_size or fv.init_checkpoint

@@ -132,7 +132,7 @@ def define_flags(fv):
     training.real(
         "warmup_proportion",
         None,
-        "Part of the steps that are warm-up, instead of --num_warmup_steps. "
+        "Part of the training that is warm-up, instead of --num_warmup_steps. "
         "Default: 0.1.",
         lower_bound=0.0,
         upper_bound=1.0,

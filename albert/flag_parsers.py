@@ -23,6 +23,8 @@ LONGEST_SEQUENCE = 2**16
 # Thirty times the largest known batch, LAMB's of 32,768 sequences.
 LARGEST_BATCH = 2**20
 MOST_STEPS = 10**9
+# Two years.
+MOST_MINUTES = 10**6
 # Of logits, which are of the order of ten.
 LARGEST_SCORE = 1e9
 

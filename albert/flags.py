@@ -131,12 +131,32 @@ def define_training_flags(
         lower_bound=1e-37,
         upper_bound=10.0,
     )
+    training.choice(
+        "learning_rate_decay",
+        "polynomial",
+        ["polynomial", "cosine"],
+        "How the learning rate falls after warm-up: as a power of what is left "
+        "of the training, the original's way, or along a cosine.",
+    )
     training.real(
         "poly_power",
         1.0,
-        "Power of the learning rate's decay.",
+        "Power of the learning rate's polynomial decay.",
         lower_bound=1e-6,
         upper_bound=100.0,
+    )
+    training.real(
+        "end_learning_rate_share",
+        0.0,
+        "Part of the peak that the learning rate has fallen to in the end.",
+        lower_bound=0.0,
+        upper_bound=1.0,
+    )
+    training.boolean(
+        "decay_after_warmup",
+        False,
+        "The decay begins where warm-up ends, so that the learning rate does "
+        "not jump down there. The original's decay counts warm-up too.",
     )
     training.integer(
         "num_warmup_steps",

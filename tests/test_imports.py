@@ -33,7 +33,7 @@ LAYERS = (
     ),
     ("freeze_flag", "vocabulary_flags"),
     ("device_flags", "flags", "model_directory", "modeling", "run_list_flags"),
-    ("evaluation_results", "tasks"),
+    ("budget_flags", "evaluation_results", "tasks"),
     ("interchange",),
     ("command_line", "records"),
     (
@@ -55,6 +55,7 @@ LAYER_OF = {part: i for i, parts in enumerate(LAYERS) for part in parts}
 # Where --help and the processes of data creation would wait for it.
 WITHOUT_TENSORFLOW = (
     "albert",
+    "albert.budget_flags",
     "albert.command_line",
     "albert.data_flags",
     "albert.flags",

@@ -174,6 +174,8 @@ OTHERWISE = {
     ("squad", "model_size"): {"albert_config_file": None},
     ("pretrain", "model_size"): {"albert_config_file": None},
     ("pretrain", "num_layers_schedule"): {},
+    ("pretrain", "max_seq_length_schedule"): {},
+    ("pretrain", "train_minutes"): {"num_train_steps": None},
     ("pretrain", "position_embedding"): {
         "albert_config_file": None,
         "model_size": "tiny",

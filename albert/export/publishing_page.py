@@ -39,9 +39,13 @@ _RUN = {
     "max_seq_length": "pieces of a sequence",
     "train_batch_size": "sequences of a step",
     "num_train_steps": "steps",
+    "train_minutes": "minutes of training",
+    "num_layers_schedule": "layers, with their shares of the training",
+    "max_seq_length_schedule": "pieces, with their shares of the training",
     "optimizer": "optimizer",
     "learning_rate": "learning rate",
     "num_warmup_steps": "steps of warm-up",
+    "warmup_proportion": "part of the training that is warm-up",
     "dtype": "computed in",
 }
 

@@ -21,6 +21,8 @@ from albert.text.masking import MASK_REPLACEMENTS
 
 # What a number is drawn for: the first index of each purpose.
 _FOR_SEGMENT_ORDER = 0
+_FOR_ODD_TOKEN = 1
+_FOR_ENDS = 2  # And the one after it.
 _FOR_WORDS = 1 << 20
 _FOR_TOKENS = 2 << 20
 
@@ -104,21 +106,53 @@ def assemble(tokens, lengths, labels, keys, unmasked, max_seq_length):
     return Rows(input_ids, first_sep, last_sep, starts, labels)
 
 
-def mask_rows(rows, keys, unmasked, masked_lm_prob=None):
+def shorten(tokens, lengths, keys, room):
+    """Shortens pairs to a number of tokens.
+
+    The longer segment is cut, both where both are long. Each loses its
+    beginning or its end, as a coin falls, so that about half of the segments
+    still begin, and end, where sentences do. Whether a segment is A or B has
+    no part in it: else what is cut, or a length, would tell their order.
+
+    Args:
+      tokens, lengths, keys: as for ``assemble``.
+      room: int, tokens of text at most, at least 2.
+
+    Returns:
+      (tokens int32 [N, room], lengths int32 [N, 2]); what fits stays as it is.
+    """
+    a, b = lengths[:, 0], lengths[:, 1]
+    odd = draws.high_bits(draws.random_bits(keys, _FOR_ODD_TOKEN)) % 2
+    half_a = (room + odd) // 2
+    a_kept = tf.minimum(a, tf.where(b <= room - half_a, room - b, half_a))
+    b_kept = tf.minimum(b, room - a_kept)
+    coins = draws.random_bits(keys[:, tf.newaxis], _FOR_ENDS + tf.range(2))
+    kept = tf.stack([a_kept, b_kept], axis=1)
+    first = (lengths - kept) * (draws.high_bits(coins) % 2)
+    position = tf.range(room)
+    source = position + tf.where(
+        position < a_kept[:, tf.newaxis],
+        first[:, :1],
+        (a - a_kept + first[:, 1])[:, tf.newaxis],
+    )
+    is_text = position < tf.reduce_sum(kept, axis=1, keepdims=True)
+    found = tf.gather(tokens, tf.where(is_text, source, 0), batch_dims=1)
+    return tf.where(is_text, found, 0), kept
+
+
+def mask_rows(rows, keys, unmasked):
     """Masks rows: the batch that a model reads.
 
     Args:
       rows: ``Rows``.
       keys: uint64 [N].
       unmasked: ``UnmaskedPairs``.
-      masked_lm_prob: float64 [N], other shares of the tokens to mask than
-        that of ``unmasked``, or None.
 
     Returns:
       dict of the ``model_fields`` of ``PretrainingSchema``.
     """
     masking = unmasked.masking
-    taken = choose_tokens(rows, keys, masking, masked_lm_prob)
+    taken = choose_tokens(rows, keys, masking)
     places = tf.where(taken)  # Row by row, ascending.
     row, position = places[:, 0], places[:, 1]
     true_ids = tf.boolean_mask(rows.input_ids, taken)
@@ -158,14 +192,13 @@ def mask_rows(rows, keys, unmasked, masked_lm_prob=None):
     }
 
 
-def choose_tokens(rows, keys, masking, masked_lm_prob=None):
+def choose_tokens(rows, keys, masking):
     """Chooses the tokens to predict, as ``masking.choose_spans`` does.
 
     Args:
       rows: ``Rows``.
       keys: uint64 [N].
       masking: ``albert.text.masking.MaskingSettings``.
-      masked_lm_prob: as of ``mask_rows``.
 
     Returns:
       bool [N, S].
@@ -245,7 +278,7 @@ def choose_tokens(rows, keys, masking, masked_lm_prob=None):
         take_next,
         (
             0,
-            _budgets(rows.last_sep + 1, masking, masked_lm_prob),
+            _budgets(rows.last_sep + 1, masking),
             tf.zeros([num_rows, length], tf.bool),
         ),
         parallel_iterations=1,
@@ -253,11 +286,9 @@ def choose_tokens(rows, keys, masking, masked_lm_prob=None):
     return taken
 
 
-def _budgets(lengths, masking, masked_lm_prob):
-    """Returns ``masking.budgets(lengths)``, of other shares: int32 [N]."""
-    if masked_lm_prob is None:
-        masked_lm_prob = masking.masked_lm_prob
-    wanted = tf.round(tf.cast(lengths, tf.float64) * masked_lm_prob)
+def _budgets(lengths, masking):
+    """Returns ``masking.budgets(lengths)``: int32 [N]."""
+    wanted = tf.round(tf.cast(lengths, tf.float64) * masking.masked_lm_prob)
     budget = tf.minimum(
         tf.maximum(wanted, 1.0), masking.max_predictions_per_seq
     )

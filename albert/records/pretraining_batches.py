@@ -7,6 +7,7 @@ work for some hundred records takes little more time than that for one.
 Letters: B records in a batch, S tokens in a sequence, P masked-token slots.
 """
 
+import dataclasses
 import functools
 
 import tensorflow as tf
@@ -30,9 +31,10 @@ def pretraining_dataset(
     training,
     seed,
     start_record=0,
-    masking_schedule=None,
     shuffle_buffer=8192,
     interleaved_files=8,
+    max_seq_length=None,
+    masked_lm_prob=None,
 ):
     """Returns a dataset of batches of pretraining records.
 
@@ -49,12 +51,13 @@ def pretraining_dataset(
       seed: int of at most 63 bits; not used in evaluation.
       start_record: number of records consumed since the start of training;
         must be 0 in evaluation.
-      masking_schedule: with ``probabilities`` and ``ends`` as
-        ``albert.training.masking_schedule.MaskingSchedule`` has them: other
-        shares of the tokens to mask, and the batch at which each ends; or
-        None. For training on records without masks alone.
       shuffle_buffer: records permuted together; they are in memory at once.
       interleaved_files: files open at once.
+      max_seq_length: S, less than that of the records: pairs that are masked
+        here are shortened, see ``dynamic_masking.shorten``, and P with them.
+        None for the length of the records.
+      masked_lm_prob: float, the share of the tokens to mask here; None for
+        that of the record set.
 
     Returns:
       ``tf.data.Dataset`` of dicts: input_ids, input_mask, segment_ids int32
@@ -67,19 +70,30 @@ def pretraining_dataset(
         or ``tf.errors.InvalidArgumentError`` at a damaged record (see
         ``RecordSet.locate_damage``).
     """
+    schema = record_set.schema
     if record_set.unmasked is None:
+        if masked_lm_prob or max_seq_length not in (
+            None,
+            schema.max_seq_length,
+        ):
+            raise ValueError("masked records stay as they are")
         together = batch_size
-        make_rows = functools.partial(_parse, record_set.schema)
+        make_rows = functools.partial(_parse, schema)
     else:
         together = batch_size * -(-_MASKED_TOGETHER // batch_size)
+        schema = schema.shortened(max_seq_length or schema.max_seq_length)
         make_rows = functools.partial(
             _mask,
-            record_set.unmasked,
+            _with_masking(
+                record_set.unmasked,
+                max_predictions_per_seq=schema.max_predictions_per_seq,
+                masked_lm_prob=masked_lm_prob
+                or record_set.unmasked.masking.masked_lm_prob,
+            ),
             record_set.schema.max_seq_length,
+            schema.max_seq_length,
             seed if training else _EVALUATION_SEED,
         )
-    if masking_schedule and not (training and record_set.unmasked):
-        raise ValueError("masking_schedule is for training, masking anew")
     if training:
         stream = record_stream.training_stream(
             record_set,
@@ -94,21 +108,10 @@ def pretraining_dataset(
     else:
         stream = record_stream.evaluation_stream(record_set, together)
 
-    def make_batch(index, records):
-        numbers, serialized = records
+    def make_batch(numbers, serialized):
         epochs = numbers if training else tf.zeros_like(numbers)
-        more = {}
-        if masking_schedule:
-            places = (
-                start_record
-                + index * together
-                + tf.range(together, dtype=tf.int64)
-            )
-            more["masked_lm_prob"] = _scheduled(
-                masking_schedule, places // batch_size
-            )
-        rows = make_rows(epochs, serialized, **more)
-        batches = _fill_up(rows, record_set.schema, batch_size)
+        rows = make_rows(epochs, serialized)
+        batches = _fill_up(rows, schema, batch_size)
         if together > batch_size:
             return batches
         return {
@@ -116,18 +119,10 @@ def pretraining_dataset(
             for name, value in batches.items()
         }
 
-    batches = map_ahead(stream.enumerate(), make_batch)
+    batches = map_ahead(stream, make_batch)
     if together > batch_size:
         batches = batches.rebatch(batch_size, drop_remainder=True)
     return batches
-
-
-def _scheduled(schedule, steps):
-    """Returns the share of the tokens to mask in steps, int64 [N]: float64."""
-    phase = tf.searchsorted(
-        tf.constant(schedule.ends[:-1], tf.int64), steps, side="right"
-    )
-    return tf.gather(tf.constant(schedule.probabilities, tf.float64), phase)
 
 
 def _parse(schema, epochs, serialized):
@@ -146,10 +141,15 @@ def _parse(schema, epochs, serialized):
     }
 
 
-def _mask(
-    unmasked, max_seq_length, seed, epochs, serialized, masked_lm_prob=None
-):
-    """Parses serialised segment pairs [N], and masks them."""
+def _with_masking(unmasked, **settings):
+    """Returns ``UnmaskedPairs`` with other settings of masks."""
+    return dataclasses.replace(
+        unmasked, masking=dataclasses.replace(unmasked.masking, **settings)
+    )
+
+
+def _mask(unmasked, record_length, max_seq_length, seed, epochs, serialized):
+    """Parses serialised segment pairs [N], shortens and masks them."""
     parsed = tf.io.parse_example(
         serialized,
         {
@@ -163,7 +163,7 @@ def _mask(
     lengths, tokens = parsed["segment_lengths"], parsed["tokens"]
     dtype = unmasked.token_dtype
     num_tokens = tf.reduce_sum(lengths, axis=1)
-    fits = unmasked.fits(lengths[:, 0], lengths[:, 1], max_seq_length)
+    fits = unmasked.fits(lengths[:, 0], lengths[:, 1], record_length)
     sizes = tf.cast(tf.strings.length(tokens), tf.int64)
     with tf.control_dependencies(
         [
@@ -172,19 +172,24 @@ def _mask(
         ]
     ):
         tokens = tf.io.decode_raw(
-            tokens, dtype.type, fixed_length=max_seq_length * dtype.itemsize
+            tokens, dtype.type, fixed_length=record_length * dtype.itemsize
         )
     keys = draws.record_keys(seed, epochs, serialized)
     labels = parsed.get("next_sentence_labels")
+    tokens, lengths = tf.cast(tokens, tf.int32), tf.cast(lengths, tf.int32)
+    if max_seq_length < record_length:
+        tokens, lengths = dynamic_masking.shorten(
+            tokens, lengths, keys, unmasked.max_tokens(max_seq_length)
+        )
     rows = dynamic_masking.assemble(
-        tf.cast(tokens, tf.int32),
-        tf.cast(lengths, tf.int32),
+        tokens,
+        lengths,
         None if labels is None else tf.cast(labels[:, 0], tf.int32),
         keys,
         unmasked,
         max_seq_length,
     )
-    return dynamic_masking.mask_rows(rows, keys, unmasked, masked_lm_prob)
+    return dynamic_masking.mask_rows(rows, keys, unmasked)
 
 
 def _fill_up(rows, schema, batch_size):

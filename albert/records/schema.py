@@ -66,6 +66,12 @@ class PretrainingSchema:
         """The fields that a model reads."""
         return tuple(f for f in self.fields if f.model_dtype is not None)
 
+    def shortened(self, max_seq_length):
+        """Returns the schema of shorter sequences, P less in proportion."""
+        wanted = self.max_predictions_per_seq * max_seq_length
+        predictions = -(-wanted // self.max_seq_length)  # rounded up
+        return PretrainingSchema(max_seq_length, predictions)
+
 
 def unmasked_fields(objective):
     """Returns the fields of a segment pair that is masked while training.

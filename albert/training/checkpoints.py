@@ -5,8 +5,8 @@ Checkpoints have Google's format and names: weights, ``NAME/adam_m``,
 ``NAME/adam_v`` and ``global_step`` are as the original writes them. What it
 does not have is under ``training_state/``: the state of dropout's generators,
 averages of the weights, the best evaluation so far and how many have followed
-it. The position in the
-input needs no room: it is the step times the batch size.
+it, and, where a training is of a time, how much of it is over. The position in
+the input needs no room: it is the step times the batch size.
 """
 
 import dataclasses
@@ -33,12 +33,14 @@ class Progress:
       best: float, the best evaluation so far; None before the first.
       evaluated: bool, whether the weights of this step were evaluated.
       since_best: int, evaluations after the best one.
+      milliseconds: int, time that the steps took, of a training in time.
     """
 
     restored: bool = False
     best: float | None = None
     evaluated: bool = False
     since_best: int = 0
+    milliseconds: int = 0
 
 
 class TrainingCheckpoints:
@@ -73,13 +75,15 @@ class TrainingCheckpoints:
     def _best_prefix(self):
         return os.path.join(self.directory, tensor_bundle.BEST)
 
-    def save(self, best, evaluated, since_best=0):
+    def save(self, best, evaluated, since_best=0, milliseconds=None):
         """Writes ``model.ckpt-STEP`` and removes those beyond ``keep``.
 
         Args:
           best: float, the best evaluation so far, or None.
           evaluated: bool, whether these weights were evaluated.
           since_best: int, evaluations after the best one.
+          milliseconds: int, time that the steps took; None where it does not
+            count.
         """
         if not self.writes:
             return
@@ -88,6 +92,8 @@ class TrainingCheckpoints:
             for name, variable in self._variables().items()
         }
         tensors[f"{_STATE}evaluated"] = np.int64(evaluated)
+        if milliseconds is not None:
+            tensors[f"{_STATE}milliseconds"] = np.int64(milliseconds)
         if best is not None:
             tensors[f"{_STATE}best"] = np.float64(best)
             tensors[f"{_STATE}since_best"] = np.int64(since_best)
@@ -144,6 +150,7 @@ class TrainingCheckpoints:
                 best=best,
                 evaluated=bool(tensors.get(f"{_STATE}evaluated", True)),
                 since_best=0 if best is None else since_best,
+                milliseconds=int(tensors.get(f"{_STATE}milliseconds", 0)),
             )
         if steps:
             raise UserError(

@@ -8,6 +8,7 @@ Several directories are phases of one training, drawn one after another.
 
 import glob
 import io
+import itertools
 import os
 
 from albert import command_line
@@ -24,6 +25,12 @@ POSITIONAL = ("PICTURE", "MODEL_DIR...")
 _TRAINING = ("training data", {"color": "0.6", "linewidth": 1})
 _HELD_OUT = ("held-out data", {"color": "C0", "marker": "."})
 _BASELINE = ("without a model", {"color": "C3", "linestyle": "--"})
+# What changes in the course of a training, and what it counts.
+_SCHEDULES = {
+    "num_layers": "layers",
+    "max_seq_length": "pieces",
+    "masked_lm_prob": "masked",
+}
 # What a picture says it was made by, and under which key: of these, and of no
 # others, are replaced without being told to.
 _MARK = "albert curves"
@@ -90,10 +97,11 @@ def draw(path, directories, flag="PICTURE"):
     for unused in panels[len(names) :]:
         unused.set_axis_off()
     shown = {}  # Label to its first line.
-    offset, ends = 0, []
+    offset, ends, changes, minutes = 0, [], [], 0.0
     for directory, train, held_out in phases:
         baseline = read_evaluation(directory).get("baseline", {})
         last = max(values[-1][0] for values in train.values())
+        minutes += train.get("train_minutes", [(0, 0.0)])[-1][1]
         for name, axis in axes.items():
             level = baseline.get(name)
             for (label, style), points in (
@@ -106,16 +114,33 @@ def draw(path, directories, flag="PICTURE"):
                     values = [value for _, value in points]
                     (line,) = axis.plot(steps, values, **style)
                     shown.setdefault(label, line)
+        changes += [
+            (offset + step, text) for step, text in _find_changes(train)
+        ]
         offset += last
         ends.append(offset)
+    step_label = "step"
+    if minutes:
+        step_label += f" ({minutes:.3g} minutes of training)"
     for name, axis in axes.items():
         axis.set_title(name.replace("_", " "))
-        axis.set_xlabel("step")
+        axis.set_xlabel(step_label)
         if not any(line.get_ydata().any() for line in axis.get_lines()):
             # All are 0, around which matplotlib would show 0.05 up and down.
             axis.set_ylim(-0.05, 1.05)
         for end in ends[:-1]:
             axis.axvline(end, color="0.8", linewidth=1)
+        for step, text in changes:
+            axis.axvline(step, color="0.8", linewidth=1, linestyle=":")
+            axis.annotate(
+                text,
+                (step, 0.98),
+                xycoords=("data", "axes fraction"),
+                rotation=90,
+                verticalalignment="top",
+                fontsize="x-small",
+                color="0.4",
+            )
     kinds = (_TRAINING, _HELD_OUT, _BASELINE)
     lines = {label: shown[label] for label, _ in kinds if label in shown}
     figure.legend(
@@ -149,6 +174,18 @@ def _read_phase(directory):
             "directory that was trained"
         )
     return train, held_out
+
+
+def _find_changes(train):
+    """Returns (step, text) where a schedule changes something."""
+    return [
+        (step, f"{after:g} {unit}")
+        for name, unit in _SCHEDULES.items()
+        for (step, before), (_, after) in itertools.pairwise(
+            train.get(name, [])
+        )
+        if after != before
+    ]
 
 
 def check_picture(path, overwrite=False):

@@ -12,7 +12,7 @@ from albert.training.schedules import scaled_learning_rate
 
 _SMALLEST_PUBLISHED_WIDTH = 768
 _ORIGINAL_WARMUP_STEPS = 3125
-_WARMUP_SHARE = 0.06
+WARMUP_SHARE = 0.06
 
 # (optimizer, is the model smaller than base) to (rate, batch size).
 _REFERENCES = {
@@ -70,4 +70,4 @@ def learning_rate_warning(config, optimizer, batch_size, rate):
 
 def warmup_steps(num_train_steps):
     """Returns 6% of the steps, at most the original's 3125."""
-    return min(_ORIGINAL_WARMUP_STEPS, int(_WARMUP_SHARE * num_train_steps))
+    return min(_ORIGINAL_WARMUP_STEPS, int(WARMUP_SHARE * num_train_steps))

@@ -7,71 +7,34 @@ are also what the paper started its deeper ones from (appendix A.1); there each
 was a training of its own.
 """
 
-import dataclasses
-import re
-
 from albert.errors import UserError
+from albert.training.phases import lay_out
 from albert.training.phases import parse_phases
+from albert.training.phases import whole_number
 
 _FLAG = "--num_layers_schedule"
 
 
-@dataclasses.dataclass(frozen=True)
-class DepthSchedule:
-    """Depths of a training, one after another.
-
-    Attributes:
-      text: str, as the user gave it.
-      depths: tuple of int, ascending; the last is that of the model.
-      ends: tuple of int, the step at which each depth ends.
-    """
-
-    text: str
-    depths: tuple
-    ends: tuple
-
-    def at(self, step):
-        """Returns (depth, steps left with it) after ``step`` updates."""
-        for depth, end in zip(self.depths, self.ends, strict=True):
-            if step < end:
-                return depth, end - step
-        raise ValueError(f"step {step} is behind the last, {self.ends[-1]}")
-
-    def __str__(self):
-        return ", ".join(
-            f"{depth} layers to step {end:,}"
-            for depth, end in zip(self.depths, self.ends, strict=True)
-        )
-
-
-def plan(text, config, num_train_steps):
+def plan(text, config, budget):
     """Makes the schedule that a flag describes.
 
     Args:
-      text: str, depths with their shares of the steps: "2:0.33,4:0.33,6". The
-        last depth has what the others leave.
+      text: str, depths with their shares of the training: "2:0.33,4:0.33,6".
+        The last depth has what the others leave.
       config: ``AlbertConfig``.
-      num_train_steps: int.
+      budget: of ``albert.training.budgets``.
 
     Returns:
-      ``DepthSchedule``.
+      ``albert.training.phases.Plan``.
 
     Raises:
       UserError: the text is no such list, depths do not ascend to that of the
         model, a share leaves a depth without a step, or the model has
         weights that a shallower one does not use.
     """
-    phases = parse_phases(_FLAG, text, _depth, "2:0.33,4:0.33,6")
+    phases = parse_phases(_FLAG, text, whole_number, "2:0.33,4:0.33,6")
     _check_depths(text, phases.values, config)
-    ends = phases.end_steps(num_train_steps)
-    return DepthSchedule(text, phases.values, ends)
-
-
-def _depth(text):
-    """Returns the depth that is written; refuses signs and dots."""
-    if not re.fullmatch(r"\d+", text):
-        raise ValueError(text)
-    return int(text)
+    return lay_out(phases, budget, "layers")
 
 
 def _check_depths(text, depths, config):

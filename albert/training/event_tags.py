@@ -15,6 +15,10 @@ _GROUPS = {
     "attention_l2": "regularization",
     "sequences_per_second": "speed",
     "tokens_per_second": "speed",
+    "num_layers": "schedule",
+    "max_seq_length": "schedule",
+    "masked_lm_prob": "schedule",
+    "train_minutes": "schedule",
 }
 _OF_ONE_LABEL = "labels"
 _PREFIXES = (
@@ -22,6 +26,7 @@ _PREFIXES = (
     "loss/",
     "optimizer/",
     "regularization/",
+    "schedule/",
     "speed/",
     f"{_OF_ONE_LABEL}/",
 )

@@ -1,58 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plans what share of the tokens is masked at each step of a training.
+"""Plans what share of the tokens is masked in the course of a training.
 
 Of records that are masked while training. Much at first and less later is what
 Ankner et al., "Dynamic masking rate schedules for MLM pretraining" (2024, arXiv
 2305.15096), found to pay, from 30% to 15%.
 """
 
-import dataclasses
-
 from albert.errors import UserError
+from albert.training.phases import lay_out
 from albert.training.phases import parse_phases
 
 _FLAG = "--masked_lm_prob_schedule"
 _EXAMPLE = "0.3:0.5,0.15"
 
 
-@dataclasses.dataclass(frozen=True)
-class MaskingSchedule:
-    """Shares of the tokens to mask, one after another.
-
-    Attributes:
-      text: str, as the user gave it.
-      probabilities: tuple of float, each a ``masked_lm_prob``.
-      ends: tuple of int, the step at which each ends.
-    """
-
-    text: str
-    probabilities: tuple
-    ends: tuple
-
-    def __str__(self):
-        return ", ".join(
-            f"{probability:.3g} of the tokens to step {end:,}"
-            for probability, end in zip(
-                self.probabilities, self.ends, strict=True
-            )
-        )
-
-
-def plan(text, records, num_train_steps):
+def plan(text, records, budget):
     """Makes the schedule that a flag describes.
 
     Args:
-      text: str, shares of the tokens with their shares of the steps:
+      text: str, shares of the tokens with their shares of the training:
         "0.3:0.5,0.15". The last has what the others leave.
       records: ``RecordSet`` to train on.
-      num_train_steps: int.
+      budget: of ``albert.training.budgets``.
 
     Returns:
-      ``MaskingSchedule``.
+      ``albert.training.phases.Plan``.
 
     Raises:
-      UserError: the text is no such list, a share of the steps is none, the
-        records are masked already, or their sequences have too few slots.
+      UserError: the text is no such list, a share leaves a value without a
+        step, the records are masked already, or their sequences have too few
+        slots.
     """
     phases = parse_phases(_FLAG, text, _probability, _EXAMPLE)
     if records.unmasked is None:
@@ -71,8 +48,7 @@ def plan(text, records, num_train_steps):
             f"there are {slots} slots for masked ones: give "
             f"--max_predictions_per_seq={needed}"
         )
-    ends = phases.end_steps(num_train_steps)
-    return MaskingSchedule(text, phases.values, ends)
+    return lay_out(phases, budget, "of the tokens")
 
 
 def _probability(text):

@@ -8,6 +8,11 @@ import numpy as np
 
 from albert.errors import UserError
 
+# Small models need hundreds of steps to leave the plateau.
+_LEAST_PATIENCE = 500
+# Where the number of steps is not known.
+_PATIENCE_IN_TIME = 1000
+
 
 def count_masked_pieces(batches, vocab_size):
     """Counts the masked pieces of some batches.
@@ -107,6 +112,17 @@ def measure_baselines(train_batches, eval_batches, vocab_size):
         WordFrequencyBaseline.of(train, train),
         WordFrequencyBaseline.of(evaluation, train),
     )
+
+
+def patience_for(num_train_steps):
+    """Returns after how many steps a plateau is reported.
+
+    Args:
+      num_train_steps: int; or None, where a training is of a time.
+    """
+    if num_train_steps is None:
+        return _PATIENCE_IN_TIME
+    return max(_LEAST_PATIENCE, num_train_steps // 10)
 
 
 class CollapseDetector:

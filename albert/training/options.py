@@ -8,10 +8,12 @@ from absl import logging
 
 from albert.errors import UserError
 from albert.records import batch_plan
+from albert.training import budgets
 from albert.training import defaults
 from albert.training import distribution
 from albert.training import freezing
 from albert.training import schedules
+from albert.training import training_length
 from albert.training.muon import Muon
 from albert.training.optimizers import AdamW
 from albert.training.optimizers import Lamb
@@ -30,8 +32,6 @@ _NOT_COMPARED = (
 )
 
 
-# More epochs are taken for a mistake.
-_MOST_EPOCHS = 100
 # Fine-tuning plans the order of all examples beforehand, in 4 bytes each.
 _MOST_EXAMPLES = 10**9
 
@@ -48,8 +48,8 @@ class TrainingOptions:
 
     learning_rate: float
     train_batch_size: int
-    num_train_steps: int
-    num_warmup_steps: int
+    num_train_steps: int | None
+    num_warmup_steps: int | None
     start_warmup_step: int
     optimizer: str
     poly_power: float
@@ -62,7 +62,7 @@ class TrainingOptions:
     seed: int
     gradient_accumulation_steps: int
     steps_per_loop: int
-    save_checkpoints_steps: int
+    save_checkpoints_steps: int | None
     keep_checkpoint_max: int
     jit_compile: bool
     bucket_by_length: bool
@@ -70,6 +70,13 @@ class TrainingOptions:
     # Of fine-tuning alone.
     early_stopping_patience: int | None = None
     freeze: str | None = None
+    # Of the schedule of the learning rate, besides the original's.
+    learning_rate_decay: str = "polynomial"
+    end_learning_rate_share: float = 0.0
+    decay_after_warmup: bool = False
+    # Of a training in time, whose steps are not known beforehand.
+    train_minutes: float | None = None
+    warmup_proportion: float | None = None
     # Of pretraining alone.
     weight_average_decay: float | None = None
 
@@ -90,16 +97,37 @@ class TrainingOptions:
         values = dataclasses.asdict(self)
         return {k: v for k, v in values.items() if k not in _NOT_COMPARED}
 
-    def make_optimizer(self, model):
+    def make_budget(self):
+        """Returns what the training may take, of ``budgets``."""
+        pace = (self.steps_per_loop, self.save_checkpoints_steps)
+        if self.train_minutes is not None:
+            return budgets.TimeBudget(self.train_minutes, *pace)
+        return budgets.StepBudget(self.num_train_steps, *pace)
+
+    def make_schedule(self, budget):
+        """Returns the schedule of the learning rate over a budget."""
+        warmup = self.num_warmup_steps
+        if self.train_minutes is not None:
+            warmup = round(self.warmup_proportion * budget.total)
+        decay = schedules.DECAYS[self.learning_rate_decay]
+        powers = {}
+        if self.learning_rate_decay == "polynomial":
+            powers["power"] = self.poly_power
+        schedule = decay(
+            self.learning_rate,
+            num_train_steps=budget.total,
+            num_warmup_steps=warmup,
+            start_warmup_step=self.start_warmup_step,
+            end_learning_rate_share=self.end_learning_rate_share,
+            decay_after_warmup=self.decay_after_warmup,
+            **powers,
+        )
+        return budget.follow(schedule)
+
+    def make_optimizer(self, model, budget):
         """Returns the optimizer, built for the model's variables."""
         optimizer = OPTIMIZERS[self.optimizer](
-            schedules.PolynomialDecayWithWarmup(
-                self.learning_rate,
-                num_train_steps=self.num_train_steps,
-                num_warmup_steps=self.num_warmup_steps,
-                start_warmup_step=self.start_warmup_step,
-                power=self.poly_power,
-            ),
+            self.make_schedule(budget),
             bias_correction=self.bias_correction,
             layer_decay_rate=self.layer_decay_rate,
             embedding_learning_rate_scale=self.embedding_learning_rate_scale,
@@ -128,12 +156,25 @@ def find_pretraining_options(fv, config):
       config: ``AlbertConfig``.
 
     Raises:
-      UserError: a warm-up that does not end before the training.
+      UserError: a warm-up that does not end before the training, or a power
+        of a decay that has none.
     """
-    warmup_steps = fv.num_warmup_steps
-    if warmup_steps is None:
-        warmup_steps = defaults.warmup_steps(fv.num_train_steps)
-        logging.info("warm-up over %d steps", warmup_steps)
+    _check_decay(fv)
+    if fv.train_minutes is None:
+        length = training_length.of_steps(
+            fv.num_train_steps,
+            fv.num_warmup_steps,
+            fv.start_warmup_step,
+            fv.warmup_proportion,
+        )
+    else:
+        every = fv["save_checkpoints_steps"]
+        length = training_length.of_time(
+            fv.train_minutes,
+            fv.warmup_proportion,
+            # The default is of trainings of 125,000 steps.
+            every.value if every.present else None,
+        )
     size = (config, fv.optimizer, fv.train_batch_size)
     learning_rate = fv.learning_rate
     if learning_rate is None:
@@ -145,17 +186,16 @@ def find_pretraining_options(fv, config):
             config.hidden_size,
             fv.train_batch_size,
         )
-    _check_warmup(fv.start_warmup_step, warmup_steps, fv.num_train_steps)
     warning = defaults.learning_rate_warning(*size, learning_rate)
     if warning:
         logging.warning("%s", warning)
     return TrainingOptions.from_flags(
         fv,
         learning_rate=learning_rate,
-        num_warmup_steps=warmup_steps,
         bucket_by_length=False,
         early_stopping_patience=None,
         freeze=None,
+        **length,
     )
 
 
@@ -189,9 +229,10 @@ def find_finetuning_options(
       steps_per_epoch: int, where batches differ in their number of examples.
 
     Raises:
-      UserError: a warm-up that does not end before the training, or more
-        examples than can be planned.
+      UserError: a warm-up that does not end before the training, a power of
+        a decay that has none, or more examples than can be planned.
     """
+    _check_decay(fv)
     batch_size = fv.train_batch_size or recipe.train_batch_size
     steps_per_epoch = steps_per_epoch or num_examples / batch_size
     steps = fv.num_train_steps
@@ -209,7 +250,7 @@ def find_finetuning_options(
         if recipe.num_train_steps:
             share = recipe.num_warmup_steps / recipe.num_train_steps
         warmup_steps = round(share * steps)
-    _check_warmup(fv.start_warmup_step, warmup_steps, steps)
+    training_length.check_warmup(fv.start_warmup_step, warmup_steps, steps)
     planned = round(steps * num_examples / steps_per_epoch)
     if planned > _MOST_EXAMPLES:
         raise UserError(
@@ -232,6 +273,8 @@ def find_finetuning_options(
         num_train_steps=steps,
         num_warmup_steps=warmup_steps,
         save_checkpoints_steps=every,
+        train_minutes=None,
+        warmup_proportion=None,
         freeze=freezing.canonical(fv.freeze),
         weight_average_decay=None,
     )
@@ -249,14 +292,12 @@ def _warn_of_idle_patience(patience, evaluations):
         )
 
 
-def _check_warmup(start, warmup_steps, steps):
-    """Refuses a schedule that never reaches the peak of its rate."""
-    if start + warmup_steps > steps:
+def _check_decay(fv):
+    """Refuses the power of a decay that has none."""
+    if fv.learning_rate_decay != "polynomial" and fv["poly_power"].present:
         raise UserError(
-            f"--start_warmup_step={start} and --num_warmup_steps="
-            f"{warmup_steps} are more than --num_train_steps={steps}: the "
-            "learning rate would never reach its peak; give fewer, or train "
-            "for longer"
+            "--poly_power is of --learning_rate_decay=polynomial: leave it "
+            f"out with {fv.learning_rate_decay}"
         )
 
 
@@ -343,7 +384,7 @@ def log_defaults(fv, task_name, config, settings, options):
         if isinstance(value, float)
         else f"--{name}={value}"
         for name, value in values.items()
-        if fv[name].value is None and value is not None
+        if value is not None and fv[name].value is None
     ]
     if derived:
         logging.info(
@@ -371,21 +412,7 @@ def check_and_log_batch(strategy, options, num_examples, max_seq_length):
     per_step = distribution.check_batch_size(
         "train_batch_size", options.train_batch_size, replicas, steps
     )
-    epochs = options.num_train_steps * options.train_batch_size / num_examples
-    logging.info(
-        "%s examples; %d steps are %s epochs",
-        f"{num_examples:,}",
-        options.num_train_steps,
-        f"{epochs:,.0f}" if epochs >= 100 else f"{epochs:.3g}",
-    )
-    if epochs > _MOST_EPOCHS:
-        logging.warning(
-            "more than %d epochs, in which a model learns its examples by "
-            "heart: --num_train_steps=%d are 10 epochs. How long this takes "
-            "is logged as soon as its speed is known",
-            _MOST_EPOCHS,
-            math.ceil(10 * num_examples / options.train_batch_size),
-        )
+    training_length.log(options, num_examples)
     logging.info(
         "global batch %d = %d replica(s) (%s%s) x %d accumulation step(s) x "
         "%d sequences; at most %s pieces (%d each) per step",

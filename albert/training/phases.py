@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads phases of a training: values, one after another, with their shares."""
+"""Reads phases of a training: values, one after another, with their shares.
+
+They are laid out over a budget of ``albert.training.budgets``.
+"""
 
 import dataclasses
 import itertools
@@ -47,6 +50,69 @@ class Phases:
         return steps
 
 
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Phases that are laid out over a training.
+
+    Attributes:
+      phases: ``Phases``.
+      ends: tuple of int, the units of the budget that are over when each
+        value ends.
+      description: str, for the log.
+    """
+
+    phases: Phases
+    ends: tuple
+    description: str
+
+    def at(self, used):
+        """Returns (value, units at which it ends) after ``used`` units."""
+        for value, end in zip(self.phases.values, self.ends, strict=True):
+            if used < end:
+                return value, end
+        raise ValueError(f"{used} is behind the end, {self.ends[-1]}")
+
+    def skipped(self, before, after):
+        """Returns the values that no step began with: list.
+
+        Args:
+          before, after: units that were over as a step began, and after it.
+        """
+        starts = (0, *self.ends)
+        return [
+            value
+            for value, start, end in zip(
+                self.phases.values, starts, self.ends, strict=False
+            )
+            if before < start and end <= after
+        ]
+
+    def __str__(self):
+        return self.description
+
+
+def lay_out(phases, budget, unit):
+    """Lays phases out over a training.
+
+    Args:
+      phases: ``Phases``.
+      budget: of ``albert.training.budgets``.
+      unit: str, what the values count, as in "layers".
+
+    Returns:
+      ``Plan``.
+
+    Raises:
+      UserError: a value would hold for no unit.
+    """
+    ends = phases.end_steps(budget.total)
+    parts = [
+        f"{value} {unit} to {budget.name(end)}"
+        for value, end in zip(phases.values, ends, strict=True)
+    ]
+    return Plan(phases, ends, ", ".join(parts))
+
+
 def parse_phases(flag, text, parse_value, example):
     """Reads "value:share,...,value", where the last value has what is left.
 
@@ -90,3 +156,10 @@ def parse_phases(flag, text, parse_value, example):
         )
     ends = (*itertools.accumulate(shares), 1.0)
     return Phases(flag, text, values, ends)
+
+
+def whole_number(text):
+    """Returns the number that is written; refuses signs and dots."""
+    if not re.fullmatch(r"\d{1,9}", text):
+        raise ValueError(text)
+    return int(text)

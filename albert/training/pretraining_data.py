@@ -19,7 +19,6 @@ class PretrainingData:
 
     Attributes:
       records: ``RecordSet``; to be checked before a batch is made.
-      masking_schedule: ``MaskingSchedule`` to train with, or None.
 
     Raises:
       UserError: no such records.
@@ -28,7 +27,6 @@ class PretrainingData:
     def __init__(self, patterns, **masking):
         self.patterns = patterns
         self.records = RecordSet.open(patterns, **masking)
-        self.masking_schedule = None
 
     @property
     def num_examples(self):
@@ -54,10 +52,8 @@ class PretrainingData:
         if unmasked is not None:
             for name in ("masked_lm_prob", "mask_replacement"):
                 masking[name] = getattr(unmasked.masking, name)
-        schedule = self.masking_schedule
         return {
             **masking,
-            "masked_lm_prob_schedule": schedule and schedule.text,
             "max_seq_length": schema.max_seq_length,
             "max_predictions_per_seq": schema.max_predictions_per_seq,
             "records": self.num_examples,
@@ -66,7 +62,15 @@ class PretrainingData:
         }
 
     def training_batches(
-        self, batch_size, *, seed, num_steps, start_step, bucket_by_length
+        self,
+        batch_size,
+        *,
+        seed,
+        num_steps,
+        start_step,
+        bucket_by_length,
+        max_seq_length=None,
+        masked_lm_prob=None,
     ):
         """Returns ``pretraining_dataset`` for training."""
         del num_steps  # It is endless.
@@ -78,7 +82,8 @@ class PretrainingData:
             training=True,
             seed=seed,
             start_record=start_step * batch_size,
-            masking_schedule=self.masking_schedule,
+            max_seq_length=max_seq_length,
+            masked_lm_prob=masked_lm_prob,
         )
 
     def evaluation_batches(self, batch_size):

@@ -46,19 +46,20 @@ class Reporter:
     Args:
       directory: where TensorBoard's event files go (``train`` and ``eval``);
         None for a worker that does not report.
-      num_steps: int, steps at the end of training.
+      budget: of ``albert.training.budgets``; whoever trains counts with it.
       step: int, steps already made (after a restart).
     """
 
     # Seconds between two log lines.
     LINE_INTERVAL = 60.0
 
-    def __init__(self, directory, num_steps, step):
-        self.num_steps = num_steps
+    def __init__(self, directory, budget, step):
+        self.budget = budget
         self._first_step = step
         # (steps, sequences, seconds); the first one compiles.
         self._loops = []
-        self._compiled = None  # (step, time) at the end of the first loop
+        # (units of the budget, time) at the end of the first loop.
+        self._compiled = None
         self._last_line = -np.inf
         self._reports = directory is not None
         self._directory = directory
@@ -71,19 +72,21 @@ class Reporter:
             )
         self._bar = tqdm.tqdm(
             desc="training",
-            total=num_steps,
-            initial=step,
-            unit="step",
+            total=budget.total,
+            initial=budget.used,
+            unit=budget.unit,
+            unit_scale=budget.unit_scale,
             disable=not (self._reports and sys.stderr.isatty()),
         )
 
-    def training(self, step, history, seconds):
+    def training(self, step, history, seconds, settings=None):
         """Reports the steps that end at ``step``.
 
         Args:
           step: int, updates made.
           history: dict of metric name to array [steps].
           seconds: float, what they took.
+          settings: dict of float, what changes in the course of the training.
         """
         count = len(history["tokens"])
         sums = {
@@ -99,16 +102,16 @@ class Reporter:
                 if name not in sums:
                     tag = event_tags.tag_of(name)
                     tf.summary.scalar(tag, np.mean(values), step)
-            for name, value in speed.items():
+            for name, value in {**speed, **(settings or {})}.items():
                 tf.summary.scalar(event_tags.tag_of(name), value, step)
-        self._bar.update(count)
+        self._bar.update(self.budget.used - self._bar.n)
         self._loops.append((count, sums["sequences"], seconds))
         now = time.monotonic()
         if self._compiled is None:
-            self._compiled = (step, now)
+            self._compiled = (self.budget.used, now)
         # The second loop is the first to tell how long all will take.
         due = now - self._last_line >= self.LINE_INTERVAL
-        if due or len(self._loops) == 2 or step == self.num_steps:
+        if due or len(self._loops) == 2 or self.budget.is_spent:
             self._last_line = now
             self._write_line(step, history, speed["sequences_per_second"], now)
 
@@ -122,15 +125,13 @@ class Reporter:
             if event_tags.is_loss(name)
         }
         parts = [format_metrics(losses), f"{speed:.1f} sequences/s"]
-        compiled_step, compiled_at = self._compiled
-        if compiled_step < step < self.num_steps:
+        compiled, compiled_at = self._compiled
+        if compiled < self.budget.used and not self.budget.is_spent:
             # With the evaluations and checkpoints on the way.
-            seconds_a_step = (now - compiled_at) / (step - compiled_step)
-            left = seconds_a_step * (self.num_steps - step)
+            seconds = (now - compiled_at) / (self.budget.used - compiled)
+            left = seconds * (self.budget.total - self.budget.used)
             parts.append(f"{format_duration(left)} left")
-        logging.info(
-            "step %d of %d: %s", step, self.num_steps, ", ".join(parts)
-        )
+        logging.info("%s: %s", self.budget.describe(step), ", ".join(parts))
 
     def evaluation(self, step, metrics, seconds):
         """Reports an evaluation."""
@@ -180,18 +181,19 @@ class Reporter:
     def summary(self):
         """Returns a line on the time and speed of this process's steps."""
         if not self._loops:
-            if self._first_step < self.num_steps:
+            if not self.budget.is_spent:
                 return (
-                    f"Training: it stopped early before, at step "
-                    f"{self._first_step} of {self.num_steps}"
+                    "Training: it stopped early before, at "
+                    f"{self.budget.describe(self._first_step)}"
                 )
-            return f"Training: all {self.num_steps} steps were made before"
+            return f"Training: all {self.budget} were made before"
         steps, _, seconds = map(sum, zip(*self._loops, strict=True))
         timed = self._loops[1:] or self._loops
         _, sequences, timed_seconds = map(sum, zip(*timed, strict=True))
         return (
             f"Training: {steps} steps in {seconds:.1f} s, "
             f"{sequences / timed_seconds:.1f} sequences/s once compiled"
+            f"{self.budget.summary()}"
         )
 
 

@@ -20,9 +20,9 @@ from albert.training import distribution
 from albert.training import freezing
 from albert.training import preemption
 from albert.training.checkpoints import TrainingCheckpoints
-from albert.training.depth_schedule import DepthSchedule
 from albert.training.loop import TrainingLoop
 from albert.training.options import TrainingOptions
+from albert.training.phases import Plan
 from albert.training.reporting import Reporter
 from albert.training.run_steps import RunSteps
 
@@ -34,9 +34,19 @@ class Data(typing.Protocol):
     settings: dict
 
     def training_batches(
-        self, batch_size, *, seed, num_steps, start_step, bucket_by_length
+        self,
+        batch_size,
+        *,
+        seed,
+        num_steps,
+        start_step,
+        bucket_by_length,
+        **phase,
     ):
-        """Returns a dataset of the global batches after ``start_step`` ones."""
+        """Returns a dataset of the global batches after ``start_step`` ones.
+
+        Its settings in a phase of ``Run.data_plans`` are given by name.
+        """
 
     def locate_damage(self):
         """Returns a line that names the damaged file, or None."""
@@ -89,8 +99,10 @@ class Run:
       task: dict, what ``model_directory.read_task`` will return; None for
         pretraining.
       evaluation: ``Evaluation`` to make on the way, or None.
-      depths: ``DepthSchedule`` of the encoder, or None: all layers at all
-        steps. Evaluations are of all layers in any case.
+      depths: ``Plan`` of the layers that the encoder applies, or None: all at
+        all steps. Evaluations are of all layers in any case.
+      data_plans: dict of ``Plan``, by the setting of the training data that
+        changes.
     """
 
     directory: str
@@ -106,7 +118,8 @@ class Run:
     init_optimizer: bool = False
     task: dict | None = None
     evaluation: Evaluation | None = None
-    depths: DepthSchedule | None = None
+    depths: Plan | None = None
+    data_plans: dict = dataclasses.field(default_factory=dict)
 
     @property
     def settings(self):
@@ -117,7 +130,11 @@ class Run:
             "init_checkpoint": self.start.path,
             "init_layers_from": self.layers_from,
             "init_optimizer": self.init_optimizer,
-            "num_layers_schedule": self.depths and self.depths.text,
+            "num_layers_schedule": self.depths and self.depths.phases.text,
+            **{
+                f"{name}_schedule": plan.phases.text
+                for name, plan in self.data_plans.items()
+            },
             "fresh_head": bool(self.kept_head and self.kept_head.refused),
             **(self.task or {}),
         }
@@ -162,7 +179,8 @@ class Run:
           StopRequested: SIGTERM arrived; everything is saved.
         """
         self.check()
-        loop = self._make_loop(model, objective, strategy)
+        budget = self.options.make_budget()
+        loop = self._make_loop(model, objective, strategy, budget)
         checkpoints = self._make_checkpoints(loop)
         agreement.check_same(strategy, self._settings_of_all_workers())
         with contextlib.ExitStack() as stack:
@@ -170,7 +188,7 @@ class Run:
                 stack.enter_context(model_directory.held(self.directory))
             # Not before the chief holds the directory.
             agreement.check_shared_directory(strategy, self.directory)
-            progress = self._restore_or_start(loop, checkpoints)
+            progress = self._restore_or_start(loop, checkpoints, budget)
             agreement.check_weights(strategy, model)
             if checkpoints.writes:
                 model_directory.write_run(
@@ -180,10 +198,12 @@ class Run:
                     self.settings,
                     self.task,
                 )
-            reporter = stack.enter_context(self._make_reporter(checkpoints))
+            reporter = stack.enter_context(
+                self._make_reporter(checkpoints, budget)
+            )
             stack.enter_context(preemption.on_sigterm(loop.request_stop))
             stack.enter_context(distribution.worker_loss_explained(strategy))
-            steps = RunSteps(self, loop, checkpoints, reporter)
+            steps = RunSteps(self, budget, loop, checkpoints, reporter)
             try:
                 metrics = steps.make(progress, watch)
             except KeyboardInterrupt:
@@ -212,11 +232,11 @@ class Run:
             if name not in ("input_file", "init_checkpoint")
         }
 
-    def _make_loop(self, model, objective, strategy):
+    def _make_loop(self, model, objective, strategy, budget):
         model.encoder.recompute_layers = self.options.recompute_layers
         freezing.freeze(model, self.options.freeze)
         with strategy.scope():
-            optimizer = self.options.make_optimizer(model)
+            optimizer = self.options.make_optimizer(model, budget)
         loop = TrainingLoop(
             model,
             optimizer,
@@ -251,15 +271,15 @@ class Run:
             writes=distribution.is_chief(loop.strategy),
         )
 
-    def _make_reporter(self, checkpoints):
+    def _make_reporter(self, checkpoints, budget):
         folder = os.path.join(self.directory, "tensorboard")
         return Reporter(
             folder if checkpoints.writes else None,
-            self.options.num_train_steps,
+            budget,
             checkpoints.step,
         )
 
-    def _restore_or_start(self, loop, checkpoints):
+    def _restore_or_start(self, loop, checkpoints, budget):
         """Restores the last checkpoint, else sets the first weights."""
         progress = checkpoints.restore()
         distribution.check_agreement(
@@ -268,12 +288,9 @@ class Run:
             "they restored different checkpoints: --output_dir must be on a "
             "file system that all workers share",
         )
+        budget.restore(checkpoints.step, progress.milliseconds)
         if progress.restored:
-            logging.info(
-                "continuing at step %d of %d",
-                checkpoints.step,
-                self.options.num_train_steps,
-            )
+            logging.info("continuing at %s", budget.describe(checkpoints.step))
         else:
             self._load_first_weights(loop)
         return progress

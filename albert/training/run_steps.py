@@ -18,16 +18,19 @@ class RunSteps:
 
     Args:
       run: ``Run``.
+      budget: of ``albert.training.budgets``, restored.
       loop: ``TrainingLoop``.
       checkpoints: ``TrainingCheckpoints``, restored.
       reporter: ``Reporter``.
     """
 
-    def __init__(self, run, loop, checkpoints, reporter):
+    def __init__(self, run, budget, loop, checkpoints, reporter):
         self.options = run.options
         self.data = run.data
         self.evaluation = run.evaluation
         self.depths = run.depths
+        self.data_plans = run.data_plans
+        self.budget = budget
         self.loop = loop
         self.checkpoints = checkpoints
         self.reporter = reporter
@@ -38,71 +41,101 @@ class RunSteps:
         """Makes the remaining steps; returns the last metrics or None."""
         self.best, self.since_best = progress.best, progress.since_best
         step = self.checkpoints.step
-        if step and self._is_milestone(step) and not progress.evaluated:
+        if step and self.budget.is_milestone and not progress.evaluated:
             self._evaluate_and_save(step)
-        if not self._is_done(step):
-            iterator = iter(self.loop.distribute(self._batches(step)))
-        while not self._is_done(step):
+        iterator = data_phase = None
+        compiled = set()
+        while not self._is_done():
+            depth, phase, end = self._phase()
+            if iterator is None or phase != data_phase:
+                iterator = iter(
+                    self.loop.distribute(self._batches(step, phase))
+                )
+                data_phase = phase
+            shape = (depth, *phase.items())
+            compiles = shape not in compiled
+            compiled.add(shape)
+            count = self.budget.steps_at_once(end, compiles)
+            before = self.budget.used
             start = time.monotonic()
-            depth, left = self._depth(step)
-            count = min(left, self._steps_at_once(step))
             with explained_damage(self.data.locate_damage):
                 history = self.loop.train(iterator, count, depth)
+            seconds = time.monotonic() - start
             check_finite(step, history)
+            self.budget.add(self.checkpoints.step - step, seconds, compiles)
             step = self.checkpoints.step
-            self.reporter.training(step, history, time.monotonic() - start)
+            self._warn_of_skipped(before)
+            self.reporter.training(
+                step, history, seconds, self._settings_in_force(depth, phase)
+            )
             warning = watch and watch.update(step, history)
             if warning:
                 self.reporter.warning(warning)
             if self.loop.stopped:
                 self._save_and_stop()
-            if self._is_milestone(step):
+            if self.budget.is_milestone:
                 self._evaluate_and_save(step)
-        if step < self.options.num_train_steps:
+        if not self.budget.is_spent:
             logging.info(
-                "stopped early at step %d of %d: in %d evaluations %s has not "
-                "become better than %.4f",
-                step,
-                self.options.num_train_steps,
+                "stopped early at %s: in %d evaluations %s has not become "
+                "better than %.4f",
+                self.budget.describe(step),
                 self.since_best,
                 self.evaluation.best_metric,
                 self._sign() * self.best,
             )
         return self.metrics
 
-    def _depth(self, step):
-        """Returns (layers to apply or None, steps until it changes)."""
-        if self.depths is None:
-            return None, self.options.num_train_steps - step
-        return self.depths.at(step)
+    def _phase(self):
+        """Returns what holds now, and until when.
 
-    def _is_done(self, step):
+        Returns:
+          (layers to apply, or None: all; dict of settings of the data; units
+          of the budget at which one of them changes).
+        """
+        used, end, depth = self.budget.used, self.budget.total, None
+        if self.depths:
+            depth, end = self.depths.at(used)
+        of_data = {}
+        for name, plan in self.data_plans.items():
+            of_data[name], its_end = plan.at(used)
+            end = min(end, its_end)
+        return depth, of_data, end
+
+    def _warn_of_skipped(self, before):
+        """Warns of phases that were over before a step began with them."""
+        after = self.budget.total if self.budget.is_spent else self.budget.used
+        for plan in (self.depths, *self.data_plans.values()):
+            for value in plan.skipped(before, after) if plan else ():
+                self.reporter.warning(
+                    f"{plan.phases.flag}={plan.phases.text}: {value} had no "
+                    "step, because one before it took so long"
+                )
+
+    def _settings_in_force(self, depth, of_data):
+        """Returns what changes in the course of the training, by name."""
+        settings = dict(of_data)
+        if depth is not None:
+            settings["num_layers"] = depth
+        milliseconds = self.budget.milliseconds
+        if milliseconds is not None:
+            settings["train_minutes"] = milliseconds / 60_000
+        return settings
+
+    def _is_done(self):
         patience = self.options.early_stopping_patience
         if patience is not None and self.since_best >= patience:
             return True
-        return step >= self.options.num_train_steps
+        return self.budget.is_spent
 
-    def _is_milestone(self, step):
-        every = self.options.save_checkpoints_steps
-        left = self.options.num_train_steps - step
-        # Not at 140 of 141 steps: the last one is a milestone too.
-        return left == 0 or (step % every == 0 and left >= every / 4)
-
-    def _steps_at_once(self, step):
-        every = self.options.save_checkpoints_steps
-        return min(
-            self.options.steps_per_loop,
-            every - step % every,
-            self.options.num_train_steps - step,
-        )
-
-    def _batches(self, step):
+    def _batches(self, step, phase):
         return self.data.training_batches(
             self.options.train_batch_size,
             seed=self.options.seed,
-            num_steps=self.options.num_train_steps,
+            num_steps=self.budget.num_steps,
             start_step=step,
             bucket_by_length=self.options.bucket_by_length,
+            **phase,
         )
 
     def _evaluate_and_save(self, step):
@@ -140,7 +173,12 @@ class RunSteps:
 
     def _save(self, evaluated):
         with self._explained_write():
-            self.checkpoints.save(self.best, evaluated, self.since_best)
+            self.checkpoints.save(
+                self.best,
+                evaluated,
+                self.since_best,
+                self.budget.milliseconds,
+            )
 
     def _save_and_stop(self):
         self._save(evaluated=False)

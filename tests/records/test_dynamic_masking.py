@@ -130,6 +130,90 @@ def test_rows_are_those_of_the_writer(objective, vocabulary_size, segmenter):
     assert batch["next_sentence_labels"][:, 0].tolist() == labels.tolist()
 
 
+# ------------------------------------------------------- segments that are cut
+
+
+def shortened(a_lengths, b_lengths, room, seed=1):
+    """Pairs of the tokens 1, 2, … of each row: (kept tokens, lengths)."""
+    lengths = np.stack([a_lengths, b_lengths], axis=1).astype(np.int32)
+    position = np.arange(1, 68)
+    tokens = np.where(position <= lengths.sum(axis=1)[:, None], position, 0)
+    tokens, kept = dynamic_masking.shorten(
+        tf.constant(tokens.astype(np.int32)),
+        tf.constant(lengths),
+        keys_of(len(lengths), seed),
+        room,
+    )
+    return tokens.numpy(), kept.numpy(), lengths
+
+
+@pytest.mark.parametrize("room", [2, 13, 30])
+def test_segments_lose_a_beginning_or_an_end(room):
+    generator = np.random.default_rng(2)
+    tokens, kept, lengths = shortened(
+        *generator.integers(1, 33, (2, 401)), room
+    )
+    assert tokens.shape == (401, room)
+    for found, (a_kept, b_kept), (a, b) in zip(
+        tokens, kept, lengths, strict=True
+    ):
+        assert a_kept + b_kept == min(a + b, room)
+        # The longer one is cut; of two long ones each keeps half.
+        for one, other, length in ((a_kept, b_kept, a), (b_kept, a_kept, b)):
+            assert one >= min(length, room // 2, room - other)
+        a_ids, b_ids = found[:a_kept], found[a_kept : a_kept + b_kept]
+        assert not found[a_kept + b_kept :].any()
+        assert a_ids.tolist() in (
+            list(range(1, 1 + a_kept)),
+            list(range(1 + a - a_kept, 1 + a)),
+        )
+        assert b_ids.tolist() in (
+            list(range(a + 1, a + 1 + b_kept)),
+            list(range(1 + a + b - b_kept, 1 + a + b)),
+        )
+
+
+def test_one_segment_is_cut_too():
+    lengths = np.array([9, 31, 60])
+    tokens, kept, _ = shortened(lengths, np.zeros(3, int), 31)
+    assert kept.tolist() == [[9, 0], [31, 0], [31, 0]]
+    assert tokens[0, :10].tolist() == [*range(1, 10), 0]
+    assert tokens[1].tolist() == list(range(1, 32))
+    assert tokens[2, 0] in (1, 30)
+
+
+def test_nothing_of_a_cut_tells_the_order():
+    """Lengths and ends are as likely for the first segment as for the second.
+
+    An odd number of tokens of two long segments is not shared alike.
+    """
+    count = 20_000
+    tokens, kept, _ = shortened(
+        np.full(count, 29), np.full(count, 29), 31, seed=8
+    )
+    assert set(kept[:, 0]) == {15, 16}
+    begins = [tokens[:, 0] == 1, tokens[np.arange(count), kept[:, 0]] == 30]
+    is_longer = kept[:, 0] == 16
+    # Each of the eight cases, and so that with the segments' places changed.
+    cases = collections.Counter(zip(is_longer, *begins, strict=True))
+    assert len(cases) == 8
+    assert scipy.stats.chisquare(list(cases.values())).pvalue > 1e-3
+    # Nor does the coin that swaps the segments.
+    unmasked = make_unmasked()
+    rows = dynamic_masking.assemble(
+        tf.constant(tokens),
+        tf.constant(kept),
+        None,
+        keys_of(count, 8),
+        unmasked,
+        34,
+    )
+    table = np.zeros((2, 8))
+    index = np.stack([is_longer, *begins]).T @ [4, 2, 1]
+    np.add.at(table, (rows.labels.numpy(), index), 1)
+    assert scipy.stats.chi2_contingency(table).pvalue > 1e-3
+
+
 def mask(rows, keys, unmasked):
     batch = dynamic_masking.mask_rows(rows, keys, unmasked)
     return {name: value.numpy() for name, value in batch.items()}
@@ -273,16 +357,8 @@ def test_masks_have_the_distribution_of_the_writer(settings):
 def test_budgets_are_those_of_the_writer():
     settings = masking.MaskingSettings(17, masked_lm_prob=0.15)
     lengths = np.arange(3, 512)
-    got = dynamic_masking._budgets(tf.constant(lengths), settings, None)
+    got = dynamic_masking._budgets(tf.constant(lengths), settings)
     np.testing.assert_array_equal(got, settings.budgets(lengths))
-    # A share of its own for each row.
-    shares = np.linspace(0.01, 0.9, len(lengths))
-    got = dynamic_masking._budgets(
-        tf.constant(lengths), settings, tf.constant(shares)
-    )
-    for length, share, budget in zip(lengths, shares, got, strict=True):
-        each = masking.MaskingSettings(17, masked_lm_prob=share)
-        assert budget == each.budgets([length])
 
 
 def test_masks_depend_on_the_key_alone():

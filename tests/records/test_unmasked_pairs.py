@@ -21,7 +21,6 @@ from albert.records.record_stream import explained_damage
 from albert.records.schema import PretrainingSchema
 from albert.records.schema import unmasked_fields
 from albert.text.instances import SegmentPairs
-from albert.training import masking_schedule
 
 SEQ_LENGTH, PREDICTIONS = 23, 5
 SHARDS = (101, 67, 41)
@@ -194,6 +193,54 @@ def test_shapes_are_static(folder):
         assert shapes["example_weights"] == [17]
 
 
+def test_shorter_sequences_are_of_the_same_records(folder):
+    whole = together(batches_of(open_set(folder), 9))
+    batches = batches_of(open_set(folder), 9, max_seq_length=13)
+    rows = together(batches)
+    assert rows["input_ids"].shape == (153, 13)
+    # 13/23 of the slots, rounded up.
+    assert rows["masked_lm_ids"].shape == (153, 3)
+    np.testing.assert_array_equal(
+        rows["next_sentence_labels"], whole["next_sentence_labels"]
+    )
+    lost = 0
+    for ids, mask, segments, all_ids, all_mask in zip(
+        truths(rows),
+        rows["input_mask"],
+        rows["segment_ids"],
+        truths(whole),
+        whole["input_mask"],
+        strict=True,
+    ):
+        # [CLS] and the last [SEP] are no text.
+        parts = split(ids[1 : mask.sum() - 1].tolist())
+        all_parts = split(all_ids[1 : all_mask.sum() - 1].tolist())
+        kept = sum(map(len, parts))
+        assert kept == min(10, sum(map(len, all_parts)))
+        lost += sum(map(len, all_parts)) - kept
+        for part, all_part in zip(parts, all_parts, strict=True):
+            count = len(part)
+            assert count and part in (all_part[:count], all_part[-count:])
+        assert segments.sum() == len(parts[1]) + 1
+        assert not ids[mask.sum() :].any() and not segments[mask.sum() :].any()
+    assert lost > 100
+    # A quarter of each row, the special pieces with it, less for whole words.
+    used = rows["masked_lm_weights"].sum(axis=1)
+    wanted = np.round(0.25 * rows["input_mask"].sum(axis=1)).clip(1, 3)
+    assert (used <= wanted).all() and used.sum() > 0.9 * wanted.sum()
+    later = batches_of(
+        open_set(folder), 4, start_record=5 * 17, max_seq_length=13
+    )
+    for one, two in zip(batches[5:], later, strict=True):
+        for name in one:
+            np.testing.assert_array_equal(one[name], two[name])
+
+
+def split(text):
+    """Returns what is before and after the [SEP] of a list of ids."""
+    return text[: text.index(3)], text[text.index(3) + 1 :]
+
+
 def test_masks_and_swaps_are_others_in_each_epoch(folder):
     rows = together(batches_of(open_set(folder), 25))
     epochs = [
@@ -343,55 +390,14 @@ def test_records_say_what_masked_tokens_become(copied):
         _ = open_set(copied).unmasked
 
 
-# ------------------------------------------------------------------ schedules
-
-SCHEDULE = masking_schedule.MaskingSchedule(
-    "0.4:0.02,0.1", (0.4, 0.1), (2, 100)
-)
-
-
-def test_a_schedule_masks_the_batches_of_a_step_alike(folder, monkeypatch):
-    batch_size = 3
-    # Several batches are masked together, across the ends of phases.
-    monkeypatch.setattr(pretraining_batches, "_MASKED_TOGETHER", 10)
-
-    def batches(count, start=0, schedule=None, **settings):
-        return batches_of(
-            open_set(folder, max_predictions_per_seq=9, **settings),
-            count,
-            batch_size,
-            start_record=start * batch_size,
-            masking_schedule=schedule,
-        )
-
-    scheduled = batches(5, schedule=SCHEDULE)
-    expected = [
-        *batches(2, masked_lm_prob=0.4),
-        *batches(3, start=2, masked_lm_prob=0.1),
-    ]
-    for got, wanted in zip(scheduled, expected, strict=True):
+def test_a_share_of_its_own_for_some_batches(folder):
+    """As a schedule has it, of the same record set."""
+    records = open_set(folder, max_predictions_per_seq=9)
+    found = batches_of(records, 4, start_record=34, masked_lm_prob=0.4)
+    other = open_set(folder, max_predictions_per_seq=9, masked_lm_prob=0.4)
+    for got, wanted in zip(found, batches_of(other, 6)[2:], strict=True):
         for name, values in wanted.items():
             np.testing.assert_array_equal(got[name], values)
-    counts = [batch["masked_lm_weights"].sum() for batch in scheduled]
-    assert min(counts[:2]) > max(counts[2:])
-    # A run that is continued inside of a phase.
-    again = batches(4, start=1, schedule=SCHEDULE)
-    for got, wanted in zip(again, scheduled[1:], strict=True):
-        for name, values in wanted.items():
-            np.testing.assert_array_equal(got[name], values)
-
-
-def test_a_schedule_is_for_training_that_masks_anew(folder, copied):
-    options = {"seed": 3, "masking_schedule": SCHEDULE}
-    with pytest.raises(ValueError, match="is for training"):
-        pretraining_batches.pretraining_dataset(
-            open_set(folder), 3, training=False, **options
-        )
-    change_json(copied, lambda value: value.pop("masking"))
-    with pytest.raises(ValueError, match="is for training"):
-        pretraining_batches.pretraining_dataset(
-            open_set(copied), 3, training=True, **options
-        )
 
 
 # ------------------------------------------------------------------- refusals

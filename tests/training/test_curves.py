@@ -9,6 +9,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from albert.errors import UserError
+from albert.training import budgets
 from albert.training import curves
 from albert.training.reporting import Reporter
 
@@ -19,11 +20,14 @@ def run(run_module):
     return functools.partial(run_module, curves)
 
 
-def write_run(directory, losses, accuracy=0.25):
+def write_run(directory, losses, accuracy=0.25, settings=None):
+    """Writes events of a step each; ``settings`` are those in force at each."""
     directory.mkdir(exist_ok=True)
     events = directory / "tensorboard"
-    with Reporter(str(events), len(losses), 0) as reporter:
+    budget = budgets.StepBudget(len(losses), 1, 1)
+    with Reporter(str(events), budget, 0) as reporter:
         for step, loss in enumerate(losses, start=1):
+            budget.add(1, 2.0, compiled=False)
             reporter.training(
                 step,
                 {
@@ -33,6 +37,7 @@ def write_run(directory, losses, accuracy=0.25):
                     "tokens": np.array([7.0], np.float32),
                 },
                 seconds=2.0,
+                settings=settings and settings[step - 1],
             )
         reporter.evaluation(2, {"masked_lm_accuracy": accuracy}, seconds=1.0)
     (directory / "eval_results.json").write_text(
@@ -125,6 +130,25 @@ def test_two_phases_are_drawn(tmp_path, figures):
     # Training and baseline of each phase, and the end of the first one.
     assert lines == [[1, 2, 3], [0, 3], [4, 5, 6], [3, 6], [3, 3]]
     assert accuracy.get_ylim()[1] < 0.3
+
+
+def test_time_and_what_changes_are_told(tmp_path, figures):
+    steps = [
+        {"num_layers": 1, "train_minutes": 0.25},
+        {"num_layers": 2, "train_minutes": 0.75},
+        {"num_layers": 2, "train_minutes": 1.5},
+    ]
+    write_run(tmp_path / "one", [8.0, 6.5, 4.0], settings=steps)
+    write_run(tmp_path / "two", [3.0, 2.0, 1.0], settings=steps)
+    write_run(tmp_path / "last", [3.0])
+    names = ("one", "two", "last")
+    curves.draw(str(tmp_path / "a.png"), [str(tmp_path / x) for x in names])
+    panels = {axis.get_title(): axis for axis in figures[0].axes}
+    assert not {"num layers", "train minutes"} & set(panels)
+    axis = panels["masked lm loss"]
+    assert axis.get_xlabel() == "step (3 minutes of training)"
+    told = [(text.xy[0], text.get_text()) for text in axis.texts]
+    assert told == [(1, "2 layers"), (4, "2 layers")]
 
 
 def test_the_legend_names_no_line_that_is_not_there(tmp_path, figures):

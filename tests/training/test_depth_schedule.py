@@ -5,11 +5,13 @@ import pytest
 
 import albert
 from albert.errors import UserError
+from albert.training import budgets
 from albert.training import depth_schedule
 
 
-def config(**changes):
-    return albert.AlbertConfig.named("tiny", num_hidden_layers=6, **changes)
+def plan(text, steps, **changes):
+    config = albert.AlbertConfig.named("tiny", num_hidden_layers=6, **changes)
+    return depth_schedule.plan(text, config, budgets.StepBudget(steps, 1, 1))
 
 
 @pytest.mark.parametrize(
@@ -22,21 +24,30 @@ def config(**changes):
     ],
 )
 def test_plan(text, steps, ends):
-    schedule = depth_schedule.plan(text, config(), steps)
-    assert schedule.text == text
+    schedule = plan(text, steps)
+    assert schedule.phases.text == text
     assert schedule.ends == ends
-    found = [schedule.at(step) for step in range(steps)]
-    starts = (0, *ends)
-    for depth, start, end in zip(schedule.depths, starts, ends, strict=False):
-        assert found[start] == (depth, end - start)
-        assert found[end - 1] == (depth, 1)
-    with pytest.raises(ValueError, match="behind the last"):
+    depths, starts = schedule.phases.values, (0, *ends)
+    for depth, start, end in zip(depths, starts, ends, strict=False):
+        assert schedule.at(start) == schedule.at(end - 1) == (depth, end)
+    with pytest.raises(ValueError, match="behind the end"):
         schedule.at(steps)
 
 
 def test_in_words():
-    schedule = depth_schedule.plan("2:.25,6", config(), 4000)
+    schedule = plan("2:.25,6", 4000)
     assert str(schedule) == "2 layers to step 1,000, 6 layers to step 4,000"
+
+
+def test_in_time():
+    schedule = depth_schedule.plan(
+        "2:.25,6",
+        albert.AlbertConfig.named("tiny", num_hidden_layers=6),
+        budgets.TimeBudget(8, 1, None),
+    )
+    assert str(schedule) == "2 layers to minute 2, 6 layers to minute 8"
+    assert schedule.at(119_999) == (2, 120_000)
+    assert schedule.at(120_000) == (6, 480_000)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +66,7 @@ def test_in_words():
 )
 def test_what_is_refused(text, words):
     with pytest.raises(UserError, match=words):
-        depth_schedule.plan(text, config(), 100)
+        plan(text, 100)
 
 
 @pytest.mark.parametrize(
@@ -64,9 +75,9 @@ def test_what_is_refused(text, words):
 )
 def test_weights_that_a_shallow_model_does_not_use(changes):
     with pytest.raises(UserError, match="2 layers would leave weights"):
-        depth_schedule.plan("2:.3,6", config(**changes), 100)
+        plan("2:.3,6", 100, **changes)
 
 
 def test_groups_that_all_depths_use():
-    schedule = depth_schedule.plan("2:.3,6", config(num_hidden_groups=2), 10)
-    assert schedule.depths == (2, 6)
+    schedule = plan("2:.3,6", 10, num_hidden_groups=2)
+    assert schedule.phases.values == (2, 6)

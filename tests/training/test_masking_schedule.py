@@ -7,6 +7,7 @@ import pytest
 
 from albert.errors import UserError
 from albert.records.schema import PretrainingSchema
+from albert.training import budgets
 from albert.training import masking_schedule
 
 RECORDS = types.SimpleNamespace(
@@ -14,10 +15,15 @@ RECORDS = types.SimpleNamespace(
 )
 
 
+BUDGET = budgets.StepBudget(100, 1, 1)
+
+
 def test_plan():
-    schedule = masking_schedule.plan("0.3:0.5,0.15", RECORDS, 1001)
-    assert schedule.text == "0.3:0.5,0.15"
-    assert schedule.probabilities == (0.3, 0.15)
+    schedule = masking_schedule.plan(
+        "0.3:0.5,0.15", RECORDS, budgets.StepBudget(1001, 1, 1)
+    )
+    assert schedule.phases.text == "0.3:0.5,0.15"
+    assert schedule.phases.values == (0.3, 0.15)
     assert schedule.ends == (500, 1001)
     assert str(schedule) == (
         "0.3 of the tokens to step 500, 0.15 of the tokens to step 1,001"
@@ -44,11 +50,11 @@ def test_plan():
 )
 def test_what_is_refused(text, words):
     with pytest.raises(UserError, match=words) as error:
-        masking_schedule.plan(text, RECORDS, 100)
+        masking_schedule.plan(text, RECORDS, BUDGET)
     assert str(error.value).startswith(f"--masked_lm_prob_schedule={text}: ")
 
 
 def test_records_that_are_masked_already():
     masked = types.SimpleNamespace(unmasked=None, files=["a.tfrecord"])
     with pytest.raises(UserError, match="a.tfrecord holds masked records"):
-        masking_schedule.plan("0.3:0.5,0.15", masked, 100)
+        masking_schedule.plan("0.3:0.5,0.15", masked, BUDGET)

@@ -82,6 +82,26 @@ def test_parts_are_frozen_as_one():
     assert find().freeze is None
 
 
+def test_the_decay_that_flags_ask_for():
+    found = find(
+        "--num_train_steps=10",
+        "--num_warmup_steps=2",
+        "--learning_rate=0.5",
+        "--learning_rate_decay=cosine",
+        "--end_learning_rate_share=0.2",
+        "--decay_after_warmup",
+    )
+    schedule = found.make_schedule(found.make_budget())
+    assert float(schedule(2)) == pytest.approx(0.5)
+    assert float(schedule(6)) == pytest.approx(0.3)
+    assert float(schedule(10)) == pytest.approx(0.1)
+    found = find("--num_train_steps=10", "--poly_power=3")
+    schedule = found.make_schedule(found.make_budget())
+    assert schedule.get_config()["power"] == 3.0
+    with pytest.raises(UserError, match="--poly_power is of --learning_rate_d"):
+        find("--learning_rate_decay=cosine", "--poly_power=1")
+
+
 def test_the_limit_is_of_the_examples_that_are_planned():
     # Batches of 100 pairs on average, which 1,024 may be in.
     found = find("--num_train_steps=1000000", steps_per_epoch=300)

@@ -4,6 +4,8 @@
 import pytest
 
 from albert.errors import UserError
+from albert.training.budgets import StepBudget
+from albert.training.phases import lay_out
 from albert.training.phases import parse_phases
 
 
@@ -63,3 +65,16 @@ def test_what_is_refused(text, words):
     with pytest.raises(UserError, match=words) as error:
         parse(text)
     assert str(error.value).startswith(f"--rate={text}: ")
+
+
+def test_values_that_were_passed_over():
+    plan = lay_out(parse("1:.25,2:.25,3"), StepBudget(8, 1, 1), "rounds")
+    assert str(plan) == "1.0 rounds to step 2, 2.0 rounds to step 4, " + (
+        "3.0 rounds to step 8"
+    )
+    assert plan.skipped(0, 1) == plan.skipped(0, 3) == plan.skipped(1, 2) == []
+    assert plan.skipped(0, 4) == plan.skipped(1, 7) == [2.0]
+    assert plan.skipped(2, 4) == plan.skipped(3, 5) == []
+    assert plan.skipped(1, 8) == [2.0, 3.0]
+    assert plan.skipped(3, 8) == [3.0]
+    assert plan.skipped(4, 8) == []

@@ -8,7 +8,6 @@ import pytest
 import tensorflow as tf
 
 from albert.errors import UserError
-from albert.training.masking_schedule import MaskingSchedule
 from albert.training.pretraining_data import PretrainingData
 from albert.training.pretraining_data import PretrainingEvaluation
 
@@ -58,14 +57,17 @@ def test_records_are_told_from_others(tmp_path):
     others = PretrainingData(str(other)).settings
     assert settings["records_fingerprint"] != others["records_fingerprint"]
     assert settings["max_seq_length"] == others["max_seq_length"]
-    assert settings["masked_lm_prob_schedule"] is None
-    data.masking_schedule = MaskingSchedule("0.2", (0.2,), (9,))
-    assert data.settings == {**settings, "masked_lm_prob_schedule": "0.2"}
-    # It reaches the batches, where records with masks cannot follow it.
-    with pytest.raises(ValueError, match="is for training, masking anew"):
-        data.training_batches(
-            7, seed=3, num_steps=9, start_step=0, bucket_by_length=False
-        )
+    # What changes reaches the batches, where records with masks cannot follow.
+    for changes in ({"masked_lm_prob": 0.2}, {"max_seq_length": 64}):
+        with pytest.raises(ValueError, match="masked records stay as they are"):
+            data.training_batches(
+                7,
+                seed=3,
+                num_steps=9,
+                start_step=0,
+                bucket_by_length=False,
+                **changes,
+            )
 
 
 def test_an_evaluation_ends_after_its_steps(caplog):

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from absl import logging
 
+from albert.training import budgets
 from albert.training import event_tags
 from albert.training import reporting
 
@@ -48,6 +49,19 @@ def history(*losses):
     }
 
 
+class Reporter(reporting.Reporter):
+    """A reporter of ``num_steps`` steps, which are counted as they are told."""
+
+    def __init__(self, directory, num_steps, step):
+        budget = budgets.StepBudget(num_steps, 1, 1)
+        budget.restore(step, 0)
+        super().__init__(directory, budget, step)
+
+    def training(self, step, history, seconds):
+        self.budget.restore(step, 0)
+        super().training(step, history, seconds)
+
+
 def read_events(directory):
     """(step, tag) to value."""
     found = {}
@@ -61,7 +75,7 @@ def read_events(directory):
 
 
 def test_events(tmp_path):
-    with reporting.Reporter(tmp_path, 5, 0) as reporter:
+    with Reporter(tmp_path, 5, 0) as reporter:
         reporter.training(2, history(7.0, 5.0), seconds=4.0)
         reporter.evaluation(
             2,
@@ -99,7 +113,7 @@ def test_events(tmp_path):
 
 def test_penalties_are_told_beside_the_losses(tmp_path, clock, lines):
     values = history(7.0, 5.0) | {"attention_l2": np.array([0.5, 0.25])}
-    with reporting.Reporter(tmp_path, 2, 0) as reporter:
+    with Reporter(tmp_path, 2, 0) as reporter:
         reporter.training(2, values, seconds=6.0)
     (line,) = lines
     assert "masked_lm_loss 6.0000, attention_l2 0.3750, 2.0 seq" in line
@@ -112,7 +126,7 @@ def test_penalties_are_told_beside_the_losses(tmp_path, clock, lines):
 
 
 def test_lines_every_minute_and_when_the_speed_is_known(tmp_path, clock, lines):
-    with reporting.Reporter(tmp_path, 42, 2) as reporter:
+    with Reporter(tmp_path, 42, 2) as reporter:
         for step in range(4, 43, 2):
             # The first steps wait for the compilation.
             clock.seconds += 100.0 if step == 4 else 7.0
@@ -132,7 +146,7 @@ def test_lines_every_minute_and_when_the_speed_is_known(tmp_path, clock, lines):
 
 
 def test_the_time_left_counts_evaluations(tmp_path, clock, lines):
-    with reporting.Reporter(tmp_path, 9, 0) as reporter:
+    with Reporter(tmp_path, 9, 0) as reporter:
         reporter.training(1, history(3.0), seconds=6.0)
         clock.seconds += 50.0
         reporter.evaluation(1, {"masked_lm_loss": 6.5}, seconds=50.0)
@@ -157,7 +171,7 @@ def test_lines_of_steps_are_short(tmp_path, clock, lines, last, losses):
         ),
         values,
     )
-    with reporting.Reporter(tmp_path, last, 0) as reporter:
+    with Reporter(tmp_path, last, 0) as reporter:
         for step in (last - 25002, last - 25001):
             clock.seconds += 33.0
             reporter.training(step, history, seconds=33.0)
@@ -181,7 +195,7 @@ def test_durations(seconds, text):
 
 
 def test_summary_counts_the_steps_of_this_process(tmp_path):
-    with reporting.Reporter(tmp_path, 6, 2) as reporter:
+    with Reporter(tmp_path, 6, 2) as reporter:
         # The first steps wait for the compilation: no part of the speed.
         reporter.training(3, history(3.0), seconds=50.0)
         reporter.training(6, history(3.0, 3.0, 3.0), seconds=2.0)
@@ -193,7 +207,7 @@ def test_summary_counts_the_steps_of_this_process(tmp_path):
 
 
 def test_summary_of_a_run_that_was_finished(tmp_path):
-    with reporting.Reporter(tmp_path, 5, 5) as reporter:
+    with Reporter(tmp_path, 5, 5) as reporter:
         pass
     assert "all 5 steps were made before" in reporter.summary()
 
@@ -201,7 +215,7 @@ def test_summary_of_a_run_that_was_finished(tmp_path):
 @pytest.mark.parametrize("terminal", [True, False])
 def test_bar_on_a_terminal_only(tmp_path, monkeypatch, capsys, terminal):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
-    with reporting.Reporter(tmp_path, 5, 2) as reporter:
+    with Reporter(tmp_path, 5, 2) as reporter:
         reporter.training(5, history(3.0, 3.0, 3.0), seconds=2.0)
     assert ("5/5" in capsys.readouterr().err) == terminal
 
@@ -210,7 +224,7 @@ def test_bar_ends_when_training_fails(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     with (
         pytest.raises(KeyError),
-        reporting.Reporter(tmp_path, 5, 2) as reporter,
+        Reporter(tmp_path, 5, 2) as reporter,
     ):
         reporter.training(4, history(3.0, 3.0), seconds=2.0)
         raise KeyError

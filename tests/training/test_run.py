@@ -3,7 +3,9 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -15,12 +17,16 @@ from albert.errors import StopRequested
 from albert.errors import UserError
 from albert.interchange import tensor_bundle
 from albert.interchange.starting_point import open_starting_point
+from albert.training import curves
 from albert.training import depth_schedule
 from albert.training import distribution
 from albert.training import preemption
+from albert.training import run_steps
 from albert.training.loop import TrainingLoop
 from albert.training.losses import PretrainingObjective
 from albert.training.options import TrainingOptions
+from albert.training.phases import lay_out
+from albert.training.phases import parse_phases
 from albert.training.run import Run
 
 STEPS, BATCH, RECORDS = 7, 3, 16
@@ -95,9 +101,17 @@ class Examples:
         return {"training_data": f"{RECORDS} examples"}
 
     def training_batches(
-        self, batch_size, *, seed, num_steps, start_step, bucket_by_length
+        self,
+        batch_size,
+        *,
+        seed,
+        num_steps,
+        start_step,
+        bucket_by_length,
+        max_seq_length=None,
     ):
-        assert (seed, num_steps, bucket_by_length) == (3, STEPS, False)
+        assert (seed, bucket_by_length) == (3, False)
+        assert num_steps in (STEPS, None)
         self.starts.append(start_step)
         whole = (
             tf.data.Dataset.from_tensor_slices(self.records)
@@ -105,6 +119,9 @@ class Examples:
             .skip(start_step * batch_size)
             .batch(batch_size, drop_remainder=True)
         )
+        if max_seq_length:
+            self.starts[-1] = start_step, max_seq_length
+            return whole.map(lambda batch: cut(batch, max_seq_length))
         if not self.damage:
             return whole
         broken = tf.data.TFRecordDataset(self.damage)
@@ -114,6 +131,14 @@ class Examples:
 
     def locate_damage(self):
         return self.damage and f"{self.damage}, record 0"
+
+
+def cut(batch, max_seq_length):
+    """Cuts the sequences of a batch, with their masked pieces."""
+    return {
+        name: value[:, :max_seq_length] if value.shape[1:] == (13,) else value
+        for name, value in batch.items()
+    } | {"masked_lm_positions": batch["masked_lm_positions"] % max_seq_length}
 
 
 class Scores:
@@ -238,7 +263,7 @@ def test_a_stopped_run_with_averages_ends_as_a_whole_one(tmp_path, caplog):
 @pytest.mark.slow
 def test_a_killed_run_that_grows_ends_as_a_whole_one(tmp_path, monkeypatch):
     deep = dataclasses.replace(CONFIG, num_hidden_layers=3)
-    depths = depth_schedule.plan("1:.6,2:.2,3", deep, STEPS)
+    depths = depth_schedule.plan("1:.6,2:.2,3", deep, OPTIONS.make_budget())
     assert depths.ends == (4, 6, 7)
     used = []
     train_steps = TrainingLoop.train
@@ -259,7 +284,7 @@ def test_a_killed_run_that_grows_ends_as_a_whole_one(tmp_path, monkeypatch):
         train(
             make_run(tmp_path / "b", evaluation=Scores(4, Killed), **settings)
         )
-    other = depth_schedule.plan("1:.5,3", deep, STEPS)
+    other = depth_schedule.plan("1:.5,3", deep, OPTIONS.make_budget())
     for wrong in (None, other):
         with pytest.raises(UserError, match="num_layers_schedule '1:.6,2:.2,3"):
             train(make_run(tmp_path / "b", config=deep, depths=wrong))
@@ -268,6 +293,181 @@ def test_a_killed_run_that_grows_ends_as_a_whole_one(tmp_path, monkeypatch):
     )
     for a, b in zip(state(whole), state(again), strict=True):
         assert np.array_equal(a, b)
+
+
+class Clock:
+    """Stands still but in steps, of 0.1 s for each layer: the first 9 s."""
+
+    def __init__(self, monkeypatch):
+        self.seconds = 5.0
+        self.used, self.rates = [], []
+        train_steps = TrainingLoop.train
+        compiled = set()
+
+        def train(loop, iterator, steps, num_layers=None):
+            if (loop, num_layers) not in compiled:
+                self.seconds += 9.0
+            compiled.add((loop, num_layers))
+            self.seconds += steps * 0.1 * (num_layers or 1)
+            self.used += [num_layers] * steps
+            self.rates.append(float(loop.optimizer.learning_rate))
+            return train_steps(loop, iterator, steps, num_layers)
+
+        monkeypatch.setattr(TrainingLoop, "train", train)
+        monkeypatch.setattr(run_steps, "time", self)
+
+    def monotonic(self):
+        return self.seconds
+
+
+IN_TIME = dataclasses.replace(
+    OPTIONS,
+    train_minutes=0.1,
+    warmup_proportion=0.2,
+    num_train_steps=None,
+    num_warmup_steps=None,
+    save_checkpoints_steps=None,
+)
+
+
+def length_plan(text):
+    phases = parse_phases("--max_seq_length_schedule", text, int, "7:.5,13")
+    return {"max_seq_length": lay_out(phases, OPTIONS.make_budget(), "pieces")}
+
+
+@pytest.mark.slow
+def test_lengths_are_those_of_trainings_one_after_the_other(tmp_path):
+    """Also of a run that goes on from a checkpoint within the first."""
+    settings = {
+        "data_plans": length_plan("7:.6,13"),
+        "options": dataclasses.replace(OPTIONS, keep_checkpoint_max=9),
+    }
+    data = Examples()
+    whole, _ = train(make_run(tmp_path / "a", data=data, **settings))
+    assert data.starts == [(0, 7), (4, 13)]
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    for step in (6, 7):
+        tensor_bundle.remove(tensor_bundle.step_prefix(tmp_path / "b", step))
+    data = Examples()
+    again, _ = train(make_run(tmp_path / "b", data=data, **settings))
+    assert data.starts == [(3, 7), (4, 13)]
+
+    keras.utils.set_random_seed(OPTIONS.seed)
+    strategy = distribution.get_strategy("one_device")
+    with strategy.scope():
+        model = albert.AlbertPretrainer(CONFIG)
+        optimizer = OPTIONS.make_optimizer(model, OPTIONS.make_budget())
+    loop = TrainingLoop(
+        model,
+        optimizer,
+        PretrainingObjective(),
+        strategy,
+        regularizer=OPTIONS.make_regularizer(model),
+    )
+    start = 0
+    for length, count in ((7, 4), (13, 3)):
+        batches = data.training_batches(
+            BATCH,
+            seed=3,
+            num_steps=STEPS,
+            start_step=start,
+            bucket_by_length=False,
+        ).map(functools.partial(cut, max_seq_length=length))
+        loop.train(iter(loop.distribute(batches)), count)
+        start += count
+    for a, b, c in zip(state(whole), state(again), state(loop), strict=True):
+        assert np.array_equal(a, b)
+        assert np.array_equal(a, c)
+
+
+@pytest.mark.usefixtures("steps_without_gradients")
+def test_lengths_are_part_of_the_run(tmp_path):
+    settings = {"data_plans": length_plan("7:.3,13")}
+    data = Examples()
+    train(make_run(tmp_path, data=data, evaluation=Scores(1, 2, 3), **settings))
+    assert data.starts == [(0, 7), (2, 13)]
+    run = json.loads((tmp_path / "run.json").read_text())
+    assert run["max_seq_length_schedule"] == "7:.3,13"
+    for wrong in ({}, {"data_plans": length_plan("7:.4,13")}):
+        with pytest.raises(UserError, match="length_schedule '7:.3,13' there"):
+            make_run(tmp_path, **wrong).check()
+    scalars = curves.read_scalars(str(tmp_path / "tensorboard" / "train"))
+    assert scalars["max_seq_length"] == [
+        (2, 7),
+        (3, 13),
+        (5, 13),
+        (6, 13),
+        (7, 13),
+    ]
+
+
+@pytest.mark.usefixtures("steps_without_gradients")
+def test_a_run_of_minutes(tmp_path, monkeypatch, capsys, caplog):
+    clock = Clock(monkeypatch)
+    deep = dataclasses.replace(CONFIG, num_hidden_layers=3)
+    depths = depth_schedule.plan("1:.5,3", deep, IN_TIME.make_budget())
+    settings = {"config": deep, "depths": depths, "options": IN_TIME}
+    # Ten milestones: the evaluations are no part of the time.
+    scores = Scores(0.0)
+    scores.values = list(range(1, 11))
+    with caplog.at_level("INFO", logger="absl"):
+        train(make_run(tmp_path, evaluation=scores, **settings))
+    # 3 s of 0.1 s, and as many of 0.3 s.
+    assert clock.used == [1] * 30 + [3] * 10
+    assert scores.values == []
+    # The warm-up of 1.2 s, then what is left of 6 s. The first step of a depth
+    # is counted after three more.
+    used = [0.0, 0.0, 0.1, 0.2, *(0.1 * step for step in range(4, 30))]
+    used += [3.0, 3.0, 3.3, 3.6, 4.2, 4.5, 4.8, 5.1, 5.4, 5.7]
+    rates = [0.01 * (s / 1.2 if s < 1.199 else 1 - s / 6) for s in used]
+    assert clock.rates == pytest.approx(rates, abs=1e-6)
+    assert "evaluation at step 33: " in caplog.text  # at 3.6 s
+    assert "step 40, minute 0.10 of 0.1: " in caplog.text
+    assert tensor_bundle.steps(tmp_path)[-1] == 40
+    saved = tensor_bundle.read(tmp_path / "model.ckpt-40")
+    assert saved["training_state/milliseconds"] == 6000
+    run = json.loads((tmp_path / "run.json").read_text())
+    assert run["train_minutes"] == 0.1 and run["num_train_steps"] is None
+    printed = capsys.readouterr().out
+    assert "Training: 40 steps in" in printed
+    assert "; training time 0.10 of 0.1 minutes, without" in printed
+    # Nothing is left to do.
+    train(make_run(tmp_path, **settings))
+    assert len(clock.used) == 40
+    assert "all 0.1 minutes were made before" in capsys.readouterr().out
+    with pytest.raises(UserError, match="train_minutes 0.1 there, 0.2 here"):
+        longer = dataclasses.replace(IN_TIME, train_minutes=0.2)
+        make_run(tmp_path, **settings | {"options": longer}).check()
+
+
+@pytest.mark.usefixtures("steps_without_gradients")
+def test_a_depth_that_gets_no_step_is_named(tmp_path, monkeypatch, caplog):
+    Clock(monkeypatch)
+    deep = dataclasses.replace(CONFIG, num_hidden_layers=29)
+    # A step of 28 layers, of 2.8 s, is the last.
+    depths = depth_schedule.plan("1:.5,28:.45,29", deep, IN_TIME.make_budget())
+    train(make_run(tmp_path, config=deep, depths=depths, options=IN_TIME))
+    assert "29 had no step, because one before it took so long" in caplog.text
+    assert "28 had no" not in caplog.text
+
+
+@pytest.mark.usefixtures("steps_without_gradients")
+def test_a_killed_run_of_minutes_goes_on_with_its_time(tmp_path, monkeypatch):
+    clock = Clock(monkeypatch)
+    with pytest.raises(Killed):
+        train(
+            make_run(
+                tmp_path, options=IN_TIME, evaluation=Scores(4, 5, 6, Killed)
+            )
+        )
+    # Saved after 1.8 s, killed after 2.4 s.
+    assert tensor_bundle.steps(tmp_path) == [12, 18]
+    assert len(clock.used) == 24
+    clock.used.clear()
+    train(make_run(tmp_path, options=IN_TIME))
+    assert len(clock.used) == 42
+    saved = tensor_bundle.read(tmp_path / "model.ckpt-60")
+    assert saved["training_state/milliseconds"] == 6000
 
 
 @pytest.mark.usefixtures("steps_without_gradients")

@@ -52,6 +52,45 @@ def test_power_bends_the_decay_and_not_the_warmup():
     )
 
 
+def test_a_cosine_falls_to_a_share_of_the_peak():
+    schedule = schedules.CosineDecayWithWarmup(
+        2.0, 10, num_warmup_steps=2, end_learning_rate_share=0.1
+    )
+    # 0.1 + 0.9 (1 + cos(pi s / 10)) / 2, of 2; the warm-up counts.
+    assert rates(schedule, [0, 1, 2, 5, 9, 10, 99]) == pytest.approx(
+        [0.0, 1.0, 1.828115, 1.1, 0.244049, 0.2, 0.2], abs=1e-6
+    )
+
+
+@pytest.mark.parametrize("decay", schedules.DECAYS.values())
+def test_a_decay_after_warmup_begins_at_the_peak(decay):
+    schedule = decay(
+        0.5,
+        10,
+        num_warmup_steps=3,
+        start_warmup_step=1,
+        decay_after_warmup=True,
+    )
+    # Of either kind, half is left in the middle of steps 4 to 10.
+    assert rates(schedule, [0, 1, 3, 4, 7, 10]) == pytest.approx(
+        [0.0, 0.0, 1 / 3, 0.5, 0.25, 0.0], abs=1e-7
+    )
+
+
+def test_a_share_of_the_peak_is_where_a_power_ends():
+    schedule = schedules.PolynomialDecayWithWarmup(
+        1.0, 4, power=2.0, end_learning_rate_share=0.25
+    )
+    assert rates(schedule, [0, 2, 4]) == pytest.approx([1.0, 0.4375, 0.25])
+
+
+def test_a_warmup_that_takes_all_steps_leaves_no_decay():
+    schedule = schedules.CosineDecayWithWarmup(
+        1.0, 4, num_warmup_steps=4, decay_after_warmup=True
+    )
+    assert rates(schedule, [3, 4]) == pytest.approx([0.75, 1.0])
+
+
 def test_a_late_warmup_starts_at_its_step_and_is_never_negative():
     schedule = schedules.PolynomialDecayWithWarmup(
         1.0, 20, num_warmup_steps=4, start_warmup_step=5
@@ -69,18 +108,26 @@ def test_steps_beyond_float32_are_counted():
     assert float(schedule(start + 1)) == pytest.approx(1 / 7)
 
 
-def test_configuration_round_trip():
-    schedule = schedules.PolynomialDecayWithWarmup(0.3, 17, 5, 2, power=3.0)
+@pytest.mark.parametrize(
+    ("decay", "others"),
+    [
+        (schedules.PolynomialDecayWithWarmup, {"power": 3.0}),
+        (schedules.CosineDecayWithWarmup, {}),
+    ],
+)
+def test_configuration_round_trip(decay, others):
+    others |= {"end_learning_rate_share": 0.2, "decay_after_warmup": True}
+    schedule = decay(0.3, 17, 5, 2, **others)
     config = keras.optimizers.schedules.serialize(schedule)
     again = keras.optimizers.schedules.deserialize(config)
-    assert type(again) is schedules.PolynomialDecayWithWarmup
+    assert type(again) is decay
     assert again.get_config() == schedule.get_config()
     assert schedule.get_config() == {
         "initial_learning_rate": 0.3,
         "num_train_steps": 17,
         "num_warmup_steps": 5,
         "start_warmup_step": 2,
-        "power": 3.0,
+        **others,
     }
 
 
@@ -94,6 +141,8 @@ def test_configuration_round_trip():
         ("num_warmup_steps", -1),
         ("start_warmup_step", -3),
         ("power", 0.0),
+        ("end_learning_rate_share", 1.5),
+        ("end_learning_rate_share", float("nan")),
     ],
 )
 def test_bad_arguments_are_named_with_their_value(name, value):

@@ -41,6 +41,7 @@ BAD_FLAGS = [
     (["--train_batch_size=0"], ["--train_batch_size"]),
     (["--no_such_flag=1"], ["no_such_flag"]),
     (["--optimizer=sgd"], ["--optimizer", "sgd", "lamb"]),
+    (["--train_minutes=1"], ["--num_train_steps counts steps"]),
     (["--num_train_steps=many"], ["--num_train_steps", "many"]),
     (["a_word"], ["a_word", "--name=value"]),
     (["--do_eval", "--eval_input_file="], ["--eval_input_file", "empty"]),

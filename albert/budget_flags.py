@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Defines the flags of what changes while `albert pretrain` trains."""
+
+from albert import flag_parsers
+from albert import flags
+from albert.errors import UserError
+
+# What counts steps, and what to give instead where a training counts minutes.
+_COUNT_STEPS = {
+    "num_train_steps": "leave one of the two out",
+    "num_warmup_steps": "give --warmup_proportion",
+    "start_warmup_step": "give --warmup_proportion",
+}
+
+
+def define(fv):
+    """Defines the flags on ``fv``."""
+    training = flags.FlagGroup(fv, "Training")
+    training.real(
+        "train_minutes",
+        None,
+        "Minutes to train for, instead of --num_train_steps: warm-up, decay "
+        "and schedules follow the time, of which evaluations, checkpoints and "
+        "compiling are no part. Two such trainings are never the same.",
+        lower_bound=0.01,
+        upper_bound=flag_parsers.MOST_MINUTES,
+    )
+    training.real(
+        "warmup_proportion",
+        None,
+        "Part of the training that is warm-up, instead of --num_warmup_steps. "
+        "Default: 0.06 of --train_minutes.",
+        lower_bound=0.0,
+        upper_bound=0.9,
+    )
+    training.string(
+        "num_layers_schedule",
+        None,
+        "Layers to apply and their shares of the training, as in "
+        "2:0.33,4:0.33,6 for a model of 6: it begins shallow, where steps "
+        "cost less, with the same weights. Evaluations are of all layers. "
+        "Default: all layers at all steps, as in the original.",
+    )
+    training.string(
+        "max_seq_length_schedule",
+        None,
+        "Lengths of sequences and their shares of the training, as in "
+        "64:0.5,128 for records of 128 pieces and --masking=dynamic, which are "
+        "cut. Evaluations are of whole records. Default: whole records.",
+    )
+
+
+def check(fv):
+    """Refuses flags that do not work together.
+
+    Raises:
+      UserError: naming them.
+    """
+    flags.refuse_both(fv, "warmup_proportion", "num_warmup_steps")
+    if fv.train_minutes is None:
+        return
+    for name, remedy in _COUNT_STEPS.items():
+        if fv[name].present:
+            raise UserError(
+                f"--{name} counts steps, --train_minutes minutes: {remedy}"
+            )
