@@ -4,7 +4,8 @@
 Square-root scaling by batch size from a reference. For base and larger the
 reference is the paper's (LAMB .00176 at 4096); smaller models stand and want
 far more: theirs were tried at widths 128 and 256 (not at 512), LAMB at batch
-sizes 16 to 64 and AdamW at 32.
+sizes 16 to 64, AdamW and Muon at 32 (Muon at width 256). Muon's updates are
+scaled to AdamW's, whose rate it has from base on.
 """
 
 from albert.training.schedules import scaled_learning_rate
@@ -20,7 +21,7 @@ _REFERENCES = {
     ("muon", False): (1e-4, 256),
     ("lamb", True): (4e-3, 64),
     ("adamw", True): (5e-4, 64),
-    ("muon", True): (5e-4, 64),
+    ("muon", True): (2e-3, 64),
 }
 
 # Small models were tried at batch sizes up to 64; the rule is trusted for
