@@ -314,8 +314,11 @@ def _make_cutter(model, unknown):
     )
 
 
-def load_tensorflow_text():
+def load_tensorflow_text(purpose="a graph with the tokenizer inside"):
     """Imports tensorflow-text and returns the module.
+
+    Args:
+      purpose: str, what needs it, for the message.
 
     Raises:
       UserError: it is not installed, or does not fit TensorFlow.
@@ -324,9 +327,9 @@ def load_tensorflow_text():
         import tensorflow_text
     except ImportError as error:
         release = tf.__version__.rpartition(".")[0]
+        # Of 2.21.0, which lacks a symbol, this is the message, too.
         raise UserError(
-            f"tensorflow-text cannot be imported ({error}): a graph with the "
-            "tokenizer inside needs it: pip install "
-            f"tensorflow-text=={release}.*"
+            f"tensorflow-text cannot be imported ({error}): {purpose} needs "
+            f"it: pip install 'tensorflow-text=={release}.*,!=2.21.0'"
         ) from error
     return tensorflow_text

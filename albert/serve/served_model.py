@@ -12,6 +12,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from albert import json_files
 from albert.errors import UserError
 from albert.export import serving
+from albert.export.graph_tokenizer_pieces import load_tensorflow_text
 from albert.inputs import check_file
 from albert.inputs import read_file
 from albert.json_files import Integer
@@ -60,7 +61,8 @@ class ServedModel:
     default = _DEFAULT
 
     def __init__(self, directory):
-        _import_tensorflow_text()
+        # Its ops are in the graph.
+        load_tensorflow_text("the tokenizer in the SavedModel")
         for folder, _, names in os.walk(directory):
             for name in names:
                 check_file(os.path.join(folder, name))
@@ -154,17 +156,6 @@ def _is_exported(path):
     return os.path.isfile(os.path.join(path, _GRAPH_FILE)) and not (
         os.path.isfile(os.path.join(path, "tfhub_module.pb"))
     )
-
-
-def _import_tensorflow_text():
-    try:
-        import tensorflow_text  # noqa: F401, its ops are in the graph
-    except ImportError as error:
-        release = tf.__version__.rpartition(".")[0]
-        raise UserError(
-            f"tensorflow-text cannot be imported ({error}): the tokenizer in "
-            f"the SavedModel needs it: pip install tensorflow-text=={release}.*"
-        ) from error
 
 
 def _signature(function):
