@@ -11,7 +11,8 @@ Only within ``compiled()`` are islands compiled: the training loop enters it for
 training steps on CPUs. Elsewhere they are ordinary operations, which is what
 exports must consist of, in a form that TensorFlow computes within the matrix
 products before them where no gradient is wanted; and a step that XLA compiles
-as a whole, as on TPUs, fuses them anyway.
+as a whole, as on TPUs, fuses them anyway. Within ``for_engines()`` they have
+the form that ONNX Runtime and OpenVINO make one operation of.
 
 The gradients are written out: automatic ones keep every intermediate of a
 formula alive, and make a pass more for the gradient of each bias.
@@ -30,6 +31,7 @@ _SQRT_2_OVER_PI = math.sqrt(2.0 / math.pi)
 _CUBIC = 0.044715
 
 _compiled = contextvars.ContextVar("compiled", default=False)
+_for_engines = contextvars.ContextVar("for_engines", default=False)
 
 
 @contextlib.contextmanager
@@ -46,7 +48,17 @@ def compiled(enabled=True):
         _compiled.reset(token)
 
 
-def island(function, plain=None):
+@contextlib.contextmanager
+def for_engines():
+    """Traces islands in the form that inference engines recognise."""
+    token = _for_engines.set(True)
+    try:
+        yield
+    finally:
+        _for_engines.reset(token)
+
+
+def island(function, plain=None, in_engines=None):
     """Wraps a function of tensors that is an island.
 
     Args:
@@ -55,16 +67,20 @@ def island(function, plain=None):
         effects.
       plain: function of the same, to be called outside of ``compiled()``;
         None is ``function`` itself.
+      in_engines: the same within ``for_engines()``; None is ``plain``.
 
     Returns:
       the function, compiled by XLA within ``compiled()``.
     """
     plain = plain or function
+    in_engines = in_engines or plain
     # One object for all calls: XLA compiles it once for each shape.
     by_xla = tf.function(function, jit_compile=True, autograph=False)
 
     @functools.wraps(function)
     def call(*arguments):
+        if _for_engines.get():
+            return in_engines(*arguments)
         return (by_xla if _compiled.get() else plain)(*arguments)
 
     return call
@@ -192,7 +208,14 @@ def _plain_gelu(x, bias):
     return 0.5 * y * (1.0 + tanh)
 
 
-@functools.partial(island, plain=_plain_gelu)
+def _gelu_in_engines(x, bias):
+    # They look for the third power, by these operations in this order.
+    y = tf.nn.bias_add(x, bias)
+    cube = tf.pow(y, 3.0)
+    return 0.5 * y * (1.0 + tf.tanh(_SQRT_2_OVER_PI * (y + _CUBIC * cube)))
+
+
+@functools.partial(island, plain=_plain_gelu, in_engines=_gelu_in_engines)
 def _gelu(x, bias):
     return tf.cast(_plain_gelu(*_float32(x, bias)), x.dtype)
 
@@ -224,7 +247,20 @@ def _plain_normalize(has_bias, epsilon, gamma, beta, *terms):
     return _normalize_sum(epsilon, gamma, beta, _sum(has_bias, terms))
 
 
-@functools.partial(island, plain=_plain_normalize)
+def _normalize_in_engines(has_bias, epsilon, gamma, beta, *terms):
+    # They look for a quotient by a root of a mean of second powers, OpenVINO
+    # with a list of axes.
+    x = _sum(has_bias, terms)
+    mean = tf.reduce_mean(x, axis=[-1], keepdims=True)
+    centred = x - mean
+    variance = tf.reduce_mean(tf.pow(centred, 2.0), axis=[-1], keepdims=True)
+    deviation = tf.sqrt(variance + epsilon)
+    return centred / deviation * gamma + beta, mean, 1.0 / deviation
+
+
+@functools.partial(
+    island, plain=_plain_normalize, in_engines=_normalize_in_engines
+)
 def _normalize(has_bias, epsilon, gamma, beta, *terms):
     outputs, *statistics = _normalize_sum(
         epsilon, gamma, beta, _sum(has_bias, _float32(*terms))

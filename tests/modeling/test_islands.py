@@ -163,6 +163,19 @@ def test_one_row_without_an_axis_for_it_is_normalised():
         assert np.max(np.abs(found - expected)) < 1e-6
 
 
+@pytest.mark.parametrize("name", ["gelu", "normalization"])
+def test_the_form_for_engines_is_the_formula(name):
+    function, formula, shapes, _ = CASES[name]
+    rng = np.random.default_rng(len(name))
+    arguments = [rng.normal(size=shape).astype("float32") for shape in shapes]
+    with islands.for_engines():
+        found = function(*arguments)
+        graph = tf.function(function).get_concrete_function(*arguments).graph
+    expected = formula(*(tf.cast(x, tf.float64) for x in arguments))
+    assert np.max(np.abs(found - tf.cast(expected, tf.float32))) < 3e-6
+    assert "Pow" in {op.type for op in graph.get_operations()}
+
+
 def test_context_ends():
     with islands.compiled():
         with islands.compiled(False):
