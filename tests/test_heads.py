@@ -8,8 +8,8 @@ import pytest
 
 import albert
 from albert import heads
-from albert.export import litert_verification
 from albert.export import source_models
+from albert.export import verification
 from albert.interchange import names
 from albert.interchange import task_description
 from albert.interchange import weights
@@ -83,7 +83,7 @@ def test_what_a_row_names_is_there(head):
     )
     assert callable(heads.load(row.signatures))
     # What writes texts piece by piece is not converted.
-    assert (head in litert_verification._ANSWERS) == (row.label_type != "text")
+    assert (head in verification._ANSWERS) == (row.label_type != "text")
     if row.label_type is None:
         # Neither of a task nor in its files; pretraining alone is trained.
         assert row.task_kind is None

@@ -16,12 +16,15 @@ from albert import outputs
 from albert.errors import UserError
 from albert.export.exported_files import check_destination
 from albert.export.exported_files import new_export
+from albert.export.quantizations import MIN_AGREEMENT
+from albert.export.quantizations import QUANTIZATIONS
+from albert.export.quantizations import check_comparison
+from albert.export.quantizations import check_names
 from albert.heads import HEADS
 from albert.interchange.sentencepiece_rules import self_contained_model
 from albert.interchange.tokenizer_comparison import Comparison
 from albert.interchange.tokenizer_comparison import compare_ids
 
-QUANTIZATIONS = ("float32", "float16", "int8")
 METADATA_FILE = "litert.json"
 RAW_TEXT_FILE = "raw_text.model"
 
@@ -37,7 +40,7 @@ class FileReport:
       milliseconds: float, median of a call on one thread.
       calls: int, that the median is of.
       examples, max_abs_difference, relative_difference, answers, agreeing:
-        see ``litert_verification.Comparison``.
+        see ``verification.Comparison``.
     """
 
     file: str
@@ -102,6 +105,8 @@ def export(
     max_seq_length=None,
     batch_size=1,
     texts=None,
+    text_file=None,
+    min_agreement=MIN_AGREEMENT,
     overwrite=False,
 ):
     """Converts a model, compares each file with it, and writes the files.
@@ -122,6 +127,9 @@ def export(
       max_seq_length: int; None: that of the task, else 128.
       batch_size: int, examples of a call.
       texts: list of str to run the files on; None: a few of this package.
+      text_file: in place of them, paths or globs of files with a text a line.
+      min_agreement: float, share of the answers that must be those of the
+        model.
       overwrite: bool, whether an older export at the destination is replaced.
 
     Returns:
@@ -130,37 +138,37 @@ def export(
     Raises:
       UserError: no such model, a length or batch size that cannot be, or a
         file whose outputs are NaN, infinite or differ too much from those of
-        the model. Nothing is written then.
+        the model, or mean other answers. Nothing is written then.
     """
-    quantization = _check_quantization(quantization)
+    quantization = check_names(quantization)
     if batch_size < 1:
         raise UserError(f"--batch_size {batch_size}: it must be at least 1")
     check_destination(source, destination, overwrite)
     from albert.export import litert_conversion
-    from albert.export import litert_verification
     from albert.export import source_models
+    from albert.export import verification
 
+    if text_file:
+        texts = verification.read_texts(text_file)
     loaded = source_models.load(source, model, max_seq_length)
     if HEADS[loaded.head].label_type == "text":
         raise UserError(
             f"{source}: writes texts piece by piece, which a .tflite file of "
             "this package does not: use --format=serving, or --model=encoder"
         )
-    examples = litert_verification.make_examples(
-        loaded, texts or litert_verification.TEXTS
-    )
-    expected = litert_verification.run(loaded.call, examples)
+    examples = verification.make_examples(loaded, texts or verification.TEXTS)
+    expected = verification.run(loaded.call, examples)
     reports = []
     with new_export(source, destination, overwrite) as directory:
         for name, content in litert_conversion.convert(
             loaded, batch_size, quantization
         ):
             runner = litert_conversion.Runner(content)
-            received = litert_verification.run(runner, examples, batch_size)
-            comparison = litert_verification.compare(
+            received = verification.run(runner, examples, batch_size)
+            comparison = verification.compare(
                 loaded, examples, expected, received
             )
-            _check_difference(source, name, comparison)
+            check_comparison(source, name, comparison, min_agreement)
             batch = {
                 key: values[[0] * batch_size]
                 for key, values in examples.items()
@@ -215,40 +223,6 @@ def _write_raw_text_model(directory, tokenizer):
         sentencepiece.SentencePieceProcessor(model_proto=raw_text).encode,
         tokenizer,
     )
-
-
-def _check_quantization(names):
-    for name in names:
-        if name not in QUANTIZATIONS:
-            raise UserError(
-                f"--quantization {name}: it must be of "
-                f"{', '.join(QUANTIZATIONS)}"
-            )
-    if not names:
-        raise UserError(
-            f"--quantization is empty: give some of {', '.join(QUANTIZATIONS)}"
-        )
-    return list(dict.fromkeys(names))
-
-
-def _check_difference(source, name, comparison):
-    from albert.export.litert_verification import LIMITS
-
-    others = ",".join(each for each in QUANTIZATIONS if each != name)
-    remedy = f"leave it out, with --quantization={others}"
-    if name == "float32":
-        remedy = "use another format"
-    if comparison.relative != comparison.relative:
-        raise UserError(
-            f"{source} as {name}: the converted model gives NaN or infinite "
-            f"numbers (weights beyond the range of {name}?): {remedy}"
-        )
-    if comparison.relative > LIMITS[name]:
-        raise UserError(
-            f"{source} as {name}: outputs of the converted model differ by "
-            f"{comparison.difference:.2g}, which is {comparison.relative:.2g} "
-            f"of the largest one and more than {LIMITS[name]:g}: {remedy}"
-        )
 
 
 def _metadata(loaded, batch_size, expected, reports):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from albert.errors import UserError
-from albert.export import litert_verification as verification
+from albert.export import verification
 from albert.text.tokenizer import Tokenizer
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "tokenization"
@@ -125,8 +125,53 @@ def test_difference_and_agreement():
         logits([[1.0, -4.5], [0.25, 0.0]]),
     )
     assert compared.difference == 0.5
-    assert compared.relative == 0.125
+    # The scores are 2.5 and -2.5 around their mean, and 0.25 is lost.
+    assert compared.relative == pytest.approx(0.1)
     assert (compared.agreeing, compared.answers) == (1, 2)
+
+
+def test_what_all_scores_have_in_common_hides_no_error():
+    shift = np.float32(1000.0)
+    rows = [[2.0, -2.0], [0.5, -0.5]]
+    wanted = logits(rows)["logits"] + shift
+    received = wanted[:, ::-1]
+    both = {"logits": wanted}, {"logits": received}
+    compared = verification.compare(
+        source("classification"), examples(3, 7), *both
+    )
+    assert compared.difference == 4.0
+    assert compared.relative == pytest.approx(2.0)
+    # A number is not chosen among others: its size counts.
+    number = {"logits": wanted[:, :1]}, {"logits": received[:, :1]}
+    compared = verification.compare(
+        source("regression"), examples(3, 7), *number
+    )
+    assert compared.relative == pytest.approx(4.0 / 1002.0)
+
+
+def test_the_mean_of_starts_is_that_of_real_positions():
+    right = np.array([[9.0, 8.0, 7.0, -1e4, -1e4, -1e4, -1e4]], np.float32)
+    there = right[:, [2, 1, 0, 3, 4, 5, 6]]
+    data = {"start_logits": right}, {"start_logits": there}
+    data = [{**one, "end_logits": right} for one in data]
+    compared = verification.compare(
+        source("span_v1", ("start_logits", "end_logits")), examples(3), *data
+    )
+    assert compared.relative == pytest.approx(2.0)
+    assert (compared.agreeing, compared.answers) == (1, 2)
+
+
+def test_texts_of_files_are_spread_over_them(tmp_path):
+    (tmp_path / "a").write_text("one\n\n two \n")
+    lines = [str(number) for number in range(2 * verification.MOST_TEXTS + 1)]
+    (tmp_path / "b").write_text("\n".join(lines))
+    assert verification.read_texts([str(tmp_path / "a")]) == ["one", "two"]
+    both = verification.read_texts([str(tmp_path / "[ab]")])
+    assert len(both) == verification.MOST_TEXTS
+    assert both[0] == "one" and both[-1] == lines[-1]
+    (tmp_path / "empty").write_text(" \n\n")
+    with pytest.raises(UserError, match="empty: no text in it"):
+        verification.read_texts([str(tmp_path / "empty")])
 
 
 def test_several_labels_are_compared_one_by_one():
