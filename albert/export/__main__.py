@@ -6,10 +6,11 @@
 serving: a TensorFlow SavedModel of the task with the tokenizer inside:
 strings in, answers out (docs/serving.md). tfhub: the encoder and its
 preprocessor as TF Hub wants them. litert: .tflite files for telephones.
+onnx, openvino: for these engines on CPUs, ids in (docs/engines.md).
 google, huggingface, kerashub: what these projects open.
 
 MODEL_DIR is a model directory, or any weights that come with a configuration
-and, for serving, tfhub and litert, a tokenizer. DESTINATION is a directory that
+and, but for the last line, a tokenizer. DESTINATION is a directory that
 does not exist or is empty, or an older export with --overwrite.
 """
 
@@ -29,6 +30,14 @@ from albert.flag_parsers import LONGEST_SEQUENCE
 from albert.tasks.truncation import MIN_SEQUENCE_LENGTH
 
 POSITIONAL = ("MODEL_DIR", "DESTINATION")
+# Of the formats whose files are compared with the model.
+_COMPARED = (
+    "max_seq_length",
+    "model",
+    "quantization",
+    "text_file",
+    "min_agreement",
+)
 # The flags of each format that are passed on.
 FORMATS = {
     "serving": (
@@ -48,7 +57,9 @@ FORMATS = {
         "publish",
         "dry_run",
     ),
-    "litert": ("max_seq_length", "model", "quantization", "batch_size"),
+    "litert": (*_COMPARED, "batch_size"),
+    "onnx": _COMPARED,
+    "openvino": _COMPARED,
     "google": ("tokenizer",),
     "huggingface": ("tokenizer",),
     "kerashub": ("tokenizer",),
@@ -69,12 +80,13 @@ def define_flags(fv):
     projects.boolean(
         "tokenizer", None, "Take the tokenizer along. Default: true."
     )
-    texts = FlagGroup(fv, "Serving and litert")
+    texts = FlagGroup(fv, "Serving, litert, onnx and openvino")
     texts.integer(
         "max_seq_length",
         None,
         "Pieces of a sequence at most. Default: what the model was fine-tuned "
-        "with; of a pretrained one all its positions (litert: 128).",
+        "with; of a pretrained one all its positions, where ids are read 128. "
+        "onnx and openvino read any length: that of the comparison.",
         lower_bound=MIN_SEQUENCE_LENGTH,
         upper_bound=LONGEST_SEQUENCE,
     )
@@ -109,16 +121,35 @@ def define_flags(fv):
         lower_bound=0.0,
         upper_bound=10.0,
     )
-    litert = FlagGroup(fv, "Litert")
-    litert.choice(
+    compared = FlagGroup(fv, "Litert, onnx and openvino")
+    compared.choice(
         "model",
         None,
         ["task", "encoder"],
         "With its head, or without. Default: task.",
     )
-    litert.names(
-        "quantization", None, "Of float32, float16, int8. Default: all three."
+    compared.names(
+        "quantization",
+        None,
+        "Of float32, float16, int8. Default: all three; openvino needs "
+        "--text_file for int8.",
     )
+    compared.files(
+        "text_file",
+        None,
+        "Paths or globs of texts, one a line: files are compared with the "
+        "model on 200 of them, and openvino finds the scales of int8 there. "
+        "Default: a few built in.",
+    )
+    compared.real(
+        "min_agreement",
+        None,
+        "Refuse a file that gives less than this share of the model's "
+        "answers. Default: 0.9.",
+        lower_bound=0.0,
+        upper_bound=1.0,
+    )
+    litert = FlagGroup(fv, "Litert")
     litert.integer(
         "batch_size",
         None,

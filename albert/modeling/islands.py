@@ -58,6 +58,11 @@ def for_engines():
         _for_engines.reset(token)
 
 
+def are_for_engines():
+    """Tells whether ``for_engines()`` is entered."""
+    return _for_engines.get()
+
+
 def island(function, plain=None, in_engines=None):
     """Wraps a function of tensors that is an island.
 

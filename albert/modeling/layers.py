@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Basic layers and functions that the parts of the model are made of."""
 
+import math
+
 import keras
 import tensorflow as tf
 
@@ -26,6 +28,9 @@ def gelu_erf(x):
 
     For models made elsewhere; the original has the tanh form alone.
     """
+    if islands.are_for_engines():
+        # TensorFlow's has 1 - Φ(-x), which ONNX has no operation for.
+        return 0.5 * x * (1.0 + tf.math.erf(x / math.sqrt(2.0)))
     return tf.nn.gelu(x, approximate=False)
 
 
