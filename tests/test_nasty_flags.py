@@ -224,6 +224,8 @@ OTHERWISE = {
     ("export", "model"): {"format": "litert"},
     ("export", "quantization"): {"format": "litert"},
     ("export", "batch_size"): {"format": "litert"},
+    ("export", "text_file"): {"format": "litert"},
+    ("export", "min_agreement"): {"format": "litert"},
     ("export", "tokenizer"): {"format": "huggingface"},
 }
 

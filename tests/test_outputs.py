@@ -63,6 +63,11 @@ CREATED_ELSEWHERE = {
         "tempfile.TemporaryDirectory",
         "tf.saved_model.save",
     },
+    "albert/export/onnx.py": {"tempfile.TemporaryDirectory"},
+    "albert/export/openvino.py": {
+        "tempfile.TemporaryDirectory",
+        "tf.saved_model.save",
+    },
     "albert/interchange/archives.py": {
         "open",
         "os.makedirs",

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes models of OpenVINO (.xml and .bin), and runs them in it."""
 
+import contextlib
 import functools
 import os
+import sys
 import tempfile
 
 import numpy as np
@@ -124,19 +126,21 @@ def _with_int8(model, examples):
     count = len(examples["input_ids"])
     chosen = np.linspace(0, count - 1, min(count, _CALIBRATION_EXAMPLES))
     nncf.set_log_level("ERROR")
-    return nncf.quantize(
-        model.clone(),
-        nncf.Dataset([_alone(examples, int(row)) for row in chosen]),
-        model_type=nncf.ModelType.TRANSFORMER,
-        subset_size=len(chosen),
-        ignored_scope=nncf.IgnoredScope(types=_NOT_IN_INT8, validate=False),
-        advanced_parameters=advanced.AdvancedQuantizationParameters(
-            disable_bias_correction=True,
-            smooth_quant_alphas=advanced.AdvancedSmoothQuantParameters(
-                convolution=-1, matmul=-1
+    # Its progress is no result.
+    with contextlib.redirect_stdout(sys.stderr):
+        return nncf.quantize(
+            model.clone(),
+            nncf.Dataset([_alone(examples, int(row)) for row in chosen]),
+            model_type=nncf.ModelType.TRANSFORMER,
+            subset_size=len(chosen),
+            ignored_scope=nncf.IgnoredScope(types=_NOT_IN_INT8, validate=False),
+            advanced_parameters=advanced.AdvancedQuantizationParameters(
+                disable_bias_correction=True,
+                smooth_quant_alphas=advanced.AdvancedSmoothQuantParameters(
+                    convolution=-1, matmul=-1
+                ),
             ),
-        ),
-    )
+        )
 
 
 def _alone(examples, row):

@@ -77,12 +77,16 @@ class TestFlags:
         import inspect
 
         from albert.export import litert
+        from albert.export import onnx
+        from albert.export import openvino
         from albert.export import tfhub
 
         for name, module in (
             ("serving", serving),
             ("tfhub", tfhub),
             ("litert", litert),
+            ("onnx", onnx),
+            ("openvino", openvino),
         ):
             known = inspect.signature(module.export).parameters
             assert set(command.FORMATS[name]) <= set(known)
