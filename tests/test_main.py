@@ -256,6 +256,7 @@ def test_flags_of_two_commands_are_defined_once(monkeypatch):
         "text_b_column",
         "text_column",
         "text_field",
+        "text_file",
         "top",
         "train_batch_size",
         "train_file",
