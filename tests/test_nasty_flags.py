@@ -245,6 +245,7 @@ OTHERWISE = {
     ("export", "batch_size"): {"format": "litert"},
     ("export", "text_file"): {"format": "litert"},
     ("export", "min_agreement"): {"format": "litert"},
+    ("export", "data_dir"): {"format": "litert"},
     ("export", "tokenizer"): {"format": "huggingface"},
 }
 

@@ -37,6 +37,7 @@ _COMPARED = (
     "quantization",
     "text_file",
     "min_agreement",
+    "data_dir",
 )
 # The flags of each format that are passed on.
 FORMATS = {
@@ -148,6 +149,12 @@ def define_flags(fv):
         "answers. Default: 0.9.",
         lower_bound=0.0,
         upper_bound=1.0,
+    )
+    compared.path(
+        "data_dir",
+        None,
+        "Where the task's files are, as of `albert classify`: the model and "
+        "each file are evaluated on the dev set.",
     )
     litert = FlagGroup(fv, "Litert")
     litert.integer(

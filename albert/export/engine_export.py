@@ -18,6 +18,7 @@ import albert
 from albert import model_directory
 from albert import outputs
 from albert.errors import UserError
+from albert.export import dev_metrics
 from albert.export import source_models
 from albert.export import verification
 from albert.export.exported_files import check_destination
@@ -98,6 +99,7 @@ class FileReport:
         where this machine emulates the precision.
       examples, max_abs_difference, relative_difference, answers, agreeing:
         see ``verification.Comparison``.
+      metrics: dict from names to floats, on the dev set; None without one.
     """
 
     file: str
@@ -110,6 +112,7 @@ class FileReport:
     relative_difference: float
     answers: int
     agreeing: int
+    metrics: dict | None
 
     def __str__(self):
         times = ", ".join(
@@ -124,7 +127,7 @@ class FileReport:
         )
         if self.answers:
             line += f", {self.agreeing} of {self.answers} answers equal"
-        return line
+        return line + dev_metrics.explain(self.metrics)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,6 +141,8 @@ class EngineReport:
       files: list of ``FileReport``.
       ids: ``tokenizer_comparison.Comparison`` of tokenizer.json with the
         model's tokenizer; None where the package tokenizers is missing.
+      metrics: dict from names to floats, of the model on the dev set; None
+        without one.
     """
 
     destination: str
@@ -145,12 +150,18 @@ class EngineReport:
     max_seq_length: int
     files: list
     ids: Comparison | None
+    metrics: dict | None
 
     def lines(self):
         """Returns the lines to print: list of str."""
         return [
             f"{self.destination}: {self.kind}, any batch and length "
             f"(compared at {self.max_seq_length} pieces)",
+            *(
+                [f"The model{dev_metrics.explain(self.metrics)}"]
+                if self.metrics
+                else []
+            ),
             *map(str, self.files),
             str(self.ids)
             if self.ids
@@ -169,6 +180,7 @@ def export(
     texts=None,
     text_file=None,
     min_agreement=MIN_AGREEMENT,
+    data_dir=None,
     overwrite=False,
 ):
     """Converts a model, runs each file in the engine, and writes the files.
@@ -192,6 +204,8 @@ def export(
         from which int8 gets its scales, too.
       min_agreement: float, share of the answers that must be those of the
         model.
+      data_dir: str or None, where the task's dev set is, on which each file is
+        evaluated.
       overwrite: bool, whether an older export at the destination is replaced.
 
     Returns:
@@ -216,6 +230,7 @@ def export(
         )
     examples = verification.make_examples(loaded, texts or verification.TEXTS)
     expected = verification.run(loaded.call, examples)
+    dev = data_dir and dev_metrics.DevSet(loaded, data_dir)
     reports = []
     with new_export(source, destination, overwrite) as directory:
         for name, files in engine.convert(
@@ -244,6 +259,7 @@ def export(
                         relative_difference=comparison.relative,
                         answers=comparison.answers,
                         agreeing=comparison.agreeing,
+                        metrics=dev and dev.compare(source, precision, run),
                     )
                 )
         config = loaded.model.config
@@ -254,13 +270,14 @@ def export(
         encode = huggingface_tokenizer.load_written(directory)
         outputs.write_json(
             os.path.join(directory, METADATA_FILE),
-            _metadata(engine, loaded, expected, reports),
+            _metadata(engine, loaded, expected, reports, dev),
         )
     return EngineReport(
         destination=destination,
         kind=HEADS[loaded.head].exported_kind,
         max_seq_length=loaded.max_seq_length,
         files=reports,
+        metrics=dev and dev.metrics,
         ids=encode
         and compare_ids(
             huggingface_tokenizer.PIPELINE_FILE, encode, loaded.tokenizer
@@ -313,7 +330,7 @@ def _measure(run, examples):
     return found
 
 
-def _metadata(engine, loaded, expected, reports):
+def _metadata(engine, loaded, expected, reports, dev):
     task = loaded.task
     return {
         "albert_version": albert.__version__,
@@ -339,5 +356,6 @@ def _metadata(engine, loaded, expected, reports):
         },
         "task": task,
         "threads": os.cpu_count(),
+        "metrics": dev and dev.metrics,
         "files": [dataclasses.asdict(report) for report in reports],
     }

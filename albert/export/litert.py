@@ -14,6 +14,7 @@ import albert
 from albert import model_directory
 from albert import outputs
 from albert.errors import UserError
+from albert.export import dev_metrics
 from albert.export.exported_files import check_destination
 from albert.export.exported_files import new_export
 from albert.export.quantizations import MIN_AGREEMENT
@@ -41,6 +42,7 @@ class FileReport:
       calls: int, that the median is of.
       examples, max_abs_difference, relative_difference, answers, agreeing:
         see ``verification.Comparison``.
+      metrics: dict from names to floats, on the dev set; None without one.
     """
 
     file: str
@@ -53,6 +55,7 @@ class FileReport:
     relative_difference: float
     answers: int
     agreeing: int
+    metrics: dict | None
 
     def __str__(self):
         line = (
@@ -63,7 +66,7 @@ class FileReport:
         )
         if self.answers:
             line += f", {self.agreeing} of {self.answers} answers equal"
-        return line
+        return line + dev_metrics.explain(self.metrics)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +80,8 @@ class LiteRTReport:
       files: list of ``FileReport``.
       ids: ``tokenizer_comparison.Comparison`` of raw_text.model with the
         model's tokenizer; None where there is no such file.
+      metrics: dict from names to floats, of the model on the dev set; None
+        without one.
     """
 
     destination: str
@@ -85,12 +90,18 @@ class LiteRTReport:
     batch_size: int
     files: list
     ids: Comparison
+    metrics: dict | None
 
     def lines(self):
         """Returns the lines to print: list of str."""
         return [
             f"{self.destination}: {self.kind}, {self.batch_size} × "
             f"{self.max_seq_length} pieces, built-in operations only",
+            *(
+                [f"The model{dev_metrics.explain(self.metrics)}"]
+                if self.metrics
+                else []
+            ),
             *map(str, self.files),
             *([str(self.ids)] if self.ids else []),
         ]
@@ -107,6 +118,7 @@ def export(
     texts=None,
     text_file=None,
     min_agreement=MIN_AGREEMENT,
+    data_dir=None,
     overwrite=False,
 ):
     """Converts a model, compares each file with it, and writes the files.
@@ -130,6 +142,8 @@ def export(
       text_file: in place of them, paths or globs of files with a text a line.
       min_agreement: float, share of the answers that must be those of the
         model.
+      data_dir: str or None, where the task's dev set is, on which each file is
+        evaluated.
       overwrite: bool, whether an older export at the destination is replaced.
 
     Returns:
@@ -158,6 +172,7 @@ def export(
         )
     examples = verification.make_examples(loaded, texts or verification.TEXTS)
     expected = verification.run(loaded.call, examples)
+    dev = data_dir and dev_metrics.DevSet(loaded, data_dir)
     reports = []
     with new_export(source, destination, overwrite) as directory:
         for name, content in litert_conversion.convert(
@@ -188,6 +203,10 @@ def export(
                     relative_difference=comparison.relative,
                     answers=comparison.answers,
                     agreeing=comparison.agreeing,
+                    metrics=dev
+                    and dev.compare(
+                        source, name, runner, batch_size=batch_size
+                    ),
                 )
             )
         model_directory.write_description(
@@ -196,7 +215,7 @@ def export(
         ids = _write_raw_text_model(directory, loaded.tokenizer)
         outputs.write_json(
             os.path.join(directory, METADATA_FILE),
-            _metadata(loaded, batch_size, expected, reports),
+            _metadata(loaded, batch_size, expected, reports, dev),
         )
     return LiteRTReport(
         destination=destination,
@@ -204,6 +223,7 @@ def export(
         max_seq_length=loaded.max_seq_length,
         batch_size=batch_size,
         files=reports,
+        metrics=dev and dev.metrics,
         ids=ids,
     )
 
@@ -225,7 +245,7 @@ def _write_raw_text_model(directory, tokenizer):
     )
 
 
-def _metadata(loaded, batch_size, expected, reports):
+def _metadata(loaded, batch_size, expected, reports, dev):
     task = loaded.task
     return {
         "albert_version": albert.__version__,
@@ -245,5 +265,6 @@ def _metadata(loaded, batch_size, expected, reports):
             for name in loaded.outputs
         },
         "task": task,
+        "metrics": dev and dev.metrics,
         "files": [dataclasses.asdict(report) for report in reports],
     }

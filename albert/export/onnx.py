@@ -8,6 +8,7 @@ import tempfile
 
 import numpy as np
 
+from albert import inputs
 from albert import outputs
 from albert.errors import UserError
 from albert.export import engine_export
@@ -60,8 +61,8 @@ class OnnxRuntime(engine_export.Engine):
         )
         names = [output.name for output in session.get_outputs()]
 
-        def run(inputs):
-            return dict(zip(names, session.run(None, inputs), strict=True))
+        def run(arrays):
+            return dict(zip(names, session.run(None, arrays), strict=True))
 
         return run
 
@@ -135,8 +136,7 @@ def _with_int8(model):
             weight_type=quantization.QuantType.QInt8,
             per_channel=True,
         )
-        with open(path, "rb") as stream:
-            return stream.read()
+        return inputs.read_file(path)
 
 
 class _quiet:
