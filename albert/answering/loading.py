@@ -25,7 +25,8 @@ def load(
 
     Args:
       path: a model directory, or what else ``albert convert`` reads: of
-        Google, Hugging Face or KerasHub.
+        Google, Hugging Face or KerasHub, or a name such as
+        "hf://albert/albert-base-v2".
       max_seq_length: pieces that texts are cut at, or, of answers, windows
         have. Default: those of the training, else 128.
       batch_size: sequences that are computed together. Nothing depends on it.

@@ -29,8 +29,8 @@ _OF_DIRECTORY = (
     "pytorch_model.bin",
     "saved_model.pb",
 )
-# TensorFlow keeps the name of the latest checkpoint in a file.
 _OF_KERAS = ".keras"
+# TensorFlow keeps the name of the latest checkpoint in a file.
 _STATE_FILE = "checkpoint"
 _LATEST = re.compile(r'^model_checkpoint_path: "(.*)"', re.MULTILINE)
 # In a model's folder in the cache of the Hub.
