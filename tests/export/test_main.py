@@ -260,7 +260,7 @@ class TestConversion:
 
         def convert(source, destination, to, new_directory, **options):
             asked.update(options)
-            return ConversionReport(source, "none", 25, [], False)
+            return ConversionReport(source, "none", 25, {}, [], False)
 
         monkeypatch.setattr(command, "convert", convert)
         for given, options in (

@@ -66,7 +66,7 @@ def test_equal_texts_are_on_one_side(place):
 
 def test_a_dev_set_of_ones_own(place, caplog):
     (place / "aclImdb/test").rename(place / "aclImdb/dev")
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", logger="absl")
     assert len(load(place, "dev")) == 6
     assert f"dev: {place}/aclImdb/dev" in caplog.text
     assert len(load(place, "train")) == 120
@@ -97,7 +97,7 @@ def test_a_dev_set_without_its_labels(place):
 
 
 def test_what_is_not_read_is_counted(place, caplog):
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", logger="absl")
     (place / "aclImdb/train/unsup").mkdir()
     (place / "aclImdb/train/unsup/0_0.txt").write_text("Well.")
     (place / "aclImdb/train/neg/labeledBow.feat").write_text("1 2")
