@@ -187,7 +187,7 @@ def test_many_texts_are_answered_in_blocks(load, monkeypatch, capsys, caplog):
     whole = model.predict(texts)
     vectors = model.embed(texts)
     monkeypatch.setattr(loaded_model, "_TOGETHER", 2)
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", logger="absl")
     assert [each.label for each in model.predict(texts)] == [
         each.label for each in whole
     ]

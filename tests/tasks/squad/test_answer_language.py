@@ -29,13 +29,13 @@ def questions(*texts):
     ],
 )
 def test_found_in_the_questions(texts, language, caplog):
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", logger="absl")
     assert find_language(None, None, [questions(*texts)]) == language
     assert ("by characters" in caplog.text) == (language == "zh")
 
 
 def test_what_is_said_wins(caplog):
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", logger="absl")
     chinese = [questions("长江有多长?")]
     assert find_language("en", "zh", chinese) == "en"
     assert find_language("zh", None, [questions("Why?")]) == "zh"
