@@ -13,6 +13,14 @@ _COUNT_STEPS = {
 }
 
 
+# What `albert pretrain` has no use for where it does not train.
+_OF_TRAINING = (
+    *("train_minutes", "warmup_proportion", "num_layers_schedule"),
+    *("max_seq_length_schedule", "masked_lm_prob_schedule"),
+    *("weight_average_decay", "init_optimizer"),
+)
+
+
 def define(fv):
     """Defines the flags on ``fv``."""
     training = flags.FlagGroup(fv, "Training")
@@ -56,6 +64,13 @@ def check(fv):
     Raises:
       UserError: naming them.
     """
+    if not fv.do_train:
+        for name in _OF_TRAINING:
+            if fv[name].value:
+                raise UserError(
+                    f"--{name} is of training, and --nodo_train evaluates "
+                    "what --init_checkpoint or --output_dir holds: leave it out"
+                )
     flags.refuse_both(fv, "warmup_proportion", "num_warmup_steps")
     if fv.train_minutes is None:
         return

@@ -285,7 +285,7 @@ def main(fv, source, destination):
     if upload is None:
         return
     card = converted_card.make_card(
-        source, fv.push, report.head, report.sizes, fv.licence
+        source, fv.push, report.head, report.sizes, report.source, fv.licence
     )
     outputs.write_file(
         os.path.join(destination, model_card.CARD_FILE),

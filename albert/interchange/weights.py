@@ -179,7 +179,8 @@ def load_slots(optimizer, model, path):
         raise UserError(
             f"{source.path} does not hold the optimizer's moments "
             f"({len(misfits)} differences): {'; '.join(misfits)}. Give a "
-            "training checkpoint, or leave --init_optimizer out"
+            "training checkpoint of the same --optimizer, or leave "
+            "--init_optimizer out"
         )
     values = [(name, slot, tensors[name]) for name, slot, tensors in wanted]
     for name, slot, value in values:

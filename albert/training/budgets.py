@@ -186,9 +186,11 @@ class TimeBudget:
         """Goes on after ``step`` steps, which took ``milliseconds``."""
         self._step, self._measured = step, float(milliseconds)
         self._is_checked = step > 0
-        # An evaluation that SIGTERM ended is made up for at the end alone:
-        # what else is saved between two milestones has none to make up for.
-        self._is_milestone = self.is_spent
+        # Of an evaluation that SIGTERM ended. After tenths of the time it is
+        # not known whether there was one: at the end alone there was.
+        self._is_milestone = self.is_spent or bool(
+            self._every and step and step % self._every == 0
+        )
         self._tell_schedule()
 
     def follow(self, schedule):
@@ -243,12 +245,16 @@ class TimeBudget:
 
     def _count_unmeasured(self):
         """Counts steps that were compiled, by those after them."""
-        step_time = min(self._calls, default=self._step_time)
+        step_time = self._usual_time()
         self._measured += self._unmeasured * step_time
         self._unmeasured = 0
         if step_time and not self._is_checked:
             self._is_checked = True
             self._check_step_time(step_time)
+
+    def _usual_time(self):
+        """Returns what a step takes that is not compiled."""
+        return min(self._calls, default=self._step_time)
 
     def _check_step_time(self, step_time):
         """Refuses a warm-up that is over with the first step."""
@@ -287,8 +293,14 @@ class TimeBudget:
 
     @property
     def milliseconds(self):
-        """Time that is over, to be saved."""
-        return self.used
+        """Time that is over, to be saved.
+
+        The end is saved as the end, though it is on time to half a step, and
+        steps whose time is not known yet as if it were.
+        """
+        if self.is_spent:
+            return max(self.used, self.total)
+        return round(self._measured + self._unmeasured * self._usual_time())
 
     @property
     def is_spent(self):

@@ -31,13 +31,15 @@ def section(title, *paragraphs):
     return "\n\n".join((f"## {title}", *paragraphs)) if paragraphs else ""
 
 
-def of_run(directory, run, show_path=str):
+def of_run(directory, run, show_path=str, weights=None):
     """Returns what is known of how a model was made, and how good it is.
 
     Args:
       directory: str, of the model.
       run: dict, of ``model_directory.read_run``.
       show_path: function of a path to what is shown of it.
+      weights: str, the name of the weights that the card is of, if they may
+        be others than those that were measured.
 
     Returns:
       list of str, sections.
@@ -46,7 +48,7 @@ def of_run(directory, run, show_path=str):
       UserError: a file of the directory is damaged.
     """
     return [
-        section("Results", *_results(directory, show_path)),
+        section("Results", *_results(directory, show_path, weights)),
         section("Data", *_training_data(directory, show_path)),
         section("Recipe", *_recipe(run, show_path)),
     ]
@@ -88,7 +90,7 @@ def cell(value):
     return text.replace("|", r"\|").replace("<", "&lt;")
 
 
-def _results(directory, show_path):
+def _results(directory, show_path, weights):
     paragraphs = []
     for file in (model_directory.EVALUATION_FILE, TEST_FILE):
         results = model_directory.read_evaluation(directory, file)
@@ -114,6 +116,7 @@ def _results(directory, show_path):
                     for name, value in metrics.items()
                 ],
             ),
+            *_of_other_weights(results, weights),
             *_files(data, show_path),
         ]
         # A test set has the thresholds of the dev set.
@@ -124,6 +127,15 @@ def _results(directory, show_path):
         if "confusion" in results:
             paragraphs += _confusion(results["confusion"])
     return paragraphs
+
+
+def _of_other_weights(results, weights):
+    """Returns what is said where other weights were measured: list of str."""
+    measured = os.path.basename(results.get("checkpoint") or "")
+    if not weights or measured in ("", weights):
+        return []
+    kind = " (averages)" * (results.get("weights") == "average")
+    return [f"Of `{measured}`{kind}; the weights here are `{weights}`."]
 
 
 def _confusion(confusion):

@@ -24,7 +24,7 @@ _PIPELINES = {
 }
 
 
-def make_card(source, name, head, sizes, licence=None):
+def make_card(source, name, head, sizes, weights, licence=None):
     """Returns the card of a model that was converted for transformers: str.
 
     Names of files are in it without their folders, which are nobody's concern.
@@ -35,6 +35,7 @@ def make_card(source, name, head, sizes, licence=None):
       name: str, "owner/name" on the Hugging Face Hub.
       head: str, a key of ``albert.heads.HEADS``.
       sizes: dict of int, what is said of the model's size.
+      weights: str, the path of the weights that were read.
       licence: str, an identifier of SPDX; None: that of the card of the
         source, if any.
 
@@ -65,7 +66,13 @@ def make_card(source, name, head, sizes, licence=None):
         "\n".join(lines),
         section("Use", _use(name, head, pipeline)),
         section("Size", card_sections.table(("", ""), sizes.items())),
-        *(card_sections.of_run(source, run, _last_parts) if run else ()),
+        *(
+            card_sections.of_run(
+                source, run, _last_parts, os.path.basename(weights)
+            )
+            if run
+            else ()
+        ),
         card_sections.of_licence(licence),
     ]
     return "\n\n".join(filter(None, sections)) + "\n"

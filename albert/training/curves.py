@@ -44,8 +44,8 @@ def read_scalars(directory):
       directory: holds event files.
 
     Returns:
-      dict of metric to list of (step, value), by step; where a restart
-      repeated steps, the later value.
+      dict of metric to list of (step, value), by step; what a restart
+      repeated, or left out, is that of the restart.
 
     Raises:
       UserError: an event file cannot be read.
@@ -63,13 +63,24 @@ def read_scalars(directory):
         )
         events.Reload()
         for tag in events.Tags()["tensors"]:
-            for event in events.Tensors(tag):
+            found = events.Tensors(tag)
+            first = min(event.step for event in found)
+            name = event_tags.name_of(tag)
+            scalars[name] = {
+                step: value
+                for step, value in scalars.get(name, {}).items()
+                if step < first
+            }
+            for event in found:
                 value = tensor_util.make_ndarray(event.tensor_proto)
                 # Others put histograms, texts and pictures beside them.
                 if value.ndim == 0 and value.dtype.kind == "f":
-                    name = event_tags.name_of(tag)
-                    scalars.setdefault(name, {})[event.step] = float(value)
-    return {name: sorted(values.items()) for name, values in scalars.items()}
+                    scalars[name][event.step] = float(value)
+    return {
+        name: sorted(values.items())
+        for name, values in scalars.items()
+        if values
+    }
 
 
 def draw(path, directories, flag="PICTURE"):
@@ -97,11 +108,12 @@ def draw(path, directories, flag="PICTURE"):
     for unused in panels[len(names) :]:
         unused.set_axis_off()
     shown = {}  # Label to its first line.
-    offset, ends, changes, minutes = 0, [], [], 0.0
+    offset, ends, changes, minutes = 0, [], [], []
     for directory, train, held_out in phases:
         baseline = read_evaluation(directory).get("baseline", {})
         last = max(values[-1][0] for values in train.values())
-        minutes += train.get("train_minutes", [(0, 0.0)])[-1][1]
+        if "train_minutes" in train:
+            minutes.append(train["train_minutes"][-1][1])
         for name, axis in axes.items():
             level = baseline.get(name)
             for (label, style), points in (
@@ -120,8 +132,8 @@ def draw(path, directories, flag="PICTURE"):
         offset += last
         ends.append(offset)
     step_label = "step"
-    if minutes:
-        step_label += f" ({minutes:.3g} minutes of training)"
+    if len(minutes) == len(phases):
+        step_label += f" ({sum(minutes):.3g} minutes of training)"
     for name, axis in axes.items():
         axis.set_title(name.replace("_", " "))
         axis.set_xlabel(step_label)

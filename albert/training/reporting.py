@@ -56,7 +56,7 @@ class Reporter:
     def __init__(self, directory, budget, step):
         self.budget = budget
         self._first_step = step
-        # (steps, sequences, seconds); the first one compiles.
+        # (steps, sequences, seconds, whether they waited for a compilation).
         self._loops = []
         # (units of the budget, time) at the end of the first loop.
         self._compiled = None
@@ -79,7 +79,7 @@ class Reporter:
             disable=not (self._reports and sys.stderr.isatty()),
         )
 
-    def training(self, step, history, seconds, settings=None):
+    def training(self, step, history, seconds, settings=None, compiled=False):
         """Reports the steps that end at ``step``.
 
         Args:
@@ -87,6 +87,7 @@ class Reporter:
           history: dict of metric name to array [steps].
           seconds: float, what they took.
           settings: dict of float, what changes in the course of the training.
+          compiled: bool, whether they waited for their compilation.
         """
         count = len(history["tokens"])
         sums = {
@@ -105,7 +106,7 @@ class Reporter:
             for name, value in {**speed, **(settings or {})}.items():
                 tf.summary.scalar(event_tags.tag_of(name), value, step)
         self._bar.update(self.budget.used - self._bar.n)
-        self._loops.append((count, sums["sequences"], seconds))
+        self._loops.append((count, sums["sequences"], seconds, compiled))
         now = time.monotonic()
         if self._compiled is None:
             self._compiled = (self.budget.used, now)
@@ -187,9 +188,9 @@ class Reporter:
                     f"{self.budget.describe(self._first_step)}"
                 )
             return f"Training: all {self.budget} were made before"
-        steps, _, seconds = map(sum, zip(*self._loops, strict=True))
-        timed = self._loops[1:] or self._loops
-        _, sequences, timed_seconds = map(sum, zip(*timed, strict=True))
+        steps, _, seconds, _ = map(sum, zip(*self._loops, strict=True))
+        timed = [loop for loop in self._loops if not loop[-1]] or self._loops
+        _, sequences, timed_seconds, _ = map(sum, zip(*timed, strict=True))
         return (
             f"Training: {steps} steps in {seconds:.1f} s, "
             f"{sequences / timed_seconds:.1f} sequences/s once compiled"

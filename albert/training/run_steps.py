@@ -66,7 +66,11 @@ class RunSteps:
             step = self.checkpoints.step
             self._warn_of_skipped(before)
             self.reporter.training(
-                step, history, seconds, self._settings_in_force(depth, phase)
+                step,
+                history,
+                seconds,
+                self._settings_in_force(depth, phase),
+                compiles,
             )
             warning = watch and watch.update(step, history)
             if warning:

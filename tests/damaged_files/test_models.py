@@ -20,6 +20,7 @@ from albert.interchange.starting_point import open_starting_point
 from albert.serve import served_model
 from albert.tasks import selection
 from albert.tasks import trained_model
+from albert.training import budgets
 from albert.training import curves
 from albert.training.reporting import Reporter
 
@@ -102,7 +103,7 @@ def write_model(folder):
     ):
         (model / name).write_text(json.dumps(value))
     events = model / "tensorboard"
-    with Reporter(str(events), 2, 0) as reporter:
+    with Reporter(str(events), budgets.StepBudget(2, 1, 1), 0) as reporter:
         for step in (1, 2):
             values = {
                 name: np.array([1.0 / step], np.float32)

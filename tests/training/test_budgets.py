@@ -54,6 +54,25 @@ def test_steps_are_made_at_once_until_something_is_due():
     assert str(budget) == "11 steps"
 
 
+@pytest.mark.parametrize("step_time", [0.29, 0.9, 1.7, 0.07])
+def test_a_training_that_is_over_is_over_for_good(step_time):
+    budget = budgets.TimeBudget(5.0, 1000, None)
+    calls = spend(budget, lambda used: step_time)
+    again = budgets.TimeBudget(5.0, 1000, None)
+    again.restore(steps_in(calls), budget.milliseconds)
+    assert again.is_spent and again.is_milestone
+    assert again.milliseconds == budget.milliseconds
+
+
+def test_steps_that_were_compiled_are_saved_too():
+    budget = budgets.TimeBudget(5.0, 1000, None)
+    budget.restore(0, 0)
+    budget.add(1, 40.0, True)
+    assert budget.milliseconds == 0
+    budget.add(1, 0.5, False)
+    assert budget.milliseconds == 1000
+
+
 def test_steps_are_few_before_a_phase_ends():
     budget = budgets.StepBudget(11, steps_per_loop=9, save_checkpoints_steps=9)
     assert budget.steps_at_once(4, compiles=True) == 4

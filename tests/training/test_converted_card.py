@@ -11,6 +11,7 @@ from albert.heads import HEADS_OF_WEIGHTS
 from albert.training import converted_card
 from albert.training import model_card
 
+BEST = "anywhere/model.ckpt-best"
 SIZES = {"hidden_size": 26, "parameters": 12345}
 
 
@@ -45,7 +46,7 @@ def directory(tmp_path):
 
 def test_a_model_whose_training_is_known(directory, tmp_path):
     card = converted_card.make_card(
-        str(directory), "me/cats", "classification", SIZES, "mit"
+        str(directory), "me/cats", "classification", SIZES, BEST, "mit"
     )
     head, *sections = re.split("^## ", card, flags=re.MULTILINE)
     assert head.startswith(
@@ -66,17 +67,30 @@ def test_a_model_whose_training_is_known(directory, tmp_path):
     assert "dev.tsv" in results
 
 
+def test_metrics_of_other_weights_are_said_to_be_that(directory):
+    def make(weights):
+        return converted_card.make_card(
+            str(directory), "me/it", "classification", SIZES, weights
+        )
+
+    sentence = "Of `model.ckpt-best`; the weights here are `model.ckpt-900`."
+    assert sentence in make("a/model.ckpt-900")
+    assert "the weights here" not in make(BEST)
+
+
 def test_the_licence_is_that_of_the_source(directory):
     make = converted_card.make_card
-    assert "license: unknown" in make(str(directory), "a/b", "none", SIZES)
+    assert "license: unknown" in make(
+        str(directory), "a/b", "none", SIZES, BEST
+    )
     (directory / "README.md").write_text("---\nlicense: mit\n---\n# Cats")
-    assert "license: mit" in make(str(directory), "a/b", "none", SIZES)
+    assert "license: mit" in make(str(directory), "a/b", "none", SIZES, BEST)
 
 
 def test_a_model_of_others(tmp_path):
     for place in (tmp_path, tmp_path / "none"):
         card = converted_card.make_card(
-            str(place), "me/base", "pretraining", SIZES
+            str(place), "me/base", "pretraining", SIZES, BEST
         )
         assert 'pipeline("fill-mask", model="me/base")' in card
         assert "fine-tuned" not in card
@@ -85,7 +99,7 @@ def test_a_model_of_others(tmp_path):
 
 @pytest.mark.parametrize("head", HEADS_OF_WEIGHTS)
 def test_every_head_has_a_use(head):
-    card = converted_card.make_card("none", "me/it", head, SIZES)
+    card = converted_card.make_card("none", "me/it", head, SIZES, BEST)
     code = re.search("```python\n(.*?)```", card, re.DOTALL)[1]
     compile(code, "card", "exec")
     assert '"me/it"' in code

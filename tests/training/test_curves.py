@@ -20,13 +20,17 @@ def run(run_module):
     return functools.partial(run_module, curves)
 
 
-def write_run(directory, losses, accuracy=0.25, settings=None):
-    """Writes events of a step each; ``settings`` are those in force at each."""
+def write_run(directory, losses, accuracy=0.25, settings=None, steps=None):
+    """Writes events of a step each; ``settings`` are those in force at each.
+
+    ``steps`` are theirs, where they are not 1, 2, 3, …
+    """
     directory.mkdir(exist_ok=True)
     events = directory / "tensorboard"
     budget = budgets.StepBudget(len(losses), 1, 1)
     with Reporter(str(events), budget, 0) as reporter:
-        for step, loss in enumerate(losses, start=1):
+        steps = steps or range(1, len(losses) + 1)
+        for number, (step, loss) in enumerate(zip(steps, losses, strict=True)):
             budget.add(1, 2.0, compiled=False)
             reporter.training(
                 step,
@@ -37,7 +41,7 @@ def write_run(directory, losses, accuracy=0.25, settings=None):
                     "tokens": np.array([7.0], np.float32),
                 },
                 seconds=2.0,
-                settings=settings and settings[step - 1],
+                settings=settings and settings[number],
             )
         reporter.evaluation(2, {"masked_lm_accuracy": accuracy}, seconds=1.0)
     (directory / "eval_results.json").write_text(
@@ -141,14 +145,25 @@ def test_time_and_what_changes_are_told(tmp_path, figures):
     write_run(tmp_path / "one", [8.0, 6.5, 4.0], settings=steps)
     write_run(tmp_path / "two", [3.0, 2.0, 1.0], settings=steps)
     write_run(tmp_path / "last", [3.0])
-    names = ("one", "two", "last")
-    curves.draw(str(tmp_path / "a.png"), [str(tmp_path / x) for x in names])
+    names = [str(tmp_path / name) for name in ("one", "two", "last")]
+    curves.draw(str(tmp_path / "a.png"), names[:2])
+    # A phase whose time is not known has no part in a sum.
+    curves.draw(str(tmp_path / "b.png"), names)
+    assert "minutes" not in figures[1].axes[0].get_xlabel()
     panels = {axis.get_title(): axis for axis in figures[0].axes}
     assert not {"num layers", "train minutes"} & set(panels)
     axis = panels["masked lm loss"]
     assert axis.get_xlabel() == "step (3 minutes of training)"
     told = [(text.xy[0], text.get_text()) for text in axis.texts]
     assert told == [(1, "2 layers"), (4, "2 layers")]
+
+
+def test_what_a_restart_leaves_out_is_gone(tmp_path):
+    """A training in minutes reports at other steps after a restart."""
+    write_run(tmp_path, [8.0, 6.5, 4.0], steps=[2, 5, 9])
+    write_run(tmp_path, [6.0, 5.0], steps=[4, 7])
+    train = curves.read_scalars(str(tmp_path / "tensorboard/train"))
+    assert train["masked_lm_loss"] == [(2, 8.0), (4, 6.0), (7, 5.0)]
 
 
 def test_the_legend_names_no_line_that_is_not_there(tmp_path, figures):

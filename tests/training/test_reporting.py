@@ -57,9 +57,9 @@ class Reporter(reporting.Reporter):
         budget.restore(step, 0)
         super().__init__(directory, budget, step)
 
-    def training(self, step, history, seconds):
+    def training(self, step, history, seconds, **others):
         self.budget.restore(step, 0)
-        super().training(step, history, seconds)
+        super().training(step, history, seconds, **others)
 
 
 def read_events(directory):
@@ -197,7 +197,7 @@ def test_durations(seconds, text):
 def test_summary_counts_the_steps_of_this_process(tmp_path):
     with Reporter(tmp_path, 6, 2) as reporter:
         # The first steps wait for the compilation: no part of the speed.
-        reporter.training(3, history(3.0), seconds=50.0)
+        reporter.training(3, history(3.0), seconds=50.0, compiled=True)
         reporter.training(6, history(3.0, 3.0, 3.0), seconds=2.0)
         # Evaluations are not training time.
         reporter.evaluation(6, {"masked_lm_loss": 6.5}, seconds=100.0)
