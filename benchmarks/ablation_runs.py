@@ -11,38 +11,19 @@ import json
 import os
 import pathlib
 import shutil
-import subprocess
-import sys
 import threading
-import time
 
 import ablation_files
 import ablation_grid
 import measurements
+import recipe_runner
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-# Starts a recipe that ends when this program does, even if that is killed
-# (PR_SET_PDEATHSIG of Linux): else it would be in the way of the next try.
-_START = (
-    "import ctypes, os, sys\n"
-    "ctypes.CDLL(None).prctl(1, 9)\n"
-    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])\n"
-)
 # Settings that are what ``describe_files`` returns.
 FILES = ("text", "held_out", "glue_dir")
 TASKS = {"sst-2": "SST-2", "mrpc": "MRPC"}
-PACKAGES = ("tensorflow", "keras", "numpy", "sentencepiece")
 
 
-class OutOfTimeError(Exception):
-    """The end of the time after which nothing begins."""
-
-
-class RecipeError(Exception):
-    """A recipe that ended with an error."""
-
-
-class Workshop:
+class Workshop(recipe_runner.Runner):
     """The place of all runs: data, runs in progress, logs and results.
 
     Args:
@@ -52,65 +33,14 @@ class Workshop:
     """
 
     def __init__(self, folder, scale, deadline):
-        self.folder = os.path.abspath(folder)
+        super().__init__(folder, deadline)
         self.scale = scale
-        self.deadline = deadline
         self._storing = threading.Lock()
 
     def make_folders(self):
         """Makes the folders that do not exist."""
         for name in ("data", "runs", "logs", "results"):
             os.makedirs(f"{self.folder}/{name}", exist_ok=True)
-
-    # ----------------------------------------------------------- commands
-
-    def run(self, recipe, flags, done, log):
-        """Runs a recipe, if it was not run to its end before.
-
-        Args:
-          recipe: str, the script.
-          flags: dict of its flags.
-          done: str, the file that says that it has ended; of this folder.
-          log: str, the file that its output is added to; of ``logs``.
-
-        Raises:
-          OutOfTimeError: it is too late to begin.
-          RecipeError: it failed.
-        """
-        done = f"{self.folder}/{done}"
-        if os.path.exists(done):
-            return
-        if time.monotonic() > self.deadline:
-            raise OutOfTimeError
-        words = [f"--{name}={value}" for name, value in flags.items()]
-        path = f"{self.folder}/logs/{log}"
-        start = time.monotonic()
-        with open(path, "ab") as file:
-            process = subprocess.Popen(
-                [sys.executable, "-c", _START, str(ROOT / recipe), *words],
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=file,
-            )
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise RecipeError(
-                f"{recipe} ended with status {process.returncode}: see {path}"
-            )
-        ablation_files.write_json(
-            done,
-            {
-                "seconds": time.monotonic() - start,
-                "cpu_seconds": usage.ru_utime + usage.ru_stime,
-                "flags": {
-                    name: value
-                    for name, value in flags.items()
-                    if not str(value).startswith(self.folder)
-                },
-            },
-        )
 
     # --------------------------------------------------------------- data
 
@@ -357,7 +287,7 @@ class Workshop:
             path.name.removesuffix(".done.json"): ablation_files.read_json(path)
             for path in pathlib.Path(folder).glob("*.done.json")
         }
-        row["versions"] = _versions()
+        row["versions"] = recipe_runner.versions()
         row["machine"] = measurements.machine()
         # Paths of this machine mean nothing to others.
         for results in (
@@ -378,14 +308,3 @@ def _read_losses(folder):
 
     scalars = curves.read_scalars(f"{folder}/tensorboard/train")
     return [[step, loss] for step, loss in scalars["masked_lm_loss"]]
-
-
-def _versions():
-    import importlib.metadata
-
-    import albert
-
-    return {
-        "albert": albert.__version__,
-        **{name: importlib.metadata.version(name) for name in PACKAGES},
-    }

@@ -32,8 +32,9 @@ import ablation_report
 import ablation_results
 import ablation_runs
 import flops
+import recipe_runner
 
-PAGE = ablation_runs.ROOT / "docs" / "ablations.md"
+PAGE = recipe_runner.ROOT / "docs" / "ablations.md"
 
 
 def main():
@@ -224,9 +225,9 @@ def train_all(workshop, arguments, cells):
     def train(pair):
         try:
             row = workshop.train(*pair)
-        except ablation_runs.OutOfTimeError:
+        except recipe_runner.OutOfTimeError:
             return
-        except ablation_runs.RecipeError as error:
+        except recipe_runner.RecipeError as error:
             failures.append(pair)
             print(f"FAILED: {describe(*pair)}: {error}", flush=True)
             return
@@ -247,9 +248,9 @@ def train_all(workshop, arguments, cells):
             except KeyboardInterrupt:
                 workshop.deadline = -math.inf
                 raise
-    except ablation_runs.OutOfTimeError:
+    except recipe_runner.OutOfTimeError:
         pass
-    except ablation_runs.RecipeError as error:
+    except recipe_runner.RecipeError as error:
         print(f"FAILED: {error}", flush=True)
         return 1
     return 1 if failures else 0

@@ -1,0 +1,346 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Compares recipes of pretraining: what is learnt in the same minutes.
+
+    python benchmarks/learning.py --output_dir=learning --minutes=8 \\
+        --text='novels/*.txt' --held_out='other_novels/*.txt' \\
+        --pairs='blimp/*.jsonl'
+    python benchmarks/learning.py --output_dir=learning --report
+
+Each recipe is trained for the same minutes on the same records, one after
+another, so that nothing else may run on the machine. It may be killed at any
+moment: the same command continues, with the time that was used. --quick
+trains two recipes for seconds: it shows that the program works.
+"""
+
+import argparse
+import dataclasses
+import glob
+import itertools
+import json
+import math
+import os
+import pathlib
+import statistics
+import sys
+import time
+
+import ablation_files
+import learning_recipes
+import measurements
+import recipe_runner
+
+PAGE = recipe_runner.ROOT / "docs" / "learning.md"
+LENGTH = 128
+PREDICTIONS = 38  # of 30% of the pieces
+VOCABULARY = 8000
+# Of each set of pairs, of which BLiMP has 67 with 1,000 each.
+PAIRS_OF_A_SET = 100
+# What --quick changes.
+QUICK = {
+    "model_size": "tiny",
+    "train_batch_size": 8,
+    "num_layers_schedule": "1:0.5,2",
+}
+_PLACE = ("<!-- results -->\n", "<!-- end -->\n")
+
+
+def main():
+    parser = make_parser()
+    arguments = parser.parse_args()
+    bench = Bench(arguments.output_dir)
+    if arguments.report:
+        write_report(arguments.report, bench.rows())
+        return
+    for name in ("text", "held_out", *["pairs"] * bool(arguments.pairs)):
+        if not glob.glob(getattr(arguments, name) or ""):
+            parser.error(f"--{name}: give a pattern of files that are there")
+    recipes = choose(parser, arguments.only)
+    seeds = [int(seed) for seed in arguments.seeds.split(",")]
+    minutes = arguments.minutes
+    if arguments.quick:
+        recipes = [
+            dataclasses.replace(each, flags={**each.flags, **QUICK})
+            for each in (recipes[0], recipes[2])
+        ]
+        seeds, minutes = seeds[:1], 0.5
+    bench.prepare(arguments)
+    for seed, recipe in itertools.product(seeds, recipes):
+        row = bench.train(recipe, seed, minutes, arguments)
+        print(
+            json.dumps(
+                {name: row[name] for name in ("recipe", "seed")}
+                | row["results"]
+            ),
+            flush=True,
+        )
+
+
+def make_parser():
+    """Returns the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--output_dir", required=True, help="data, models, logs, results")
+    add("--text", help="glob of plain text to pretrain on")
+    add("--held_out", help="glob of other text, to measure on")
+    add(
+        "--pairs",
+        help="glob of minimal pairs, of which each set's first "
+        f"{PAIRS_OF_A_SET} are scored",
+    )
+    add("--minutes", type=float, default=8.0, help="of training, each")
+    add("--seeds", default="1,2")
+    add("--only", help="comma-separated names of recipes")
+    add("--dtype", default="float32", help="of the training")
+    add("--quick", action="store_true", help="tiny, to see that all works")
+    add(
+        "--report",
+        nargs="?",
+        const=str(PAGE),
+        help="only write the table of this page and its picture",
+    )
+    return parser
+
+
+def choose(parser, only):
+    """Returns the recipes that --only names, or all."""
+    known = {recipe.name: recipe for recipe in learning_recipes.RECIPES}
+    names = only.split(",") if only else list(known)
+    for name in names:
+        if name not in known:
+            parser.error(f"--only: {name} is none of {', '.join(known)}")
+    return [known[name] for name in names]
+
+
+class Bench(recipe_runner.Runner):
+    """The folder of all trainings: data, models, logs and results."""
+
+    def __init__(self, folder):
+        super().__init__(folder, math.inf)
+
+    def prepare(self, arguments):
+        """Makes vocabulary, records and the sample of pairs."""
+        for name in ("data", "models", "logs", "results"):
+            os.makedirs(f"{self.folder}/{name}", exist_ok=True)
+        data = f"{self.folder}/data"
+        self.run(
+            "data/create_vocabulary.py",
+            {
+                "input_file": arguments.text,
+                "output_prefix": f"{data}/vocabulary",
+                "vocab_size": VOCABULARY,
+                "overwrite": "true",
+            },
+            "data/vocabulary.done.json",
+            "data.log",
+        )
+        for split, files, masking in (
+            ("train", arguments.text, {"masking": "dynamic"}),
+            ("held_out", arguments.held_out, {"dupe_factor": 1}),
+        ):
+            self.run(
+                "data/create_pretraining_data.py",
+                {
+                    "input_file": files,
+                    "output_file": f"{data}/{split}.tfrecord",
+                    "spm_model_file": f"{data}/vocabulary.model",
+                    "max_seq_length": LENGTH,
+                    "max_predictions_per_seq": PREDICTIONS,
+                    "overwrite": "true",
+                    **masking,
+                },
+                f"data/{split}.done.json",
+                "data.log",
+            )
+        sample = pathlib.Path(data, "pairs.jsonl")
+        if arguments.pairs and not sample.exists():
+            lines = []
+            for path in sorted(glob.glob(arguments.pairs)):
+                with open(path, encoding="utf-8") as file:
+                    lines += itertools.islice(file, PAIRS_OF_A_SET)
+            sample.write_text("".join(lines), encoding="utf-8")
+
+    def rows(self):
+        """Returns all results so far: list of dict."""
+        paths = sorted(pathlib.Path(self.folder, "results").glob("*.json"))
+        return [ablation_files.read_json(path) for path in paths]
+
+    def train(self, recipe, seed, minutes, arguments):
+        """Trains and measures a recipe; stores and returns its row."""
+        name = f"{recipe.name}_{minutes:g}min_seed{seed}"
+        result = f"{self.folder}/results/{name}.json"
+        if os.path.exists(result):
+            return ablation_files.read_json(result)
+        data, model = f"{self.folder}/data", f"{self.folder}/models/{name}"
+        self.run(
+            "run_pretraining.py",
+            {
+                **recipe.all_flags(),
+                "input_file": f"{data}/train.tfrecord",
+                "eval_input_file": f"{data}/held_out.tfrecord",
+                "max_eval_steps": 60,
+                "train_minutes": minutes,
+                "keep_checkpoint_max": 1,
+                "dtype": arguments.dtype,
+                "output_dir": model,
+                "seed": seed,
+            },
+            f"models/{name}.done.json",
+            f"{name}.log",
+        )
+        results = ablation_files.read_json(f"{model}/eval_results.json")
+        row = {
+            "recipe": recipe.name,
+            "words": recipe.words,
+            "flags": recipe.all_flags(),
+            "minutes": minutes,
+            "seed": seed,
+            "dtype": arguments.dtype,
+            "results": {
+                metric: value
+                for metric, value in results.items()
+                if isinstance(value, float)
+            },
+            "baseline": results["baseline"],
+            "curve": read_curve(model),
+            "versions": recipe_runner.versions(),
+            "machine": measurements.machine(),
+            "time": time.time(),
+        }
+        if arguments.pairs:
+            self.run(
+                "albert.score",
+                {
+                    "pairs_file": f"{data}/pairs.jsonl",
+                    "output_dir": f"{model}/pairs",
+                },
+                f"models/{name}.pairs.done.json",
+                f"{name}.log",
+                [model],
+            )
+            scored = ablation_files.read_json(f"{model}/pairs/results.json")
+            row["results"]["pairs"] = scored["accuracy"]
+        ablation_files.write_json(result, row)
+        return row
+
+
+def read_curve(model):
+    """Returns the evaluations: [step, minutes, loss] of each."""
+    from albert import command_line
+
+    command_line.load_tensorflow()
+    from albert.training import curves
+
+    train = curves.read_scalars(f"{model}/tensorboard/train")
+    held_out = curves.read_scalars(f"{model}/tensorboard/eval")
+    minutes = dict(train["train_minutes"])
+    return [
+        [step, minutes[step], loss]
+        for step, loss in held_out["masked_lm_loss"]
+        if step in minutes
+    ]
+
+
+def write_report(page, rows):
+    """Writes the table into a page, and the picture beside it."""
+    page = pathlib.Path(page)
+    if not rows:
+        sys.exit("there are no results in --output_dir yet")
+    before, _, rest = page.read_text().partition(_PLACE[0])
+    after = rest.partition(_PLACE[1])[2]
+    lines = list(table(rows))
+    page.write_text(
+        before + _PLACE[0] + "\n".join(["", *lines, "", ""]) + _PLACE[1] + after
+    )
+    draw(page.with_suffix(".png"), rows)
+
+
+def by_recipe(rows):
+    """Returns dict from (recipe, minutes) to its rows, the best loss first."""
+    groups = {}
+    for row in rows:
+        groups.setdefault((row["recipe"], row["minutes"]), []).append(row)
+    return dict(
+        sorted(
+            groups.items(),
+            key=lambda group: (
+                group[0][1],
+                _median(group[1], "masked_lm_loss"),
+            ),
+        )
+    )
+
+
+def table(rows):
+    """Yields the lines of the table of all recipes."""
+    columns = {
+        "masked_lm_loss": "masked-LM loss",
+        "masked_lm_accuracy": "accuracy",
+        "sentence_order_accuracy": "sentence order",
+        "pairs": "BLiMP, sample",
+    }
+    yield (
+        "| minutes | recipe | seeds | steps | "
+        + " | ".join(columns.values())
+        + " |"
+    )
+    yield "|" + "---|" * (4 + len(columns))
+    for (_, minutes), group in by_recipe(rows).items():
+        steps = statistics.median(row["curve"][-1][0] for row in group)
+        cells = [
+            f"{minutes:g}",
+            group[0]["words"],
+            ", ".join(str(row["seed"]) for row in group),
+            f"{steps:,.0f}",
+        ]
+        for metric in columns:
+            values = [
+                row["results"][metric]
+                for row in group
+                if metric in row["results"]
+            ]
+            text = "—"
+            if values:
+                text = f"{statistics.median(values):.3f}"
+                if len(values) > 1:
+                    text += f" ({min(values):.3f} to {max(values):.3f})"
+            cells.append(text)
+        yield "| " + " | ".join(cells) + " |"
+
+
+def draw(path, rows):
+    """Draws the held-out loss of each recipe by minutes and by steps."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    for axis, (place, title) in zip(
+        figure.subplots(1, 2),
+        ((1, "minutes of training"), (0, "steps")),
+        strict=True,
+    ):
+        for (_, minutes), group in by_recipe(rows).items():
+            row = group[0]
+            axis.plot(
+                [point[place] for point in row["curve"]],
+                [point[2] for point in row["curve"]],
+                label=f"{row['words']} ({minutes:g} min)",
+            )
+        axis.set_xlabel(title)
+        axis.set_ylabel("masked-LM loss, held out")
+    figure.legend(
+        *axis.get_legend_handles_labels(),
+        loc="outside right upper",
+        fontsize="small",
+    )
+    figure.savefig(path, dpi=120)
+
+
+def _median(rows, metric):
+    return statistics.median(row["results"][metric] for row in rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
