@@ -343,6 +343,7 @@ def _metadata(engine, loaded, expected, reports, dev):
         "task_name": task.get("task_name"),
         "labels": loaded.labels,
         "max_seq_length": loaded.max_seq_length,
+        "longest_sequence": loaded.most_positions,
         "inputs": {
             name: {"dtype": "int32", "shape": [-1] * (1 + len(shape))}
             for name, shape in loaded.inputs.items()

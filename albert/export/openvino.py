@@ -105,7 +105,29 @@ def _to_openvino(source):
         model = openvino.convert_model(directory)
     # The name of a temporary folder.
     model.set_rt_info("", ["conversion_parameters", "input_model"])
+    _limit_length(model, source)
     return model
+
+
+def _limit_length(model, source):
+    """Lets the engine refuse sequences that are longer than the positions.
+
+    Left open, it would take what there is of positions, and answer nothing,
+    without a word.
+    """
+    import openvino
+
+    limit = source.most_positions
+    if limit is None:
+        return
+    shapes = {}
+    for each in model.inputs:
+        name = each.get_any_name()
+        shape = list(each.get_partial_shape())
+        if source.inputs[name] == source.inputs["input_ids"]:
+            shape[-1] = openvino.Dimension(1, limit)
+        shapes[name] = openvino.PartialShape(shape)
+    model.reshape(shapes)
 
 
 def _with_int8(model, examples):

@@ -105,6 +105,7 @@ def test_what_is_written(classifier, tmp_path):
     found = json.loads((tmp_path / "new" / "engine.json").read_text())
     assert found["labels"] == ["bad", "so so", "good"]
     assert found["max_seq_length"] == 19
+    assert found["longest_sequence"] == 23
     assert found["inputs"]["segment_ids"]["shape"] == [-1, -1]
     assert found["outputs"] == {"logits": {"dtype": "float32", "axes": 2}}
     assert found["engine_versions"] == {"numpy": np.__version__}

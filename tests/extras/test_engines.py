@@ -137,6 +137,24 @@ def test_a_file_does_what_the_model_does(exported, classifier, quantization):
         assert quantization == "float32" or difference > 0.0
 
 
+@pytest.mark.parametrize("quantization", list(TOLERANCE))
+def test_a_longer_sequence_than_the_positions_is_refused(
+    exported, quantization
+):
+    name, place, _ = exported
+    run = load(name, place / f"model_{quantization}.{FORMATS[name][1]}")
+    for length in (23, 24):
+        inputs = dict.fromkeys(
+            ("input_ids", "input_mask", "segment_ids"),
+            np.ones((3, length), np.int32),
+        )
+        if length == 23:
+            assert run(inputs)["logits"].shape == (3, len(LABELS))
+        else:
+            with pytest.raises(Exception, match="24|shape|dimension"):
+                run(inputs)
+
+
 def test_weights_of_all_layers_are_there_once(exported, classifier):
     _, _, report = exported
     sizes = [int(np.prod(v.shape)) for v in classifier[0].variables]
