@@ -7,10 +7,11 @@ files lies a tokenizer.json, with which the package tokenizers makes the ids.
 
 import abc
 import dataclasses
-import importlib.metadata
 import importlib.util
 import os
+import sys
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from albert.export.quantizations import QUANTIZATIONS
 from albert.export.quantizations import check_comparison
 from albert.export.quantizations import check_names
 from albert.heads import HEADS
+from albert.interchange import huggingface_pipeline
 from albert.interchange import huggingface_tokenizer
 from albert.interchange.tokenizer_comparison import Comparison
 from albert.interchange.tokenizer_comparison import compare_ids
@@ -38,6 +40,23 @@ METADATA_FILE = "engine.json"
 _BATCHES = (1, 32)
 _MOST_CALLS = 50
 _MOST_SECONDS = 2.0
+
+_FINDS_SCALES = (
+    "finds its scales on texts: give some of the model's kind with --text_file"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadedFile:
+    """A written file that an engine has loaded.
+
+    Attributes:
+      run: function of arrays, by name, to outputs, by name.
+      threads: int, those that the engine takes; None where it does not tell.
+    """
+
+    run: Callable
+    threads: int | None
 
 
 class Engine(abc.ABC):
@@ -77,11 +96,15 @@ class Engine(abc.ABC):
 
     @abc.abstractmethod
     def load(self, path, precision):
-        """Returns a file as a function of arrays, by name.
+        """Loads a file.
 
         Args:
           path: str, that ``convert`` wrote.
           precision: str, of ``precisions``.
+
+        Returns:
+          ``LoadedFile``; None where the engine does not compute in that
+          precision on this machine.
         """
 
 
@@ -99,6 +122,7 @@ class FileReport:
         where this machine emulates the precision.
       examples, max_abs_difference, relative_difference, answers, agreeing:
         see ``verification.Comparison``.
+      threads: int or None, see ``LoadedFile``.
       metrics: dict from names to floats, on the dev set; None without one.
     """
 
@@ -112,6 +136,7 @@ class FileReport:
     relative_difference: float
     answers: int
     agreeing: int
+    threads: int | None
     metrics: dict | None
 
     def __str__(self):
@@ -140,9 +165,10 @@ class EngineReport:
       max_seq_length: int, of the examples that were compared.
       files: list of ``FileReport``.
       ids: ``tokenizer_comparison.Comparison`` of tokenizer.json with the
-        model's tokenizer; None where the package tokenizers is missing.
+        model's tokenizer; None where there is none or nothing reads it.
       metrics: dict from names to floats, of the model on the dev set; None
         without one.
+      notes: list of str, lines about what was left out.
     """
 
     destination: str
@@ -151,6 +177,7 @@ class EngineReport:
     files: list
     ids: Comparison | None
     metrics: dict | None
+    notes: list
 
     def lines(self):
         """Returns the lines to print: list of str."""
@@ -163,9 +190,8 @@ class EngineReport:
                 else []
             ),
             *map(str, self.files),
-            str(self.ids)
-            if self.ids
-            else "tokenizer.json was not tried: pip install tokenizers",
+            *([str(self.ids)] if self.ids else []),
+            *self.notes,
         ]
 
 
@@ -216,7 +242,15 @@ def export(
         file gives no numbers or too different ones. Nothing is written then.
     """
     has_texts = bool(text_file or texts)
-    quantization = _find_quantizations(engine, quantization, has_texts)
+    notes = []
+    possible = list(QUANTIZATIONS)
+    if engine.calibrates and not has_texts:
+        possible.remove("int8")
+        if quantization is None:
+            notes.append(f"No int8: {engine.name} {_FINDS_SCALES}")
+    quantization = check_names(quantization or possible)
+    if not set(quantization) <= set(possible):
+        raise UserError(f"--quantization=int8: {engine.name} {_FINDS_SCALES}")
     _require(engine)
     check_destination(source, destination, overwrite)
     if text_file:
@@ -237,11 +271,22 @@ def export(
             loaded, quantization, examples, directory
         ):
             for precision in engine.precisions(name):
-                run = engine.load(os.path.join(directory, files[0]), precision)
+                there = engine.load(
+                    os.path.join(directory, files[0]), precision
+                )
+                if there is None:
+                    notes.append(
+                        f"{files[0]} in {precision}: not checked, because "
+                        "this machine computes it otherwise"
+                    )
+                    continue
+                run = there.run
                 comparison = verification.compare(
                     loaded, examples, expected, verification.run(run, examples)
                 )
-                check_comparison(source, precision, comparison, min_agreement)
+                check_comparison(
+                    source, precision, comparison, min_agreement, possible
+                )
                 reports.append(
                     FileReport(
                         file=files[0],
@@ -259,15 +304,13 @@ def export(
                         relative_difference=comparison.relative,
                         answers=comparison.answers,
                         agreeing=comparison.agreeing,
+                        threads=there.threads,
                         metrics=dev and dev.compare(source, precision, run),
                     )
                 )
         config = loaded.model.config
         model_directory.write_description(directory, config, loaded.tokenizer)
-        huggingface_tokenizer.write(
-            directory, loaded.tokenizer, config.longest_sequence
-        )
-        encode = huggingface_tokenizer.load_written(directory)
+        ids = _write_tokenizer(directory, loaded, notes)
         outputs.write_json(
             os.path.join(directory, METADATA_FILE),
             _metadata(engine, loaded, expected, reports, dev),
@@ -278,25 +321,33 @@ def export(
         max_seq_length=loaded.max_seq_length,
         files=reports,
         metrics=dev and dev.metrics,
-        ids=encode
-        and compare_ids(
-            huggingface_tokenizer.PIPELINE_FILE, encode, loaded.tokenizer
-        ),
+        ids=ids,
+        notes=notes,
     )
 
 
-def _find_quantizations(engine, names, has_texts):
-    if names is None:
-        names = QUANTIZATIONS
-        if engine.calibrates and not has_texts:
-            names = names[: names.index("int8")]
-    names = check_names(names)
-    if "int8" in names and engine.calibrates and not has_texts:
-        raise UserError(
-            f"--quantization=int8 with --format={engine.name} finds its "
-            "scales on texts: give some of the model's kind with --text_file"
+def _write_tokenizer(directory, loaded, notes):
+    """Writes tokenizer.json, where the vocabulary can be said there.
+
+    Returns:
+      ``Comparison``, or None; ``notes`` say why.
+    """
+    name = huggingface_tokenizer.PIPELINE_FILE
+    obstacle = huggingface_pipeline.find_obstacle(loaded.tokenizer)
+    if obstacle:
+        notes.append(
+            f"No {name}: of the vocabulary, {obstacle}; make the ids with this "
+            "package"
         )
-    return names
+        return None
+    huggingface_tokenizer.write(
+        directory, loaded.tokenizer, loaded.model.config.longest_sequence
+    )
+    encode = huggingface_tokenizer.load_written(directory)
+    if encode is None:
+        notes.append(f"{name} was not tried: pip install tokenizers")
+        return None
+    return compare_ids(name, encode, loaded.tokenizer)
 
 
 def _require(engine):
@@ -335,9 +386,12 @@ def _metadata(engine, loaded, expected, reports, dev):
     return {
         "albert_version": albert.__version__,
         "engine": engine.name,
+        # Of those that were used: a package may be that of another
+        # distribution, such as onnxruntime-gpu.
         "engine_versions": {
-            package: importlib.metadata.version(package)
+            package: sys.modules[package].__version__
             for package in engine.packages
+            if package in sys.modules
         },
         "kind": HEADS[loaded.head].exported_kind,
         "task_name": task.get("task_name"),
@@ -356,7 +410,6 @@ def _metadata(engine, loaded, expected, reports, dev):
             for name in loaded.outputs
         },
         "task": task,
-        "threads": os.cpu_count(),
         "metrics": dev and dev.metrics,
         "files": [dataclasses.asdict(report) for report in reports],
     }

@@ -48,24 +48,31 @@ class OpenVINO(engine_export.Engine):
                 yield quantization, [file, file.replace(".xml", ".bin")]
 
     def load(self, path, precision):
-        """Returns a written file as a function: ``engine_export.Engine``."""
+        """Returns a written file, loaded: ``engine_export.Engine``."""
         with engine_graphs.without_telemetry():
             import openvino
+        hint = _HINTS.get(precision, "f32")
         compiled = openvino.Core().compile_model(
             path,
             "CPU",
             {
-                "INFERENCE_PRECISION_HINT": _HINTS.get(precision, "f32"),
+                "INFERENCE_PRECISION_HINT": hint,
                 "PERFORMANCE_HINT": "LATENCY",
             },
         )
+        # What it cannot do on this CPU it computes otherwise, without a word.
+        taken = compiled.get_property("INFERENCE_PRECISION_HINT")
+        if taken.get_type_name() != hint:
+            return None
         names = [output.get_any_name() for output in compiled.outputs]
 
         def run(inputs):
             answers = compiled(inputs)
             return {name: answers[name] for name in names}
 
-        return run
+        return engine_export.LoadedFile(
+            run, compiled.get_property("INFERENCE_NUM_THREADS")
+        )
 
     def precisions(self, quantization):
         """Returns what files are run in.
