@@ -92,6 +92,15 @@ def test_masks_are_where_the_positions_are():
     assert (made["masked_lm_positions"] > 0).any()
 
 
+def test_masked_texts_are_fewer():
+    texts = [f"the house {number}" for number in range(120)]
+    head = source("masked_lm", masked_lm_positions=(3,))
+    made = verification.make_examples(head, texts)
+    assert len(made["input_ids"]) == 2 * 50 + 3
+    last = TOKENIZER.encode(texts[-1])[-1]
+    assert (made["input_ids"] == last).any()
+
+
 def test_texts_without_pieces():
     with pytest.raises(UserError, match="no pieces"):
         verification.make_examples(source("classification"), [" ", ""])
@@ -146,7 +155,25 @@ def test_what_all_scores_have_in_common_hides_no_error():
     compared = verification.compare(
         source("regression"), examples(3, 7), *number
     )
-    assert compared.relative == pytest.approx(4.0 / 1002.0)
+    assert compared.relative == pytest.approx(4.0 / 10.02)
+
+
+@pytest.mark.parametrize("size", [1000.0, 0.001])
+def test_numbers_are_measured_by_what_lies_between_them(size):
+    right = size * np.array([[1.0], [1.5], [1.25]])
+    there = right + size * np.array([[0.0], [0.125], [0.0]])
+    compared = verification.compare(
+        source("regression"),
+        examples(3, 7, 2),
+        {"logits": right},
+        {"logits": there},
+    )
+    assert compared.relative == pytest.approx(0.25)
+    # All the same, and the same.
+    compared = verification.compare(
+        source("regression"), examples(3), *2 * [{"logits": np.zeros((1, 1))}]
+    )
+    assert compared.relative == 0.0
 
 
 def test_the_mean_of_starts_is_that_of_real_positions():
