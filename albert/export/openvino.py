@@ -165,6 +165,9 @@ def _with_int8(model, examples):
             ignored_scope=nncf.IgnoredScope(types=_NOT_IN_INT8, validate=False),
             advanced_parameters=advanced.AdvancedQuantizationParameters(
                 disable_bias_correction=True,
+                # Half the range: CPUs without VNNI add pairs of products in
+                # 16 bits, in which larger ones saturate.
+                overflow_fix=advanced.OverflowFix.ENABLE,
                 smooth_quant_alphas=advanced.AdvancedSmoothQuantParameters(
                     convolution=-1, matmul=-1
                 ),
