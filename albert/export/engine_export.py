@@ -15,20 +15,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-import albert
 from albert import model_directory
 from albert import outputs
 from albert.errors import UserError
-from albert.export import dev_metrics
-from albert.export import source_models
-from albert.export import verification
+from albert.export.checked_files import CheckedFile
+from albert.export.checked_files import FileChecker
 from albert.export.exported_files import check_destination
 from albert.export.exported_files import new_export
 from albert.export.quantizations import MIN_AGREEMENT
 from albert.export.quantizations import QUANTIZATIONS
-from albert.export.quantizations import check_comparison
 from albert.export.quantizations import check_names
-from albert.heads import HEADS
 from albert.interchange import huggingface_pipeline
 from albert.interchange import huggingface_tokenizer
 from albert.interchange.tokenizer_comparison import Comparison
@@ -108,51 +104,31 @@ class Engine(abc.ABC):
         """
 
 
-@dataclasses.dataclass(frozen=True)
-class FileReport:
-    """A written file, what it was run in, and how it compares with the model.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FileReport(CheckedFile):
+    """A file, what it was run in, and how long that takes.
 
     Attributes:
-      file: str, the name that the engine is given.
-      quantization: str, of ``QUANTIZATIONS``.
       precision: str, what was computed in.
-      bytes: int, of all its files.
       milliseconds: dict from the number of examples of a call, as text, to
         the median time of one, on the threads that the engine takes; empty
         where this machine emulates the precision.
-      examples, max_abs_difference, relative_difference, answers, agreeing:
-        see ``verification.Comparison``.
       threads: int or None, see ``LoadedFile``.
-      metrics: dict from names to floats, on the dev set; None without one.
     """
 
-    file: str
-    quantization: str
     precision: str
-    bytes: int
     milliseconds: dict
-    examples: int
-    max_abs_difference: float
-    relative_difference: float
-    answers: int
-    agreeing: int
     threads: int | None
-    metrics: dict | None
 
     def __str__(self):
         times = ", ".join(
             f"{milliseconds:.1f} ms for {batch}"
             for batch, milliseconds in self.milliseconds.items()
         )
-        times = times or "emulated by this machine"
-        line = (
+        return (
             f"{self.file} in {self.precision}: {self.bytes / 1e6:.1f} MB, "
-            f"{times}; differs from the model by "
-            f"{self.max_abs_difference:.1e} at most on {self.examples} examples"
+            f"{times or 'emulated by this machine'}; {self.comparison_text()}"
         )
-        if self.answers:
-            line += f", {self.agreeing} of {self.answers} answers equal"
-        return line + dev_metrics.explain(self.metrics)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,35 +137,28 @@ class EngineReport:
 
     Attributes:
       destination: str.
-      kind: str, ``exported_kind`` of the head.
-      max_seq_length: int, of the examples that were compared.
+      checker: ``FileChecker``.
       files: list of ``FileReport``.
       ids: ``tokenizer_comparison.Comparison`` of tokenizer.json with the
         model's tokenizer; None where there is none or nothing reads it.
-      metrics: dict from names to floats, of the model on the dev set; None
-        without one.
       notes: list of str, lines about what was left out.
     """
 
     destination: str
-    kind: str
-    max_seq_length: int
+    checker: FileChecker
     files: list
     ids: Comparison | None
-    metrics: dict | None
     notes: list
 
     def lines(self):
         """Returns the lines to print: list of str."""
         return [
-            f"{self.destination}: {self.kind}, any batch and length "
-            f"(compared at {self.max_seq_length} pieces)",
-            *(
-                [f"The model{dev_metrics.explain(self.metrics)}"]
-                if self.metrics
-                else []
+            *self.checker.lines(
+                f"{self.destination}: {self.checker.kind}, any batch and "
+                "length (compared at "
+                f"{self.checker.loaded.max_seq_length} pieces)",
+                self.files,
             ),
-            *map(str, self.files),
             *([str(self.ids)] if self.ids else []),
             *self.notes,
         ]
@@ -253,18 +222,18 @@ def export(
         raise UserError(f"--quantization=int8: {engine.name} {_FINDS_SCALES}")
     _require(engine)
     check_destination(source, destination, overwrite)
-    if text_file:
-        texts = verification.read_texts(text_file)
-    loaded = source_models.load(source, model, max_seq_length)
-    if HEADS[loaded.head].label_type == "text":
-        raise UserError(
-            f"{source}: writes texts piece by piece, which --format="
-            f"{engine.name} does not: use --format=serving, or "
-            "--model=encoder"
-        )
-    examples = verification.make_examples(loaded, texts or verification.TEXTS)
-    expected = verification.run(loaded.call, examples)
-    dev = data_dir and dev_metrics.DevSet(loaded, data_dir)
+    checker = FileChecker(
+        source,
+        engine.name,
+        model=model,
+        max_seq_length=max_seq_length,
+        texts=texts,
+        text_file=text_file,
+        min_agreement=min_agreement,
+        data_dir=data_dir,
+        possible=possible,
+    )
+    loaded, examples = checker.loaded, checker.examples
     reports = []
     with new_export(source, destination, overwrite) as directory:
         for name, files in engine.convert(
@@ -280,13 +249,7 @@ def export(
                         "this machine computes it otherwise"
                     )
                     continue
-                run = there.run
-                comparison = verification.compare(
-                    loaded, examples, expected, verification.run(run, examples)
-                )
-                check_comparison(
-                    source, precision, comparison, min_agreement, possible
-                )
+                checked = checker.check(precision, there.run)
                 reports.append(
                     FileReport(
                         file=files[0],
@@ -298,14 +261,9 @@ def export(
                         ),
                         milliseconds={}
                         if engine.emulates(precision)
-                        else _measure(run, examples),
-                        examples=comparison.examples,
-                        max_abs_difference=comparison.difference,
-                        relative_difference=comparison.relative,
-                        answers=comparison.answers,
-                        agreeing=comparison.agreeing,
+                        else _measure(there.run, examples),
                         threads=there.threads,
-                        metrics=dev and dev.compare(source, precision, run),
+                        **checked,
                     )
                 )
         config = loaded.model.config
@@ -313,17 +271,9 @@ def export(
         ids = _write_tokenizer(directory, loaded, notes)
         outputs.write_json(
             os.path.join(directory, METADATA_FILE),
-            _metadata(engine, loaded, expected, reports, dev),
+            _metadata(engine, checker, reports),
         )
-    return EngineReport(
-        destination=destination,
-        kind=HEADS[loaded.head].exported_kind,
-        max_seq_length=loaded.max_seq_length,
-        files=reports,
-        metrics=dev and dev.metrics,
-        ids=ids,
-        notes=notes,
-    )
+    return EngineReport(destination, checker, reports, ids, notes)
 
 
 def _write_tokenizer(directory, loaded, notes):
@@ -381,10 +331,8 @@ def _measure(run, examples):
     return found
 
 
-def _metadata(engine, loaded, expected, reports, dev):
-    task = loaded.task
+def _metadata(engine, checker, reports):
     return {
-        "albert_version": albert.__version__,
         "engine": engine.name,
         # Of those that were used: a package may be that of another
         # distribution, such as onnxruntime-gpu.
@@ -393,23 +341,10 @@ def _metadata(engine, loaded, expected, reports, dev):
             for package in engine.packages
             if package in sys.modules
         },
-        "kind": HEADS[loaded.head].exported_kind,
-        "task_name": task.get("task_name"),
-        "labels": loaded.labels,
-        "max_seq_length": loaded.max_seq_length,
-        "longest_sequence": loaded.most_positions,
-        "inputs": {
-            name: {"dtype": "int32", "shape": [-1] * (1 + len(shape))}
-            for name, shape in loaded.inputs.items()
-        },
-        "outputs": {
-            name: {
-                "dtype": expected[name].dtype.name,
-                "axes": expected[name].ndim,
-            }
-            for name in loaded.outputs
-        },
-        "task": task,
-        "metrics": dev and dev.metrics,
-        "files": [dataclasses.asdict(report) for report in reports],
+        "longest_sequence": checker.loaded.most_positions,
+        **checker.metadata(
+            reports,
+            lambda shape: {"shape": [-1] * (1 + len(shape))},
+            lambda shape: {"axes": len(shape)},
+        ),
     }
