@@ -104,8 +104,8 @@ $(PEERS)/.installed: requirements.txt requirements-peers.txt pyproject.toml \
     setup.py
 	$(call install,requirements-peers.txt)
 
-# With the optional packages that read other files of text, find its words, and
-# compute BLEU and ROUGE.
+# With the optional packages that read other files of text, find its words,
+# compute BLEU and ROUGE, and run exported files (OpenVINO, ONNX Runtime).
 test-extras: $(EXTRAS)/.installed
 	$(EXTRAS)/bin/python -m pytest $(PARALLEL) tests/extras
 

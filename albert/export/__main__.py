@@ -153,8 +153,8 @@ def define_flags(fv):
     compared.path(
         "data_dir",
         None,
-        "Where the task's files are, as of `albert classify`: the model and "
-        "each file are evaluated on the dev set.",
+        "Where the files of GLUE or RACE are, as of `albert classify`: "
+        "the model and each file are evaluated on the dev set.",
     )
     litert = FlagGroup(fv, "Litert")
     litert.integer(

@@ -1,21 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Judges exported files by the metrics of the task, on its dev set."""
 
-import dataclasses
-
 from absl import logging
 
 from albert.errors import UserError
 from albert.export import verification
 from albert.tasks import interface
 from albert.tasks import multiple_choice_features
-from albert.tasks import selection
 from albert.tasks.table import TASKS
 
 # What a file may lose of the task's best metric without a warning.
 _SMALL_LOSS = 0.01
-# Of rows with one label each, whose files need no settings to be read.
-_LABEL_TYPES = ("class", "number", "tag", "choice")
 
 
 class DevSet:
@@ -29,23 +24,16 @@ class DevSet:
       metrics: dict from names to floats, those of the Keras model.
 
     Raises:
-      UserError: the model is of no task with a dev split that is read without
-        further flags, or the files cannot be used.
+      UserError: the model is of no task with a dev split whose files are
+        always alike, or the files cannot be used.
     """
 
     def __init__(self, source, data_dir):
-        name = source.task.get("task_name")
-        if name not in TASKS or TASKS[name].label_type not in _LABEL_TYPES:
-            raise UserError(
-                f"--data_dir: the model is of {name or 'no task'}, whose dev "
-                "set is not read here: leave it out, and evaluate with "
-                "`albert classify --do_eval`"
-            )
-        self._source = source
-        self._task = dataclasses.replace(
-            selection.get_task(name), labels=tuple(source.labels or ())
-        )
-        self._examples = interface.load(self._task, data_dir, "dev")
+        self._task = _find_task(source)
+        # Metrics such as F1 take the second of the task's labels for "yes".
+        self._columns = [source.labels.index(x) for x in self._task.labels]
+        (split, *_) = self._task.splits("dev")
+        self._examples = interface.load(self._task, data_dir, split)
         self._featurized = interface.featurize(
             self._task,
             self._examples,
@@ -67,11 +55,13 @@ class DevSet:
           **options: of ``verification.run``.
         """
         outputs = verification.run(run, self._inputs, **options)
-        predictions = interface.predict(
-            self._task, self._featurized, outputs["logits"]
-        )
+        logits = outputs["logits"]
+        if self._columns:
+            logits = logits[:, self._columns]
+        predictions = interface.predict(self._task, self._featurized, logits)
         found = interface.evaluate(self._task, self._examples, predictions)
-        return {name: float(found[name]) for name in self._task.metrics}
+        names = dict.fromkeys((*self._task.metrics, self._task.best_metric))
+        return {name: float(found[name]) for name in names}
 
     def compare(self, path, name, run, **options):
         """Returns the metrics of a file; warns where it loses.
@@ -93,6 +83,36 @@ class DevSet:
                 found[best],
             )
         return found
+
+
+def _find_task(source):
+    """Returns the task that a model was fine-tuned for: ``Task``."""
+    name = source.task.get("task_name")
+    task = TASKS.get(name)
+    problem = None
+    if task is None:
+        problem = f"of {name or 'no task'}, whose dev set is not read here"
+    elif task.labels is None:
+        # Files of one's own: no model directory tells their columns.
+        problem = (
+            f"of {name}, whose columns this command is not told, and others "
+            "would give other metrics"
+        )
+    elif task.head != source.head:
+        problem = (
+            f"of {name} with the head {source.head}, and {name} has {task.head}"
+        )
+    elif sorted(source.labels or ()) != sorted(task.labels):
+        problem = (
+            f"of {name} with the labels {', '.join(source.labels or ())}, and "
+            f"{name} has {', '.join(task.labels)}"
+        )
+    if problem:
+        raise UserError(
+            f"--data_dir: the model is {problem}: leave out --data_dir, and "
+            "compare on texts of the task with --text_file"
+        )
+    return task
 
 
 def explain(metrics):

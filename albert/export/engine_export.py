@@ -7,27 +7,25 @@ files lies a tokenizer.json, with which the package tokenizers makes the ids.
 
 import abc
 import dataclasses
-import importlib.metadata
 import importlib.util
 import os
+import sys
 import time
+from collections.abc import Callable
 
 import numpy as np
 
-import albert
 from albert import model_directory
 from albert import outputs
 from albert.errors import UserError
-from albert.export import dev_metrics
-from albert.export import source_models
-from albert.export import verification
+from albert.export.checked_files import CheckedFile
+from albert.export.checked_files import FileChecker
 from albert.export.exported_files import check_destination
 from albert.export.exported_files import new_export
 from albert.export.quantizations import MIN_AGREEMENT
 from albert.export.quantizations import QUANTIZATIONS
-from albert.export.quantizations import check_comparison
 from albert.export.quantizations import check_names
-from albert.heads import HEADS
+from albert.interchange import huggingface_pipeline
 from albert.interchange import huggingface_tokenizer
 from albert.interchange.tokenizer_comparison import Comparison
 from albert.interchange.tokenizer_comparison import compare_ids
@@ -38,6 +36,23 @@ METADATA_FILE = "engine.json"
 _BATCHES = (1, 32)
 _MOST_CALLS = 50
 _MOST_SECONDS = 2.0
+
+_FINDS_SCALES = (
+    "finds its scales on texts: give some of the model's kind with --text_file"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadedFile:
+    """A written file that an engine has loaded.
+
+    Attributes:
+      run: function of arrays, by name, to outputs, by name.
+      threads: int, those that the engine takes; None where it does not tell.
+    """
+
+    run: Callable
+    threads: int | None
 
 
 class Engine(abc.ABC):
@@ -77,57 +92,43 @@ class Engine(abc.ABC):
 
     @abc.abstractmethod
     def load(self, path, precision):
-        """Returns a file as a function of arrays, by name.
+        """Loads a file.
 
         Args:
           path: str, that ``convert`` wrote.
           precision: str, of ``precisions``.
+
+        Returns:
+          ``LoadedFile``; None where the engine does not compute in that
+          precision on this machine.
         """
 
 
-@dataclasses.dataclass(frozen=True)
-class FileReport:
-    """A written file, what it was run in, and how it compares with the model.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FileReport(CheckedFile):
+    """A file, what it was run in, and how long that takes.
 
     Attributes:
-      file: str, the name that the engine is given.
-      quantization: str, of ``QUANTIZATIONS``.
       precision: str, what was computed in.
-      bytes: int, of all its files.
       milliseconds: dict from the number of examples of a call, as text, to
         the median time of one, on the threads that the engine takes; empty
         where this machine emulates the precision.
-      examples, max_abs_difference, relative_difference, answers, agreeing:
-        see ``verification.Comparison``.
-      metrics: dict from names to floats, on the dev set; None without one.
+      threads: int or None, see ``LoadedFile``.
     """
 
-    file: str
-    quantization: str
     precision: str
-    bytes: int
     milliseconds: dict
-    examples: int
-    max_abs_difference: float
-    relative_difference: float
-    answers: int
-    agreeing: int
-    metrics: dict | None
+    threads: int | None
 
     def __str__(self):
         times = ", ".join(
             f"{milliseconds:.1f} ms for {batch}"
             for batch, milliseconds in self.milliseconds.items()
         )
-        times = times or "emulated by this machine"
-        line = (
+        return (
             f"{self.file} in {self.precision}: {self.bytes / 1e6:.1f} MB, "
-            f"{times}; differs from the model by "
-            f"{self.max_abs_difference:.1e} at most on {self.examples} examples"
+            f"{times or 'emulated by this machine'}; {self.comparison_text()}"
         )
-        if self.answers:
-            line += f", {self.agreeing} of {self.answers} answers equal"
-        return line + dev_metrics.explain(self.metrics)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,36 +137,30 @@ class EngineReport:
 
     Attributes:
       destination: str.
-      kind: str, ``exported_kind`` of the head.
-      max_seq_length: int, of the examples that were compared.
+      checker: ``FileChecker``.
       files: list of ``FileReport``.
       ids: ``tokenizer_comparison.Comparison`` of tokenizer.json with the
-        model's tokenizer; None where the package tokenizers is missing.
-      metrics: dict from names to floats, of the model on the dev set; None
-        without one.
+        model's tokenizer; None where there is none or nothing reads it.
+      notes: list of str, lines about what was left out.
     """
 
     destination: str
-    kind: str
-    max_seq_length: int
+    checker: FileChecker
     files: list
     ids: Comparison | None
-    metrics: dict | None
+    notes: list
 
     def lines(self):
         """Returns the lines to print: list of str."""
         return [
-            f"{self.destination}: {self.kind}, any batch and length "
-            f"(compared at {self.max_seq_length} pieces)",
-            *(
-                [f"The model{dev_metrics.explain(self.metrics)}"]
-                if self.metrics
-                else []
+            *self.checker.lines(
+                f"{self.destination}: {self.checker.kind}, any batch and "
+                "length (compared at "
+                f"{self.checker.loaded.max_seq_length} pieces)",
+                self.files,
             ),
-            *map(str, self.files),
-            str(self.ids)
-            if self.ids
-            else "tokenizer.json was not tried: pip install tokenizers",
+            *([str(self.ids)] if self.ids else []),
+            *self.notes,
         ]
 
 
@@ -216,32 +211,45 @@ def export(
         file gives no numbers or too different ones. Nothing is written then.
     """
     has_texts = bool(text_file or texts)
-    quantization = _find_quantizations(engine, quantization, has_texts)
+    notes = []
+    possible = list(QUANTIZATIONS)
+    if engine.calibrates and not has_texts:
+        possible.remove("int8")
+        if quantization is None:
+            notes.append(f"No int8: {engine.name} {_FINDS_SCALES}")
+    quantization = check_names(quantization or possible)
+    if not set(quantization) <= set(possible):
+        raise UserError(f"--quantization=int8: {engine.name} {_FINDS_SCALES}")
     _require(engine)
     check_destination(source, destination, overwrite)
-    if text_file:
-        texts = verification.read_texts(text_file)
-    loaded = source_models.load(source, model, max_seq_length)
-    if HEADS[loaded.head].label_type == "text":
-        raise UserError(
-            f"{source}: writes texts piece by piece, which --format="
-            f"{engine.name} does not: use --format=serving, or "
-            "--model=encoder"
-        )
-    examples = verification.make_examples(loaded, texts or verification.TEXTS)
-    expected = verification.run(loaded.call, examples)
-    dev = data_dir and dev_metrics.DevSet(loaded, data_dir)
+    checker = FileChecker(
+        source,
+        engine.name,
+        model=model,
+        max_seq_length=max_seq_length,
+        texts=texts,
+        text_file=text_file,
+        min_agreement=min_agreement,
+        data_dir=data_dir,
+        possible=possible,
+    )
+    loaded, examples = checker.loaded, checker.examples
     reports = []
     with new_export(source, destination, overwrite) as directory:
         for name, files in engine.convert(
             loaded, quantization, examples, directory
         ):
             for precision in engine.precisions(name):
-                run = engine.load(os.path.join(directory, files[0]), precision)
-                comparison = verification.compare(
-                    loaded, examples, expected, verification.run(run, examples)
+                there = engine.load(
+                    os.path.join(directory, files[0]), precision
                 )
-                check_comparison(source, precision, comparison, min_agreement)
+                if there is None:
+                    notes.append(
+                        f"{files[0]} in {precision}: not checked, because "
+                        "this machine computes it otherwise"
+                    )
+                    continue
+                checked = checker.check(precision, there.run)
                 reports.append(
                     FileReport(
                         file=files[0],
@@ -253,50 +261,43 @@ def export(
                         ),
                         milliseconds={}
                         if engine.emulates(precision)
-                        else _measure(run, examples),
-                        examples=comparison.examples,
-                        max_abs_difference=comparison.difference,
-                        relative_difference=comparison.relative,
-                        answers=comparison.answers,
-                        agreeing=comparison.agreeing,
-                        metrics=dev and dev.compare(source, precision, run),
+                        else _measure(there.run, examples),
+                        threads=there.threads,
+                        **checked,
                     )
                 )
         config = loaded.model.config
         model_directory.write_description(directory, config, loaded.tokenizer)
-        huggingface_tokenizer.write(
-            directory, loaded.tokenizer, config.longest_sequence
-        )
-        encode = huggingface_tokenizer.load_written(directory)
+        ids = _write_tokenizer(directory, loaded, notes)
         outputs.write_json(
             os.path.join(directory, METADATA_FILE),
-            _metadata(engine, loaded, expected, reports, dev),
+            _metadata(engine, checker, reports),
         )
-    return EngineReport(
-        destination=destination,
-        kind=HEADS[loaded.head].exported_kind,
-        max_seq_length=loaded.max_seq_length,
-        files=reports,
-        metrics=dev and dev.metrics,
-        ids=encode
-        and compare_ids(
-            huggingface_tokenizer.PIPELINE_FILE, encode, loaded.tokenizer
-        ),
+    return EngineReport(destination, checker, reports, ids, notes)
+
+
+def _write_tokenizer(directory, loaded, notes):
+    """Writes tokenizer.json, where the vocabulary can be said there.
+
+    Returns:
+      ``Comparison``, or None; ``notes`` say why.
+    """
+    name = huggingface_tokenizer.PIPELINE_FILE
+    obstacle = huggingface_pipeline.find_obstacle(loaded.tokenizer)
+    if obstacle:
+        notes.append(
+            f"No {name}: of the vocabulary, {obstacle}; make the ids with this "
+            "package"
+        )
+        return None
+    huggingface_tokenizer.write(
+        directory, loaded.tokenizer, loaded.model.config.longest_sequence
     )
-
-
-def _find_quantizations(engine, names, has_texts):
-    if names is None:
-        names = QUANTIZATIONS
-        if engine.calibrates and not has_texts:
-            names = names[: names.index("int8")]
-    names = check_names(names)
-    if "int8" in names and engine.calibrates and not has_texts:
-        raise UserError(
-            f"--quantization=int8 with --format={engine.name} finds its "
-            "scales on texts: give some of the model's kind with --text_file"
-        )
-    return names
+    encode = huggingface_tokenizer.load_written(directory)
+    if encode is None:
+        notes.append(f"{name} was not tried: pip install tokenizers")
+        return None
+    return compare_ids(name, encode, loaded.tokenizer)
 
 
 def _require(engine):
@@ -330,32 +331,20 @@ def _measure(run, examples):
     return found
 
 
-def _metadata(engine, loaded, expected, reports, dev):
-    task = loaded.task
+def _metadata(engine, checker, reports):
     return {
-        "albert_version": albert.__version__,
         "engine": engine.name,
+        # Of those that were used: a package may be that of another
+        # distribution, such as onnxruntime-gpu.
         "engine_versions": {
-            package: importlib.metadata.version(package)
+            package: sys.modules[package].__version__
             for package in engine.packages
+            if package in sys.modules
         },
-        "kind": HEADS[loaded.head].exported_kind,
-        "task_name": task.get("task_name"),
-        "labels": loaded.labels,
-        "max_seq_length": loaded.max_seq_length,
-        "inputs": {
-            name: {"dtype": "int32", "shape": [-1] * (1 + len(shape))}
-            for name, shape in loaded.inputs.items()
-        },
-        "outputs": {
-            name: {
-                "dtype": expected[name].dtype.name,
-                "axes": expected[name].ndim,
-            }
-            for name in loaded.outputs
-        },
-        "task": task,
-        "threads": os.cpu_count(),
-        "metrics": dev and dev.metrics,
-        "files": [dataclasses.asdict(report) for report in reports],
+        "longest_sequence": checker.loaded.most_positions,
+        **checker.metadata(
+            reports,
+            lambda shape: {"shape": [-1] * (1 + len(shape))},
+            lambda shape: {"axes": len(shape)},
+        ),
     }

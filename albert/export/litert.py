@@ -10,18 +10,16 @@ import os
 
 import sentencepiece
 
-import albert
 from albert import model_directory
 from albert import outputs
 from albert.errors import UserError
-from albert.export import dev_metrics
+from albert.export.checked_files import CheckedFile
+from albert.export.checked_files import FileChecker
 from albert.export.exported_files import check_destination
 from albert.export.exported_files import new_export
 from albert.export.quantizations import MIN_AGREEMENT
 from albert.export.quantizations import QUANTIZATIONS
-from albert.export.quantizations import check_comparison
 from albert.export.quantizations import check_names
-from albert.heads import HEADS
 from albert.interchange.sentencepiece_rules import self_contained_model
 from albert.interchange.tokenizer_comparison import Comparison
 from albert.interchange.tokenizer_comparison import compare_ids
@@ -30,43 +28,24 @@ METADATA_FILE = "litert.json"
 RAW_TEXT_FILE = "raw_text.model"
 
 
-@dataclasses.dataclass(frozen=True)
-class FileReport:
-    """A written file, with its size, differences and latency.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FileReport(CheckedFile):
+    """A file, and how long a call of it takes.
 
     Attributes:
-      file: str, its name in the directory.
-      quantization: of ``QUANTIZATIONS``.
-      bytes: int.
       milliseconds: float, median of a call on one thread.
       calls: int, that the median is of.
-      examples, max_abs_difference, relative_difference, answers, agreeing:
-        see ``verification.Comparison``.
-      metrics: dict from names to floats, on the dev set; None without one.
     """
 
-    file: str
-    quantization: str
-    bytes: int
     milliseconds: float
     calls: int
-    examples: int
-    max_abs_difference: float
-    relative_difference: float
-    answers: int
-    agreeing: int
-    metrics: dict | None
 
     def __str__(self):
-        line = (
+        return (
             f"{self.file}: {self.bytes / 1e6:.1f} MB, "
             f"{self.milliseconds:.1f} ms (median of {self.calls} calls, one "
-            f"thread); differs from the model by {self.max_abs_difference:.1e} "
-            f"at most on {self.examples} examples"
+            f"thread); {self.comparison_text()}"
         )
-        if self.answers:
-            line += f", {self.agreeing} of {self.answers} answers equal"
-        return line + dev_metrics.explain(self.metrics)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,34 +54,37 @@ class LiteRTReport:
 
     Attributes:
       destination: str.
-      kind: str, ``exported_kind`` of the head.
-      max_seq_length, batch_size: ints, the shape of the inputs.
+      checker: ``FileChecker``.
+      batch_size: int, of the inputs.
       files: list of ``FileReport``.
       ids: ``tokenizer_comparison.Comparison`` of raw_text.model with the
         model's tokenizer; None where there is no such file.
-      metrics: dict from names to floats, of the model on the dev set; None
-        without one.
     """
 
     destination: str
-    kind: str
-    max_seq_length: int
+    checker: FileChecker
     batch_size: int
     files: list
-    ids: Comparison
-    metrics: dict | None
+    ids: Comparison | None
+
+    @property
+    def kind(self):
+        """The ``exported_kind`` of the head."""
+        return self.checker.kind
+
+    @property
+    def max_seq_length(self):
+        """The pieces of a sequence."""
+        return self.checker.loaded.max_seq_length
 
     def lines(self):
         """Returns the lines to print: list of str."""
         return [
-            f"{self.destination}: {self.kind}, {self.batch_size} × "
-            f"{self.max_seq_length} pieces, built-in operations only",
-            *(
-                [f"The model{dev_metrics.explain(self.metrics)}"]
-                if self.metrics
-                else []
+            *self.checker.lines(
+                f"{self.destination}: {self.kind}, {self.batch_size} × "
+                f"{self.max_seq_length} pieces, built-in operations only",
+                self.files,
             ),
-            *map(str, self.files),
             *([str(self.ids)] if self.ids else []),
         ]
 
@@ -159,34 +141,28 @@ def export(
         raise UserError(f"--batch_size {batch_size}: it must be at least 1")
     check_destination(source, destination, overwrite)
     from albert.export import litert_conversion
-    from albert.export import source_models
-    from albert.export import verification
 
-    if text_file:
-        texts = verification.read_texts(text_file)
-    loaded = source_models.load(source, model, max_seq_length)
-    if HEADS[loaded.head].label_type == "text":
-        raise UserError(
-            f"{source}: writes texts piece by piece, which a .tflite file of "
-            "this package does not: use --format=serving, or --model=encoder"
-        )
-    examples = verification.make_examples(loaded, texts or verification.TEXTS)
-    expected = verification.run(loaded.call, examples)
-    dev = data_dir and dev_metrics.DevSet(loaded, data_dir)
+    checker = FileChecker(
+        source,
+        "litert",
+        model=model,
+        max_seq_length=max_seq_length,
+        texts=texts,
+        text_file=text_file,
+        min_agreement=min_agreement,
+        data_dir=data_dir,
+    )
+    loaded = checker.loaded
     reports = []
     with new_export(source, destination, overwrite) as directory:
         for name, content in litert_conversion.convert(
             loaded, batch_size, quantization
         ):
             runner = litert_conversion.Runner(content)
-            received = verification.run(runner, examples, batch_size)
-            comparison = verification.compare(
-                loaded, examples, expected, received
-            )
-            check_comparison(source, name, comparison, min_agreement)
+            checked = checker.check(name, runner, batch_size=batch_size)
             batch = {
                 key: values[[0] * batch_size]
-                for key, values in examples.items()
+                for key, values in checker.examples.items()
             }
             seconds, calls = runner.latency(batch)
             file = f"model_{name}.tflite"
@@ -198,15 +174,7 @@ def export(
                     bytes=len(content),
                     milliseconds=1e3 * seconds,
                     calls=calls,
-                    examples=comparison.examples,
-                    max_abs_difference=comparison.difference,
-                    relative_difference=comparison.relative,
-                    answers=comparison.answers,
-                    agreeing=comparison.agreeing,
-                    metrics=dev
-                    and dev.compare(
-                        source, name, runner, batch_size=batch_size
-                    ),
+                    **checked,
                 )
             )
         model_directory.write_description(
@@ -215,17 +183,13 @@ def export(
         ids = _write_raw_text_model(directory, loaded.tokenizer)
         outputs.write_json(
             os.path.join(directory, METADATA_FILE),
-            _metadata(loaded, batch_size, expected, reports, dev),
+            checker.metadata(
+                reports,
+                lambda shape: {"shape": [batch_size, *shape]},
+                lambda shape: {"shape": [batch_size, *shape[1:]]},
+            ),
         )
-    return LiteRTReport(
-        destination=destination,
-        kind=HEADS[loaded.head].exported_kind,
-        max_seq_length=loaded.max_seq_length,
-        batch_size=batch_size,
-        files=reports,
-        metrics=dev and dev.metrics,
-        ids=ids,
-    )
+    return LiteRTReport(destination, checker, batch_size, reports, ids)
 
 
 def _write_raw_text_model(directory, tokenizer):
@@ -243,28 +207,3 @@ def _write_raw_text_model(directory, tokenizer):
         sentencepiece.SentencePieceProcessor(model_proto=raw_text).encode,
         tokenizer,
     )
-
-
-def _metadata(loaded, batch_size, expected, reports, dev):
-    task = loaded.task
-    return {
-        "albert_version": albert.__version__,
-        "kind": HEADS[loaded.head].exported_kind,
-        "task_name": task.get("task_name"),
-        "labels": loaded.labels,
-        "max_seq_length": loaded.max_seq_length,
-        "inputs": {
-            name: {"dtype": "int32", "shape": [batch_size, *shape]}
-            for name, shape in loaded.inputs.items()
-        },
-        "outputs": {
-            name: {
-                "dtype": expected[name].dtype.name,
-                "shape": [batch_size, *expected[name].shape[1:]],
-            }
-            for name in loaded.outputs
-        },
-        "task": task,
-        "metrics": dev and dev.metrics,
-        "files": [dataclasses.asdict(report) for report in reports],
-    }

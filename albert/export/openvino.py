@@ -48,24 +48,31 @@ class OpenVINO(engine_export.Engine):
                 yield quantization, [file, file.replace(".xml", ".bin")]
 
     def load(self, path, precision):
-        """Returns a written file as a function: ``engine_export.Engine``."""
+        """Returns a written file, loaded: ``engine_export.Engine``."""
         with engine_graphs.without_telemetry():
             import openvino
+        hint = _HINTS.get(precision, "f32")
         compiled = openvino.Core().compile_model(
             path,
             "CPU",
             {
-                "INFERENCE_PRECISION_HINT": _HINTS.get(precision, "f32"),
+                "INFERENCE_PRECISION_HINT": hint,
                 "PERFORMANCE_HINT": "LATENCY",
             },
         )
+        # What it cannot do on this CPU it computes otherwise, without a word.
+        taken = compiled.get_property("INFERENCE_PRECISION_HINT")
+        if taken.get_type_name() != hint:
+            return None
         names = [output.get_any_name() for output in compiled.outputs]
 
         def run(inputs):
             answers = compiled(inputs)
             return {name: answers[name] for name in names}
 
-        return run
+        return engine_export.LoadedFile(
+            run, compiled.get_property("INFERENCE_NUM_THREADS")
+        )
 
     def precisions(self, quantization):
         """Returns what files are run in.
@@ -105,7 +112,29 @@ def _to_openvino(source):
         model = openvino.convert_model(directory)
     # The name of a temporary folder.
     model.set_rt_info("", ["conversion_parameters", "input_model"])
+    _limit_length(model, source)
     return model
+
+
+def _limit_length(model, source):
+    """Lets the engine refuse sequences that are longer than the positions.
+
+    Left open, it would take what there is of positions, and answer nothing,
+    without a word.
+    """
+    import openvino
+
+    limit = source.most_positions
+    if limit is None:
+        return
+    shapes = {}
+    for each in model.inputs:
+        name = each.get_any_name()
+        shape = list(each.get_partial_shape())
+        if source.inputs[name] == source.inputs["input_ids"]:
+            shape[-1] = openvino.Dimension(1, limit)
+        shapes[name] = openvino.PartialShape(shape)
+    model.reshape(shapes)
 
 
 def _with_int8(model, examples):
@@ -136,6 +165,9 @@ def _with_int8(model, examples):
             ignored_scope=nncf.IgnoredScope(types=_NOT_IN_INT8, validate=False),
             advanced_parameters=advanced.AdvancedQuantizationParameters(
                 disable_bias_correction=True,
+                # Half the range: CPUs without VNNI add pairs of products in
+                # 16 bits, in which larger ones saturate.
+                overflow_fix=advanced.OverflowFix.ENABLE,
                 smooth_quant_alphas=advanced.AdvancedSmoothQuantParameters(
                     convolution=-1, matmul=-1
                 ),

@@ -11,6 +11,43 @@ from albert.errors import UserError
 from albert.records.metadata import find_metadata
 from albert.text.documents import expand_files
 
+# What the page says of a run: the key and its name on the page.
+TEXT = {
+    "bytes": "bytes of text",
+    "documents": "documents",
+    "sentences": "sentences",
+    "tokens": "pieces of text",
+}
+INSTANCES = {
+    "dupe_factor": "passes over the text",
+    "objective": "objective besides masked words",
+    "masked_lm_prob": "share of masked pieces",
+    "ngram": "words of a masked n-gram, at most",
+}
+RUN = {
+    "records": "sequences made",
+    "max_seq_length": "pieces of a sequence",
+    "train_batch_size": "sequences of a step",
+    "num_train_steps": "steps",
+    # Those of the run, where the records are not masked yet.
+    "masked_lm_prob": INSTANCES["masked_lm_prob"],
+    "masked_lm_prob_schedule": (
+        "share of masked pieces, with the shares of the training"
+    ),
+    "mask_replacement": "masked pieces become ([MASK], others, as before)",
+    "train_minutes": "minutes of training",
+    "num_layers_schedule": "layers, with their shares of the training",
+    "max_seq_length_schedule": "pieces, with their shares of the training",
+    "optimizer": "optimizer",
+    "learning_rate": "learning rate",
+    "learning_rate_decay": "decay of the learning rate",
+    "end_learning_rate_share": "part of it that is left in the end",
+    "weight_average_decay": "decay of the average of the weights",
+    "num_warmup_steps": "steps of warm-up",
+    "warmup_proportion": "part of the training that is warm-up",
+    "dtype": "computed in",
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainingPhase:

@@ -11,6 +11,7 @@ import dataclasses
 import textwrap
 
 from albert.export import publishing_examples
+from albert.export import publishing_facts
 from albert.export.publishing import Handle
 from albert.export.publishing import Licence
 
@@ -21,33 +22,6 @@ _API = (
 _PAPER = "https://arxiv.org/abs/1909.11942"
 _CODE = "https://github.com/google-research/albert"
 _OBJECTIVES = {"sop": "sentence order", "nsp": "next sentence"}
-# What the page says of a run: the key and its name on the page.
-_TEXT = {
-    "bytes": "bytes of text",
-    "documents": "documents",
-    "sentences": "sentences",
-    "tokens": "pieces of text",
-}
-_INSTANCES = {
-    "dupe_factor": "passes over the text",
-    "objective": "objective besides masked words",
-    "masked_lm_prob": "share of masked pieces",
-    "ngram": "words of a masked n-gram, at most",
-}
-_RUN = {
-    "records": "sequences made",
-    "max_seq_length": "pieces of a sequence",
-    "train_batch_size": "sequences of a step",
-    "num_train_steps": "steps",
-    "train_minutes": "minutes of training",
-    "num_layers_schedule": "layers, with their shares of the training",
-    "max_seq_length_schedule": "pieces, with their shares of the training",
-    "optimizer": "optimizer",
-    "learning_rate": "learning rate",
-    "num_warmup_steps": "steps of warm-up",
-    "warmup_proportion": "part of the training that is warm-up",
-    "dtype": "computed in",
-}
 
 _VOCABULARIES = {
     "sentencepiece": "SentencePiece model",
@@ -325,9 +299,9 @@ def _phase(phase):
     return {
         name: _number(values[key])
         for names, values in (
-            (_TEXT, phase.records.get("corpus", {})),
-            (_INSTANCES, instances),
-            (_RUN, phase.settings),
+            (publishing_facts.TEXT, phase.records.get("corpus", {})),
+            (publishing_facts.INSTANCES, instances),
+            (publishing_facts.RUN, phase.settings),
         )
         for key, name in names.items()
         if values.get(key) is not None

@@ -54,6 +54,17 @@ class SourceModel:
     fresh: list = dataclasses.field(default_factory=list)
 
     @property
+    def most_positions(self):
+        """The pieces of a sequence at most: int, None where none are too many.
+
+        What has no table of positions computes any number of them.
+        """
+        config = self.model.config
+        if config.position_embedding == "learned":
+            return config.longest_sequence
+        return None
+
+    @property
     def outputs(self):
         """The names of the outputs: tuple of str."""
         return HEADS[self.head].outputs

@@ -93,8 +93,13 @@ def _wordpiece_steps(tokenizer):
 
 
 def _unigram_steps(tokenizer):
-    model = sentencepiece_model_pb2.ModelProto.FromString(tokenizer.model_proto)
-    _check_expressible(tokenizer, model)
+    obstacle = find_obstacle(tokenizer)
+    if obstacle:
+        raise UserError(
+            f"{tokenizer.model_file}: {obstacle}, which tokenizer.json cannot "
+            "say: --notokenizer converts the weights alone, to be used with "
+            "ids that this package makes"
+        )
     model = sentencepiece_model_pb2.ModelProto.FromString(
         self_contained_model(tokenizer)
     )
@@ -144,25 +149,26 @@ def _control_pieces(tokenizer):
     ]
 
 
-def _check_expressible(tokenizer, model):
+def find_obstacle(tokenizer):
+    """Returns what tokenizer.json cannot say of a tokenizer: str, or None.
+
+    Args:
+      tokenizer: ``Tokenizer``.
+    """
+    if tokenizer.kind == "wordpiece":
+        return None
+    model = sentencepiece_model_pb2.ModelProto.FromString(tokenizer.model_proto)
     types = sentencepiece_model_pb2.ModelProto.SentencePiece
-    kinds = {piece.type for piece in model.pieces}
     unigram = sentencepiece_model_pb2.TrainerSpec.UNIGRAM
-    reason = None
     if model.trainer_spec.model_type != unigram:
-        reason = "it is not of the unigram kind"
-    elif types.BYTE in kinds:
-        reason = "it has pieces for bytes"
-    elif model.trainer_spec.treat_whitespace_as_suffix:
-        reason = "it writes spaces behind the words"
-    elif not model.normalizer_spec.escape_whitespaces:
-        reason = "it does not mark spaces"
-    if reason:
-        raise UserError(
-            f"{tokenizer.model_file}: {reason}, which tokenizer.json cannot "
-            "say: --notokenizer converts the weights alone, to be used with "
-            "ids that this package makes"
-        )
+        return "it is not of the unigram kind"
+    if types.BYTE in {piece.type for piece in model.pieces}:
+        return "it has pieces for bytes"
+    if model.trainer_spec.treat_whitespace_as_suffix:
+        return "it writes spaces behind the words"
+    if not model.normalizer_spec.escape_whitespaces:
+        return "it does not mark spaces"
+    return None
 
 
 def _normalizers(model, tokenizer):

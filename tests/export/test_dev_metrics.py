@@ -18,9 +18,10 @@ TOKENIZER = albert.Tokenizer(GOLDEN / "spm2000.model")
 ROWS = [("no", 1), ("the house", 0), ("the dog barked at night", 1)]
 
 
-def source(run, **task):
+def source(run, head="classification", **task):
     return types.SimpleNamespace(
         task={"task_name": "sst-2", **task},
+        head=head,
         labels=["1", "0"],  # The model's order, not the task's.
         tokenizer=TOKENIZER,
         max_seq_length=11,
@@ -62,7 +63,69 @@ def test_metrics_of_the_model_and_of_a_file(glue, caplog):
     assert dev_metrics.explain(None) == ""
 
 
-@pytest.mark.parametrize("name", [None, "squad", "a task of one's own"])
-def test_a_task_whose_dev_set_is_not_read(glue, name):
-    with pytest.raises(UserError, match="--data_dir: the model is of"):
-        dev_metrics.DevSet(source(says_one(), task_name=name), glue)
+def test_the_mean_of_the_metrics_of_pairs(tmp_path):
+    (tmp_path / "MRPC").mkdir()
+    header = "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String"
+    rows = [f"{one}\t1\t2\tno\t{text}" for text, one in ROWS]
+    (tmp_path / "MRPC" / "dev.tsv").write_text("\n".join([header, *rows]))
+    run = says_one(*range(20))
+    dev = dev_metrics.DevSet(source(run, task_name="mrpc"), str(tmp_path))
+    assert dev.metrics == pytest.approx(
+        {"f1": 4 / 5, "accuracy": 2 / 3, "glue_score": 11 / 15}
+    )
+    assert dev.compare("model", "int8", run) == dev.metrics
+
+
+def test_numbers(tmp_path):
+    (tmp_path / "STS-B").mkdir()
+    rows = [f"no\t{text}\t{3 * one}" for text, one in ROWS]
+    rows = ["sentence1\tsentence2\tscore", *rows]
+    (tmp_path / "STS-B" / "dev.tsv").write_text("\n".join(rows))
+
+    def run(inputs):
+        return {"logits": inputs["input_mask"].sum(1, keepdims=True)}
+
+    model = source(run, "regression", task_name="sts-b")
+    model.labels = None
+    dev = dev_metrics.DevSet(model, str(tmp_path))
+    assert sorted(dev.metrics) == ["glue_score", "pearson", "spearman"]
+    assert dev.compare("model", "int8", run) == dev.metrics
+
+
+def test_the_first_of_two_dev_sets(tmp_path):
+    (tmp_path / "MNLI").mkdir()
+    rows = ["sentence1\tsentence2\tgold_label", "no\tthe house\tneutral"]
+    text = "\n".join(rows)
+    (tmp_path / "MNLI" / "dev_matched.tsv").write_text(text)
+
+    def run(inputs):
+        return {"logits": np.eye(3)[[1] * len(inputs["input_ids"])]}
+
+    model = source(run, task_name="mnli")
+    model.labels = ["entailment", "neutral", "contradiction"]
+    dev = dev_metrics.DevSet(model, str(tmp_path))
+    assert dev.metrics == {"accuracy": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("head", "name", "told"),
+    [
+        ("classification", None, "of no task"),
+        ("span_v2", "squad", "of squad"),
+        ("classification", "a task of one's own", "of a task of one's own"),
+        ("classification", "tsv", "of tsv, whose columns"),
+        ("token_classification", "ner", "of ner, whose columns"),
+        ("multi_label", "tsv", "of tsv, whose columns"),
+        ("regression", "sst-2", "of sst-2 with the head regression"),
+    ],
+)
+def test_a_task_whose_dev_set_is_not_read(glue, head, name, told):
+    with pytest.raises(UserError, match=f"^--data_dir: the model is {told}"):
+        dev_metrics.DevSet(source(says_one(), head, task_name=name), glue)
+
+
+def test_labels_of_another_task(glue):
+    model = source(says_one())
+    model.labels = ["LABEL_0", "LABEL_1"]
+    with pytest.raises(UserError, match="the labels LABEL_0, LABEL_1, and sst"):
+        dev_metrics.DevSet(model, glue)

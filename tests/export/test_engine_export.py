@@ -30,6 +30,7 @@ class Copies(engine_export.Engine):
     packages = ("numpy",)
     calibrates = False
     added = 0.0
+    unable = ()
 
     def convert(self, source, quantizations, examples, directory):
         self.source = source
@@ -55,7 +56,9 @@ class Copies(engine_export.Engine):
             logits[:, 0] += self.added
             return {"logits": logits}
 
-        return run
+        if precision in self.unable:
+            return None
+        return engine_export.LoadedFile(run, threads=3)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +108,7 @@ def test_what_is_written(classifier, tmp_path):
     found = json.loads((tmp_path / "new" / "engine.json").read_text())
     assert found["labels"] == ["bad", "so so", "good"]
     assert found["max_seq_length"] == 19
+    assert found["longest_sequence"] == 23
     assert found["inputs"]["segment_ids"]["shape"] == [-1, -1]
     assert found["outputs"] == {"logits": {"dtype": "float32", "axes": 2}}
     assert found["engine_versions"] == {"numpy": np.__version__}
@@ -115,6 +119,7 @@ def test_what_is_written(classifier, tmp_path):
         ("int8.a", "int8"),
     ]
     for file in found["files"]:
+        assert file["threads"] == 3
         assert file["bytes"] == 10
         assert file["agreeing"] == file["answers"] == file["examples"] == 9
         emulated = file["precision"] == "bfloat16"
@@ -122,6 +127,30 @@ def test_what_is_written(classifier, tmp_path):
     lines = report.lines()
     assert "classification, any batch and length" in lines[0]
     assert "emulated" in lines[2] and "9 of 9 answers equal" in lines[2]
+
+
+def test_what_is_left_out_is_told(classifier, tmp_path, monkeypatch):
+    engine = Copies()
+    engine.calibrates, engine.unable = True, ("bfloat16",)
+    engine.packages = ("numpy", "a_package_that_is_not_used")
+    monkeypatch.setattr(engine_export, "_require", lambda engine: None)
+    monkeypatch.setattr(
+        engine_export.huggingface_pipeline,
+        "find_obstacle",
+        lambda tokenizer: "it has pieces for bytes",
+    )
+    report = engine_export.export(engine, classifier, str(tmp_path / "new"))
+    assert [(file.file, file.precision) for file in report.files] == [
+        ("float32.a", "float32"),
+        ("float16.a", "float16"),
+    ]
+    first, second, third = report.lines()[-3:]
+    assert first.startswith("No int8: ") and "--text_file" in first
+    assert second.startswith("float32.a in bfloat16: not checked")
+    assert third.startswith("No tokenizer.json: ") and "bytes" in third
+    found = json.loads((tmp_path / "new" / "engine.json").read_text())
+    assert list(found["engine_versions"]) == ["numpy"]
+    assert not (tmp_path / "new" / "tokenizer.json").exists()
 
 
 def test_a_file_of_other_answers_is_refused(classifier, tmp_path):

@@ -12,6 +12,8 @@ from tensorflow.core.protobuf import fingerprint_pb2
 
 from albert.errors import UserError
 from albert.export import publishing
+from albert.export import publishing_facts
+from albert.export import publishing_page
 from albert.export.publishing import Handle
 from albert.export.publishing_facts import read_metrics
 from albert.export.publishing_facts import read_phases
@@ -214,6 +216,29 @@ def test_phases_are_followed_back(tmp_path):
     assert read_phases("/nowhere/x.tar.gz") == ([], None)
     circle = run("circle", init_checkpoint=str(tmp_path / "circle"))
     assert len(read_phases(circle)[0]) == 1
+
+
+def test_what_a_run_was_told_is_on_the_page():
+    phase = publishing_facts.TrainingPhase(
+        {
+            "masked_lm_prob": 0.15,
+            "masked_lm_prob_schedule": "0.3,0.15@0.5",
+            "mask_replacement": "mask",
+            "learning_rate_decay": "cosine",
+            "weight_average_decay": 0.999,
+            "freeze": None,
+        },
+        {"settings": {"masked_lm_prob": 0.2}},
+    )
+    assert publishing_page._phase(phase) == {
+        "share of masked pieces": "0.15",
+        "share of masked pieces, with the shares of the training": (
+            "0.3,0.15@0.5"
+        ),
+        "masked pieces become ([MASK], others, as before)": "mask",
+        "decay of the learning rate": "cosine",
+        "decay of the average of the weights": "0.999",
+    }
 
 
 def test_records_of_a_phase(tmp_path):

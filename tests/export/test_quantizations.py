@@ -15,9 +15,15 @@ GOOD = Comparison(
 )
 
 
-def check(name="int8", min_agreement=0.9, **changes):
+def check(
+    name="int8",
+    min_agreement=0.9,
+    possible=quantizations.QUANTIZATIONS,
+    **changes,
+):
+    comparison = dataclasses.replace(GOOD, **changes)
     quantizations.check_comparison(
-        "run/model", name, dataclasses.replace(GOOD, **changes), min_agreement
+        "run/model", name, comparison, min_agreement, possible
     )
 
 
@@ -32,7 +38,11 @@ def check(name="int8", min_agreement=0.9, **changes):
             "out, with --quantization=float32,float16",
         ),
         ({"name": "float32"}, "use another format"),
-        ({"name": "bfloat16", "relative": 0.11}, "use another format"),
+        ({"name": "bfloat16", "relative": float("nan")}, "use another format"),
+        (
+            {"relative": 0.31, "possible": ["float16", "int8"]},
+            "with --quantization=float16$",
+        ),
     ],
 )
 def test_refused(changes, told):
@@ -50,6 +60,17 @@ def test_few_other_answers_are_warned_of(caplog):
     first, second = (record.getMessage() for record in caplog.records)
     assert "197 of 200" in first and "0.985" in first
     assert "100 of 200" in second
+
+
+def test_what_is_lost_in_bfloat16_is_warned_of(caplog):
+    with caplog.at_level(logging.WARNING, logger="absl"):
+        check("bfloat16", agreeing=198)
+        assert not caplog.records
+        check("bfloat16", relative=0.11)
+        check("bfloat16", agreeing=100)
+    first, second = (record.getMessage() for record in caplog.records)
+    assert "more than 0.1: let clients compute in float32" in first
+    assert "100 of 200 answers" in second and "in float32" in second
 
 
 def test_names():

@@ -92,6 +92,15 @@ def test_masks_are_where_the_positions_are():
     assert (made["masked_lm_positions"] > 0).any()
 
 
+def test_masked_texts_are_fewer():
+    texts = [f"the house {number}" for number in range(120)]
+    head = source("masked_lm", masked_lm_positions=(3,))
+    made = verification.make_examples(head, texts)
+    assert len(made["input_ids"]) == 2 * 50 + 3
+    last = TOKENIZER.encode(texts[-1])[-1]
+    assert (made["input_ids"] == last).any()
+
+
 def test_texts_without_pieces():
     with pytest.raises(UserError, match="no pieces"):
         verification.make_examples(source("classification"), [" ", ""])
@@ -146,7 +155,25 @@ def test_what_all_scores_have_in_common_hides_no_error():
     compared = verification.compare(
         source("regression"), examples(3, 7), *number
     )
-    assert compared.relative == pytest.approx(4.0 / 1002.0)
+    assert compared.relative == pytest.approx(4.0 / 10.02)
+
+
+@pytest.mark.parametrize("size", [1000.0, 0.001])
+def test_numbers_are_measured_by_what_lies_between_them(size):
+    right = size * np.array([[1.0], [1.5], [1.25]])
+    there = right + size * np.array([[0.0], [0.125], [0.0]])
+    compared = verification.compare(
+        source("regression"),
+        examples(3, 7, 2),
+        {"logits": right},
+        {"logits": there},
+    )
+    assert compared.relative == pytest.approx(0.25)
+    # All the same, and the same.
+    compared = verification.compare(
+        source("regression"), examples(3), *2 * [{"logits": np.zeros((1, 1))}]
+    )
+    assert compared.relative == 0.0
 
 
 def test_the_mean_of_starts_is_that_of_real_positions():
@@ -174,7 +201,7 @@ def test_texts_of_files_are_spread_over_them(tmp_path):
         verification.read_texts([str(tmp_path / "empty")])
 
 
-def test_several_labels_are_compared_one_by_one():
+def test_several_labels_are_one_answer():
     several = source("multi_label")
     several.thresholds = [0.5, 0.9]
     compared = verification.compare(
@@ -184,7 +211,31 @@ def test_several_labels_are_compared_one_by_one():
         logits([[1.0, 2.5], [0.25, 3.0]]),
     )
     # From 0.9 on is from log(9) = 2.2 on.
-    assert (compared.agreeing, compared.answers) == (2, 4)
+    assert (compared.agreeing, compared.answers) == (0, 2)
+    compared = verification.compare(
+        several,
+        examples(3, 7),
+        logits([[1.0, 2.0], [-0.25, 3.0]]),
+        logits([[1.0, 2.0], [0.25, 3.0]]),
+    )
+    assert (compared.agreeing, compared.answers) == (1, 2)
+
+
+def test_the_commonest_tag_and_what_is_no_word_are_no_answers():
+    data = examples(5, 7)
+    data["input_ids"][:, 0] = TOKENIZER.cls_id
+    data["input_ids"][0, 4] = data["input_ids"][1, 6] = TOKENIZER.sep_id
+    tags = np.array([[2, 0, 0, 1, 2, 1, 1], [1, 0, 0, 2, 0, 0, 1]])
+    there = tags.copy()
+    # Of a word, [CLS], padding, and of words with the commonest tag.
+    there[0, 3] = there[0, 0] = there[0, 6] = 0
+    there[1, 5] = 1
+    compared = verification.compare(
+        source("token_classification"),
+        data,
+        *({"logits": np.eye(3)[each]} for each in (tags, there)),
+    )
+    assert (compared.agreeing, compared.answers) == (1, 3)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -215,7 +266,7 @@ def test_padding_is_not_compared_but_must_be_numbers():
         tagger, data, {"logits": right}, {"logits": there}
     )
     assert compared.difference == 0.5
-    assert (compared.agreeing, compared.answers) == (9, 10)
+    assert (compared.agreeing, compared.answers) == (0, 1)
     there[0, 5, 1] = np.nan
     compared = verification.compare(
         tagger, data, {"logits": right}, {"logits": there}

@@ -110,7 +110,7 @@ def exported(request, classifier, tmp_path_factory):
 def load(name, path, precision="float32"):
     module, _ = FORMATS[name]
     (engine,) = module.export.args
-    return engine.load(str(path), precision)
+    return engine.load(str(path), precision).run
 
 
 @pytest.mark.parametrize("quantization", list(TOLERANCE))
@@ -135,6 +135,24 @@ def test_a_file_does_what_the_model_does(exported, classifier, quantization):
             1.0, np.abs(right).max()
         )
         assert quantization == "float32" or difference > 0.0
+
+
+@pytest.mark.parametrize("quantization", list(TOLERANCE))
+def test_a_longer_sequence_than_the_positions_is_refused(
+    exported, quantization
+):
+    name, place, _ = exported
+    run = load(name, place / f"model_{quantization}.{FORMATS[name][1]}")
+    for length in (23, 24):
+        inputs = dict.fromkeys(
+            ("input_ids", "input_mask", "segment_ids"),
+            np.ones((3, length), np.int32),
+        )
+        if length == 23:
+            assert run(inputs)["logits"].shape == (3, len(LABELS))
+        else:
+            with pytest.raises(Exception, match="24|shape|dimension"):
+                run(inputs)
 
 
 def test_weights_of_all_layers_are_there_once(exported, classifier):
@@ -189,6 +207,7 @@ def test_the_client_of_the_page_runs_without_tensorflow(exported):
         client = client.replace("import openvino", "import onnxruntime")
         client = client.replace("run/openvino", str(place))
         opening, call = of_onnx.splitlines()
+        client = re.sub(r"^core.*\n", "", client, flags=re.M)
         client = re.sub(r"^model = .*$", opening, client, flags=re.M)
         client = re.sub(r"^    logits = .*$", f"    {call}", client, flags=re.M)
     client = client.replace(f"run/{name}", str(place))
