@@ -254,8 +254,8 @@ def define_flags(fv):
     hub.boolean(
         "overwrite",
         False,
-        "Send it to a repository that holds files already; those of the same "
-        "names are replaced by a commit.",
+        "Send it to a repository that holds a model already: a commit takes "
+        "the place of its files.",
     )
     hub.boolean(
         "dry_run", False, "Write what --push would send, and show it alone."
@@ -269,6 +269,7 @@ def main(fv, source, destination):
     upload = None
     if fv.push:
         upload = hub_upload.HubUpload(fv.push, fv.private, fv.overwrite)
+        converted_card.check(source)
         if not fv.dry_run:
             upload.check()
     command_line.load_tensorflow()
@@ -285,7 +286,7 @@ def main(fv, source, destination):
     if upload is None:
         return
     card = converted_card.make_card(
-        source, fv.push, report.head, report.sizes, report.source, fv.licence
+        report.source, fv.push, report.head, report.sizes, fv.licence
     )
     outputs.write_file(
         os.path.join(destination, model_card.CARD_FILE),

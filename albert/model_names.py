@@ -34,6 +34,26 @@ _KAGGLE_PAGE = re.compile(
 )
 
 
+# Where the clients keep what they have downloaded, and what that is.
+_CACHED = (
+    (
+        re.compile(
+            rf"/models--(?P<owner>{_WORD}?)--(?P<name>{_WORD})"
+            r"/snapshots/(?P<revision>\w+)",
+            re.ASCII,
+        ),
+        "{owner}/{name}@{revision}",
+    ),
+    (
+        re.compile(
+            rf"/kagglehub/models/(?P<name>{_WORD}/{_WORD}/{_WORD}/{_WORD}/\d+)",
+            re.ASCII,
+        ),
+        "kaggle://{name}",
+    ),
+)
+
+
 def read_model(text):
     """Returns the path or the name that a user means.
 
@@ -67,6 +87,19 @@ def read_model(text):
             name += "/FRAMEWORK/VARIATION"
         raise ValueError(f"the address of a page: write kaggle://{name}")
     return read_path(text)
+
+
+def describe_path(path):
+    """Returns a path as what can be told to others: str.
+
+    Args:
+      path: str; in the cache of a hub, it is the name and the revision that
+        are told, elsewhere the last part.
+    """
+    for form, name in _CACHED:
+        if found := form.search(path):
+            return name.format(**found.groupdict())
+    return path.rstrip("/").rpartition("/")[2]
 
 
 def is_name(text):

@@ -8,6 +8,7 @@ import re
 from albert import model_directory
 from albert.config import AlbertConfig
 from albert.errors import UserError
+from albert.model_names import describe_path
 from albert.records.metadata import find_metadata
 from albert.text.documents import expand_files
 
@@ -148,7 +149,7 @@ def read_phases(directory):
             return phases, None
     if not phases:
         return [], None
-    return phases, os.path.basename(os.path.normpath(directory))
+    return phases, describe_path(directory)
 
 
 def read_metrics(directory):

@@ -9,7 +9,13 @@ from albert.interchange import hubs
 from albert.model_names import read_model
 
 _FLAG = "--push"
-# What the hub makes itself.
+# What goes with --overwrite, if it is not sent anew.
+_REPLACED = [
+    *(name for name in hubs.NAMES if name != "README.md"),
+    "pytorch_model*.bin",
+    "tf_model.h5",
+]
+# What the hub makes itself, or a person before there is a model.
 _OF_THE_HUB = {".gitattributes", "README.md"}
 
 
@@ -49,6 +55,12 @@ class HubUpload:
                 f"{_FLAG}={self.repository}: {hub.constants.ENDPOINT} cannot "
                 f"be asked ({hubs.describe(error)}): try again, or --dry_run"
             ) from error
+        if self.private and not info.private:
+            raise UserError(
+                f"{_FLAG}={self.repository}: is public, and --private would "
+                "not change that: give another name, or make it private on "
+                "its page"
+            )
         files = {each.rfilename for each in info.siblings or ()} - _OF_THE_HUB
         if files and not self.overwrite:
             raise UserError(
@@ -99,12 +111,15 @@ class HubUpload:
                 repo_id=self.repository,
                 folder_path=directory,
                 commit_message="A model of albert-keras",
+                # Else the vocabulary or the weights of another kind stay.
+                delete_patterns=_REPLACED if self.overwrite else None,
             )
         except Exception as error:
             raise UserError(
                 f"{_FLAG}={self.repository}: the hub did not take it "
                 f"({hubs.describe(error)}): what was to go is in {directory}, "
-                f"and `hf upload {self.repository} {directory}` sends it"
+                f"and `hf upload {self.repository} {directory}"
+                f"{' --private' * self.private}` sends it"
             ) from error
         return str(commit)
 

@@ -3,12 +3,13 @@
 
 What is downloaded lies where the clients of these hubs keep it, so that it is
 downloaded once, and is there without a network. Pickled weights are never
-fetched.
+read.
 """
 
 import fnmatch
 import functools
 import importlib
+import itertools
 import os
 
 from absl import logging
@@ -19,23 +20,26 @@ from albert.paths import ADDRESS
 
 _EXTRAS = {"huggingface_hub": "huggingface", "kagglehub": "kaggle"}
 
-# Weights of transformers, of this package and of KerasHub: of the first that
-# a model has, all files are taken.
+_SHARDS, _SHARD = "model.safetensors.index.json", "model-*-of-*.safetensors"
+# Weights of transformers, of this package and of KerasHub: of the first kind
+# whose first pattern a model has, all files are taken.
 _WEIGHTS = (
     ("model.safetensors",),
-    ("model.safetensors.index.json", "model-*-of-*.safetensors"),
+    (_SHARDS, _SHARD),
     ("model.ckpt-best.index", "model.ckpt-best.data-*"),
-    ("model.weights.*", "model_*.weights.h5"),
+    ("model.weights.*", "model_*.weights.h5", "task.weights.h5"),
 )
 # Configuration, vocabulary and the description of a task, of any of them.
 _OTHERS = (
     *("config.json", "albert_config.json", "checksums.json", "README.md"),
-    *("spiece.model", "spiece.json", "vocab.txt", "wordpiece.json"),
+    *("*.model", "spiece.json", "vocab*.txt", "wordpiece.json"),
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"),
     *("added_tokens.json", "assets/tokenizer/*", "task.json"),
     *("metadata.json", "preprocessor.json", "training_data.json"),
 )
 _PICKLED = "pytorch_model*.bin"
+# Patterns of all files that a model is read from.
+NAMES = tuple(itertools.chain(*_WEIGHTS, _OTHERS))
 
 
 def find(model):
@@ -84,7 +88,7 @@ def choose_files(files):
       are read here.
     """
     for patterns in _WEIGHTS:
-        if any(fnmatch.filter(files, pattern) for pattern in patterns):
+        if fnmatch.filter(files, patterns[0]):
             return [*patterns, *_OTHERS]
     return None
 
@@ -163,7 +167,7 @@ def _from_cache(hub, name, repository, revision, why):
             )
         except Exception:
             continue  # Nothing, or not all of it.
-        if choose_files(_list_files(directory)):
+        if _is_whole(directory):
             break
     else:
         raise UserError(
@@ -180,6 +184,21 @@ def _from_cache(hub, name, repository, revision, why):
         describe(why),
     )
     return directory
+
+
+def _is_whole(directory):
+    """Whether a copy has weights, all shards of them, and a configuration.
+
+    The client knows what else belongs to it, if it made the copy.
+    """
+    files = _list_files(directory)
+    if choose_files(files) is None or not fnmatch.filter(files, "*config.json"):
+        return False
+    if _SHARDS not in files or "model.safetensors" in files:
+        return True
+    shards = fnmatch.filter(files, _SHARD)
+    # Such as model-00001-of-00002.safetensors.
+    return bool(shards) and f"-of-{len(shards):05}." in shards[0]
 
 
 def _from_kaggle(name, handle):

@@ -24,6 +24,10 @@ _TUNED = (
     "dev set: on this very one, unless it was exchanged since. Then precision, "
     "recall and F1 are better here than on other data."
 )
+_TUNED_ELSEWHERE = (
+    "Measured with thresholds of the labels that were tuned on the dev set. "
+    "They are no part of the files here: with 0.5 for all, results differ."
+)
 
 
 def section(title, *paragraphs):
@@ -123,9 +127,9 @@ def _results(directory, show_path, weights):
         if file == model_directory.EVALUATION_FILE and (
             thresholds.without(results) != results
         ):
-            paragraphs.append(_TUNED)
+            paragraphs.append(_TUNED_ELSEWHERE if weights else _TUNED)
         if "confusion" in results:
-            paragraphs += _confusion(results["confusion"])
+            paragraphs += _confusion(results["confusion"], not weights)
     return paragraphs
 
 
@@ -138,7 +142,7 @@ def _of_other_weights(results, weights):
     return [f"Of `{measured}`{kind}; the weights here are `{weights}`."]
 
 
-def _confusion(confusion):
+def _confusion(confusion, has_picture):
     labels, counts = confusion["labels"], confusion["counts"]
     if len(labels) != len(counts):
         raise UserError(
@@ -146,7 +150,8 @@ def _confusion(confusion):
             f"{len(labels)} labels with {len(counts)} rows: evaluate again"
         )
     if len(labels) > MOST_LABELS:
-        return ["![Which labels are taken for which](confusion_matrix.png)"]
+        picture = "![Which labels are taken for which](confusion_matrix.png)"
+        return [picture] if has_picture else []
     return [
         "Which labels (rows) are taken for which (columns):",
         table(

@@ -6,6 +6,8 @@ import os
 from albert import inputs
 from albert import model_directory
 from albert.heads import HEADS
+from albert.heads import find
+from albert.model_names import describe_path
 from albert.training import card_sections
 from albert.training import model_card
 from albert.training.card_sections import UNKNOWN_LICENCE
@@ -24,32 +26,32 @@ _PIPELINES = {
 }
 
 
-def make_card(source, name, head, sizes, weights, licence=None):
+def make_card(weights, name, head, sizes, licence=None):
     """Returns the card of a model that was converted for transformers: str.
 
     Names of files are in it without their folders, which are nobody's concern.
 
     Args:
-      source: str, what was converted. If it is a model directory, its
-        results, data and recipe are in the card.
+      weights: str, the path of the weights that were converted. If they lie
+        in a model directory, its results, data and recipe are in the card.
       name: str, "owner/name" on the Hugging Face Hub.
       head: str, a key of ``albert.heads.HEADS``.
       sizes: dict of int, what is said of the model's size.
-      weights: str, the path of the weights that were read.
       licence: str, an identifier of SPDX; None: that of the card of the
         source, if any.
 
     Raises:
       UserError: a file of the source is damaged.
     """
-    is_directory = os.path.isdir(source)
-    run = model_directory.read_run(source) if is_directory else {}
-    task = model_directory.read_task(source) if run else {}
-    licence = licence or _licence_of(source) or UNKNOWN_LICENCE
-    pipeline = _PIPELINES.get(HEADS[head].label_type or head)
+    directory = _directory_of(weights)
+    run = model_directory.read_run(directory)
+    task = model_directory.read_task(directory) if run else {}
+    licence = licence or _licence_of(directory) or UNKNOWN_LICENCE
+    pipeline = _find_pipeline(head, task)
     lines = [
         "---",
-        f"license: {licence}",
+        # The hub has its names in lower case.
+        f"license: {licence.lower()}",
         "library_name: transformers",
         *([f"pipeline_tag: {pipeline[0]}"] if pipeline else []),
         "tags:",
@@ -68,9 +70,9 @@ def make_card(source, name, head, sizes, weights, licence=None):
         section("Size", card_sections.table(("", ""), sizes.items())),
         *(
             card_sections.of_run(
-                source, run, _last_parts, os.path.basename(weights)
+                directory, run, _describe_paths, os.path.basename(weights)
             )
-            if run
+            if run and head != "none"
             else ()
         ),
         card_sections.of_licence(licence),
@@ -88,11 +90,39 @@ def _licence_of(directory):
     )
 
 
-def _last_parts(text):
-    """Returns paths, separated by commas, without their folders."""
-    return ",".join(
-        part.rstrip("/").rpartition("/")[2] for part in text.split(",")
-    )
+def check(weights):
+    """Refuses a model directory whose files cannot be told of.
+
+    Args:
+      weights: str, a directory or what lies in one.
+
+    Raises:
+      UserError: one of them is damaged.
+    """
+    directory = _directory_of(weights)
+    run = model_directory.read_run(directory)
+    if run:
+        card_sections.of_run(directory, run)
+
+
+def _directory_of(weights):
+    return weights if os.path.isdir(weights) else os.path.dirname(weights)
+
+
+def _find_pipeline(head, task):
+    """Returns what ``_PIPELINES`` has for a head; a task tells more of it."""
+    heads = [
+        each
+        for each in find(task_kind=task.get("kind") or "")
+        if HEADS[each].components == HEADS[head].components
+    ]
+    head = (heads or [head])[0]
+    return _PIPELINES.get(HEADS[head].label_type or head)
+
+
+def _describe_paths(text):
+    """Returns paths, separated by commas, without what is nobody's concern."""
+    return ",".join(map(describe_path, text.split(",")))
 
 
 def _use(name, head, pipeline):

@@ -51,7 +51,14 @@ def forget():
             "assets/tokenizer/vocabulary.spm config.json metadata.json "
             "model.weights.h5 task.json task.weights.h5 tokenizer.json",
             "assets/tokenizer/vocabulary.spm config.json metadata.json "
-            "model.weights.h5 task.json tokenizer.json",
+            "model.weights.h5 task.json task.weights.h5 tokenizer.json",
+        ),
+        (
+            "30k-clean.model 30k-clean.vocab albert_config.json "
+            "model.ckpt-best.data-00000-of-00001 model.ckpt-best.index "
+            "model.ckpt-best.meta",
+            "30k-clean.model albert_config.json "
+            "model.ckpt-best.data-00000-of-00001 model.ckpt-best.index",
         ),
     ],
 )
@@ -66,8 +73,39 @@ def test_files_that_are_needed(files, chosen):
 
 
 def test_weights_that_are_not_read():
-    for files in ([], ["config.json", "pytorch_model.bin"], ["a/model.h5"]):
+    for files in (
+        [],
+        ["pytorch_model.bin"],
+        ["a/model.h5"],
+        ["task.weights.h5"],
+    ):
         assert hubs.choose_files(files) is None
+
+
+@pytest.mark.parametrize(
+    ("files", "whole"),
+    [
+        ("config.json model.safetensors", True),
+        ("model.safetensors", False),
+        ("config.json model.safetensors.index.json", False),
+        (
+            "config.json model.safetensors.index.json "
+            "model-00001-of-00002.safetensors",
+            False,
+        ),
+        (
+            "config.json model.safetensors.index.json "
+            "model-00001-of-00002.safetensors "
+            "model-00002-of-00002.safetensors",
+            True,
+        ),
+        ("albert_config.json model.ckpt-best.index", True),
+    ],
+)
+def test_a_copy_is_whole(tmp_path, files, whole):
+    for name in files.split():
+        (tmp_path / name).touch()
+    assert hubs._is_whole(str(tmp_path)) == whole
 
 
 @pytest.mark.parametrize(

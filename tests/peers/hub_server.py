@@ -130,6 +130,8 @@ class HubServer:
             status = 403 if self.refuses else 200
             for line in content.splitlines() if status == 200 else ():
                 given = json.loads(line)
+                if given["key"] == "deletedFile":
+                    del self.models[found[1]][given["value"]["path"]]
                 if given["key"] == "file":
                     file = given["value"]
                     self.models[found[1]][file["path"]] = base64.b64decode(
@@ -172,7 +174,7 @@ class HubServer:
                 "id": model,
                 "modelId": model,
                 "sha": commit,
-                "private": False,
+                "private": self.private.get(model, False),
                 "tags": [],
                 "downloads": 0,
                 "likes": 0,

@@ -197,7 +197,7 @@ SEND = """
 import sys
 from albert.errors import UserError
 from albert.interchange.hub_upload import HubUpload
-upload = HubUpload("me/it", overwrite="--overwrite" in sys.argv)
+upload = HubUpload("me/it", "--private" in sys.argv, "--overwrite" in sys.argv)
 try:
     upload.check()
     print(upload.send(sys.argv[1]))
@@ -219,13 +219,25 @@ def test_what_the_hub_does_not_take(hub, run, tmp_path):
     assert "the hub did not take it" in line, errors
     assert f"`hf upload me/it {place}` sends it" in line
     hub.refuses = False
-    hub.models["me/it"] = {"config.json": b"old", "README.md": b"Hello"}
+    hub.models["me/it"] = {
+        "config.json": b"old",
+        "README.md": b"Hello",
+        "spiece.model": b"old",
+        "notes.txt": b"mine",
+    }
     _, (line,), errors = run(*send, **token)
     assert "holds config.json already: give another name" in line, errors
     assert hub.models["me/it"]["config.json"] == b"old"
+    _, (line,), errors = run(*send, "--overwrite", "--private", **token)
+    assert "is public, and --private would not change" in line, errors
     _, (line,), errors = run(*send, "--overwrite", **token)
     assert line.startswith(f"{hub.address}/me/it/commit/"), errors
-    assert hub.models["me/it"] == {"config.json": b"{}", "README.md": b"Hello"}
+    # A vocabulary that is not sent would be read with the new weights.
+    assert hub.models["me/it"] == {
+        "config.json": b"{}",
+        "README.md": b"Hello",
+        "notes.txt": b"mine",
+    }
     hub.html = True
     _, (line,), errors = run(*send, **token)
     assert "cannot be asked" in line, errors

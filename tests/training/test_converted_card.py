@@ -11,7 +11,6 @@ from albert.heads import HEADS_OF_WEIGHTS
 from albert.training import converted_card
 from albert.training import model_card
 
-BEST = "anywhere/model.ckpt-best"
 SIZES = {"hidden_size": 26, "parameters": 12345}
 
 
@@ -46,7 +45,11 @@ def directory(tmp_path):
 
 def test_a_model_whose_training_is_known(directory, tmp_path):
     card = converted_card.make_card(
-        str(directory), "me/cats", "classification", SIZES, BEST, "mit"
+        f"{directory}/model.ckpt-best",
+        "me/cats",
+        "classification",
+        SIZES,
+        "mit",
     )
     head, *sections = re.split("^## ", card, flags=re.MULTILINE)
     assert head.startswith(
@@ -70,27 +73,26 @@ def test_a_model_whose_training_is_known(directory, tmp_path):
 def test_metrics_of_other_weights_are_said_to_be_that(directory):
     def make(weights):
         return converted_card.make_card(
-            str(directory), "me/it", "classification", SIZES, weights
+            f"{directory}/{weights}", "me/it", "classification", SIZES
         )
 
     sentence = "Of `model.ckpt-best`; the weights here are `model.ckpt-900`."
-    assert sentence in make("a/model.ckpt-900")
-    assert "the weights here" not in make(BEST)
+    assert sentence in make("model.ckpt-900")
+    assert "the weights here" not in make("model.ckpt-best")
 
 
 def test_the_licence_is_that_of_the_source(directory):
     make = converted_card.make_card
-    assert "license: unknown" in make(
-        str(directory), "a/b", "none", SIZES, BEST
-    )
-    (directory / "README.md").write_text("---\nlicense: mit\n---\n# Cats")
-    assert "license: mit" in make(str(directory), "a/b", "none", SIZES, BEST)
+    assert "license: unknown" in make(str(directory), "a/b", "none", SIZES)
+    (directory / "README.md").write_text("---\nlicense: MIT\n---\n# Cats")
+    # The hub has it in lower case.
+    assert "license: mit" in make(str(directory), "a/b", "none", SIZES)
 
 
 def test_a_model_of_others(tmp_path):
     for place in (tmp_path, tmp_path / "none"):
         card = converted_card.make_card(
-            str(place), "me/base", "pretraining", SIZES, BEST
+            str(place), "me/base", "pretraining", SIZES
         )
         assert 'pipeline("fill-mask", model="me/base")' in card
         assert "fine-tuned" not in card
@@ -99,7 +101,35 @@ def test_a_model_of_others(tmp_path):
 
 @pytest.mark.parametrize("head", HEADS_OF_WEIGHTS)
 def test_every_head_has_a_use(head):
-    card = converted_card.make_card("none", "me/it", head, SIZES, BEST)
+    card = converted_card.make_card("none", "me/it", head, SIZES)
     code = re.search("```python\n(.*?)```", card, re.DOTALL)[1]
     compile(code, "card", "exec")
     assert '"me/it"' in code
+
+
+def test_a_model_of_several_labels_shows_all(directory):
+    (directory / "task.json").write_text(
+        json.dumps({"task_name": "tsv", "kind": "multi_label"})
+    )
+    card = converted_card.make_card(
+        str(directory), "me/it", "classification", SIZES
+    )
+    assert 'model("A text.", top_k=None)' in card
+
+
+def test_metrics_of_a_head_are_not_those_of_an_encoder(directory):
+    card = converted_card.make_card(str(directory), "me/it", "none", SIZES)
+    assert "accuracy" not in card
+
+
+def test_what_it_was_trained_from_has_its_name(directory):
+    for place, name in (
+        ("/c/hub/models--a--b-c/snapshots/8e2f", "a/b-c@8e2f"),
+        ("/c/kagglehub/models/k/a/keras/b/2", "kaggle://k/a/keras/b/2"),
+    ):
+        run = {"task_name": "tsv", "init_checkpoint": place}
+        (directory / "run.json").write_text(json.dumps(run))
+        card = converted_card.make_card(
+            str(directory), "me/it", "classification", SIZES
+        )
+        assert f"| `init_checkpoint` | {name} |" in card
