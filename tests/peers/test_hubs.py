@@ -226,7 +226,9 @@ def test_what_the_hub_does_not_take(hub, run, tmp_path):
         "notes.txt": b"mine",
     }
     _, (line,), errors = run(*send, **token)
-    assert "holds config.json already: give another name" in line, errors
+    assert "holds config.json and more already: give another name" in line, (
+        errors
+    )
     assert hub.models["me/it"]["config.json"] == b"old"
     _, (line,), errors = run(*send, "--overwrite", "--private", **token)
     assert "is public, and --private would not change" in line, errors
