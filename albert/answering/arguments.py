@@ -31,14 +31,22 @@ def as_list(name, values):
     """Returns (whether it is one text, list of it or of all)."""
     if isinstance(values, str):
         return True, [values]
-    # Sets have no order, and what a dict holds is not what it lists.
-    if not isinstance(values, Iterable) or isinstance(
-        values, Set | Mapping | bytes
-    ):
+    listed = list_items(values)
+    if not isinstance(listed, list):
         raise UserError(
             f"{name}: {type(values).__name__} is neither a text nor a list"
         )
-    return False, list(values)
+    return False, listed
+
+
+def list_items(value):
+    """Returns the items of a sequence, as a list; anything else as it is."""
+    # Sets have no order, and what a dict holds is not what it lists.
+    if not isinstance(value, Iterable) or isinstance(
+        value, str | bytes | Set | Mapping
+    ):
+        return value
+    return list(value)
 
 
 def as_texts(values):

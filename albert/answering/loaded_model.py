@@ -17,6 +17,7 @@ from albert.answering.arguments import NoBadTexts
 from albert.answering.arguments import as_list
 from albert.answering.arguments import as_texts
 from albert.answering.arguments import check_number
+from albert.answering.arguments import list_items
 from albert.embedding.embedder import Embedder
 from albert.errors import UserError
 from albert.fill_mask import Filling
@@ -172,7 +173,9 @@ class LoadedModel:
             ["words"],
             [
                 [
-                    split_words(each) if isinstance(each, str) else each
+                    split_words(each)
+                    if isinstance(each, str)
+                    else list_items(each)
                     for each in sentences
                 ]
             ],
@@ -205,10 +208,7 @@ class LoadedModel:
             options, context = [options], [context]
         elif context is None:
             context = [None] * len(questions)
-        options = [
-            each if isinstance(each, str) else list(each)
-            for each in as_list("options", options)[1]
-        ]
+        options = list(map(list_items, as_list("options", options)[1]))
         chosen = self._answer(
             ["question", "options", "context"], [questions, options, context]
         )

@@ -71,6 +71,7 @@ def load(
         model=source_models.find_model(start),
         max_seq_length=max_seq_length,
         dtype=DTYPE_POLICIES[dtype],
+        needs_pooler=False,
     )
     if source.fresh:
         logging.warning(

@@ -172,9 +172,10 @@ def load_embedder(fv, directory):
     with strategy.scope():
         source = source_models.load(
             start,
-            model=source_models.find_model(start),
+            model="encoder",
             max_seq_length=fv.max_seq_length,
             dtype=DTYPE_POLICIES[fv.dtype],
+            needs_pooler=False,
         )
     embedder = Embedder(
         source.model,
@@ -248,7 +249,6 @@ def measure(fv, model):
     columns = (fv.first_field, fv.second_field, fv.score_field)
     bad_rows = BadRows(fv.sts_file, fv.skip_bad_rows)
     pairs = similarity.read_pairs(fv.sts_file, columns, bad_rows)
-    bad_rows.report(len(pairs.scores))
     embedder, source = load_embedder(fv, model)
     texts = [*pairs.first, *pairs.second]
     with show_progress("embedding", len(texts), "texts") as advance:

@@ -44,16 +44,16 @@ def read_pairs(path, columns, bad_rows):
       bad_rows: ``BadRows`` of the path.
 
     Returns:
-      ``ScoredPairs``.
+      ``ScoredPairs``. How many rows were left out is logged.
 
     Raises:
-      UserError: it cannot be read, or lacks a column; a text is empty or a
-        score no number, and such rows are not left out; or there are too few
-        pairs, or all scores are the same.
+      UserError: it cannot be read, or lacks a column; a row has no text, or a
+        score that is no number, and such rows are not left out; or there are
+        too few pairs, or all scores are the same.
     """
     first, second, scores = [], [], []
     for line, (one, other, score) in read_rows(
-        path, columns, numbers=columns[2:]
+        path, columns, numbers=columns[2:], bad_rows=bad_rows
     ):
         try:
             value = float(score)
@@ -69,6 +69,7 @@ def read_pairs(path, columns, bad_rows):
             first.append(one)
             second.append(other)
             scores.append(value)
+    bad_rows.report(len(scores))
     if len(scores) < _FEWEST or len(set(scores)) == 1:
         raise UserError(
             f"{path}: {len(scores)} pairs that can be used, with "

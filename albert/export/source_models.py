@@ -6,10 +6,13 @@ Letters: S positions, C choices, P masked positions, V vocabulary, H width.
 
 import dataclasses
 
+from absl import logging
+
 from albert.errors import UserError
 from albert.heads import HEADS
 from albert.heads import find
 from albert.heads import make_model
+from albert.interchange import weight_fit
 from albert.interchange.starting_point import open_starting_point
 from albert.interchange.weights import load_weights
 from albert.tasks import thresholds
@@ -23,6 +26,11 @@ DEFAULT_LENGTH = 128
 # Slots of the masked-LM head, the default of the original's
 # run_pretraining.py. A slot costs one product with the vocabulary.
 MASKED_POSITIONS = 20
+# What task.json has to say of a head, by its type of label.
+_DESCRIPTIONS = {
+    "choice": ("labels",),
+    "text": ("num_decoder_layers", "decoder_sharing"),
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,7 +48,8 @@ class SourceModel:
       thresholds: list of float, of several labels a text the probability
         from which on each is predicted; empty of others.
       fresh: list of str, variables of the model that are random, because the
-        weights have none for them; no output depends on them.
+        weights have none for them; no output depends on them, but
+        pooled_output where ``load`` was told that nobody needs it.
     """
 
     model: object
@@ -75,7 +84,13 @@ class SourceModel:
         return {name: outputs[name] for name in self.outputs}
 
 
-def load(source, model="task", max_seq_length=None, dtype=None):
+def load(
+    source,
+    model="task",
+    max_seq_length=None,
+    dtype=None,
+    needs_pooler=True,
+):
     """Loads the model that is to be exported, or used as it is.
 
     Args:
@@ -85,6 +100,8 @@ def load(source, model="task", max_seq_length=None, dtype=None):
       max_seq_length: int; None: the task's, else ``DEFAULT_LENGTH`` or as many
         as the model has positions.
       dtype: str, a policy of Keras; None: float32.
+      needs_pooler: bool, whether the pooler's output of an encoder is used;
+        if not, weights without a pooler have an encoder too.
 
     Returns:
       ``SourceModel``.
@@ -115,7 +132,9 @@ def load(source, model="task", max_seq_length=None, dtype=None):
                 "give the model directory that `albert classify` wrote"
             )
         shape = (len(labels), length)
-    keras_model, fresh = _load_model(start, head, task, labels, dtype)
+    keras_model, fresh = _load_model(
+        start, head, task, labels, dtype, needs_pooler
+    )
     inputs = dict.fromkeys(("input_ids", "input_mask", "segment_ids"), shape)
     shapes = {
         "p_mask": shape,
@@ -138,11 +157,27 @@ def load(source, model="task", max_seq_length=None, dtype=None):
 def find_model(start):
     """Returns "task" where weights have a head, else "encoder"; see ``load``.
 
+    A head that nothing describes, such as that of choices of transformers,
+    cannot be used: a warning says so, and it is left out.
+
     Args:
       start: ``StartingPoint``.
     """
-    has_head = start.task.get("kind") or start.head != "none"
-    return "task" if has_head else "encoder"
+    if not start.task.get("kind") and start.head == "none":
+        return "encoder"
+    row = HEADS[_find_head(start, start.task)]
+    needed = _DESCRIPTIONS.get(row.label_type, ())
+    lacking = [name for name in needed if not start.task.get(name)]
+    if not lacking:
+        return "task"
+    logging.warning(
+        "%s does not say its %s, so that its head (%s) is left out: give the "
+        "model directory that was trained, with its task.json",
+        start.path,
+        ", ".join(lacking),
+        row.name,
+    )
+    return "encoder"
 
 
 def _find_thresholds(path, row, labels, task):
@@ -191,7 +226,7 @@ def _find_head(start, task):
     return head
 
 
-def _load_model(start, head, task, labels, dtype):
+def _load_model(start, head, task, labels, dtype, needs_pooler):
     """Returns (the Keras model with its weights, what these lack)."""
     row = HEADS[head]
     arguments = {"dtype": dtype} if dtype else {}
@@ -203,8 +238,7 @@ def _load_model(start, head, task, labels, dtype):
         }
     elif row.label_type == "text":
         arguments |= {
-            name: _require(start, task, name)
-            for name in ("num_decoder_layers", "decoder_sharing")
+            name: _require(start, task, name) for name in _DESCRIPTIONS["text"]
         }
     # The dropout is of no matter here.
     model = make_model(
@@ -217,8 +251,14 @@ def _load_model(start, head, task, labels, dtype):
     fresh = set(HEADS[whole].components) - set(row.components)
     if fresh and not row.uses_pooler:
         fresh.add("pooler")
+    if head == "none" and not needs_pooler and not _has_pooler(start):
+        fresh.add("pooler")
     report = load_weights(model, start, fresh=sorted(fresh))
     return model, report.fresh
+
+
+def _has_pooler(start):
+    return any(map(weight_fit.is_pooler, start.source.tensors))
 
 
 def _require(start, task, name):

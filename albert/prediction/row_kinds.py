@@ -17,6 +17,7 @@ from albert.tasks.squad.questions import Question
 from albert.tasks.squad.questions import SquadData
 from albert.tasks.table import TASKS
 from albert.tasks.tsv_files import TextExamples
+from albert.text.encodings import has_half_pair
 
 # Rows that are held at once, whatever their length.
 _MOST_ROWS = 16_384
@@ -87,7 +88,7 @@ class RowKind:
         value = self._value(item, name)
         if not isinstance(value, str):
             raise ValueError(f"{name!r} holds no text")
-        if any("\ud800" <= character <= "\udfff" for character in value):
+        if has_half_pair(value):
             raise ValueError(f"{name!r} has half a surrogate pair in it")
         return value
 
@@ -207,6 +208,8 @@ class SentenceRows(RowKind):
             raise ValueError(f"{name!r} holds no words")
         if not value or not all(map(str.strip, value)):
             raise ValueError(f"{name!r} holds no words, or an empty one")
+        if any(map(has_half_pair, value)):
+            raise ValueError(f"{name!r} has half a surrogate pair in it")
         return value
 
     def gather(self, ids, examples):

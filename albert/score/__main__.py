@@ -125,14 +125,14 @@ def define_flags(fv):
 
 def main(fv, directory, texts):
     """Scores sentences or pairs."""
-    check_flags(fv, texts)
+    check_flags(fv, directory, texts)
     if fv.pairs_file:
         score_pairs(fv, directory)
     else:
         score_texts(fv, directory, texts)
 
 
-def check_flags(fv, texts):
+def check_flags(fv, directory, texts):
     """Refuses flags that do not go together, and places to write to."""
     given = [bool(texts), bool(fv.input_file), bool(fv.pairs_file)]
     if sum(given) != 1:
@@ -156,7 +156,7 @@ def check_flags(fv, texts):
             fv.output_file,
             "--output_file",
             fv.overwrite,
-            *filter(None, [fv.input_file]),
+            *filter(None, [fv.input_file, directory]),
         )
 
 

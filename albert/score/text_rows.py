@@ -7,13 +7,14 @@ import os
 from albert import json_files
 from albert.errors import UserError
 from albert.text import text_files
+from albert.text.encodings import has_half_pair
 from albert.text.foreign_files import refuse_foreign_file
 
 # No sentence is so long.
 _MOST_LINE_BYTES = 1 << 24
 
 
-def read_rows(path, columns=(), optional=(), numbers=()):
+def read_rows(path, columns=(), optional=(), numbers=(), bad_rows=None):
     """Yields the rows of a file, with the texts of some columns.
 
     Args:
@@ -24,6 +25,8 @@ def read_rows(path, columns=(), optional=(), numbers=()):
       columns: tuple of str; none: each line is a text.
       optional: tuple of str, further columns, "" where they lack.
       numbers: tuple of str, columns whose fields in JSON may be numbers.
+      bad_rows: ``BadRows``, for rows of a table or of JSON that cannot be
+        read; None: the first one raises.
 
     Yields:
       (int, tuple of str): the line, from 1, and its texts.
@@ -45,7 +48,19 @@ def read_rows(path, columns=(), optional=(), numbers=()):
         return
     read = _read_json if first[1].lstrip().startswith("{") else _read_table
     rows = itertools.chain([first], lines)
-    yield from read(path, rows, columns, optional, numbers)
+    if bad_rows is None:
+        bad_rows = _NoBadRows(path)
+    yield from read(path, rows, columns, optional, numbers, bad_rows)
+
+
+class _NoBadRows:
+    """Stands where commands have ``BadRows``: refuses the first bad row."""
+
+    def __init__(self, path):
+        self._path = path
+
+    def add(self, line, what, remedy):
+        raise UserError(f"{self._path}:{line}: {what}: {remedy}")
 
 
 def _read_lines(path):
@@ -59,47 +74,59 @@ def _read_lines(path):
     text_files.warn_of_nuls(path, nuls)
 
 
-def _read_json(path, lines, columns, optional, numbers):
+def _read_json(path, lines, columns, optional, numbers, bad_rows):
     for number, line in lines:
         if not line.strip():
             continue
         try:
             row = json_files.parse(line.encode())
         except ValueError as error:
-            raise UserError(
-                f"{path}:{number}: no JSON object "
-                f"({getattr(error, 'msg', error)}): write an object a line"
-            ) from None
-        if not isinstance(row, dict):
-            raise UserError(
-                f"{path}:{number}: no JSON object: write an object a line"
+            bad_rows.add(
+                number,
+                f"no JSON object ({getattr(error, 'msg', error)})",
+                "write an object a line",
             )
-        for name in columns:
-            if name not in row:
-                raise _missing(f"{path}:{number}", name, row)
-        texts = [row[name] for name in columns]
-        texts += [row.get(name, "") for name in optional]
-        texts = [
-            repr(value)
-            if name in numbers and type(value) in (int, float)
-            else value
-            for name, value in zip((*columns, *optional), texts, strict=True)
-        ]
-        for name, text in zip((*columns, *optional), texts, strict=True):
-            if not isinstance(text, str):
-                raise UserError(
-                    f"{path}:{number}: {name!r} holds no text: name a field "
-                    "of texts"
-                )
-        yield number, tuple(texts)
+            continue
+        fault = _find_fault(row, columns, optional, numbers)
+        if fault:
+            bad_rows.add(number, *fault)
+            continue
+        values = [row[name] for name in columns]
+        values += [row.get(name, "") for name in optional]
+        yield (
+            number,
+            tuple(
+                value if isinstance(value, str) else repr(value)
+                for value in values
+            ),
+        )
 
 
-def _read_table(path, lines, columns, optional, numbers):
+def _find_fault(row, columns, optional, numbers):
+    """Returns (what, remedy) where a JSON value is no row, else None."""
+    if not isinstance(row, dict):
+        return "no JSON object", "write an object a line"
+    for name in columns:
+        if name not in row:
+            return _missing(name, row)
+    for name in (*columns, *optional):
+        value = row.get(name, "")
+        if name in numbers and type(value) in (int, float):
+            continue
+        if not isinstance(value, str):
+            return f"{name!r} holds no text", "name a field of texts"
+        if has_half_pair(value):
+            return f"{name!r} has half a surrogate pair in it", "correct it"
+    return None
+
+
+def _read_table(path, lines, columns, optional, numbers, bad_rows):
     top, line = next(lines)
     header = [name.strip() for name in line.split("\t")]
     for name in columns:
         if name not in header:
-            raise _missing(f"{path}:{top}", name, header)
+            what, remedy = _missing(name, header)
+            raise UserError(f"{path}:{top}: {what}: {remedy}")
     places = [header.index(name) for name in columns]
     places += [
         header.index(name) if name in header else None for name in optional
@@ -107,20 +134,22 @@ def _read_table(path, lines, columns, optional, numbers):
     for number, line in lines:
         fields = line.split("\t")
         if len(fields) != len(header):
-            raise UserError(
-                f"{path}:{number}: {len(fields)} columns, and line {top} has "
-                f"{len(header)}: put tabs between the columns, and none "
-                "inside a text"
+            bad_rows.add(
+                number,
+                f"{len(fields)} columns, and line {top} has {len(header)}",
+                "put tabs between the columns, and none inside a text",
             )
+            continue
         yield (
             number,
             tuple("" if each is None else fields[each] for each in places),
         )
 
 
-def _missing(place, name, there):
+def _missing(name, there):
+    """Returns (what, remedy) of a column that is not there."""
     names = ", ".join(map(repr, itertools.islice(there, 20)))
-    return UserError(
-        f"{place}: no column or field {name!r} ({names or 'none'}): name one "
-        "that is there"
+    return (
+        f"no column or field {name!r} ({names or 'none'})",
+        "name one that is there",
     )

@@ -34,6 +34,11 @@ def find_utf16(content):
     return None
 
 
+def has_half_pair(text):
+    """Tells whether half a surrogate pair is in a str, which UTF-8 lacks."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def read_utf8(chunks, path):
     """Yields the text of a file in UTF-8, without a byte-order mark.
 

@@ -148,14 +148,30 @@ def test_choices_are_options(load):
         assert max(choice.probabilities) == choice.probabilities[choice.index]
 
 
+@pytest.mark.parametrize("options", [None, 3, {"a": "b"}, "ab", {"a", "b"}])
+def test_options_that_are_no_list_are_refused(load, options):
+    model = load("multiple_choice")
+    with pytest.raises(UserError, match="text 1: .*options"):
+        model.choose(["q"], [options])
+    assert model.choose("q", ("a", "b")).option in ("a", "b")
+
+
 def test_sentences_are_texts_or_words(load):
     model = load("token_classification")
     found = model.tag(["the mill, sang.", ["New York", "sang"]])
     assert found[0].words == ["the", "mill", ",", "sang", "."]
     assert found[1].words == ["New York", "sang"]
     assert model.tag("the mill, sang.") == found[0]
-    with pytest.raises(UserError, match="text 2: 'words' holds no words"):
-        model.tag(["a", "  "])
+    assert model.tag([("New York", "sang")]) == found[1:]
+    for sentences, words in (
+        (["a", "  "], "text 2: 'words' holds no words"),
+        (["a", None], "text 2: 'words' holds no words"),
+        (["a", {"b"}], "text 2: 'words' holds no words"),
+        (["a", "b \ud800"], "text 2: .*half a surrogate pair"),
+        (["a", ["b", "\ud800"]], "text 2: .*half a surrogate pair"),
+    ):
+        with pytest.raises(UserError, match=words):
+            model.tag(sentences)
 
 
 def test_masks_and_scores_are_those_of_the_commands(load, run_module, models):

@@ -56,6 +56,12 @@ def test_a_column_of_a_table_and_the_standard_output(run, tmp_path):
     assert len(found) == 2
 
 
+def test_models_of_texts_have_vectors_without_task_json(run, tmp_path):
+    code, printed, errors = run("--input_file=texts.txt", head="text_to_text")
+    assert code == 0, errors
+    assert len(printed.splitlines()) == 4
+
+
 def test_agreement_with_people(run, tmp_path):
     lines = ["sentence1\tsentence2\tscore"]
     lines += [f"the mill {'sang ' * n}\tthe mill\t{5 - n}" for n in range(5)]

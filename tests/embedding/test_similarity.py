@@ -63,6 +63,31 @@ def test_bad_pairs_are_refused_or_counted(tmp_path, words):
     assert (len(pairs.scores), bad_rows.count) == (3, 1)
 
 
+def test_what_json_lines_lack_is_left_out_and_told(tmp_path, caplog):
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in ROWS]
+    rows += [
+        rows[0] | {"score": None},
+        rows[0] | {"sentence1": None},
+        {name: rows[0][name] for name in COLUMNS[:2]},
+    ]
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(UserError, match="jsonl:4: 'score' holds no text"):
+        read(str(path))
+    with caplog.at_level("WARNING", logger="absl"):
+        pairs, bad_rows = read(str(path), skip=True)
+    assert (len(pairs.scores), bad_rows.count) == (3, 3)
+    assert "3 bad rows left out, 3 read" in caplog.text
+    # What is wrong with all of them is said beside that nothing is left.
+    caplog.clear()
+    with (
+        caplog.at_level("WARNING", logger="absl"),
+        pytest.raises(UserError, match="0 pairs that can be used"),
+    ):
+        read(str(path), True, ("sentence1", "sentence2", "gold"))
+    assert "no column or field 'gold'" in caplog.text
+
+
 def test_what_has_no_correlation_is_refused(tmp_path):
     path = write(tmp_path / "pairs.tsv", ROWS[:2])
     with pytest.raises(UserError, match="2 pairs that can be used"):

@@ -135,6 +135,16 @@ def test_what_is_refused(run, arguments, words):
     assert sorted(pathlib.Path().iterdir()) == before
 
 
+def test_files_of_the_model_are_not_replaced(run, directories):
+    code, _, errors = run(
+        "It went.",
+        f"--output_file={directories[0] / 'model.ckpt-3.index'}",
+        "--overwrite",
+    )
+    assert code == 2
+    assert "both input and output" in errors
+
+
 def test_model_without_the_head(run, directories):
     code, _, errors = run("It went.", model=directories[1])
     assert code == 2

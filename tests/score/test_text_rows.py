@@ -2,11 +2,13 @@
 """Texts of files: lines, tables, JSON lines, and what is none."""
 
 import gzip
+import re
 
 import pytest
 
 from albert.errors import UserError
 from albert.score.text_rows import read_rows
+from albert.tasks.bad_rows import BadRows
 
 
 @pytest.fixture
@@ -65,6 +67,35 @@ def test_json_lines_that_are_compressed(write):
 def test_what_is_refused(write, content, columns, words):
     with pytest.raises(UserError, match=words):
         list(read_rows(write(content), columns))
+
+
+BAD_ROWS = {
+    "no column or field 'b'": '{"a": "x"}',
+    "'b' holds no text": '{"a": "x", "b": null}',
+    "'a' holds no text": '{"a": ["x"], "b": "y"}',
+    "'a' has half a surrogate": '{"a": "\\ud800", "b": "y"}',
+    "no JSON object (": '{"a": "x", "b": "y"',
+    "no JSON object;": '["x", "y"]',
+    "1 columns, and line 1 has 2": "x",
+    "3 columns, and line 1 has 2": "x\ty\tz",
+}
+
+
+@pytest.mark.parametrize("words", BAD_ROWS)
+def test_bad_rows_are_refused_or_left_out(write, words):
+    bad = BAD_ROWS[words]
+    start = "a\tb\nx\ty" if bad[0] == "x" else '{"a": "x", "b": "y"}'
+    path = write(f"{start}\n{bad}\n{start.splitlines()[-1]}\n".encode())
+    bad_rows = BadRows(path, skip=True)
+    found = list(read_rows(path, ("a", "b"), bad_rows=bad_rows))
+    assert [row for _, row in found] == [("x", "y")] * 2
+    assert bad_rows.count == 1
+    place = re.escape(f":{start.count(chr(10)) + 2}: {words}")
+    with pytest.raises(UserError, match=f"{place}.*--skip_bad_rows"):
+        list(read_rows(path, ("a", "b"), bad_rows=BadRows(path)))
+    with pytest.raises(UserError) as error:
+        list(read_rows(path, ("a", "b")))
+    assert "--skip_bad_rows" not in str(error.value)
 
 
 def test_numbers_of_json_are_read_where_they_may_be(tmp_path):

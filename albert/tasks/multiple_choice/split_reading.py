@@ -13,6 +13,7 @@ from albert.tasks.multiple_choice import layouts
 from albert.tasks.multiple_choice.questions import FEWEST_OPTIONS
 from albert.tasks.multiple_choice.questions import OPTION_NAMES
 from albert.tasks.multiple_choice.questions import QuestionExamples
+from albert.text.encodings import has_half_pair
 
 _REMEDY = "correct it"
 _LAYOUT_REMEDY = "see docs/finetuning.md for the layouts that are read"
@@ -290,7 +291,7 @@ def find_fault(question):
     if not all(isinstance(option, str) for option in options):
         return "an option is not a text"
     for text in (question.id, context or "", question.question, *options):
-        if any("\ud800" <= character <= "\udfff" for character in text):
+        if has_half_pair(text):
             return "half a surrogate pair in it"
     for number, option in enumerate(options):
         if not option.strip():
