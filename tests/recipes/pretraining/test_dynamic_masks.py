@@ -118,8 +118,10 @@ def test_a_schedule_of_masks_is_a_setting_of_the_run(
     )
     code, _, errors = run(unmasked_inputs, out, *masks)
     assert code == 0, errors
-    line = "masked_lm_prob: 0.3 of the tokens to step 2, 0.15 of the tokens to step 3"
-    assert line in errors
+    assert (
+        "masked_lm_prob: 0.3 of the tokens to step 2, "
+        "0.15 of the tokens to step 3"
+    ) in errors
     settings = read(out, "run.json")
     assert settings["masked_lm_prob_schedule"] == "0.3:0.5,0.15"
     assert settings["mask_replacement"] == "mask"
