@@ -158,7 +158,7 @@ def test_it_is_written_anew_until_somebody_edits_it(directory, caplog):
         "",
     ):
         (directory / "README.md").write_text(edited)
-        with caplog.at_level(logging.INFO):
+        with caplog.at_level(logging.INFO, logger="absl"):
             assert model_card.write(directory, "mit") == []
         assert read(directory) == edited
         assert "left as it is" in caplog.text
