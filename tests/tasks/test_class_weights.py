@@ -56,7 +56,7 @@ def test_weights_that_cannot_be_are_refused(values, words):
 
 @pytest.fixture(autouse=True)
 def all_is_logged(caplog):
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="absl")
 
 
 def test_balanced_is_that_of_scikit_learn(caplog):
