@@ -27,6 +27,7 @@ import dataclasses
 from albert import command_line
 from albert import device_flags
 from albert import evaluation_results
+from albert import finetuning_flags
 from albert import flag_parsers
 from albert import flags
 from albert import heads
@@ -119,7 +120,7 @@ def define_flags(fv):
         "How answers are compared: en by words, zh by characters. Default: the "
         "model's, else zh if the questions are Chinese.",
     )
-    flags.define_finetuning_flags(fv)
+    finetuning_flags.define(fv)
     model = flags.FlagGroup(fv, "Model")
     model.choice(
         "head",
@@ -415,7 +416,7 @@ def check_flags(fv):
                 "leave the file out"
             )
     flags.refuse_both(fv, "warmup_proportion", "num_warmup_steps")
-    flags.check_finetuning_flags(fv)
+    finetuning_flags.check(fv)
     model_card.check_licence(fv.licence)
 
 

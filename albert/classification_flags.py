@@ -5,6 +5,7 @@ import dataclasses
 
 from albert import data_flags
 from albert import device_flags
+from albert import finetuning_flags
 from albert import flag_commands
 from albert import flag_parsers
 from albert import flags
@@ -47,7 +48,7 @@ def define_flags(fv):
         "it is predicted, by its F1 on the dev set, instead of 0.5. They are "
         "kept with the model.",
     )
-    flags.define_finetuning_flags(fv)
+    finetuning_flags.define(fv)
     flags.FlagGroup(fv, "Model").boolean(
         "fresh_head",
         False,
@@ -105,7 +106,7 @@ def check_flags(fv):
             raise UserError(f"--data_dir is required for --{mode}; see --help")
         if fv[records].value:
             expand_files(fv[records].value)
-    flags.check_finetuning_flags(fv)
+    finetuning_flags.check(fv)
     if fv.best_metric and not fv.do_eval:
         raise UserError(
             "--best_metric is of the dev set: give --do_eval, or leave it out"

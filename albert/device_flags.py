@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Defines the flags of devices, and of how a training uses them."""
+"""Defines the flags of devices, and of how training and inference use them."""
 
 from albert import flag_parsers
 from albert.flag_groups import FlagGroup
@@ -68,6 +68,30 @@ def define_device_flags(fv):
         False,
         "Keep only what goes from layer to layer, and compute the rest again "
         "for the gradients: more time for less memory, see docs/devices.md.",
+    )
+
+
+def define_inference_flags(fv):
+    """Defines the flags of how a trained model is applied on one device."""
+    model = FlagGroup(fv, "Model")
+    model.integer(
+        "max_seq_length",
+        None,
+        "Pieces of a sequence; more are cut off. Default: those of the "
+        "training, else 128.",
+        lower_bound=1,
+        upper_bound=flag_parsers.LONGEST_SEQUENCE,
+    )
+    model.integer(
+        "eval_batch_size",
+        32,
+        "Sequences per batch, over all devices.",
+        lower_bound=1,
+        upper_bound=flag_parsers.LARGEST_BATCH,
+    )
+    define_dtype_flag(model)
+    model.boolean(
+        "jit_compile", False, "Compile with XLA (slower on most CPUs)."
     )
 
 

@@ -6,7 +6,6 @@ Exact counts are those of the released shapes, as in
 """
 
 import concurrent.futures
-import importlib
 import json
 import os
 import pathlib
@@ -16,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
+from importlib import import_module
 
 import pytest
 
@@ -24,20 +24,11 @@ import albert
 ROOT = pathlib.Path(__file__).parents[1]
 
 
-def load(name):
-    """Returns a module of benchmarks/."""
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        return importlib.import_module(name)
-    finally:
-        del sys.path[0]
-
-
-files = load("ablation_files")
-grid = load("ablation_grid")
-paper = load("ablation_paper")
-report = load("ablation_report")
-measured = load("ablation_results")
+files = import_module("ablation_files")
+grid = import_module("ablation_grid")
+paper = import_module("ablation_paper")
+report = import_module("ablation_report")
+measured = import_module("ablation_results")
 
 
 def test_each_model_is_trained_once():
@@ -355,7 +346,7 @@ def test_report_of_a_part(tmp_path):
 
 
 def test_the_last_weights_are_measured_and_fine_tuned(tmp_path):
-    runs = load("ablation_runs")
+    runs = import_module("ablation_runs")
     workshop = runs.Workshop(tmp_path, grid.FULL, 0.0)
     workshop.make_folders()
     started = []
@@ -375,7 +366,7 @@ def test_the_last_weights_are_measured_and_fine_tuned(tmp_path):
 
 
 def test_no_row_is_lost_of_models_that_end_together(tmp_path):
-    runs = load("ablation_runs")
+    runs = import_module("ablation_runs")
     workshop = runs.Workshop(tmp_path, grid.FULL, 0.0)
     workshop.make_folders()
     read, cell = workshop.rows, grid.Cell(32, 128, 6)
@@ -398,7 +389,7 @@ def test_no_row_is_lost_of_models_that_end_together(tmp_path):
 
 
 def test_files_of_the_same_names_are_other_settings(tmp_path):
-    runs = load("ablation_runs")
+    runs = import_module("ablation_runs")
     workshop = runs.Workshop(tmp_path / "run", grid.FULL, 0.0)
     workshop.make_folders()
     one, other = tmp_path / "one", tmp_path / "other"
@@ -423,7 +414,7 @@ def test_files_of_the_same_names_are_other_settings(tmp_path):
 
 
 def test_examples_are_drawn_once(tmp_path):
-    runs = load("ablation_runs")
+    runs = import_module("ablation_runs")
     write_tasks(tmp_path / "glue")
     workshop = runs.Workshop(tmp_path / "run", grid.QUICK, 0.0)
     workshop.make_folders()
@@ -448,7 +439,7 @@ def test_examples_are_drawn_once(tmp_path):
 
 
 def test_curves_of_seeds_meet_at_common_steps():
-    pictures = load("ablation_pictures")
+    pictures = import_module("ablation_pictures")
     same = [[[2, 5.0], [4, 4.0]], [[2, 6.0], [4, 3.0]]]
     assert pictures.align(same) == ([2, 4], [[5.0, 6.0], [4.0, 3.0]])
     # One was saved at step 3 as well, and one has no step 1 and none after 4.
@@ -463,7 +454,10 @@ def test_curves_of_seeds_meet_at_common_steps():
 def test_word_frequencies_are_of_one_set_of_records(tmp_path):
     from matplotlib.figure import Figure
 
-    pictures, tables = load("ablation_pictures"), grid.tables(grid.FULL)
+    pictures, tables = (
+        import_module("ablation_pictures"),
+        grid.tables(grid.FULL),
+    )
 
     def labels_of(name):
         cells = [each.cell for each in tables[name].rows[:2]]
@@ -479,7 +473,10 @@ def test_word_frequencies_are_of_one_set_of_records(tmp_path):
 
 
 def test_estimate(tmp_path):
-    command, runs = load("ablations"), load("ablation_runs")
+    command, runs = (
+        import_module("ablations"),
+        import_module("ablation_runs"),
+    )
     workshop = runs.Workshop(tmp_path, grid.FULL, 0.0)
     workshop.make_folders()
     base, other = grid.Cell(32, 128, 6), grid.Cell(32, 128, 12)
@@ -541,7 +538,10 @@ def finish(words):
 
 
 def test_reports_of_other_scales_and_pages_are_refused(tmp_path, capsys):
-    program, runs = load("ablations"), load("ablation_runs")
+    program, runs = (
+        import_module("ablations"),
+        import_module("ablation_runs"),
+    )
     workshop = runs.Workshop(tmp_path / "run", grid.QUICK, 0.0)
     workshop.make_folders()
     workshop.check_settings({**vars(grid.QUICK), "text": [["a", 1, "b"]]})
@@ -606,7 +606,7 @@ def test_mistakes_are_explained(tmp_path, flags, message, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(sys, "argv", command(tmp_path, *flags)[1:])
     with pytest.raises(SystemExit) as end:
-        load("ablations").main()
+        import_module("ablations").main()
     assert end.value.code == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "run").exists()

@@ -4,13 +4,13 @@
 What they measure here is nothing: sizes are tiny and the machine is busy.
 """
 
-import importlib
 import json
 import os
 import pathlib
 import subprocess
 import sys
 import time
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -18,15 +18,6 @@ import pytest
 import albert
 
 ROOT = pathlib.Path(__file__).parents[1]
-
-
-def load(name):
-    """Returns a module of benchmarks/."""
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        return importlib.import_module(name)
-    finally:
-        del sys.path[0]
 
 
 def run(*words, **options):
@@ -39,7 +30,7 @@ def run(*words, **options):
 
 
 def test_flops_of_base():
-    flops = load("flops")
+    flops = import_module("flops")
     config = albert.AlbertConfig.named("base")
     # 84,934,656 weights of 12 layers, each used once a token.
     assert flops.dense_flops(config, 1) == 2 * 84_934_656
@@ -53,7 +44,7 @@ def test_flops_of_base():
 
 
 def test_flops_without_projection():
-    flops = load("flops")
+    flops = import_module("flops")
     narrow = albert.AlbertConfig.named("tiny", embedding_size=128)
     wide = albert.AlbertConfig.named("tiny", embedding_size=256)
     difference = flops.forward_flops(narrow, 7) - flops.forward_flops(wide, 7)
@@ -62,18 +53,20 @@ def test_flops_without_projection():
 
 def test_ratio_is_that_of_pairs():
     # The medians' quotient would be 1.5.
-    ratios = load("measurements").ratios([1.0, 2.0, 4.0], [3.0, 2.0, 12.0])
+    ratios = import_module("measurements").ratios(
+        [1.0, 2.0, 4.0], [3.0, 2.0, 12.0]
+    )
     assert ratios == (3.0, 1.0, 3.0)
 
 
 def test_share_of_limit():
     # 10 FLOP at 5 FLOP/s take 2 s at least; half of that speed is reached.
-    share = load("measurements").share_of_limit([4.0], 10, [0.2], 1)
+    share = import_module("measurements").share_of_limit([4.0], 10, [0.2], 1)
     assert share == 0.5
 
 
 def test_table():
-    measurements = load("measurements")
+    measurements = import_module("measurements")
     program = {"peak_memory_bytes": 3.21e9, "first_seconds": 4.56}
     programs = [
         {**program, "name": "own", "seconds": [1, 2], "share_of_limit": 0.345},
@@ -100,7 +93,7 @@ def test_table():
 
 
 def test_machine_is_named(tmp_path):
-    measurements = load("measurements")
+    measurements = import_module("measurements")
     path = tmp_path / "cpuinfo"
     text = "model name\t: Some EPYC\nflags\t\t: sse avx512_bf16\n\n"
     path.write_text(text + "model name\t: Other\n")
@@ -122,7 +115,7 @@ def test_worker_is_that_of_its_folders(tmp_path, monkeypatch):
         )
     monkeypatch.chdir(tmp_path / "current")
     folders = [str(tmp_path / "earlier"), str(ROOT / "benchmarks")]
-    worker = load("workers.protocol").Worker(
+    worker = import_module("workers.protocol").Worker(
         "probe", sys.executable, "probe", folders, {"kind": "any"}
     )
     try:
@@ -140,7 +133,7 @@ SEQUENCES = {
 
 
 def test_batches_of_evaluation():
-    batches = load("workers.batches")
+    batches = import_module("workers.batches")
     first, last = batches.evaluation_batches(SEQUENCES, 3, sort=False)
     assert first["input_ids"].shape == (3, 5)
     assert last["input_ids"].tolist() == [[10, 11, 12, 13, 0]]
@@ -152,7 +145,7 @@ def test_batches_of_evaluation():
 
 
 def test_batches_of_training_hold_each_example_once():
-    batches = load("workers.batches")
+    batches = import_module("workers.batches")
     lengths = np.random.default_rng(1).integers(1, 30, 211)
     sequences = {
         "input_ids": np.ones(lengths.sum(), np.int32),
@@ -170,7 +163,7 @@ def test_batches_of_training_hold_each_example_once():
 
 
 def test_time_of_an_op_is_without_those_inside():
-    own_times = load("op_times").own_times
+    own_times = import_module("op_times").own_times
     # a: 0 to 10, with b and c inside, d inside c; e behind it.
     events = [
         (4, 5, "c"),
@@ -200,11 +193,11 @@ def test_time_of_an_op_is_without_those_inside():
     ],
 )
 def test_layer_of_an_op(name, layer):
-    assert load("op_times").layer_of(name) == layer
+    assert import_module("op_times").layer_of(name) == layer
 
 
 def test_ops_are_summed_for_a_step():
-    op_times = load("op_times")
+    op_times = import_module("op_times")
     ops = [
         op_times.Op("x/a", "Mul", 2.0),
         op_times.Op("x/b", "Add", 8.0),
@@ -267,7 +260,7 @@ def test_picture_of_step_times(tmp_path):
 def test_mistakes_in_flags_are_explained(flags, message, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["benchmarks/compare.py", *flags])
     with pytest.raises(SystemExit) as end:
-        load("compare").main()
+        import_module("compare").main()
     assert end.value.code == 2
     assert message in capsys.readouterr().err
 

@@ -33,7 +33,13 @@ LAYERS = (
     ),
     ("freeze_flag", "vocabulary_flags"),
     ("device_flags", "flags", "model_directory", "modeling", "run_list_flags"),
-    ("budget_flags", "evaluation_results", "tasks"),
+    (
+        "budget_flags",
+        "evaluation_results",
+        "finetuning_flags",
+        "run_settings",
+        "tasks",
+    ),
     ("interchange",),
     ("command_line", "records"),
     (

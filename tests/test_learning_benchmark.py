@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The comparison of recipes: their flags, and the page of its results."""
 
-import importlib
 import pathlib
-import sys
+from importlib import import_module
 
 import pytest
 from absl import flags
@@ -13,16 +12,7 @@ import run_pretraining
 ROOT = pathlib.Path(__file__).parents[1]
 
 
-def load(name):
-    """Returns a module of benchmarks/."""
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        return importlib.import_module(name)
-    finally:
-        del sys.path[0]
-
-
-RECIPES = load("learning_recipes").RECIPES
+RECIPES = import_module("learning_recipes").RECIPES
 
 
 def test_recipes_have_names_of_their_own():
@@ -59,7 +49,7 @@ def row(recipe, seed, loss, **results):
 
 
 def test_the_page_has_the_best_recipe_first(tmp_path):
-    learning = load("learning")
+    learning = import_module("learning")
     page = tmp_path / "learning.md"
     page.write_text((ROOT / "docs" / "learning.md").read_text())
     rows = [

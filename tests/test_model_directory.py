@@ -5,14 +5,13 @@ import errno
 import json
 import os
 import pathlib
-import subprocess
-import sys
 
 import pytest
 
 import albert
 from albert import model_directory
 from albert import outputs
+from albert import run_settings
 from albert import workspaces
 from albert.errors import UserError
 
@@ -26,8 +25,8 @@ def config():
 
 
 def start(directory, config, tokenizer=None, settings=SETTINGS):
-    with model_directory.held(directory):
-        model_directory.write_run(directory, config, tokenizer, settings)
+    with run_settings.held(directory):
+        run_settings.write(directory, config, tokenizer, settings)
 
 
 def test_tokenizer_comes_back_with_its_settings(tmp_path, config):
@@ -79,108 +78,6 @@ def test_no_model_directory(tmp_path):
         model_directory.read_config(tmp_path / "missing")
     with pytest.raises(UserError, match=model_directory.CONFIG_FILE):
         model_directory.read_config(tmp_path)
-
-
-def test_same_run_and_new_directory_pass(tmp_path, config):
-    model_directory.check_run(tmp_path / "new", config, SETTINGS)
-    model_directory.check_run(tmp_path, config, SETTINGS)
-    start(tmp_path, config)
-    model_directory.check_run(tmp_path, config, SETTINGS)
-    # Killed before the configuration was written.
-    (tmp_path / model_directory.CONFIG_FILE).unlink()
-    model_directory.check_run(tmp_path, config, SETTINGS)
-
-
-def test_other_settings_are_all_named(tmp_path, config):
-    start(tmp_path, config)
-    other = albert.AlbertConfig.named("mini", vocab_size=2000)
-    with pytest.raises(UserError) as caught:
-        model_directory.check_run(
-            tmp_path, other, SETTINGS | {"train_batch_size": 11}
-        )
-    for words in (
-        "num_hidden_layers 2 there, 6 here",
-        "train_batch_size 7 there, 11 here",
-        "--output_dir",
-    ):
-        assert words in str(caught.value)
-    assert "learning_rate" not in str(caught.value)
-
-
-def test_of_counts_only_those_that_differ_are_named(tmp_path, config):
-    counts = {"pairs": 296, "long_source": 0, "long_target": 4}
-    start(tmp_path, config, settings=SETTINGS | {"training_pairs": counts})
-    for other, words in (
-        (counts | {"long_source": 3}, "training_pairs: long_source 0 there, 3"),
-        ({"pairs": 296}, "training_pairs {'pairs': 296, "),
-    ):
-        with pytest.raises(UserError) as caught:
-            model_directory.check_run(
-                tmp_path, config, SETTINGS | {"training_pairs": other}
-            )
-        assert words in str(caught.value)
-    assert "pairs 296" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("there", "here"),
-    [("learned", "relative_bias"), ("sinusoidal", "learned")],
-)
-def test_other_positions_are_another_run(tmp_path, there, here):
-    configs = {
-        variant: albert.AlbertConfig.named("tiny", position_embedding=variant)
-        for variant in (there, here)
-    }
-    start(tmp_path, configs[there])
-    model_directory.check_run(tmp_path, configs[there], SETTINGS)
-    words = f"position_embedding '{there}' there, '{here}' here"
-    with pytest.raises(UserError, match=words):
-        model_directory.check_run(tmp_path, configs[here], SETTINGS)
-
-
-def test_model_of_someone_else_is_not_overwritten(tmp_path, config):
-    config.to_json(tmp_path / model_directory.CONFIG_FILE)
-    with pytest.raises(UserError, match="--init_checkpoint"):
-        model_directory.check_run(tmp_path, config, SETTINGS)
-
-
-def test_a_run_of_before_goes_on_without_the_settings_of_now(tmp_path, config):
-    start(tmp_path, config)
-    unsaid = model_directory._UNSAID
-    model_directory.check_run(tmp_path, config, SETTINGS | unsaid)
-    scale = {"embedding_learning_rate_scale": 0.5}
-    with pytest.raises(UserError, match="scale 1.0 there, 0.5 here"):
-        model_directory.check_run(tmp_path, config, SETTINGS | scale)
-
-
-@pytest.mark.parametrize("content", ["", "{", "[1]", "\ufeff\x00"])
-def test_damaged_run_file(tmp_path, config, content):
-    start(tmp_path, config)
-    (tmp_path / model_directory.RUN_FILE).write_text(content)
-    with pytest.raises(UserError, match=model_directory.RUN_FILE):
-        model_directory.check_run(tmp_path, config, SETTINGS)
-
-
-def test_one_process_at_a_time(tmp_path, config):
-    program = (
-        "import sys\n"
-        "from albert import model_directory\n"
-        "with model_directory.held(sys.argv[1]):\n"
-        "    print('started', flush=True)\n"
-        "    sys.stdin.read()\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdout.readline() == b"started\n"
-    with pytest.raises(UserError, match="another process is training"):
-        start(tmp_path, config)
-    assert list(tmp_path.iterdir()) == []
-    process.kill()
-    process.communicate()
-    start(tmp_path, config)
 
 
 def test_places_that_cannot_be_written(tmp_path, monkeypatch):

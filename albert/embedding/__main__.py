@@ -20,13 +20,11 @@ import numpy as np
 from albert import command_line
 from albert import inputs
 from albert import outputs
-from albert.device_flags import define_dtype_flag
+from albert.device_flags import define_inference_flags
 from albert.embedding import similarity
 from albert.embedding import vector_files
 from albert.errors import UserError
 from albert.flag_groups import FlagGroup
-from albert.flag_parsers import LARGEST_BATCH
-from albert.flag_parsers import LONGEST_SEQUENCE
 from albert.progress import show_progress
 from albert.score.text_rows import read_rows
 from albert.streamed_outputs import check_output
@@ -94,26 +92,7 @@ def define_flags(fv):
         "max: the largest values of all pieces.",
     )
     vectors.boolean("normalize", False, "Give vectors the length 1.")
-    model = FlagGroup(fv, "Model")
-    model.integer(
-        "max_seq_length",
-        None,
-        "Pieces of a text; more are cut off. Default: those of the training, "
-        "else 128.",
-        lower_bound=1,
-        upper_bound=LONGEST_SEQUENCE,
-    )
-    model.integer(
-        "eval_batch_size",
-        32,
-        "Sequences per batch, over all devices.",
-        lower_bound=1,
-        upper_bound=LARGEST_BATCH,
-    )
-    define_dtype_flag(model)
-    model.boolean(
-        "jit_compile", False, "Compile with XLA (slower on most CPUs)."
-    )
+    define_inference_flags(fv)
 
 
 def main(fv, model):

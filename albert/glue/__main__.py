@@ -18,6 +18,7 @@ from absl import logging
 from albert import classification_flags
 from albert import command_line
 from albert import device_flags
+from albert import finetuning_flags
 from albert import flag_commands
 from albert import flag_parsers
 from albert import flag_spelling
@@ -75,7 +76,7 @@ def define_flags(fv):
         "Leave out rows that cannot be used, and count them, instead of "
         "stopping at the first.",
     )
-    flags.define_finetuning_flags(fv, has_modes=False)
+    finetuning_flags.define(fv, has_modes=False)
     model = flags.FlagGroup(fv, "Model")
     model.boolean(
         "from_mnli",

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Defines and reads the flags of ``albert predict``."""
 
-from albert.device_flags import define_dtype_flag
+from albert.device_flags import define_inference_flags
 from albert.errors import UserError
 from albert.flag_groups import FlagGroup
-from albert.flag_parsers import LARGEST_BATCH
 from albert.flag_parsers import LARGEST_SCORE
-from albert.flag_parsers import LONGEST_SEQUENCE
 from albert.prediction import row_files
 from albert.prediction import row_output
 from albert.prediction.row_kinds import Columns
@@ -108,27 +106,8 @@ def define_flags(fv):
         lower_bound=-LARGEST_SCORE,
         upper_bound=LARGEST_SCORE,
     )
-    model = FlagGroup(fv, "Model")
-    model.integer(
-        "max_seq_length",
-        None,
-        "Pieces of a sequence; more are cut off. Default: those of the "
-        "training, else 128.",
-        lower_bound=1,
-        upper_bound=LONGEST_SEQUENCE,
-    )
-    model.integer(
-        "eval_batch_size",
-        32,
-        "Sequences per batch, over all devices.",
-        lower_bound=1,
-        upper_bound=LARGEST_BATCH,
-    )
-    model.alias("predict_batch_size", "eval_batch_size")
-    define_dtype_flag(model)
-    model.boolean(
-        "jit_compile", False, "Compile with XLA (slower on most CPUs)."
-    )
+    define_inference_flags(fv)
+    FlagGroup(fv, "Model").alias("predict_batch_size", "eval_batch_size")
 
 
 def check_flags(fv, label_type):

@@ -4,6 +4,7 @@
 import math
 
 from albert import device_flags
+from albert import finetuning_flags
 from albert import flag_parsers
 from albert import flags
 from albert import heads
@@ -133,7 +134,7 @@ def define_flags(fv):
         "while it writes, as PNG.",
     )
     prediction.string("attention_text", None, "A source to draw.")
-    flags.define_finetuning_flags(fv, has_classifier=False)
+    finetuning_flags.define(fv, has_classifier=False)
     for name, text in (
         ("do_predict", "Write the targets of texts with the best weights."),
         (
@@ -251,7 +252,7 @@ def check_flags(fv):
         )
     if not fv.attention_plot:
         flags.require_mode(fv)
-    flags.check_finetuning_flags(fv)
+    finetuning_flags.check(fv)
     model_card.check_licence(fv.licence)
     if fv.num_best and not fv.do_predict:
         raise UserError(

@@ -203,7 +203,7 @@ def adjust_recipe(fv, recipe):
     """Returns a ``Recipe`` with the flags' values of dropout and warm-up.
 
     Args:
-      fv: values of the flags of ``define_finetuning_flags``.
+      fv: values of the flags of ``finetuning_flags.define``.
       recipe: ``albert.tasks.task.Recipe`` of the task.
     """
     names = ("dropout_prob", "classifier_dropout", "warmup_proportion")
@@ -222,7 +222,7 @@ def find_finetuning_options(
 
     Args:
       fv: values of the flags of ``define_training_flags`` and
-        ``define_finetuning_flags``.
+        ``finetuning_flags.define``.
       recipe: ``albert.tasks.task.Recipe``.
       config: ``AlbertConfig``.
       num_examples: int, examples to train on.

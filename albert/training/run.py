@@ -8,7 +8,7 @@ import typing
 
 from absl import logging
 
-from albert import model_directory
+from albert import run_settings
 from albert.config import AlbertConfig
 from albert.interchange.kept_heads import KeptHead
 from albert.interchange.starting_point import StartingPoint
@@ -145,7 +145,7 @@ class Run:
         Raises:
           UserError: naming what differs.
         """
-        model_directory.check_run(
+        run_settings.check(
             self.directory, self.config, self.settings, self.remedy
         )
 
@@ -185,13 +185,13 @@ class Run:
         agreement.check_same(strategy, self._settings_of_all_workers())
         with contextlib.ExitStack() as stack:
             if checkpoints.writes:
-                stack.enter_context(model_directory.held(self.directory))
+                stack.enter_context(run_settings.held(self.directory))
             # Not before the chief holds the directory.
             agreement.check_shared_directory(strategy, self.directory)
             progress = self._restore_or_start(loop, checkpoints, budget)
             agreement.check_weights(strategy, model)
             if checkpoints.writes:
-                model_directory.write_run(
+                run_settings.write(
                     self.directory,
                     self.config,
                     self.tokenizer,

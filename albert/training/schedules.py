@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Computes the learning rate of each step, and its scale with the batch."""
 
+import abc
 import math
 
 import keras
 import tensorflow as tf
 
 
-class _DecayWithWarmup(keras.optimizers.schedules.LearningRateSchedule):
+class _DecayWithWarmup(
+    keras.optimizers.schedules.LearningRateSchedule, abc.ABC
+):
     """Learning rate with linear warm-up, then decay to a share of its peak.
 
     With ``s`` the number of updates already made, and ``fall`` a function
@@ -105,9 +108,9 @@ class _DecayWithWarmup(keras.optimizers.schedules.LearningRateSchedule):
         made = tf.clip_by_value(step - first, 0, length)
         return tf.cast(made, tf.float32) / float(length)
 
+    @abc.abstractmethod
     def _fall(self, progress):
         """Returns what is left of the rate: from 1 to 0."""
-        raise NotImplementedError
 
     def get_config(self):
         return {

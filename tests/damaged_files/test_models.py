@@ -13,6 +13,7 @@ import safetensors.numpy
 
 import albert
 from albert import model_directory
+from albert import run_settings
 from albert.export import publishing_facts
 from albert.export import serving
 from albert.interchange import tensor_bundle
@@ -129,7 +130,7 @@ def use_model(folder):
     directory = str(folder / "model")
     opened = open_model(directory)
     config = model_directory.read_config(directory)
-    model_directory.check_run(directory, config, {"task_name": "tsv"})
+    run_settings.check(directory, config, {"task_name": "tsv"})
     task = selection.get_task("tsv")
     description = opened[-1]
     trained_model.check_task(task, directory, description)

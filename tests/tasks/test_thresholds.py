@@ -9,6 +9,7 @@ import pytest
 import sklearn.metrics
 
 from albert import model_directory
+from albert import run_settings
 from albert.config import AlbertConfig
 from albert.errors import UserError
 from albert.tasks import selection
@@ -115,9 +116,7 @@ class TestKeptWithTheModel:
 
     def test_a_repeated_command_keeps_them(self, tmp_path):
         def write(task):
-            model_directory.write_run(
-                str(tmp_path), CONFIG, None, {"seed": 3}, task
-            )
+            run_settings.write(str(tmp_path), CONFIG, None, {"seed": 3}, task)
             return model_directory.read_task(str(tmp_path))
 
         write(self.describe())

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from albert import model_directory
+from albert import run_settings
 
 
 def test_same_command_again_changes_nothing(
@@ -56,8 +57,8 @@ def test_directory_in_use(inputs, trained, tmp_path, contents, run):
     config = model_directory.read_config(trained[0])
     out = tmp_path / "model"
     settings = json.loads((trained[0] / "run.json").read_text())
-    with model_directory.held(out):
-        model_directory.write_run(out, config, None, settings)
+    with run_settings.held(out):
+        run_settings.write(out, config, None, settings)
         before = contents(out)
         code, _, errors = run(inputs, out, "--num_train_steps=5")
         assert code == 2
