@@ -266,6 +266,7 @@ def main(fv):
                 task, task_description.read(models[best]), models[best]
             ),
         )
+    distribution.finish(strategy)
     if not writes:
         command_line.leave()
 

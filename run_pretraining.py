@@ -331,6 +331,7 @@ def main(fv):
     if metrics is None and do_eval:  # all steps were made before, or none
         with averaged_weights(loop):
             metrics = evaluation.metrics(loop)
+    distribution.finish(strategy)
     if not distribution.is_chief(strategy):
         command_line.leave()
 

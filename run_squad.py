@@ -284,6 +284,7 @@ def main(fv):
     best = fv.output_dir if fv.do_train else start
     weights = load_weights(model, best).source
     decoded = evaluation and evaluation.answer(loop)
+    distribution.finish(strategy)
     if not distribution.is_chief(strategy):
         command_line.leave()
 

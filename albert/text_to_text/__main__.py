@@ -173,6 +173,7 @@ def main(fv):
         model, fv.output_dir if fv.do_train else start
     ).source
     losses = evaluation.metrics(loop) if evaluation else {}
+    distribution.finish(strategy)
     if not writes:
         command_line.leave()
 

@@ -47,6 +47,7 @@ def check_same(strategy, values):
             for index in found
         ]
     if different:
+        distribution.finish(strategy)
         raise UserError(
             f"the workers differ in {'; '.join(different)}: give all of them "
             "the same files and flags"
@@ -122,6 +123,7 @@ def check_shared_directory(strategy, directory, patience=_PATIENCE_SECONDS):
         seen = writes or _appears(workspaces.workspace_path(token), patience)
         everywhere = distribution.gather(strategy, [int(seen)]).all()
     if not everywhere:
+        distribution.finish(strategy)
         raise UserError(
             f"{directory}: not every worker sees what the chief writes there: "
             "--output_dir must be on a file system that all workers share"

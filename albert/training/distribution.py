@@ -7,6 +7,7 @@ computes its own rows of each: what is learned does not depend on how many
 devices or workers there are.
 """
 
+import contextlib
 import signal
 import socket
 import threading
@@ -235,12 +236,29 @@ def check_agreement(strategy, value, explanation):
     """
     values = sorted(set(gather(strategy, [value])[:, 0].tolist()))
     if len(values) > 1:
+        finish(strategy)
         raise UserError(f"workers have {values}: {explanation}")
 
 
 def wait_for_workers(strategy):
     """Waits until every worker has called this function."""
     check_agreement(strategy, 0, "")
+
+
+def finish(strategy):
+    """Waits until no other worker needs this process any more.
+
+    A collective operation is over in one worker before the others have
+    fetched the last of it from there: whoever ends its process at once takes
+    that from them. To be called by all workers, after all that each has to
+    do; whatever they agreed on, be it to refuse.
+
+    Args:
+      strategy: ``tf.distribute.Strategy``.
+    """
+    # One that is gone has come through here: all were done by then.
+    with contextlib.suppress(WorkerLostError):
+        wait_for_workers(strategy)
 
 
 class worker_loss_explained:

@@ -10,6 +10,7 @@ from absl import logging
 
 from albert import run_settings
 from albert.config import AlbertConfig
+from albert.errors import StopRequested
 from albert.interchange.kept_heads import KeptHead
 from albert.interchange.starting_point import StartingPoint
 from albert.interchange.weights import load_slots
@@ -206,6 +207,9 @@ class Run:
             steps = RunSteps(self, budget, loop, checkpoints, reporter)
             try:
                 metrics = steps.make(progress, watch)
+            except StopRequested:
+                distribution.finish(strategy)
+                raise
             except KeyboardInterrupt:
                 raise KeyboardInterrupt(
                     "the same command continues from the last checkpoint, or "

@@ -156,6 +156,37 @@ def test_sigterm_to_one_stops_both(
 
 
 @pytest.mark.slow
+def test_none_ends_while_another_needs_it(launcher, tmp_path):
+    """One that is done waits for a slow one, which may find it gone."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        """
+import os, pathlib, sys, time
+from albert.training import distribution
+
+folder, index = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+strategy = distribution.get_strategy("multi_worker_mirrored")
+distribution.wait_for_workers(strategy)
+if index == 0:
+    time.sleep(1.0)
+    (folder / "slow").touch()
+distribution.finish(strategy)
+print("the slow one is done:", (folder / "slow").exists(), flush=True)
+if index == 0:
+    while not (folder / "gone").exists():
+        time.sleep(0.01)
+    distribution.finish(strategy)
+    print("alone", flush=True)
+os._exit(0)
+"""
+    )
+    slow, quick = launcher.start_workers(program, tmp_path, "{index}")
+    assert "the slow one is done: True" in quick.succeed()
+    (tmp_path / "gone").touch()
+    assert "alone" in slow.succeed()
+
+
+@pytest.mark.slow
 def test_workers_with_other_data(pretraining, launcher, inputs, tmp_path):
     """Both say so before the first step, and nothing is written."""
     for index, name in enumerate(("train", "eval")):
