@@ -42,7 +42,9 @@ class Embeddings(keras.layers.Layer):
 
     Call arguments:
       input_ids: int32 [B, S], S at most ``config.longest_sequence``.
-      segment_ids: int32 [B, S], each below ``config.type_vocab_size``.
+      segment_ids: int32 [B, S], each below ``config.type_vocab_size``. A
+        position with an id that is in no table gets NaN, where TensorFlow
+        does not refuse it.
       training: bool, whether dropout is active.
       first_position: int or int32 scalar, position of the first of the S.
 
@@ -93,7 +95,7 @@ class Embeddings(keras.layers.Layer):
         words = tf.gather(self.word_embeddings.value, input_ids)
         # Rows by matrix product: there are two, and the gradient is dense.
         token_types = tf.matmul(
-            tf.one_hot(segment_ids, self.config.type_vocab_size),
+            self._rows_of_token_types(input_ids, segment_ids),
             self.token_type_embeddings.value,
         )
         vectors = self._add_positions(
@@ -103,6 +105,17 @@ class Embeddings(keras.layers.Layer):
         )
         vectors = tf.cast(self.layer_norm(vectors), self.compute_dtype)
         return self.dropout(vectors, training=training)
+
+    def _rows_of_token_types(self, input_ids, segment_ids):
+        """Returns which row each position takes: float32 [B, S, types].
+
+        It is NaN where either id is in no table. XLA and GPUs would give
+        another row, or zeros, without a word; of NaN everything tells.
+        """
+        known = _is_below(input_ids, self.config.vocab_size)
+        known &= _is_below(segment_ids, self.config.type_vocab_size)
+        rows = tf.one_hot(segment_ids, self.config.type_vocab_size)
+        return tf.where(known[..., tf.newaxis], rows, math.nan)
 
     def _add_positions(self, vectors, first, end):
         """Returns [B, S, E] with what tells the positions apart."""
@@ -114,6 +127,10 @@ class Embeddings(keras.layers.Layer):
             width = self.config.embedding_size
             return math.sqrt(width) * vectors + sinusoids(end, width)[first:]
         return vectors  # the attention tells them apart
+
+
+def _is_below(ids, count):
+    return (ids >= 0) & (ids < count)
 
 
 @keras.saving.register_keras_serializable(package="albert")

@@ -237,6 +237,30 @@ def test_forward_pass_compiles_with_xla():
         assert difference(compiled[name], plain[name]) < ROUNDING, name
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("input_ids", 97), ("input_ids", -1), ("segment_ids", 2)],
+)
+def test_ids_of_no_table_give_no_numbers(name, value):
+    """Not even where XLA computes, which takes another row for them."""
+    encoder = albert.AlbertEncoder(tiny_config())
+    inputs = make_inputs()
+    del inputs["masked_lm_positions"]
+    compiled = tf.function(encoder, jit_compile=True)
+    right = compiled(inputs)["sequence_output"].numpy()
+    assert np.isfinite(right).all()
+    inputs[name][1, 3] = value
+    wrong = compiled(inputs)["sequence_output"].numpy()
+    assert np.isnan(wrong[1]).all()
+    assert np.array_equal(wrong[[0, 2]], right[[0, 2]])
+    if name == "segment_ids":
+        plain = encoder(inputs)["sequence_output"].numpy()
+        assert np.isnan(plain[1]).all()
+    else:
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            encoder(inputs)
+
+
 def test_keras_can_save_load_and_fit(tmp_path):
     model = albert.AlbertPretrainer(tiny_config())
     inputs = make_inputs()
