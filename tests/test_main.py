@@ -249,6 +249,7 @@ def test_flags_of_two_commands_are_defined_once(monkeypatch):
         "option_columns",
         "output_dir",
         "output_file",
+        "quantization",
         "overwrite",
         "pad_to_max_length",
         "predict_file",

@@ -50,6 +50,9 @@ CREATED_ELSEWHERE = {
     "albert/text/token_cache.py": {"open"},
     "albert/text/vocabulary.py": {"open", "shutil.copyfileobj"},
     # Its assets are in a temporary folder.
+    "albert/export/engine_models.py": {
+        "tempfile.TemporaryDirectory",
+    },
     "albert/export/serving.py": {
         "tempfile.TemporaryDirectory",
         "tf.saved_model.save",

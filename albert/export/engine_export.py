@@ -20,6 +20,7 @@ from albert import outputs
 from albert.errors import UserError
 from albert.export.checked_files import CheckedFile
 from albert.export.checked_files import FileChecker
+from albert.export.engine_directory import METADATA_FILE
 from albert.export.exported_files import check_destination
 from albert.export.exported_files import new_export
 from albert.export.quantizations import MIN_AGREEMENT
@@ -29,8 +30,6 @@ from albert.interchange import huggingface_pipeline
 from albert.interchange import huggingface_tokenizer
 from albert.interchange.tokenizer_comparison import Comparison
 from albert.interchange.tokenizer_comparison import compare_ids
-
-METADATA_FILE = "engine.json"
 
 # Examples of a call whose time is taken, and how long that may last.
 _BATCHES = (1, 32)
@@ -61,11 +60,13 @@ class Engine(abc.ABC):
     Attributes:
       name: str, of --format and of the extra that installs it.
       packages: tuple of str, what is imported.
+      runtime: str, the one of them that files are run with.
       calibrates: bool, whether int8 needs examples of real text.
     """
 
     name: str
     packages: tuple
+    runtime: str
     calibrates: bool
 
     @abc.abstractmethod
@@ -112,7 +113,7 @@ class FileReport(CheckedFile):
       precision: str, what was computed in.
       milliseconds: dict from the number of examples of a call, as text, to
         the median time of one, on the threads that the engine takes; empty
-        where this machine emulates the precision.
+        where this machine emulates the precision, or nothing was timed.
       threads: int or None, see ``LoadedFile``.
     """
 
@@ -177,6 +178,7 @@ def export(
     min_agreement=MIN_AGREEMENT,
     data_dir=None,
     overwrite=False,
+    precision=None,
 ):
     """Converts a model, runs each file in the engine, and writes the files.
 
@@ -202,6 +204,8 @@ def export(
       data_dir: str or None, where the task's dev set is, on which each file is
         evaluated.
       overwrite: bool, whether an older export at the destination is replaced.
+      precision: str, the one that files are checked in, without taking the
+        time of calls; None: each that clients may compute in.
 
     Returns:
       ``EngineReport``.
@@ -220,7 +224,7 @@ def export(
     quantization = check_names(quantization or possible)
     if not set(quantization) <= set(possible):
         raise UserError(f"--quantization=int8: {engine.name} {_FINDS_SCALES}")
-    _require(engine)
+    require(engine, engine.packages)
     check_destination(source, destination, overwrite)
     checker = FileChecker(
         source,
@@ -239,29 +243,27 @@ def export(
         for name, files in engine.convert(
             loaded, quantization, examples, directory
         ):
-            for precision in engine.precisions(name):
-                there = engine.load(
-                    os.path.join(directory, files[0]), precision
-                )
+            for run_in in [precision] if precision else engine.precisions(name):
+                there = engine.load(os.path.join(directory, files[0]), run_in)
                 if there is None:
                     notes.append(
-                        f"{files[0]} in {precision}: not checked, because "
+                        f"{files[0]} in {run_in}: not checked, because "
                         "this machine computes it otherwise"
                     )
                     continue
-                checked = checker.check(precision, there.run)
+                checked = checker.check(run_in, there.run)
                 reports.append(
                     FileReport(
                         file=files[0],
                         quantization=name,
-                        precision=precision,
+                        precision=run_in,
                         bytes=sum(
                             os.path.getsize(os.path.join(directory, file))
                             for file in files
                         ),
-                        milliseconds={}
-                        if engine.emulates(precision)
-                        else _measure(there.run, examples),
+                        milliseconds=_measure(there.run, examples)
+                        if not precision and not engine.emulates(run_in)
+                        else {},
                         threads=there.threads,
                         **checked,
                     )
@@ -300,15 +302,24 @@ def _write_tokenizer(directory, loaded, notes):
     return compare_ids(name, encode, loaded.tokenizer)
 
 
-def _require(engine):
+def require(engine, packages):
+    """Refuses to go on without packages of an ``Engine``.
+
+    Args:
+      engine: ``Engine``.
+      packages: sequence of str, of its own.
+
+    Raises:
+      UserError: naming them, and the extra that installs them.
+    """
     missing = [
         package
-        for package in engine.packages
+        for package in packages
         if importlib.util.find_spec(package) is None
     ]
     if missing:
         raise UserError(
-            f"--format={engine.name} needs {' and '.join(missing)}, not "
+            f"{engine.name} needs {' and '.join(missing)}, not "
             f"installed: pip install 'albert-keras[{engine.name}]'"
         )
 
@@ -341,6 +352,7 @@ def _metadata(engine, checker, reports):
             for package in engine.packages
             if package in sys.modules
         },
+        "head": checker.loaded.head,
         "longest_sequence": checker.loaded.most_positions,
         **checker.metadata(
             reports,

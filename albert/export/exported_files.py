@@ -13,6 +13,7 @@ import os
 import albert
 from albert import outputs
 from albert.errors import UserError
+from albert.inputs import REMEDY
 from albert.inputs import open_file
 from albert.json_files import List
 from albert.json_files import Object
@@ -86,6 +87,26 @@ def check_destination(source, destination, overwrite=False):
     )
 
 
+def check_unchanged(directory, name, remedy):
+    """Refuses a file of an export that is not as it was written.
+
+    Args:
+      directory: str, the export.
+      name: str, of the file.
+      remedy: str, what the user can do about it.
+
+    Raises:
+      UserError: it has changed, or is not listed.
+    """
+    path = os.path.join(directory, name)
+    listed = (_read_marker(directory) or {}).get(name)
+    if listed is None or _checksum(path, remedy) != listed:
+        raise UserError(
+            f"{path}: is not the file that was exported, as {MARKER_FILE} "
+            f"lists it: {remedy}"
+        )
+
+
 def _check_replaced(source, path, overwrite):
     if not overwrite:
         raise UserError(
@@ -144,6 +165,6 @@ def _files(directory):
     return checksums
 
 
-def _checksum(path):
-    with open_file(path) as stream:
+def _checksum(path, remedy=REMEDY):
+    with open_file(path, remedy) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

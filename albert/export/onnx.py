@@ -27,6 +27,7 @@ class OnnxRuntime(engine_export.Engine):
 
     name = "onnx"
     packages = ("onnx", "onnxruntime", "tf2onnx")
+    runtime = "onnxruntime"
     calibrates = False
 
     def convert(self, source, quantizations, examples, directory):
@@ -153,4 +154,5 @@ class _quiet:
         logging.disable(self._before)
 
 
-export = functools.partial(engine_export.export, OnnxRuntime())
+ENGINE = OnnxRuntime()
+export = functools.partial(engine_export.export, ENGINE)

@@ -27,6 +27,7 @@ class OpenVINO(engine_export.Engine):
 
     name = "openvino"
     packages = ("openvino", "nncf")
+    runtime = "openvino"
     calibrates = True
 
     def convert(self, source, quantizations, examples, directory):
@@ -58,6 +59,8 @@ class OpenVINO(engine_export.Engine):
             {
                 "INFERENCE_PRECISION_HINT": hint,
                 "PERFORMANCE_HINT": "LATENCY",
+                # Files may go while they are in use.
+                "ENABLE_MMAP": False,
             },
         )
         # What it cannot do on this CPU it computes otherwise, without a word.
@@ -187,4 +190,5 @@ def _alone(examples, row):
     }
 
 
-export = functools.partial(engine_export.export, OpenVINO())
+ENGINE = OpenVINO()
+export = functools.partial(engine_export.export, ENGINE)

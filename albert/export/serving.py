@@ -131,14 +131,39 @@ def export(
         then.
     """
     check_destination(source, destination, overwrite)
+    loaded = _load(source, max_seq_length)
+    search = {"beam_size": beam_size, "length_penalty": length_penalty}
+    _check_search(source, loaded.head, search)
+    with new_export(source, destination, overwrite) as directory:
+        _, metadata = write(
+            loaded,
+            directory,
+            top=top,
+            null_score_diff_threshold=null_score_diff_threshold,
+            **search,
+        )
+        size = _size(directory)
+    return ServingReport(destination, metadata, size)
+
+
+def write(loaded, directory, **settings):
+    """Writes the SavedModel of a loaded model.
+
+    Args:
+      loaded: ``SourceModel``.
+      directory: str, an empty directory.
+      **settings: the options of its head, see ``export``.
+
+    Returns:
+      (dict from the names of signatures to their functions, metadata). The
+      SavedModel of an ``EngineNetwork`` works in this process alone, as long
+      as the functions are held.
+    """
     import tensorflow as tf
 
     from albert.export.graph_tokenizer import make_graph_tokenizer
     from albert.interchange import names
 
-    loaded = _load(source, max_seq_length)
-    search = {"beam_size": beam_size, "length_penalty": length_penalty}
-    _check_search(source, loaded.head, search)
     make_signatures = heads.load(heads.HEADS[loaded.head].signatures)
     module = tf.Module()
     module.tokenizer = make_graph_tokenizer(loaded.tokenizer)
@@ -149,9 +174,7 @@ def export(
     functions, default = make_signatures(
         loaded,
         module.tokenizer,
-        top=top,
-        null_score_diff_threshold=null_score_diff_threshold,
-        **search,
+        **settings,
     )
     concrete = {
         name: tf.function(
@@ -168,16 +191,12 @@ def export(
 
     concrete["metadata"] = tell.get_concrete_function()
     concrete["serving_default"] = concrete[default]
-    with (
-        new_export(source, destination, overwrite) as directory,
-        tempfile.TemporaryDirectory() as place,
-    ):
+    with tempfile.TemporaryDirectory() as place:
         asset = os.path.join(place, METADATA_FILE)
         outputs.write_file(asset, f"{text}\n".encode())
         module.metadata = tf.saved_model.Asset(asset)
         tf.saved_model.save(module, directory, concrete)
-        size = _size(directory)
-    return ServingReport(destination, metadata, size)
+    return concrete, metadata
 
 
 def _check_search(source, head, settings):

@@ -124,17 +124,41 @@ def load(
     labels = task.get("labels")
     if row.takes_num_labels and row.label_type != "number" and not labels:
         labels = [str(index) for index in range(start.num_labels)]
-    shape = (length,)
-    if row.label_type == "choice":
-        if not labels:
-            raise UserError(
-                f"{start.path}: does not say how many choices a question has: "
-                "give the model directory that `albert classify` wrote"
-            )
-        shape = (len(labels), length)
+    if row.label_type == "choice" and not labels:
+        raise UserError(
+            f"{start.path}: does not say how many choices a question has: "
+            "give the model directory that `albert classify` wrote"
+        )
     keras_model, fresh = _load_model(
         start, head, task, labels, dtype, needs_pooler
     )
+    return describe(
+        start.path,
+        keras_model,
+        head,
+        tokenizer,
+        length,
+        task,
+        labels,
+        fresh=fresh,
+    )
+
+
+def describe(path, model, head, tokenizer, length, task, labels, fresh=()):
+    """Returns a model with what follows from its head: ``SourceModel``.
+
+    Args:
+      path: str, for messages.
+      length: int, ``max_seq_length``.
+      model, head, tokenizer, task, labels, fresh: as of ``SourceModel``.
+
+    Raises:
+      UserError: the task does not tell the thresholds of its labels.
+    """
+    row = HEADS[head]
+    shape = (length,)
+    if row.label_type == "choice":
+        shape = (len(labels), length)
     inputs = dict.fromkeys(("input_ids", "input_mask", "segment_ids"), shape)
     shapes = {
         "p_mask": shape,
@@ -142,15 +166,15 @@ def load(
     }
     inputs |= {name: shapes[name] for name in row.inputs}
     return SourceModel(
-        model=keras_model,
+        model=model,
         head=head,
         tokenizer=tokenizer,
         max_seq_length=length,
         inputs=inputs,
         task=task,
         labels=labels or None,
-        thresholds=_find_thresholds(start.path, row, labels, task),
-        fresh=fresh,
+        thresholds=_find_thresholds(path, row, labels, task),
+        fresh=list(fresh),
     )
 
 
@@ -190,9 +214,24 @@ def _find_thresholds(path, row, labels, task):
 
 
 def _find_length(path, config, task, max_seq_length):
-    limit = config.longest_sequence
     if max_seq_length is None:
+        limit = config.longest_sequence
         return min(task.get("max_seq_length", DEFAULT_LENGTH), limit)
+    return check_length(path, config, max_seq_length)
+
+
+def check_length(path, config, max_seq_length):
+    """Returns a length of sequences, if a model has it: int.
+
+    Args:
+      path: str, the model.
+      config: ``AlbertConfig``.
+      max_seq_length: int.
+
+    Raises:
+      UserError: it has not.
+    """
+    limit = config.longest_sequence
     truncation.check_max_seq_length(max_seq_length)
     if max_seq_length > limit:
         raise UserError(

@@ -132,7 +132,7 @@ def _open_checkpoint(prefix):
         config=config,
         tensors=tensors,
         unknown=unnamed + unknown,
-        tokenizer=_find_tokenizer(directory),
+        tokenizer=find_tokenizer(directory),
         adam_m=from_peer(moments["adam_m"], format, None, prefix)[0],
         adam_v=from_peer(moments["adam_v"], format, None, prefix)[0],
         global_step=step,
@@ -174,8 +174,15 @@ def _sort_out(tensors, prefix):
     )
 
 
-def _find_tokenizer(directory):
-    """Returns the ``TokenizerFile`` beside the weights, or None."""
+def find_tokenizer(directory):
+    """Returns the ``TokenizerFile`` in a directory, or None.
+
+    Args:
+      directory: str, of a model of ours or of Google.
+
+    Raises:
+      UserError: its settings cannot be read.
+    """
     kind = "sentencepiece"
     path = _find_one(directory, model_directory.TOKENIZER_FILE, "*.model")
     released = os.path.join(directory, _RELEASED_TOKENIZER_FILE)

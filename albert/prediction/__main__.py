@@ -20,6 +20,8 @@ from albert import command_line
 from albert import heads
 from albert import inputs
 from albert.errors import UserError
+from albert.export import engine_directory
+from albert.export import engine_flags
 from albert.interchange import task_description
 from albert.prediction import prediction_flags
 from albert.prediction import row_output
@@ -43,9 +45,11 @@ def main(fv, model):
       model: str, weights with a head of a task, in any format.
     """
     # ------------------------------------- what is read and what is written
-    description = task_description.read(model)
-    label_type = find_label_type(model, description)
-    prediction_flags.check_flags(fv, label_type)
+    exported = engine_directory.find(model)
+    engine = engine_flags.find_engine(fv, model, exported)
+    description = exported.task if exported else task_description.read(model)
+    label_type = find_label_type(model, description, exported)
+    prediction_flags.check_flags(fv, label_type, engine)
     rows = prediction_flags.find_rows(fv, label_type)
     inputs.open_file(rows.path, allow_pipe=True).close()
     destination = prediction_flags.find_destination(fv)
@@ -67,7 +71,7 @@ def main(fv, model):
         )
 
     # -------------------------------------------------------------- the model
-    predictor = load_predictor(fv, model, kind)
+    predictor = load_predictor(fv, model, kind, engine)
 
     # ------------------------------------------------------- the predictions
     with (
@@ -91,18 +95,21 @@ def predict(predictor, windows, advance):
         advance(len(ids))
 
 
-def find_label_type(model, description):
+def find_label_type(model, description, exported=None):
     """Returns the type of the labels that a model predicts: str.
 
     Args:
       model: str, the weights.
       description: dict, what they say of their task.
+      exported: ``EngineDirectory`` at that place, or None.
 
     Raises:
       UserError: they have no head that predicts rows.
     """
     kind = description.get("kind")
-    if kind:
+    if exported:
+        head = exported.head
+    elif kind:
         head = heads.find(task_kind=kind)[0]
     else:
         # Nothing but the weights tells it.
@@ -124,9 +131,17 @@ def find_label_type(model, description):
     return label_type
 
 
-def load_predictor(fv, model, kind):
-    """Loads a model; returns its ``RowPredictor``."""
+def load_predictor(fv, model, kind, engine=None):
+    """Loads a model; returns its ``RowPredictor``.
+
+    Args:
+      fv: values of the flags.
+      model: str, the weights.
+      kind: ``RowKind``.
+      engine: str, what computes it, or None for TensorFlow.
+    """
     command_line.load_tensorflow()
+    from albert.export import engine_models
     from albert.export import source_models
     from albert.prediction.row_predictions import make_predictor
     from albert.training import distribution
@@ -134,12 +149,21 @@ def load_predictor(fv, model, kind):
     from albert.training.loop import TrainingLoop
 
     strategy = distribution.start(fv.eval_batch_size, name="one_device")
-    with strategy.scope():
-        source = source_models.load(
+    if engine:
+        source = engine_models.load(
             model,
+            engine,
+            quantization=fv.quantization or "float32",
             max_seq_length=fv.max_seq_length,
-            dtype=options.DTYPE_POLICIES[fv.dtype],
+            dtype=fv.dtype,
         )
+    else:
+        with strategy.scope():
+            source = source_models.load(
+                model,
+                max_seq_length=fv.max_seq_length,
+                dtype=options.DTYPE_POLICIES[fv.dtype],
+            )
     loop = TrainingLoop(
         source.model,
         None,

@@ -3,6 +3,7 @@
 
 from albert.device_flags import define_inference_flags
 from albert.errors import UserError
+from albert.export import engine_flags
 from albert.flag_groups import FlagGroup
 from albert.flag_parsers import LARGEST_SCORE
 from albert.prediction import row_files
@@ -107,16 +108,23 @@ def define_flags(fv):
         upper_bound=LARGEST_SCORE,
     )
     define_inference_flags(fv)
+    engine_flags.define_flags(fv)
     FlagGroup(fv, "Model").alias("predict_batch_size", "eval_batch_size")
 
 
-def check_flags(fv, label_type):
+def check_flags(fv, label_type, engine):
     """Refuses flags that are not for the model.
 
     Args:
       fv: values of the flags.
       label_type: str, of the model's head.
+      engine: str, what computes the model, or None for TensorFlow.
     """
+    if engine and fv.jit_compile:
+        raise UserError(
+            f"--jit_compile is of TensorFlow, and {engine} computes the model: "
+            "leave it out"
+        )
     for name, label_types in _OF_LABEL_TYPES.items():
         if fv[name].value and label_type not in label_types:
             raise UserError(

@@ -4,8 +4,8 @@
     albert serve MODEL_DIR
 
 MODEL_DIR is a model directory, or any weights that come with a configuration
-and a tokenizer; or a SavedModel that `albert export
---format=serving` wrote. Programs ask it as they ask TensorFlow Serving:
+and a tokenizer; or what `albert export` wrote with --format=serving, onnx or
+openvino. Programs ask it as they ask TensorFlow Serving:
 
     curl http://127.0.0.1:8000/v1/models/albert:predict \\
         -d '{"instances": ["The [MASK] of the house was open."]}'
@@ -28,6 +28,8 @@ from absl import logging
 from albert import command_line
 from albert.errors import StopRequested
 from albert.errors import UserError
+from albert.export import engine_directory
+from albert.export import engine_flags
 from albert.flag_groups import FlagGroup
 
 POSITIONAL = ("MODEL_DIR",)
@@ -81,6 +83,7 @@ def define_flags(fv):
         # A day.
         upper_bound=86_400,
     )
+    engine_flags.define_flags(fv)
 
 
 def main(fv, source):
@@ -90,6 +93,7 @@ def main(fv, source):
         raise UserError(
             f"--model_name {fv.model_name!r}: use letters, digits, _, . and -"
         )
+    engine = engine_flags.find_engine(fv, source, engine_directory.find(source))
     with (
         _stop_by_signal(),
         _own_temporary_files(),
@@ -111,7 +115,7 @@ def main(fv, source):
         from albert.serve.application import make_application
         from albert.serve.predict_requests import Limits
 
-        model = served_model.load(source)
+        model = served_model.load(source, engine, fv.quantization)
         names = {*_LOOPBACK_NAMES, fv.host.lower(), address}
         application = make_application(
             model,
@@ -123,7 +127,8 @@ def main(fv, source):
         )
         listener.listen()
         shown = f"[{address}]" if ":" in address else address
-        print(f"Model: {source}, {model.metadata['kind']}")
+        computed = f", computed by {engine}" if engine else ""
+        print(f"Model: {source}, {model.metadata['kind']}{computed}")
         print(
             f"Page: http://{shown}:{port}/ (Ctrl-C ends the server)", flush=True
         )

@@ -11,6 +11,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from albert import json_files
 from albert.errors import UserError
+from albert.export import engine_models
 from albert.export import serving
 from albert.export.graph_tokenizer_pieces import load_tensorflow_text
 from albert.inputs import check_file
@@ -46,6 +47,8 @@ class ServedModel:
 
     Args:
       directory: str; may be removed afterwards.
+      functions: what ``serving.write`` returned, of a model that an engine
+        computes; they are held.
 
     Attributes:
       metadata: dict, see ``albert.export.serving``.
@@ -60,7 +63,8 @@ class ServedModel:
 
     default = _DEFAULT
 
-    def __init__(self, directory):
+    def __init__(self, directory, functions=None):
+        self._held = functions
         # Its ops are in the graph.
         load_tensorflow_text("the tokenizer in the SavedModel")
         for folder, _, names in os.walk(directory):
@@ -119,12 +123,14 @@ class ServedModel:
         )
 
 
-def load(path):
+def load(path, engine=None, quantization=None):
     """Loads a model, exporting it first where that has not been done.
 
     Args:
       path: str, a SavedModel of ``albert.export.serving``, or what that
-        exports.
+        exports; with an engine, what ``engine_models.load`` takes.
+      engine: str, what computes it, or None for TensorFlow.
+      quantization: str, of an engine which file; None: float32.
 
     Returns:
       ``ServedModel``.
@@ -133,6 +139,11 @@ def load(path):
       UserError: there is no model, or it is broken.
     """
     if _is_exported(path):
+        if engine:
+            raise UserError(
+                f"{path}: a SavedModel is computed by TensorFlow: leave out "
+                f"--engine={engine}, or give the model directory"
+            )
         try:
             return ServedModel(path)
         except _FAULTS as error:
@@ -143,8 +154,16 @@ def load(path):
             ) from error
     with tempfile.TemporaryDirectory(prefix="albert-serve-") as place:
         directory = os.path.join(place, "model")
-        serving.export(path, directory)
-        return ServedModel(directory)
+        if not engine:
+            serving.export(path, directory)
+            return ServedModel(directory)
+        loaded = engine_models.load(
+            path, engine, quantization=quantization or "float32"
+        )
+        functions, _ = serving.write(
+            loaded, directory, null_score_diff_threshold=0.0
+        )
+        return ServedModel(directory, functions)
 
 
 def _is_exported(path):

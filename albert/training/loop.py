@@ -31,7 +31,8 @@ class TrainingLoop:
     replicas and micro-batches.
 
     Args:
-      model: ``keras.Model`` made under ``strategy.scope()``.
+      model: ``keras.Model`` made under ``strategy.scope()``; for a loop that
+        predicts only, whatever is called as one.
       optimizer: of ``albert.training.optimizers``, likewise.
       objective: with ``trains``, ``denominators``, ``numerators``, ``loss``
         and ``metrics`` as ``PretrainingObjective`` has them; None for a
@@ -72,8 +73,8 @@ class TrainingLoop:
         # ratio would make that the whole learning rate.
         self.trained_variables = [
             variable
-            for variable in model.trainable_variables
-            if objective and objective.trains(variable.path)
+            for variable in (model.trainable_variables if objective else ())
+            if objective.trains(variable.path)
         ]
         self.history_names = [
             *(objective.metric_names if objective else ()),
@@ -95,7 +96,9 @@ class TrainingLoop:
         # Layers that are all frozen only look forward, as in an evaluation.
         # No islands then: each number of rows would be compiled anew.
         self._encoder_infers = (
-            self._skip_padding and not model.encoder.trainable_variables
+            objective is not None
+            and self._skip_padding
+            and not model.encoder.trainable_variables
         )
         # AutoGraph rewrites the source of all that a function calls, for the
         # sake of Python's loops over tensors, which the training steps alone

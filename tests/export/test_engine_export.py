@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """An export for an engine, with one that needs no package."""
 
+import functools
 import importlib.util
 import json
 import pathlib
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from albert import outputs
 from albert.errors import UserError
 from albert.export import engine_export
 from albert.export import engine_graphs
+from albert.export import engine_models
 from albert.export import onnx
 from albert.export import openvino
 
@@ -28,6 +31,7 @@ class Copies(engine_export.Engine):
 
     name = "onnx"
     packages = ("numpy",)
+    runtime = "numpy"
     calibrates = False
     added = 0.0
     unable = ()
@@ -133,7 +137,7 @@ def test_what_is_left_out_is_told(classifier, tmp_path, monkeypatch):
     engine = Copies()
     engine.calibrates, engine.unable = True, ("bfloat16",)
     engine.packages = ("numpy", "a_package_that_is_not_used")
-    monkeypatch.setattr(engine_export, "_require", lambda engine: None)
+    monkeypatch.setattr(engine_export, "require", lambda *arguments: None)
     monkeypatch.setattr(
         engine_export.huggingface_pipeline,
         "find_obstacle",
@@ -201,3 +205,31 @@ def test_without_telemetry(monkeypatch):
             with engine_graphs.without_telemetry(), pytest.raises(ImportError):
                 importlib.import_module(name)
             assert sys.modules.get(name) is before.get(name)
+
+
+@pytest.mark.parametrize("exported", [False, True])
+def test_a_model_is_loaded_for_an_engine(
+    exported, classifier, tmp_path, monkeypatch
+):
+    engine = Copies()
+    export = functools.partial(engine_export.export, engine)
+    module = types.SimpleNamespace(ENGINE=engine, export=export)
+    monkeypatch.setitem(sys.modules, engine_models.MODULES["onnx"], module)
+    path = classifier
+    if exported:
+        path = str(tmp_path / "new")
+        export(classifier, path, quantization=["int8"])
+    loaded = engine_models.load(
+        path, "onnx", quantization="int8" if exported else "float32"
+    )
+    assert loaded.labels == ["bad", "so so", "good"]
+    assert loaded.max_seq_length == engine.source.max_seq_length
+    inputs = {
+        name: np.ones((2, 5), np.int32)
+        for name in ("input_ids", "input_mask", "segment_ids")
+    }
+    logits = loaded.call(inputs)["logits"]
+    assert np.array_equal(logits, engine.source.call(inputs)["logits"])
+    if exported:
+        with pytest.raises(UserError, match="has no float32 file: .*=int8"):
+            engine_models.load(path, "onnx")

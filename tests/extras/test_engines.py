@@ -2,8 +2,10 @@
 """Files for engines against the Keras model (run by `make test-extras`)."""
 
 import collections
+import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -18,8 +20,11 @@ from albert import outputs
 from albert.errors import UserError
 from albert.export import engine_export
 from albert.export import engine_graphs
+from albert.export import engine_models
 from albert.export import onnx
 from albert.export import openvino
+from albert.prediction import __main__ as predict
+from albert.serve import served_model
 
 # As the export does: openvino would load its telemetry.
 with engine_graphs.without_telemetry():
@@ -38,7 +43,16 @@ LABELS = ["bad", "so so", "good"]
 TASKS = {
     "classification": {"labels": LABELS},
     "multiple_choice": {"labels": list("ABCDE")},
-    "span_v2": {"head": "v2", "start_n_top": 3, "end_n_top": 2},
+    "span_v1": {"head": "v1", "max_query_length": 7, "doc_stride": 5},
+    "span_v2": {
+        "head": "v2",
+        "start_n_top": 3,
+        "end_n_top": 2,
+        "max_query_length": 7,
+        "doc_stride": 5,
+        "version_2_with_negative": True,
+    },
+    "tagging": {"labels": ["O", "B-LOC", "I-LOC"]},
 }
 FORMATS = {"onnx": (onnx, "onnx"), "openvino": (openvino, "xml")}
 # Of the largest output, with the weights below.
@@ -65,7 +79,9 @@ def write_model(place, kind, **changes):
         "encoder": lambda: albert.AlbertEncoder(config),
         "masked_lm": lambda: albert.AlbertPretrainer(config),
         "multiple_choice": lambda: albert.AlbertMultipleChoice(config),
+        "span_v1": lambda: albert.AlbertSpanPredictor(config, "v1"),
         "span_v2": lambda: albert.AlbertSpanPredictor(config, "v2", 3, 2),
+        "tagging": lambda: albert.AlbertTokenClassifier(config, 3),
         "classification": lambda: albert.AlbertClassifier(config, len(LABELS)),
     }[kind]()
     rng = np.random.default_rng(7)
@@ -267,3 +283,104 @@ def test_a_file_that_int8_ruins_is_refused(tmp_path):
             texts=TEXTS,
         )
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+CONTEXT = f"{TEXTS[0]} {TEXTS[2]}"
+# What serving answers, with texts of several lengths.
+ASKED = {
+    "classification": {"text": TEXTS},
+    "multiple_choice": {
+        "article": [CONTEXT, TEXTS[1]],
+        "question": ["Who barked?", "Why?"],
+        "options": [["a dog", "a cat", "no", "the night", "all"]] * 2,
+    },
+    "span_v1": {"question": ["Who barked?", "?"], "context": [CONTEXT, "no"]},
+    "tagging": {"text": TEXTS},
+}
+ASKED["span_v2"] = ASKED["span_v1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("onnx", "classification"),
+        ("onnx", "span_v2"),
+        ("openvino", "multiple_choice"),
+        ("openvino", "span_v1"),
+        ("openvino", "tagging"),
+    ],
+)
+def test_an_engine_answers_what_is_served(name, kind, tmp_path):
+    _, source = write_model(tmp_path / "model", kind, num_hidden_layers=1)
+    inputs = {
+        key: np.array([np.char.encode(value) for value in values], object)
+        for key, values in ASKED[kind].items()
+    }
+    plain = served_model.load(source)
+    found = served_model.load(source, name)
+    for key in plain.metadata.keys() - {"signatures"}:  # Shapes are open.
+        assert found.metadata[key] == plain.metadata[key]
+    assert found.signatures == plain.signatures
+    right = plain.predict("serving_default", inputs)
+    there = found.predict("serving_default", inputs)
+    assert there.keys() == right.keys()
+    for key, values in right.items():
+        if values.dtype.kind == "f":
+            np.testing.assert_allclose(there[key], values, atol=1e-4)
+        else:
+            np.testing.assert_array_equal(there[key], values)
+
+
+def test_predictions_of_an_export(exported, classifier, tmp_path, run_module):
+    name, place, _ = exported
+    rows = tmp_path / "rows.txt"
+    rows.write_text("\n".join(TEXTS * 3))
+    found = {}
+    for model, *flags in (
+        (classifier[1],),
+        (place,),
+        (place, f"--engine={name}", "--quantization=int8"),
+    ):
+        code, printed, errors = run_module(
+            predict,
+            model,
+            f"--input_file={rows}",
+            "--input_format=lines",
+            "--output_format=jsonl",
+            *flags,
+        )
+        assert code in (0, None), errors
+        found[len(found)] = np.array(
+            [
+                list(json.loads(line)["probability"].values())
+                for line in printed.splitlines()
+            ]
+        )
+    assert found[0].shape == (9, len(LABELS))
+    assert np.abs(found[1] - found[0]).max() < 1e-5
+    assert 1e-5 < np.abs(found[2] - found[0]).max() < 0.1
+
+
+def test_an_engine_refuses(exported, classifier, tmp_path):
+    name, place, _ = exported
+    copy = tmp_path / "copy"
+    shutil.copytree(place, copy)
+    ending = {"onnx": "onnx", "openvino": "bin"}[name]
+    damaged = copy / f"model_float32.{ending}"
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+    with pytest.raises(UserError, match="is not the file that was exported"):
+        engine_models.load(str(copy), name)
+    with pytest.raises(UserError, match="24: .* has 23 positions"):
+        engine_models.load(str(place), name, max_seq_length=24)
+    with pytest.raises(UserError, match="leave one of the two out"):
+        engine_models.load(
+            str(place), name, quantization="int8", dtype="bfloat16"
+        )
+    if name == "onnx":
+        with pytest.raises(UserError, match="onnx does not compute so"):
+            engine_models.load(str(place), name, dtype="bfloat16")
+    _, source = write_model(tmp_path / "model", "masked_lm")
+    with pytest.raises(UserError, match="has no head of a task"):
+        engine_models.load(source, name)
