@@ -134,6 +134,12 @@ def define_flags(fv):
         "in the original, they start at zero. The schedule starts anew either "
         "way.",
     )
+    training.boolean(
+        "bucket_by_length",
+        False,
+        "Put examples of like length into a batch, so that little is padded. "
+        "Default: off, as in the original.",
+    )
     budget_flags.define(fv)
     training.real(
         "weight_average_decay",
@@ -210,7 +216,9 @@ def main(fv):
     }
     train = held_out = None
     if fv.do_train:
-        train = PretrainingData(fv.input_file, **masking)
+        train = PretrainingData(
+            fv.input_file, "few" if fv.jit_compile else "many", **masking
+        )
     if do_eval:
         held_out = PretrainingData(fv.eval_input_file, **masking)
     record_sets = [data.records for data in (train, held_out) if data]
@@ -390,6 +398,11 @@ def check_flags(fv):
     if do_eval and not fv.eval_input_file:
         raise UserError(
             "--do_eval needs --eval_input_file: records that are not trained on"
+        )
+    if fv.bucket_by_length and fv.distribution_strategy == "tpu":
+        raise UserError(
+            "--bucket_by_length makes batches of several lengths, and TPUs "
+            "need one: leave it out"
         )
     if fv.do_train and fv.weight_average_decay is not None and not do_eval:
         raise UserError(

@@ -17,7 +17,7 @@ _COUNT_STEPS = {
 _OF_TRAINING = (
     *("train_minutes", "warmup_proportion", "num_layers_schedule"),
     *("max_seq_length_schedule", "masked_lm_prob_schedule"),
-    *("weight_average_decay", "init_optimizer"),
+    *("weight_average_decay", "init_optimizer", "bucket_by_length"),
 )
 
 

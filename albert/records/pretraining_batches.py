@@ -15,6 +15,7 @@ import tensorflow as tf
 from albert.records import draws
 from albert.records import dynamic_masking
 from albert.records import record_stream
+from albert.records.batch_plan import padded_lengths
 from albert.records.prefetching import map_ahead
 from albert.records.schema import unmasked_fields
 
@@ -35,6 +36,7 @@ def pretraining_dataset(
     interleaved_files=8,
     max_seq_length=None,
     masked_lm_prob=None,
+    bucket_shapes=None,
 ):
     """Returns a dataset of batches of pretraining records.
 
@@ -58,6 +60,10 @@ def pretraining_dataset(
         None for the length of the records.
       masked_lm_prob: float, the share of the tokens to mask here; None for
         that of the record set.
+      bucket_shapes: str, in training alone: records of similar length come
+        together, within a buffer, and each batch has the least of the
+        ``batch_plan.padded_lengths`` of S and of these shapes that holds its
+        longest sequence. None: every batch has the length S.
 
     Returns:
       ``tf.data.Dataset`` of dicts: input_ids, input_mask, segment_ids int32
@@ -77,10 +83,10 @@ def pretraining_dataset(
             schema.max_seq_length,
         ):
             raise ValueError("masked records stay as they are")
-        together = batch_size
+        batches_together = 1
         make_rows = functools.partial(_parse, schema)
     else:
-        together = batch_size * -(-_MASKED_TOGETHER // batch_size)
+        batches_together = -(-_MASKED_TOGETHER // batch_size)
         schema = schema.shortened(max_seq_length or schema.max_seq_length)
         make_rows = functools.partial(
             _mask,
@@ -95,24 +101,33 @@ def pretraining_dataset(
             seed if training else _EVALUATION_SEED,
         )
     if training:
+        lengths_of = None
+        if bucket_shapes:
+            lengths_of = functools.partial(
+                _lengths, record_set, schema.max_seq_length
+            )
         stream = record_stream.training_stream(
             record_set,
-            together,
+            batch_size,
             seed=seed,
             start_record=start_record,
             shuffle_buffer=shuffle_buffer,
             interleaved_files=interleaved_files,
+            lengths_of=lengths_of,
+            batches_together=batches_together,
         )
-    elif start_record:
-        raise ValueError("start_record is for training")
+    elif start_record or bucket_shapes:
+        raise ValueError("start_record and bucket_shapes are for training")
     else:
-        stream = record_stream.evaluation_stream(record_set, together)
+        stream = record_stream.evaluation_stream(
+            record_set, batch_size * batches_together
+        )
 
     def make_batch(numbers, serialized):
         epochs = numbers if training else tf.zeros_like(numbers)
         rows = make_rows(epochs, serialized)
         batches = _fill_up(rows, schema, batch_size)
-        if together > batch_size:
+        if batches_together > 1:
             return batches
         return {
             name: tf.ensure_shape(value, [batch_size, *value.shape[1:]])
@@ -120,9 +135,46 @@ def pretraining_dataset(
         }
 
     batches = map_ahead(stream, make_batch)
-    if together > batch_size:
+    if batches_together > 1:
         batches = batches.rebatch(batch_size, drop_remainder=True)
+    if bucket_shapes:
+        lengths = padded_lengths(schema.max_seq_length, bucket_shapes)
+        batches = map_ahead(batches, functools.partial(_trim, lengths))
     return batches
+
+
+def _lengths(record_set, max_seq_length, serialized):
+    """Returns the lengths of serialised records [N] as sequences: int64 [N]."""
+    if record_set.unmasked is None:
+        name, size = "input_mask", record_set.schema.max_seq_length
+    else:
+        name, size = "segment_lengths", 2
+    parsed = tf.io.parse_example(
+        serialized, {name: tf.io.FixedLenFeature([size], tf.int64)}
+    )[name]
+    lengths = tf.reduce_sum(parsed, axis=1)
+    if record_set.unmasked is not None:
+        # [CLS], and a [SEP] for each segment.
+        lengths += 1 + tf.math.count_nonzero(parsed, axis=1)
+    return tf.minimum(lengths, max_seq_length)
+
+
+def _trim(lengths, batch):
+    """Cuts off positions that are padding in all rows of a batch.
+
+    Args:
+      lengths: list of int, those that a batch may have, increasing.
+      batch: dict of ``pretraining_dataset``.
+    """
+    longest = tf.reduce_max(tf.reduce_sum(batch["input_mask"], axis=1))
+    lengths = tf.constant(lengths, tf.int32)
+    length = lengths[tf.searchsorted(lengths, longest[tf.newaxis])[0]]
+    rows = batch["input_ids"].shape[0]
+    trimmed = {
+        name: tf.ensure_shape(batch[name][:, :length], [rows, None])
+        for name in ("input_ids", "input_mask", "segment_ids")
+    }
+    return batch | trimmed
 
 
 def _parse(schema, epochs, serialized):

@@ -46,6 +46,7 @@ def training_stream(
     shuffle_buffer=8192,
     interleaved_files=8,
     lengths_of=None,
+    batches_together=1,
 ):
     """Returns an endless dataset of batches of serialised records, with epochs.
 
@@ -67,10 +68,12 @@ def training_stream(
         int64 [N]: batches are of records of similar length. As
         ``batch_plan.training_plan`` does it, but within each buffer. None
         leaves that out.
+      batches_together: int, batches that are one element of the dataset.
 
     Returns:
       ``tf.data.Dataset`` of pairs (int64 [B], str [B]): the epoch that each
-      record is read in, from 0, and the records.
+      record is read in, from 0, and the records; with ``batches_together``,
+      those of so many batches, one after the other.
 
     Raises:
       UserError: no records.
@@ -140,7 +143,7 @@ def training_stream(
     return (
         tf.data.Dataset.range(first_epoch, tf.int64.max)
         .flat_map(epoch_buffers)
-        .rebatch(batch_size, drop_remainder=True)
+        .rebatch(batch_size * batches_together, drop_remainder=True)
     )
 
 

@@ -192,7 +192,6 @@ def find_pretraining_options(fv, config):
     return TrainingOptions.from_flags(
         fv,
         learning_rate=learning_rate,
-        bucket_by_length=False,
         early_stopping_patience=None,
         freeze=None,
         **length,

@@ -14,6 +14,8 @@ class PretrainingData:
 
     Args:
       patterns: str, comma-separated paths or globs.
+      shapes: str, of ``batch_plan.padded_lengths``: what lengths batches of
+        records of similar length may have.
       **masking: other settings of masks that are made while training; see
         ``RecordSet``.
 
@@ -24,8 +26,9 @@ class PretrainingData:
       UserError: no such records.
     """
 
-    def __init__(self, patterns, **masking):
+    def __init__(self, patterns, shapes="many", **masking):
         self.patterns = patterns
+        self.shapes = shapes
         self.records = RecordSet.open(patterns, **masking)
 
     @property
@@ -74,8 +77,6 @@ class PretrainingData:
     ):
         """Returns ``pretraining_dataset`` for training."""
         del num_steps  # It is endless.
-        if bucket_by_length:
-            raise ValueError("pretraining records are of one length")
         return pretraining_dataset(
             self.records,
             batch_size,
@@ -84,6 +85,7 @@ class PretrainingData:
             start_record=start_step * batch_size,
             max_seq_length=max_seq_length,
             masked_lm_prob=masked_lm_prob,
+            bucket_shapes=self.shapes if bucket_by_length else None,
         )
 
     def evaluation_batches(self, batch_size):

@@ -40,6 +40,8 @@ def make_columns(first, count):
         name: generator.integers(0, 2, shape) for name, shape in shapes.items()
     }
     columns["input_ids"][:, 0] = np.arange(first, first + count)
+    lengths = generator.integers(5, SEQ_LENGTH + 1, (count, 1))
+    columns["input_mask"] = (np.arange(SEQ_LENGTH) < lengths).astype(int)
     columns["masked_lm_ids"] = generator.integers(
         0, VOCABULARY, shapes["masked_lm_ids"]
     )
@@ -163,6 +165,62 @@ def test_continues_exactly_where_it_stood(
         **options,
     )
     assert_equal_batches(rest, whole[consumed_batches:])
+
+
+def assert_bucketed(got, plain, lengths, shares):
+    """Batches have the rows of others, and the padding of the longest row.
+
+    ``shares``: the largest share of padding, and the least without buckets.
+    """
+    rows = {
+        name: np.concatenate([batch[name] for batch in plain])
+        for name in plain[0]
+    }
+    by_key = {
+        row.tobytes(): index for index, row in enumerate(rows["masked_lm_ids"])
+    }
+    assert len(by_key) == len(rows["masked_lm_ids"])
+    seen = []
+    for batch in got:
+        index = [by_key[row.tobytes()] for row in batch["masked_lm_ids"]]
+        seen += index
+        length = batch["input_ids"].shape[1]
+        longest = batch["input_mask"].sum(axis=1).max()
+        assert length == min(each for each in lengths if each >= longest)
+        for name, values in batch.items():
+            expected = rows[name][index]
+            if values.shape[1:] == (length,):
+                assert not rows["input_mask"][index, length:].any()
+                expected = expected[:, :length]
+            np.testing.assert_array_equal(values, expected)
+    assert sorted(seen) == sorted(by_key.values())
+    padding = [
+        1 - np.concatenate([b["input_mask"].ravel() for b in batches]).mean()
+        for batches in (got, plain)
+    ]
+    assert padding[0] < shares[0] and padding[1] > shares[1]
+
+
+def test_records_of_like_length_come_together(records):
+    record_set = open_set(records)
+    # 19 divides the number of records: whole batches are an epoch.
+    options = {"batch_size": 19, "shuffle_buffer": COUNT}
+    assert_bucketed(
+        training_batches(record_set, 11, bucket_shapes="many", **options),
+        training_batches(record_set, 11, **options),
+        [8, 13],
+        (0.25, 0.28),
+    )
+
+
+@pytest.mark.parametrize("shuffle_buffer", [120, 8192])
+def test_continues_with_records_of_like_length(records, shuffle_buffer):
+    options = {"bucket_shapes": "many", "shuffle_buffer": shuffle_buffer}
+    record_set = open_set(records)
+    whole = training_batches(record_set, 30, **options)
+    assert len({batch["input_ids"].shape for batch in whole}) > 1
+    rest = training_batches(record_set, 13, start_record=17 * 17, **options)
+    assert_equal_batches(rest, whole[17:])
 
 
 @pytest.mark.parametrize("shuffle_buffer", [1, COUNT, 8192])

@@ -179,6 +179,13 @@ def test_bad_input(
             ],
             "--do_eval needs --eval_input_file",
         ),
+        (
+            [
+                *("--output_dir=o", "--input_file=i", "--model_size=tiny"),
+                *("--bucket_by_length", "--distribution_strategy=tpu"),
+            ],
+            "TPUs need one: leave it out",
+        ),
     ],
 )
 def test_flags_that_are_required(given, words, run_command, assert_refused):

@@ -106,6 +106,20 @@ def test_a_schedule_that_slots_do_not_suffice_for(
     assert not out.exists()
 
 
+def test_buckets_are_a_setting_of_the_run(
+    unmasked_inputs, tmp_path, contents, run, read
+):
+    out = tmp_path / "model"
+    code, _, errors = run(unmasked_inputs, out, "--bucket_by_length")
+    assert code == 0, errors
+    assert read(out, "run.json")["bucket_by_length"] is True
+    before = contents(out)
+    code, _, errors = run(unmasked_inputs, out)
+    assert code == 2
+    assert "bucket_by_length True there, False here" in errors.splitlines()[-1]
+    assert contents(out) == before
+
+
 @pytest.mark.slow
 def test_a_schedule_of_masks_is_a_setting_of_the_run(
     unmasked_inputs, tmp_path, contents, run, read
