@@ -11,11 +11,13 @@ round each of them has its turn, so that a pair is measured within seconds; only
 one computes at a time. A ratio above 1 says that this project is faster.
 Nothing else should run on the machine.
 
-Works (--work, several with commas, or all):
+Works (--work, several with commas, or all: those but engines):
 
   pretraining  a training step, dropout 0, 20 predictions a sequence of 128;
                with LAMB and clipping here, with AdamW there
   encode       the encoder's output of a batch without padding
+  engines      "encode" in the files for OpenVINO and ONNX Runtime, whose
+               packages are needed here, and OpenVINO's for the peers
   mini         "pretraining" of a size for laptops
   sentences    logits of the lines of --text_file, cut into pieces by
                --spm_model_file: here as `albert classify` predicts; there in
@@ -58,7 +60,11 @@ def make_parser():
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--work", default="pretraining", help="names of works, or all")
+    add(
+        "--work",
+        default="pretraining",
+        help="names of works, or all (see above)",
+    )
     add("--peer_python", help="Python with requirements-peers.txt")
     add("--earlier", help="folder of an earlier checkout, measured beside")
     add("--rounds", type=int, default=5, help="turns of each program")
@@ -76,7 +82,9 @@ def make_parser():
 def check(parser, arguments):
     """Refuses values that cannot be measured; turns lists into lists."""
     names = arguments.work
-    arguments.work = list(works.WORKS) if names == "all" else names.split(",")
+    arguments.work = names.split(",")
+    if names == "all":
+        arguments.work = [name for name in works.WORKS if name != "engines"]
     for name in arguments.work:
         if name not in works.WORKS:
             parser.error(

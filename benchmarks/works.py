@@ -44,6 +44,12 @@ def _transformers(name, *, sort=False, bfloat16_weights=False):
     return Program(f"transformers{name}", "transformers_peer", settings)
 
 
+def _engine(engine, quantization):
+    settings = {"engine": engine, "quantization": quantization}
+    name = f"this project, {engine}, {quantization}"
+    return Program(name, "engines", settings)
+
+
 def _kerashub(name="", *, sort=False):
     return Program(f"keras-hub{name}", "kerashub_peer", {"sort": sort})
 
@@ -100,6 +106,26 @@ WORKS = {
             _transformers(", weights in bfloat16", bfloat16_weights=True),
             _kerashub(),
             LIMIT,
+        ),
+    ),
+    "engines": dataclasses.replace(
+        _PRETRAINING,
+        kind="encode",
+        shapes=((1, 32), (1, 128), (32, 32), (16, 128), (4, 512)),
+        dtypes=("float32",),
+        runs=9,
+        programs=(
+            OWN,
+            _engine("openvino", "float32"),
+            _engine("openvino", "int8"),
+            _engine("onnx", "float32"),
+            _engine("onnx", "int8"),
+            _transformers(""),
+            Program(
+                "transformers, in OpenVINO",
+                "transformers_peer",
+                {"engine": "openvino"},
+            ),
         ),
     ),
     "mini": dataclasses.replace(

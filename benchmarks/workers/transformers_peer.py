@@ -41,9 +41,27 @@ def pretraining(work):
 
 def encode(work):
     """Returns a function that computes the encoder's output of a batch."""
-    forward = _forward(work, transformers.AlbertModel)
     inputs = _inputs(batches.batch_of(work))
+    if work.get("engine") == "openvino":
+        return _encode_in_openvino(work, inputs)
+    forward = _forward(work, transformers.AlbertModel)
     return lambda: forward(inputs).last_hidden_state
+
+
+def _encode_in_openvino(work, inputs):
+    import openvino
+
+    model = _make_model(work, transformers.AlbertModel).eval()
+    with torch.inference_mode():
+        converted = openvino.convert_model(model, example_input=inputs)
+    hint = {"bfloat16": "bf16", "float32": "f32"}[work["dtype"]]
+    compiled = openvino.Core().compile_model(
+        converted,
+        "CPU",
+        {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"},
+    )
+    arrays = {name: value.numpy() for name, value in inputs.items()}
+    return lambda: compiled(arrays)[0]
 
 
 def predict(work):
@@ -125,7 +143,7 @@ def _training_step(work, model):
 def _forward(work, model_class):
     model = _make_model(work, model_class).eval()
     bfloat16 = work["dtype"] == "bfloat16"
-    if work["bfloat16_weights"]:
+    if work.get("bfloat16_weights"):
         model, bfloat16 = model.to(torch.bfloat16), False
 
     def forward(inputs):
