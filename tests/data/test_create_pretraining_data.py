@@ -787,7 +787,12 @@ def wait_until_records_are_written(process, folder):
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL]
+    "number",
+    [
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        signal.SIGTERM,
+        pytest.param(signal.SIGKILL, marks=pytest.mark.slow),
+    ],
 )
 def test_stopped_run_leaves_no_final_name(start, tmp_path, number, run_recipe):
     process = start()

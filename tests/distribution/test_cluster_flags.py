@@ -216,6 +216,7 @@ def test_a_batch_that_workers_cannot_share(launcher, pretraining, tmp_path):
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.slow
 def test_no_tpu(tmp_path):
     """In a process of its own: TensorFlow connects once."""
     script = textwrap.dedent(
@@ -246,6 +247,7 @@ def test_no_tpu(tmp_path):
         assert "--tpu=local" in line and "--tpu_zone" in line
 
 
+@pytest.mark.slow
 def test_a_worker_says_whom_it_waits_for(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", tf_config())
     script = textwrap.dedent(

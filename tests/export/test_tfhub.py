@@ -527,6 +527,7 @@ def test_an_encoder_alone(tmp_path):
     assert "encoder.mlm" not in (tmp_path / "out/encoder.md").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_a_wordpiece_vocabulary(tmp_path):
     tokenizer = albert.load_tokenizer(WORDPIECE)
     model = perturbed(

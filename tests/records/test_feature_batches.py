@@ -248,6 +248,7 @@ def test_evaluation_does_not_depend_on_how_batches_are_cut(encoder):
 # ------------------------------------------------------------------ replicas
 
 
+@pytest.mark.slow
 def test_each_replica_gets_its_half_of_a_batch():
     result = subprocess.run(
         [sys.executable, str(REPLICAS)],

@@ -106,6 +106,7 @@ def test_a_schedule_that_slots_do_not_suffice_for(
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_buckets_are_a_setting_of_the_run(
     unmasked_inputs, tmp_path, contents, run, read
 ):
