@@ -91,7 +91,7 @@ def define_flags(fv):
         "max_seq_length",
         None,
         "Pieces of a sequence at most. Default: what the model was fine-tuned "
-        "with; of a pretrained one all its positions, where ids are read 128. "
+        "with; of a pretrained one all its positions with serving, else 128. "
         "onnx and openvino read any length: that of the comparison.",
         lower_bound=MIN_SEQUENCE_LENGTH,
         upper_bound=LONGEST_SEQUENCE,
