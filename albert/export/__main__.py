@@ -85,7 +85,7 @@ def define_flags(fv):
         "tokenizer", None, "Take the tokenizer along. Default: true."
     )
     texts = FlagGroup(
-        fv, "Serving, litert, onnx, openvino and sentence-transformers"
+        fv, "Serving, litert, onnx, openvino and sentence transformers"
     )
     texts.integer(
         "max_seq_length",
@@ -161,7 +161,7 @@ def define_flags(fv):
         "Where the files of GLUE or RACE are, as of `albert classify`: "
         "the model and each file are evaluated on the dev set.",
     )
-    define_vector_flags(FlagGroup(fv, "Sentence-transformers"), None, None)
+    define_vector_flags(FlagGroup(fv, "Sentence transformers"), None, None)
     litert = FlagGroup(fv, "Litert")
     litert.integer(
         "batch_size",
