@@ -95,11 +95,12 @@ def convert(
     lower_case=None,
     strip_accents=None,
     new_directory=outputs.new_directory,
+    needs_pooler=True,
 ):
     """Reads a model in one format and writes it in another.
 
     Args:
-      source: path, as of ``albert.load_weights``.
+      source: path, as of ``albert.load_weights``, or ``StartingPoint``.
       destination: path of a directory that does not exist or is empty.
       to: one of ``FORMATS``.
       head: one of ``HEADS_OF_WEIGHTS``; None: what the source says. Google's
@@ -112,6 +113,8 @@ def convert(
         same.
       new_directory: function of ``destination``, a context manager that gives
         the directory to write to.
+      needs_pooler: bool, whether weights without the pooler are refused for
+        a head that reads it.
 
     Returns:
       ``ConversionReport``.
@@ -128,10 +131,11 @@ def convert(
             head,
             tokenizer,
             {"lower_case": lower_case, "strip_accents": strip_accents},
+            needs_pooler,
         )
 
 
-def _convert(source, directory, to, head, tokenizer, settings):
+def _convert(source, directory, to, head, tokenizer, settings, needs_pooler):
     from albert.interchange import names
     from albert.interchange import weight_fit
     from albert.interchange.source import Tensors
@@ -146,7 +150,7 @@ def _convert(source, directory, to, head, tokenizer, settings):
     shapes = names.expected_shapes(
         config, head, start.num_labels or 1, start.num_decoder_blocks
     )
-    if not HEADS[head].uses_pooler:
+    if not (needs_pooler and HEADS[head].uses_pooler):
         shapes = {
             name: shape
             for name, shape in shapes.items()

@@ -31,7 +31,7 @@ LAYERS = (
         "streamed_outputs",
         "text",
     ),
-    ("freeze_flag", "vocabulary_flags"),
+    ("freeze_flag", "vector_flags", "vocabulary_flags"),
     ("device_flags", "flags", "model_directory", "modeling", "run_list_flags"),
     (
         "budget_flags",

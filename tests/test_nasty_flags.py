@@ -247,6 +247,10 @@ OTHERWISE = {
     ("export", "min_agreement"): {"format": "litert"},
     ("export", "data_dir"): {"format": "litert"},
     ("export", "tokenizer"): {"format": "huggingface"},
+    **{
+        ("export", name): {"format": "sentence-transformers"}
+        for name in ("pooling", "normalize")
+    },
 }
 
 

@@ -30,10 +30,9 @@ from albert.score.text_rows import read_rows
 from albert.streamed_outputs import check_output
 from albert.streamed_outputs import open_output
 from albert.tasks.bad_rows import BadRows
+from albert.vector_flags import define_vector_flags
 
 POSITIONAL = ("MODEL",)
-# Those of ``modeling.pooling``, which loads TensorFlow.
-_POOLINGS = ("mean", "cls", "max")
 # Texts that are sorted by length together, and their characters.
 _BLOCK_TEXTS = 2048
 _BLOCK_CHARACTERS = 1 << 22
@@ -84,14 +83,7 @@ def define_flags(fv):
         "stopping at the first.",
     )
     vectors = FlagGroup(fv, "Vectors")
-    vectors.choice(
-        "pooling",
-        _POOLINGS[0],
-        list(_POOLINGS),
-        "mean: of all pieces, [CLS] and [SEP] too. cls: the vector of [CLS]. "
-        "max: the largest values of all pieces.",
-    )
-    vectors.boolean("normalize", False, "Give vectors the length 1.")
+    define_vector_flags(vectors)
     define_inference_flags(fv)
 
 

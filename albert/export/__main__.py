@@ -7,6 +7,7 @@ serving: a TensorFlow SavedModel of the task with the tokenizer inside:
 strings in, answers out (docs/serving.md). tfhub: the encoder and its
 preprocessor as TF Hub wants them. litert: .tflite files for telephones.
 onnx, openvino: for these engines on CPUs, ids in (docs/engines.md).
+sentence-transformers: the encoder, for vectors of texts (docs/embedding.md).
 google, huggingface, kerashub: what these projects open.
 
 MODEL_DIR is a model directory, or any weights that come with a configuration
@@ -28,6 +29,7 @@ from albert.flag_groups import FlagGroup
 from albert.flag_parsers import LARGEST_SCORE
 from albert.flag_parsers import LONGEST_SEQUENCE
 from albert.tasks.truncation import MIN_SEQUENCE_LENGTH
+from albert.vector_flags import define_vector_flags
 
 POSITIONAL = ("MODEL_DIR", "DESTINATION")
 # Of the formats whose files are compared with the model.
@@ -61,6 +63,7 @@ FORMATS = {
     "litert": (*_COMPARED, "batch_size"),
     "onnx": _COMPARED,
     "openvino": _COMPARED,
+    "sentence-transformers": ("max_seq_length", "pooling", "normalize"),
     "google": ("tokenizer",),
     "huggingface": ("tokenizer",),
     "kerashub": ("tokenizer",),
@@ -81,12 +84,14 @@ def define_flags(fv):
     projects.boolean(
         "tokenizer", None, "Take the tokenizer along. Default: true."
     )
-    texts = FlagGroup(fv, "Serving, litert, onnx and openvino")
+    texts = FlagGroup(
+        fv, "Serving, litert, onnx, openvino and sentence transformers"
+    )
     texts.integer(
         "max_seq_length",
         None,
         "Pieces of a sequence at most. Default: what the model was fine-tuned "
-        "with; of a pretrained one all its positions, where ids are read 128. "
+        "with; of a pretrained one all its positions with serving, else 128. "
         "onnx and openvino read any length: that of the comparison.",
         lower_bound=MIN_SEQUENCE_LENGTH,
         upper_bound=LONGEST_SEQUENCE,
@@ -156,6 +161,7 @@ def define_flags(fv):
         "Where the files of GLUE or RACE are, as of `albert classify`: "
         "the model and each file are evaluated on the dev set.",
     )
+    define_vector_flags(FlagGroup(fv, "Sentence transformers"), None, None)
     litert = FlagGroup(fv, "Litert")
     litert.integer(
         "batch_size",
@@ -218,7 +224,8 @@ def main(fv, source, destination):
         )
         lines = report.lines(destination)
     else:
-        module = importlib.import_module(f"albert.export.{fv.format}")
+        name = fv.format.replace("-", "_")
+        module = importlib.import_module(f"albert.export.{name}")
         lines = module.export(
             source, destination, overwrite=fv.overwrite, **options
         ).lines()

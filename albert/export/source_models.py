@@ -115,7 +115,7 @@ def load(
     start = open_starting_point(source)
     config, tokenizer = start.find_config_and_tokenizer()
     task = start.task
-    length = _find_length(start.path, config, task, max_seq_length)
+    length = find_length(start.path, config, task, max_seq_length)
     if model == "encoder":
         head, task = "none", {}
     else:
@@ -213,7 +213,19 @@ def _find_thresholds(path, row, labels, task):
     return found.tolist()
 
 
-def _find_length(path, config, task, max_seq_length):
+def find_length(path, config, task, max_seq_length):
+    """Returns the length of sequences that texts are cut at: int.
+
+    Args:
+      path: str, the model.
+      config: ``AlbertConfig``.
+      task: dict of ``model_directory.read_task``.
+      max_seq_length: int, what was asked for; None: the task's, else
+        ``DEFAULT_LENGTH`` or as many as the model has positions.
+
+    Raises:
+      UserError: as ``check_length``.
+    """
     if max_seq_length is None:
         limit = config.longest_sequence
         return min(task.get("max_seq_length", DEFAULT_LENGTH), limit)

@@ -39,7 +39,9 @@ _PAGE = {
     "": ("index.html", "text/html"),
     "page.css": ("page.css", "text/css"),
     "page.js": ("page.js", "text/javascript"),
+    "requests.js": ("requests.js", "text/javascript"),
     "results.js": ("results.js", "text/javascript"),
+    "search.js": ("search.js", "text/javascript"),
     "icon.svg": ("icon.svg", "image/svg+xml"),
 }
 _HEADERS = {
@@ -124,6 +126,7 @@ class _Service:
                     for key in ("kind", "task", "labels", "max_seq_length")
                 },
                 "default": metadata.get("serving_default"),
+                "signatures": sorted(self._model.signatures),
                 "limits": dataclasses.asdict(self._limits),
             }
         )

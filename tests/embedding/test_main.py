@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import albert
+from albert import vector_flags
 from albert.embedding import __main__ as embed
 from albert.modeling import pooling
 
@@ -25,7 +26,7 @@ def run(run_module, models, tmp_path, monkeypatch):
 
 
 def test_poolings_are_those_of_the_model():
-    assert embed._POOLINGS == pooling.POOLINGS
+    assert vector_flags.POOLINGS == pooling.POOLINGS
 
 
 def test_files_hold_what_the_model_gives_in_python(

@@ -79,6 +79,7 @@ class TestFlags:
         from albert.export import litert
         from albert.export import onnx
         from albert.export import openvino
+        from albert.export import sentence_transformers
         from albert.export import tfhub
 
         for name, module in (
@@ -87,6 +88,7 @@ class TestFlags:
             ("litert", litert),
             ("onnx", onnx),
             ("openvino", openvino),
+            ("sentence-transformers", sentence_transformers),
         ):
             known = inspect.signature(module.export).parameters
             assert set(command.FORMATS[name]) <= set(known)

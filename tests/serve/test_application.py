@@ -179,6 +179,7 @@ def test_the_page_learns_the_model_and_no_path_of_the_machine(port):
     assert answer["labels"] == ["<b>", "é"]
     assert answer["name"] == "tiny" and answer["default"] == "text"
     assert answer["source"] == "a model"
+    assert "text" in answer["signatures"]
     assert answer["limits"] == {
         "body_bytes": 1000,
         "texts": 5,

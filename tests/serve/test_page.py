@@ -52,7 +52,7 @@ def test_the_html_has_no_code_and_no_style_in_it():
 
 
 def test_the_scripts_never_make_markup_of_text():
-    assert len(SCRIPTS) == 2
+    assert len(SCRIPTS) == 4
     for name, text in SCRIPTS.items():
         for way in (
             "innerHTML",
@@ -104,6 +104,55 @@ def test_the_page_knows_the_limits_of_the_server():
         r"{ ([\w, ]+) } = description\.limits", FILES["page.js"]
     )
     assert {*used, *taken.split(", ")} == names
+
+
+def test_scripts_ask_for_what_is_served_and_for_what_the_others_have():
+    for name, text in SCRIPTS.items():
+        for names, other in re.findall(
+            r'import \{ ([\w, ]+) \} from "/([\w.]+)"', text
+        ):
+            for each in names.split(", "):
+                assert re.search(
+                    rf"^export (async )?(function|const) {each}\b",
+                    SCRIPTS[other],
+                    re.M,
+                ), (name, other, each)
+        assert text.count("import ") == text.count(' from "/'), name
+
+
+def test_the_search_asks_the_signature_of_vectors_within_the_limits():
+    """The names are those of the export, the limits those of the server."""
+    search = SCRIPTS["search.js"]
+    (signature,) = re.findall(r'SIGNATURE = "(\w+)"', search)
+    assert f'signatures.includes("{signature}")' in SCRIPTS["page.js"]
+    exported = (
+        importlib.resources.files("albert.export")
+        .joinpath("serving_pretraining.py")
+        .read_text("utf-8")
+    )
+    assert f'signatures = {{"{signature}": ' in exported
+    read = {"mean_pooled_output", "truncated"}
+    for name in read:
+        assert f'"{name}": ' in exported and re.search(rf"\b{name}\b", search)
+    names = {
+        field.name for field in dataclasses.fields(predict_requests.Limits)
+    }
+    assert set(re.findall(r"limits\.(\w+)", search)) == names
+
+
+def test_the_search_finds_its_form():
+    ids = {
+        attributes["id"]: tag
+        for tag, attributes in Tags(FILES["index.html"]).tags
+        if "id" in attributes
+    }
+    for name in ("page.js", "search.js"):
+        asked = re.findall(r'getElementById\("([\w-]+)"\)', SCRIPTS[name])
+        assert asked and set(asked) <= set(ids), name
+    assert ids["search-lines"] == "textarea"
+    section = [a for t, a in Tags(FILES["index.html"]).tags if t == "section"]
+    (search,) = [each for each in section if each.get("id") == "search"]
+    assert "hidden" in search
 
 
 def test_each_kind_of_model_has_a_form_and_a_result():

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The form for the model's kind, the question, and the answer.
+import { call, grouped, post } from "/requests.js";
 import { element, RESULTS, truncation } from "/results.js";
+import { startSearch } from "/search.js";
 
 const MASK = "[MASK]";
 const CONTEXT =
@@ -155,10 +157,6 @@ function nameText(name, index, { kind, labels }) {
   return field.lines ? `Line ${index + 1}` : field.label;
 }
 
-function grouped(number) {
-  return number.toLocaleString("en");
-}
-
 // Throws what is to be told to the user where a text is too long for the
 // server, which counts characters and not UTF-16 units.
 function checkLengths(description, fields) {
@@ -228,27 +226,6 @@ function makeCommand(url, body) {
   return `curl ${location.origin}${url} -d '${quoted}'`;
 }
 
-// Returns the content of the answer; throws what is to be told to the user.
-async function call(url, options) {
-  let response, text;
-  try {
-    response = await fetch(url, options);
-    text = await response.text();
-  } catch {
-    throw new Error("The server does not answer: has it ended?");
-  }
-  let content;
-  try {
-    content = JSON.parse(text);
-  } catch {
-    throw new Error(`The server answered with status ${response.status}.`);
-  }
-  if (!response.ok) {
-    throw new Error(content.error);
-  }
-  return content;
-}
-
 function show(...elements) {
   answer.replaceChildren(...elements);
 }
@@ -275,11 +252,7 @@ async function submit(description, readForm) {
     document.getElementById("command").textContent = makeCommand(url, body);
     show(element("p", { className: "fine" }, "The model is working …"));
     const begin = performance.now();
-    const { predictions } = await call(url, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body,
-    });
+    const { predictions } = await post(url, body);
     const milliseconds = Math.round(performance.now() - begin);
     const found = description.kind === "encoder" ? predictions : predictions[0];
     show(
@@ -329,6 +302,9 @@ async function start() {
       form.requestSubmit();
     }
   });
+  if (description.signatures.includes("embeddings")) {
+    startSearch(description);
+  }
   ask.disabled = false;
   form.querySelector("textarea, input")?.focus();
 }

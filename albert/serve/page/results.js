@@ -4,11 +4,17 @@
 
 const SPACE_MARK = "\u2581";
 const MASK = "[MASK]";
+// Texts that a message names.
+const MOST_NAMED = 10;
 
 export function element(name, properties = {}, ...children) {
   const made = Object.assign(document.createElement(name), properties);
   made.append(...children);
   return made;
+}
+
+export function capitalized(text) {
+  return text[0].toUpperCase() + text.slice(1);
 }
 
 function percent(probability) {
@@ -319,20 +325,33 @@ TRUNCATED.multi_label = TRUNCATED.classification;
 TRUNCATED.regression = TRUNCATED.classification;
 TRUNCATED.span_v2 = TRUNCATED.span_v1;
 
+// Tells of texts whose ends were not read: a list of elements.
+export function truncatedTexts(names, length) {
+  if (!names.length) {
+    return [];
+  }
+  const more = names.length - MOST_NAMED;
+  const listed = names.slice(0, MOST_NAMED).join(", ");
+  return [
+    element(
+      "p",
+      { className: "error" },
+      `${capitalized(listed)}${more > 0 ? ` and ${more} more` : ""} ` +
+        `${names.length > 1 ? "are" : "is"} too long, and the end was not ` +
+        `read. The model reads ${length} pieces at a time.`,
+    ),
+  ];
+}
+
 // Tells that the answer is not about all of the text: a list of elements.
 export function truncation(answer, fields, { kind, max_seq_length: length }) {
-  let what;
   if (kind === "encoder") {
     const lines = answer.flatMap((row, index) =>
-      row.truncated ? [index + 1] : [],
+      row.truncated ? [`line ${index + 1}`] : [],
     );
-    what =
-      lines.length &&
-      `Line ${lines.join(", line ")} ${lines.length > 1 ? "are" : "is"} ` +
-        "too long, and the end";
-  } else {
-    what = answer.truncated && TRUNCATED[kind](fields);
+    return truncatedTexts(lines, length);
   }
+  const what = answer.truncated && TRUNCATED[kind](fields);
   const room = kind.startsWith("span")
     ? ""
     : ` The model reads ${length} pieces at a time.`;
