@@ -202,7 +202,8 @@ def load_tensorflow():
         subprocess.Popen(
             ["grep", "-vE", f"^({'|'.join(noise)})"],
             stdin=subprocess.PIPE,
-            stdout=sys.stderr.fileno(),
+            # Where TensorFlow writes, whatever sys.stderr is by now.
+            stdout=2,
         ) as grep,
         _hidden(_UNUSED_OF_KERAS),
     ):
