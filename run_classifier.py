@@ -96,7 +96,9 @@ def main(fv):
     from albert.training import curves
     from albert.training import distribution
     from albert.training import event_tags
+    from albert.training import finetuning_options
     from albert.training import options
+    from albert.training import record_data
     from albert.training import results
     from albert.training import task_data
     from albert.training import task_evaluation
@@ -110,7 +112,7 @@ def main(fv):
     writes = distribution.is_chief(strategy)
 
     # ------------------------------------------- configuration and features
-    recipe = options.adjust_recipe(fv, task.recipe)
+    recipe = finetuning_options.adjust_recipe(fv, task.recipe)
     start = open_starting_point(
         fv.init_checkpoint if fv.do_train else models[0]
     )
@@ -120,18 +122,20 @@ def main(fv):
     given = {
         split: fv[flag].value for _, split, flag in MODES if fv[flag].value
     }
-    records = task_data.open_records(given, task, config, tokenizer)
-    max_seq_length = options.find_max_seq_length(
+    records = record_data.open_records(given, task, config, tokenizer)
+    max_seq_length = finetuning_options.find_max_seq_length(
         fv.max_seq_length,
         trained.get("max_seq_length", recipe.max_seq_length),
         config,
         [files.schema.max_seq_length for files in records.values()],
     )
-    options.check_shorter_than_sequence(fv, max_seq_length, "max_qa_length")
-    lengths = options.find_lengths(fv, max_seq_length)
+    finetuning_options.check_shorter_than_sequence(
+        fv, max_seq_length, "max_qa_length"
+    )
+    lengths = finetuning_options.find_lengths(fv, max_seq_length)
     data = task_data.featurize(
         task, fv.data_dir, texts, tokenizer, lengths, max_qa_length
-    ) | task_data.read_records(task, given, records, lengths)
+    ) | record_data.read_records(task, given, records, lengths)
     agreement.check_data(strategy, data)
     balance = {"focal_gamma": fv.focal_gamma} if fv.focal_gamma else {}
     if fv.do_train and weights_of_labels:
@@ -157,7 +161,7 @@ def main(fv):
     # --------------------------------------------------- how it is trained
     if fv.do_train:
         num_examples = data["train"].num_examples
-        training_options = options.find_finetuning_options(
+        training_options = finetuning_options.find_finetuning_options(
             fv, recipe, config, num_examples
         )
         settings = {
@@ -171,7 +175,9 @@ def main(fv):
             settings["max_qa_length"] = max_qa_length
         if task.label_type == "classes":
             settings["tune_thresholds"] = fv.tune_thresholds
-        options.log_defaults(fv, task.name, config, settings, training_options)
+        finetuning_options.log_defaults(
+            fv, task.name, config, settings, training_options
+        )
         options.check_and_log_batch(
             strategy, training_options, num_examples, max_seq_length
         )

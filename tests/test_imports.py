@@ -49,7 +49,7 @@ LAYERS = (
         "shard_flags",
         "training",
     ),
-    ("classification_flags", "convert", "text_to_text"),
+    ("classification_flags", "convert", "squad_flags", "text_to_text"),
     ("export", "generate", "glue", "score"),
     ("prediction", "serve"),
     ("embedding",),

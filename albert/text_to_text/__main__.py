@@ -77,6 +77,7 @@ def main(fv):
     from albert.training import agreement
     from albert.training import curves
     from albert.training import distribution
+    from albert.training import finetuning_options
     from albert.training import options
     from albert.training import results
     from albert.training.loop import TrainingLoop
@@ -90,7 +91,7 @@ def main(fv):
     writes = distribution.is_chief(strategy)
 
     # --------------------------------------- configuration, texts and ids
-    recipe = options.adjust_recipe(fv, translation_flags.RECIPE)
+    recipe = finetuning_options.adjust_recipe(fv, translation_flags.RECIPE)
     start = open_starting_point(source)
     config, tokenizer = start.find_config_and_tokenizer(
         **flags.model_options(fv), dropout=recipe.dropout
@@ -101,8 +102,8 @@ def main(fv):
     )
     limits = translation_flags.read_limits(
         fv,
-        options.find_lengths(fv, settings["max_seq_length"]),
-        options.find_lengths(fv, settings["max_target_length"]),
+        finetuning_options.find_lengths(fv, settings["max_seq_length"]),
+        finetuning_options.find_lengths(fv, settings["max_target_length"]),
         strategy.num_replicas_in_sync,
     )
     data = {
@@ -128,14 +129,16 @@ def main(fv):
         evaluation = LossEvaluation(data["dev"], fv.eval_batch_size)
     if fv.do_train:
         batches = data["train"].first_epoch(fv.seed, fv.bucket_by_length)
-        training_options = options.find_finetuning_options(
+        training_options = finetuning_options.find_finetuning_options(
             fv, recipe, config, data["train"].num_examples, len(batches)
         )
         if fv.learning_rate is None:
             training_options = dataclasses.replace(
                 training_options, learning_rate=translation_flags.LEARNING_RATE
             )
-        options.log_defaults(fv, HEAD, config, settings, training_options)
+        finetuning_options.log_defaults(
+            fv, HEAD, config, settings, training_options
+        )
         log_batches(data["train"], batches, training_options)
         warn_of_normalization(tokenizer)
 

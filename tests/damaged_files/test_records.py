@@ -31,7 +31,7 @@ from albert.tasks.features import Features
 from albert.text import token_cache
 from albert.text.instances import PairSettings
 from albert.text.masking import MaskingSettings
-from albert.training import task_data
+from albert.training import record_data
 
 pytestmark = pytest.mark.slow
 
@@ -178,13 +178,13 @@ def read_finetuning_records(folder):
     pattern = f"{folder}/train-*"
     labels = tuple(read_labels(pattern))
     task = selection.get_task("tsv", labels=labels)
-    records = task_data.open_records(
+    records = record_data.open_records(
         {"dev": pattern},
         task,
         albert.AlbertConfig.named("tiny", vocab_size=2000),
         albert.Tokenizer(SPM),
     )["dev"]
-    split = task_data.RecordData(task, "dev", pattern, records, [37])
+    split = record_data.RecordData(task, "dev", pattern, records, [37])
     return records.count(), split.fingerprint, split.gold.tolist()
 
 

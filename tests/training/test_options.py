@@ -11,6 +11,7 @@ from albert.config import AlbertConfig
 from albert.errors import UserError
 from albert.text_to_text import translation_flags
 from albert.training import distribution
+from albert.training import finetuning_options
 from albert.training import options
 
 SIZE = {
@@ -58,7 +59,7 @@ def find(*arguments, steps_per_epoch=None):
     fv = flags.FlagValues()
     translation_flags.define_flags(fv)
     fv(["translate", "--train_batch_size=1024", *arguments])
-    return options.find_finetuning_options(
+    return finetuning_options.find_finetuning_options(
         fv,
         translation_flags.RECIPE,
         AlbertConfig.from_dict({"vocab_size": 30, **SIZE}),

@@ -21,6 +21,7 @@ from albert.tasks.multiple_choice.questions import QuestionExamples
 from albert.tasks.table import TASKS
 from albert.tasks.tsv_files import TextExamples
 from albert.text.tokenizer import Tokenizer
+from albert.training import record_data
 from albert.training import task_data
 from albert.training import task_evaluation
 
@@ -47,7 +48,7 @@ def test_labels_are_counted_in_texts_and_records(tmp_path):
     ):
         texts, records = both(tmp_path / used.name, used, given)
         # Those to train on are not in memory.
-        streamed = task_data.RecordData(
+        streamed = record_data.RecordData(
             used, "train", "", records.records, LENGTHS
         )
         for data in (texts, records, streamed):
@@ -133,8 +134,8 @@ def both(tmp_path, task, examples, split="dev", with_words=True):
             )
         )
     patterns = {split: str(tmp_path / "records*")}
-    opened = task_data.open_records(patterns, task, CONFIG, TOKENIZER)
-    records = task_data.read_records(task, patterns, opened, LENGTHS)[split]
+    opened = record_data.open_records(patterns, task, CONFIG, TOKENIZER)
+    records = record_data.read_records(task, patterns, opened, LENGTHS)[split]
     # The same data, whatever they were read from.
     assert texts.description.pop("path") == "folder"
     assert records.description["path"] == patterns[split]
@@ -293,9 +294,9 @@ def test_damage_of_what_is_evaluated_shows_at_once(tmp_path):
     content[-30] ^= 1
     path.write_bytes(content)
     patterns = {"dev": str(tmp_path / "records*")}
-    opened = task_data.open_records(patterns, NER, CONFIG, TOKENIZER)
+    opened = record_data.open_records(patterns, NER, CONFIG, TOKENIZER)
     with pytest.raises(UserError, match="00001-of-00002, record 3.*corrupt"):
-        task_data.read_records(NER, patterns, opened, LENGTHS)
+        record_data.read_records(NER, patterns, opened, LENGTHS)
 
 
 def test_fingerprints(tmp_path):
