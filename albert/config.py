@@ -138,6 +138,11 @@ class AlbertConfig:
                 f"num_attention_heads {self.num_attention_heads}: choose "
                 "heads that divide it"
             )
+        if self.type_vocab_size < 2:
+            raise UserError(
+                f"type_vocab_size is {self.type_vocab_size}: a pair of texts "
+                "needs 2, one for each"
+            )
         self._check_groups()
         self._check_size()
 

@@ -49,10 +49,8 @@ CREATED_ELSEWHERE = {
     "albert/records/writing.py": {"open"},
     "albert/text/token_cache.py": {"open"},
     "albert/text/vocabulary.py": {"open", "shutil.copyfileobj"},
+    "albert/export/engine_models.py": {"tempfile.TemporaryDirectory"},
     # Its assets are in a temporary folder.
-    "albert/export/engine_models.py": {
-        "tempfile.TemporaryDirectory",
-    },
     "albert/export/serving.py": {
         "tempfile.TemporaryDirectory",
         "tf.saved_model.save",

@@ -7,6 +7,7 @@ from absl import logging
 
 from albert.answering.arguments import check_number
 from albert.answering.loaded_model import LoadedModel
+from albert.embedding.embedder import warn_of_modules
 from albert.errors import UserError
 from albert.export import source_models
 from albert.interchange.starting_point import open_starting_point
@@ -64,6 +65,7 @@ def load(
     if max_seq_length is not None:
         check_number("max_seq_length", max_seq_length)
     start = open_starting_point(path)
+    warn_of_modules(os.fspath(path))
     strategy = distribution.start(batch_size, name="one_device")
     # Not in its scope: Keras's fit() would refuse the network outside of it.
     source = source_models.load(

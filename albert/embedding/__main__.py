@@ -133,12 +133,14 @@ def load_embedder(fv, directory):
     """Loads a model; returns (``Embedder``, ``SourceModel``)."""
     command_line.load_tensorflow()
     from albert.embedding.embedder import Embedder
+    from albert.embedding.embedder import warn_of_modules
     from albert.export import source_models
     from albert.interchange.starting_point import open_starting_point
     from albert.training import distribution
     from albert.training.options import DTYPE_POLICIES
 
     start = open_starting_point(directory)
+    warn_of_modules(directory)
     strategy = distribution.start(fv.eval_batch_size, name="one_device")
     with strategy.scope():
         source = source_models.load(

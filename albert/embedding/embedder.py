@@ -4,7 +4,10 @@
 Letters: N texts, H hidden width.
 """
 
+import os
+
 import numpy as np
+from absl import logging
 
 from albert.modeling.pooling import PooledEncoder
 from albert.prediction.row_predictions import Counts
@@ -14,6 +17,24 @@ from albert.tasks import sequences
 from albert.tasks.features import Features
 from albert.training.feature_data import FeatureData
 from albert.training.loop import TrainingLoop
+
+# Of a directory of sentence-transformers, the steps from texts to vectors.
+_MODULES_FILE = "modules.json"
+
+
+def warn_of_modules(path):
+    """Warns of a directory that says how vectors are made, which is not read.
+
+    Args:
+      path: str, of a model.
+    """
+    file = os.path.join(path, _MODULES_FILE)
+    if os.path.exists(file):
+        logging.warning(
+            "%s says how sentence-transformers makes vectors, and is not read "
+            "here: give the same pooling, normalisation and length",
+            file,
+        )
 
 
 class Embedder:

@@ -22,11 +22,13 @@ from albert.json_files import Text
 from albert.json_files import read_object
 
 METADATA_FILE = "engine.json"
+# The engines; a module of this package has the name of each.
+ENGINES = ("openvino", "onnx")
 
 _REMEDY = "export the model again with `albert export`"
 _SCHEMA = Object(
     {
-        "engine": Text(("onnx", "openvino")),
+        "engine": Text(ENGINES),
         "head": Text(tuple(HEADS)),
         "labels": Nullable(List(Text())),
         "max_seq_length": Integer(1),
@@ -120,11 +122,13 @@ def find(path):
       ``EngineDirectory``; None where it is no such directory.
 
     Raises:
-      UserError: it is damaged.
+      UserError: what is told of the files is not as it was exported, or is of
+        another version.
     """
     file = os.path.join(path, METADATA_FILE)
     if not os.path.isfile(file):
         return None
+    check_unchanged(path, METADATA_FILE, _REMEDY)
     found = read_object(file, _SCHEMA, _REMEDY)
     return EngineDirectory(
         path=path,

@@ -245,6 +245,8 @@ def export(
         ):
             for run_in in [precision] if precision else engine.precisions(name):
                 there = engine.load(os.path.join(directory, files[0]), run_in)
+                if there is None and precision:
+                    raise UserError(explain_precision(engine, precision))
                 if there is None:
                     notes.append(
                         f"{files[0]} in {run_in}: not checked, because "
@@ -322,6 +324,14 @@ def require(engine, packages):
             f"{engine.name} needs {' and '.join(missing)}, not "
             f"installed: pip install 'albert-keras[{engine.name}]'"
         )
+
+
+def explain_precision(engine, precision):
+    """Returns why an ``Engine`` does not compute in a precision: str."""
+    return (
+        f"{engine.name} does not compute in {precision} on this machine: leave "
+        f"out --dtype={precision}"
+    )
 
 
 def _measure(run, examples):

@@ -2,6 +2,7 @@
 """Defines and reads the flags of what computes a trained model."""
 
 from albert.errors import UserError
+from albert.export.engine_directory import ENGINES
 from albert.export.quantizations import QUANTIZATIONS
 from albert.flag_groups import FlagGroup
 
@@ -14,7 +15,7 @@ def define_flags(fv):
     engine.choice(
         "engine",
         None,
-        [_TENSORFLOW, "openvino", "onnx"],
+        [_TENSORFLOW, *ENGINES],
         "What computes the model; the others are quicker on CPUs, see "
         "docs/engines.md. Default: what `albert export` wrote the model for, "
         "else tensorflow.",
@@ -23,7 +24,8 @@ def define_flags(fv):
         "quantization",
         None,
         list(QUANTIZATIONS),
-        "Of openvino and onnx, the file to take. Default: float32.",
+        "Of openvino and onnx, the file to take. With int8 of onnx, what is in "
+        "a batch together has a little part in each answer. Default: float32.",
     )
 
 

@@ -20,12 +20,7 @@ from albert.export import engine_export
 from albert.export import source_models
 from albert.heads import HEADS
 from albert.interchange import google
-
-# What computes with each of them; ``engine`` is there, ``export`` writes.
-MODULES = {
-    "onnx": "albert.export.onnx",
-    "openvino": "albert.export.openvino",
-}
+from albert.interchange.starting_point import open_starting_point
 
 
 class EngineNetwork:
@@ -72,19 +67,21 @@ def load(
     path,
     engine,
     *,
-    quantization="float32",
+    quantization=None,
     max_seq_length=None,
     dtype="float32",
+    find_length=source_models.find_length,
 ):
     """Loads a model for an engine, exporting it first where need be.
 
     Args:
       path: str, what ``engine_export.export`` wrote, or what it exports.
-      engine: str, "onnx" or "openvino".
-      quantization: str, of ``QUANTIZATIONS``: which file.
-      max_seq_length: int, as of ``source_models.load``; None: that of the
-        directory.
+      engine: str, of ``engine_directory.ENGINES``.
+      quantization: str, of ``QUANTIZATIONS``: which file; None: float32.
+      max_seq_length: int, pieces that texts are cut at; None: as
+        ``find_length`` says.
       dtype: str, "float32", or "bfloat16" to compute a file of float32 so.
+      find_length: function of the arguments of ``source_models.find_length``.
 
     Returns:
       ``SourceModel`` whose model is an ``EngineNetwork``.
@@ -93,72 +90,98 @@ def load(
       UserError: no model of a task, a package or a file is missing, the
         export is refused, or the engine does not compute so.
     """
+    quantization = quantization or "float32"
     if "float32" not in (dtype, quantization):
         raise UserError(
             f"--dtype={dtype} with --quantization={quantization}: leave one "
             "of the two out"
         )
-    module = importlib.import_module(MODULES[engine])
+    module = importlib.import_module(f"albert.export.{engine}")
+    precision = quantization if dtype == "float32" else dtype
+    if precision not in module.ENGINE.precisions(quantization):
+        raise UserError(
+            f"--dtype={dtype}: {engine} does not compute so: leave it out"
+        )
     directory = engine_directory.find(path)
-    options = (module.ENGINE, path, quantization, max_seq_length, dtype)
     if directory is not None:
         engine_export.require(module.ENGINE, [module.ENGINE.runtime])
-        return _load(directory, *options)
-    with tempfile.TemporaryDirectory(prefix="albert-engine-") as place:
+        loaded = _load(module.ENGINE, path, directory, quantization, precision)
+    else:
+        loaded = _export_and_load(module, path, quantization, precision)
+    network, directory, tokenizer = loaded
+    return source_models.describe(
+        path,
+        network,
+        directory.head,
+        tokenizer,
+        find_length(path, network.config, directory.task, max_seq_length),
+        directory.task,
+        directory.labels,
+    )
+
+
+def _export_and_load(module, path, quantization, precision):
+    """Returns ``_load`` of an export that is made for it, and not kept."""
+    engine = module.ENGINE
+    if engine.calibrates and quantization == "int8":
+        raise UserError(
+            f"{path}: {engine.name} finds the scales of int8 on texts: write "
+            f"it with `albert export --format={engine.name} --text_file=…`, "
+            "and give that directory"
+        )
+    _require_task(path, source_models.find_head(open_starting_point(path)))
+    logging.info("exporting %s for %s", path, engine.name)
+    with (
+        tempfile.TemporaryDirectory(prefix="albert-engine-") as place,
+        _quiet(),
+    ):
         exported = os.path.join(place, "model")
-        logging.info("exporting %s for %s", path, engine)
-        with _quiet():
+        try:
             module.export(
                 path,
                 exported,
                 quantization=[quantization],
-                precision=_precision(quantization, dtype),
+                precision=precision,
             )
-        return _load(engine_directory.find(exported), *options)
+        except UserError as error:
+            raise UserError(
+                f"{error} (these are flags of `albert export "
+                f"--format={engine.name}`, whose directory this command takes)"
+            ) from None
+        directory = engine_directory.find(exported)
+        return _load(engine, path, directory, quantization, precision)
 
 
-def _load(directory, engine, path, quantization, max_seq_length, dtype):
-    """Returns the ``SourceModel`` of an ``EngineDirectory``."""
-    row = HEADS[directory.head]
-    if row.label_type is None:
+def _require_task(path, head):
+    if HEADS[head].label_type is None:
         raise UserError(
             f"{path} has no head of a task, which --engine is for: fine-tune "
             "it first, for example with `albert classify`"
         )
+
+
+def _load(engine, path, directory, quantization, precision):
+    """Returns (``EngineNetwork``, ``EngineDirectory``, ``Tokenizer``)."""
+    _require_task(path, directory.head)
     config = model_directory.read_config(directory.path)
     tokenizer = google.find_tokenizer(directory.path)
     if tokenizer is None:
         raise UserError(
             f"{directory.path}: its vocabulary is gone: export the model again"
         )
-    file = directory.find_file(quantization)
-    precision = _precision(quantization, dtype)
-    there = None
-    if precision in engine.precisions(quantization):
-        there = engine.load(file, precision)
+    there = engine.load(directory.find_file(quantization), precision)
     if there is None:
-        raise UserError(
-            f"--dtype={dtype}: {engine.name} does not compute so on this "
-            "machine: leave it out"
-        )
-    length = directory.max_seq_length
-    if max_seq_length is not None:
-        length = source_models.check_length(path, config, max_seq_length)
-    inputs = ("input_ids", "input_mask", "segment_ids", *row.inputs)
-    return source_models.describe(
-        path,
-        EngineNetwork(there.run, config, inputs, directory.outputs),
-        directory.head,
-        tokenizer.load(),
-        length,
-        directory.task,
-        directory.labels,
+        raise UserError(engine_export.explain_precision(engine, precision))
+    network = EngineNetwork(
+        there.run,
+        config,
+        (
+            *("input_ids", "input_mask", "segment_ids"),
+            *HEADS[directory.head].inputs,
+        ),
+        directory.outputs,
     )
-
-
-def _precision(quantization, dtype):
-    """Returns what a file is computed in: a key of ``LIMITS``."""
-    return quantization if dtype == "float32" else dtype
+    return network, directory, tokenizer.load()
 
 
 @contextlib.contextmanager

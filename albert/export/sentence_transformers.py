@@ -24,7 +24,7 @@ from albert.export.exported_files import new_export
 from albert.interchange import weight_fit
 from albert.interchange.starting_point import open_starting_point
 
-MODULES_FILE = "modules.json"
+_MODULES_FILE = "modules.json"
 _MODEL_FILE = "config_sentence_transformers.json"
 _LENGTH_FILE = "sentence_bert_config.json"
 _MODULE_CONFIG = "config.json"
@@ -138,7 +138,7 @@ def export(
 
 def _check_source(path):
     """Refuses a directory of the library, whose steps are not read here."""
-    file = os.path.join(path, MODULES_FILE)
+    file = os.path.join(path, _MODULES_FILE)
     if os.path.exists(file):
         raise UserError(
             f"{file}: tells that this is a directory of sentence-transformers "
@@ -166,7 +166,7 @@ def _write_modules(directory, width, length, pooling, normalize):
     if normalize:
         settings["Normalize"] = {}
     outputs.write_json(
-        os.path.join(directory, MODULES_FILE),
+        os.path.join(directory, _MODULES_FILE),
         [
             {
                 "idx": index,

@@ -65,6 +65,7 @@ from albert.export.exported_files import check_destination
 from albert.export.exported_files import new_export
 
 METADATA_FILE = "metadata.json"
+NULL_SCORE_DIFF_THRESHOLD = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +102,7 @@ def export(
     *,
     max_seq_length=None,
     top=5,
-    null_score_diff_threshold=0.0,
+    null_score_diff_threshold=NULL_SCORE_DIFF_THRESHOLD,
     beam_size=None,
     length_penalty=None,
     overwrite=False,
@@ -215,14 +216,32 @@ def _load(source, max_seq_length):
     from albert.interchange.starting_point import open_starting_point
 
     start = open_starting_point(source)
-    if max_seq_length is None:
-        max_seq_length = start.task.get(
-            "max_seq_length", start.find_config().max_position_embeddings
-        )
+    length = find_length(
+        start.path, start.find_config(), start.task, max_seq_length
+    )
     model = "task"
     if start.head == "none" and not start.task:
         model = "encoder"
-    return source_models.load(start, model, max_seq_length)
+    return source_models.load(start, model, length)
+
+
+def find_length(path, config, task, max_seq_length=None):
+    """Returns the length that texts are cut at in serving: int.
+
+    Args:
+      path, config, task: as of ``source_models.find_length``.
+      max_seq_length: int; None: the task's, else all positions.
+
+    Raises:
+      UserError: the model has not so many positions.
+    """
+    from albert.export import source_models
+
+    if max_seq_length is None:
+        max_seq_length = task.get(
+            "max_seq_length", config.max_position_embeddings
+        )
+    return source_models.find_length(path, config, task, max_seq_length)
 
 
 def _metadata(loaded, concrete, default):

@@ -119,7 +119,7 @@ def load(
     if model == "encoder":
         head, task = "none", {}
     else:
-        head = _find_head(start, task)
+        head = find_head(start)
     row = HEADS[head]
     labels = task.get("labels")
     if row.takes_num_labels and row.label_type != "number" and not labels:
@@ -189,7 +189,7 @@ def find_model(start):
     """
     if not start.task.get("kind") and start.head == "none":
         return "encoder"
-    row = HEADS[_find_head(start, start.task)]
+    row = HEADS[find_head(start)]
     needed = _DESCRIPTIONS.get(row.label_type, ())
     lacking = [name for name in needed if not start.task.get(name)]
     if not lacking:
@@ -253,8 +253,19 @@ def check_length(path, config, max_seq_length):
     return max_seq_length
 
 
-def _find_head(start, task):
-    """Returns the head of the task if there is one, else of the weights."""
+def find_head(start):
+    """Returns the head of the task if there is one, else of the weights.
+
+    Args:
+      start: ``StartingPoint``.
+
+    Returns:
+      str, a key of ``HEADS``.
+
+    Raises:
+      UserError: there is none, or this version does not know it.
+    """
+    task = start.task
     head = start.head
     if task.get("kind"):
         found = find(task_kind=task["kind"])

@@ -153,7 +153,7 @@ def load_predictor(fv, model, kind, engine=None):
         source = engine_models.load(
             model,
             engine,
-            quantization=fv.quantization or "float32",
+            quantization=fv.quantization,
             max_seq_length=fv.max_seq_length,
             dtype=fv.dtype,
         )

@@ -246,7 +246,7 @@ def finetuning_record_dataset(
     training,
     seed=0,
     start_record=0,
-    shuffle_buffer=8192,
+    shuffle_buffer=None,
     bucket_by_length=True,
 ):
     """Returns a dataset of batches of fine-tuning records in files.
@@ -266,7 +266,7 @@ def finetuning_record_dataset(
       seed: int of at most 63 bits; not used in evaluation.
       start_record: records consumed since the start of training; must be 0
         in evaluation.
-      shuffle_buffer: records permuted together; they are in memory at once.
+      shuffle_buffer: as of ``record_stream.training_stream``.
       bucket_by_length: bool; records of similar length come together, within
         a buffer. Otherwise they are shuffled, or in the order of the files.
 

@@ -32,7 +32,7 @@ def pretraining_dataset(
     training,
     seed,
     start_record=0,
-    shuffle_buffer=8192,
+    shuffle_buffer=None,
     interleaved_files=8,
     max_seq_length=None,
     masked_lm_prob=None,
@@ -53,7 +53,7 @@ def pretraining_dataset(
       seed: int of at most 63 bits; not used in evaluation.
       start_record: number of records consumed since the start of training;
         must be 0 in evaluation.
-      shuffle_buffer: records permuted together; they are in memory at once.
+      shuffle_buffer: as of ``record_stream.training_stream``.
       interleaved_files: files open at once.
       max_seq_length: S, less than that of the records: pairs that are masked
         here are shortened, see ``dynamic_masking.shorten``, and P with them.
@@ -103,9 +103,7 @@ def pretraining_dataset(
     if training:
         lengths_of = None
         if bucket_shapes:
-            lengths_of = functools.partial(
-                _lengths, record_set, schema.max_seq_length
-            )
+            lengths_of = functools.partial(_lengths, record_set)
         stream = record_stream.training_stream(
             record_set,
             batch_size,
@@ -143,8 +141,12 @@ def pretraining_dataset(
     return batches
 
 
-def _lengths(record_set, max_seq_length, serialized):
-    """Returns the lengths of serialised records [N] as sequences: int64 [N]."""
+def _lengths(record_set, serialized):
+    """Returns the lengths of serialised records [N] as sequences: int64 [N].
+
+    They are those of whole records, also where sequences are shortened: else
+    the order would change with the length, and records be lost at the change.
+    """
     if record_set.unmasked is None:
         name, size = "input_mask", record_set.schema.max_seq_length
     else:
@@ -156,7 +158,7 @@ def _lengths(record_set, max_seq_length, serialized):
     if record_set.unmasked is not None:
         # [CLS], and a [SEP] for each segment.
         lengths += 1 + tf.math.count_nonzero(parsed, axis=1)
-    return tf.minimum(lengths, max_seq_length)
+    return lengths
 
 
 def _trim(lengths, batch):

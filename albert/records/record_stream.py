@@ -13,6 +13,7 @@ from albert.records.batch_plan import BATCHES_IN_WINDOW
 from albert.records.batch_plan import WINDOWS_IN_EPOCH
 
 _READ_BUFFER_BYTES = 1 << 20
+_SHUFFLE_BUFFER = 8192
 
 
 @contextlib.contextmanager
@@ -43,7 +44,7 @@ def training_stream(
     *,
     seed,
     start_record=0,
-    shuffle_buffer=8192,
+    shuffle_buffer=None,
     interleaved_files=8,
     lengths_of=None,
     batches_together=1,
@@ -63,6 +64,7 @@ def training_stream(
       seed: int of at most 63 bits.
       start_record: number of records consumed since the start of training.
       shuffle_buffer: records permuted together; they are in memory at once.
+        None: 8,192, and with ``lengths_of`` no fewer than 50 batches.
       interleaved_files: files open at once.
       lengths_of: function of serialised records, str [N], to their lengths,
         int64 [N]: batches are of records of similar length. As
@@ -79,6 +81,12 @@ def training_stream(
       UserError: no records.
     """
     _check_count(record_files)
+    if shuffle_buffer is None:
+        shuffle_buffer = _SHUFFLE_BUFFER
+        if lengths_of is not None:
+            # Of large batches few would fit, with records of all lengths.
+            fewest = batch_size * BATCHES_IN_WINDOW
+            shuffle_buffer = max(shuffle_buffer, fewest)
     files = tf.constant(record_files.files)
     compressions = tf.constant(record_files.compressions)
     count = record_files.count()

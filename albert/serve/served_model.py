@@ -158,10 +158,15 @@ def load(path, engine=None, quantization=None):
             serving.export(path, directory)
             return ServedModel(directory)
         loaded = engine_models.load(
-            path, engine, quantization=quantization or "float32"
+            path,
+            engine,
+            quantization=quantization,
+            find_length=serving.find_length,
         )
         functions, _ = serving.write(
-            loaded, directory, null_score_diff_threshold=0.0
+            loaded,
+            directory,
+            null_score_diff_threshold=serving.NULL_SCORE_DIFF_THRESHOLD,
         )
         return ServedModel(directory, functions)
 

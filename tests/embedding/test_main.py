@@ -2,6 +2,7 @@
 """The command `albert embed`: files, order, pairs, flags."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -55,6 +56,23 @@ def test_a_column_of_a_table_and_the_standard_output(run, tmp_path):
     found = np.loadtxt(printed.splitlines())
     assert np.abs(np.linalg.norm(found, axis=1) - 1).max() < 1e-5
     assert len(found) == 2
+
+
+def test_what_sentence_transformers_says_is_not_read(
+    run_module, models, tmp_path, caplog
+):
+    model = shutil.copytree(models("none"), tmp_path / "model")
+    (model / "modules.json").write_text("[]")
+    (tmp_path / "texts.txt").write_text("a mill\n")
+    code, _, errors = run_module(
+        embed, model, f"--input_file={tmp_path}/texts.txt"
+    )
+    assert code == 0, errors
+    assert f"warning: {model}/modules.json says how sentence-tr" in errors
+    caplog.clear()
+    with caplog.at_level("WARNING", logger="absl"):
+        albert.load(model)
+    assert "modules.json says how sentence-transformers" in caplog.text
 
 
 def test_models_of_texts_have_vectors_without_task_json(run, tmp_path):

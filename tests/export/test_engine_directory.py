@@ -26,16 +26,20 @@ METADATA = {
 }
 
 
-@pytest.fixture
-def place(tmp_path):
-    with new_export("model", str(tmp_path / "new")) as directory:
+def write(place, metadata):
+    with new_export("model", str(place)) as directory:
         for name in ("float32", "int8"):
             for ending in ("xml", "bin"):
                 with open(f"{directory}/model_{name}.{ending}", "w") as file:
                     file.write(f"{name} {ending}")
         with open(f"{directory}/engine.json", "w") as file:
-            json.dump(METADATA, file)
-    return tmp_path / "new"
+            json.dump(metadata, file)
+    return place
+
+
+@pytest.fixture
+def place(tmp_path):
+    return write(tmp_path / "new", METADATA)
 
 
 def test_a_directory_is_read(place, tmp_path):
@@ -66,14 +70,21 @@ def test_a_file_that_was_not_exported_is_refused(place, ending, change):
 
 
 @pytest.mark.parametrize("name", list(METADATA))
-def test_damaged_metadata(place, name):
+def test_metadata_of_another_version(tmp_path, name):
     changed = {**METADATA, name: 7.5}
-    (place / "engine.json").write_text(json.dumps(changed))
+    place = write(tmp_path / "one", changed)
     with pytest.raises(UserError, match=f"engine.json: {name}: .*`albert exp"):
         engine_directory.find(str(place))
     del changed[name]
-    (place / "engine.json").write_text(json.dumps(changed))
+    place = write(tmp_path / "other", changed)
     with pytest.raises(UserError, match=f'engine.json: .*no "{name}"'):
+        engine_directory.find(str(place))
+
+
+def test_changed_metadata_is_refused(place):
+    changed = {**METADATA, "labels": METADATA["labels"][::-1]}
+    (place / "engine.json").write_text(json.dumps(changed))
+    with pytest.raises(UserError, match="engine.json: is not the file that"):
         engine_directory.find(str(place))
 
 

@@ -214,7 +214,7 @@ def test_a_model_is_loaded_for_an_engine(
     engine = Copies()
     export = functools.partial(engine_export.export, engine)
     module = types.SimpleNamespace(ENGINE=engine, export=export)
-    monkeypatch.setitem(sys.modules, engine_models.MODULES["onnx"], module)
+    monkeypatch.setitem(sys.modules, "albert.export.onnx", module)
     path = classifier
     if exported:
         path = str(tmp_path / "new")

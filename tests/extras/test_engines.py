@@ -331,6 +331,43 @@ def test_an_engine_answers_what_is_served(name, kind, tmp_path):
             np.testing.assert_array_equal(there[key], values)
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"), [("openvino", "span_v2"), ("onnx", "tagging")]
+)
+def test_predictions_of_other_heads(name, kind, tmp_path, run_module):
+    _, source = write_model(tmp_path / "model", kind, num_hidden_layers=1)
+    rows = tmp_path / "rows.jsonl"
+    row = {"question": "Who barked?", "context": CONTEXT, "words": CONTEXT}
+    rows.write_text(f"{json.dumps(row)}\n" * 2)
+    printed = []
+    for flags in ([], [f"--engine={name}"]):
+        code, told, errors = run_module(
+            predict, source, f"--input_file={rows}", *flags
+        )
+        assert code in (0, None), errors
+        printed.append(
+            re.sub(r"(\d\.\d{3})\d+(e-\d+)?", r"\1", told).splitlines()
+        )
+    assert len(printed[0]) == 2 and printed[0] == printed[1]
+
+
+def test_texts_are_cut_where_they_are_without_an_engine(
+    exported, classifier, tmp_path
+):
+    name, place, _ = exported
+    for path in (classifier[1], str(place)):
+        served = served_model.load(path, name)
+        assert served.metadata["max_seq_length"] == LENGTH
+    copy = tmp_path / "copy"
+    shutil.copytree(classifier[1], copy)
+    (copy / model_directory.TASK_FILE).unlink()
+    lengths = [
+        served_model.load(str(copy), *engine).metadata["max_seq_length"]
+        for engine in ([], [name])
+    ]
+    assert lengths == [23, 23]
+
+
 def test_predictions_of_an_export(exported, classifier, tmp_path, run_module):
     name, place, _ = exported
     rows = tmp_path / "rows.txt"
@@ -381,6 +418,18 @@ def test_an_engine_refuses(exported, classifier, tmp_path):
     if name == "onnx":
         with pytest.raises(UserError, match="onnx does not compute so"):
             engine_models.load(str(place), name, dtype="bfloat16")
+    else:
+        with pytest.raises(UserError, match="--format=openvino --text_file"):
+            engine_models.load(classifier[1], name, quantization="int8")
+        inputs = dict.fromkeys(
+            ("input_ids", "input_mask", "segment_ids"), np.ones((2, 5), int)
+        )
+        rough, exact = (
+            engine_models.load(str(place), name, dtype=dtype).call(inputs)
+            for dtype in ("bfloat16", "float32")
+        )
+        difference = np.abs(rough["logits"] - exact["logits"]).max()
+        assert 0.0 < difference < 0.1
     _, source = write_model(tmp_path / "model", "masked_lm")
     with pytest.raises(UserError, match="has no head of a task"):
         engine_models.load(source, name)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from albert.errors import UserError
 from albert.records import framing
 from albert.records import pretraining_batches
+from albert.records import record_stream
 from albert.records import serialization
 from albert.records import unmasked_pairs
 from albert.records import writing
@@ -242,6 +243,39 @@ def test_pairs_of_like_length_come_together(
                 if name in ("input_ids", "input_mask", "segment_ids")
                 else other[name],
             )
+
+
+def test_no_record_is_lost_where_sequences_grow(folder):
+    """Neither where pairs of like length come together."""
+    options = {
+        "batch_size": 19,
+        "shuffle_buffer": COUNT,
+        "bucket_shapes": "many",
+    }
+    record_set = open_set(folder)
+    short = batches_of(record_set, 4, max_seq_length=9, **options)
+    long = batches_of(record_set, 7, start_record=4 * 19, **options)
+    whole = batches_of(record_set, 11, **options)
+    for batch, other in zip(short, whole[:4], strict=True):
+        # The order of segments is drawn for a record, and is told apart here.
+        np.testing.assert_array_equal(
+            batch["next_sentence_labels"], other["next_sentence_labels"]
+        )
+    for batch, other in zip(long, whole[4:], strict=True):
+        np.testing.assert_array_equal(batch["input_ids"], other["input_ids"])
+
+
+def test_large_batches_have_records_of_like_length(folder, monkeypatch):
+    """Though few of them are as many records as are shuffled together."""
+    monkeypatch.setattr(record_stream, "_SHUFFLE_BUFFER", 20)
+    padded = []
+    for shapes in ("many", None):
+        batches = batches_of(
+            open_set(folder), 11, 19, bucket_shapes=shapes, shuffle_buffer=None
+        )
+        padding = [(batch["input_mask"] == 0).mean() for batch in batches]
+        padded.append(np.mean(padding))
+    assert padded[0] < 0.8 * padded[1]
 
 
 def test_shorter_sequences_are_of_the_same_records(folder):
