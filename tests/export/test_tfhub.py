@@ -528,6 +528,47 @@ def test_an_encoder_alone(tmp_path):
 
 
 @pytest.mark.slow
+def test_keras_3_takes_the_modules_as_frozen_layers(exported, model, inputs):
+    """As docs/tfhub.md says, with what it says of the rest."""
+    folder = exported[0]
+
+    def layer(name, **options):
+        return keras.layers.TFSMLayer(
+            str(folder / name), call_endpoint="__call__", **options
+        )
+
+    encoder = layer("encoder", trainable=False)
+    text = keras.Input((), dtype="string")
+    outputs = encoder(layer("preprocessor", trainable=False)(text))
+    classifier = keras.Model(
+        text, keras.layers.Dense(2)(outputs["pooled_output"])
+    )
+    classifier.compile(
+        "adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    )
+    ids = {
+        f"input_{theirs}": inputs[0][ours]
+        for theirs, ours in (
+            ("word_ids", "input_ids"),
+            ("mask", "input_mask"),
+            ("type_ids", "segment_ids"),
+        )
+    }
+    before = encoder(ids)["pooled_output"].numpy()
+    texts = tf.constant(["A text.", "Another one."])
+    classifier.fit(texts, np.array([0, 1]), verbose=0)
+    assert len(classifier.trainable_variables) == 2
+    assert np.array_equal(encoder(ids)["pooled_output"], before)
+    right = model.encoder(inputs[0], training=False)["pooled_output"]
+    assert np.abs(before - right).max() < 1e-6
+    named = keras.layers.TFSMLayer(
+        str(folder / "encoder"), call_endpoint="serving_default"
+    )
+    with pytest.raises(TypeError, match="too many positional arguments"):
+        named(ids)
+
+
+@pytest.mark.slow
 def test_a_wordpiece_vocabulary(tmp_path):
     tokenizer = albert.load_tokenizer(WORDPIECE)
     model = perturbed(
