@@ -88,7 +88,7 @@ def test_a_name_that_no_path_can_have(run):
 
 @pytest.mark.parametrize("host, warned", [("0.0.0.0", 1), ("127.0.0.1", 0)])
 def test_a_door_that_is_open_to_others_is_told(run, monkeypatch, host, warned):
-    def load(source):
+    def load(source, *engine):
         raise UserError(f"{source}: seen")
 
     monkeypatch.setattr(served_model, "load", load)
