@@ -30,6 +30,7 @@ from albert.flags import require
 from albert.paths import is_address
 from albert.paths import split_paths
 from albert.records import corpus_shards
+from albert.records import merged_shards
 from albert.records import pretraining
 from albert.records import pretraining_report
 from albert.records import pretraining_sets
@@ -281,7 +282,7 @@ def main(fv):
             if is_made and not (fv.overwrite and which == shard.index):
                 print(f"{shard.output_file} is there already")
                 continue
-            corpus_shards.check_merged(
+            merged_shards.check_merged(
                 metadata_path(fv.output_file),
                 shards,
                 description,
@@ -313,7 +314,7 @@ def merge(fv, settings, tokenizer, shards, of_shards):
         metadata["vocabulary"]["model_file"] = None
         beam_pipeline.write_merged(path, metadata, of_shards)
     else:
-        corpus_shards.write_merged(path, metadata, of_shards, fv.overwrite)
+        merged_shards.write_merged(path, metadata, of_shards, fv.overwrite)
     print(f"Wrote {path} of {len(shards)} shards")
     size = sum(each["files"][0]["bytes"] for each in of_shards)
     print(pretraining_report.summarize(metadata, size))

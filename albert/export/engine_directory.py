@@ -26,42 +26,29 @@ METADATA_FILE = "engine.json"
 ENGINES = ("openvino", "onnx")
 
 _REMEDY = "export the model again with `albert export`"
-_SCHEMA = Object(
-    {
-        "engine": Text(ENGINES),
-        "head": Text(tuple(HEADS)),
-        "labels": Nullable(List(Text())),
-        "max_seq_length": Integer(1),
-        "outputs": Object(
-            others=Object(
-                {
-                    "dtype": Text(("float32", "int32", "int64")),
-                    "axes": Integer(1),
-                },
-                required=("dtype", "axes"),
-            )
-        ),
-        "task": model_directory.TASK_SCHEMA,
-        "files": List(
-            Object(
-                {
-                    "file": FileName(),
-                    "quantization": Text(QUANTIZATIONS),
-                },
-                required=("file", "quantization"),
-            )
-        ),
-    },
-    required=(
-        "engine",
-        "head",
-        "labels",
-        "max_seq_length",
-        "outputs",
-        "task",
-        "files",
+# What of the metadata is read; clients read more of it.
+_FIELDS = {
+    "engine": Text(ENGINES),
+    "head": Text(tuple(HEADS)),
+    "labels": Nullable(List(Text())),
+    "outputs": Object(
+        others=Object(
+            {
+                "dtype": Text(("float32", "int32", "int64")),
+                "axes": Integer(1),
+            },
+            required=("dtype", "axes"),
+        )
     ),
-)
+    "task": model_directory.TASK_SCHEMA,
+    "files": List(
+        Object(
+            {"file": FileName(), "quantization": Text(QUANTIZATIONS)},
+            required=("file", "quantization"),
+        )
+    ),
+}
+_SCHEMA = Object(_FIELDS, required=tuple(_FIELDS))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +60,6 @@ class EngineDirectory:
       engine: str, the engine's name.
       head: str, a key of ``albert.heads.HEADS``.
       labels: list of str, or None where there are none.
-      max_seq_length: int, that of the export.
       outputs: dict from the names of outputs to dicts of "dtype", str, and
         "axes", their number.
       task: dict of ``model_directory.read_task``; empty where there is none.
@@ -84,7 +70,6 @@ class EngineDirectory:
     engine: str
     head: str
     labels: list | None
-    max_seq_length: int
     outputs: dict
     task: dict
     files: dict
@@ -130,18 +115,8 @@ def find(path):
         return None
     check_unchanged(path, METADATA_FILE, _REMEDY)
     found = read_object(file, _SCHEMA, _REMEDY)
-    return EngineDirectory(
-        path=path,
-        files={each["quantization"]: each["file"] for each in found["files"]},
-        **{
-            name: found[name]
-            for name in (
-                "engine",
-                "head",
-                "labels",
-                "max_seq_length",
-                "outputs",
-                "task",
-            )
-        },
-    )
+    values = {name: found[name] for name in _FIELDS}
+    values["files"] = {
+        each["quantization"]: each["file"] for each in found["files"]
+    }
+    return EngineDirectory(path=path, **values)

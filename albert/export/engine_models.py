@@ -144,9 +144,10 @@ def _export_and_load(module, path, quantization, precision):
                 precision=precision,
             )
         except UserError as error:
+            # It speaks of flags that are not this command's.
             raise UserError(
-                f"{error} (these are flags of `albert export "
-                f"--format={engine.name}`, whose directory this command takes)"
+                f"in `albert export --format={engine.name}`, which this "
+                f"command makes first: {error}"
             ) from None
         directory = engine_directory.find(exported)
         return _load(engine, path, directory, quantization, precision)

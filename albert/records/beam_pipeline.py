@@ -24,6 +24,7 @@ from albert.inputs import open_file
 from albert.paths import is_address
 from albert.processes import ProcessPool
 from albert.records import corpus_shards
+from albert.records import merged_shards
 from albert.records import pretraining_sets
 from albert.records.metadata import metadata_path
 from albert.records.metadata import read_metadata
@@ -97,7 +98,7 @@ def make_shards(
             missing, {s.index: here for s, here in mirror}, overwrite
         )
     with _mirrored_file(metadata_path(output_file)) as here:
-        corpus_shards.check_merged(here, shards, describe(shards[0]), overwrite)
+        merged_shards.check_merged(here, shards, describe(shards[0]), overwrite)
     for shard in shards:
         if shard not in missing:
             print(f"{shard.output_file} is there already")
@@ -296,10 +297,10 @@ def make_shard(work, vocabulary):
 
 
 def write_merged(path, metadata, of_shards):
-    """Writes the JSON of the whole set; see ``corpus_shards.write_merged``."""
+    """Writes the JSON of the whole set; see ``merged_shards.write_merged``."""
     with tempfile.TemporaryDirectory() as folder:
         here = os.path.join(folder, os.path.basename(path))
-        corpus_shards.write_merged(here, metadata, of_shards)
+        merged_shards.write_merged(here, metadata, of_shards)
         _copy_out(here, path)
 
 

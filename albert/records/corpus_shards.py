@@ -5,22 +5,18 @@ A shard is some of the text's files, and one file of records with a JSON of its
 own, which says what it was made of and what was counted. Which files are in
 it depends on the names and sizes of all files alone: whoever makes it makes the
 same bytes. A shard that is there, made of the same text in the same way, is not
-made again. When all are there, their counts are merged into the JSON of the
-whole set.
+made again. When all are there, ``merged_shards`` makes one set of them.
 """
 
-import contextlib
 import dataclasses
 import hashlib
 import heapq
 import os
 import re
 
-from albert import outputs
 from albert.errors import UserError
 from albert.inputs import open_file
 from albert.paths import is_address
-from albert.records.metadata import SCHEMA_VERSION
 from albert.records.metadata import metadata_path
 from albert.records.metadata import read_metadata
 from albert.records.writing import shard_names
@@ -314,66 +310,6 @@ def find_difference(found, wanted):
     return None
 
 
-def check_merged(path, shards, description, overwrite):
-    """Refuses to make a shard beside the JSON of another set.
-
-    Args:
-      path: str, the JSON of the whole set; need not be there.
-      shards: list of ``Shard``, all of the set.
-      description: as of ``is_made``.
-      overwrite: bool, whether the JSON is removed instead of refused, if these
-        shards were made with other settings: it is written again when they are
-        merged.
-
-    Raises:
-      UserError: it is of other files, is none of records, or is of other
-        settings and ``overwrite`` is not given.
-    """
-    merged = _read_merged(
-        path, {os.path.basename(shard.output_file) for shard in shards}
-    )
-    if merged is None:
-        return
-    described = {
-        key: value
-        for key, value in description.items()
-        if key not in ("reading", "shard")
-    }
-    difference = find_difference(merged, described)
-    if difference and not overwrite:
-        raise UserError(
-            f"{path} is of records made with {difference}: choose another "
-            "--output_file, or give --overwrite"
-        )
-    if overwrite:
-        # Another machine, which makes another shard, may have been quicker.
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(path)
-
-
-def _read_merged(path, names):
-    """Returns the JSON of a whole set, or None if it is not there.
-
-    What it says of files that are no shards would be lost with it, so that it
-    is never replaced then.
-    """
-    if not os.path.lexists(path):
-        return None
-    merged = read_metadata(path)
-    # Another machine, which makes another shard, may have removed it meanwhile.
-    if merged is None and not os.path.lexists(path):
-        return None
-    others = {entry["name"] for entry in merged["files"]} if merged else set()
-    others -= names
-    if merged is None or others:
-        described = f"describes {min(others)}" if others else "is of no records"
-        raise UserError(
-            f"{path} {described}, and would be the JSON of {len(names)} "
-            "shards: choose another --output_file, or move it away"
-        )
-    return merged
-
-
 def read_shards(shards, describe):
     """Reads the JSON of each shard.
 
@@ -406,32 +342,3 @@ def read_shards(shards, describe):
                 "make the shard again, with --overwrite"
             )
     return of_shards
-
-
-def write_merged(path, metadata, of_shards, overwrite=False):
-    """Writes the JSON of the whole set.
-
-    Args:
-      path: str, where to.
-      metadata: dict, as of one set without the list of files.
-      of_shards: list of dict, the JSON of each shard.
-      overwrite: bool, whether that of earlier shards is replaced.
-
-    Raises:
-      UserError: that of earlier shards or of other files is there, or it
-        cannot be written.
-    """
-    value = {
-        "kind": metadata["kind"],
-        "schema_version": SCHEMA_VERSION,
-        **metadata,
-        "files": [each["files"][0] for each in of_shards],
-    }
-    outputs.check_file(path, "--output_file")
-    earlier = _read_merged(path, {entry["name"] for entry in value["files"]})
-    if earlier and earlier["files"] != value["files"] and not overwrite:
-        raise UserError(
-            f"{path} exists and describes other records: choose another "
-            "--output_file or give --overwrite"
-        )
-    outputs.write_json(path, value, "--output_file")

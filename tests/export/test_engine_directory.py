@@ -15,7 +15,6 @@ METADATA = {
     "engine": "openvino",
     "head": "classification",
     "labels": ["no", "yes"],
-    "max_seq_length": 19,
     "outputs": {"logits": {"dtype": "float32", "axes": 2}},
     "task": {"kind": "classification"},
     "files": [

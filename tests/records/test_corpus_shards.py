@@ -8,6 +8,7 @@ import pytest
 
 from albert.errors import UserError
 from albert.records import corpus_shards
+from albert.records import merged_shards
 from albert.records import metadata
 
 
@@ -139,13 +140,13 @@ def test_json_of_files_that_are_no_shards_is_kept(texts, tmp_path, overwrite):
     shards = divide(texts, 2, tmp_path / "t.tfrecord")
     words = r"t\.json describes t\.tfrecord"
     with pytest.raises(UserError, match=words):
-        corpus_shards.check_merged(str(path), shards, {}, overwrite)
+        merged_shards.check_merged(str(path), shards, {}, overwrite)
     of_shards = [
         {"files": [{"name": os.path.basename(shard.output_file)}]}
         for shard in shards
     ]
     with pytest.raises(UserError, match=words):
-        corpus_shards.write_merged(
+        merged_shards.write_merged(
             str(path), {"kind": "pretraining"}, of_shards, overwrite
         )
     assert path.read_bytes() == before
@@ -157,10 +158,10 @@ def test_json_of_no_records_is_kept(texts, tmp_path, overwrite):
     path.write_text('{"anything": 1}')
     shards = divide(texts, 2, tmp_path / "t.tfrecord")
     with pytest.raises(UserError, match="is of no records"):
-        corpus_shards.check_merged(str(path), shards, {}, overwrite)
+        merged_shards.check_merged(str(path), shards, {}, overwrite)
     of_shards = [{"files": [{"name": "t-00000-of-00002.tfrecord"}]}]
     with pytest.raises(UserError, match="is of no records"):
-        corpus_shards.write_merged(
+        merged_shards.write_merged(
             str(path), {"kind": "pretraining"}, of_shards, overwrite
         )
     assert path.read_text() == '{"anything": 1}'
@@ -177,8 +178,8 @@ def test_json_that_another_machine_removes_meanwhile(
         os.remove(name)
         return metadata.read_metadata(name)
 
-    monkeypatch.setattr(corpus_shards, "read_metadata", remove_and_read)
-    corpus_shards.check_merged(str(path), shards, {}, True)
+    monkeypatch.setattr(merged_shards, "read_metadata", remove_and_read)
+    merged_shards.check_merged(str(path), shards, {}, True)
 
 
 def test_json_of_the_same_shards_of_other_settings(texts, tmp_path):
@@ -186,10 +187,10 @@ def test_json_of_the_same_shards_of_other_settings(texts, tmp_path):
     shards = divide(texts, 2, tmp_path / "t.tfrecord")
     names = [os.path.basename(shard.output_file) for shard in shards]
     write_set(path, *names, dupe_factor=2)
-    corpus_shards.check_merged(str(path), shards, {"dupe_factor": 2}, False)
+    merged_shards.check_merged(str(path), shards, {"dupe_factor": 2}, False)
     with pytest.raises(UserError, match="dupe_factor 2, not 3"):
-        corpus_shards.check_merged(str(path), shards, {"dupe_factor": 3}, False)
+        merged_shards.check_merged(str(path), shards, {"dupe_factor": 3}, False)
     assert path.exists()
-    corpus_shards.check_merged(str(path), shards, {"dupe_factor": 3}, True)
+    merged_shards.check_merged(str(path), shards, {"dupe_factor": 3}, True)
     assert not path.exists()
-    corpus_shards.check_merged(str(path), shards, {"dupe_factor": 3}, True)
+    merged_shards.check_merged(str(path), shards, {"dupe_factor": 3}, True)
