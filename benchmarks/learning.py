@@ -205,7 +205,7 @@ class Bench(recipe_runner.Runner):
                 if isinstance(value, float)
             },
             "baseline": results["baseline"],
-            "curve": read_curve(model),
+            "curve": read_curve(model, recipe.all_flags()["train_batch_size"]),
             "versions": recipe_runner.versions(),
             "machine": measurements.machine(),
             "time": time.time(),
@@ -227,8 +227,13 @@ class Bench(recipe_runner.Runner):
         return row
 
 
-def read_curve(model):
-    """Returns the evaluations: [step, minutes, loss] of each."""
+def read_curve(model, batch_size):
+    """Returns the evaluations: [step, minutes, loss, pieces] of each.
+
+    Args:
+      model: str, the model directory.
+      batch_size: int, sequences in a step.
+    """
     from albert import command_line
 
     command_line.load_tensorflow()
@@ -237,8 +242,13 @@ def read_curve(model):
     train = curves.read_scalars(f"{model}/tensorboard/train")
     held_out = curves.read_scalars(f"{model}/tensorboard/eval")
     minutes = dict(train["train_minutes"])
+    lengths = dict(train.get("max_seq_length", ()))
+    pieces, total, before = {}, 0, 0
+    for step in minutes:
+        total += (step - before) * batch_size * lengths.get(step, LENGTH)
+        pieces[step], before = total, step
     return [
-        [step, minutes[step], loss]
+        [step, minutes[step], loss, pieces[step]]
         for step, loss in held_out["masked_lm_loss"]
         if step in minutes
     ]
@@ -312,13 +322,17 @@ def table(rows):
 
 
 def draw(path, rows):
-    """Draws the held-out loss of each recipe by minutes and by steps."""
+    """Draws the held-out loss of each recipe by minutes and by pieces.
+
+    What is better in minutes and not in pieces is quicker; what is better in
+    both learns more of the same text.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     for axis, (place, title) in zip(
-        figure.subplots(1, 2),
-        ((1, "minutes of training"), (0, "steps")),
+        figure.subplots(1, 2, sharey=True),
+        ((1, "minutes of training"), (3, "pieces seen, with padding")),
         strict=True,
     ):
         for (_, minutes), group in by_recipe(rows).items():

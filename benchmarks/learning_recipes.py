@@ -18,6 +18,8 @@ COSINE = {
     "end_learning_rate_share": 0.1,
     "decay_after_warmup": "true",
 }
+# The best of six rates for "tiny", see docs/pretraining.md.
+MUON = {"optimizer": "muon", "learning_rate": 2e-3}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +51,7 @@ RECIPES = (
     ),
     Recipe("grown", "2 layers, then 4, then 6", GROWN),
     Recipe("cosine", "cosine to a tenth, after the warm-up", COSINE),
-    Recipe("muon", "Muon", {"optimizer": "muon", "learning_rate": 0.02}),
+    Recipe("muon", "Muon", MUON),
     Recipe(
         "average", "averages of the weights", {"weight_average_decay": 0.99}
     ),
@@ -70,6 +72,6 @@ RECIPES = (
     Recipe(
         "grown_muon",
         "grown, Muon, cosine",
-        {**GROWN, **COSINE, "optimizer": "muon", "learning_rate": 0.02},
+        {**GROWN, **COSINE, **MUON},
     ),
 )
