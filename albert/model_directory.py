@@ -231,6 +231,11 @@ def check_unchanged(path):
         raise UserError(change)
 
 
+def is_of_run(directory):
+    """Tells whether a model was trained in a directory, or begun."""
+    return os.path.exists(os.path.join(directory, RUN_FILE))
+
+
 def read_run(directory):
     """Returns the settings that a model was trained with: dict.
 

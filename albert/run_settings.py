@@ -47,7 +47,7 @@ _NOT_COMPARED = ("beam_size", "length_penalty")
 _FLAG = "--output_dir"
 
 
-def check(directory, config, settings, remedy=""):
+def check(directory, config, settings, remedy="", is_foreign=False):
     """Refuses a directory that holds another run.
 
     Args:
@@ -56,6 +56,7 @@ def check(directory, config, settings, remedy=""):
       settings: dict of this run's settings.
       remedy: str, what else to do where the settings differ and the
         configuration does not; it follows the end of a sentence.
+      is_foreign: bool, whether weights of another format lie there.
 
     Raises:
       UserError: naming what differs.
@@ -64,7 +65,7 @@ def check(directory, config, settings, remedy=""):
     has_model = os.path.exists(
         os.path.join(directory, model_directory.CONFIG_FILE)
     )
-    if has_model and not there:
+    if (has_model or is_foreign) and not there:
         raise UserError(
             f"{directory} holds a model that was not trained there (it has "
             f"no {model_directory.RUN_FILE}): use another --output_dir; "

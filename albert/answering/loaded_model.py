@@ -31,13 +31,13 @@ from albert.prediction.answers import TaggedSentence
 from albert.prediction.row_kinds import ROW_KINDS
 from albert.prediction.row_kinds import Columns
 from albert.prediction.row_kinds import read_windows
-from albert.prediction.row_kinds import reads_pairs
 from albert.prediction.row_predictions import Counts
 from albert.prediction.row_predictions import make_predictor
 from albert.progress import show_progress
 from albert.score.pseudo_likelihood import Score
 from albert.score.pseudo_likelihood import Scorer
 from albert.tasks.json_items import Item
+from albert.tasks.table import reads_pairs
 from albert.tasks.word_splitting import split_words
 from albert.training.loop import TrainingLoop
 

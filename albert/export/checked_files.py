@@ -103,7 +103,7 @@ class FileChecker:
             )
         self.kind = head.exported_kind
         self.examples = verification.make_examples(
-            self.loaded, texts or verification.TEXTS
+            self.loaded, verification.TEXTS if texts is None else texts
         )
         self._expected = verification.run(self.loaded.call, self.examples)
         self._dev = data_dir and dev_metrics.DevSet(self.loaded, data_dir)

@@ -49,24 +49,62 @@ def tagging_signatures(loaded, tokenizer, **_):
     }, "text"
 
 
+class GraphBio(tf.Module):
+    """``tag_schemes.to_bio`` in a graph.
+
+    Args:
+      labels: list of L str, tags of any scheme.
+    """
+
+    def __init__(self, labels):
+        super().__init__()
+        types = [tag_schemes.entity_type(label) for label in labels]
+        # A number for each type: that of its first label.
+        self._types = tf.constant([types.index(type_) for type_ in types])
+        self._continues = tf.constant(
+            [tag_schemes.continues_entity(label) for label in labels]
+        )
+        self._opens = tf.constant(
+            [tag_schemes.opens_entity(label) for label in labels]
+        )
+        # What each label is where an entity goes on, and elsewhere.
+        self._inner, self._others = (
+            tf.constant([tag_schemes.bio_tag(label, inner) for label in labels])
+            for inner in (True, False)
+        )
+
+    def rewrite(self, tags, sentences):
+        """Returns BIO tags: string [M].
+
+        Args:
+          tags: int32 [M], indices of labels.
+          sentences: int64 [M], the sentence that each word is in, ascending.
+        """
+        types = tf.gather(self._types, tags)
+        goes_on = (
+            (types[1:] == types[:-1])
+            & tf.gather(self._continues, tags[1:])
+            & tf.gather(self._opens, tags[:-1])
+            & (sentences[1:] == sentences[:-1])
+        )
+        # None of no words.
+        is_inner = tf.concat([tf.zeros_like(tags[:1], tf.bool), goes_on], 0)
+        return tf.where(
+            is_inner,
+            tf.gather(self._inner, tags),
+            tf.gather(self._others, tags),
+        )
+
+
 class _Tagger(tf.Module):
     def __init__(self, loaded, tokenizer):
         super().__init__()
         self._loaded = loaded
         self._tokenizer = tokenizer
-        labels = loaded.labels
-        types = [tag_schemes.entity_type(label) for label in labels]
-        self._labels = tf.constant(labels)
-        self._outside = labels.index(tag_schemes.unseen_label(labels))
-        # A number for each type: that of its first label.
-        self._types = tf.constant([types.index(type_) for type_ in types])
-        # The label that begins an entity of the same type; others stay.
-        self._begins = tf.constant(
-            [
-                number if type_ is None else labels.index(f"B-{type_}")
-                for number, type_ in enumerate(types)
-            ]
+        self._outside = loaded.labels.index(
+            tag_schemes.unseen_label(loaded.labels)
         )
+        self._bio = GraphBio(loaded.labels)
         self._punctuation = CodePointTable(
             code_point_marks(
                 character
@@ -172,16 +210,8 @@ class _Tagger(tf.Module):
             tf.stack([row_of_word, columns], axis=1),
         )
         best = tf.where(pieces.row_lengths() > 0, best, self._outside)
-        # An inner tag that continues nothing begins an entity.
-        types = tf.gather(self._types, best)
-        continues = (types[1:] == types[:-1]) & (
-            sentences[1:] == sentences[:-1]
-        )
-        continues = tf.concat([tf.zeros([1], tf.bool), continues], 0)
-        continues = continues[: tf.shape(best)[0]]
-        best = tf.where(continues, best, tf.gather(self._begins, best))
         tags = tf.tensor_scatter_nd_update(
-            tf.zeros_like(words), places, tf.gather(self._labels, best)
+            tf.zeros_like(words), places, self._bio.rewrite(best, sentences)
         )
         # The largest of no words is the lowest number.
         return tags, truncated > 0

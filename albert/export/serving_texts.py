@@ -10,8 +10,7 @@ from albert.export.serving_sequences import are_truncated
 from albert.export.serving_sequences import first_of_rows
 from albert.export.serving_sequences import make_inputs
 from albert.tasks import multiple_choice_features
-from albert.tasks.table import TASKS
-from albert.tasks.tsv_files import TsvFile
+from albert.tasks.table import reads_pairs
 
 
 def text_signatures(loaded, tokenizer, **_):
@@ -47,16 +46,22 @@ def text_signatures(loaded, tokenizer, **_):
     return {
         "text": (of_text, [text]),
         "text_pair": (of_pair, [text, text_b]),
-    }, "text_pair" if _is_of_pairs(loaded.task.get("task_name")) else "text"
+    }, "text_pair" if reads_pairs(loaded.task) else "text"
 
 
 def multiple_choice_signatures(loaded, tokenizer, **_):
     """Returns the signatures of multiple choice; as ``text_signatures``.
 
     An empty option is none: its probability is 0.
+
+    Raises:
+      UserError: question and option leave no room for the article.
     """
     max_qa_length = loaded.task.get(
         "max_qa_length", multiple_choice_features.MAX_QA_LENGTH
+    )
+    multiple_choice_features.check_max_qa_length(
+        max_qa_length, loaded.max_seq_length
     )
     choices = len(loaded.labels)
 
@@ -188,13 +193,4 @@ def _endings(tokenizer, questions, options):
     joined = tf.strings.reduce_join(joined, axis=-1)
     return tf.where(
         has_blank, joined, tf.strings.join([joined, options], separator=" ")
-    )
-
-
-def _is_of_pairs(task_name):
-    """Returns whether a task's examples are pairs; False for unknown tasks."""
-    task = TASKS.get(task_name)
-    return task is not None and any(
-        isinstance(file, TsvFile) and file.text_b is not None
-        for file in task.files.values()
     )

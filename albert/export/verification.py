@@ -10,6 +10,7 @@ import numpy as np
 
 from albert.errors import UserError
 from albert.heads import HEADS
+from albert.inputs import check_file
 from albert.tasks import sequences
 from albert.tasks import truncation
 from albert.tasks.features import Features
@@ -82,7 +83,10 @@ def read_texts(patterns):
       UserError: no such file, no plain text, or no line with text.
     """
     paths = expand_files(patterns)
-    # Twice through the files: they may be larger than the memory.
+    # Twice through the files, which no pipe can be read: they may be larger
+    # than the memory.
+    for path in paths:
+        check_file(path)
     count = sum(1 for _ in _read_lines(paths))
     if not count:
         raise UserError(
@@ -231,7 +235,7 @@ def compare(source, examples, expected, received):
         if not (np.isfinite(got).all() and np.isfinite(wanted).all()):
             difference = relative = float("nan")
             break
-        compared = _compared(name, examples, expected, received)
+        compared = _compared(source, name, examples, expected, received)
         if compared.ndim < wanted.ndim:
             # All scores of a row or none: [rows, choices].
             wanted, got = wanted[compared], got[compared]
@@ -280,7 +284,7 @@ def _scale(source, wanted):
     return max(between, _LEAST_SPREAD * largest) or 1.0
 
 
-def _compared(name, examples, expected, received):
+def _compared(source, name, examples, expected, received):
     """Returns which values of an output are compared: bool array."""
     real = examples["input_mask"].astype(bool)
     if name == "masked_lm_logits":
@@ -294,10 +298,9 @@ def _compared(name, examples, expected, received):
             ends = possible.shape[1] // starts.shape[1]
             possible &= np.repeat(same, ends, axis=1)
         return possible
-    shape = expected[name].shape
-    if real.ndim == 2 and shape[1:2] == real.shape[1:]:
+    if name in _OF_POSITIONS or HEADS[source.head].label_type == "tag":
         return real
-    return np.ones(shape, bool)
+    return np.ones(expected[name].shape, bool)
 
 
 def _same_answers(source, examples, expected, received):
@@ -361,6 +364,8 @@ def _pieces(source, examples, outputs):
     return outputs["masked_lm_logits"].argmax(-1)[slots]
 
 
+# Outputs with values for each position, besides the logits of tagging.
+_OF_POSITIONS = ("sequence_output", "start_logits", "end_logits")
 # Outputs whose last axis holds scores of which the largest one is chosen.
 _CHOSEN_AMONG = {
     "pretraining": ("masked_lm_logits", "sentence_order_logits"),

@@ -52,10 +52,24 @@ def open_starting_point(path=None):
         return StartingPoint()
     path = os.fspath(path)
     source_path = find_weights(path)
-    chosen = next(
-        (format for format in _FORMATS if format.matches(source_path)), google
-    )
+    chosen = _find_format(source_path) or google
     return StartingPoint(path, chosen.open_source(source_path))
+
+
+def holds_foreign_weights(directory):
+    """Tells whether transformers' or KerasHub's weights lie in a directory."""
+    return os.path.isdir(directory) and _find_format(directory) in (
+        huggingface,
+        kerashub,
+    )
+
+
+def _find_format(path):
+    """Returns the module that reads what lies at a path, or None."""
+    # What was trained there counts, whatever else lies beside it.
+    if model_directory.is_of_run(path):
+        return google
+    return next((each for each in _FORMATS if each.matches(path)), None)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

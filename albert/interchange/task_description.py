@@ -59,7 +59,7 @@ def read(path):
         return {}
     path = find_weights(path)
     config_file = os.path.join(path, _CONFIG_FILE)
-    if os.path.exists(config_file):
+    if os.path.exists(config_file) and not model_directory.is_of_run(path):
         values = json_files.read_object(config_file)
         if "registered_name" in values:
             return _read_preset(path)

@@ -15,7 +15,7 @@ from albert.tasks.multiple_choice.raw_questions import as_id
 from albert.tasks.multiple_choice.split_reading import find_fault
 from albert.tasks.squad.questions import Question
 from albert.tasks.squad.questions import SquadData
-from albert.tasks.table import TASKS
+from albert.tasks.table import reads_pairs
 from albert.tasks.tsv_files import TextExamples
 from albert.text.encodings import has_half_pair
 
@@ -302,16 +302,3 @@ def read_windows(items, kind, bad_rows):
 
 def _columns(item):
     return line_files.shorten(", ".join(map(str, item.value)) or "none")
-
-
-def reads_pairs(description):
-    """Tells whether a model was trained on pairs; None where not known."""
-    if "text_pairs" in description:
-        return description["text_pairs"]
-    task = TASKS.get(description.get("task_name"))
-    if task is None or task.name == "tsv":
-        return None
-    return any(
-        getattr(file, "text_b", None) is not None
-        for file in task.files.values()
-    )

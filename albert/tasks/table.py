@@ -297,3 +297,23 @@ _OTHERS = (
 )
 
 TASKS = {task.name: task for task in (*_GLUE, *_OTHERS)}
+
+
+def reads_pairs(description):
+    """Tells whether a model was trained on pairs of texts.
+
+    Args:
+      description: dict, as ``task_description.read`` returns it.
+
+    Returns:
+      bool; None where it is not known.
+    """
+    if "text_pairs" in description:
+        return description["text_pairs"]
+    task = TASKS.get(description.get("task_name"))
+    if task is None or task.name == "tsv":
+        return None
+    return any(
+        getattr(file, "text_b", None) is not None
+        for file in task.files.values()
+    )

@@ -84,14 +84,32 @@ def to_bio(tags):
     before = None
     for tag in tags:
         type_ = entity_type(tag)
-        if type_ is None:
-            rewritten.append(tag)
-        else:
-            inner = tag[0] in _CONTINUES and type_ == before
-            rewritten.append(f"{'I' if inner else 'B'}-{type_}")
+        inner = continues_entity(tag) and type_ == before
+        rewritten.append(bio_tag(tag, inner))
         # Nothing continues what has ended.
-        before = type_ if tag[0] in _OPENS else None
+        before = type_ if opens_entity(tag) else None
     return rewritten
+
+
+def continues_entity(tag):
+    """Tells whether a tag goes on with an entity of its type before it."""
+    return entity_type(tag) is not None and tag[0] in _CONTINUES
+
+
+def opens_entity(tag):
+    """Tells whether the entity of a tag may go on behind it."""
+    return entity_type(tag) is not None and tag[0] in _OPENS
+
+
+def bio_tag(tag, inner):
+    """Returns the tag of ``to_bio``: str.
+
+    Args:
+      tag: str of ``normalize``; a plain one stays.
+      inner: bool, whether it goes on with the entity before it.
+    """
+    type_ = entity_type(tag)
+    return tag if type_ is None else f"{'I' if inner else 'B'}-{type_}"
 
 
 def find_broken(tags, scheme):

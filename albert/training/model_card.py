@@ -19,6 +19,7 @@ from albert.errors import UserError
 from albert.flag_groups import FlagGroup
 from albert.heads import HEADS
 from albert.heads import find
+from albert.tasks.table import reads_pairs
 from albert.training import card_sections
 
 CARD_FILE = "README.md"
@@ -200,7 +201,7 @@ def _use(directory, task):
     label_type = HEADS[heads[0]].label_type if heads else None
     if label_type not in _ROWS:
         return _use_of_writers(directory) if label_type == "text" else ()
-    rows, words = _PAIRS if task.get("text_pairs") else _ROWS[label_type]
+    rows, words = _PAIRS if reads_pairs(task) else _ROWS[label_type]
     name = shlex.quote(_name(directory))
     return (
         f"In the folder that this one is in, with {words} in `{rows}`: "

@@ -13,6 +13,7 @@ from albert.config import AlbertConfig
 from albert.errors import StopRequested
 from albert.interchange.kept_heads import KeptHead
 from albert.interchange.starting_point import StartingPoint
+from albert.interchange.starting_point import holds_foreign_weights
 from albert.interchange.weights import load_slots
 from albert.interchange.weights import load_weights
 from albert.text.tokenizers import TokenizerInterface
@@ -147,7 +148,12 @@ class Run:
           UserError: naming what differs.
         """
         run_settings.check(
-            self.directory, self.config, self.settings, self.remedy
+            self.directory,
+            self.config,
+            self.settings,
+            self.remedy,
+            # They would be read instead of those that are trained.
+            is_foreign=holds_foreign_weights(self.directory),
         )
 
     def train(self, model, objective, strategy, watch=None):

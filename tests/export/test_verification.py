@@ -201,6 +201,33 @@ def test_texts_of_files_are_spread_over_them(tmp_path):
         verification.read_texts([str(tmp_path / "empty")])
 
 
+def test_texts_of_a_pipe_are_refused(pipe_of):
+    """It could not be read twice, and nothing of it would be compared."""
+    with pytest.raises(UserError, match="pipe"):
+        verification.read_texts([pipe_of(b"a text\nanother\n")])
+
+
+@pytest.mark.parametrize(
+    ("head", "outputs", "shape"),
+    [
+        ("none", ("pooled_output",), (2, 7)),
+        ("classification", ("logits",), (2, 7)),
+    ],
+)
+def test_as_many_values_as_positions_are_all_compared(head, outputs, shape):
+    """Not those alone whose number is that of a real position."""
+    wanted = np.zeros(shape, np.float32)
+    found = wanted.copy()
+    found[:, 6] = 3.0
+    comparison = verification.compare(
+        source(head, outputs),
+        examples(3, 4),
+        {outputs[0]: wanted},
+        {outputs[0]: found},
+    )
+    assert comparison.difference == 3.0
+
+
 def test_several_labels_are_one_answer():
     several = source("multi_label")
     several.thresholds = [0.5, 0.9]

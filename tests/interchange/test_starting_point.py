@@ -15,6 +15,7 @@ import albert
 from albert.interchange import archives
 from albert.interchange import google
 from albert.interchange import tensor_bundle
+from albert.interchange.starting_point import holds_foreign_weights
 from albert.interchange.starting_point import open_starting_point
 from albert.interchange.weights import load_slots
 from albert.interchange.weights import load_weights
@@ -100,6 +101,24 @@ def test_outputs_of_a_classifier(directory, tmp_path):
     albert.save_weights(model, tmp_path / "x", format="model_dir")
     start = open_starting_point(tmp_path / "x")
     assert (start.head, start.num_labels) == ("classification", 3)
+
+
+@pytest.mark.parametrize("format", ["huggingface", "kerashub"])
+def test_what_was_trained_there_is_read_whatever_lies_beside_it(
+    directory, tmp_path, format
+):
+    make(tmp_path, format, embedding_size=4)
+    assert holds_foreign_weights(str(tmp_path))
+    assert open_starting_point(tmp_path).config.embedding_size == 4
+    for path in directory.iterdir():
+        shutil.copy(path, tmp_path)
+    (tmp_path / "run.json").write_text("{}")
+    (tmp_path / "task.json").write_text('{"task_name": "rte"}')
+    start = open_starting_point(tmp_path)
+    assert start.config.embedding_size == 6
+    assert start.source.format == "google"
+    assert start.task == {"task_name": "rte"}
+    assert not holds_foreign_weights(str(tmp_path))
 
 
 def test_random_weights(config_file):
