@@ -65,7 +65,13 @@ from albert.export.exported_files import check_destination
 from albert.export.exported_files import new_export
 
 METADATA_FILE = "metadata.json"
-NULL_SCORE_DIFF_THRESHOLD = 0.0
+# What a model does not do for which a setting means nothing.
+_USES = {
+    "top": "fills no masks",
+    "null_score_diff_threshold": "answers no questions",
+    "beam_size": "writes no texts",
+    "length_penalty": "writes no texts",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,8 +107,8 @@ def export(
     destination,
     *,
     max_seq_length=None,
-    top=5,
-    null_score_diff_threshold=NULL_SCORE_DIFF_THRESHOLD,
+    top=None,
+    null_score_diff_threshold=None,
     beam_size=None,
     length_penalty=None,
     overwrite=False,
@@ -115,9 +121,9 @@ def export(
       destination: str, a directory that does not exist or is empty.
       max_seq_length: int, [CLS] and [SEP] counted; None: what the model was
         fine-tuned with, else its ``max_position_embeddings``.
-      top: int, pieces that "fill_mask" answers for each mask.
+      top: int, pieces that "fill_mask" answers for each mask; None: 5.
       null_score_diff_threshold: float, of "answer": a question whose null
-        score is above it gets "".
+        score is above it gets ""; None: 0.
       beam_size, length_penalty: of ``BeamSearch``, for a model that writes
         texts; None: that of the training.
       overwrite: bool, whether an older export at the destination is replaced.
@@ -127,22 +133,21 @@ def export(
 
     Raises:
       UserError: no model, a head that is missing, a length that the model
-        does not have, a search where no texts are written, something at the
+        does not have, a setting of another head, something at the
         destination, or tensorflow-text is not installed; nothing is written
         then.
     """
     check_destination(source, destination, overwrite)
     loaded = _load(source, max_seq_length)
-    search = {"beam_size": beam_size, "length_penalty": length_penalty}
-    _check_search(source, loaded.head, search)
+    settings = {
+        "top": top,
+        "null_score_diff_threshold": null_score_diff_threshold,
+        "beam_size": beam_size,
+        "length_penalty": length_penalty,
+    }
+    _check_settings(source, loaded.head, settings)
     with new_export(source, destination, overwrite) as directory:
-        _, metadata = write(
-            loaded,
-            directory,
-            top=top,
-            null_score_diff_threshold=null_score_diff_threshold,
-            **search,
-        )
+        _, metadata = write(loaded, directory, **settings)
         size = _size(directory)
     return ServingReport(destination, metadata, size)
 
@@ -200,14 +205,18 @@ def write(loaded, directory, **settings):
     return concrete, metadata
 
 
-def _check_search(source, head, settings):
-    """Refuses settings of a search that are given for a model without one."""
-    given = [name for name, value in settings.items() if value is not None]
-    if given and heads.HEADS[head].label_type != "text":
-        raise UserError(
-            f"{source}: writes no texts, which --{given[0]} is for: leave it "
-            "out"
-        )
+def _check_settings(source, head, settings):
+    """Refuses settings that are given for a model of another head."""
+    can = {
+        "fills no masks": "masked_lm_logits" in heads.HEADS[head].outputs,
+        "answers no questions": heads.HEADS[head].label_type == "span",
+        "writes no texts": heads.HEADS[head].label_type == "text",
+    }
+    for name, value in settings.items():
+        if value is not None and not can[_USES[name]]:
+            raise UserError(
+                f"{source}: {_USES[name]}, which --{name} is for: leave it out"
+            )
 
 
 def _load(source, max_seq_length):

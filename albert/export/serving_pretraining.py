@@ -13,6 +13,8 @@ from albert.fill_mask import MASK
 from albert.heads import HEADS
 
 _SPACE_MARK = "\u2581"
+# Pieces for each mask, unless it is said.
+_TOP = 5
 
 
 def encoder_signatures(loaded, tokenizer, **_):
@@ -31,17 +33,17 @@ def encoder_signatures(loaded, tokenizer, **_):
     return signatures, "embeddings"
 
 
-def masked_lm_signatures(loaded, tokenizer, *, top, **_):
+def masked_lm_signatures(loaded, tokenizer, *, top=None, **_):
     """Returns the signatures of a pretrained model; as ``encoder_signatures``.
 
     Args:
       loaded, tokenizer: as there.
-      top: int, K.
+      top: int, K; None: 5.
       **_: options of other heads.
     """
     signatures, _ = encoder_signatures(loaded, tokenizer)
     text = [tf.TensorSpec([None], tf.string, "text")]
-    signatures["fill_mask"] = (_fill_mask(loaded, tokenizer, top), text)
+    signatures["fill_mask"] = (_fill_mask(loaded, tokenizer, top or _TOP), text)
     return signatures, "fill_mask"
 
 

@@ -18,15 +18,15 @@ from albert.export.serving_sequences import call_in_parts
 from albert.export.serving_sequences import make_inputs
 from albert.export.serving_sequences import rows_from
 from albert.export.serving_span_decoding import Decoder
+from albert.tasks.squad import answer_settings
 
 SPECIAL_PIECES = 3  # [CLS], [SEP], [SEP]
-# Of weights that do not say it, and of run_squad.py.
-_DEFAULTS = {
-    "doc_stride": 128,
-    "max_query_length": 64,
-    "n_best_size": 20,
-    "max_answer_length": 30,
-}
+_SETTINGS = (
+    "doc_stride",
+    "max_query_length",
+    "n_best_size",
+    "max_answer_length",
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,13 +50,13 @@ class Windows:
         )
 
 
-def span_signatures(loaded, tokenizer, *, null_score_diff_threshold, **_):
+def span_signatures(loaded, tokenizer, *, null_score_diff_threshold=None, **_):
     """Returns the signature of a model that finds answers.
 
     Args:
       loaded: ``SourceModel`` with the head "span_v1" or "span_v2".
       tokenizer: ``GraphTokenizer``.
-      null_score_diff_threshold: float, see ``Decoded.predictions``.
+      null_score_diff_threshold: float, see ``Decoded.predictions``; None: 0.
       **_: options of other heads.
 
     Returns:
@@ -65,10 +65,7 @@ def span_signatures(loaded, tokenizer, *, null_score_diff_threshold, **_):
     Raises:
       UserError: the model's limits leave no room for a context.
     """
-    limits = {
-        name: loaded.task.get(name, default)
-        for name, default in _DEFAULTS.items()
-    }
+    limits = answer_settings.find(dict.fromkeys(_SETTINGS), loaded.task)
     room = loaded.max_seq_length - limits["max_query_length"] - SPECIAL_PIECES
     if room < 1:
         raise UserError(
@@ -81,7 +78,7 @@ def span_signatures(loaded, tokenizer, *, null_score_diff_threshold, **_):
         loaded.task.get("version_2_with_negative", loaded.head == "span_v2"),
         limits["n_best_size"],
         limits["max_answer_length"],
-        null_score_diff_threshold,
+        null_score_diff_threshold or 0.0,
     )
 
     def answer(question, context):

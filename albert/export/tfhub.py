@@ -163,8 +163,10 @@ def export(
         tfhub_encoder.save(path, encoder, tokenizer, **heads)
         difference = tfhub_encoder.difference(path, encoder)
         if not difference <= TOLERANCE:
-            raise RuntimeError(
-                f"the exported encoder differs by {difference} from the model"
+            raise UserError(
+                f"{source}: the exported encoder differs by {difference} from "
+                "the model, so that nothing is written: see whether the model "
+                "has weights that are no numbers"
             )
         preprocessor.save(
             os.path.join(directory, PREPROCESSOR),
@@ -181,8 +183,7 @@ def export(
             publishing.write_archive(path, f"{path}.tar.gz")
             outputs.write_file(f"{path}.md", page(facts, publication).encode())
         if not dry_run:
-            for name, upload in uploads.items():
-                upload.send(os.path.join(directory, name))
+            _send(uploads, directory, version)
     return ExportReport(
         source=weights,
         destination=destination,
@@ -190,6 +191,23 @@ def export(
         uploads=list(uploads.values()),
         sent=bool(uploads) and not dry_run,
     )
+
+
+def _send(uploads, directory, version):
+    """Sends what was exported; says what stays there if a later one fails."""
+    sent = []
+    for name, upload in uploads.items():
+        try:
+            upload.send(os.path.join(directory, name))
+        except UserError as error:
+            if not sent:
+                raise
+            raise UserError(
+                f"{error}. {', '.join(sent)} was sent before and stays there "
+                f"as version {version}: the next try makes another version of "
+                f"it, so give --version={version + 1}"
+            ) from error
+        sent.append(str(upload.handle))
 
 
 def _check_options(version, language, handle, licence, publish, dry_run):

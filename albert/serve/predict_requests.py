@@ -279,7 +279,7 @@ def _check_num_rows(num_rows, limits):
 
 def _make_array(column, shape, name, limits):
     values = _nested(column, shape, name, limits)
-    array = np.empty(_shape_of(values, len(shape), name), object)
+    array = np.empty(_shape_of(values, shape, name), object)
     for index in np.ndindex(array.shape):
         value = values
         for i in index:
@@ -307,10 +307,11 @@ def _nested(value, shape, place, limits):
     ]
 
 
-def _shape_of(values, rank, name):
-    if rank == 1:
+def _shape_of(values, shape, name):
+    if len(shape) == 1:
         return (len(values),)
-    lengths = {len(value) for value in values} or {0}
+    # A model of questions knows how many options there are without any.
+    lengths = {len(value) for value in values} or {shape[1] or 0}
     if len(lengths) > 1:
         raise RequestError(
             400, f'"{name}": lists of different lengths: fill them up with ""'

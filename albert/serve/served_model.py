@@ -163,11 +163,7 @@ def load(path, engine=None, quantization=None):
             quantization=quantization,
             find_length=serving.find_length,
         )
-        functions, _ = serving.write(
-            loaded,
-            directory,
-            null_score_diff_threshold=serving.NULL_SCORE_DIFF_THRESHOLD,
-        )
+        functions, _ = serving.write(loaded, directory)
         return ServedModel(directory, functions)
 
 

@@ -22,7 +22,7 @@ class PairData:
       limits: ``BatchLimits``.
 
     Attributes:
-      features, counts, sources, targets: as of ``EncodedPairs``.
+      features, counts, sources, targets, has_texts: as of ``EncodedPairs``.
     """
 
     def __init__(self, split, path, encoded, limits):
@@ -32,6 +32,7 @@ class PairData:
         self.counts = encoded.counts
         self.sources = encoded.sources
         self.targets = encoded.targets
+        self.has_texts = encoded.has_texts
         self.limits = limits
 
     @property

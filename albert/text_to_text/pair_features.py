@@ -2,6 +2,7 @@
 """Turns pairs of texts into ids, and counts what is odd about them."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 from absl import logging
@@ -162,12 +163,14 @@ class EncodedPairs:
       counts: ``PairCounts``.
       sources, targets: lists of str, of all pairs as they were read, those
         that are left out too; None where they are not kept.
+      has_texts: list of bool, which of these have a piece on both sides.
     """
 
     features: PairFeatures
     counts: PairCounts
     sources: list | None = None
     targets: list | None = None
+    has_texts: list | None = None
 
 
 def encode_pairs(pairs, tokenizer, settings, *, split, keep_texts=False):
@@ -230,6 +233,7 @@ class _PairEncoder:
         self._ids = ([], [])
         self._lengths = ([], [])
         self._texts = ([], [])
+        self._has_texts = []
         self._known = (CorpusCounts(), CorpusCounts())
         self._keep_texts = keep_texts
         # Letters of scripts without spaces, of each side.
@@ -237,17 +241,15 @@ class _PairEncoder:
 
     def add(self, block):
         """Adds a list of (line, source, target)."""
-        if self._keep_texts:
-            for _, *pair in block:
-                for texts, text in zip(self._texts, pair, strict=True):
-                    texts.append(text)
         numbers, *texts = map(list, zip(*block, strict=True))
         encoded = map(self._tokenizer.encode_batch, texts)
-        rows = [
-            row
-            for row in zip(numbers, *texts, *encoded, strict=True)
-            if self._is_whole(row[0], *row[3:])
-        ]
+        rows = list(zip(numbers, *texts, *encoded, strict=True))
+        has_texts = [self._is_whole(row[0], *row[3:]) for row in rows]
+        if self._keep_texts:
+            for kept, side in zip(self._texts, texts, strict=True):
+                kept += side
+            self._has_texts += has_texts
+        rows = list(itertools.compress(rows, has_texts))
         for side in (0, 1):
             for row in rows:
                 self._count_unknown(side, row[1 + side], row[3 + side])
@@ -297,8 +299,9 @@ class _PairEncoder:
                 )
             )
         )
-        texts = self._texts if self._keep_texts else (None, None)
-        return EncodedPairs(features, counts, *texts)
+        if not self._keep_texts:
+            return EncodedPairs(features, counts)
+        return EncodedPairs(features, counts, *self._texts, self._has_texts)
 
     def warnings(self):
         """Returns what the user should know about the pairs: list of str."""

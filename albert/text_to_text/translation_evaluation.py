@@ -93,11 +93,7 @@ def evaluate(data, losses, translator, metrics, lower_case, bleu_tokenizer):
     if not metrics:
         return TranslationOutcome(losses, {})
     pairs = list(zip(data.sources, data.targets, strict=True))
-    scored = [
-        index
-        for index, (source, target) in enumerate(pairs)
-        if source.strip() and target.strip()
-    ]
+    scored = [i for i, has_texts in enumerate(data.has_texts) if has_texts]
     sources, targets = zip(*(pairs[index] for index in scored), strict=True)
     counts = TranslationCounts()
     with show_progress("writing targets", len(sources), "texts") as advance:

@@ -673,10 +673,18 @@ class TestRefused:
                 max_seq_length=13,
             )
 
-    @pytest.mark.parametrize("name", ["beam_size", "length_penalty"])
-    def test_search_without_texts(self, models, tmp_path, name):
+    @pytest.mark.parametrize(
+        ("name", "told"),
+        [
+            ("beam_size", "writes no texts"),
+            ("length_penalty", "writes no texts"),
+            ("top", "fills no masks"),
+            ("null_score_diff_threshold", "answers no questions"),
+        ],
+    )
+    def test_settings_of_another_head(self, models, tmp_path, name, told):
         write_model(tmp_path / "model", *models["classification"])
-        with pytest.raises(UserError, match=f"writes no texts, which --{name}"):
+        with pytest.raises(UserError, match=f"{told}, which --{name}"):
             serving.export(
                 str(tmp_path / "model"), str(tmp_path / "new"), **{name: 1}
             )

@@ -113,6 +113,13 @@ def test_the_shape_of_an_empty_batch_is_kept():
     for value, shape in (([], (0, 0)), ([[], []], (2, 0))):
         request = parse({"signature_name": "words", "inputs": value})
         assert request.inputs["words"].shape == shape
+    request = parse(
+        {
+            "signature_name": "question",
+            "inputs": {"question": [], "options": []},
+        }
+    )
+    assert request.inputs["options"].shape == (0, 3)
 
 
 @pytest.mark.parametrize(

@@ -25,11 +25,13 @@ PAIRS = [
     ("b", "B"),
     ("", "E"),
     ("d", " "),
+    # A space of no width has no piece.
+    ("g", "\u200b"),
     ("", ""),
     ("a b c d e", "A"),
     ("f", "F"),
 ]
-WRITTEN = ["A B", "C", "B", "", "", "", "A B C", "F"]
+WRITTEN = ["A B", "C", "B", "", "", "", "", "A B C", "F"]
 
 
 class Capitals:
