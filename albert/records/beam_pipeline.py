@@ -146,9 +146,22 @@ def _list_inputs(names):
             if not match.metadata_list:
                 raise UserError(f"{address}: no such file")
             found |= {
-                each.path: each.size_in_bytes for each in match.metadata_list
+                each.path: _measure(each.path, each.size_in_bytes)
+                for each in match.metadata_list
             }
     return list(found), list(found.values())
+
+
+def _measure(address, size):
+    """Returns the bytes of a file at an address as of a path: int."""
+    if size > corpus_shards.LARGEST_BLANK:
+        return size
+    with tempfile.TemporaryDirectory() as folder:
+        here = os.path.join(folder, "text")
+        with beam_files.explained():
+            beam_files.copy_in(address, here)
+        with _renamed({here: address}):
+            return corpus_shards.measure([here])[0]
 
 
 def _open_text(path):

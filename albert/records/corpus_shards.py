@@ -20,6 +20,7 @@ from albert.paths import is_address
 from albert.records.metadata import metadata_path
 from albert.records.metadata import read_metadata
 from albert.records.writing import shard_names
+from albert.text import compression
 from albert.workspaces import recover
 
 # As many as record files, see --num_shards.
@@ -27,6 +28,8 @@ MOST_SHARDS = 10_000
 ALL, MERGE = "all", "merge"
 _SHARD_FLAG = re.compile(rf"(\d{{1,9}}|{ALL}|{MERGE})/(\d{{1,9}})", re.ASCII)
 _SHOWN = 10
+# Bytes of a file that is looked at to find out whether it holds any text.
+LARGEST_BLANK = 1 << 10
 # Of each file of text.
 _SAMPLES = 8
 _SAMPLE_BYTES = 1 << 12
@@ -111,7 +114,9 @@ def parse_shard_flag(value):
 
 
 def measure(inputs):
-    """Returns the bytes of each file: list of int.
+    """Returns the bytes of each file, 0 of blank ones: list of int.
+
+    A shard is not made of these alone.
 
     Raises:
       UserError: a file whose size is not known before it has been read.
@@ -122,7 +127,16 @@ def measure(inputs):
                 f"{file} is not a file on a disk, so that its size is not "
                 "known: write it to one, or leave --shard out"
             )
-    return list(map(os.path.getsize, inputs))
+    return [
+        size if size > LARGEST_BLANK or _has_text(file) else 0
+        for file, size in zip(inputs, map(os.path.getsize, inputs), strict=True)
+    ]
+
+
+def _has_text(file):
+    """Returns whether anything but space is in a file, packed or not."""
+    chunks = compression.read_chunks(file, LARGEST_BLANK)
+    return any(chunk.strip() for chunk in chunks)
 
 
 def divide(inputs, sizes, number, output_file, open_text=open_file):
@@ -132,7 +146,7 @@ def divide(inputs, sizes, number, output_file, open_text=open_file):
 
     Args:
       inputs: list of str, the files.
-      sizes: list of int, their bytes.
+      sizes: list of int, their bytes; see ``measure``.
       number: int, how many shards.
       output_file: str, name of the whole set.
       open_text: function of a path that opens it to read and seek bytes.
@@ -177,8 +191,8 @@ def divide(inputs, sizes, number, output_file, open_text=open_file):
         for _, size, file in sorted(of_shard):
             with open_text(file) as stream:
                 sample = _read_sample(stream, size)
+                samples.append(_fingerprint(stream, sample))
             digest.update(sample)
-            samples.append(_fingerprint(size, sample))
         shards.append(
             Shard(
                 index,
@@ -205,8 +219,8 @@ def refuse_changed_text(shard, files):
     """
     for file, before in zip(files, shard.samples, strict=True):
         with open_file(file) as stream:
-            size = stream.seek(0, os.SEEK_END)
-            if _fingerprint(size, _read_sample(stream, size)) == before:
+            sample = _read_sample(stream, stream.seek(0, os.SEEK_END))
+            if _fingerprint(stream, sample) == before:
                 continue
         raise UserError(
             f"{file} has changed while its records were made, so that they "
@@ -225,7 +239,8 @@ def _read_sample(stream, size):
     return sample
 
 
-def _fingerprint(size, sample):
+def _fingerprint(stream, sample):
+    size = stream.seek(0, os.SEEK_END)
     return hashlib.sha256(b"%d %b" % (size, sample)).hexdigest()
 
 

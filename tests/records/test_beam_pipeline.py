@@ -3,6 +3,7 @@
 
 import contextlib
 import dataclasses
+import gzip
 import io
 import os
 import types
@@ -121,11 +122,19 @@ def test_names_of_no_text(names, words):
         beam_pipeline._list_inputs(names)
 
 
-@pytest.mark.usefixtures("files", "texts")
-def test_addresses_and_paths():
+@pytest.mark.usefixtures("texts")
+def test_addresses_and_paths(files):
+    files.there["gs://b/blank.gz"] = gzip.compress(b"")
+    files.there["gs://b/large.txt"] = b" " * 5000
     assert beam_pipeline._list_inputs(["gs://b/*", "a.txt"]) == (
-        ["a.txt", "gs://b/t.json", "gs://b/u.json"],
-        [5, 2, 2],
+        [
+            "a.txt",
+            "gs://b/t.json",
+            "gs://b/u.json",
+            "gs://b/blank.gz",
+            "gs://b/large.txt",
+        ],
+        [5, 2, 2, 0, 5000],
     )
 
 

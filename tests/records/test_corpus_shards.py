@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a corpus is divided among machines, and what is refused."""
 
+import gzip
 import io
 import json
 import os
@@ -179,6 +180,23 @@ def test_another_size_is_another_text(texts, tmp_path):
         stream.write(b"x")
     after = divide(texts, 2, "t.tfrecord")
     assert before[1].text != after[1].text
+
+
+def test_shard_is_not_made_of_blank_files_alone(texts, tmp_path):
+    blank = tmp_path / "text" / "blank.gz"
+    blank.write_bytes(gzip.compress(b"\n \n", mtime=0))
+    (tmp_path / "text" / "spaces.txt").write_text(" \n" * 90)
+    texts += [str(blank), str(tmp_path / "text" / "spaces.txt")]
+    assert corpus_shards.measure(texts)[-2:] == [0, 0]
+    with pytest.raises(UserError, match="7 shards need as many files.*are 6"):
+        divide(texts, 7, "t.tfrecord")
+    shards = divide(texts, 6, "t.tfrecord")
+    (shard,) = [each for each in shards if str(blank) in each.inputs]
+    assert any(os.path.getsize(file) in (3, 5) for file in shard.inputs)
+    corpus_shards.refuse_changed_text(shard, shard.inputs)
+    blank.write_bytes(gzip.compress(b"Text."))
+    with pytest.raises(UserError, match=r"blank\.gz has changed"):
+        corpus_shards.refuse_changed_text(shard, shard.inputs)
 
 
 def test_more_shards_than_files(texts):
