@@ -29,6 +29,11 @@ _LOCK_FILE = "lock"
 # being renamed into place; what it replaces; what is needed meanwhile.
 _NEW, _READY, _OLD, _SCRATCH = "new", "ready", "old", "scratch"
 
+# A power cut may leave the name and not the content of what was renamed before
+# its content was on the disk. Of larger files that is noticed by their sizes,
+# which JSON beside them says, and to wait for these would take long.
+_SYNCED_BYTES = 1 << 20
+
 # Of Linux's renameat2.
 _RENAME_NOREPLACE, _RENAME_EXCHANGE = 1, 2
 _AT_FDCWD = -100
@@ -65,6 +70,8 @@ class Workspace:
         Raises:
           FileExistsError: something has a name, and ``replace`` is not given.
         """
+        for name in names:
+            _sync(os.path.join(self.new, name))
         if len(names) == 1 and not removed and self._swap(names[0], replace):
             return
         replaced = [name for name in names if os.path.lexists(self._at(name))]
@@ -170,6 +177,18 @@ def workspace(destination, flag="destination", wait=False):
                 os.rmdir(path)
 
 
+def recover(destination, flag="destination"):
+    """Ends or undoes what a kill has interrupted at a destination.
+
+    Raises:
+      UserError: another process is writing the destination.
+      OSError: the directory cannot be written.
+    """
+    if os.path.exists(workspace_path(destination)):
+        with workspace(destination, flag):
+            pass
+
+
 def _take(path, lock, destination, flag, wait):
     """Makes a workspace and locks it; returns the lock's descriptor."""
     while True:
@@ -233,6 +252,16 @@ def remove_leftovers(directory):
                 workspace(os.path.join(directory, match[1])),
             ):
                 pass
+
+
+def _sync(path):
+    """Waits until the content of a small file is on the disk."""
+    if os.path.isfile(path) and os.path.getsize(path) <= _SYNCED_BYTES:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _rename_new(source, target):

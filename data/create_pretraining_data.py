@@ -241,15 +241,16 @@ def main(fv):
     describe = functools.partial(
         pretraining_sets.describe_shard, settings, reading, tokenizer
     )
+    open_left_out = functools.partial(
+        open_listing,
+        fv.left_out_file,
+        "--left_out_file",
+        fv.overwrite,
+        [*inputs, settings.vocabulary_file],
+        list_outputs(fv),
+    )
     with (
         processes.termination_as_interrupt(),
-        open_listing(
-            fv.left_out_file,
-            "--left_out_file",
-            fv.overwrite,
-            [*inputs, settings.vocabulary_file],
-            list_outputs(fv),
-        ) as listing,
         processes.ProcessPool(
             num_workers,
             functools.partial(pretraining.RecordMaker, settings),
@@ -262,10 +263,15 @@ def main(fv):
             tokenizer=tokenizer,
             pool=pool,
             overwrite=fv.overwrite,
-            listing=listing,
         )
         if not shards:
-            made = make(inputs, fv.output_file, num_shards=fv.num_shards)
+            with open_left_out() as listing:
+                made = make(
+                    inputs,
+                    fv.output_file,
+                    num_shards=fv.num_shards,
+                    listing=listing,
+                )
             print_summary(made)
             print("An instance, {what is hidden > what the model sees}:")
             example = pretraining_report.show_example(made.example, tokenizer)
@@ -280,22 +286,28 @@ def main(fv):
             # With --overwrite, one that is asked for by its number is made
             # again in any case.
             if is_made and not (fv.overwrite and which == shard.index):
+                if fv.left_out_file and not os.path.exists(fv.left_out_file):
+                    raise UserError(
+                        f"{shard.output_file} is there already, and "
+                        f"{fv.left_out_file} is not: give --overwrite, which "
+                        "makes both, or leave --left_out_file out"
+                    )
                 print(f"{shard.output_file} is there already")
                 continue
+            merged = metadata_path(fv.output_file)
             merged_shards.check_merged(
-                metadata_path(fv.output_file),
-                shards,
-                description,
-                fv.overwrite,
+                merged, shards, description, fv.overwrite
             )
-            print_summary(
-                make(
+            with open_left_out() as listing:
+                made = make(
                     shard.inputs,
                     shard.output_file,
                     shard=shard,
                     description=description,
+                    merged=merged if fv.overwrite else None,
+                    listing=listing,
                 )
-            )
+            print_summary(made)
     if which in (corpus_shards.ALL, corpus_shards.MERGE):
         of_shards = corpus_shards.read_shards(shards, describe)
         merge(fv, settings, tokenizer, shards, of_shards)

@@ -155,7 +155,7 @@ RENAMED = {
 OWN_FILES = {
     "albert/text/token_cache.py",
     "albert/export/publishing.py",
-    "albert/records/beam_pipeline.py",
+    "albert/records/beam_files.py",
 }
 
 

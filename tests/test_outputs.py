@@ -41,9 +41,13 @@ CREATED_ELSEWHERE = {
     "albert/interchange/huggingface.py": {"safetensors.numpy.save_file"},
     "albert/interchange/tensor_bundle.py": {"tf.raw_ops.SaveV2"},
     # What workers fetch, and make, in a temporary folder of theirs.
-    "albert/records/beam_pipeline.py": {
+    "albert/records/beam_files.py": {
         "open",
         "shutil.copyfileobj",
+        "tempfile.NamedTemporaryFile",
+    },
+    "albert/records/beam_pipeline.py": {
+        "open",
         "tempfile.TemporaryDirectory",
     },
     "albert/records/writing.py": {"open"},

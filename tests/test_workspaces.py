@@ -56,6 +56,26 @@ def start(*arguments):
     )
 
 
+def test_small_files_are_on_the_disk_before_they_have_their_names(
+    tmp_path, monkeypatch
+):
+    """A power cut may else leave a name without its content."""
+    synced = []
+
+    def sync(descriptor):
+        synced.append(os.fstat(descriptor).st_ino)
+        assert not (tmp_path / "a.json").exists()
+
+    monkeypatch.setattr(os, "fsync", sync)
+    with workspace(tmp_path / "a.json") as place:
+        make(place, "a.json", "small")
+        make(place, "large", content="x" * ((1 << 20) + 1))
+        place.commit(["a.json", "large", "small"])
+    assert synced == [
+        (tmp_path / name).stat().st_ino for name in ("a.json", "small")
+    ]
+
+
 def make(place, *names, content="new"):
     for name in names:
         with open(os.path.join(place.new, name), "w") as file:

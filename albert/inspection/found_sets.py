@@ -12,6 +12,7 @@ from albert.records.metadata import find_metadata
 from albert.records.metadata import find_set_files
 from albert.records.metadata import metadata_path
 from albert.records.metadata import metadata_path_of_set
+from albert.records.metadata import name_of_shard
 from albert.records.metadata import read_metadata
 
 REMEDY = "make the records again"
@@ -118,17 +119,10 @@ def _find_shards(path, value, file):
       value: dict, what it says.
       file: str, the file that it lists.
     """
-    folder, base = os.path.split(file)
     number = value["shard"]["number"]
-    mark = f"{value['shard']['index']:05d}-of-{number:05d}"
-
-    def named(index):
-        other = base.replace(mark, f"{index}-of-{number:05d}")
-        return os.path.join(folder, other)
-
     entries, faults, missing = {}, [], []
     for index in range(number):
-        name = named(f"{index:05d}")
+        name = name_of_shard(file, f"{index:05d}")
         own = metadata_path(name)
         shard = read_metadata(own)
         if (
@@ -147,7 +141,7 @@ def _find_shards(path, value, file):
             different = "the text"
         if different:
             faults.append(_contradiction(own, path, different))
-    whole = named("*")
+    whole = name_of_shard(file, "*")
     if missing:
         some = ", ".join(missing[:_SHOWN]) + ", …" * (len(missing) > _SHOWN)
         faults.append(

@@ -14,7 +14,6 @@ import functools
 import logging as python_logging
 import os
 import re
-import shutil
 import tempfile
 
 from absl import logging
@@ -23,12 +22,14 @@ from albert.errors import UserError
 from albert.inputs import open_file
 from albert.paths import is_address
 from albert.processes import ProcessPool
+from albert.records import beam_files
 from albert.records import corpus_shards
 from albert.records import merged_shards
 from albert.records import pretraining_sets
 from albert.records.metadata import metadata_path
 from albert.records.metadata import read_metadata
 from albert.records.pretraining import RecordMaker
+from albert.text.documents import expand_files
 
 # In what a runner says of an exception of a worker.
 _ERROR_OF_WORKER = re.compile(r"UserError: (.*?)(?:\\n|\n|$)")
@@ -46,12 +47,15 @@ class ShardWork:
       description: dict of ``pretraining_sets.describe_shard``.
       settings: ``PretrainingDataSettings``.
       reading: ``ReadingSettings``.
+      replaced: tuple of str, JSON files that are removed before its records
+        appear.
     """
 
     shard: object
     description: dict
     settings: object
     reading: object
+    replaced: tuple = ()
 
 
 def make_shards(
@@ -80,7 +84,9 @@ def make_shards(
         options["runner"], options["pipeline_options"]
     )
     inputs, sizes = _list_inputs(patterns)
-    shards = corpus_shards.divide(inputs, sizes, number, output_file, _open)
+    shards = corpus_shards.divide(
+        inputs, sizes, number, output_file, _open_text
+    )
     describe = functools.partial(
         _describe, settings, reading, tokenizer, output_file
     )
@@ -99,6 +105,7 @@ def make_shards(
         )
     with _mirrored_file(metadata_path(output_file)) as here:
         merged_shards.check_merged(here, shards, describe(shards[0]), overwrite)
+    replaced = (metadata_path(output_file),) if overwrite else ()
     for shard in shards:
         if shard not in missing:
             print(f"{shard.output_file} is there already")
@@ -107,7 +114,7 @@ def make_shards(
         _run(
             pipeline_options,
             [
-                ShardWork(shard, describe(shard), settings, reading)
+                ShardWork(shard, describe(shard), settings, reading, replaced)
                 for shard in missing
             ],
             vocabulary,
@@ -119,21 +126,46 @@ def make_shards(
     return shards, of_shards
 
 
-def _list_inputs(patterns):
-    """Returns the files of text and their sizes: two lists."""
-    files = _file_systems()
-    with _explained_file_system():
-        matches = files.match(patterns)
-    for pattern, match in zip(patterns, matches, strict=True):
-        if not match.metadata_list:
-            raise UserError(f"{pattern}: no such file")
-    found = {
-        each.path: each.size_in_bytes
-        for match in matches
-        for each in match.metadata_list
-    }
-    inputs = sorted(found)
-    return inputs, [found[path] for path in inputs]
+def _list_inputs(names):
+    """Returns the files of text and their sizes: two lists.
+
+    Paths and patterns of paths mean what they mean without Beam, which would
+    take other files for some of them.
+    """
+    addresses = list(filter(is_address, names))
+    paths = [name for name in names if name not in addresses]
+    found = {}
+    if paths:
+        inputs = expand_files(paths)
+        sizes = corpus_shards.measure(inputs)
+        found |= zip(inputs, sizes, strict=True)
+    if addresses:
+        with beam_files.explained():
+            matches = beam_files.file_systems().match(addresses)
+        for address, match in zip(addresses, matches, strict=True):
+            if not match.metadata_list:
+                raise UserError(f"{address}: no such file")
+            found |= {
+                each.path: _measure(each.path, each.size_in_bytes)
+                for each in match.metadata_list
+            }
+    return list(found), list(found.values())
+
+
+def _measure(address, size):
+    """Returns the bytes of a file at an address as of a path: int."""
+    if size > corpus_shards.LARGEST_BLANK:
+        return size
+    with tempfile.TemporaryDirectory() as folder:
+        here = os.path.join(folder, "text")
+        with beam_files.explained():
+            beam_files.copy_in(address, here)
+        with _renamed({here: address}):
+            return corpus_shards.measure([here])[0]
+
+
+def _open_text(path):
+    return beam_files.open_bytes(path) if is_address(path) else open_file(path)
 
 
 def _describe(settings, reading, tokenizer, output_file, shard):
@@ -147,12 +179,15 @@ def _describe(settings, reading, tokenizer, output_file, shard):
 
 @contextlib.contextmanager
 def _mirrored(shards):
-    """Mirrors shards in a local folder, as far as they are there.
+    """Mirrors shards at addresses in a local folder, as far as they are there.
 
     A context manager that gives a list of pairs: a shard, and itself in the
     folder. There are its JSON, and a file of the size of its records.
     """
-    files = _file_systems()
+    if not is_address(shards[0].output_file):
+        yield [(shard, shard) for shard in shards]
+        return
+    files = beam_files.file_systems()
     with tempfile.TemporaryDirectory() as folder:
         mirror = []
         for shard in shards:
@@ -162,10 +197,10 @@ def _mirrored(shards):
             )
             mirror.append((shard, here))
             path = metadata_path(shard.output_file)
-            with _explained_file_system():
+            with beam_files.explained():
                 if not files.exists(path):
                     continue
-                _copy_in(path, metadata_path(here.output_file))
+                beam_files.copy_in(path, metadata_path(here.output_file))
                 (match,) = files.match([shard.output_file])
             for each in match.metadata_list:
                 with open(here.output_file, "wb") as stream:
@@ -176,34 +211,28 @@ def _mirrored(shards):
 
 @contextlib.contextmanager
 def _mirrored_file(path):
-    """Mirrors a JSON that is there: a context manager that gives its path.
-
-    Where the mirror is removed, so is the file at the end.
-    """
+    """Mirrors a JSON that is there: a context manager that gives its path."""
     if not is_address(path):
         yield path
         return
     with tempfile.TemporaryDirectory() as folder:
         here = os.path.join(folder, os.path.basename(path))
-        with _explained_file_system():
-            if _file_systems().exists(path):
-                _copy_in(path, here)
-        was_there = os.path.exists(here)
+        with beam_files.explained():
+            if beam_files.file_systems().exists(path):
+                beam_files.copy_in(path, here)
         with _renamed({folder: os.path.dirname(path)}):
             yield here
-        if was_there and not os.path.exists(here):
-            with _explained_file_system():
-                if _file_systems().exists(path):
-                    _file_systems().delete([path])
 
 
 def _refuse_other_number(first):
-    """Refuses files of the same name of another division."""
-    files = _file_systems()
-    with _explained_file_system():
+    """Refuses files at addresses of the same name of another division."""
+    if not is_address(first.output_file):
+        return  # ``divide`` does.
+    files = beam_files.file_systems()
+    with beam_files.explained():
         folder, name = files.split(first.output_file)
-        pattern = files.join(folder, name.split("-00000-of-")[0] + "-*")
-        (match,) = files.match([pattern])
+        start = name.rsplit("-00000-of-", 1)[0]
+        (match,) = files.match([files.join(folder, f"{start}-*")])
     corpus_shards.refuse_other_number(
         first.output_file, [each.path for each in match.metadata_list]
     )
@@ -211,17 +240,28 @@ def _refuse_other_number(first):
 
 def _refuse_others(missing, here_of, overwrite):
     """Refuses to write over what no earlier run of this command has made."""
-    files = _file_systems()
     for shard in missing:
-        path = metadata_path(here_of[shard.index].output_file)
-        ours = overwrite and os.path.exists(path) and read_metadata(path)
-        for name in (shard.output_file, metadata_path(shard.output_file)):
-            with _explained_file_system():
-                if not ours and files.exists(name):
-                    raise UserError(
-                        f"{name} exists, and is no shard of this set: remove "
-                        "it, or choose another --output_file"
-                    )
+        json_file = metadata_path(shard.output_file)
+        for name in (shard.output_file, json_file):
+            with beam_files.explained():
+                if not beam_files.file_systems().exists(name):
+                    continue
+            if not overwrite:
+                raise UserError(
+                    f"{name} exists, and is no shard of this set, or not a "
+                    "whole one: choose another --output_file, or give "
+                    "--overwrite"
+                )
+            if name == json_file:
+                here = here_of[shard.index].output_file
+                is_ours = read_metadata(metadata_path(here))
+            else:
+                is_ours = beam_files.begins_with_record(name)
+            if not is_ours:
+                raise UserError(
+                    f"{name} exists and holds no records, so --overwrite does "
+                    "not replace it: choose another --output_file"
+                )
 
 
 @contextlib.contextmanager
@@ -234,17 +274,6 @@ def _renamed(names):
         for path, name in names.items():
             message = message.replace(path, name)
         raise UserError(message) from None
-
-
-@contextlib.contextmanager
-def _explained_file_system():
-    """Turns what Beam's file systems raise into one line."""
-    from apache_beam.io.filesystem import BeamIOError
-
-    try:
-        yield
-    except (BeamIOError, ValueError, OSError) as error:
-        raise UserError(str(error).strip().splitlines()[0]) from error
 
 
 def make_shard(work, vocabulary):
@@ -272,12 +301,14 @@ def make_shard(work, vocabulary):
                 here = os.path.join(
                     folder, f"{index:06d}-{os.path.basename(path)}"
                 )
-                _copy_in(path, here)
+                beam_files.copy_in(path, here)
             names[here] = path
             inputs.append(here)
         output = os.path.join(
             folder, "made", os.path.basename(work.shard.output_file)
         )
+        own = metadata_path(work.shard.output_file)
+        names |= {output: work.shard.output_file, metadata_path(output): own}
         maker = functools.partial(RecordMaker, settings)
         with _renamed(names), ProcessPool(1, maker) as pool:
             made = pretraining_sets.make_set(
@@ -291,8 +322,10 @@ def make_shard(work, vocabulary):
                 description=work.description,
             )
         # What has a JSON is complete.
-        _copy_out(output, work.shard.output_file)
-        _copy_out(made.json_files[0], metadata_path(work.shard.output_file))
+        for path in (*work.replaced, own):
+            beam_files.remove(path)
+        beam_files.copy_out(output, work.shard.output_file)
+        beam_files.copy_out(made.json_files[0], own)
     return work.shard.index
 
 
@@ -301,7 +334,7 @@ def write_merged(path, metadata, of_shards):
     with tempfile.TemporaryDirectory() as folder:
         here = os.path.join(folder, os.path.basename(path))
         merged_shards.write_merged(here, metadata, of_shards)
-        _copy_out(here, path)
+        beam_files.copy_out(here, path)
 
 
 def _run(pipeline_options, works, vocabulary):
@@ -329,57 +362,9 @@ def _run(pipeline_options, works, vocabulary):
 
 
 def _read_options(runner, names):
-    _file_systems()
+    beam_files.file_systems()
     from apache_beam.options.pipeline_options import PipelineOptions
 
     return PipelineOptions(
         [f"--runner={runner}", *(f"--{name}" for name in names or ())]
     )
-
-
-def _file_systems():
-    try:
-        from apache_beam.io.filesystems import FileSystems
-    except ImportError as error:
-        raise UserError(
-            f"--runner needs Apache Beam, which cannot be imported ({error}): "
-            "pip install 'albert-keras[beam]'"
-        ) from None
-    return FileSystems
-
-
-def _open(path):
-    """Opens a file of any file system to read its bytes as they are."""
-    from apache_beam.io.filesystem import CompressionTypes
-
-    return _file_systems().open(
-        path, compression_type=CompressionTypes.UNCOMPRESSED
-    )
-
-
-def _copy_in(path, local):
-    with _open(path) as source, open(local, "wb") as target:
-        shutil.copyfileobj(source, target, 1 << 20)
-
-
-def _copy_out(local, path):
-    """Copies a file under another name, and gives it its own at the end."""
-    from apache_beam.io.filesystem import CompressionTypes
-
-    files = _file_systems()
-    folder, name = files.split(path)
-    if folder and not files.exists(folder):
-        files.mkdirs(folder)
-    meanwhile = files.join(folder, f".{name}.albert-incomplete-{os.getpid()}")
-    plain = CompressionTypes.UNCOMPRESSED
-    try:
-        with (
-            open(local, "rb") as source,
-            files.create(meanwhile, compression_type=plain) as target,
-        ):
-            shutil.copyfileobj(source, target, 1 << 20)
-        files.rename([meanwhile], [path])
-    except BaseException:
-        if files.exists(meanwhile):
-            files.delete([meanwhile])
-        raise

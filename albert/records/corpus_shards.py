@@ -20,19 +20,21 @@ from albert.paths import is_address
 from albert.records.metadata import metadata_path
 from albert.records.metadata import read_metadata
 from albert.records.writing import shard_names
-from albert.workspaces import workspace
-from albert.workspaces import workspace_path
+from albert.text import compression
+from albert.workspaces import recover
 
 # As many as record files, see --num_shards.
 MOST_SHARDS = 10_000
 ALL, MERGE = "all", "merge"
 _SHARD_FLAG = re.compile(rf"(\d{{1,9}}|{ALL}|{MERGE})/(\d{{1,9}})", re.ASCII)
 _SHOWN = 10
+# Bytes of a file that is looked at to find out whether it holds any text.
+LARGEST_BLANK = 1 << 10
 # Of each file of text.
 _SAMPLES = 8
 _SAMPLE_BYTES = 1 << 12
 # What a JSON says besides how its records were made.
-_COUNTED = {
+_NOT_COMPARED = {
     "kind",
     "schema_version",
     "files",
@@ -40,6 +42,8 @@ _COUNTED = {
     "statistics",
     "counts",
     "left_out",
+    # It decides whether there are records, not which; older JSON have it.
+    "max_unknown_share",
 }
 
 
@@ -53,6 +57,7 @@ class Shard:
       output_file: str, its file of records.
       listing: str, a fingerprint of the names and sizes of all files of text.
       text: str, a fingerprint of what it is made of.
+      samples: tuple of str, a fingerprint of each of its files.
     """
 
     index: int
@@ -61,6 +66,7 @@ class Shard:
     output_file: str
     listing: str
     text: str
+    samples: tuple
 
     def description(self):
         """Returns what the JSON says of it: dict."""
@@ -108,7 +114,9 @@ def parse_shard_flag(value):
 
 
 def measure(inputs):
-    """Returns the bytes of each file: list of int.
+    """Returns the bytes of each file, 0 of blank ones: list of int.
+
+    A shard is not made of these alone.
 
     Raises:
       UserError: a file whose size is not known before it has been read.
@@ -119,7 +127,16 @@ def measure(inputs):
                 f"{file} is not a file on a disk, so that its size is not "
                 "known: write it to one, or leave --shard out"
             )
-    return list(map(os.path.getsize, inputs))
+    return [
+        size if size > LARGEST_BLANK or _has_text(file) else 0
+        for file, size in zip(inputs, map(os.path.getsize, inputs), strict=True)
+    ]
+
+
+def _has_text(file):
+    """Returns whether anything but space is in a file, packed or not."""
+    chunks = compression.read_chunks(file, LARGEST_BLANK)
+    return any(chunk.strip() for chunk in chunks)
 
 
 def divide(inputs, sizes, number, output_file, open_text=open_file):
@@ -129,7 +146,7 @@ def divide(inputs, sizes, number, output_file, open_text=open_file):
 
     Args:
       inputs: list of str, the files.
-      sizes: list of int, their bytes.
+      sizes: list of int, their bytes; see ``measure``.
       number: int, how many shards.
       output_file: str, name of the whole set.
       open_text: function of a path that opens it to read and seek bytes.
@@ -153,29 +170,78 @@ def divide(inputs, sizes, number, output_file, open_text=open_file):
             f"are {filled}: give fewer shards, or cut the files at blank lines "
             "between documents"
         )
+    # Not by their paths, which may be spelled one way here and another there.
+    texts = sorted(zip(_names_below(inputs), sizes, inputs, strict=True))
     members = [[] for _ in range(number)]
     loads = [(0, index) for index in range(number)]
-    for size, file in sorted(
-        zip(sizes, inputs, strict=True), key=lambda each: (-each[0], each[1])
-    ):
+    for text in sorted(texts, key=lambda text: -text[1]):
         load, index = heapq.heappop(loads)
-        members[index].append(file)
-        heapq.heappush(loads, (load + size, index))
+        members[index].append(text)
+        heapq.heappush(loads, (load + text[1], index))
     names = shard_names(output_file, number)
     _refuse_other_number(names[0])
-    size_of = dict(zip(inputs, sizes, strict=True))
-    listing = _list_names(inputs, sizes)
-    return [
-        Shard(
-            index,
-            number,
-            sorted(files),
-            name,
-            hashlib.sha256(listing.encode()).hexdigest(),
-            _fingerprint(listing, sorted(files), size_of, open_text),
+    listing = "".join(f"{below}\t{size}\n" for below, size, _ in texts).encode()
+    shards = []
+    for index, (of_shard, name) in enumerate(zip(members, names, strict=True)):
+        # What decides what is in the shard, and samples of that: other texts
+        # of the same names and sizes are told apart, but not every change of
+        # a few letters.
+        digest = hashlib.sha256(listing)
+        samples = []
+        for _, size, file in sorted(of_shard):
+            with open_text(file) as stream:
+                sample = _read_sample(stream, size)
+                samples.append(_fingerprint(stream, sample))
+            digest.update(sample)
+        shards.append(
+            Shard(
+                index,
+                number,
+                [file for _, _, file in sorted(of_shard)],
+                name,
+                hashlib.sha256(listing).hexdigest(),
+                digest.hexdigest(),
+                tuple(samples),
+            )
         )
-        for index, (files, name) in enumerate(zip(members, names, strict=True))
-    ]
+    return shards
+
+
+def refuse_changed_text(shard, files):
+    """Refuses a text that has changed since it was divided.
+
+    Args:
+      shard: ``Shard``.
+      files: list of str, its files, or copies of them.
+
+    Raises:
+      UserError: one has another size, or other samples.
+    """
+    for file, before in zip(files, shard.samples, strict=True):
+        with open_file(file) as stream:
+            sample = _read_sample(stream, stream.seek(0, os.SEEK_END))
+            if _fingerprint(stream, sample) == before:
+                continue
+        raise UserError(
+            f"{file} has changed while its records were made, so that they "
+            "are of no text that is there: give the command again when "
+            "nothing writes to it"
+        )
+
+
+def _read_sample(stream, size):
+    """Returns what the bytes of a file are told by."""
+    last = max(0, size - _SAMPLE_BYTES)
+    sample = b""
+    for place in range(_SAMPLES):
+        stream.seek(last * place // (_SAMPLES - 1))
+        sample += stream.read(_SAMPLE_BYTES)
+    return sample
+
+
+def _fingerprint(stream, sample):
+    size = stream.seek(0, os.SEEK_END)
+    return hashlib.sha256(b"%d %b" % (size, sample)).hexdigest()
 
 
 def _refuse_other_number(first):
@@ -195,7 +261,7 @@ def refuse_other_number(first, paths):
       first: str, name of the first shard.
       paths: list of str, what is beside it.
     """
-    start, end = os.path.basename(first).split("-00000-of-")
+    start, end = os.path.basename(first).rsplit("-00000-of-", 1)
     number, suffix = end[:5], end[5:]
     of_others = re.compile(
         rf"{re.escape(start)}-\d{{5}}-of-(?!{number})\d{{5}}{re.escape(suffix)}"
@@ -208,33 +274,14 @@ def refuse_other_number(first, paths):
             )
 
 
-def _list_names(inputs, sizes):
-    """Returns the names, below the folder of all, and sizes of files: str."""
+def _names_below(inputs):
+    """Returns the names of files below the folder of all: list of str."""
     paths = [
-        file if is_address(file) else os.path.abspath(file) for file in inputs
+        os.path.abspath(f"{os.sep}{file}" if is_address(file) else file)
+        for file in inputs
     ]
     folder = os.path.commonpath([os.path.dirname(path) for path in paths])
-    return "".join(
-        f"{os.path.relpath(path, folder)}\t{size}\n"
-        for path, size in zip(paths, sizes, strict=True)
-    )
-
-
-def _fingerprint(listing, files, size_of, open_text):
-    """Returns a hash of what a shard is made of.
-
-    It is of the names and sizes of all files, which decide what is in the
-    shard, and of samples of its own files: other texts of the same names and
-    sizes are told apart, but not every change of a few letters.
-    """
-    digest = hashlib.sha256(listing.encode())
-    for file in files:
-        last = max(0, size_of[file] - _SAMPLE_BYTES)
-        with open_text(file) as stream:
-            for place in range(_SAMPLES):
-                stream.seek(last * place // (_SAMPLES - 1))
-                digest.update(stream.read(_SAMPLE_BYTES))
-    return digest.hexdigest()
+    return [os.path.relpath(path, folder) for path in paths]
 
 
 def is_made(shard, description, overwrite=False):
@@ -251,10 +298,8 @@ def is_made(shard, description, overwrite=False):
         file is not what its JSON says.
     """
     path = metadata_path(shard.output_file)
-    if os.path.exists(workspace_path(path)):
-        # Ends what a kill has interrupted between the names of the two files.
-        with workspace(path, "--output_file"):
-            pass
+    # A kill may have come between the names of the two files.
+    recover(path, "--output_file")
     if not os.path.exists(path):
         return False
     metadata = read_metadata(path)
@@ -265,8 +310,7 @@ def is_made(shard, description, overwrite=False):
     if difference:
         fault = f"{path} was made with {difference}"
         remedy = (
-            "choose another --output_file, give the same flags and text, or "
-            "--overwrite"
+            "choose another --output_file, give the same flags and text, or"
         )
     elif (
         len(entries) != 1
@@ -274,11 +318,14 @@ def is_made(shard, description, overwrite=False):
         or os.path.getsize(shard.output_file) != entries[0]["bytes"]
     ):
         fault = f"{shard.output_file} is missing or not as long as {path} says"
-        remedy = "restore it, or give --overwrite to make it again"
+        remedy = "restore it, or"
     else:
         return True
     if not overwrite:
-        raise UserError(f"{fault}: {remedy}")
+        raise UserError(
+            f"{fault}: {remedy} make that shard again with --overwrite and "
+            f"--shard={shard.index}/{shard.number}, or {ALL}/{shard.number}"
+        )
     return False
 
 
@@ -287,10 +334,10 @@ def find_difference(found, wanted):
 
     Args:
       found: dict, the JSON, or a part of it.
-      wanted: dict, what it should be. What is counted is not in it.
+      wanted: dict, what it should be.
     """
     for key in {**wanted, **found}:
-        if key in _COUNTED:
+        if key in _NOT_COMPARED:
             continue
         value, other = wanted.get(key), found.get(key)
         if key == "vocabulary":

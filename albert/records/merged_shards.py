@@ -22,9 +22,9 @@ def check_merged(path, shards, description, overwrite):
       path: str, the JSON of the whole set; need not be there.
       shards: list of ``Shard``, all of the set.
       description: as of ``is_made``.
-      overwrite: bool, whether the JSON is removed instead of refused, if these
-        shards were made with other settings: it is written again when they are
-        merged.
+      overwrite: bool, whether the JSON of the same shards with other settings
+        is no fault: ``remove_merged`` removes it before one of them appears,
+        and it is written again when they are merged.
 
     Raises:
       UserError: it is of other files, is none of records, or is of other
@@ -46,10 +46,13 @@ def check_merged(path, shards, description, overwrite):
             f"{path} is of records made with {difference}: choose another "
             "--output_file, or give --overwrite"
         )
-    if overwrite:
-        # Another machine, which makes another shard, may have been quicker.
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(path)
+
+
+def remove_merged(path):
+    """Removes the JSON of a whole set that ``check_merged`` has accepted."""
+    # Another machine, which makes another shard, may have been quicker.
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(path)
 
 
 def _read_merged(path, names):

@@ -20,6 +20,7 @@ from albert.json_files import Nullable
 from albert.json_files import Number
 from albert.json_files import Object
 from albert.json_files import Text
+from albert.records import framing
 from albert.records.unmasked_pairs import MASKING_TIMES
 from albert.text.documents import expand_files
 from albert.text.masking import MASK_REPLACEMENTS
@@ -101,7 +102,7 @@ _SCHEMA = Object(
     required=_SIGNS,
 )
 _REMEDY = "restore it, or make the records again"
-_SHARD = re.compile(r"-\d{5,}-of-\d{5,}$", re.ASCII)
+_SHARD = re.compile(r"-\d{5,}-of-(\d{5,})$", re.ASCII)
 
 
 def metadata_path(first_output):
@@ -148,7 +149,9 @@ def find_metadata(files):
         name of such a one.
     """
     directories = {os.path.dirname(file) for file in files}
-    expected = set(map(metadata_path_of_set, files))
+    # Of a set, and of a shard that has one of its own.
+    expected = {metadata_path_of_set(file) for file in files}
+    expected |= {metadata_path(file) for file in files}
     found = {}
     for directory in directories:
         for name in sorted(os.listdir(directory or ".")):
@@ -176,13 +179,29 @@ def find_set_files(path):
     return sorted(
         file
         for file in files
-        if metadata_path_of_set(file) == path and os.path.isfile(file)
+        if metadata_path_of_set(file) == path
+        and os.path.isfile(file)
+        # A text may be called so, such as train.gz.
+        and framing.begins_with_record(file)
     )
 
 
 def metadata_path_of_set(file):
     """Returns the path of the JSON of the set that a file is called as."""
     return _SHARD.sub("", without_record_suffix(file)) + ".json"
+
+
+def name_of_shard(file, index):
+    """Returns what another file of a set is called.
+
+    Args:
+      file: str, one of its files, such as train-00003-of-00008.tfrecord; the
+        name of a set of one file is returned as it is.
+      index: str, such as "00000", or "*" for a pattern of all.
+    """
+    stem = without_record_suffix(file)
+    other = _SHARD.sub(rf"-{index}-of-\1", stem)
+    return other + file.removeprefix(stem)
 
 
 def read_labels(patterns):

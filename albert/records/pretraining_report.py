@@ -13,6 +13,7 @@ from albert.errors import UserError
 from albert.records.corpus_counts import CorpusCounts
 from albert.records.instance_statistics import Statistics
 from albert.records.metadata import find_metadata
+from albert.records.metadata import name_of_shard
 from albert.records.metadata import without_record_suffix
 from albert.records.schema import PretrainingSchema
 from albert.records.surface_features import join_guesses
@@ -337,8 +338,7 @@ def _pattern(files, output_file=""):
     """Returns how a flag names the files of one set."""
     if "," in output_file:
         return output_file
-    # train-00000-of-00008.tfrecord becomes train-*-of-00008.tfrecord.
-    return files[0].replace("-00000-of-", "-*-of-") if files[1:] else files[0]
+    return name_of_shard(files[0], "*") if files[1:] else files[0]
 
 
 def _are_for_evaluation(path):

@@ -11,6 +11,8 @@ from absl import logging
 
 from albert.errors import UserError
 from albert.progress import show_progress
+from albert.records import corpus_shards
+from albert.records import merged_shards
 from albert.records import pretraining
 from albert.records import pretraining_report
 from albert.records.corpus_counts import CorpusCounts
@@ -80,6 +82,7 @@ def make_set(
     pool,
     shard=None,
     description=None,
+    merged=None,
     num_shards=1,
     overwrite=False,
     listing=None,
@@ -95,6 +98,8 @@ def make_set(
       pool: ``ProcessPool`` of ``RecordMaker``.
       shard, description: ``Shard`` and the result of ``describe_shard``, or
         None.
+      merged: str, the JSON of the whole set of the shard, which is removed
+        before its records appear; or None.
       overwrite: bool, whether a set that is there is replaced.
       listing: stream for what is left out, or None.
 
@@ -218,6 +223,9 @@ def make_set(
                 "corpus": corpus.counts(),
                 "statistics": statistics.counts(),
             }
+            corpus_shards.refuse_changed_text(shard, inputs)
+        if merged:
+            merged_shards.remove_merged(merged)
         json_files = writer.commit(metadata)
 
     return MadeSet(
@@ -237,7 +245,11 @@ def describe_shard(settings, reading, tokenizer, shard):
         **pretraining_report.describe_settings(
             settings, tokenizer, os.path.dirname(shard.output_file)
         ),
-        "reading": dataclasses.asdict(reading),
+        "reading": {
+            name: value
+            for name, value in dataclasses.asdict(reading).items()
+            if name != "max_unknown_share"  # No record depends on it.
+        },
         "shard": shard.description(),
     }
 

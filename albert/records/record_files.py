@@ -16,6 +16,7 @@ from albert.records import framing
 from albert.records.metadata import SCHEMA_VERSION
 from albert.records.metadata import find_metadata
 from albert.records.metadata import metadata_path_of_set
+from albert.records.metadata import name_of_shard
 from albert.text.documents import expand_files
 
 # Records of a file without a JSON whose ids are looked at.
@@ -131,15 +132,24 @@ class RecordFiles:
 
     @functools.cached_property
     def fingerprint(self):
-        """SHA-256 of the files' names and sizes and of how they were made."""
+        """SHA-256 of the files' names and sizes and of how they were made.
+
+        It is the same where the vocabulary lies elsewhere, and before and
+        after shards are merged.
+        """
         what = [
             [os.path.basename(file), os.path.getsize(file)]
             for file in self.files
         ]
-        what += [
-            [value["vocabulary"], value.get("settings")]
-            for _, value in self._jsons()
-        ]
+        what += sorted(
+            {
+                json.dumps(
+                    [value["vocabulary"]["fingerprint"], value.get("settings")],
+                    sort_keys=True,
+                )
+                for _, value in self._jsons()
+            }
+        )
         return hashlib.sha256(
             json.dumps(what, sort_keys=True).encode()
         ).hexdigest()
@@ -345,7 +355,10 @@ class RecordFiles:
             names = {entry["name"] for entry in value["files"]}
             if "shard" in value and len(names) == 1:
                 # Not merged: each has a JSON of its own.
-                set_names = _names_of_shards(*names, **value["shard"])
+                set_names = {
+                    name_of_shard(*names, f"{index:05d}")
+                    for index in range(value["shard"]["number"])
+                }
                 place = os.path.join(os.path.dirname(path), min(set_names))
                 of_shards[place] = set_names
             here = set(os.listdir(os.path.dirname(path) or "."))
@@ -370,14 +383,6 @@ class RecordFiles:
                     len(absent),
                     absent[0],
                 )
-
-
-def _names_of_shards(name, index, number, **_):
-    """Returns the names of all shards, of the name of one of them: set."""
-    return {
-        name.replace(f"-{index:05d}-of-", f"-{each:05d}-of-")
-        for each in range(number)
-    }
 
 
 def _scanned_count(file):

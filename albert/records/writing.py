@@ -14,6 +14,7 @@ from albert.records.metadata import SCHEMA_VERSION
 from albert.records.metadata import metadata_path
 from albert.records.metadata import read_metadata
 from albert.records.metadata import without_record_suffix
+from albert.workspaces import recover
 from albert.workspaces import workspace
 
 
@@ -78,6 +79,8 @@ class RecordSetWriter:
     ):
         """Checks that the set can be written; writes nothing yet.
 
+        What a kill has left of a set between its final names is ended first.
+
         Args:
           output_file, num_shards: see ``shard_names``.
           overwrite: whether an existing set is replaced.
@@ -93,6 +96,9 @@ class RecordSetWriter:
         self._inputs = list(inputs)
         self._output_flag = output_flag
         self._groups = self._group_by_directory(output_file)
+        for path in self._groups:
+            with outputs.explained(path, output_flag):
+                recover(path, output_flag)
         self._check_paths()
         self.records = [0] * len(self.files)
         self.sizes = [0] * len(self.files)
@@ -164,7 +170,7 @@ class RecordSetWriter:
                 stream.write(json.dumps(value, indent=2) + "\n")
         self._check_paths()
         for path, members in self._groups.items():
-            stale = self._files_of_replaced_set(path)
+            stale = self._files_of_replaced_set(path, members)
             # The JSON first: without the files that it names it is noticed.
             self._places[path].commit(
                 [
@@ -192,7 +198,8 @@ class RecordSetWriter:
 
     def _check_paths(self):
         """Refuses what cannot be written, or may not be replaced."""
-        for path in [*self.files, *self._groups]:
+        of_shards = filter(None, map(self._own_json, self.files))
+        for path in [*self.files, *self._groups, *of_shards]:
             outputs.check_file(path, self._output_flag, self._inputs)
             if os.path.lexists(path) and not self._overwrite:
                 raise UserError(
@@ -200,7 +207,12 @@ class RecordSetWriter:
                     f"{self._output_flag} or give --overwrite"
                 )
         for path in self._groups:
-            if os.path.exists(path) and not read_metadata(path):
+            # A power cut may leave one without content.
+            if (
+                os.path.exists(path)
+                and os.path.getsize(path)
+                and not read_metadata(path)
+            ):
                 raise UserError(
                     f"{path} exists and does not describe records: choose "
                     f"another {self._output_flag}"
@@ -212,29 +224,33 @@ class RecordSetWriter:
                     f"not replace it: choose another {self._output_flag}"
                 )
 
-    def _files_of_replaced_set(self, path):
+    def _files_of_replaced_set(self, path, members):
         """Returns names of a replaced set that the new one does not have.
 
         They are those in its JSON, and the JSON that each shard of the work
-        has of its own.
+        has of its own, also where there is none of the whole set.
         """
-        if not os.path.exists(path):
-            return []
         directory = os.path.dirname(path)
-        stale = []
-        for entry in read_metadata(path)["files"]:
-            file = os.path.join(directory, entry["name"])
-            if (
-                file not in self.files
-                and os.path.isfile(file)
-                and framing.begins_with_record(file)
-            ):
-                stale.append(entry["name"])
-                own = metadata_path(file)
-                of_shard = os.path.isfile(own) and read_metadata(own)
-                if of_shard and _names(of_shard) == [entry["name"]]:
-                    stale.append(os.path.basename(own))
-        return [name for name in stale if name != os.path.basename(path)]
+        replaced = os.path.exists(path) and read_metadata(path)
+        stale = [
+            file
+            for name in (_names(replaced) if replaced else ())
+            if (file := os.path.join(directory, name)) not in self.files
+            and os.path.isfile(file)
+            and framing.begins_with_record(file)
+        ]
+        files = [*stale, *(self.files[each] for each in members)]
+        stale += filter(None, map(self._own_json, files))
+        return [os.path.basename(file) for file in stale if file != path]
+
+    def _own_json(self, file):
+        """Returns the JSON of a file alone, which is none of the new set's."""
+        own = metadata_path(file)
+        if own in self._groups or not os.path.isfile(own):
+            return None
+        value = read_metadata(own)
+        is_own = value and _names(value) == [os.path.basename(file)]
+        return own if is_own else None
 
 
 def _names(metadata):

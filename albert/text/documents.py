@@ -101,7 +101,8 @@ def expand_files(patterns):
         name of a file that is there may hold commas.
 
     Returns:
-      list of str, sorted, each file once, however its path is spelled.
+      list of str, sorted, each file once, however its path is spelled. Links
+      are files of their own; two names of one file are warned of.
 
     Raises:
       UserError: nothing is named, a pattern matches nothing, or a name is a
@@ -133,7 +134,26 @@ def expand_files(patterns):
             _refuse_missing(name)
         for path in found:
             files.setdefault(os.path.abspath(path), path)
-    return sorted(files.values())
+    files = sorted(files.values())
+    _warn_of_links(files)
+    return files
+
+
+def _warn_of_links(files):
+    """Warns of files that are named twice, by links."""
+    names = {}
+    for file in filter(os.path.exists, files):  # Not links to nothing.
+        found = os.stat(file)
+        names.setdefault((found.st_dev, found.st_ino), []).append(file)
+    twice = [each for each in names.values() if each[1:]]
+    if twice:
+        _log_once(
+            f"{twice[0][0]} and {twice[0][1]} are one file, by a link, which "
+            "is read twice"
+            + f" ({len(twice)} files are like that)" * (len(twice) > 1)
+            + ": name one of them, unless that is meant",
+            logging.WARNING,
+        )
 
 
 def _refuse_missing(name):

@@ -27,6 +27,7 @@ from albert.text.selection import open_listing
 from albert.text.sentence_source import SentenceSource
 from albert.text.tokenizers import load_tokenizer
 from albert.text.wordpiece import is_wordpiece
+from albert.workspaces import recover
 from albert.workspaces import workspace
 
 DEFAULT_CHARACTER_COVERAGE = 0.99995
@@ -139,6 +140,8 @@ def train_vocabulary(
     kind = _KINDS[model_type]
     paths = [f"{output_prefix}{suffix}" for suffix in kind.recognise]
     model_file = paths[0]
+    with outputs.explained(model_file, _FLAG):
+        recover(model_file, _FLAG)
     _check_output(output_prefix, kind, files, overwrite)
     if model_type == "wordpiece":
         wordpiece_training.load_learner()  # Before the text is read.

@@ -1018,6 +1018,64 @@ def test_disk_that_may_be_too_small_is_warned_of(
     assert re.search(words, caplog.text)
 
 
+def test_share_of_unknown_pieces_is_no_setting_of_a_shard(tmp_path, run_shard):
+    """Its refusal says to give a larger one, for that shard alone."""
+    run_shard("0/3", "--max_unknown_share=0.5")
+    path = tmp_path / "records" / SHARDED[1]
+    metadata = json.loads(path.read_text())
+    assert "max_unknown_share" not in metadata["reading"]
+    metadata["reading"]["max_unknown_share"] = 0.3  # as older ones have it
+    path.write_text(json.dumps(metadata))
+    run_shard("all/3")
+    assert (tmp_path / "records" / "train.json").exists()
+
+
+def test_shard_that_cannot_be_made_again_leaves_the_json_of_all(
+    tmp_path, run_shard, contents
+):
+    run_shard("all/3")
+    before = contents(tmp_path / "records")
+    with pytest.raises(UserError, match="all text was left out"):
+        run_shard("1/3", "--overwrite", "--min_document_characters=1000000")
+    assert contents(tmp_path / "records") == before
+
+
+def test_text_that_changes_while_its_shard_is_made(
+    tmp_path, run_shard, monkeypatch
+):
+    finish = pretraining_sets.token_cache.TokenCacheWriter.finish
+
+    def change(self):
+        with open(tmp_path / "text" / "3.txt", "a") as stream:
+            stream.write("More of it.\n")
+        return finish(self)
+
+    monkeypatch.setattr(
+        pretraining_sets.token_cache.TokenCacheWriter, "finish", change
+    )
+    with pytest.raises(UserError, match=r"3\.txt has changed while"):
+        run_shard("0/3")
+    assert not list((tmp_path / "records").iterdir())
+
+
+def test_list_of_what_a_shard_left_out(tmp_path, run_shard, contents):
+    listing = tmp_path / "left.jsonl"
+    arguments = ("--duplicates=documents", f"--left_out_file={listing}")
+    run_shard("0/3", *arguments)
+    before = listing.read_bytes()
+    assert before
+    # A job that is started again.
+    run_shard("0/3", *arguments)
+    assert listing.read_bytes() == before
+    # A kill came between the shard and the list.
+    listing.unlink()
+    with pytest.raises(UserError, match="is there already, and .*overwrite"):
+        run_shard("0/3", *arguments)
+    assert not listing.exists()
+    run_shard("0/3", *arguments, "--overwrite")
+    assert listing.read_bytes() == before
+
+
 def test_static_and_dynamic_shards_are_not_mixed(run_shard):
     run_shard("0/3", "--masking=dynamic")
     with pytest.raises(UserError, match="masking 'dynamic', not None"):

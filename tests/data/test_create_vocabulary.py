@@ -324,6 +324,17 @@ class TestRefusals:
         assert len(piece_list(tmp_path / "v")) == 211
         assert sorted(os.listdir(tmp_path)) == ["v.model", "v.vocab"]
 
+    def test_vocabulary_that_a_kill_left_between_two_names(
+        self, corpus, tmp_path
+    ):
+        (tmp_path / "v.model").write_text("the new one")
+        place = tmp_path / ".v.model.albert-incomplete"
+        (place / "ready").mkdir(parents=True)
+        (place / "ready" / "v.vocab").write_text("its pieces")
+        with pytest.raises(UserError, match="exists already"):
+            train(corpus, tmp_path / "v")
+        assert sorted(os.listdir(tmp_path)) == ["v.model", "v.vocab"]
+
     @pytest.mark.parametrize("link", ["symlink_to", "hardlink_to", None])
     def test_input_is_never_overwritten(self, corpus, tmp_path, link):
         text = tmp_path / ("text" if link else "in.model")

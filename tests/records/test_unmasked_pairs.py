@@ -460,6 +460,26 @@ def test_the_fingerprint_of_other_masks_stays_that_of_runs_begun_before(folder):
     assert other.fingerprint == hashlib.sha256(before.encode()).hexdigest()
 
 
+def test_the_fingerprint_is_that_of_the_records(copied):
+    """Not that of how many JSON there are, nor where the vocabulary lies."""
+    before = open_set(copied).fingerprint
+    change_json(
+        copied,
+        lambda value: value["vocabulary"].update(model_file="../a.model"),
+    )
+    assert open_set(copied).fingerprint == before
+    path = copied / "train.json"
+    whole = json.loads(path.read_text())
+    path.unlink()
+    for entry in whole["files"]:
+        of_shard = copied / entry["name"].replace("tfrecord", "json")
+        of_shard.write_text(json.dumps(whole | {"files": [entry]}))
+    assert open_set(copied).fingerprint == before
+    whole["vocabulary"]["fingerprint"] = "g"
+    of_shard.write_text(json.dumps(whole | {"files": [entry]}))
+    assert open_set(copied).fingerprint != before
+
+
 def test_records_say_what_masked_tokens_become(copied):
     assert open_set(copied).unmasked.masking.mask_replacement == "80-10-10"
 

@@ -116,6 +116,63 @@ def test_overwritten_set_leaves_no_json_of_its_shards(tmp_path):
     assert names_in(tmp_path) == ["train.json", "train.tfrecord"]
 
 
+@pytest.mark.parametrize("merged", [False, True])
+def test_set_of_the_same_names_as_shards_leaves_no_json_of_these(
+    tmp_path, merged
+):
+    write_set(tmp_path, shards=2)
+    whole = json.loads((tmp_path / "train.json").read_text())
+    for shard, entry in enumerate(whole["files"]):
+        (tmp_path / f"train-0000{shard}-of-00002.json").write_text(
+            json.dumps(whole | {"files": [entry]})
+        )
+    if not merged:
+        (tmp_path / "train.json").unlink()
+    (tmp_path / "other.json").write_text(json.dumps(whole))
+    files, jsons = write_set(tmp_path, shards=2, overwrite=True)
+    assert names_in(tmp_path) == [
+        "other.json",
+        *map(os.path.basename, files),
+        "train.json",
+    ]
+
+
+def test_json_of_a_shard_alone_is_not_replaced_without_overwrite(tmp_path):
+    write_set(tmp_path, "train-00001-of-00002.tfrecord")
+    (tmp_path / "train-00001-of-00002.tfrecord").unlink()
+    with pytest.raises(UserError, match=r"00002\.json exists"):
+        write_set(tmp_path, shards=2)
+    assert names_in(tmp_path) == ["train-00001-of-00002.json"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_set_that_a_kill_left_between_two_names(tmp_path, overwrite):
+    """What is told to be removed otherwise is a part of it."""
+    files, (json_file,) = write_set(tmp_path, shards=2)
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    place = tmp_path / ".train.json.albert-incomplete"
+    (place / "ready").mkdir(parents=True)
+    for file in files:
+        os.rename(file, place / "ready" / os.path.basename(file))
+    if overwrite:
+        write_set(tmp_path, shards=2, overwrite=True)
+    else:
+        with pytest.raises(UserError, match="exists"):
+            write_set(tmp_path, shards=2)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def test_json_without_content_is_replaced(tmp_path):
+    """A power cut may leave one."""
+    write_set(tmp_path)
+    before = (tmp_path / "train.json").read_bytes()
+    (tmp_path / "train.json").write_bytes(b"")
+    with pytest.raises(UserError, match="exists"):
+        write_set(tmp_path)
+    write_set(tmp_path, overwrite=True)
+    assert (tmp_path / "train.json").read_bytes() == before
+
+
 def test_failed_overwrite_leaves_the_old_set(tmp_path):
     write_set(tmp_path)
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}

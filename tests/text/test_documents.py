@@ -2,6 +2,7 @@
 """Tests of albert/text/documents.py."""
 
 import logging
+import os
 import tracemalloc
 
 import pytest
@@ -568,6 +569,22 @@ class TestExpandFiles:
         monkeypatch.chdir(tmp_path)
         assert expand_files("a.txt,./a.txt,*.txt") == ["a.txt"]
         assert expand_files(f"./a.txt,{tmp_path}/a.txt") == ["./a.txt"]
+
+    @pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+    def test_links_to_one_file_are_warned_of(self, tmp_path, caplog, link):
+        path = tmp_path / "a.txt"
+        write(path, "x")
+        getattr(tmp_path / "b.txt", link)(path)
+        (tmp_path / "c.txt").symlink_to("nothing")
+        with caplog.at_level("WARNING", logger="absl"):
+            files = expand_files(f"{tmp_path}/*.txt")
+        assert [os.path.basename(file) for file in files] == [
+            f"{name}.txt" for name in "abc"
+        ]
+        assert f"a.txt and {tmp_path}/b.txt are one file" in caplog.text
+        caplog.clear()
+        expand_files(str(path))
+        assert not caplog.text
 
     def test_a_name_that_looks_like_a_pattern(self, tmp_path):
         write(tmp_path / "a[1].txt", "x")
