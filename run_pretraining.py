@@ -33,6 +33,7 @@ from absl import logging
 
 from albert import budget_flags
 from albert import command_line
+from albert import data_flags
 from albert import device_flags
 from albert import evaluation_results
 from albert import flag_parsers
@@ -414,6 +415,8 @@ def check_flags(fv):
     for patterns in (fv.input_file, fv.eval_input_file):
         if patterns:
             expand_files(patterns)
+    if fv.do_train and do_eval:
+        data_flags.refuse_shared_files(fv, "input_file", "eval_input_file")
     return do_eval
 
 

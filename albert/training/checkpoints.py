@@ -75,6 +75,14 @@ class TrainingCheckpoints:
     def _best_prefix(self):
         return os.path.join(self.directory, tensor_bundle.BEST)
 
+    @property
+    def has_best(self):
+        """Whether there is ``model.ckpt-best``, of this run or an earlier one.
+
+        Whatever opens the directory then takes it, and not a later step.
+        """
+        return os.path.exists(f"{self._best_prefix}.index")
+
     def save(self, best, evaluated, since_best=0, milliseconds=None):
         """Writes ``model.ckpt-STEP`` and removes those beyond ``keep``.
 
@@ -169,7 +177,7 @@ class TrainingCheckpoints:
                 "from here on"
             )
             return None
-        if not os.path.exists(self._best_prefix + ".index"):
+        if not self.has_best:
             # A kill within its replacement: the next evaluation makes it.
             return None
         return float(tensors[f"{_STATE}best"])

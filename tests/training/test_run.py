@@ -464,7 +464,7 @@ def test_a_killed_run_of_minutes_goes_on_with_its_time(tmp_path, monkeypatch):
     assert tensor_bundle.steps(tmp_path) == [12, 18]
     assert len(clock.used) == 24
     clock.used.clear()
-    train(make_run(tmp_path, options=IN_TIME))
+    train(make_run(tmp_path, options=IN_TIME, evaluation=Scores(*range(7))))
     assert len(clock.used) == 42
     saved = tensor_bundle.read(tmp_path / "model.ckpt-60")
     assert saved["training_state/milliseconds"] == 6000
@@ -628,6 +628,22 @@ def test_a_frozen_run_goes_on_bit_for_bit(tmp_path, caplog):
     assert "bert/pooler/dense/kernel" in saved
     assert "bert/pooler/dense/kernel/adam_m" not in saved
     assert "cls/predictions/output_bias/adam_m" in saved
+
+
+@pytest.mark.usefixtures("steps_without_gradients")
+def test_a_run_is_not_continued_beside_best_weights_of_before(tmp_path):
+    with pytest.raises(Killed):
+        train(make_run(tmp_path, evaluation=Scores(4, Killed)))
+    with pytest.raises(UserError, match="give --do_eval .* or remove model.ck"):
+        train(make_run(tmp_path))
+    assert tensor_bundle.steps(tmp_path) == [3]
+    train(make_run(tmp_path, evaluation=Scores(2, 3)))
+    # Nothing is trained any more: they are the best there will be.
+    train(make_run(tmp_path))
+    tensor_bundle.remove(tmp_path / "model.ckpt-best")
+    tensor_bundle.remove(tmp_path / "model.ckpt-7")
+    train(make_run(tmp_path))
+    assert tensor_bundle.resolve(tmp_path) == str(tmp_path / "model.ckpt-7")
 
 
 @pytest.mark.usefixtures("steps_without_gradients")
