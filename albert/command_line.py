@@ -2,8 +2,9 @@
 """Starts every command: parses flags, calls main, exits with one status.
 
 Exit status 0 is success, 2 is bad input (one line on standard error, no
-traceback), 1 is a fault of ours (with the traceback), 138 the loss of another
-worker, which starting all of them again mends.
+traceback), 1 is a fault of ours (with the traceback), 130 Ctrl-C, 143 a request
+to stop (SIGTERM), after which the same command continues, 138 the loss of
+another worker, which starting all of them again mends.
 """
 
 import contextlib
@@ -114,7 +115,7 @@ def run(main, define_flags, positional=(), program=None):
         standard_streams.flush()
     except StopRequested as stop:
         print(stop, file=sys.stderr, flush=True)
-        leave()
+        leave(stop.status)
     except WorkerLostError as error:
         with contextlib.suppress(SystemExit):
             fail(error)

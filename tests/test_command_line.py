@@ -13,6 +13,9 @@ import tqdm
 from absl import flags
 from absl import logging as absl_logging
 
+from albert import command_line
+from albert.errors import ServerStopped
+from albert.errors import StopRequested
 from albert.errors import UserError
 
 
@@ -108,6 +111,17 @@ def test_interrupt(run):
 def test_interrupt_with_a_way_to_go_on(run):
     code, _, err = run(raising(KeyboardInterrupt("it continues")))
     assert (code, err) == (130, "error: interrupted: it continues\n")
+
+
+@pytest.mark.parametrize(
+    "stop, status",
+    [(StopRequested("saved; goes on"), 143), (ServerStopped("Stopped."), 0)],
+)
+def test_a_request_to_stop_does_not_pass_for_the_end(
+    run, stop, status, monkeypatch
+):
+    monkeypatch.setattr(command_line, "leave", sys.exit)
+    assert run(raising(stop)) == (status, "", f"{stop}\n")
 
 
 def test_interrupt_of_a_background_job(run):
