@@ -65,6 +65,7 @@ class TrainingCheckpoints:
         self.keep = keep
         self.evaluation = evaluation
         self.writes = writes
+        self._passed_over = []
 
     @property
     def step(self):
@@ -86,6 +87,8 @@ class TrainingCheckpoints:
     def save(self, best, evaluated, since_best=0, milliseconds=None):
         """Writes ``model.ckpt-STEP`` and removes those beyond ``keep``.
 
+        Damaged ones, which ``restore`` has passed over, are set aside.
+
         Args:
           best: float, the best evaluation so far, or None.
           evaluated: bool, whether these weights were evaluated.
@@ -95,6 +98,7 @@ class TrainingCheckpoints:
         """
         if not self.writes:
             return
+        self._set_aside_damaged()
         tensors = {
             name: variable.numpy()
             for name, variable in self._variables().items()
@@ -113,12 +117,20 @@ class TrainingCheckpoints:
             "saved checkpoint %s at step %d", self.directory, self.step
         )
         steps = tensor_bundle.steps(self.directory)
-        # Those of later steps are damaged: ``restore`` has passed over them.
-        kept = [step for step in steps if step <= self.step][-self.keep :]
-        for step in sorted(set(steps) - set(kept)):
+        for step in steps[: -self.keep]:
             tensor_bundle.remove(
                 tensor_bundle.step_prefix(self.directory, step)
             )
+
+    def _set_aside_damaged(self):
+        """Makes room for what is saved; nothing reads them from here on."""
+        for prefix in self._passed_over:
+            logging.warning(
+                "%s is damaged: its files are %s.* now; remove them",
+                prefix,
+                tensor_bundle.set_aside(prefix),
+            )
+        self._passed_over = []
 
     def save_best(self):
         """Writes the weights alone to ``model.ckpt-best``."""
@@ -139,16 +151,19 @@ class TrainingCheckpoints:
           ``Progress``.
 
         Raises:
-          UserError: there are checkpoints and none of them is readable, or
-            one holds something else than this run.
+          UserError: there are checkpoints and all of them are damaged, the
+            machine cannot read one, or one holds something else than this
+            run.
         """
         steps = tensor_bundle.steps(self.directory)
+        self._passed_over = []
         for step in reversed(steps):
             prefix = tensor_bundle.step_prefix(self.directory, step)
             try:
                 tensors = tensor_bundle.read(prefix)
-            except UserError as error:
+            except tensor_bundle.DamagedError as error:
                 logging.warning("%s. Trying the one before it.", error)
+                self._passed_over.append(prefix)
                 continue
             self._assign(prefix, tensors)
             best = self._best(tensors)
