@@ -17,6 +17,7 @@ from albert.errors import StopRequested
 from albert.errors import UserError
 from albert.interchange import tensor_bundle
 from albert.interchange.starting_point import open_starting_point
+from albert.training import budgets
 from albert.training import curves
 from albert.training import depth_schedule
 from albert.training import distribution
@@ -468,6 +469,19 @@ def test_a_killed_run_of_minutes_goes_on_with_its_time(tmp_path, monkeypatch):
     assert len(clock.used) == 42
     saved = tensor_bundle.read(tmp_path / "model.ckpt-60")
     assert saved["training_state/milliseconds"] == 6000
+
+
+@pytest.mark.usefixtures("steps_without_gradients")
+def test_a_run_of_minutes_is_saved_between_evaluations(tmp_path, monkeypatch):
+    Clock(monkeypatch)
+    monkeypatch.setattr(budgets, "_LONGEST_UNSAVED", 300)
+    with pytest.raises(Killed):
+        train(make_run(tmp_path, options=IN_TIME, evaluation=Scores(Killed)))
+    # The first step is counted after the fourth; an evaluation after 0.6 s.
+    assert tensor_bundle.steps(tmp_path) == [4]
+    saved = tensor_bundle.read(tmp_path / "model.ckpt-4")
+    assert saved["training_state/milliseconds"] == 400
+    assert not saved["training_state/evaluated"]
 
 
 @pytest.mark.usefixtures("steps_without_gradients")
