@@ -259,6 +259,7 @@ def main(fv):
         evaluation = PretrainingEvaluation(
             held_out, fv.eval_batch_size, fv.max_eval_steps
         )
+        agreement.check_same(strategy, {"evaluation": evaluation.evaluated_on})
     if fv.do_train:
         training_options = options.find_pretraining_options(fv, config)
         budget = training_options.make_budget()

@@ -235,6 +235,8 @@ class Run:
         """Returns a dict of what must be the same in every worker."""
         found = {
             **self.settings,
+            # Who saves, evaluates or stops at another step waits for ever.
+            **dataclasses.asdict(self.options),
             **self.config.to_dict(),
             "vocabulary": self.tokenizer and self.tokenizer.fingerprint,
             "evaluation": self.evaluation and self.evaluation.evaluated_on,

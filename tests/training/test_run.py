@@ -17,6 +17,7 @@ from albert.errors import StopRequested
 from albert.errors import UserError
 from albert.interchange import tensor_bundle
 from albert.interchange.starting_point import open_starting_point
+from albert.training import agreement
 from albert.training import budgets
 from albert.training import curves
 from albert.training import depth_schedule
@@ -658,6 +659,24 @@ def test_a_run_is_not_continued_beside_best_weights_of_before(tmp_path):
     tensor_bundle.remove(tmp_path / "model.ckpt-7")
     train(make_run(tmp_path))
     assert tensor_bundle.resolve(tmp_path) == str(tmp_path / "model.ckpt-7")
+
+
+def test_workers_must_agree_on_when_they_save(tmp_path, monkeypatch):
+    seen = []
+
+    def check_same(strategy, values):
+        seen.append(values)
+        raise Killed
+
+    monkeypatch.setattr(agreement, "check_same", check_same)
+    for every in (3, 4):
+        options = dataclasses.replace(OPTIONS, save_checkpoints_steps=every)
+        with pytest.raises(Killed):
+            train(make_run(tmp_path, options=options))
+    one, other = seen
+    assert {name for name in one if one[name] != other[name]} == {
+        "save_checkpoints_steps"
+    }
 
 
 @pytest.mark.usefixtures("steps_without_gradients")
