@@ -195,6 +195,8 @@ class Run:
         with contextlib.ExitStack() as stack:
             if checkpoints.writes:
                 stack.enter_context(run_settings.held(self.directory))
+                # Another run may have begun there since.
+                self.check()
             # Not before the chief holds the directory.
             agreement.check_shared_directory(strategy, self.directory)
             progress = self._restore_or_start(loop, checkpoints, budget)

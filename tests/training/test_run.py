@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 import albert
+from albert import run_settings
 from albert.errors import StopRequested
 from albert.errors import UserError
 from albert.interchange import tensor_bundle
@@ -659,6 +660,22 @@ def test_a_run_is_not_continued_beside_best_weights_of_before(tmp_path):
     tensor_bundle.remove(tmp_path / "model.ckpt-7")
     train(make_run(tmp_path))
     assert tensor_bundle.resolve(tmp_path) == str(tmp_path / "model.ckpt-7")
+
+
+def test_a_run_that_begins_at_the_same_time_is_found(tmp_path, monkeypatch):
+    other = make_run(tmp_path, options=dataclasses.replace(OPTIONS, seed=5))
+    held = run_settings.held
+
+    @contextlib.contextmanager
+    def held_after_it(directory):
+        with held(directory):
+            run_settings.write(directory, CONFIG, None, other.settings)
+        with held(directory):
+            yield
+
+    monkeypatch.setattr(run_settings, "held", held_after_it)
+    with pytest.raises(UserError, match="seed 5 there, 3 here"):
+        train(make_run(tmp_path))
 
 
 def test_workers_must_agree_on_when_they_save(tmp_path, monkeypatch):
