@@ -66,6 +66,9 @@ _NO_GPU_NOISE = "(E[0-9]{4}|[-0-9]+ [0-9:.]+: E) .*failed call to cuInit"
 # docs/devices.md).
 _TRITON = "--xla_gpu_enable_triton_gemm"
 
+# There where GPUs can be used: of Nvidia's driver, and of WSL 2.
+_GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg")
+
 # Names of arguments that may be the name of a model on a hub.
 _MODELS = ("MODEL", "MODEL_DIR", "SOURCE")
 
@@ -192,7 +195,7 @@ def load_tensorflow():
     # What its C++ says later, unless it is an error.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     noise = [_START_NOISE]
-    if os.path.exists("/dev/nvidiactl"):
+    if any(map(os.path.exists, _GPU_DEVICES)):
         # XLA reads it once, at its first use. What the user says goes.
         given = os.environ.get("XLA_FLAGS", "")
         if _TRITON not in given:

@@ -200,26 +200,29 @@ def test_tensorflow_starts_without_noise_and_what_is_not_used():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "given, used",
+    "device, given, used",
     [
-        ("", "--xla_gpu_enable_triton_gemm=false"),
+        ("/dev/nvidiactl", "", "--xla_gpu_enable_triton_gemm=false"),
         (
+            "/dev/dxg",
             "--xla_cpu_enable_fast_math=false",
             "--xla_cpu_enable_fast_math=false "
             "--xla_gpu_enable_triton_gemm=false",
         ),
         (
+            "/dev/nvidiactl",
             "--xla_gpu_enable_triton_gemm=true",
             "--xla_gpu_enable_triton_gemm=true",
         ),
     ],
 )
-def test_xla_for_gpus_does_without_triton(given, used):
+def test_xla_for_gpus_does_without_triton(device, given, used):
     """TensorFlow ends a process with flags of XLA that it does not know."""
     program = (
         "import os\n"
         "exists = os.path.exists\n"
-        "os.path.exists = lambda p: p == '/dev/nvidiactl' or exists(p)\n"
+        "os.path.exists = "
+        f"lambda p: p == {device!r} or exists(p)\n"
         "from albert import command_line\n"
         "command_line.load_tensorflow()\n"
         "import tensorflow as tf\n"
