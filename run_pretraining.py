@@ -235,7 +235,7 @@ def main(fv):
         fv.init_checkpoint or (None if fv.do_train else fv.output_dir)
     )
     config, tokenizer = start.find_pretraining_config_and_tokenizer(
-        record_sets[0], **flags.model_options(fv)
+        record_sets[0], **flags.model_options(fv), directory=fv.output_dir
     )
     record_set.check_record_sets(
         record_sets,
