@@ -228,7 +228,7 @@ def define_training_flags(
         save_checkpoints_steps,
         "Steps between checkpoints, and between evaluations."
         + (
-            " With --train_minutes, by default a tenth of the time."
+            " Default: with --train_minutes, a tenth of the time."
             if save_checkpoints_steps
             else " Default: a tenth of the steps."
         ),
