@@ -26,8 +26,8 @@ _REMEDY = (
     "give another one, or remove its files so that the previous one is used"
 )
 _REMEDY_OF_MACHINE = (
-    "the checkpoint may be whole: give the same command again when the machine "
-    "can read it"
+    "check the path, its permissions, the disk and the memory: the checkpoint "
+    "may be whole"
 )
 _BLOCK_BYTES = 1 << 20
 _STEP = re.compile(r"model\.ckpt-(\d+)\.index")
