@@ -33,6 +33,7 @@ from absl import logging
 
 from albert import budget_flags
 from albert import command_line
+from albert import data_flags
 from albert import device_flags
 from albert import evaluation_results
 from albert import flag_parsers
@@ -234,7 +235,7 @@ def main(fv):
         fv.init_checkpoint or (None if fv.do_train else fv.output_dir)
     )
     config, tokenizer = start.find_pretraining_config_and_tokenizer(
-        record_sets[0], **flags.model_options(fv)
+        record_sets[0], **flags.model_options(fv), directory=fv.output_dir
     )
     record_set.check_record_sets(
         record_sets,
@@ -258,6 +259,7 @@ def main(fv):
         evaluation = PretrainingEvaluation(
             held_out, fv.eval_batch_size, fv.max_eval_steps
         )
+        agreement.check_same(strategy, {"evaluation": evaluation.evaluated_on})
     if fv.do_train:
         training_options = options.find_pretraining_options(fv, config)
         budget = training_options.make_budget()
@@ -414,6 +416,8 @@ def check_flags(fv):
     for patterns in (fv.input_file, fv.eval_input_file):
         if patterns:
             expand_files(patterns)
+    if fv.do_train and do_eval:
+        data_flags.refuse_shared_files(fv, "input_file", "eval_input_file")
     return do_eval
 
 

@@ -74,6 +74,12 @@ def check(fv):
     flags.refuse_both(fv, "warmup_proportion", "num_warmup_steps")
     if fv.train_minutes is None:
         return
+    if fv.bucket_by_length:
+        raise UserError(
+            "--bucket_by_length makes batches of many lengths, each of which "
+            "is compiled when its first batch comes, and --train_minutes would "
+            "take that for training: leave one of the two out"
+        )
     for name, remedy in _COUNT_STEPS.items():
         if fv[name].present:
             raise UserError(

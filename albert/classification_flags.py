@@ -106,6 +106,7 @@ def check_flags(fv):
             raise UserError(f"--data_dir is required for --{mode}; see --help")
         if fv[records].value:
             expand_files(fv[records].value)
+    data_flags.warn_of_shared_files(fv, "train_file", "eval_file")
     finetuning_flags.check(fv)
     if fv.best_metric and not fv.do_eval:
         raise UserError(

@@ -2,8 +2,9 @@
 """Starts every command: parses flags, calls main, exits with one status.
 
 Exit status 0 is success, 2 is bad input (one line on standard error, no
-traceback), 1 is a fault of ours (with the traceback), 138 the loss of another
-worker, which starting all of them again mends.
+traceback), 1 is a fault of ours (with the traceback), 130 Ctrl-C, 143 a request
+to stop (SIGTERM), after which the same command continues, 138 the loss of
+another worker, which starting all of them again mends.
 """
 
 import contextlib
@@ -65,6 +66,9 @@ _NO_GPU_NOISE = "(E[0-9]{4}|[-0-9]+ [0-9:.]+: E) .*failed call to cuInit"
 # docs/devices.md).
 _TRITON = "--xla_gpu_enable_triton_gemm"
 
+# There where GPUs can be used: of Nvidia's driver, and of WSL 2.
+_GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg")
+
 # Names of arguments that may be the name of a model on a hub.
 _MODELS = ("MODEL", "MODEL_DIR", "SOURCE")
 
@@ -114,7 +118,7 @@ def run(main, define_flags, positional=(), program=None):
         standard_streams.flush()
     except StopRequested as stop:
         print(stop, file=sys.stderr, flush=True)
-        leave()
+        leave(stop.status)
     except WorkerLostError as error:
         with contextlib.suppress(SystemExit):
             fail(error)
@@ -191,7 +195,7 @@ def load_tensorflow():
     # What its C++ says later, unless it is an error.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     noise = [_START_NOISE]
-    if os.path.exists("/dev/nvidiactl"):
+    if any(map(os.path.exists, _GPU_DEVICES)):
         # XLA reads it once, at its first use. What the user says goes.
         given = os.environ.get("XLA_FLAGS", "")
         if _TRITON not in given:

@@ -4,6 +4,11 @@
 Each function takes the ``FlagValues`` to define its flags on, or to read.
 """
 
+import os
+
+from absl import logging
+
+from albert.errors import UserError
 from albert.flag_groups import FlagGroup
 from albert.flag_parsers import LARGEST_SEED
 from albert.flag_parsers import LONGEST_SEQUENCE
@@ -274,3 +279,55 @@ def define_record_flags(fv):
     files.choice(
         "compression", "", list(COMPRESSIONS), "Compression of the files."
     )
+
+
+def refuse_shared_files(fv, training, evaluation):
+    """Refuses to measure a pretraining on records that it trains on.
+
+    Args:
+      fv: values of flags.
+      training, evaluation: str, names of flags of files that are there.
+
+    Raises:
+      UserError: naming files that both have, by whatever names.
+    """
+    shared = _describe_shared(fv, training, evaluation)
+    if shared:
+        raise UserError(
+            f"{shared}: evaluations would not tell what is learnt from what "
+            "is learnt by heart: give other records, made of other text"
+        )
+
+
+def warn_of_shared_files(fv, training, evaluation):
+    """Warns of examples that a model of a task is trained and measured on.
+
+    Args:
+      fv, training, evaluation: as of ``refuse_shared_files``. That a few
+        examples can be learnt by heart is a test of its own.
+    """
+    shared = _describe_shared(fv, training, evaluation)
+    if shared:
+        logging.warning(
+            "%s: the metrics will not tell how well other examples are "
+            "answered",
+            shared,
+        )
+
+
+def _describe_shared(fv, training, evaluation):
+    """Returns which files two flags share, in words, or ""."""
+    if not (fv[training].value and fv[evaluation].value):
+        return ""
+    trained = set(
+        map(os.path.realpath, documents.expand_files(fv[training].value))
+    )
+    shared = [
+        path
+        for path in documents.expand_files(fv[evaluation].value)
+        if os.path.realpath(path) in trained
+    ]
+    if not shared:
+        return ""
+    more = f" and {len(shared) - 1} more" if shared[1:] else ""
+    return f"{shared[0]}{more}: --{evaluation} is of --{training} too"

@@ -19,7 +19,8 @@ def define_device_flags(fv):
     devices.integer(
         "num_gpus",
         None,
-        "GPUs to use; 0 for the CPU. Default: all.",
+        "GPUs to use, more than one of them with mirrored or "
+        "multi_worker_mirrored; 0 for the CPU. Default: all.",
         lower_bound=0,
         upper_bound=1024,
     )

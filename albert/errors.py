@@ -22,5 +22,18 @@ class WorkerLostError(UserError):
 class StopRequested(Exception):
     """Request to end the process (SIGTERM), made after its work is saved.
 
-    Entry points print the message and exit with status 0.
+    Entry points print the message and exit with ``status``.
+
+    Attributes:
+      status: int, 143: as of a process that SIGTERM itself has ended, so that
+        nothing takes what was begun for done. Above 127, it is one that
+        Kubernetes' TFJob starts again after.
     """
+
+    status = 143
+
+
+class ServerStopped(StopRequested):
+    """Request to end a server, which has nothing left to do."""
+
+    status = 0

@@ -227,7 +227,11 @@ def define_training_flags(
         "save_checkpoints_steps",
         save_checkpoints_steps,
         "Steps between checkpoints, and between evaluations."
-        + ("" if save_checkpoints_steps else " Default: a tenth of the steps."),
+        + (
+            " Default: with --train_minutes, a tenth of the time."
+            if save_checkpoints_steps
+            else " Default: a tenth of the steps."
+        ),
         lower_bound=1,
         upper_bound=flag_parsers.MOST_STEPS,
     )

@@ -9,6 +9,8 @@ import contextlib
 import dataclasses
 import os
 
+from absl import logging
+
 from albert import model_directory
 from albert import outputs
 from albert import workspaces
@@ -42,6 +44,9 @@ _UNSAID = {
 
 # What a run that continues may change: defaults of later predictions.
 _NOT_COMPARED = ("beam_size", "length_penalty")
+
+# In the directory, while a process trains there.
+_LOCK_FILE = ".training.lock"
 
 # What messages tell to choose another of.
 _FLAG = "--output_dir"
@@ -130,16 +135,28 @@ def held(directory):
         outputs.made_directories([inside], _FLAG),
         outputs.explained(directory, _FLAG),
     ):
-        # The lock is on the directory itself and ends with the process.
-        descriptor = os.open(directory, os.O_RDONLY)
+        # Of a file, so that it holds between machines. It ends with the
+        # process.
+        lock = os.path.join(directory, _LOCK_FILE)
+        descriptor, is_locked = workspaces.open_locked(lock)
         try:
-            if not workspaces.try_lock(descriptor):
+            if is_locked is False:
                 raise UserError(
                     f"{directory}: another process is training there: wait "
                     f"for it or use another {_FLAG}"
                 )
+            if is_locked is None:
+                logging.warning(
+                    "%s: this file system has no locks: nothing would keep "
+                    "another process from training there too",
+                    directory,
+                )
             workspaces.remove_leftovers(directory)
-            yield
+            try:
+                yield
+            finally:
+                with contextlib.suppress(OSError):
+                    os.remove(lock)
         finally:
             os.close(descriptor)
 

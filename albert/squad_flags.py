@@ -3,6 +3,7 @@
 
 import dataclasses
 
+from albert import data_flags
 from albert import device_flags
 from albert import finetuning_flags
 from albert import flag_parsers
@@ -138,6 +139,8 @@ def check_flags(fv):
                 f"--{file} is for --{' or --'.join(modes)}: give that too, or "
                 "leave the file out"
             )
+    if fv.do_eval:
+        data_flags.warn_of_shared_files(fv, "train_file", "predict_file")
     flags.refuse_both(fv, "warmup_proportion", "num_warmup_steps")
     finetuning_flags.check(fv)
     model_card.check_licence(fv.licence)

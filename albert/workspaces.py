@@ -203,37 +203,52 @@ def _take(path, lock, destination, flag, wait):
                 raise UserError(
                     f"{path}: is in the way of a temporary directory: remove it"
                 )
-            descriptor = os.open(
-                lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666
-            )
+            descriptor, is_locked = open_locked(lock, wait)
         except FileNotFoundError:
             continue
-        if not try_lock(descriptor, wait, otherwise=is_new):
-            os.close(descriptor)
-            raise UserError(
-                f"{destination}: another process is writing there: wait for "
-                f"it or choose another {flag}; if none is, remove {path}"
-            )
+        if is_locked or (is_locked is None and is_new):
+            return descriptor
+        os.close(descriptor)
+        raise UserError(
+            f"{destination}: another process is writing there: wait for "
+            f"it or choose another {flag}; if none is, remove {path}"
+        )
+
+
+def open_locked(path, wait=False):
+    """Makes a file, if there is none, and locks it.
+
+    Args:
+      path: str. Whoever has locked it may remove it.
+      wait: bool, whether to wait until it is free.
+
+    Returns:
+      (descriptor, is_locked): int, whose closing ends the lock; and bool, or
+      None where the file system has no locks.
+
+    Raises:
+      OSError: the file cannot be made.
+    """
+    while True:
+        descriptor = os.open(
+            path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666
+        )
+        is_locked = _try_lock(descriptor, wait)
         with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(descriptor), os.stat(lock)):
-                return descriptor
+            if is_locked is False or os.path.samestat(
+                os.fstat(descriptor), os.stat(path)
+            ):
+                return descriptor, is_locked
         os.close(descriptor)
 
 
-def try_lock(descriptor, wait=False, otherwise=True):
-    """Locks an open file or directory; returns whether that succeeded.
-
-    Args:
-      descriptor: int.
-      wait: bool, whether to wait until it is free.
-      otherwise: bool, what is returned where the file system has no locks.
-    """
+def _try_lock(descriptor, wait):
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         return False
     except OSError:
-        return otherwise
+        return None
     return True
 
 

@@ -42,6 +42,8 @@ QUICK = {
     "train_batch_size": 8,
     "num_layers_schedule": "1:0.5,2",
 }
+# In a checkpoint, before the name of a weight.
+_AVERAGE = "training_state/average/"
 _PLACE = ("<!-- results -->\n", "<!-- end -->\n")
 
 
@@ -155,13 +157,23 @@ class Bench(recipe_runner.Runner):
                 f"data/{split}.done.json",
                 "data.log",
             )
-        sample = pathlib.Path(data, "pairs.jsonl")
-        if arguments.pairs and not sample.exists():
-            lines = []
-            for path in sorted(glob.glob(arguments.pairs)):
-                with open(path, encoding="utf-8") as file:
-                    lines += itertools.islice(file, PAIRS_OF_A_SET)
-            sample.write_text("".join(lines), encoding="utf-8")
+        if arguments.pairs:
+            self._draw_pairs(pathlib.Path(data, "pairs.jsonl"), arguments.pairs)
+
+    def _draw_pairs(self, sample, pattern):
+        """Writes the sample of pairs, or compares it with that of before."""
+        lines = []
+        for path in sorted(glob.glob(pattern)):
+            with open(path, encoding="utf-8") as file:
+                lines += itertools.islice(file, PAIRS_OF_A_SET)
+        content = "".join(lines)
+        if not sample.exists():
+            sample.write_text(content, encoding="utf-8")
+        elif sample.read_text(encoding="utf-8") != content:
+            raise recipe_runner.RecipeError(
+                f"{sample}: --pairs={pattern} gives other pairs than before: "
+                "give another --output_dir"
+            )
 
     def rows(self):
         """Returns all results so far: list of dict."""
@@ -170,10 +182,17 @@ class Bench(recipe_runner.Runner):
 
     def train(self, recipe, seed, minutes, arguments):
         """Trains and measures a recipe; stores and returns its row."""
-        name = f"{recipe.name}_{minutes:g}min_seed{seed}"
+        name = name_result(recipe.name, minutes, arguments.dtype, seed)
         result = f"{self.folder}/results/{name}.json"
         if os.path.exists(result):
-            return ablation_files.read_json(result)
+            row = ablation_files.read_json(result)
+            if row["flags"] != recipe.all_flags():
+                raise recipe_runner.RecipeError(
+                    f"{result}: the recipe has other flags now: give another "
+                    "--output_dir"
+                )
+            if "pairs" in row["results"] or not arguments.pairs:
+                return row
         data, model = f"{self.folder}/data", f"{self.folder}/models/{name}"
         self.run(
             "run_pretraining.py",
@@ -219,12 +238,45 @@ class Bench(recipe_runner.Runner):
                 },
                 f"models/{name}.pairs.done.json",
                 f"{name}.log",
-                [model],
+                [last_weights(model, results["checkpoint"])],
             )
             scored = ablation_files.read_json(f"{model}/pairs/results.json")
             row["results"]["pairs"] = scored["accuracy"]
         ablation_files.write_json(result, row)
         return row
+
+
+def name_result(recipe, minutes, dtype, seed):
+    """Returns the name of the result of a training, and of its files."""
+    return f"{recipe}_{minutes:g}min_{dtype}_seed{seed}"
+
+
+def last_weights(model, checkpoint):
+    """Returns the weights that the losses at the end are of: str, a prefix.
+
+    A directory would stand for the best weights of the training.
+
+    Args:
+      model: str, the model directory.
+      checkpoint: str, that of the last step, wherever it lay. Where a recipe
+        keeps averages, these are put into a checkpoint of their own beside it.
+    """
+    from albert import command_line
+
+    command_line.load_tensorflow()
+    from albert.interchange import tensor_bundle
+
+    checkpoint = os.path.join(model, os.path.basename(checkpoint))
+    averages = {
+        name.removeprefix(_AVERAGE): tensor
+        for name, tensor in tensor_bundle.read(checkpoint).items()
+        if name.startswith(_AVERAGE)
+    }
+    if not averages:
+        return checkpoint
+    prefix = os.path.join(model, "averages")
+    tensor_bundle.write(prefix, averages)
+    return prefix
 
 
 def read_curve(model, batch_size):
@@ -269,10 +321,13 @@ def write_report(page, rows):
 
 
 def by_recipe(rows):
-    """Returns dict from (recipe, minutes) to its rows, the best loss first."""
+    """Returns dict from (words, minutes) to its rows, the best loss first."""
     groups = {}
     for row in rows:
-        groups.setdefault((row["recipe"], row["minutes"]), []).append(row)
+        words = row["words"]
+        if row["dtype"] != "float32":
+            words += f", {row['dtype']}"
+        groups.setdefault((words, row["minutes"]), []).append(row)
     return dict(
         sorted(
             groups.items(),
@@ -298,11 +353,11 @@ def table(rows):
         + " |"
     )
     yield "|" + "---|" * (4 + len(columns))
-    for (_, minutes), group in by_recipe(rows).items():
+    for (words, minutes), group in by_recipe(rows).items():
         steps = statistics.median(row["curve"][-1][0] for row in group)
         cells = [
             f"{minutes:g}",
-            group[0]["words"],
+            words,
             ", ".join(str(row["seed"]) for row in group),
             f"{steps:,.0f}",
         ]
@@ -335,12 +390,12 @@ def draw(path, rows):
         ((1, "minutes of training"), (3, "pieces seen, with padding")),
         strict=True,
     ):
-        for (_, minutes), group in by_recipe(rows).items():
+        for (words, minutes), group in by_recipe(rows).items():
             row = group[0]
             axis.plot(
                 [point[place] for point in row["curve"]],
                 [point[2] for point in row["curve"]],
-                label=f"{row['words']} ({minutes:g} min)",
+                label=f"{words} ({minutes:g} min)",
             )
         axis.set_xlabel(title)
         axis.set_ylabel("masked-LM loss, held out")
@@ -357,4 +412,7 @@ def _median(rows, metric):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except recipe_runner.RecipeError as error:
+        sys.exit(f"FAILED: {error}")

@@ -6,6 +6,7 @@ a command has finished is marked beside its output, so that it is not done
 again; one that was interrupted continues, as the recipes do.
 """
 
+import json
 import os
 import pathlib
 import subprocess
@@ -57,10 +58,17 @@ class Runner:
 
         Raises:
           OutOfTimeError: it is too late to begin.
-          RecipeError: it failed.
+          RecipeError: it failed, or was run with other flags before.
         """
         done = f"{self.folder}/{done}"
+        # Those of the folder say nothing, wherever it lies.
+        compared = {
+            name: value
+            for name, value in flags.items()
+            if not str(value).startswith(self.folder)
+        }
         if os.path.exists(done):
+            _check_same(compared, done)
             return
         if time.monotonic() > self.deadline:
             raise OutOfTimeError
@@ -88,13 +96,21 @@ class Runner:
             {
                 "seconds": time.monotonic() - start,
                 "cpu_seconds": usage.ru_utime + usage.ru_stime,
-                "flags": {
-                    name: value
-                    for name, value in flags.items()
-                    if not str(value).startswith(self.folder)
-                },
+                "flags": compared,
             },
         )
+
+
+def _check_same(flags, done):
+    """Refuses flags that are not those that a file was made with."""
+    before = ablation_files.read_json(done)["flags"]
+    now = json.loads(json.dumps(flags))
+    for name in sorted({*before, *now}):
+        if before.get(name) != now.get(name):
+            raise RecipeError(
+                f"{done}: --{name} is {now.get(name)} now and was "
+                f"{before.get(name)}: give another --output_dir"
+            )
 
 
 def versions():

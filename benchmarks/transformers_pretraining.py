@@ -20,6 +20,7 @@ import itertools
 import json
 import math
 import os
+import sys
 import time
 
 import ablation_files
@@ -31,6 +32,7 @@ import torch
 import transformers
 from learning import LENGTH
 from learning import PREDICTIONS
+from learning import name_result
 
 from albert.config import AlbertConfig
 from albert.inspection import opening
@@ -67,7 +69,9 @@ def main():
     prepare(folder, arguments.text)
     for rate in arguments.learning_rates:
         name = f"transformers_{rate:g}"
-        path = f"{folder}/results/{name}_{minutes:g}min_seed{arguments.seed}"
+        path = f"{folder}/results/" + name_result(
+            name, minutes, arguments.dtype, arguments.seed
+        )
         if os.path.exists(f"{path}.json"):
             continue
         peer = Peer(
@@ -311,4 +315,7 @@ def _to_torch(batch):
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except recipe_runner.RecipeError as error:
+        sys.exit(f"FAILED: {error}")

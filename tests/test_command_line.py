@@ -13,6 +13,9 @@ import tqdm
 from absl import flags
 from absl import logging as absl_logging
 
+from albert import command_line
+from albert.errors import ServerStopped
+from albert.errors import StopRequested
 from albert.errors import UserError
 
 
@@ -110,6 +113,17 @@ def test_interrupt_with_a_way_to_go_on(run):
     assert (code, err) == (130, "error: interrupted: it continues\n")
 
 
+@pytest.mark.parametrize(
+    "stop, status",
+    [(StopRequested("saved; goes on"), 143), (ServerStopped("Stopped."), 0)],
+)
+def test_a_request_to_stop_does_not_pass_for_the_end(
+    run, stop, status, monkeypatch
+):
+    monkeypatch.setattr(command_line, "leave", sys.exit)
+    assert run(raising(stop)) == (status, "", f"{stop}\n")
+
+
 def test_interrupt_of_a_background_job(run):
     """A shell without job control starts it with SIGINT ignored."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -186,26 +200,29 @@ def test_tensorflow_starts_without_noise_and_what_is_not_used():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "given, used",
+    "device, given, used",
     [
-        ("", "--xla_gpu_enable_triton_gemm=false"),
+        ("/dev/nvidiactl", "", "--xla_gpu_enable_triton_gemm=false"),
         (
+            "/dev/dxg",
             "--xla_cpu_enable_fast_math=false",
             "--xla_cpu_enable_fast_math=false "
             "--xla_gpu_enable_triton_gemm=false",
         ),
         (
+            "/dev/nvidiactl",
             "--xla_gpu_enable_triton_gemm=true",
             "--xla_gpu_enable_triton_gemm=true",
         ),
     ],
 )
-def test_xla_for_gpus_does_without_triton(given, used):
+def test_xla_for_gpus_does_without_triton(device, given, used):
     """TensorFlow ends a process with flags of XLA that it does not know."""
     program = (
         "import os\n"
         "exists = os.path.exists\n"
-        "os.path.exists = lambda p: p == '/dev/nvidiactl' or exists(p)\n"
+        "os.path.exists = "
+        f"lambda p: p == {device!r} or exists(p)\n"
         "from albert import command_line\n"
         "command_line.load_tensorflow()\n"
         "import tensorflow as tf\n"

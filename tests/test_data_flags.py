@@ -68,3 +68,26 @@ def test_names_of_tagging():
 def test_no_such_task():
     with pytest.raises(UserError, match="--task_name yelp: no such task"):
         data_flags.get_task(parse(task_name="yelp"))
+
+
+def test_files_that_are_trained_and_measured_on(tmp_path, caplog):
+    for name in ("a", "b", "c"):
+        (tmp_path / name).touch()
+    (tmp_path / "link").symlink_to(tmp_path / "b")
+    fv = flags.FlagValues()
+    flags.DEFINE_string("train_file", f"{tmp_path}/a,{tmp_path}/b", "", fv)
+    flags.DEFINE_string("eval_file", None, "", fv)
+    fv(["albert"])
+    names = fv, "train_file", "eval_file"
+    for given in (None, f"{tmp_path}/c"):
+        fv.eval_file = given
+        data_flags.refuse_shared_files(*names)
+    fv.eval_file = f"{tmp_path}/c,{tmp_path}/link"
+    told = f"{tmp_path}/link: --eval_file is of --train_file too"
+    with pytest.raises(UserError, match=f"^{told}: .* give other records"):
+        data_flags.refuse_shared_files(*names)
+    assert not caplog.messages
+    fv.eval_file = f"{tmp_path}/a,{tmp_path}/c,{tmp_path}/link"
+    data_flags.warn_of_shared_files(*names)
+    (message,) = caplog.messages
+    assert message.startswith(f"{tmp_path}/a and 1 more: --eval_file is of")

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The comparison of recipes: their flags, and the page of its results."""
 
+import dataclasses
+import json
 import pathlib
+import types
 from importlib import import_module
 
+import numpy as np
 import pytest
 from absl import flags
 
 import run_pretraining
+from albert.interchange import tensor_bundle
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -23,18 +28,108 @@ def test_recipes_have_names_of_their_own():
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 def test_flags_of_recipes_work_together(recipe, tmp_path):
-    (tmp_path / "records").touch()
+    for name in ("records", "others"):
+        (tmp_path / name).touch()
     fv = flags.FlagValues()
     run_pretraining.define_flags(fv)
     words = {
         **recipe.all_flags(),
         "input_file": tmp_path / "records",
-        "eval_input_file": tmp_path / "records",
+        "eval_input_file": tmp_path / "others",
         "output_dir": tmp_path,
         "train_minutes": 5,
     }
     fv(["pretrain", *(f"--{name}={value}" for name, value in words.items())])
     assert run_pretraining.check_flags(fv)
+
+
+@pytest.fixture
+def bench(tmp_path):
+    """A folder in which all has been run before, and its arguments."""
+    learning = import_module("learning")
+    for name in ("text", "held_out", "pairs"):
+        (tmp_path / f"{name}.txt").write_text(f"{name}\n" * 200)
+    arguments = learning.make_parser().parse_args(
+        [
+            f"--output_dir={tmp_path}/out",
+            f"--text={tmp_path}/text.txt",
+            f"--held_out={tmp_path}/held_out.txt",
+            f"--pairs={tmp_path}/pairs.txt",
+        ]
+    )
+    bench = learning.Bench(arguments.output_dir)
+    started = []
+
+    class Process:
+        pid = returncode = 0
+
+        def __init__(self, command, **_):
+            started.append(command)
+
+    runner = import_module("recipe_runner")
+    with pytest.MonkeyPatch.context() as patch:
+        usage = types.SimpleNamespace(ru_utime=0.0, ru_stime=0.0)
+        patch.setattr(runner.subprocess, "Popen", Process)
+        patch.setattr(runner.os, "wait4", lambda *_: (0, 0, usage))
+        bench.prepare(arguments)
+        assert len(started) == 3
+        yield bench, arguments
+    assert len(started) == 3
+
+
+def test_what_was_made_of_the_same_is_not_made_again(bench):
+    bench, arguments = bench
+    bench.prepare(arguments)
+    sample = pathlib.Path(bench.folder, "data", "pairs.jsonl").read_text()
+    assert sample == "pairs\n" * 100
+
+
+@pytest.mark.parametrize("name", ["text", "held_out", "pairs"])
+def test_what_was_made_of_other_files_is_not_taken(bench, name, tmp_path):
+    bench, arguments = bench
+    (tmp_path / "new.txt").write_text("other")
+    setattr(arguments, name, f"{tmp_path}/new.txt")
+    told = f"{tmp_path}/new.txt.* give another --output_dir"
+    error = import_module("recipe_runner").RecipeError
+    with pytest.raises(error, match=told):
+        bench.prepare(arguments)
+
+
+def test_results_are_those_of_a_recipe_and_a_type(bench):
+    bench, arguments = bench
+    learning = import_module("learning")
+    recipe, arguments.pairs = RECIPES[1], None
+    names = {
+        learning.name_result(recipe.name, 8.0, dtype, 1)
+        for dtype in ("float32", "bfloat16")
+    }
+    assert names == {"long_8min_float32_seed1", "long_8min_bfloat16_seed1"}
+    stored = {"flags": recipe.all_flags(), "results": {}}
+    path = pathlib.Path(bench.folder, "results/long_8min_float32_seed1.json")
+    path.write_text(json.dumps(stored))
+    assert bench.train(recipe, 1, 8.0, arguments) == stored
+    other = dataclasses.replace(recipe, flags={"learning_rate": 5.0})
+    error = import_module("recipe_runner").RecipeError
+    with pytest.raises(error, match="has other flags now"):
+        bench.train(other, 1, 8.0, arguments)
+
+
+def test_pairs_are_scored_with_the_weights_that_the_losses_are_of(tmp_path):
+    learning = import_module("learning")
+    weights = {"a/kernel": np.float32([1.0, 2.0])}
+    slots = {"a/kernel/adam_m": np.float32([3.0, 4.0])}
+    prefix = str(tmp_path / "model.ckpt-7")
+    tensor_bundle.write(prefix, weights | slots)
+    # Whatever was best, and wherever the folder was.
+    tensor_bundle.write(tmp_path / "model.ckpt-best", weights)
+    found = learning.last_weights(str(tmp_path), "elsewhere/model.ckpt-7")
+    assert found == prefix
+    average = {"training_state/average/a/kernel": np.float32([5.0, 6.0])}
+    tensor_bundle.write(prefix, weights | slots | average)
+    found = learning.last_weights(str(tmp_path), prefix)
+    assert found == str(tmp_path / "averages")
+    ((name, values),) = tensor_bundle.read(found).items()
+    assert (name, values.tolist()) == ("a/kernel", [5.0, 6.0])
 
 
 def row(recipe, seed, loss, **results):
@@ -43,8 +138,9 @@ def row(recipe, seed, loss, **results):
         "words": recipe.words,
         "minutes": 8.0,
         "seed": seed,
+        "dtype": "float32",
         "results": {"masked_lm_loss": loss, **results},
-        "curve": [[10, 1.0, 6.5], [100 * seed, 8.0, loss]],
+        "curve": [[10, 1.0, 6.5, 40_960], [100 * seed, 8.0, loss, 819_200]],
     }
 
 
@@ -56,6 +152,7 @@ def test_the_page_has_the_best_recipe_first(tmp_path):
         row(RECIPES[0], 1, 5.0, pairs=0.5),
         row(RECIPES[0], 2, 5.2, pairs=0.6),
         row(RECIPES[1], 1, 4.5),
+        row(RECIPES[1], 1, 4.75) | {"dtype": "bfloat16"},
     ]
     for _ in range(2):  # What was written before is replaced.
         learning.write_report(page, rows)
@@ -64,6 +161,7 @@ def test_the_page_has_the_best_recipe_first(tmp_path):
     lines = [line for line in text.splitlines() if line.startswith("| 8 |")]
     assert lines == [
         f"| 8 | {RECIPES[1].words} | 1 | 100 | 4.500 | — | — | — |",
+        f"| 8 | {RECIPES[1].words}, bfloat16 | 1 | 100 | 4.750 | — | — | — |",
         f"| 8 | {RECIPES[0].words} | 1, 2 | 150 | 5.100 (5.000 to 5.200) "
         "| — | — | 0.550 (0.500 to 0.600) |",
     ]

@@ -99,7 +99,7 @@ BASES = {
         TRAINING
         | {
             "input_file": "records/train.tfrecord",
-            "eval_input_file": "records/train.tfrecord",
+            "eval_input_file": "records/eval.tfrecord",
             "max_eval_steps": "1",
         },
         [],
@@ -396,11 +396,12 @@ def place(tmp_path_factory, call_recipe, small_config):
     )
     with contextlib.chdir(folder):
         flag_values, _ = BASES["create-pretraining-data"]
-        call_recipe(
-            "data/create_pretraining_data.py",
-            *(f"--{name}={value}" for name, value in flag_values.items()),
-            "--output_file=records/train.tfrecord",
-        )
+        for split in ("train", "eval"):
+            call_recipe(
+                "data/create_pretraining_data.py",
+                *(f"--{name}={value}" for name, value in flag_values.items()),
+                f"--output_file=records/{split}.tfrecord",
+            )
         model = folder / "model"
         model.mkdir()
         config = albert.AlbertConfig.from_json("config.json")

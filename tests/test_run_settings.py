@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs that may go on in a model directory, and those that may not."""
 
+import errno
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 import albert
 from albert import model_directory
 from albert import run_settings
+from albert import workspaces
 from albert.errors import UserError
 
 SETTINGS = {"train_batch_size": 7, "learning_rate": 0.003}
@@ -118,7 +120,24 @@ def test_one_process_at_a_time(tmp_path, config):
     assert process.stdout.readline() == b"started\n"
     with pytest.raises(UserError, match="another process is training"):
         start(tmp_path, config)
-    assert list(tmp_path.iterdir()) == []
+    lock = tmp_path / ".training.lock"
+    assert list(tmp_path.iterdir()) == [lock]
     process.kill()
     process.communicate()
     start(tmp_path, config)
+    assert not lock.exists()
+    assert (tmp_path / model_directory.RUN_FILE).exists()
+
+
+def test_without_locks_it_is_said(tmp_path, config, monkeypatch, caplog):
+    start(tmp_path, config)
+    assert not caplog.messages
+
+    def fail(descriptor, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(workspaces.fcntl, "flock", fail)
+    with run_settings.held(tmp_path / "new"):
+        pass
+    assert "new: this file system has no locks: " in caplog.text
+    assert not (tmp_path / "new").exists()

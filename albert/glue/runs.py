@@ -73,7 +73,6 @@ class Run:
         status = run_process.run(
             self.title,
             (sys.executable, "-m", "albert", "classify", *self.arguments),
-            self.results_path,
         )
         if status:
             raise UserError(

@@ -256,6 +256,7 @@ class StartingPoint:
         model_size=None,
         position_embedding=None,
         vocabulary_file=None,
+        directory=None,
     ):
         """Returns the configuration and the tokenizer of a pretraining run.
 
@@ -265,6 +266,8 @@ class StartingPoint:
           albert_config_file, model_size, vocabulary_file: as of
             ``find_config_and_tokenizer``.
           position_embedding: str, of a model of ``model_size``.
+          directory: str, the model directory that is trained in; if the run
+            was begun there, its tokenizer is taken where no other is found.
 
         Returns:
           (``AlbertConfig``, ``Tokenizer``); None and a warning where the
@@ -274,7 +277,9 @@ class StartingPoint:
           UserError: there is no configuration, a tokenizer cannot be used, or
             they do not fit together.
         """
-        tokenizer = self._find_tokenizer_of_records(records, vocabulary_file)
+        tokenizer = self._find_tokenizer_of_records(
+            records, vocabulary_file, directory
+        )
         config = self.find_config(albert_config_file, model_size, tokenizer)
         if position_embedding is not None:
             config = dataclasses.replace(
@@ -382,13 +387,17 @@ class StartingPoint:
         file = self.source and self.source.tokenizer
         return self.tokenizer if file and not file.refusal else None
 
-    def _find_tokenizer_of_records(self, records, vocabulary_file):
+    def _find_tokenizer_of_records(self, records, vocabulary_file, directory):
         if vocabulary_file is None:
             vocabulary_file = records.tokenizer_file()
         own = self._usable_tokenizer() if vocabulary_file else self.tokenizer
         if vocabulary_file is None and own:
             return own
         if vocabulary_file is None:
+            begun = directory and model_directory.is_of_run(directory)
+            file = google.find_tokenizer(directory) if begun else None
+            if file:
+                return file.load()
             logging.warning(
                 "the model directory will have no tokenizer: give the one "
                 "that made %s with --spm_model_file or --vocab_file",

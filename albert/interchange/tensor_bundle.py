@@ -15,7 +15,7 @@ import re
 
 from albert import outputs
 from albert.errors import UserError
-from albert.inputs import check_file
+from albert.inputs import open_file
 from albert.interchange.source import Tensors
 from albert.workspaces import workspace
 
@@ -25,7 +25,16 @@ _READER_ERRORS = (ValueError, RuntimeError, IndexError)
 _REMEDY = (
     "give another one, or remove its files so that the previous one is used"
 )
-_STEP = re.compile(r"model\.ckpt-(\d+)\.index$")
+_REMEDY_OF_MACHINE = (
+    "check the path, its permissions, the disk and the memory: the checkpoint "
+    "may be whole"
+)
+_BLOCK_BYTES = 1 << 20
+_STEP = re.compile(r"model\.ckpt-(\d+)\.index")
+
+
+class DamagedError(UserError):
+    """Damage of a checkpoint: its files can be read, and are not whole."""
 
 
 def write(prefix, tensors):
@@ -65,7 +74,8 @@ def read(prefix):
       dict of name to ``np.ndarray``, or bytes for a string.
 
     Raises:
-      UserError: no checkpoint there, or a damaged one.
+      UserError: no checkpoint there, or the machine cannot read it.
+      DamagedError: it is damaged.
     """
     return {
         name: read_one()
@@ -83,13 +93,13 @@ def open_tensors(prefix):
       ``Tensors``.
 
     Raises:
-      UserError: no checkpoint there, or a damaged one; reading a tensor
-        raises it too.
+      UserError: no checkpoint there, or the machine cannot read it.
+      DamagedError: it is damaged. Reading a tensor raises both too.
     """
     import tensorflow as tf
 
     for path in (f"{prefix}.index", *_data_files(prefix)):
-        check_file(path, _REMEDY)
+        open_file(path, _REMEDY_OF_MACHINE).close()
     with _one_line(prefix):
         reader = tf.train.load_checkpoint(str(prefix))
         shapes = reader.get_variable_to_shape_map()
@@ -99,7 +109,7 @@ def open_tensors(prefix):
     for name, shape in shapes.items():
         size = max(dtypes[name].size or 1, 1) * math.prod(shape)
         if size > available:
-            raise UserError(
+            raise DamagedError(
                 f"{prefix}: not a readable checkpoint ({name} has shape "
                 f"{shape}, the data file has {available:,} bytes): get it "
                 "again"
@@ -125,9 +135,39 @@ def _one_line(prefix):
         yield
     except (tf.errors.OpError, *_READER_ERRORS) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(
+        if isinstance(error, tf.errors.ResourceExhaustedError):
+            raise UserError(
+                f"{prefix}: cannot be read ({reason}): {_REMEDY_OF_MACHINE}"
+            ) from None
+        _check_machine(prefix)
+        raise DamagedError(
             f"{prefix}: not a readable checkpoint ({reason}): {_REMEDY}"
         ) from None
+
+
+def _check_machine(prefix):
+    """Refuses a checkpoint whose files the machine cannot read to the end.
+
+    TensorFlow says that as it says that a file is damaged.
+    """
+    for path in (f"{prefix}.index", *_data_files(prefix)):
+        with open_file(path, _REMEDY_OF_MACHINE) as stream:
+            while stream.read(_BLOCK_BYTES):
+                pass
+
+
+def set_aside(prefix):
+    """Renames a checkpoint so that nothing takes it for one any more.
+
+    Returns:
+      str, its new prefix.
+    """
+    directory, name = os.path.split(str(prefix))
+    new = os.path.join(directory, f"damaged-{name}")
+    for path in (f"{prefix}.index", *_data_files(prefix)):
+        if os.path.exists(path):
+            os.replace(path, new + path.removeprefix(str(prefix)))
+    return new
 
 
 def remove(prefix):
@@ -138,13 +178,16 @@ def remove(prefix):
 
 
 def steps(directory):
-    """Returns the steps of ``model.ckpt-STEP`` in a directory, ascending."""
-    found = (
-        _STEP.search(path)
-        for path in glob.glob(
-            os.path.join(glob.escape(str(directory)), "model.ckpt-*.index")
-        )
-    )
+    """Returns the steps of ``model.ckpt-STEP`` in a directory, ascending.
+
+    Raises:
+      OSError: the machine cannot read the directory, whatever it holds.
+    """
+    try:
+        names = os.listdir(directory or ".")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    found = map(_STEP.fullmatch, names)
     return sorted(int(match.group(1)) for match in found if match)
 
 

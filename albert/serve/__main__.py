@@ -26,7 +26,7 @@ import tempfile
 from absl import logging
 
 from albert import command_line
-from albert.errors import StopRequested
+from albert.errors import ServerStopped
 from albert.errors import UserError
 from albert.export import engine_directory
 from albert.export import engine_flags
@@ -180,14 +180,14 @@ def _bind(host, port):
 
 @contextlib.contextmanager
 def _stop_by_signal():
-    """Turns Ctrl-C and SIGTERM into ``StopRequested``.
+    """Turns Ctrl-C and SIGTERM into ``ServerStopped``.
 
     The server takes them while it runs, answers what it has begun, and then
     raises them again.
     """
 
     def stop(signal_number, frame):
-        raise StopRequested("Stopped.")
+        raise ServerStopped("Stopped.")
 
     before = {
         signal_number: signal.signal(signal_number, stop)

@@ -4,6 +4,7 @@
 import glob
 import os
 
+from albert import data_flags
 from albert import inputs
 from albert import model_directory
 from albert import outputs
@@ -24,6 +25,9 @@ def check_inputs(fv):
     for mode, prefix in _SPLITS.values():
         if fv[mode].value:
             _check_texts(fv, mode, prefix)
+    if fv.do_train and fv.do_eval:
+        for name in ("input_file", "source_file"):
+            data_flags.warn_of_shared_files(fv, name, f"eval_{name}")
     if fv.do_predict:
         inputs.open_file(find_streams(fv)[0], allow_pipe=True).close()
 

@@ -23,6 +23,11 @@ _FEW_STEPS = 200
 # Of so many calls the fastest tells how long a step takes that was compiled;
 # the others may wait for other processes, or for data that is read ahead.
 _CALLS_TO_MEASURE = 3
+# A call that takes so many times as long as the one before it, and so many
+# seconds more, was paused: by Ctrl-Z, or with the whole machine.
+_PAUSE_TIMES, _PAUSE_SECONDS = 10, 30.0
+# What a kill may cost of a training in time whose tenths are longer.
+_LONGEST_UNSAVED = 30 * _MILLISECONDS_A_MINUTE
 # How far from its end a training may end without a warning.
 _TOLERANCE = 0.02
 
@@ -106,6 +111,11 @@ class StepBudget:
             self.used % self._every == 0 and left >= self._every / 4
         )
 
+    @property
+    def is_unsaved(self):
+        """Whether it is time to save, without an evaluation: never."""
+        return False
+
     def name(self, units):
         """Returns a moment of the training in words."""
         return f"step {units:,}"
@@ -134,7 +144,7 @@ class TimeBudget:
       minutes: float.
       steps_per_loop: int, steps to make at once, at most.
       save_checkpoints_steps: int, steps between milestones; None for a tenth
-        of the time.
+        of the time, and to save between them where that is long.
 
     Attributes:
       total: int, the units of the training: milliseconds.
@@ -158,6 +168,8 @@ class TimeBudget:
         self._step_time = 0.0
         self._is_checked = False
         self._is_milestone = False
+        self._saved, self._is_unsaved = 0, False
+        self._was_paused = False
         self._compiling = 0.0
         self._schedule = None
 
@@ -185,6 +197,7 @@ class TimeBudget:
     def restore(self, step, milliseconds):
         """Goes on after ``step`` steps, which took ``milliseconds``."""
         self._step, self._measured = step, float(milliseconds)
+        self._saved = self.used
         self._is_checked = step > 0
         # Of an evaluation that SIGTERM ended. After tenths of the time it is
         # not known whether there was one: at the end alone there was.
@@ -235,13 +248,45 @@ class TimeBudget:
             self._unmeasured, self._calls = count, []
             self._compiling += seconds
         else:
+            seconds = self._without_pause(count, seconds)
             self._step_time = 1000.0 * seconds / count
             self._measured += 1000.0 * seconds
             self._calls.append(self._step_time)
             if len(self._calls) == _CALLS_TO_MEASURE or self.is_spent:
                 self._count_unmeasured()
         self._is_milestone = self.is_spent or self._passes_milestone(before)
+        self._is_unsaved = (
+            not (self._every or self._is_milestone)
+            and self.used - self._saved >= _LONGEST_UNSAVED
+        )
+        if self._is_unsaved or self._is_milestone:
+            self._saved = self.used
         self._tell_schedule()
+
+    def _without_pause(self, count, seconds):
+        """Returns the seconds that steps took, those of a pause left out.
+
+        The next call counts whatever it takes: a machine that has become slow
+        is not paused.
+        """
+        usual = count * self._step_time / 1000.0
+        longest = max(_PAUSE_TIMES * usual, usual + _PAUSE_SECONDS)
+        self._was_paused = (
+            not self._was_paused
+            and len(self._calls) >= _CALLS_TO_MEASURE
+            and seconds > longest
+        )
+        if not self._was_paused:
+            return seconds
+        logging.warning(
+            "%d step(s) took %.3g s, the same number before them %.3g s: the "
+            "other %.3g s are a pause and do not count as training",
+            count,
+            seconds,
+            usual,
+            seconds - usual,
+        )
+        return usual
 
     def _count_unmeasured(self):
         """Counts steps that were compiled, by those after them."""
@@ -311,6 +356,11 @@ class TimeBudget:
     def is_milestone(self):
         """Whether it is time to evaluate and save."""
         return self._is_milestone
+
+    @property
+    def is_unsaved(self):
+        """Whether it is time to save, without an evaluation."""
+        return self._is_unsaved
 
     def name(self, units):
         """Returns a moment of the training in words."""

@@ -65,6 +65,7 @@ class TrainingCheckpoints:
         self.keep = keep
         self.evaluation = evaluation
         self.writes = writes
+        self._passed_over = []
 
     @property
     def step(self):
@@ -75,8 +76,18 @@ class TrainingCheckpoints:
     def _best_prefix(self):
         return os.path.join(self.directory, tensor_bundle.BEST)
 
+    @property
+    def has_best(self):
+        """Whether there is ``model.ckpt-best``, of this run or an earlier one.
+
+        Whatever opens the directory then takes it, and not a later step.
+        """
+        return os.path.exists(f"{self._best_prefix}.index")
+
     def save(self, best, evaluated, since_best=0, milliseconds=None):
         """Writes ``model.ckpt-STEP`` and removes those beyond ``keep``.
+
+        Damaged ones, which ``restore`` has passed over, are set aside.
 
         Args:
           best: float, the best evaluation so far, or None.
@@ -87,6 +98,7 @@ class TrainingCheckpoints:
         """
         if not self.writes:
             return
+        self._set_aside_damaged()
         tensors = {
             name: variable.numpy()
             for name, variable in self._variables().items()
@@ -105,12 +117,20 @@ class TrainingCheckpoints:
             "saved checkpoint %s at step %d", self.directory, self.step
         )
         steps = tensor_bundle.steps(self.directory)
-        # Those of later steps are damaged: ``restore`` has passed over them.
-        kept = [step for step in steps if step <= self.step][-self.keep :]
-        for step in sorted(set(steps) - set(kept)):
+        for step in steps[: -self.keep]:
             tensor_bundle.remove(
                 tensor_bundle.step_prefix(self.directory, step)
             )
+
+    def _set_aside_damaged(self):
+        """Makes room for what is saved; nothing reads them from here on."""
+        for prefix in self._passed_over:
+            logging.warning(
+                "%s is damaged: its files are %s.* now; remove them",
+                prefix,
+                tensor_bundle.set_aside(prefix),
+            )
+        self._passed_over = []
 
     def save_best(self):
         """Writes the weights alone to ``model.ckpt-best``."""
@@ -131,16 +151,19 @@ class TrainingCheckpoints:
           ``Progress``.
 
         Raises:
-          UserError: there are checkpoints and none of them is readable, or
-            one holds something else than this run.
+          UserError: there are checkpoints and all of them are damaged, the
+            machine cannot read one, or one holds something else than this
+            run.
         """
         steps = tensor_bundle.steps(self.directory)
+        self._passed_over = []
         for step in reversed(steps):
             prefix = tensor_bundle.step_prefix(self.directory, step)
             try:
                 tensors = tensor_bundle.read(prefix)
-            except UserError as error:
+            except tensor_bundle.DamagedError as error:
                 logging.warning("%s. Trying the one before it.", error)
+                self._passed_over.append(prefix)
                 continue
             self._assign(prefix, tensors)
             best = self._best(tensors)
@@ -169,7 +192,7 @@ class TrainingCheckpoints:
                 "from here on"
             )
             return None
-        if not os.path.exists(self._best_prefix + ".index"):
+        if not self.has_best:
             # A kill within its replacement: the next evaluation makes it.
             return None
         return float(tensors[f"{_STATE}best"])

@@ -103,11 +103,18 @@ def start(eval_batch_size, **options):
       ``tf.distribute.Strategy``.
 
     Raises:
-      UserError: as ``get_strategy``, or the batch cannot be divided.
+      UserError: as ``get_strategy``, or the batch cannot be divided, or
+        workers differ in it.
     """
     strategy = get_strategy(**options)
     check_batch_size(
         "eval_batch_size", eval_batch_size, strategy.num_replicas_in_sync
+    )
+    # Who has fewer batches of the same data leaves the others waiting.
+    check_agreement(
+        strategy,
+        eval_batch_size,
+        "--eval_batch_size must be the same for all of them",
     )
     return strategy
 
@@ -332,6 +339,12 @@ def _check_arguments(name, all_reduce_alg, tpu, num_gpus):
         )
     if tpu and name != "tpu":
         raise UserError("--tpu is for --distribution_strategy=tpu: give both")
+    if (num_gpus or 0) > 1 and name == "one_device":
+        raise UserError(
+            f"--num_gpus={num_gpus}, but --distribution_strategy=one_device "
+            "uses the first one alone: give --distribution_strategy=mirrored, "
+            "or --num_gpus=1"
+        )
     if num_gpus is not None and name == "tpu":
         raise UserError("--num_gpus is not for --distribution_strategy=tpu")
 

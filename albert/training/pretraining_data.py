@@ -135,8 +135,7 @@ class PretrainingEvaluation:
     @property
     def evaluated_on(self):
         """str, identifies the records."""
-        covered = self.max_steps * self.batch_size
-        return f"{covered} records of {self.data.fingerprint}"
+        return f"{self._num_covered} records of {self.data.fingerprint}"
 
     @property
     def description(self):
@@ -144,9 +143,13 @@ class PretrainingEvaluation:
         return evaluation_results.describe_data(
             "eval",
             self.data.patterns,
-            min(self.max_steps * self.batch_size, self.data.num_examples),
+            self._num_covered,
             self.data.fingerprint,
         )
+
+    @property
+    def _num_covered(self):
+        return min(self.max_steps * self.batch_size, self.data.num_examples)
 
     def first_batches(self):
         """Yields the evaluated batches as dicts of ``np.ndarray``."""

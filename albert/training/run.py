@@ -11,6 +11,7 @@ from absl import logging
 from albert import run_settings
 from albert.config import AlbertConfig
 from albert.errors import StopRequested
+from albert.errors import UserError
 from albert.interchange.kept_heads import KeptHead
 from albert.interchange.starting_point import StartingPoint
 from albert.interchange.starting_point import holds_foreign_weights
@@ -178,7 +179,8 @@ class Run:
           None.
 
         Raises:
-          UserError: the directory holds another run or is in use, workers
+          UserError: the directory holds another run or is in use, it was
+            evaluated before and is not any more, workers
             differ in settings, weights or directory, the weights
             to start from do not fit, the loss is not finite, records are
             damaged, or a checkpoint cannot be written.
@@ -193,9 +195,13 @@ class Run:
         with contextlib.ExitStack() as stack:
             if checkpoints.writes:
                 stack.enter_context(run_settings.held(self.directory))
+                # Another run may have begun there since.
+                self.check()
             # Not before the chief holds the directory.
             agreement.check_shared_directory(strategy, self.directory)
             progress = self._restore_or_start(loop, checkpoints, budget)
+            if not (budget.is_spent and progress.evaluated):
+                self._check_best(checkpoints)
             agreement.check_weights(strategy, model)
             if checkpoints.writes:
                 run_settings.write(
@@ -231,6 +237,8 @@ class Run:
         """Returns a dict of what must be the same in every worker."""
         found = {
             **self.settings,
+            # Who saves, evaluates or stops at another step waits for ever.
+            **dataclasses.asdict(self.options),
             **self.config.to_dict(),
             "vocabulary": self.tokenizer and self.tokenizer.fingerprint,
             "evaluation": self.evaluation and self.evaluation.evaluated_on,
@@ -304,6 +312,16 @@ class Run:
         else:
             self._load_first_weights(loop)
         return progress
+
+    def _check_best(self, checkpoints):
+        """Refuses to train on beside best weights that would stay the best."""
+        if self.evaluation is None and checkpoints.has_best:
+            raise UserError(
+                f"{self.directory} holds model.ckpt-best, of an evaluation, "
+                "which every command would go on to use in the place of what "
+                "is trained from here on: give --do_eval and the data to "
+                "evaluate on again, or remove model.ckpt-best.*"
+            )
 
     def _load_first_weights(self, loop):
         """Loads the weights to start from, and logs which were loaded."""

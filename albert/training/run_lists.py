@@ -64,7 +64,6 @@ def carry_out(runs, program, data):
         status = run_process.run(
             title,
             [sys.executable, program, *run.arguments],
-            os.path.join(run.directory, model_directory.EVALUATION_FILE),
         )
         if status:
             how = f"status {status}" if status > 0 else f"signal {-status}"

@@ -11,7 +11,6 @@ for each run.
 """
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -22,11 +21,13 @@ from albert.training import preemption
 
 _SAME = "the same command continues"
 _INTERRUPTED = 130
+# Of a run that SIGTERM has ended, after it has saved or before it was ready to.
+_STOPPED = (StopRequested.status, -signal.SIGTERM)
 # What a process may take to save, before it is killed.
 _PATIENCE = 60
 
 
-def run(title, command, results_path):
+def run(title, command):
     """Runs a command to its end.
 
     SIGTERM and Ctrl-C are passed on: the run saves and ends.
@@ -34,8 +35,6 @@ def run(title, command, results_path):
     Args:
       title: str, for messages.
       command: sequence of str.
-      results_path: str, the file that it writes last. A run that was asked
-        to stop ends as one that succeeds does, but for this file.
 
     Returns:
       int, its exit status; below 0 for a signal. It has said why.
@@ -44,7 +43,6 @@ def run(title, command, results_path):
       StopRequested: it was asked to stop, and what it did is saved.
       KeyboardInterrupt: by Ctrl-C.
     """
-    before = _identity(results_path)
     asked = threading.Event()
     # What this process has printed comes first.
     sys.stdout.flush()
@@ -67,19 +65,8 @@ def run(title, command, results_path):
                 process.wait(timeout=_PATIENCE)
             process.kill()
             raise
-    if asked.is_set() or status == -signal.SIGTERM:
+    if asked.is_set() or status in _STOPPED:
         raise StopRequested(f"{title}: asked to stop (SIGTERM): {_SAME}")
     if status == _INTERRUPTED:
         raise KeyboardInterrupt(f"{title}: {_SAME}")
-    if not status and _identity(results_path) == before:
-        raise StopRequested(f"{title}: asked to stop: {_SAME}")
     return status
-
-
-def _identity(path):
-    """Returns what changes when a file is written anew; None without it."""
-    try:
-        state = os.stat(path)
-    except FileNotFoundError:
-        return None
-    return state.st_ino, state.st_mtime_ns

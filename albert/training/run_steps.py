@@ -79,6 +79,8 @@ class RunSteps:
                 self._save_and_stop()
             if self.budget.is_milestone:
                 self._evaluate_and_save(step)
+            elif self.budget.is_unsaved:
+                self._save(evaluated=False)
         if not self.budget.is_spent:
             logging.info(
                 "stopped early at %s: in %d evaluations %s has not become "

@@ -96,10 +96,10 @@ class Worker:
                 f"still there after {seconds} s:\n{self.output[-3000:]}"
             ) from None
 
-    def succeed(self):
-        """Waits for exit status 0; returns the output."""
-        status = self.wait()
-        assert status == 0, f"status {status}:\n{self.output[-3000:]}"
+    def succeed(self, status=0):
+        """Waits for the exit status; returns the output."""
+        found = self.wait()
+        assert found == status, f"status {found}:\n{self.output[-3000:]}"
         return self.output
 
     def refusal(self, status=2):

@@ -7,11 +7,14 @@ import socket
 import subprocess
 import sys
 import textwrap
+import types
 
+import numpy as np
 import pytest
 
 from albert.errors import UserError
 from albert.training import cluster
+from albert.training import distribution
 
 ROOT = pathlib.Path(__file__).parents[2]
 WORKERS = "--distribution_strategy=multi_worker_mirrored"
@@ -175,7 +178,8 @@ def test_a_tf_config_that_is_not_used(text, words, monkeypatch, caplog):
         ),
         (["--all_reduce_alg=nccl"], ["nccl is not for", "one_device"]),
         (["--distribution_strategy=ps"], ["--distribution_strategy", "ps"]),
-        (["--num_gpus=3"], ["--num_gpus=3", "0 GPU(s)", "smaller"]),
+        (["--num_gpus=1"], ["--num_gpus=1", "0 GPU(s)", "smaller"]),
+        (["--num_gpus=3"], ["--num_gpus=3", "strategy=mirrored"]),
         (["--num_gpus=-1"], ["--num_gpus"]),
         (["--tpu=local"], ["--tpu is for", "--distribution_strategy=tpu"]),
         (
@@ -204,6 +208,19 @@ def test_devices_that_do_not_fit(
     outcome = run_command(*pretraining(out), "--nodeterministic", *given)
     assert_refused(*outcome, words)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_batches_of_evaluations_that_differ_between_workers(monkeypatch):
+    def gather(strategy, values):
+        return np.array([[8], values])
+
+    alone = types.SimpleNamespace(num_replicas_in_sync=1)
+    monkeypatch.setattr(distribution, "get_strategy", lambda **_: alone)
+    monkeypatch.setattr(distribution, "finish", lambda _: None)
+    monkeypatch.setattr(distribution, "gather", gather)
+    assert distribution.start(8) is alone
+    with pytest.raises(UserError, match=r"have \[7, 8\]: --eval_batch_size"):
+        distribution.start(7)
 
 
 @pytest.mark.slow

@@ -114,8 +114,11 @@ def test_a_damaged_one_is_not_kept_instead(saved, checkpoints_of):
     checkpoints = checkpoints_of(saved, keep=1)
     assert checkpoints.restore().restored
     checkpoints.optimizer.iterations.assign(5)
+    data = file_of(saved, 6, "data").read_bytes()
     checkpoints.save(best=None, evaluated=False)
     assert tensor_bundle.steps(saved) == [5]
+    aside = saved / "damaged-model.ckpt-6.data-00000-of-00001"
+    assert aside.read_bytes() == data
     assert checkpoints_of(saved).restore().restored
     assert checkpoints.step == 5
 

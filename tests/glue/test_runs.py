@@ -65,8 +65,8 @@ def test_a_run_is_made_and_remembered(tmp_path, run, monkeypatch):
     (tmp_path / "out/finished_training.json").unlink()
     statuses, commands = [2, 0], []
 
-    def pretend(title, command, results_path):
-        commands.append((*command, results_path))
+    def pretend(title, command):
+        commands.append(command)
         return statuses.pop(0)
 
     monkeypatch.setattr(run_process, "run", pretend)
@@ -77,5 +77,4 @@ def test_a_run_is_made_and_remembered(tmp_path, run, monkeypatch):
     assert run.finished.is_there()
     assert commands[1] == (
         *(sys.executable, "-m", "albert", "classify", "--a=b c"),
-        str(tmp_path / "out/results.json"),
     )

@@ -325,6 +325,26 @@ def test_tokenizer_of_records(directory, caplog):
         assert f"{OTHER_SPM}, which made x.tfrecord" in message
 
 
+def test_a_tokenizer_that_is_there_is_kept(directory, tmp_path, caplog):
+    directory = shutil.copytree(directory, tmp_path / "model")
+    new = open_starting_point()
+    arguments = records(), None, "tiny"
+    _, tokenizer = new.find_pretraining_config_and_tokenizer(
+        *arguments, directory=str(directory)
+    )
+    # What lies there may be of another model, unless its run was begun there.
+    assert tokenizer is None and caplog.messages
+    caplog.clear()
+    (directory / "run.json").write_text("{}")
+    config, tokenizer = new.find_pretraining_config_and_tokenizer(
+        *arguments, directory=str(directory)
+    )
+    own = open_starting_point(directory).tokenizer
+    assert tokenizer.fingerprint == own.fingerprint
+    assert config.vocab_size == 2000
+    assert not caplog.messages
+
+
 def test_the_same_pieces_with_other_scores_are_another_vocabulary(
     directory, tmp_path
 ):

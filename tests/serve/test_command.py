@@ -15,7 +15,7 @@ import pytest
 import albert
 from albert import model_directory
 from albert import outputs
-from albert.errors import StopRequested
+from albert.errors import ServerStopped
 from albert.errors import UserError
 from albert.serve import __main__ as command
 from albert.serve import served_model
@@ -103,7 +103,7 @@ def test_a_door_that_is_open_to_others_is_told(run, monkeypatch, host, warned):
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_stop_it_while_it_loads(signal_number):
     before = signal.getsignal(signal_number)
-    with pytest.raises(StopRequested), command._stop_by_signal():
+    with pytest.raises(ServerStopped), command._stop_by_signal():
         os.kill(os.getpid(), signal_number)
     assert signal.getsignal(signal_number) is before
 

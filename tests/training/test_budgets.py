@@ -214,3 +214,43 @@ def test_workers_are_refused(monkeypatch):
 def test_moments_in_words():
     assert budgets.StepBudget(4000, 1, 1).name(1000) == "step 1,000"
     assert budgets.TimeBudget(8, 1, None).name(160_000) == "minute 2.67"
+
+
+def test_a_pause_is_no_training(caplog):
+    budget = budgets.TimeBudget(60, 20, None)
+    budget.add(1, 50.0, compiled=True)
+    # Slow at first is not paused: nothing tells what is usual.
+    for seconds in (0.5, 90.0, 0.5):
+        budget.add(1, seconds, compiled=False)
+    assert budget.used == 91_500
+    budget.add(20, 3610.0, compiled=False)
+    assert budget.used == 101_500
+    assert (
+        "20 step(s) took 3.61e+03 s, the same number before them 10 s: the"
+        in caplog.text
+    )
+    # Ten times as long, but not by much; then a machine that is slow.
+    budget.add(2, 30.0, compiled=False)
+    assert budget.used == 131_500
+    caplog.clear()
+    budget.add(2, 400.0, compiled=False)
+    budget.add(2, 400.0, compiled=False)
+    budget.add(2, 400.0, compiled=False)
+    assert budget.used == 131_500 + 30_000 + 800_000
+    assert len(caplog.messages) == 1
+
+
+@pytest.mark.parametrize(("minutes", "every"), [(600, 30), (140, 14)])
+def test_what_a_kill_may_cost_is_half_an_hour(minutes, every):
+    budget = budgets.TimeBudget(minutes, 20, None)
+    saved = []
+    for _ in range(minutes):
+        budget.add(1, 60.0, compiled=False)
+        assert not (budget.is_unsaved and budget.is_milestone)
+        if budget.is_unsaved or budget.is_milestone:
+            saved.append(budget.used)
+    assert saved == [60_000 * each for each in range(every, minutes + 1, every)]
+    counted = budgets.TimeBudget(minutes, 20, minutes)
+    for _ in range(minutes - 1):
+        counted.add(1, 60.0, compiled=False)
+        assert not counted.is_unsaved

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """A stopped run goes on as if it had not been stopped."""
 
+import errno
+import os
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import albert
+from albert import inputs
 from albert.interchange import tensor_bundle
 from albert.training import distribution
 from albert.training import optimizers
@@ -172,6 +176,38 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path):
     for path in tmp_path.glob("*.data*"):
         path.write_bytes(b"")
     with pytest.raises(albert.UserError, match="none of its 2 checkpoints"):
+        Training(tmp_path).checkpoints.restore()
+
+
+def test_one_that_the_machine_cannot_read_is_not_passed_over(
+    tmp_path, monkeypatch
+):
+    training = Training(tmp_path)
+    training.save_as_of(3)
+    training.save_as_of(6)
+    data = tmp_path / "model.ckpt-6.data-00000-of-00001"
+    readinto = inputs._InputFile.readinto
+
+    def fail(stream, buffer):
+        with inputs._one_line(stream.name, stream._remedy):
+            if stream.name == str(data):
+                raise OSError(errno.EIO, "Input/output error")
+        return readinto(stream, buffer)
+
+    # TensorFlow does not say which of the two it is.
+    data.write_bytes(data.read_bytes()[:-1] + b"?")
+    monkeypatch.setattr(inputs._InputFile, "readinto", fail)
+    told = f"{data}: cannot be read .Input/output error.: .* may be whole"
+    with pytest.raises(albert.UserError, match=told):
+        training.checkpoints.restore()
+
+
+def test_a_directory_that_cannot_be_read_is_not_empty(tmp_path, monkeypatch):
+    def fail(path):
+        raise OSError(errno.ESTALE, "Stale file handle", path)
+
+    monkeypatch.setattr(os, "listdir", fail)
+    with pytest.raises(OSError, match="Stale"):
         Training(tmp_path).checkpoints.restore()
 
 

@@ -13,10 +13,13 @@ import pytest
 import tensorflow as tf
 
 import albert
+from albert import run_settings
 from albert.errors import StopRequested
 from albert.errors import UserError
 from albert.interchange import tensor_bundle
 from albert.interchange.starting_point import open_starting_point
+from albert.training import agreement
+from albert.training import budgets
 from albert.training import curves
 from albert.training import depth_schedule
 from albert.training import distribution
@@ -464,10 +467,23 @@ def test_a_killed_run_of_minutes_goes_on_with_its_time(tmp_path, monkeypatch):
     assert tensor_bundle.steps(tmp_path) == [12, 18]
     assert len(clock.used) == 24
     clock.used.clear()
-    train(make_run(tmp_path, options=IN_TIME))
+    train(make_run(tmp_path, options=IN_TIME, evaluation=Scores(*range(7))))
     assert len(clock.used) == 42
     saved = tensor_bundle.read(tmp_path / "model.ckpt-60")
     assert saved["training_state/milliseconds"] == 6000
+
+
+@pytest.mark.usefixtures("steps_without_gradients")
+def test_a_run_of_minutes_is_saved_between_evaluations(tmp_path, monkeypatch):
+    Clock(monkeypatch)
+    monkeypatch.setattr(budgets, "_LONGEST_UNSAVED", 300)
+    with pytest.raises(Killed):
+        train(make_run(tmp_path, options=IN_TIME, evaluation=Scores(Killed)))
+    # The first step is counted after the fourth; an evaluation after 0.6 s.
+    assert tensor_bundle.steps(tmp_path) == [4]
+    saved = tensor_bundle.read(tmp_path / "model.ckpt-4")
+    assert saved["training_state/milliseconds"] == 400
+    assert not saved["training_state/evaluated"]
 
 
 @pytest.mark.usefixtures("steps_without_gradients")
@@ -628,6 +644,56 @@ def test_a_frozen_run_goes_on_bit_for_bit(tmp_path, caplog):
     assert "bert/pooler/dense/kernel" in saved
     assert "bert/pooler/dense/kernel/adam_m" not in saved
     assert "cls/predictions/output_bias/adam_m" in saved
+
+
+@pytest.mark.usefixtures("steps_without_gradients")
+def test_a_run_is_not_continued_beside_best_weights_of_before(tmp_path):
+    with pytest.raises(Killed):
+        train(make_run(tmp_path, evaluation=Scores(4, Killed)))
+    with pytest.raises(UserError, match="give --do_eval .* or remove model.ck"):
+        train(make_run(tmp_path))
+    assert tensor_bundle.steps(tmp_path) == [3]
+    train(make_run(tmp_path, evaluation=Scores(2, 3)))
+    # Nothing is trained any more: they are the best there will be.
+    train(make_run(tmp_path))
+    tensor_bundle.remove(tmp_path / "model.ckpt-best")
+    tensor_bundle.remove(tmp_path / "model.ckpt-7")
+    train(make_run(tmp_path))
+    assert tensor_bundle.resolve(tmp_path) == str(tmp_path / "model.ckpt-7")
+
+
+def test_a_run_that_begins_at_the_same_time_is_found(tmp_path, monkeypatch):
+    other = make_run(tmp_path, options=dataclasses.replace(OPTIONS, seed=5))
+    held = run_settings.held
+
+    @contextlib.contextmanager
+    def held_after_it(directory):
+        with held(directory):
+            run_settings.write(directory, CONFIG, None, other.settings)
+        with held(directory):
+            yield
+
+    monkeypatch.setattr(run_settings, "held", held_after_it)
+    with pytest.raises(UserError, match="seed 5 there, 3 here"):
+        train(make_run(tmp_path))
+
+
+def test_workers_must_agree_on_when_they_save(tmp_path, monkeypatch):
+    seen = []
+
+    def check_same(strategy, values):
+        seen.append(values)
+        raise Killed
+
+    monkeypatch.setattr(agreement, "check_same", check_same)
+    for every in (3, 4):
+        options = dataclasses.replace(OPTIONS, save_checkpoints_steps=every)
+        with pytest.raises(Killed):
+            train(make_run(tmp_path, options=options))
+    one, other = seen
+    assert {name for name in one if one[name] != other[name]} == {
+        "save_checkpoints_steps"
+    }
 
 
 @pytest.mark.usefixtures("steps_without_gradients")

@@ -41,17 +41,16 @@ class Processes:
         self.statuses = []
         self.seeds = []
 
-    def __call__(self, title, command, results_path):
+    def __call__(self, title, command):
         python, program, seed, place = command
         assert (python, program) == (sys.executable, "recipe.py")
         self.seeds.append(int(seed.removeprefix("--seed=")))
         folder = place.removeprefix("--output_dir=")
-        assert results_path == f"{folder}/eval_results.json"
         status = self.statuses.pop(0) if self.statuses else 0
         if status == 0:
             outputs.make_directory(folder)
             outputs.write_json(
-                results_path,
+                f"{folder}/eval_results.json",
                 {"accuracy": self.seeds[-1] / 10, "checkpoint": "c"},
             )
             outputs.write_file(

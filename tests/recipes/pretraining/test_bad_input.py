@@ -17,6 +17,10 @@ BAD_FLAGS = [
     (["--output_dir="], ["--output_dir=", "it is empty"]),
     (["--input_file={i}/missing"], ["missing", "No such file"]),
     (["--eval_input_file={i}/m*ing"], ["m*ing", "no such file"]),
+    (
+        ["--eval_input_file={i}/eval.tfrecord,{i}/train*-of-00002.tfrecord"],
+        ["train-00000", "and 1 more: --eval_input_file is of --input_file too"],
+    ),
     (["--input_file={i}"], ["{i}", "is a directory"]),
     (["--input_file={t}/empty"], ["{t}/empty", "no record"]),
     (["--input_file={t}/text"], ["{t}/text", "record 0"]),
