@@ -59,6 +59,9 @@ def main(fv):
     """
     classification_flags.check_flags(fv)
     model_directory.check_writable(fv.output_dir)
+    trained_model.check_place(
+        fv.output_dir, fv.num_runs > 1 or run_list_flags.asks_for_list(fv)
+    )
     if run_list_flags.asks_for_list(fv):
         make_runs(fv)
         return
@@ -238,7 +241,7 @@ def main(fv):
         weights = load_weights(model, sources[index], labels=task.labels).source
         if evaluation:
             label_thresholds = None
-            if not fv.do_train and not fv.tune_thresholds:
+            if not fv.tune_thresholds:
                 label_thresholds = thresholds.of_model(
                     task, task_description.read(models[index]), models[index]
                 )
