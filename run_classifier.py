@@ -350,7 +350,9 @@ def make_runs(fv):
         assigned = folds.assign(task, texts["train"], fv.num_folds, fv.seed)
     records = [fv[name].value for *_, name in MODES if fv[name].value]
     data = run_lists.identify_data(texts, records)
-    failed = run_lists.carry_out(runs, __file__, data)
+    failed = run_lists.carry_out(
+        runs, __file__, data, [each.init_checkpoint for each in values]
+    )
     made = [run for run in runs if run not in failed]
     metrics = list(map(run_lists.read_metrics, made))
     print()

@@ -56,17 +56,22 @@ def fingerprint_weights(path):
     """Returns the SHA-256 of the files of weights: str, None if there are none.
 
     Args:
-      path: str, a file, the prefix of a checkpoint, or a directory.
+      path: str, a file, the prefix of a checkpoint, a directory, or one with
+        folders of weights, as a module of TF Hub.
     """
     escaped = glob.escape(path)
     for files in (
         [path],
         glob.glob(f"{escaped}.index") + glob.glob(f"{escaped}.data-*"),
-        [
-            file
-            for file in glob.glob(os.path.join(escaped, "*"))
-            if file.endswith(_OF_WEIGHTS) or ".data-" in os.path.basename(file)
-        ],
+        *(
+            [
+                file
+                for file in glob.glob(os.path.join(escaped, *pattern))
+                if file.endswith(_OF_WEIGHTS)
+                or ".data-" in os.path.basename(file)
+            ]
+            for pattern in (("*",), ("*", "*"))
+        ),
     ):
         files = sorted(filter(os.path.isfile, files))
         if files:

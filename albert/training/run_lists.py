@@ -13,6 +13,7 @@ from absl import logging
 
 from albert import model_directory
 from albert.errors import UserError
+from albert.interchange import weight_paths
 from albert.records.finetuning_writing import fingerprint
 from albert.text.documents import expand_files
 from albert.training import run_process
@@ -35,16 +36,17 @@ def check(runs):
     """
     for run in runs:
         model_directory.check_writable(run.directory)
-        _finished(run, "").check()
+        _finished(run, {}).check()
 
 
-def carry_out(runs, program, data):
+def carry_out(runs, program, data, starts):
     """Makes those runs of a list that are not finished.
 
     Args:
       runs: list of ``PlannedRun``.
       program: str, the script whose command line a run has.
       data: str, tells the data of the runs from others.
+      starts: list of what each run is given as weights: str, or None.
 
     Returns:
       list of the ``PlannedRun`` that failed; why is on standard error.
@@ -54,9 +56,12 @@ def carry_out(runs, program, data):
       KeyboardInterrupt: so has Ctrl-C.
     """
     failed = []
-    for number, run in enumerate(runs, 1):
+    for number, (run, start) in enumerate(zip(runs, starts, strict=True), 1):
         title = f"run {number} of {len(runs)}, {run.name}"
-        finished = _finished(run, data)
+        made_of = {"data": data}
+        if start:
+            made_of["weights"] = weight_paths.fingerprint(start)
+        finished = _finished(run, made_of)
         if finished.is_there():
             logging.info("---- %s: finished before", title)
             continue
@@ -150,12 +155,12 @@ def table_bytes(rows):
     return "".join("\t".join(map(str, row)) + "\n" for row in rows).encode()
 
 
-def _finished(run, data):
-    """Returns what a run of these data leaves when it has finished."""
+def _finished(run, made_of):
+    """Returns what a run leaves when it has finished: ``FinishedRun``."""
     return FinishedRun(
         directory=run.directory,
         name=FINISHED_FILE,
         arguments=tuple(run.arguments),
-        made_of={"data": data},
+        made_of=made_of,
         results=_RESULTS,
     )

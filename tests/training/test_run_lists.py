@@ -8,6 +8,7 @@ import pytest
 
 from albert import outputs
 from albert.errors import UserError
+from albert.interchange import weight_paths
 from albert.run_list_flags import PlannedRun
 from albert.tasks.tsv_files import TextExamples
 from albert.training import run_lists
@@ -63,11 +64,13 @@ class Processes:
 def carry_out(monkeypatch):
     """Function of runs, data, and statuses: what failed, and seeds made."""
 
-    def carry_out(runs, data="data", statuses=()):
+    def carry_out(runs, data="data", statuses=(), start=None):
         processes = Processes()
         processes.statuses = [*statuses]
         monkeypatch.setattr(run_process, "run", processes)
-        failed = run_lists.carry_out(runs, "recipe.py", data)
+        failed = run_lists.carry_out(
+            runs, "recipe.py", data, [start] * len(runs)
+        )
         return failed, processes.seeds
 
     return carry_out
@@ -84,6 +87,15 @@ def test_what_is_finished_is_not_made_again(runs, carry_out):
     assert carry_out(runs, "others") == ([], [1, 2, 3])
     runs[1].arguments[0] = "--seed=7"
     assert carry_out(runs, "others") == ([], [7])
+
+
+def test_other_weights_are_given(runs, tmp_path, carry_out):
+    path = tmp_path / "model.safetensors"
+    for content in ("some", "others"):
+        path.write_text(content)
+        weight_paths.fingerprint.cache_clear()  # As in another process.
+        for made in ([1, 2, 3], []):
+            assert carry_out(runs, start=str(path)) == ([], made)
 
 
 @pytest.mark.parametrize(
