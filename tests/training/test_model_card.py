@@ -13,6 +13,7 @@ from albert import __main__ as front_door
 from albert import evaluation_results
 from albert import model_directory
 from albert.errors import UserError
+from albert.file_fingerprints import describe_files
 from albert.training import model_card
 
 
@@ -28,11 +29,11 @@ def directory(tmp_path):
     table = tmp_path / "train.tsv"
     table.write_text("text\tlabel\n" * 300)
     data = evaluation_results.describe_data(
-        "train", "texts", 1234, "12ab34cd", [str(table)]
+        "train", "texts", 1234, "12ab34cd", describe_files([str(table)])
     )
     model_card.record_training_data(place, data, {"cat|s": 1000, "dogs": 234})
     dev = evaluation_results.describe_data(
-        "dev", "texts", 37, "12ab34ce", [str(table)]
+        "dev", "texts", 37, "12ab34ce", describe_files([str(table)])
     )
     evaluation_results.write(
         place,

@@ -13,6 +13,8 @@ The other layouts that are read are those of ``layouts``.
 import dataclasses
 
 from albert.errors import UserError
+from albert.file_fingerprints import describe_files
+from albert.file_fingerprints import list_files
 from albert.tasks.squad import answer_positions
 from albert.tasks.squad.answer_positions import How
 from albert.tasks.squad.fields import Fields
@@ -70,7 +72,7 @@ def read_squad(
         findings=reader.findings,
         version_reason=reason,
         reading=reader.reading,
-        paths=(str(file),),
+        files=tuple(describe_files([file])),
     )
 
 
@@ -126,7 +128,9 @@ def read_files(
         findings=findings,
         version_reason=f"{first.file}: {first.version_reason}",
         reading=reading,
-        paths=tuple(path for part in parts for path in part.paths),
+        files=tuple(
+            list_files([each for part in parts for each in part.files])
+        ),
     )
 
 
