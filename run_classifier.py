@@ -351,7 +351,13 @@ def make_runs(fv):
     records = [fv[name].value for *_, name in MODES if fv[name].value]
     data = run_lists.identify_data(texts, records)
     failed = run_lists.carry_out(
-        runs, __file__, data, [each.init_checkpoint for each in values]
+        runs,
+        __file__,
+        data,
+        [each.init_checkpoint for each in values],
+        run_lists.list_files(
+            texts, filter(None, (fv.eval_file, fv.predict_file))
+        ),
     )
     made = [run for run in runs if run not in failed]
     metrics = list(map(run_lists.read_metrics, made))

@@ -260,6 +260,20 @@ def read_evaluation(directory, name=EVALUATION_FILE):
     return _read_if_there(directory, name, results_schema.EVALUATION)
 
 
+def read_training_data(directory):
+    """Returns what a model was trained on: dict, empty without the file.
+
+    Args:
+      directory: str, a model directory.
+
+    Raises:
+      UserError: the file is damaged.
+    """
+    return _read_if_there(
+        directory, TRAINING_DATA_FILE, results_schema.TRAINING_DATA
+    )
+
+
 def read_metric(directory, name):
     """Returns a number of the last evaluation, None where there is none.
 

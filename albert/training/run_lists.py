@@ -13,6 +13,7 @@ from absl import logging
 
 from albert import model_directory
 from albert.errors import UserError
+from albert.file_fingerprints import describe_files
 from albert.interchange import weight_paths
 from albert.records.finetuning_writing import fingerprint
 from albert.text.documents import expand_files
@@ -39,7 +40,7 @@ def check(runs):
         _finished(run, {}).check()
 
 
-def carry_out(runs, program, data, starts):
+def carry_out(runs, program, data, starts, files):
     """Makes those runs of a list that are not finished.
 
     Args:
@@ -47,11 +48,13 @@ def carry_out(runs, program, data, starts):
       program: str, the script whose command line a run has.
       data: str, tells the data of the runs from others.
       starts: list of what each run is given as weights: str, or None.
+      files: list of dict, of ``describe_files`` of these data.
 
     Returns:
       list of the ``PlannedRun`` that failed; why is on standard error.
 
     Raises:
+      UserError: a run has read other files; there is no use in the others.
       StopRequested: SIGTERM arrived; the run that was at work has saved.
       KeyboardInterrupt: so has Ctrl-C.
     """
@@ -75,6 +78,7 @@ def carry_out(runs, program, data, starts):
             logging.warning("%s: it ended with %s", title, how)
             failed.append(run)
         else:
+            _check_files(run, files)
             finished.write()
     return failed
 
@@ -105,6 +109,22 @@ def identify_data(texts, records):
     ]
     sums = [[split, fingerprint(each)] for split, each in texts.items()]
     return hashlib.sha256(json.dumps([sums, states]).encode()).hexdigest()
+
+
+def list_files(texts, records):
+    """Returns the files that runs say they have read: list of dict.
+
+    Args:
+      texts: dict from split to examples.
+      records: iterable of comma-separated globs of record files that are read
+        as a whole.
+    """
+    files = [each for examples in texts.values() for each in examples.files]
+    for globs in records:
+        files += describe_files(
+            path for path in expand_files(globs) if not path.endswith(".json")
+        )
+    return files
 
 
 def read_metrics(run):
@@ -153,6 +173,25 @@ def format_table(rows):
 def table_bytes(rows):
     """Returns rows as the content of a .tsv file, numbers with all digits."""
     return "".join("\t".join(map(str, row)) + "\n" for row in rows).encode()
+
+
+def _check_files(run, files):
+    """Refuses a run that has read other data than the list began with."""
+    known = {each["sha256"] for each in files}
+    for content in (
+        model_directory.read_training_data(run.directory),
+        model_directory.read_evaluation(run.directory),
+    ):
+        for data in content.get("data", ()):
+            for file in data.get("files", ()):
+                if file["sha256"] not in known:
+                    raise UserError(
+                        f"{run.directory}: {file['path']} was another file "
+                        "there than when the first run was begun, so that "
+                        "the runs cannot be compared: leave the data as they "
+                        "are, and give the same command with another "
+                        "--output_dir"
+                    )
 
 
 def _finished(run, made_of):
