@@ -17,6 +17,7 @@ _FLAGS_OF_KINDS = {"regression": "--regression", "multi_label": "--multi_label"}
 _HOLDS_SEVERAL = (
     "holds several runs: give the --num_runs that they were trained with"
 )
+_EVALUATE = "evaluate all runs, with --do_eval"
 
 
 def run_directories(output_dir, num_runs):
@@ -124,13 +125,42 @@ def find_best(paths, metric, smallest=False):
 
     Returns:
       int, its number from 0; 0 where they were not all evaluated.
+
+    Raises:
+      UserError: the evaluations are not of these models, or not of the same
+        data.
     """
-    scores = []
+    if len(paths) == 1:
+        return 0
+    scores, data = [], []
     for path in paths:
         score = model_directory.read_metric(path, metric)
         if score is None:
+            logging.warning(
+                "%s: there is no %s of its evaluation, so that the best of the "
+                "runs is not known: the first one is taken",
+                path,
+                metric,
+            )
             return 0
         scores.append(score)
+        results = model_directory.read_evaluation(path)
+        data.append(
+            [
+                (each["split"], each["examples"], each["checksum"])
+                for each in results.get("data", ())
+            ]
+        )
+        if not model_directory.holds_measured(path, results):
+            raise UserError(
+                f"{path}: its {model_directory.EVALUATION_FILE} is of other "
+                f"weights than those there: {_EVALUATE}"
+            )
+        if data[-1] != data[0]:
+            raise UserError(
+                f"{path} was evaluated on other data than {paths[0]}, so that "
+                f"the best of the runs is not known: {_EVALUATE}"
+            )
     return scores.index((min if smallest else max)(scores))
 
 

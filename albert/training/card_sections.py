@@ -103,6 +103,11 @@ def _results(directory, show_path, weights):
         }
         if not metrics:
             continue
+        if not model_directory.holds_measured(directory, results):
+            paragraphs.append(
+                f"What `{file}` says is of weights that are no longer here."
+            )
+            continue
         baseline = results.get("baseline", {})
         data = results.get("data", [])
         splits = ", ".join(

@@ -14,6 +14,7 @@ from albert import evaluation_results
 from albert import model_directory
 from albert.errors import UserError
 from albert.file_fingerprints import describe_files
+from albert.file_fingerprints import fingerprint_weights
 from albert.training import model_card
 
 
@@ -89,6 +90,22 @@ def test_what_it_says(directory):
         for file in each["files"]
     }
     assert text.count(f"| 3,300 | `{sha256[:12]}…` |") == 2
+
+
+def test_results_of_weights_that_are_gone(directory):
+    weights = directory / "model.ckpt-best.index"
+    weights.write_text("some")
+    results = model_directory.read_evaluation(directory)
+    results["checkpoint_sha256"] = fingerprint_weights(str(weights))
+    write_json(directory, "eval_results.json", results)
+    line = "What `eval_results.json` says is of weights that are no longer"
+    text = model_card.make_card(str(directory), "mit")
+    assert "| accuracy | 0.8125 |" in text and line not in text
+    weights.write_text("others")
+    text = model_card.make_card(str(directory), "mit")
+    assert "0.8125" not in text and line in text
+    # The data that it was trained on are those of the weights.
+    assert "1,234 examples of `texts`" in text
 
 
 def test_thresholds_are_no_metrics_and_were_tuned_on_the_dev_set(directory):
