@@ -108,7 +108,8 @@ def read_files(
             if other != part.file:
                 raise UserError(
                     f"{part.file}: question id {question.id} is in {other} "
-                    "too: ids must be unique"
+                    "too: ids must be unique; questions without any are named "
+                    "after their file, which another name then tells apart"
                 )
             index = first_context + question.context_index
             questions.append(dataclasses.replace(question, context_index=index))
