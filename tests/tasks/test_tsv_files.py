@@ -523,6 +523,9 @@ class TestQuotingAndDelimiters:
         assert interface.load(task, str(tmp_path), "train").texts == ["A"]
         with pytest.raises(UserError, match="train.csv is there.*delimiter=,"):
             interface.load(selection.get_task("tsv"), str(tmp_path), "train")
+        write(tmp_path, "train.tsv", "text\tlabel\nB\tpos\n")
+        with pytest.raises(UserError, match="train.tsv, train.csv: one file"):
+            interface.load(task, str(tmp_path), "train")
 
     def test_columns_named_by_numbers(self, tmp_path):
         examples = load(
