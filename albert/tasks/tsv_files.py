@@ -128,7 +128,11 @@ class TsvFile:
         )
         bad_rows = BadRows(path, skip_bad_rows)
         # A line that is left out could hold the quote that ends a text.
-        of_lines = BadRows(path) if self.quoting == "csv" else bad_rows
+        of_lines = (
+            BadRows(path, offers_skip=False)
+            if self.quoting == "csv"
+            else bad_rows
+        )
         lines = read_lines(path, of_lines)
         rows = list(
             delimited_rows.split_rows(

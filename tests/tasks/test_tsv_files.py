@@ -517,6 +517,14 @@ class TestQuotingAndDelimiters:
         assert examples.labels == ["pos", "neg"]
         assert '"b"' in examples.texts[0]
 
+    @pytest.mark.parametrize("name", ["tsv", "multiple-choice"])
+    def test_a_line_of_quotes_cannot_be_left_out(self, tmp_path, name):
+        write(tmp_path, "train.csv", b"text,label\nA,pos\n\xff,neg\n")
+        task = selection.get_task(name, delimiter=",", quoting="csv")
+        with pytest.raises(UserError, match=":3: not UTF-8") as error:
+            interface.load(task, str(tmp_path), "train", skip_bad_rows=True)
+        assert "--skip_bad_rows" not in str(error.value)
+
     def test_a_csv_file_is_found(self, tmp_path):
         write(tmp_path, "train.csv", "text,label\nA,pos\n")
         task = selection.get_task("tsv", delimiter=",")
