@@ -59,6 +59,9 @@ def main(fv):
     """
     classification_flags.check_flags(fv)
     model_directory.check_writable(fv.output_dir)
+    trained_model.check_place(
+        fv.output_dir, fv.num_runs > 1 or run_list_flags.asks_for_list(fv)
+    )
     if run_list_flags.asks_for_list(fv):
         make_runs(fv)
         return
@@ -238,7 +241,7 @@ def main(fv):
         weights = load_weights(model, sources[index], labels=task.labels).source
         if evaluation:
             label_thresholds = None
-            if not fv.do_train and not fv.tune_thresholds:
+            if not fv.tune_thresholds:
                 label_thresholds = thresholds.of_model(
                     task, task_description.read(models[index]), models[index]
                 )
@@ -347,7 +350,15 @@ def make_runs(fv):
         assigned = folds.assign(task, texts["train"], fv.num_folds, fv.seed)
     records = [fv[name].value for *_, name in MODES if fv[name].value]
     data = run_lists.identify_data(texts, records)
-    failed = run_lists.carry_out(runs, __file__, data)
+    failed = run_lists.carry_out(
+        runs,
+        __file__,
+        data,
+        [each.init_checkpoint for each in values],
+        run_lists.list_files(
+            texts, filter(None, (fv.eval_file, fv.predict_file))
+        ),
+    )
     made = [run for run in runs if run not in failed]
     metrics = list(map(run_lists.read_metrics, made))
     print()

@@ -22,7 +22,6 @@ from albert import json_files
 from albert import model_directory
 from albert import outputs
 from albert.errors import UserError
-from albert.file_fingerprints import describe_files
 from albert.file_fingerprints import fingerprint_weights
 
 # What messages tell to choose another of.
@@ -49,7 +48,8 @@ def describe_data(split, path, examples, checksum, files=()):
       path: str, what the user gave for it.
       examples: int, how many were evaluated.
       checksum: str, which tells whether other data are the same.
-      files: iterable of str, the paths that were read, where they are known.
+      files: sequence of dict, of ``describe_files`` when the data were read,
+        where they are known.
     """
     data = {
         "split": split,
@@ -57,8 +57,7 @@ def describe_data(split, path, examples, checksum, files=()):
         "examples": examples,
         "checksum": checksum.removeprefix("checksum "),
     }
-    described = describe_files(files)
-    return data | ({"files": described} if described else {})
+    return data | ({"files": [*files]} if files else {})
 
 
 def describe_model(weights):

@@ -15,25 +15,38 @@ _OF_WEIGHTS = (".safetensors", ".bin", ".h5", ".index")
 
 
 def describe_files(paths):
-    """Returns what is written down about files that were read.
+    """Returns what is written down about files that are read.
 
     Args:
       paths: iterable of str.
 
     Returns:
-      list of dict with "path", "bytes" and "sha256" of each; of many files
-      one dict, with "files", their number, and a fingerprint of names and
-      contents. A path that is no file any more, as of a pipe, is not in it.
+      list of dict, of ``list_files``. A path that is no file, as of a pipe, is
+      not in it.
     """
-    found = [
-        {
-            "path": path,
-            "bytes": os.path.getsize(path),
-            "sha256": fingerprint([path]),
-        }
-        for path in map(os.fspath, paths)
-        if os.path.isfile(path)
-    ]
+    return list_files(
+        [
+            {
+                "path": path,
+                "bytes": os.path.getsize(path),
+                "sha256": fingerprint([path]),
+            }
+            for path in map(os.fspath, paths)
+            if os.path.isfile(path)
+        ]
+    )
+
+
+def list_files(found):
+    """Returns descriptions of files so that they are not too many.
+
+    Args:
+      found: list of dict with "path", "bytes" and "sha256" of each.
+
+    Returns:
+      list of dict: ``found``, or, of many files, one dict, with "files", their
+      number, and a fingerprint of names and contents.
+    """
     if len(found) <= _MOST_LISTED:
         return found
     paths = [os.path.abspath(each["path"]) for each in found]
@@ -56,17 +69,22 @@ def fingerprint_weights(path):
     """Returns the SHA-256 of the files of weights: str, None if there are none.
 
     Args:
-      path: str, a file, the prefix of a checkpoint, or a directory.
+      path: str, a file, the prefix of a checkpoint, a directory, or one with
+        folders of weights, as a module of TF Hub.
     """
     escaped = glob.escape(path)
     for files in (
         [path],
         glob.glob(f"{escaped}.index") + glob.glob(f"{escaped}.data-*"),
-        [
-            file
-            for file in glob.glob(os.path.join(escaped, "*"))
-            if file.endswith(_OF_WEIGHTS) or ".data-" in os.path.basename(file)
-        ],
+        *(
+            [
+                file
+                for file in glob.glob(os.path.join(escaped, *pattern))
+                if file.endswith(_OF_WEIGHTS)
+                or ".data-" in os.path.basename(file)
+            ]
+            for pattern in (("*",), ("*", "*"))
+        ),
     ):
         files = sorted(filter(os.path.isfile, files))
         if files:

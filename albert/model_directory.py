@@ -26,6 +26,7 @@ from albert import outputs
 from albert import results_schema
 from albert.config import AlbertConfig
 from albert.errors import UserError
+from albert.file_fingerprints import fingerprint_weights
 from albert.heads import HEADS
 from albert.json_files import Boolean
 from albert.json_files import Integer
@@ -258,6 +259,36 @@ def read_evaluation(directory, name=EVALUATION_FILE):
       UserError: the file is damaged.
     """
     return _read_if_there(directory, name, results_schema.EVALUATION)
+
+
+def holds_measured(directory, results):
+    """Tells whether the weights that were measured lie in a directory.
+
+    Args:
+      directory: str, a model directory.
+      results: dict, of ``read_evaluation``; where they do not say of which
+        content they are, as those of earlier versions, it is true.
+    """
+    expected = results.get("checkpoint_sha256")
+    if expected is None:
+        return True
+    # The directory may have been moved.
+    name = os.path.basename(results.get("checkpoint", ""))
+    return fingerprint_weights(os.path.join(directory, name)) == expected
+
+
+def read_training_data(directory):
+    """Returns what a model was trained on: dict, empty without the file.
+
+    Args:
+      directory: str, a model directory.
+
+    Raises:
+      UserError: the file is damaged.
+    """
+    return _read_if_there(
+        directory, TRAINING_DATA_FILE, results_schema.TRAINING_DATA
+    )
 
 
 def read_metric(directory, name):

@@ -153,7 +153,7 @@ def read_phases(directory):
 
 
 def read_metrics(directory):
-    """Returns the last evaluation of a model directory.
+    """Returns the last evaluation of the weights of a model directory.
 
     Args:
       directory: str.
@@ -163,6 +163,8 @@ def read_metrics(directory):
       the baseline or None) for each number.
     """
     results = model_directory.read_evaluation(directory)
+    if not model_directory.holds_measured(directory, results):
+        return None, []
     baseline = results.get("baseline", {})
     # Runs of pretraining have the baseline beside the metrics.
     prefix = "word_frequency_"

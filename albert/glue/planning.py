@@ -171,24 +171,25 @@ class Plan:
 
     def training(self, entry, seed):
         """Returns the ``Run`` that trains and evaluates with a seed."""
-        start, weights = None, ()
+        start, given, flags = None, None, ()
         if self.needs_mnli(entry):
             start = self.directory(entry.starts_from, seed)
-            weights = (f"--init_checkpoint={start}",)
         elif entry.starts_from and self.from_mnli:
-            weights = (f"--init_checkpoint={self.mnli_checkpoint}",)
+            given = self.mnli_checkpoint
         else:
-            weights = self.start_flags
-            if self.init_checkpoint:
-                weights += (f"--init_checkpoint={self.init_checkpoint}",)
+            given = self.init_checkpoint
+            flags = self.start_flags
+        if start or given:
+            flags += (f"--init_checkpoint={start or given}",)
         return self._run(
             entry,
             seed,
             "training",
             self.directory(entry.name, seed),
             [s for s in entry.task.files if not s.startswith("test")],
-            start,
-            ("--do_train", "--do_eval", *weights, *self.training_flags),
+            ("--do_train", "--do_eval", *flags, *self.training_flags),
+            start=start,
+            given=given,
         )
 
     def predictions(self, entry, seed, with_test):
@@ -203,15 +204,15 @@ class Plan:
         splits = _splits(entry, self.data_dir, with_test)
         if entry.is_trained:
             directory = start = self.directory(entry.name, seed)
+            given = None
             splits = [split for split in splits if split.startswith("test")]
             flags = ()
         else:
             directory = os.path.join(self.output_dir, entry.name)
-            start = None
-            weights = self.mnli_checkpoint
-            if weights is None:
-                weights = start = self.directory(entry.starts_from, seed)
-            flags = (f"--init_checkpoint={weights}",)
+            start, given = None, self.mnli_checkpoint
+            if given is None:
+                start = self.directory(entry.starts_from, seed)
+            flags = (f"--init_checkpoint={start or given}",)
         modes = [
             f"--do_{mode}"
             for mode, purpose in (("eval", "dev"), ("predict", "test"))
@@ -225,12 +226,12 @@ class Plan:
             "predictions",
             directory,
             splits,
-            start,
             modes + [*flags],
+            start=start,
+            given=given,
         )
 
-    def _run(self, entry, seed, purpose, directory, splits, start, flags):
-        wants_test = any(split.startswith("test") for split in splits)
+    def _run(self, entry, seed, purpose, directory, splits, flags, **weights):
         return Run(
             title=f"{entry.name}, seed {seed}, {purpose}",
             arguments=(
@@ -245,7 +246,14 @@ class Plan:
             files=tuple(
                 find_path(entry, self.data_dir, split) for split in splits
             ),
-            results=TEST_FILE if wants_test else EVALUATION_FILE,
-            start=start,
+            results=tuple(
+                name
+                for name, purpose in (
+                    (EVALUATION_FILE, "dev"),
+                    (TEST_FILE, "test"),
+                )
+                if any(split.startswith(purpose) for split in splits)
+            ),
             purpose=purpose,
+            **weights,
         )

@@ -9,6 +9,7 @@ import sys
 from albert import file_fingerprints
 from albert.errors import UserError
 from albert.interchange import checkpoint_paths
+from albert.interchange import weight_paths
 from albert.training import run_process
 from albert.training.finished_runs import FinishedRun
 
@@ -22,9 +23,10 @@ class Run:
       arguments: tuple of str.
       directory: str, its --output_dir.
       files: tuple of the paths of the data that it reads.
-      results: str, the file that it writes last.
+      results: tuple of str, the files of its results, the last one last.
       start: str, the model directory that it starts from or uses, which an
         earlier run made; None for weights that are given.
+      given: str, these weights; None without any.
       purpose: str, "training" or "predictions".
     """
 
@@ -32,14 +34,15 @@ class Run:
     arguments: tuple
     directory: str
     files: tuple
-    results: str
+    results: tuple
     start: str | None
+    given: str | None
     purpose: str
 
     @property
     def results_path(self):
-        """str, the path of its results."""
-        return os.path.join(self.directory, self.results)
+        """str, the path of the file that it writes last."""
+        return os.path.join(self.directory, self.results[-1])
 
     @property
     def finished(self):
@@ -50,12 +53,14 @@ class Run:
         made_of = {path: _fingerprint(path) for path in self.files}
         if self.start:
             made_of["weights"] = _fingerprint_weights(self.start)
+        if self.given:
+            made_of["weights"] = weight_paths.fingerprint(self.given)
         return FinishedRun(
             directory=self.directory,
             name=f"finished_{self.purpose}.json",
             arguments=self.arguments,
             made_of=made_of,
-            results=(self.results,),
+            results=self.results,
         )
 
     def command_line(self):

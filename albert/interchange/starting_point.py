@@ -12,6 +12,7 @@ from albert import heads
 from albert import model_directory
 from albert.config import AlbertConfig
 from albert.errors import UserError
+from albert.file_fingerprints import fingerprint_weights
 from albert.heads import HEADS
 from albert.interchange import bert_names
 from albert.interchange import google
@@ -114,6 +115,16 @@ class StartingPoint:
         """
         file = self.source and self.source.tokenizer
         return file and file.load()
+
+    @functools.cached_property
+    def sha256(self):
+        """str, of the files of the weights; None where they are random."""
+        if self.source is None:
+            return None
+        # A path into an archive is none of a file.
+        return fingerprint_weights(self.source.path) or fingerprint_weights(
+            find_weights(self.path)
+        )
 
     @functools.cached_property
     def task(self):

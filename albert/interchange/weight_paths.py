@@ -8,9 +8,11 @@ It is asked before TensorFlow is loaded, so this module imports nothing that
 needs it.
 """
 
+import functools
 import os
 import re
 
+from albert import file_fingerprints
 from albert.errors import UserError
 from albert.inputs import check_file
 from albert.inputs import list_directory
@@ -97,6 +99,22 @@ def find_weights(path):
         f"{given}: is a file, and no checkpoint that is read here: {_REMEDY}; "
         "unpack an archive of another kind"
     )
+
+
+@functools.lru_cache
+def fingerprint(path):
+    """Returns the SHA-256 of the files of weights: str, empty without any.
+
+    What is given to many runs is read once.
+
+    Args:
+      path: as of ``find_weights``.
+    """
+    try:
+        found = find_weights(path)
+    except UserError:
+        return ""  # They are gone, and whoever needs them says so.
+    return file_fingerprints.fingerprint_weights(found) or ""
 
 
 def _find_snapshot(path):

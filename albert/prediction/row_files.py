@@ -130,7 +130,9 @@ def _read_table(file, bad_rows):
     delimiter = file.delimiter or FORMS[file.form].delimiter
     quoting = file.quoting or (None if delimiter == "\t" else "csv")
     # A line that is left out could hold the quote that ends a text.
-    of_lines = BadRows(file.path) if quoting == "csv" else bad_rows
+    of_lines = (
+        BadRows(file.path, offers_skip=False) if quoting == "csv" else bad_rows
+    )
     rows = delimited_rows.split_rows(
         file.path, file.lines(of_lines), delimiter, quoting, file.header
     )

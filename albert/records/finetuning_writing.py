@@ -103,7 +103,7 @@ def fingerprint(examples):
     """
     total = hashlib.sha256()
     for field in dataclasses.fields(examples):
-        if field.name == "paths":
+        if field.name == "files":
             continue
         value = getattr(examples, field.name)
         if isinstance(value, np.ndarray):

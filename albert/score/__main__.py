@@ -12,9 +12,9 @@ Minimal pairs such as BLiMP's, in how many the good sentence scores higher:
     albert score MODEL_DIR --pairs_file='blimp/*.jsonl' --output_dir=run/blimp
 """
 
-import hashlib
 import itertools
 import math
+import os
 import time
 
 from absl import logging
@@ -24,8 +24,8 @@ from albert import fill_mask
 from albert import outputs
 from albert.device_flags import define_dtype_flag
 from albert.errors import UserError
+from albert.file_fingerprints import describe_files
 from albert.flag_groups import FlagGroup
-from albert.inputs import read_file
 from albert.progress import show_progress
 from albert.score import minimal_pairs
 from albert.score.minimal_pairs import one_cell
@@ -177,28 +177,44 @@ def load_scorer(fv, directory):
 
 def score_texts(fv, directory, texts):
     """Writes the scores of sentences, and prints what they come to."""
-    if fv.input_file:
-        columns = (fv.text_field,) if fv.text_field else ()
-        rows = (
-            (number, f"{fv.input_file}:{number}", text)
-            for number, (text,) in read_rows(fv.input_file, columns)
-        )
-        first = next(rows, None)
-        if first is None:
-            raise UserError(f"{fv.input_file}: no sentence: put some there")
-        rows = itertools.chain([first], rows)
-    else:
-        rows = (
-            (number, f"sentence {number}", text)
-            for number, text in enumerate(texts, start=1)
-        )
+    rows = name_texts(fv, texts)
+    first = next(rows, None)
+    if first is None:
+        raise UserError(f"{fv.input_file}: no sentence: put some there")
+    rows = itertools.chain([first], rows)
     scorer, _ = load_scorer(fv, directory)
+    # A pipe can be read once.
+    if not fv.input_file or os.path.isfile(fv.input_file):
+        for block in in_blocks(name_texts(fv, texts)):
+            _, names, found = zip(*block, strict=True)
+            scorer.check(found, names)
     tally = Tally(scorer)
     with open_output(fv.output_file, "--output_file", fv.overwrite) as stream:
         write_scores(scorer, rows, stream.write, tally)
     if fv.output_file:
         print(f"wrote {fv.output_file}: {tally}")
     tally.warn(fv.input_file or "the sentences")
+
+
+def name_texts(fv, texts):
+    """Yields each text to score: (number, name for messages, text).
+
+    Args:
+      fv: values of the flags.
+      texts: list of str, those of the command line.
+    """
+    if fv.input_file:
+        columns = (fv.text_field,) if fv.text_field else ()
+        for number, (text,) in read_rows(fv.input_file, columns):
+            yield number, f"{fv.input_file}:{number}", text
+    for number, text in enumerate(texts, start=1):
+        yield number, f"sentence {number}", text
+
+
+def in_blocks(rows):
+    """Yields lists of rows of an iterator, as many as are scored together."""
+    while block := list(itertools.islice(rows, _BLOCK_TEXTS)):
+        yield block
 
 
 def write_scores(scorer, rows, write, tally):
@@ -212,7 +228,7 @@ def write_scores(scorer, rows, write, tally):
     """
     write("line\tscore\tpieces\ttext\n")
     with show_progress("scoring", unit="sentence") as advance:
-        while block := list(itertools.islice(rows, _BLOCK_TEXTS)):
+        for block in in_blocks(rows):
             numbers, names, texts = zip(*block, strict=True)
             scores = scorer.score(texts, names)
             tally.add(scores)
@@ -227,6 +243,8 @@ def write_scores(scorer, rows, write, tally):
 def score_pairs(fv, directory):
     """Prints the accuracies over minimal pairs, and writes what they are of."""
     files = expand_files(fv.pairs_file)
+    # As they are now; a pipe can be read once.
+    described = [each for file in files for each in describe_files([file])]
     pairs = minimal_pairs.read_pairs(
         files,
         fv.good_field,
@@ -243,27 +261,24 @@ def score_pairs(fv, directory):
     scorer, weights = load_scorer(fv, directory)
     tally = Tally(scorer)
     scores = []
+    texts = [
+        (pair.place, text) for pair in pairs for text in (pair.good, pair.bad)
+    ]
+    for block in in_blocks(iter(texts)):
+        names, sentences = zip(*block, strict=True)
+        scorer.check(sentences, names)
     with show_progress("scoring", len(pairs), unit="pair") as advance:
-        for start in range(0, len(pairs), _BLOCK_TEXTS // 2):
-            block = pairs[start : start + _BLOCK_TEXTS // 2]
-            found = scorer.score(
-                [text for pair in block for text in (pair.good, pair.bad)],
-                [pair.place for pair in block for _ in range(2)],
-            )
+        for block in in_blocks(iter(texts)):
+            names, sentences = zip(*block, strict=True)
+            found = scorer.score(sentences, names)
             tally.add(found)
             scores += zip(found[::2], found[1::2], strict=True)
-            advance(len(block))
+            advance(len(block) // 2)
     results = {
         "weights": weights,
         "method": fv.method,
         "dtype": fv.dtype,
-        "files": [
-            {
-                "path": file,
-                "sha256": hashlib.sha256(read_file(file)).hexdigest(),
-            }
-            for file in files
-        ],
+        "files": described,
         "share_of_unknown_pieces": tally.share_of_unknown,
         **minimal_pairs.count(pairs, scores),
     }

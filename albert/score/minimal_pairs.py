@@ -48,7 +48,8 @@ def read_pairs(files, good, bad, paradigm, phenomenon, needed=()):
     Args:
       files: list of str.
       good, bad, paradigm, phenomenon: str, names of columns. Where there is
-        no paradigm, the name of the file is it.
+        no paradigm, the name of the file is it; of files with the same name
+        their path.
       needed: tuple of str, those of the last two that some row must have.
 
     Returns:
@@ -62,9 +63,10 @@ def read_pairs(files, good, bad, paradigm, phenomenon, needed=()):
     pairs = []
     first_of = {}
     filled = set()
-    for file in files:
+    stems = [os.path.basename(file).split(".")[0] for file in files]
+    for file, stem in zip(files, stems, strict=True):
         rows = read_rows(file, (good, bad), (paradigm, phenomenon))
-        stem = os.path.basename(file).split(".")[0]
+        set_of_file = stem if stems.count(stem) == 1 else file
         for line, (right, wrong, rule, area) in rows:
             place = f"{file}:{line}"
             for name, text in ((good, right), (bad, wrong)):
@@ -80,7 +82,7 @@ def read_pairs(files, good, bad, paradigm, phenomenon, needed=()):
                 for name, text in ((paradigm, rule), (phenomenon, area))
                 if text
             }
-            pair = Pair(place, right, wrong, rule or stem, area)
+            pair = Pair(place, right, wrong, rule or set_of_file, area)
             first = first_of.setdefault(pair.paradigm, pair)
             if area != first.phenomenon:
                 raise UserError(

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from albert.errors import UserError
+from albert.tasks import metrics
 
 # How the pieces of a word are masked: the one that is predicted with those
 # behind it in its word, or alone.
@@ -23,6 +24,8 @@ METHODS = ("word_l2r", "original")
 LONG_TEXTS = ("refuse", "window")
 # Positions that are computed together, with their padding.
 BATCH_POSITIONS = 8192
+# Positions of sequences that are held at a time, 4 bytes each.
+_MOST_POSITIONS = 1 << 25
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +81,8 @@ class Scorer:
         self._starts = tokenizer.word_start_table()
         self._masks_whole_words = method == "word_l2r"
         self._windows = long_texts == "window"
-        self._limit = model.config.longest_sequence
+        # Without [CLS] and [SEP].
+        self._room = model.config.longest_sequence - 2
         self._batch_positions = batch_positions
         self._log_probabilities = _compile(model)
 
@@ -98,80 +102,95 @@ class Scorer:
         Raises:
           UserError: a text has no piece, or is longer than the model reads.
         """
-        sequences = {}
-        queries = []  # (number of the sequence, piece to predict)
-        ends = [0]
-        rows = self._tokenizer.encode_batch(texts)
-        for ids, name in zip(rows, names, strict=True):
-            ids = np.asarray(ids, np.int32)
-            for masked, id_ in zip(self._mask(ids, name), ids, strict=True):
+        rows = self._encode(texts, names)
+        values = []
+        sequences, queries = {}, []  # (number of the sequence, piece)
+        num_positions = 0
+        for ids in rows:
+            for masked, id_ in zip(self._mask(ids), ids, strict=True):
                 number = sequences.setdefault(masked.tobytes(), len(sequences))
                 queries.append((number, id_))
-            ends.append(len(queries))
-        values = self._compute(
-            [np.frombuffer(each, np.int32) for each in sequences],
-            np.array(queries, np.int32).reshape(-1, 2),
+                num_positions += len(masked)
+                if num_positions >= _MOST_POSITIONS:
+                    values.append(self._compute(sequences, queries))
+                    sequences, queries = {}, []
+                    num_positions = 0
+        values.append(self._compute(sequences, queries))
+        of_texts = np.split(
+            np.concatenate(values), np.cumsum([len(ids) for ids in rows])
         )
-        self.num_sequences += len(sequences)
         unknown = self._tokenizer.unknown_id
+        self.num_windowed += sum(len(ids) > self._room for ids in rows)
         return [
-            Score(float(values[start:end].sum()), len(ids), ids.count(unknown))
-            for start, end, ids in zip(ends, ends[1:], rows, strict=False)
+            Score(float(found.sum()), len(ids), int((ids == unknown).sum()))
+            for ids, found in zip(rows, of_texts, strict=False)
         ]
 
-    def _mask(self, ids, name):
-        """Returns a sequence for each piece of a text: int32 [N, S].
+    def check(self, texts, names):
+        """Refuses what ``score`` would refuse, without computing anything.
 
-        The piece to predict is the first one that is masked.
+        Args:
+          texts, names: as of ``score``.
+
+        Raises:
+          UserError: as of ``score``.
         """
-        if not len(ids):
-            raise UserError(
-                f"{name}: no text, or none that the vocabulary has pieces for: "
-                "leave it out"
-            )
-        pieces = np.arange(len(ids))
-        last = pieces
+        self._encode(texts, names)
+
+    def _encode(self, texts, names):
+        """Returns the ids of texts that can be scored: list of int32 [N]."""
+        rows = self._tokenizer.encode_batch(texts)
+        for ids, name in zip(rows, names, strict=True):
+            if not ids:
+                raise UserError(
+                    f"{name}: no text, or none that the vocabulary has pieces "
+                    "for: leave it out"
+                )
+            if len(ids) > self._room and not self._windows:
+                raise UserError(
+                    f"{name}: {len(ids):,} pieces, and the model reads at most "
+                    f"{self._room:,}: cut it, or give --long_texts=window"
+                )
+        return [np.asarray(ids, np.int32) for ids in rows]
+
+    def _mask(self, ids):
+        """Yields a sequence for each piece of a text: int32 [S], each in place.
+
+        The piece to predict is the first one that is masked. Of a text that is
+        longer than the model reads, it is in the middle of its window.
+        """
+        length = len(ids)
+        last = np.arange(length)
         if self._masks_whole_words:
             starts = self._starts[ids]
             starts[0] = True
             words = np.cumsum(starts)
             last = np.searchsorted(words, words, side="right") - 1
-        tokenizer = self._tokenizer
-        is_masked = (pieces >= pieces[:, np.newaxis]) & (
-            pieces <= last[:, np.newaxis]
-        )
-        masked = np.where(is_masked, np.int32(tokenizer.mask_id), ids)
-        room = self._limit - 2
-        if len(ids) > room:
-            masked = self._cut(masked, room, name)
-        edge = np.ones((len(ids), 1), np.int32)
-        return np.concatenate(
-            [edge * tokenizer.cls_id, masked, edge * tokenizer.sep_id],
-            axis=1,
-            dtype=np.int32,
-        )
-
-    def _cut(self, masked, room, name):
-        """Returns the window of each sequence with its piece in the middle."""
-        length = len(masked)
-        if not self._windows:
-            raise UserError(
-                f"{name}: {length:,} pieces, and the model reads at most "
-                f"{room:,}: cut it, or give --long_texts=window"
+        width = min(length, self._room)
+        sequence = np.empty(width + 2, np.int32)
+        sequence[0] = self._tokenizer.cls_id
+        sequence[-1] = self._tokenizer.sep_id
+        for piece in range(length):
+            start = min(max(piece - width // 2, 0), length - width)
+            sequence[1:-1] = ids[start : start + width]
+            # The end of its word may be outside of the window.
+            end = min(last[piece], start + width - 1)
+            sequence[1 + piece - start : 2 + end - start] = (
+                self._tokenizer.mask_id
             )
-        self.num_windowed += 1
-        starts = np.clip(np.arange(length) - room // 2, 0, length - room)
-        columns = starts[:, np.newaxis] + np.arange(room)
-        return np.take_along_axis(masked, columns, axis=1)
+            yield sequence
 
     def _compute(self, sequences, queries):
         """Returns the log-probability of each query: float64 [Q].
 
         Args:
-          sequences: list of int32 [S].
-          queries: int32 [Q, 2], the number of a sequence, and the id of what
-            is predicted at its first mask.
+          sequences: iterable of the bytes of different int32 [S].
+          queries: list of Q pairs of int, the number of a sequence, and the id
+            of what is predicted at its first mask.
         """
+        self.num_sequences += len(sequences)
+        sequences = [np.frombuffer(each, np.int32) for each in sequences]
+        queries = np.array(queries, np.int32).reshape(-1, 2)
         values = np.zeros(len(queries))
         lengths = np.array([len(each) for each in sequences], np.int64)
         by_length = np.argsort(lengths, kind="stable")
@@ -206,13 +225,15 @@ class Scorer:
         for padded, row in zip(ids, rows, strict=True):
             padded[: len(row)] = row
         positions = np.argmax(ids == self._tokenizer.mask_id, axis=1)
-        return self._log_probabilities(
+        found = self._log_probabilities(
             ids,
             lengths,
             positions.astype(np.int32)[:, np.newaxis],
             owners.astype(np.int32),
             targets,
         ).numpy()
+        metrics.check_finite(found)
+        return found
 
 
 def _compile(model):

@@ -6,6 +6,7 @@ import os
 
 from albert import json_files
 from albert.errors import UserError
+from albert.tasks.bad_rows import BadRows
 from albert.text import text_files
 from albert.text.encodings import has_half_pair
 from albert.text.foreign_files import refuse_foreign_file
@@ -49,18 +50,8 @@ def read_rows(path, columns=(), optional=(), numbers=(), bad_rows=None):
     read = _read_json if first[1].lstrip().startswith("{") else _read_table
     rows = itertools.chain([first], lines)
     if bad_rows is None:
-        bad_rows = _NoBadRows(path)
+        bad_rows = BadRows(path, offers_skip=False)
     yield from read(path, rows, columns, optional, numbers, bad_rows)
-
-
-class _NoBadRows:
-    """Stands where commands have ``BadRows``: refuses the first bad row."""
-
-    def __init__(self, path):
-        self._path = path
-
-    def add(self, line, what, remedy):
-        raise UserError(f"{self._path}:{line}: {what}: {remedy}")
 
 
 def _read_lines(path):
@@ -127,11 +118,16 @@ def _read_table(path, lines, columns, optional, numbers, bad_rows):
         if name not in header:
             what, remedy = _missing(name, header)
             raise UserError(f"{path}:{top}: {what}: {remedy}")
+    for name in (*columns, *optional):
+        if header.count(name) > 1:
+            raise UserError(
+                f"{path}:{top}: two columns are named {name!r}: rename one"
+            )
     places = [header.index(name) for name in columns]
     places += [
         header.index(name) if name in header else None for name in optional
     ]
-    for number, line in lines:
+    for number, line in _without_last_blanks(lines):
         fields = line.split("\t")
         if len(fields) != len(header):
             bad_rows.add(
@@ -144,6 +140,18 @@ def _read_table(path, lines, columns, optional, numbers, bad_rows):
             number,
             tuple("" if each is None else fields[each] for each in places),
         )
+
+
+def _without_last_blanks(lines):
+    """Yields lines but for blank ones at the end, which are no rows."""
+    blank = []
+    for number, line in lines:
+        if not line.strip(" "):
+            blank.append((number, line))
+            continue
+        yield from blank
+        blank.clear()
+        yield number, line
 
 
 def _missing(name, there):

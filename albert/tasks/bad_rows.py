@@ -16,16 +16,18 @@ class BadRows:
       count: int, rows that were left out.
     """
 
-    def __init__(self, path, skip=False):
+    def __init__(self, path, skip=False, offers_skip=True):
         """Starts without bad rows.
 
         Args:
           path: str, the file or folder that is read.
           skip: leave bad rows out instead of raising.
+          offers_skip: whether messages tell of the flag that does.
         """
         self.path = str(path)
         self.count = 0
         self._skip = skip
+        self._offers_skip = offers_skip
         self._first = []
 
     def add(self, line, what, remedy, path=None):
@@ -42,9 +44,9 @@ class BadRows:
         """
         where = f"{path or self.path}:{line}"
         if not self._skip:
+            offer = ", or leave such rows out with --skip_bad_rows"
             raise UserError(
-                f"{where}: {what}; {remedy}, or leave such rows out with "
-                "--skip_bad_rows"
+                f"{where}: {what}; {remedy}{offer * self._offers_skip}"
             )
         self.count += 1
         if len(self._first) < _SHOWN:

@@ -11,6 +11,7 @@ import dataclasses
 from absl import logging
 
 from albert.errors import UserError
+from albert.file_fingerprints import describe_files
 from albert.tasks import conll_columns
 from albert.tasks import conll_lines
 from albert.tasks import label_spelling
@@ -34,13 +35,13 @@ class TaggedSentences:
       labels: list of N lists of str, a BIO tag or a plain one for each word;
         None where the file has no tags.
       bad_rows: int, lines that could not be used.
-      paths: tuple of str, the files that were read.
+      files: tuple of dict, of ``describe_files`` when they were read.
     """
 
     sentences: list
     labels: list | None = None
     bad_rows: int = 0
-    paths: tuple = ()
+    files: tuple = ()
 
     def __len__(self):
         return len(self.sentences)
@@ -124,13 +125,14 @@ class ConllFile:
             read_words.append([fields[text].strip() for _, fields in taken])
             read_tags.append(tags)
         bad_rows.report(sum(map(len, read_words)))
+        files = tuple(describe_files([path]))
         if not read_words:
             raise UserError(
                 f"{path}: no sentences: put the {split} data of {task.name} "
                 "there, a word and its tag a line"
             )
         if label is None:
-            return TaggedSentences(read_words, None, bad_rows.count, (path,))
+            return TaggedSentences(read_words, None, bad_rows.count, files)
         tag_formats.log_broken(path, tag_format, broken, read_tags)
         read_tags = list(map(tag_schemes.to_bio, read_tags))
         if task.labels is None:
@@ -139,7 +141,7 @@ class ConllFile:
             )
         else:
             _check_unknown(path, read_tags, task.labels)
-        return TaggedSentences(read_words, read_tags, bad_rows.count, (path,))
+        return TaggedSentences(read_words, read_tags, bad_rows.count, files)
 
 
 def _tags_of(words, label):

@@ -22,10 +22,11 @@ def find_file(data_dir, folder, names, purpose, remedy=None):
       remedy: str, what to do where there is none; None for the usual.
 
     Returns:
-      str, the path of the first that exists.
+      str, the path of the one that exists.
 
     Raises:
-      UserError: there is none.
+      UserError: there is none, or several in one folder: what the user meant
+        is not known.
     """
     wanted = os.path.join(folder, names[0])
     if not data_dir:
@@ -44,14 +45,20 @@ def find_file(data_dir, folder, names, purpose, remedy=None):
             f"{data_dir}: no such folder: give the one that holds {wanted} "
             "as --data_dir"
         )
-    candidates = [
-        os.path.join(data_dir, *inner, name)
-        for inner in ((folder,), ())
-        for name in names
-    ]
-    for path in candidates:
-        if os.path.exists(path):
-            return path
+    candidates = []
+    for inner in (folder, ""):
+        place = os.path.join(data_dir, inner) if inner else data_dir
+        paths = [os.path.join(place, name) for name in names]
+        found = list(filter(os.path.exists, paths))
+        if len(found) > 1:
+            there = ", ".join(os.path.relpath(path, place) for path in found)
+            raise UserError(
+                f"{place}: {there}: one file is read for the {purpose}: move "
+                "the others away"
+            )
+        if found:
+            return found[0]
+        candidates += paths
     raise UserError(
         f"{candidates[0]}: no such file, and it is the {purpose}: "
         f"{remedy or _find_remedy(candidates)}"

@@ -148,10 +148,12 @@ class Task:
         """Refuses labels that could not be told apart where they are joined."""
         joined = [label for label in labels if self.label_separator in label]
         if joined and self.label_type == "classes":
+            remedy = "give another --label_separator, that of the training data"
+            if any(file.label_columns for file in self.files.values()):
+                remedy = "rename that column"
             raise UserError(
                 f"the label {joined[0]!r} has {self.label_separator!r} in it, "
-                "which stands between labels: give another --label_separator, "
-                "that of the training data"
+                f"which stands between labels: {remedy}"
             )
 
     def with_labels_of(self, examples):

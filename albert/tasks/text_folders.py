@@ -17,6 +17,7 @@ import re
 from absl import logging
 
 from albert.errors import UserError
+from albert.file_fingerprints import describe_files
 from albert.inputs import list_directory
 from albert.inputs import read_file
 from albert.tasks import line_files
@@ -95,7 +96,9 @@ class TextFolders:
             texts=texts,
             labels=labels,
             bad_rows=bad_rows.count,
-            paths=tuple(os.path.join(folder, name) for name in ids),
+            files=tuple(
+                describe_files(os.path.join(folder, name) for name in ids)
+            ),
         )
 
     def _part(self, folder, rows):

@@ -14,6 +14,11 @@ from albert.tasks.label_types import find_order
 # The flags that make a task one of a kind.
 _FLAGS_OF_KINDS = {"regression": "--regression", "multi_label": "--multi_label"}
 
+_HOLDS_SEVERAL = (
+    "holds several runs: give the --num_runs that they were trained with"
+)
+_EVALUATE = "evaluate all runs, with --do_eval"
+
 
 def run_directories(output_dir, num_runs):
     """Returns the directory of each run: list of str.
@@ -30,6 +35,37 @@ def run_directories(output_dir, num_runs):
     ]
 
 
+def check_place(output_dir, is_several):
+    """Refuses to put several runs where a model is, or one where runs are.
+
+    The results of the one would replace those of the other.
+
+    Args:
+      output_dir: str, need not exist.
+      is_several: bool, whether there are several runs.
+
+    Raises:
+      UserError: naming it.
+    """
+    has_model = os.path.exists(
+        os.path.join(output_dir, model_directory.CONFIG_FILE)
+    )
+    if is_several and has_model:
+        raise UserError(
+            f"{output_dir} holds a model, whose results those of several runs "
+            "would replace: use another --output_dir"
+        )
+    if (
+        not is_several
+        and not has_model
+        and "runs" in model_directory.read_evaluation(output_dir)
+    ):
+        raise UserError(
+            f"{output_dir} {_HOLDS_SEVERAL}, the --output_dir of one of them, "
+            "or another one"
+        )
+
+
 def find(output_dir, init_checkpoint):
     """Finds the model that is used without training.
 
@@ -42,9 +78,11 @@ def find(output_dir, init_checkpoint):
       str, a model directory or what ``init_checkpoint`` names.
 
     Raises:
-      UserError: there is none, or ``output_dir`` holds one of pretraining.
+      UserError: there is none, ``output_dir`` holds one of pretraining, or
+        one that has nothing to do with ``init_checkpoint``.
     """
     if os.path.exists(os.path.join(output_dir, model_directory.TASK_FILE)):
+        _check_same(output_dir, init_checkpoint)
         return output_dir
     if os.path.exists(os.path.join(output_dir, model_directory.CONFIG_FILE)):
         raise UserError(
@@ -55,13 +93,26 @@ def find(output_dir, init_checkpoint):
         return init_checkpoint
     if os.path.isdir(os.path.join(output_dir, "run_1")):
         raise UserError(
-            f"{output_dir} holds several runs: give the --num_runs that they "
-            f"were trained with, or --output_dir={output_dir}/run_1"
+            f"{output_dir} {_HOLDS_SEVERAL}, or --output_dir={output_dir}/run_1"
         )
     raise UserError(
         f"{output_dir} holds no model of a task: give the --output_dir of a "
         "run with --do_train, or a model with --init_checkpoint"
     )
+
+
+def _check_same(output_dir, init_checkpoint):
+    """Refuses other weights than those that made the model of a directory."""
+    if init_checkpoint is None:
+        return
+    start = model_directory.read_run(output_dir).get("init_checkpoint")
+    known = [os.path.abspath(path) for path in (output_dir, start) if path]
+    if os.path.abspath(init_checkpoint) not in known:
+        raise UserError(
+            f"{output_dir} holds a model of a task, which is used without "
+            f"--do_train, and not --init_checkpoint={init_checkpoint}: leave "
+            "that out, or use another --output_dir"
+        )
 
 
 def find_best(paths, metric, smallest=False):
@@ -74,13 +125,42 @@ def find_best(paths, metric, smallest=False):
 
     Returns:
       int, its number from 0; 0 where they were not all evaluated.
+
+    Raises:
+      UserError: the evaluations are not of these models, or not of the same
+        data.
     """
-    scores = []
+    if len(paths) == 1:
+        return 0
+    scores, data = [], []
     for path in paths:
         score = model_directory.read_metric(path, metric)
         if score is None:
+            logging.warning(
+                "%s: there is no %s of its evaluation, so that the best of the "
+                "runs is not known: the first one is taken",
+                path,
+                metric,
+            )
             return 0
         scores.append(score)
+        results = model_directory.read_evaluation(path)
+        data.append(
+            [
+                (each["split"], each["examples"], each["checksum"])
+                for each in results.get("data", ())
+            ]
+        )
+        if not model_directory.holds_measured(path, results):
+            raise UserError(
+                f"{path}: its {model_directory.EVALUATION_FILE} is of other "
+                f"weights than those there: {_EVALUATE}"
+            )
+        if data[-1] != data[0]:
+            raise UserError(
+                f"{path} was evaluated on other data than {paths[0]}, so that "
+                f"the best of the runs is not known: {_EVALUATE}"
+            )
     return scores.index((min if smallest else max)(scores))
 
 

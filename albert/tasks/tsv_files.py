@@ -12,6 +12,7 @@ import numpy as np
 from absl import logging
 
 from albert.errors import UserError
+from albert.file_fingerprints import describe_files
 from albert.tasks import delimited_rows
 from albert.tasks import header_lines
 from albert.tasks import label_spelling
@@ -34,7 +35,7 @@ class TextExamples:
       labels: list of N str; of several labels a text N tuples of str;
         float32 [N] of a regression; None where the file has none.
       bad_rows: int, rows that were left out.
-      paths: tuple of str, the files that were read.
+      files: tuple of dict, of ``describe_files`` when they were read.
     """
 
     ids: list
@@ -42,7 +43,7 @@ class TextExamples:
     texts_b: list | None = None
     labels: list | np.ndarray | None = None
     bad_rows: int = 0
-    paths: tuple = ()
+    files: tuple = ()
 
     def __len__(self):
         return len(self.texts)
@@ -127,7 +128,11 @@ class TsvFile:
         )
         bad_rows = BadRows(path, skip_bad_rows)
         # A line that is left out could hold the quote that ends a text.
-        of_lines = BadRows(path) if self.quoting == "csv" else bad_rows
+        of_lines = (
+            BadRows(path, offers_skip=False)
+            if self.quoting == "csv"
+            else bad_rows
+        )
         lines = read_lines(path, of_lines)
         rows = list(
             delimited_rows.split_rows(
@@ -336,7 +341,7 @@ def _examples(rows, columns, task, header, bad_rows, training):
         texts_b=texts_b,
         labels=labels,
         bad_rows=bad_rows.count,
-        paths=(bad_rows.path,),
+        files=tuple(describe_files([bad_rows.path])),
     )
 
 

@@ -3,9 +3,7 @@
 
 import os
 
-from albert import json_files
 from albert import model_directory
-from albert import results_schema
 from albert.errors import UserError
 from albert.evaluation_results import TEST_FILE
 from albert.tasks import thresholds
@@ -105,6 +103,11 @@ def _results(directory, show_path, weights):
         }
         if not metrics:
             continue
+        if not model_directory.holds_measured(directory, results):
+            paragraphs.append(
+                f"What `{file}` says is of weights that are no longer here."
+            )
+            continue
         baseline = results.get("baseline", {})
         data = results.get("data", [])
         splits = ", ".join(
@@ -180,12 +183,9 @@ def _files(data, show_path):
 
 
 def _training_data(directory, show_path):
-    path = os.path.join(directory, model_directory.TRAINING_DATA_FILE)
-    if not os.path.lexists(path):
+    content = model_directory.read_training_data(directory)
+    if not content:
         return []
-    content = json_files.read_object(
-        path, results_schema.TRAINING_DATA, "remove it"
-    )
     paragraphs = [
         f"Trained on {data['examples']:,} examples of "
         f"`{cell(show_path(data['path']))}`."

@@ -107,7 +107,11 @@ def write(data_dir, directory, examples, runs, metrics, predictions):
     name, content = predictions
     data = [
         evaluation_results.describe_data(
-            "out_of_fold", data_dir, len(examples), fingerprint(examples)
+            "out_of_fold",
+            data_dir,
+            len(examples),
+            fingerprint(examples),
+            examples.files,
         )
     ]
     numbers = list(range(1, len(runs) + 1))

@@ -11,6 +11,7 @@ from absl import logging
 
 from albert import evaluation_results
 from albert.errors import UserError
+from albert.file_fingerprints import describe_files
 from albert.records.feature_batches import finetuning_dataset
 from albert.records.finetuning_files import FinetuningRecords
 from albert.records.finetuning_files import finetuning_record_dataset
@@ -54,6 +55,8 @@ class RecordData:
         self.path = path
         self.records = records
         self.lengths = lengths
+        # As they are now, and not after a training.
+        self._files = [] if split == "train" else describe_files(records.files)
         logging.info(
             "%s: %d records of %d pieces",
             split,
@@ -127,7 +130,7 @@ class RecordData:
             self.path,
             self.num_examples,
             features_checksum(self.features),
-            self.records.files,
+            self._files,
         )
 
     @functools.cached_property

@@ -29,6 +29,9 @@ from albert.training.phases import Plan
 from albert.training.reporting import Reporter
 from albert.training.run_steps import RunSteps
 
+# Of the weights that a run starts from, as they were.
+_SHA256 = "init_checkpoint_sha256"
+
 
 class Data(typing.Protocol):
     """Data to train on."""
@@ -131,6 +134,7 @@ class Run:
             **self.options.settings(),
             **self.data.settings,
             "init_checkpoint": self.start.path,
+            _SHA256: self.start.sha256,
             "init_layers_from": self.layers_from,
             "init_optimizer": self.init_optimizer,
             "num_layers_schedule": self.depths and self.depths.phases.text,
@@ -243,11 +247,12 @@ class Run:
             "vocabulary": self.tokenizer and self.tokenizer.fingerprint,
             "evaluation": self.evaluation and self.evaluation.evaluated_on,
         }
-        # They can have copies of the same files, by other names.
+        # They can have copies of the same files, by other names. The weights
+        # themselves are compared too.
         return {
             name: value
             for name, value in found.items()
-            if name not in ("input_file", "init_checkpoint")
+            if name not in ("input_file", "init_checkpoint", _SHA256)
         }
 
     def _make_loop(self, model, objective, strategy, budget):

@@ -13,6 +13,8 @@ from absl import logging
 
 from albert import model_directory
 from albert.errors import UserError
+from albert.file_fingerprints import describe_files
+from albert.interchange import weight_paths
 from albert.records.finetuning_writing import fingerprint
 from albert.text.documents import expand_files
 from albert.training import run_process
@@ -35,28 +37,34 @@ def check(runs):
     """
     for run in runs:
         model_directory.check_writable(run.directory)
-        _finished(run, "").check()
+        _finished(run, {}).check()
 
 
-def carry_out(runs, program, data):
+def carry_out(runs, program, data, starts, files):
     """Makes those runs of a list that are not finished.
 
     Args:
       runs: list of ``PlannedRun``.
       program: str, the script whose command line a run has.
       data: str, tells the data of the runs from others.
+      starts: list of what each run is given as weights: str, or None.
+      files: list of dict, of ``describe_files`` of these data.
 
     Returns:
       list of the ``PlannedRun`` that failed; why is on standard error.
 
     Raises:
+      UserError: a run has read other files; there is no use in the others.
       StopRequested: SIGTERM arrived; the run that was at work has saved.
       KeyboardInterrupt: so has Ctrl-C.
     """
     failed = []
-    for number, run in enumerate(runs, 1):
+    for number, (run, start) in enumerate(zip(runs, starts, strict=True), 1):
         title = f"run {number} of {len(runs)}, {run.name}"
-        finished = _finished(run, data)
+        made_of = {"data": data}
+        if start:
+            made_of["weights"] = weight_paths.fingerprint(start)
+        finished = _finished(run, made_of)
         if finished.is_there():
             logging.info("---- %s: finished before", title)
             continue
@@ -70,6 +78,7 @@ def carry_out(runs, program, data):
             logging.warning("%s: it ended with %s", title, how)
             failed.append(run)
         else:
+            _check_files(run, files)
             finished.write()
     return failed
 
@@ -100,6 +109,22 @@ def identify_data(texts, records):
     ]
     sums = [[split, fingerprint(each)] for split, each in texts.items()]
     return hashlib.sha256(json.dumps([sums, states]).encode()).hexdigest()
+
+
+def list_files(texts, records):
+    """Returns the files that runs say they have read: list of dict.
+
+    Args:
+      texts: dict from split to examples.
+      records: iterable of comma-separated globs of record files that are read
+        as a whole.
+    """
+    files = [each for examples in texts.values() for each in examples.files]
+    for globs in records:
+        files += describe_files(
+            path for path in expand_files(globs) if not path.endswith(".json")
+        )
+    return files
 
 
 def read_metrics(run):
@@ -150,12 +175,31 @@ def table_bytes(rows):
     return "".join("\t".join(map(str, row)) + "\n" for row in rows).encode()
 
 
-def _finished(run, data):
-    """Returns what a run of these data leaves when it has finished."""
+def _check_files(run, files):
+    """Refuses a run that has read other data than the list began with."""
+    known = {each["sha256"] for each in files}
+    for content in (
+        model_directory.read_training_data(run.directory),
+        model_directory.read_evaluation(run.directory),
+    ):
+        for data in content.get("data", ()):
+            for file in data.get("files", ()):
+                if file["sha256"] not in known:
+                    raise UserError(
+                        f"{run.directory}: {file['path']} was another file "
+                        "there than when the first run was begun, so that "
+                        "the runs cannot be compared: leave the data as they "
+                        "are, and give the same command with another "
+                        "--output_dir"
+                    )
+
+
+def _finished(run, made_of):
+    """Returns what a run leaves when it has finished: ``FinishedRun``."""
     return FinishedRun(
         directory=run.directory,
         name=FINISHED_FILE,
         arguments=tuple(run.arguments),
-        made_of={"data": data},
+        made_of=made_of,
         results=_RESULTS,
     )

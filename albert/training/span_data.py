@@ -118,7 +118,7 @@ class SpanData(FeatureData):
             self.data.file,
             len(self.data.questions),
             self.content_checksum,
-            self.data.paths,
+            self.data.files,
         )
 
     def predict(self, loop, batch_size, n_best_size, max_answer_length):
@@ -261,8 +261,9 @@ class SpanEvaluation:
 
     @property
     def evaluated_on(self):
-        """str, identifies the windows."""
-        return self.data.fingerprint
+        """str, identifies the questions, their answers and the rules."""
+        rules = (self.data.data.has_impossible, self.threshold)
+        return f"{self.data.content_checksum}, rules {rules}"
 
     def answer(self, loop):
         """Returns ``Decoded`` of the model of a ``TrainingLoop``."""

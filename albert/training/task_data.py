@@ -53,7 +53,7 @@ class TextData(FeatureData):
             self.path,
             self.num_examples,
             self.fingerprint,
-            self.examples.paths,
+            self.examples.files,
         )
 
     @functools.cached_property

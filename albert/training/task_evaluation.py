@@ -17,6 +17,8 @@ from albert.tasks.task import Task
 from albert.training import event_tags
 
 _CONFUSION_MATRIX = "confusion_matrix.png"
+# A matrix of more labels is too large to look at, and grows with their square.
+_MOST_LABELS_OF_MATRIX = 500
 
 
 def predict(loop, data, batch_size, evaluate=False):
@@ -297,9 +299,17 @@ class TaskEvaluation:
             beside=_prediction_files(self.task, self.splits),
         )
 
+    @property
+    def _has_confusion(self):
+        """Whether there are classes, and not too many for a matrix."""
+        return (
+            LABEL_TYPES[self.task.label_type].has_classes
+            and len(self.task.labels) <= _MOST_LABELS_OF_MATRIX
+        )
+
     def _count_confusion(self, predictions):
         """Returns which labels are taken for which: dict, maybe empty."""
-        if not LABEL_TYPES[self.task.label_type].has_classes:
+        if not self._has_confusion:
             return {}
         split = next(iter(self.splits))
         counts = prediction_files.count_confusion(
@@ -311,7 +321,7 @@ class TaskEvaluation:
     def _format(self, predictions):
         """Returns the files of predictions: dict from name to bytes."""
         files = _format_predictions(self.splits, predictions)
-        if LABEL_TYPES[self.task.label_type].has_classes:
+        if self._has_confusion:
             split = next(iter(self.splits))
             files[_CONFUSION_MATRIX] = prediction_files.draw_confusion_matrix(
                 self.task, self.splits[split].gold, predictions[split]

@@ -276,6 +276,10 @@ def test_metrics_and_their_baselines(tmp_path):
             ("sentence_order_loss", 0.5, None),
         ],
     )
+    # Of weights that are no longer there.
+    results["checkpoint_sha256"] = "12ab"
+    write(tmp_path, {"eval_results.json": json.dumps(results).encode()})
+    assert read_metrics(path) == (None, [])
     write(tmp_path, {"eval_results.json": b"[1"})
     with pytest.raises(UserError, match="eval_results.json: not valid JSON"):
         read_metrics(path)

@@ -8,6 +8,7 @@ import pytest
 
 from albert.errors import UserError
 from albert.glue.runs import Run
+from albert.interchange import weight_paths
 from albert.training import run_process
 
 
@@ -24,8 +25,9 @@ def run(tmp_path):
         arguments=("--a=b c",),
         directory=str(tmp_path / "out"),
         files=(str(tmp_path / "train.tsv"),),
-        results="results.json",
+        results=("results.json",),
         start=str(tmp_path / "start"),
+        given=None,
         purpose="training",
     )
     assert not run.finished.is_there()
@@ -47,6 +49,30 @@ def test_another_run_in_its_place(run):
 @pytest.mark.parametrize("name", ["train.tsv", "start/model.ckpt-best.index"])
 def test_what_it_was_made_of_has_changed(tmp_path, run, name):
     (tmp_path / name).write_text("others")
+    assert not run.finished.is_there()
+
+
+@pytest.mark.parametrize("place", ["", "folder"])
+def test_other_weights_are_given(tmp_path, run, place):
+    folder = tmp_path / "given" / place
+    folder.mkdir(parents=True)
+    (folder / "a.data-00000-of-00001").write_text("some")
+    given = str(tmp_path / "given")
+    run = dataclasses.replace(run, start=None, given=given)
+    run.finished.write()
+    weight_paths.fingerprint.cache_clear()  # As in another process.
+    assert run.finished.is_there()
+    (folder / "a.data-00000-of-00001").write_text("others")
+    weight_paths.fingerprint.cache_clear()
+    assert not run.finished.is_there()
+
+
+def test_all_results_count(tmp_path, run):
+    run = dataclasses.replace(run, results=("eval.json", "results.json"))
+    (tmp_path / "out/eval.json").write_text("0.5")
+    run.finished.write()
+    assert run.results_path.endswith("results.json")
+    (tmp_path / "out/eval.json").unlink()
     assert not run.finished.is_there()
 
 

@@ -56,6 +56,14 @@ def test_quoted_fields_may_hold_lines(tmp_path):
     ]
 
 
+def test_a_line_of_quotes_cannot_be_left_out(tmp_path):
+    path = tmp_path / "rows"
+    path.write_bytes(b"text\na\n\xff\n")
+    with pytest.raises(UserError, match=":3: not UTF-8") as error:
+        read(path, "csv", skip=True)
+    assert "--skip_bad_rows" not in str(error.value)
+
+
 def test_a_table_without_a_header(tmp_path):
     rows, _ = read(make(tmp_path, "a\tb\nc\td\n"), "tsv", header=False)
     assert rows == [

@@ -617,7 +617,7 @@ def test_the_same_examples_are_the_same_bytes(tmp_path):
 
 def test_a_fingerprint_of_examples_knows_nothing_of_paths():
     one, other, third = (
-        TextExamples(["0"], [text], labels=["a"], paths=(path,))
+        TextExamples(["0"], [text], labels=["a"], files=({"path": path},))
         for text, path in (("x", "a"), ("x", "b/../a"), ("y", "a"))
     )
     fingerprint = finetuning_writing.fingerprint

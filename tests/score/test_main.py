@@ -2,6 +2,7 @@
 """The command `albert score`: files, flags, errors."""
 
 import json
+import os
 import pathlib
 import re
 
@@ -10,6 +11,7 @@ import pytest
 import albert
 from albert import model_directory
 from albert.score import __main__ as score
+from albert.score.pseudo_likelihood import Scorer
 
 SPM = (
     pathlib.Path(__file__).parents[1] / "golden" / "tokenization/spm2000.model"
@@ -97,6 +99,35 @@ def test_pairs(run):
     assert results["weights"].endswith("model.ckpt-3")
     assert f"{results['accuracy']:.1%}" in printed
     assert pathlib.Path("out/accuracies.png").stat().st_size > 1000
+
+
+def test_pairs_of_a_pipe(run):
+    # As of <(…) in a shell.
+    reading, writing = os.pipe()
+    os.write(writing, b"sentence_good\tsentence_bad\na\tb\n")
+    os.close(writing)
+    code, _, errors = run(f"--pairs_file=/dev/fd/{reading}", "--output_dir=out")
+    os.close(reading)
+    assert code == 0, errors
+    results = json.loads(pathlib.Path("out/results.json").read_text())
+    assert (results["num_pairs"], results["files"]) == (1, [])
+
+
+def test_all_lengths_are_checked_before_the_first_score(run, monkeypatch):
+    def score_nothing(*arguments):
+        raise AssertionError
+
+    monkeypatch.setattr(Scorer, "score", score_nothing)
+    lines = ["It went."] * 2000 + ["word " * 40]
+    pathlib.Path("lines").write_text("\n".join(lines))
+    code, _, errors = run("--input_file=lines")
+    assert code == 2
+    assert "lines:2001: 40 pieces" in errors
+    rows = ["sentence_good\tsentence_bad", *(f"a\t{line}" for line in lines)]
+    pathlib.Path("pairs").write_text("\n".join(rows))
+    code, _, errors = run("--pairs_file=pairs")
+    assert code == 2
+    assert "pairs:2002: 40 pieces" in errors
 
 
 def test_unknown_pieces_are_warned_of(run, caplog):

@@ -95,6 +95,21 @@ def test_read_pairs(tmp_path):
     ]
 
 
+def test_files_of_one_name_are_sets_of_their_own(tmp_path):
+    files = []
+    for name in ("a/rule.v1.tsv", "a/rule.v2.tsv", "a/other.tsv", "b/rule.tsv"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("good\tbad\na\tb\n")
+        files.append(str(path))
+    found = minimal_pairs.read_pairs(files, *FIELDS)
+    assert [pair.paradigm for pair in found] == [
+        *files[:2],
+        "other",
+        files[3],
+    ]
+
+
 def test_fields_that_are_needed(tmp_path):
     path = tmp_path / "pairs.tsv"
     path.write_text("good\tbad\trule\tarea\na\tb\tr\t\nc\td\t\t\n")

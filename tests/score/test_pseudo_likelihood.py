@@ -151,8 +151,40 @@ def test_long_texts_are_refused_or_windowed(model, tokenizer):
     assert abs(score.log_likelihood - total) < 1e-4
 
 
+def test_few_sequences_are_held_at_a_time(model, tokenizer, monkeypatch):
+    texts = [*TEXTS, " ".join(TEXTS)]
+    scores, most = [], []
+    for positions in (pseudo_likelihood._MOST_POSITIONS, 100):
+        monkeypatch.setattr(pseudo_likelihood, "_MOST_POSITIONS", positions)
+        scorer = Scorer(model, tokenizer, long_texts="window")
+        held = []
+        compute = scorer._compute
+
+        def count(sequences, queries, held=held, compute=compute):
+            held.append(sum(map(len, sequences)) // 4)
+            return compute(sequences, queries)
+
+        scorer._compute = count
+        found = scorer.score(texts, texts)
+        scores.append([score.log_likelihood for score in found])
+        most.append(max(held))
+        assert scorer.num_windowed == 1
+    assert most[1] < 100 + POSITIONS < most[0]
+    assert np.abs(np.subtract(*scores)).max() < 1e-4
+
+
+def test_a_model_that_has_diverged(model, tokenizer):
+    broken = albert.AlbertPretrainer(model.config)
+    broken.set_weights([weight * np.nan for weight in model.get_weights()])
+    with pytest.raises(UserError, match="not finite"):
+        Scorer(broken, tokenizer).score(TEXTS, NAMES)
+
+
 @pytest.mark.parametrize("text", ["", " \t", "\u200b"])
 def test_text_without_a_piece(model, tokenizer, text):
     assert tokenizer.encode(text) == []
-    with pytest.raises(UserError, match="file:3: no text"):
-        Scorer(model, tokenizer).score(["It went.", text], ["file:2", "file:3"])
+    scorer = Scorer(model, tokenizer)
+    for function in (scorer.score, scorer.check):
+        with pytest.raises(UserError, match="file:3: no text"):
+            function(["It went.", text], ["file:2", "file:3"])
+    assert scorer.num_sequences == 0

@@ -31,10 +31,16 @@ def test_lines_stay_in_their_places(write):
 
 
 def test_table(write):
-    path = write(b"\nid\tbad\tgood\n7\tit bark\tit barks\n\n".rstrip() + b"\n")
+    # Blank lines at the end are no rows.
+    path = write(b"\nid\tbad\tgood\n7\tit bark\tit barks\n\r\n  \n")
     assert list(read_rows(path, ("good", "bad"), ("id", "other"))) == [
         (3, ("it barks", "it bark", "7", ""))
     ]
+
+
+def test_names_that_nobody_asks_for_may_come_twice(write):
+    path = write(b"x\tgood\tx\n1\t2\t3\n")
+    assert list(read_rows(path, ("good",))) == [(2, ("2",))]
 
 
 def test_json_lines_that_are_compressed(write):
@@ -55,6 +61,8 @@ def test_json_lines_that_are_compressed(write):
     [
         (b"good\tworse\na\tb\n", ("good", "bad"), ":1: no column.*'bad'.*'wo"),
         (b"good\tbad\na\tb\tc\n", ("good",), ":2: 3 columns, and line 1 has 2"),
+        (b"good\tbad\na\tb\n\na\tb\n", ("good",), ":3: 1 columns, and line"),
+        (b"a\tgood\tgood\n1\t2\t3\n", ("good",), ":1: two columns.*'good'"),
         (b'{"good": "a"}\n{"bad": 1}', ("good",), ":2: no column.*'good'"),
         (b'{"good": 3}', ("good",), ":1: 'good' holds no text"),
         (b'{"good": "a"}\n["b"]', ("good",), ":2: no JSON object"),

@@ -62,6 +62,13 @@ def test_other_names(tmp_path):
     assert len(load(tmp_path, "Ann O\n", "dev", "eng.testa")) == 1
 
 
+def test_two_files_of_a_split(tmp_path):
+    (tmp_path / "train.conll").write_text("Bonn B-LOC\n")
+    words = f"{tmp_path}: train.txt, train.conll: one file is read for the tr"
+    with pytest.raises(UserError, match=words):
+        load(tmp_path, "Ann B-PER\n")
+
+
 def test_types(tmp_path):
     examples = load(tmp_path, "A I-PER\nB I-PER\n\nC B-LOC\nD B-PER\n")
     assert conll_files.find_labels(examples) == LABELS

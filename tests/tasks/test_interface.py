@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from albert.errors import UserError
+from albert.file_fingerprints import describe_files
 from albert.tasks import interface
 from albert.tasks import selection
 from albert.tasks.multiple_choice.questions import QuestionExamples
@@ -19,6 +20,34 @@ SAMPLE = ROOT / "data" / "sample" / "classification"
 TOKENIZER = Tokenizer(
     ROOT / "tests" / "golden" / "tokenization" / "spm2000.model"
 )
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "text"),
+    [
+        ("tsv", "dev.tsv", "text\tlabel\na\tx\nb\ty\n"),
+        ("ner", "dev.conll", "a O\nb B-x\n"),
+        (
+            "multiple-choice",
+            "dev.jsonl",
+            '{"question": "a", "options": ["b", "c"], "answer": "A"}\n',
+        ),
+        ("imdb", "test/pos/0_9.txt", "a"),
+    ],
+)
+def test_files_are_described_as_they_were_read(tmp_path, name, file, text):
+    path = tmp_path / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    (tmp_path / "test/neg").mkdir(parents=True)
+    (tmp_path / "test/neg/0_1.txt").write_text("b")
+    task = selection.get_task(name)
+    split = "test" if name == "imdb" else "dev"
+    examples = interface.load(task, str(tmp_path), split)
+    (expected,) = describe_files([path])
+    assert expected in examples.files
+    path.write_text("others")
+    assert expected in examples.files
 
 
 def test_the_sample():

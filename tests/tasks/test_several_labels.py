@@ -173,6 +173,7 @@ class TestColumns:
         ({"label_column": "x", "label_columns": ["a", "b"]}, "leave out"),
         ({"label_columns": ["a", "a"]}, "column a is given twice"),
         ({"label_columns": ["a", "text"]}, "column text is given twice"),
+        ({"label_columns": ["a,b", "c"]}, "'a,b' has .*: rename that column"),
         ({"label_columns": ["a"]}, "needs two or more"),
         ({"label_columns": ["a", "b"], "labels": ["a", "c"]}, "not a, c"),
         (

@@ -517,12 +517,23 @@ class TestQuotingAndDelimiters:
         assert examples.labels == ["pos", "neg"]
         assert '"b"' in examples.texts[0]
 
+    @pytest.mark.parametrize("name", ["tsv", "multiple-choice"])
+    def test_a_line_of_quotes_cannot_be_left_out(self, tmp_path, name):
+        write(tmp_path, "train.csv", b"text,label\nA,pos\n\xff,neg\n")
+        task = selection.get_task(name, delimiter=",", quoting="csv")
+        with pytest.raises(UserError, match=":3: not UTF-8") as error:
+            interface.load(task, str(tmp_path), "train", skip_bad_rows=True)
+        assert "--skip_bad_rows" not in str(error.value)
+
     def test_a_csv_file_is_found(self, tmp_path):
         write(tmp_path, "train.csv", "text,label\nA,pos\n")
         task = selection.get_task("tsv", delimiter=",")
         assert interface.load(task, str(tmp_path), "train").texts == ["A"]
         with pytest.raises(UserError, match="train.csv is there.*delimiter=,"):
             interface.load(selection.get_task("tsv"), str(tmp_path), "train")
+        write(tmp_path, "train.tsv", "text\tlabel\nB\tpos\n")
+        with pytest.raises(UserError, match="train.tsv, train.csv: one file"):
+            interface.load(task, str(tmp_path), "train")
 
     def test_columns_named_by_numbers(self, tmp_path):
         examples = load(

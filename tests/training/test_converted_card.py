@@ -7,6 +7,7 @@ import re
 import pytest
 
 from albert import evaluation_results
+from albert.file_fingerprints import describe_files
 from albert.heads import HEADS_OF_WEIGHTS
 from albert.training import converted_card
 from albert.training import model_card
@@ -22,7 +23,7 @@ def directory(tmp_path):
     table = tmp_path / "dev.tsv"
     table.write_text("text\tlabel\n")
     dev = evaluation_results.describe_data(
-        "dev", str(tmp_path), 37, "12ab34ce", [str(table)]
+        "dev", str(tmp_path), 37, "12ab34ce", describe_files([str(table)])
     )
     model_card.record_training_data(place, dev, {"cat": 30, "dog": 7})
     evaluation_results.write(

@@ -13,6 +13,8 @@ from albert import __main__ as front_door
 from albert import evaluation_results
 from albert import model_directory
 from albert.errors import UserError
+from albert.file_fingerprints import describe_files
+from albert.file_fingerprints import fingerprint_weights
 from albert.training import model_card
 
 
@@ -28,11 +30,11 @@ def directory(tmp_path):
     table = tmp_path / "train.tsv"
     table.write_text("text\tlabel\n" * 300)
     data = evaluation_results.describe_data(
-        "train", "texts", 1234, "12ab34cd", [str(table)]
+        "train", "texts", 1234, "12ab34cd", describe_files([str(table)])
     )
     model_card.record_training_data(place, data, {"cat|s": 1000, "dogs": 234})
     dev = evaluation_results.describe_data(
-        "dev", "texts", 37, "12ab34ce", [str(table)]
+        "dev", "texts", 37, "12ab34ce", describe_files([str(table)])
     )
     evaluation_results.write(
         place,
@@ -88,6 +90,22 @@ def test_what_it_says(directory):
         for file in each["files"]
     }
     assert text.count(f"| 3,300 | `{sha256[:12]}…` |") == 2
+
+
+def test_results_of_weights_that_are_gone(directory):
+    weights = directory / "model.ckpt-best.index"
+    weights.write_text("some")
+    results = model_directory.read_evaluation(directory)
+    results["checkpoint_sha256"] = fingerprint_weights(str(weights))
+    write_json(directory, "eval_results.json", results)
+    line = "What `eval_results.json` says is of weights that are no longer"
+    text = model_card.make_card(str(directory), "mit")
+    assert "| accuracy | 0.8125 |" in text and line not in text
+    weights.write_text("others")
+    text = model_card.make_card(str(directory), "mit")
+    assert "0.8125" not in text and line in text
+    # The data that it was trained on are those of the weights.
+    assert "1,234 examples of `texts`" in text
 
 
 def test_thresholds_are_no_metrics_and_were_tuned_on_the_dev_set(directory):

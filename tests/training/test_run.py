@@ -830,6 +830,22 @@ def test_the_layers_to_start_from_are_part_of_the_run(tmp_path):
 
 
 @pytest.mark.usefixtures("steps_without_gradients")
+def test_the_weights_to_start_from_are_part_of_the_run(tmp_path):
+    train(make_run(tmp_path / "start"))
+    directory = tmp_path / "run"
+    train(make_run(directory, start=open_starting_point(tmp_path / "start")))
+    # Checkpoints beside the one that is read may come and go.
+    best = tmp_path / "start" / f"model.ckpt-{STEPS}"
+    (tmp_path / "start/model.ckpt-1.index").write_text("")
+    make_run(directory, start=open_starting_point(tmp_path / "start")).check()
+    with open(f"{best}.data-00000-of-00001", "ab") as stream:
+        stream.write(b"x")
+    run = make_run(directory, start=open_starting_point(tmp_path / "start"))
+    with pytest.raises(albert.UserError, match="init_checkpoint_sha256"):
+        run.check()
+
+
+@pytest.mark.usefixtures("steps_without_gradients")
 def test_the_directory_describes_the_run(tmp_path):
     task = {"task_name": "of mine", "labels": ["a", "b"]}
     train(make_run(tmp_path, task=task))

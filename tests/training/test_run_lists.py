@@ -8,10 +8,18 @@ import pytest
 
 from albert import outputs
 from albert.errors import UserError
+from albert.evaluation_results import describe_data
+from albert.file_fingerprints import describe_files
+from albert.interchange import weight_paths
 from albert.run_list_flags import PlannedRun
+from albert.tasks import interface
+from albert.tasks import selection
 from albert.tasks.tsv_files import TextExamples
 from albert.training import run_lists
 from albert.training import run_process
+from albert.training.model_card import record_training_data
+
+FILES = [{"path": "a", "bytes": 3, "sha256": "12ab"}]
 
 
 @pytest.fixture
@@ -35,9 +43,11 @@ class Processes:
     Attributes:
       statuses: list of int, those of the next runs; then of 0.
       seeds: list of int, of the runs.
+      files: list of dict, what the runs have read.
     """
 
-    def __init__(self):
+    def __init__(self, files):
+        self.files = files
         self.statuses = []
         self.seeds = []
 
@@ -49,10 +59,16 @@ class Processes:
         status = self.statuses.pop(0) if self.statuses else 0
         if status == 0:
             outputs.make_directory(folder)
+            read = describe_data("dev", "x", 1, "12ab34cd", self.files)
             outputs.write_json(
                 f"{folder}/eval_results.json",
-                {"accuracy": self.seeds[-1] / 10, "checkpoint": "c"},
+                {
+                    "accuracy": self.seeds[-1] / 10,
+                    "checkpoint": "c",
+                    "data": [read],
+                },
             )
+            record_training_data(folder, read)
             outputs.write_file(
                 f"{folder}/dev_fold_1_predictions.tsv", b"id\n1\n"
             )
@@ -63,11 +79,13 @@ class Processes:
 def carry_out(monkeypatch):
     """Function of runs, data, and statuses: what failed, and seeds made."""
 
-    def carry_out(runs, data="data", statuses=()):
-        processes = Processes()
+    def carry_out(runs, data="data", statuses=(), start=None, files=()):
+        processes = Processes(files)
         processes.statuses = [*statuses]
         monkeypatch.setattr(run_process, "run", processes)
-        failed = run_lists.carry_out(runs, "recipe.py", data)
+        failed = run_lists.carry_out(
+            runs, "recipe.py", data, [start] * len(runs), FILES
+        )
         return failed, processes.seeds
 
     return carry_out
@@ -84,6 +102,33 @@ def test_what_is_finished_is_not_made_again(runs, carry_out):
     assert carry_out(runs, "others") == ([], [1, 2, 3])
     runs[1].arguments[0] = "--seed=7"
     assert carry_out(runs, "others") == ([], [7])
+
+
+def test_other_weights_are_given(runs, tmp_path, carry_out):
+    path = tmp_path / "model.safetensors"
+    for content in ("some", "others"):
+        path.write_text(content)
+        weight_paths.fingerprint.cache_clear()  # As in another process.
+        for made in ([1, 2, 3], []):
+            assert carry_out(runs, start=str(path)) == ([], made)
+
+
+def test_data_that_change_while_runs_are_made(runs, tmp_path, carry_out):
+    assert carry_out(runs[:1], files=FILES) == ([], [1])
+    others = [FILES[0] | {"sha256": "34cd"}]
+    with pytest.raises(UserError, match="seed=2: a was another file there"):
+        carry_out(runs, files=others)
+    assert not (tmp_path / "seed=2/finished.json").exists()
+    assert not (tmp_path / "seed=3").exists()
+    (tmp_path / "dev.tsv").write_text("text\tlabel\na\tx\nb\ty\n")
+    (tmp_path / "a.tfrecord").write_text("abc")
+    (tmp_path / "a.tfrecord.json").write_text("{}")
+    task = selection.get_task("tsv")
+    texts = {"dev": interface.load(task, str(tmp_path), "dev")}
+    found = run_lists.list_files(texts, [str(tmp_path / "a.*")])
+    assert found == describe_files(
+        [tmp_path / "dev.tsv", tmp_path / "a.tfrecord"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of albert/training/span_data.py."""
 
+import dataclasses
 import json
 import logging
 import pathlib
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from albert.errors import UserError
+from albert.file_fingerprints import describe_files
 from albert.tasks.squad import squad_files
 from albert.tasks.squad.decoding import decode_logits
 from albert.tasks.squad.questions import NOWHERE
@@ -252,3 +254,30 @@ def test_nothing_to_do_is_refused(tokenizer):
     assert make(data, tokenizer).num_examples == 1
     with pytest.raises(UserError, match="no question is left"):
         make(data, tokenizer, is_training=True)
+
+
+def test_a_best_value_is_of_answers_and_rules(golden, tokenizer):
+    def evaluated_on(threshold=0.0, **changes):
+        data = make(dataclasses.replace(golden, **changes), tokenizer)
+        return SpanEvaluation(data, {}, 7, threshold).evaluated_on
+
+    first = golden.questions[0]
+    others = dataclasses.replace(first, answers=first.answers[:1])
+    assert others != first
+    found = [
+        evaluated_on(),
+        evaluated_on(threshold=0.5),
+        evaluated_on(has_impossible=not golden.has_impossible),
+        evaluated_on(questions=[others, *golden.questions[1:]]),
+    ]
+    assert len(set(found)) == len(found)
+    assert evaluated_on() == found[0]
+
+
+def test_files_are_described_as_they_were_read(tokenizer, tmp_path):
+    path = tmp_path / "dev.json"
+    path.write_bytes((GOLDEN / "squad" / "dev-v2.0.json").read_bytes())
+    (expected,) = describe_files([path])
+    data = make(squad_files.read_files([path]), tokenizer)
+    path.write_text("others")
+    assert data.description["files"] == [expected]

@@ -7,6 +7,7 @@ import pathlib
 import numpy as np
 import pytest
 
+from albert import model_directory
 from albert.config import AlbertConfig
 from albert.errors import UserError
 from albert.records import finetuning_writing
@@ -18,6 +19,7 @@ from albert.tasks import tag_schemes
 from albert.tasks import tagging_features
 from albert.tasks.conll_files import TaggedSentences
 from albert.tasks.multiple_choice.questions import QuestionExamples
+from albert.tasks.predictions import Predictions
 from albert.tasks.table import TASKS
 from albert.tasks.tsv_files import TextExamples
 from albert.text.tokenizer import Tokenizer
@@ -73,6 +75,24 @@ def test_the_f1_of_one_of_several_labels_can_choose(tmp_path):
         for name in ("f1_z", "threshold_y"):
             with pytest.raises(UserError, match=f"={name} is not reported"):
                 task_evaluation.of_dev_splits(task, {"dev": data}, 7, name)
+
+
+def test_many_labels_have_no_matrix(tmp_path):
+    most = task_evaluation._MOST_LABELS_OF_MATRIX
+    examples = TextExamples(texts=["one"], labels=["1"], ids=["0"])
+    for size, has_matrix in ((most, True), (most + 1, False)):
+        task = TASKS["tsv"].with_labels(tuple(map(str, range(size))))
+        data = task_data.featurize(
+            task, "", {"dev": examples}, TOKENIZER, LENGTHS, 11
+        )
+        evaluation = task_evaluation.of_dev_splits(task, data, 7)
+        answer = Predictions(data["dev"].gold, np.eye(size)[data["dev"].gold])
+        outcome = ({"accuracy": 1.0}, {"dev": answer})
+        place = tmp_path / str(size)
+        written = evaluation.write(str(place), "w", outcome)
+        results = model_directory.read_evaluation(str(place))
+        assert ("confusion" in results) == has_matrix
+        assert (f"{place}/confusion_matrix.png" in written) == has_matrix
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,9 @@ def _read_table(path, bad_rows, delimiter, quoting):
     delimiter = delimiter or usual_delimiter
     quoting = quoting or usual_quoting
     # A line that is left out could hold the quote that ends a text.
-    of_lines = BadRows(path) if quoting == "csv" else bad_rows
+    of_lines = (
+        BadRows(path, offers_skip=False) if quoting == "csv" else bad_rows
+    )
     lines = line_files.read_lines(path, of_lines)
     header, *rows = [
         *delimited_rows.split_rows(path, lines, delimiter, quoting, header=True)

@@ -148,7 +148,7 @@ class QuestionFile:
         names = [
             name + ending for name in self.names for ending in (*_ENDINGS, "")
         ]
-        path = line_files.find_file(
+        return line_files.find_file(
             data_dir,
             task.folder,
             names,
@@ -156,16 +156,6 @@ class QuestionFile:
             f"put it there as {', '.join(names[: len(_ENDINGS)])} or a folder "
             f"{self.names[0]}, or correct --data_dir",
         )
-        folder = os.path.dirname(path)
-        found = [
-            name for name in names if os.path.exists(os.path.join(folder, name))
-        ]
-        if len(found) > 1:
-            raise UserError(
-                f"{folder}: {', '.join(found)}: one file is read for the "
-                f"{split} data: move the others away"
-            )
-        return path
 
 
 def _read_folders(reader, folders):

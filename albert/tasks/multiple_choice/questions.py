@@ -24,7 +24,7 @@ class QuestionExamples:
       options: list of N lists of str, at least ``FEWEST_OPTIONS`` each.
       labels: list of N str of ``OPTION_NAMES``, or None where none are known.
       bad_rows: int, questions or articles that were left out.
-      paths: tuple of str, the files that were read.
+      files: tuple of dict, of ``describe_files`` when they were read.
     """
 
     ids: list
@@ -35,7 +35,7 @@ class QuestionExamples:
     options: list
     labels: list | None = None
     bad_rows: int = 0
-    paths: tuple = ()
+    files: tuple = ()
 
     def __len__(self):
         return len(self.questions)

@@ -7,6 +7,7 @@ import dataclasses
 from absl import logging
 
 from albert.errors import UserError
+from albert.file_fingerprints import describe_files
 from albert.tasks.line_files import shorten
 from albert.tasks.multiple_choice import answers
 from albert.tasks.multiple_choice import layouts
@@ -104,7 +105,7 @@ class SplitReader:
             levels=None if None in examples.levels else examples.levels,
             labels=examples.labels if known else None,
             bad_rows=self.bad_rows.count,
-            paths=tuple(self._paths),
+            files=tuple(describe_files(self._paths)),
         )
 
     def _read_layout(self, path, items, name):

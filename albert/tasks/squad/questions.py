@@ -55,7 +55,7 @@ class SquadData:
         moved", to a list of str, one for each time.
       version_reason: str, why the rules are those of 1.1 or 2.0.
       reading: list of str, what else was decided about the whole file.
-      paths: tuple of str, the files that were read.
+      files: tuple of dict, of ``describe_files`` when they were read.
     """
 
     file: str
@@ -67,7 +67,7 @@ class SquadData:
     findings: dict
     version_reason: str = ""
     reading: list = dataclasses.field(default_factory=list)
-    paths: tuple = ()
+    files: tuple = ()
 
     def how_it_was_read(self):
         """Returns a line on the rules that hold and on what was decided."""

@@ -123,7 +123,7 @@ class QuestionReader:
                 "give every question one",
             )
         if missing:
-            stem = pathlib.Path(self.fields.file).name.split(".")[0]
+            stem = pathlib.Path(self.fields.file).stem
             ids = [f"{stem}-{number + 1}" for number in range(len(ids))]
             self.reading.append(
                 f"no question has an id, they are named {ids[0]} to {ids[-1]}"

@@ -13,6 +13,8 @@ The other layouts that are read are those of ``layouts``.
 import dataclasses
 
 from albert.errors import UserError
+from albert.file_fingerprints import describe_files
+from albert.file_fingerprints import list_files
 from albert.tasks.squad import answer_positions
 from albert.tasks.squad.answer_positions import How
 from albert.tasks.squad.fields import Fields
@@ -70,7 +72,7 @@ def read_squad(
         findings=reader.findings,
         version_reason=reason,
         reading=reader.reading,
-        paths=(str(file),),
+        files=tuple(describe_files([file])),
     )
 
 
@@ -106,7 +108,8 @@ def read_files(
             if other != part.file:
                 raise UserError(
                     f"{part.file}: question id {question.id} is in {other} "
-                    "too: ids must be unique"
+                    "too: ids must be unique; questions without any are named "
+                    "after their file, which another name then tells apart"
                 )
             index = first_context + question.context_index
             questions.append(dataclasses.replace(question, context_index=index))
@@ -126,7 +129,9 @@ def read_files(
         findings=findings,
         version_reason=f"{first.file}: {first.version_reason}",
         reading=reading,
-        paths=tuple(path for part in parts for path in part.paths),
+        files=tuple(
+            list_files([each for part in parts for each in part.files])
+        ),
     )
 
 

@@ -70,6 +70,21 @@ def test_thresholds_stay_with_the_model(
     assert "tune_thresholds True there, False here" in errors
 
 
+def test_a_repeated_training_evaluates_with_them(
+    inputs, tables, tmp_path, train_task, results_of
+):
+    out = tmp_path / "model"
+    train_task(inputs, out, "tsv", tables, *FLAGS)
+    assert "threshold_art" not in results_of(out)
+    # As an evaluation with --tune_thresholds leaves them.
+    description = json.loads((out / "task.json").read_text())
+    description["thresholds"] = [0.25, 0.5, 0.75]
+    (out / "task.json").write_text(json.dumps(description))
+    train_task(inputs, out, "tsv", tables, *FLAGS)
+    assert json.loads((out / "task.json").read_text()) == description
+    assert results_of(out)["threshold_art"] == 0.25
+
+
 @pytest.mark.slow
 def test_records_are_as_good_as_texts(
     inputs, tables, tmp_path, train_task, run, make_records, results_of

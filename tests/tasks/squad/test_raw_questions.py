@@ -4,6 +4,7 @@
 import pytest
 
 from albert.tasks.squad import raw_questions
+from albert.tasks.squad.squad_files import read_files
 from albert.tasks.squad.squad_files import read_squad
 
 CONTEXT = "Seven cats sat on eleven mats."
@@ -30,8 +31,14 @@ class TestIds:
             name="mine.v1.json",
         )
         data = read_squad(path)
-        assert [each.id for each in data.questions] == ["mine-1", "mine-2"]
-        assert "named mine-1 to mine-2" in data.how_it_was_read()
+        names = ["mine.v1-1", "mine.v1-2"]
+        assert [each.id for each in data.questions] == names
+        assert "named mine.v1-1 to mine.v1-2" in data.how_it_was_read()
+        other = write_squad(
+            (CONTEXT, [{**empty, "answers": [SEVEN]}]), name="mine.v2.json"
+        )
+        data = read_files([path, other])
+        assert [each.id for each in data.questions] == [*names, "mine.v2-1"]
 
     def test_some_without(self, write_squad, refuse):
         path = write_squad(
