@@ -107,7 +107,7 @@ class Embedder:
             *sequences.assemble(self._tokenizer, pieces.first(kept), None)
         )
         batches = FeatureData(features, self._lengths).evaluation_batches(
-            self._batch_size
+            batch_plan.least_batch_size(self._batch_size, len(texts))
         )
         outputs, _ = self._loop.predict(
             self._loop.distribute(batches), len(texts)

@@ -176,10 +176,11 @@ class RowPredictor:
 
     def _compute(self, features):
         """Returns the outputs of the model: dict of arrays."""
-        data = FeatureData(features, self._lengths)
+        batches = FeatureData(features, self._lengths).evaluation_batches(
+            batch_plan.least_batch_size(self._batch_size, features.num_examples)
+        )
         outputs, _ = self._loop.predict(
-            self._loop.distribute(data.evaluation_batches(self._batch_size)),
-            features.num_examples,
+            self._loop.distribute(batches), features.num_examples
         )
         return outputs
 
