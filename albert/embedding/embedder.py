@@ -11,11 +11,11 @@ from absl import logging
 
 from albert.modeling.pooling import PooledEncoder
 from albert.prediction.row_predictions import Counts
+from albert.prediction.row_predictions import compute
 from albert.records import batch_plan
 from albert.tasks import metrics
 from albert.tasks import sequences
 from albert.tasks.features import Features
-from albert.training.feature_data import FeatureData
 from albert.training.loop import TrainingLoop
 
 # Of a directory of sentence-transformers, the steps from texts to vectors.
@@ -106,11 +106,6 @@ class Embedder:
         features = Features(
             *sequences.assemble(self._tokenizer, pieces.first(kept), None)
         )
-        batches = FeatureData(features, self._lengths).evaluation_batches(
-            batch_plan.least_batch_size(self._batch_size, len(texts))
-        )
-        outputs, _ = self._loop.predict(
-            self._loop.distribute(batches), len(texts)
-        )
+        outputs = compute(self._loop, features, self._lengths, self._batch_size)
         metrics.check_finite(outputs["vectors"])
         return outputs["vectors"]

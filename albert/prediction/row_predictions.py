@@ -82,6 +82,28 @@ def make_predictor(
     return RowPredictor(*arguments)
 
 
+def compute(loop, features, lengths, batch_size):
+    """Computes the outputs of a model for examples.
+
+    Args:
+      loop: ``TrainingLoop`` of one device.
+      features: ``Features``, at least one example.
+      lengths: the lengths that sequences are filled up to.
+      batch_size: int.
+
+    Returns:
+      dict of arrays, in the order of the examples.
+    """
+    data = FeatureData(features, lengths)
+    if features.num_examples <= batch_size:
+        return loop.infer(data.only_batch())
+    outputs, _ = loop.predict(
+        loop.distribute(data.evaluation_batches(batch_size)),
+        features.num_examples,
+    )
+    return outputs
+
+
 class RowPredictor:
     """Computes predictions as `albert classify --do_predict` does.
 
@@ -176,13 +198,7 @@ class RowPredictor:
 
     def _compute(self, features):
         """Returns the outputs of the model: dict of arrays."""
-        batches = FeatureData(features, self._lengths).evaluation_batches(
-            batch_plan.least_batch_size(self._batch_size, features.num_examples)
-        )
-        outputs, _ = self._loop.predict(
-            self._loop.distribute(batches), features.num_examples
-        )
-        return outputs
+        return compute(self._loop, features, self._lengths, self._batch_size)
 
 
 class SpanPredictor(RowPredictor):

@@ -91,19 +91,6 @@ def training_plan(lengths, batch_size, num_steps, *, seed, bucket_by_length):
     ]
 
 
-def least_batch_size(batch_size, num_examples):
-    """Returns the size of the batches of few examples: int.
-
-    A batch of one text takes no longer than the text then. The sizes are powers
-    of two, because each of them is traced anew.
-
-    Args:
-      batch_size: int, of many examples.
-      num_examples: int, at least 1.
-    """
-    return min(batch_size, 1 << (num_examples - 1).bit_length())
-
-
 def evaluation_plan(lengths, batch_size, *, bucket_by_length):
     """Plans the batches of one pass over all examples.
 

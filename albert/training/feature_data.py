@@ -62,6 +62,16 @@ class FeatureData:
             self.features, batch_size, self.lengths, training=False
         )
 
+    def only_batch(self):
+        """Returns all examples as one batch, as those of a dataset are.
+
+        Returns:
+          dict of arrays, see ``Features.padded``.
+        """
+        longest = self.features.max_length()
+        place = np.searchsorted(self.lengths, longest)
+        return self.features.padded(self.lengths[place])
+
     def locate_damage(self):
         """Returns None: features in memory were checked when they were made."""
 

@@ -112,6 +112,10 @@ class TrainingLoop:
         self._train = tf.function(self._train_steps)
         self._evaluate = tf.function(self._evaluate_batch, autograph=False)
         self._predict = tf.function(self._predict_batch, autograph=False)
+        # One trace for batches of any size and length.
+        self._infer_alone = tf.function(
+            self._infer_on_device, autograph=False, reduce_retracing=True
+        )
 
     def distribute(self, dataset):
         """Cuts the global batches of a dataset over the replicas."""
@@ -219,6 +223,23 @@ class TrainingLoop:
         }
         metrics = self.objective.metrics(*totals) if totals else {}
         return outputs, {name: float(x) for name, x in metrics.items()}
+
+    def infer(self, batch):
+        """Returns the model's outputs for one batch, on one device.
+
+        For a few examples: without a dataset, whose start takes longer than a
+        small model.
+
+        Args:
+          batch: dict of arrays, the inputs of the model.
+
+        Returns:
+          dict of output name to ``np.ndarray``.
+        """
+        outputs = self._infer_alone(
+            {name: tf.convert_to_tensor(batch[name]) for name in batch}
+        )
+        return {name: value.numpy() for name, value in outputs.items()}
 
     def _train_steps(self, iterator, steps, num_layers):
         update = tf.autograph.experimental.do_not_convert(
@@ -359,6 +380,10 @@ class TrainingLoop:
             sums,
             stop,
         )
+
+    def _infer_on_device(self, batch):
+        outputs = self.strategy.run(self._infer, args=(batch,))
+        return tf.nest.map_structure(self._local, outputs)
 
     def _infer(self, batch):
         with padding_skipped(self._skip_padding):

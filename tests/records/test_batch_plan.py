@@ -111,8 +111,3 @@ def test_padded_lengths():
     assert batch_plan.padded_lengths(100, "one") == [100]
     with pytest.raises(ValueError, match="'some'"):
         batch_plan.padded_lengths(100, "some")
-
-
-def test_few_examples_have_small_batches():
-    sizes = [batch_plan.least_batch_size(24, n) for n in (1, 2, 3, 9, 17, 99)]
-    assert sizes == [1, 2, 4, 16, 24, 24]

@@ -10,6 +10,7 @@ from albert.records.feature_batches import finetuning_dataset
 from albert.tasks.features import Features
 from albert.training import distribution
 from albert.training import losses
+from albert.training.feature_data import FeatureData
 from albert.training.loop import TrainingLoop
 
 EXAMPLES = 23
@@ -89,6 +90,24 @@ def test_batches_do_not_matter(batch_size):
     log_probs = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
     loss = -np.mean(log_probs[np.arange(EXAMPLES), labels])
     assert abs(metrics["loss"] - loss) < ROUNDING
+
+
+def test_few_examples_without_a_dataset():
+    """One trace serves all numbers and lengths but the first ones."""
+    features = make_features()
+    loop = make_loop(classifier)
+    expected = np.stack(one_by_one(loop, features))
+    calls = []
+    infer = loop._infer
+    loop._infer = lambda batch: calls.append(1) or infer(batch)
+    for first, number in ((0, 1), (3, 5), (9, 4), (22, 1), (0, 23)):
+        chosen = np.arange(first, first + number)
+        data = FeatureData(features.select(chosen), [8, 16, 31])
+        outputs = loop.infer(data.only_batch())
+        difference = np.abs(outputs["logits"] - expected[chosen])
+        assert outputs["logits"].shape == (number, 5)
+        assert np.max(difference) < ROUNDING
+    assert len(calls) <= 2
 
 
 def test_outputs_of_different_lengths_are_filled_up():
