@@ -228,7 +228,7 @@ def ask(models, place):
         serving.export(
             str(source),
             str(place / name),
-            null_score_diff_threshold=THRESHOLDS.get(name, 0.0),
+            null_score_diff_threshold=THRESHOLDS.get(name),
         )
     spans = {"question": ASKED, "context": CONTEXTS}
     width = max(map(len, WORDS))
