@@ -42,7 +42,7 @@ TEXTS = [
 LABELS = ["bad", "so so", "good"]
 TASKS = {
     "classification": {"labels": LABELS},
-    "multiple_choice": {"labels": list("ABCDE")},
+    "multiple_choice": {"labels": list("ABCDE"), "max_qa_length": 11},
     "span_v1": {"head": "v1", "max_query_length": 7, "doc_stride": 5},
     "span_v2": {
         "head": "v2",

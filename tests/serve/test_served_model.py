@@ -55,7 +55,11 @@ MODELS = {
     "multiple_choice": (
         albert.AlbertMultipleChoice,
         (),
-        {"kind": "multiple_choice", "labels": ["A", "B", "C"]},
+        {
+            "kind": "multiple_choice",
+            "labels": ["A", "B", "C"],
+            "max_qa_length": 17,
+        },
     ),
     "tagging": (
         albert.AlbertTokenClassifier,
