@@ -31,6 +31,10 @@ def test_what_results_say(tmp_path):
     data = types.SimpleNamespace(
         sources=SOURCES,
         targets=TARGETS,
+        has_texts=[
+            bool(source and target)
+            for source, target in zip(SOURCES, TARGETS, strict=True)
+        ],
         description={
             "split": "dev",
             "path": "dev.en, dev.de",
