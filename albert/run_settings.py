@@ -42,6 +42,9 @@ _UNSAID = {
     "mask_replacement": ORIGINAL_REPLACEMENT,
 }
 
+# The setting that tells the weights that a run has started from.
+WEIGHTS_SHA256 = "init_checkpoint_sha256"
+
 # What a run that continues may change: defaults of later predictions.
 _NOT_COMPARED = ("beam_size", "length_penalty")
 
@@ -87,6 +90,13 @@ def check(directory, config, settings, remedy="", is_foreign=False):
         {name: here[name] for name in here if name not in _NOT_COMPARED},
     )
     if differences:
+        if there.get(WEIGHTS_SHA256) not in (None, here.get(WEIGHTS_SHA256)):
+            remedy = (
+                "--init_checkpoint holds other weights than when this run was "
+                "begun: put the earlier ones back, or, to go on from what is "
+                f"trained here, take {WEIGHTS_SHA256} out of its "
+                f"{model_directory.RUN_FILE}"
+            )
         fields = dataclasses.asdict(config)
         is_same_model = all(
             there.get(name, value) == value for name, value in fields.items()

@@ -33,6 +33,7 @@ import transformers
 from learning import LENGTH
 from learning import PREDICTIONS
 from learning import name_result
+from workers import transformers_peer
 
 from albert.config import AlbertConfig
 from albert.inspection import opening
@@ -45,14 +46,6 @@ SHORT_SHARE = 0.8
 BATCH = learning_recipes.COMMON["train_batch_size"]
 WARMUP = 0.06
 EVALUATION_BATCHES = 60
-# What this project calls the inputs, after what transformers calls them.
-_INPUTS = {
-    "input_ids": "input_ids",
-    "attention_mask": "input_mask",
-    "token_type_ids": "segment_ids",
-}
-# Labels that are not predicted.
-_IGNORED = -100
 
 
 def main():
@@ -146,23 +139,7 @@ def config_of(size, folder):
     """Returns transformers' configuration of a size of this project."""
     metadata = ablation_files.read_json(f"{folder}/data/held_out.json")
     config = AlbertConfig.named(size, vocab_size=metadata["vocabulary"]["size"])
-    names = (
-        "vocab_size",
-        "embedding_size",
-        "hidden_size",
-        "num_hidden_layers",
-        "num_attention_heads",
-        "intermediate_size",
-        "max_position_embeddings",
-        "initializer_range",
-    )
-    return transformers.AlbertConfig(
-        **{name: getattr(config, name) for name in names},
-        hidden_act="gelu_new",
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-        classifier_dropout_prob=0.0,
-    )
+    return transformers_peer.make_config(config.to_dict())
 
 
 class Peer:
@@ -210,7 +187,10 @@ class Peer:
             share = (used + latest / 2) / total
             start = time.perf_counter()
             length = SHORT if share < SHORT_SHARE else LENGTH
-            self._step(_to_torch(next(batches[length])), share)
+            self._step(
+                transformers_peer.pretraining_inputs(next(batches[length])),
+                share,
+            )
             latest = time.perf_counter() - start
             used += latest
             step += 1
@@ -242,7 +222,9 @@ class Peer:
         sums = np.zeros(6)
         for first in range(0, EVALUATION_BATCHES * BATCH, BATCH):
             part = slice(first, first + BATCH)
-            inputs = _to_torch({name: v[part] for name, v in records.items()})
+            inputs = transformers_peer.pretraining_inputs(
+                {name: v[part] for name, v in records.items()}
+            )
             if not len(inputs["input_ids"]):
                 break
             with torch.inference_mode(), self._autocast():
@@ -261,7 +243,7 @@ class Peer:
 
 def _sums(logits, labels):
     """Returns number, losses and hits of what is predicted, summed."""
-    chosen = labels != _IGNORED
+    chosen = labels != transformers_peer.IGNORED
     logits, labels = logits[chosen].float(), labels[chosen]
     losses = torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
     return (
@@ -293,25 +275,6 @@ def _training_batches(path, seed):
         for first in range(0, number - BATCH + 1, BATCH):
             rows = order[first : first + BATCH]
             yield {name: values[rows] for name, values in records.items()}
-
-
-def _to_torch(batch):
-    """Returns the arguments of ``AlbertForPreTraining``: dict of tensors."""
-    inputs = {
-        name: torch.tensor(batch[own], dtype=torch.long)
-        for name, own in _INPUTS.items()
-    }
-    labels = np.full(batch["input_ids"].shape, _IGNORED)
-    row, slot = np.nonzero(batch["masked_lm_weights"])
-    labels[row, batch["masked_lm_positions"][row, slot]] = batch[
-        "masked_lm_ids"
-    ][row, slot]
-    return inputs | {
-        "labels": torch.tensor(labels, dtype=torch.long),
-        "sentence_order_label": torch.tensor(
-            batch["next_sentence_labels"][:, 0], dtype=torch.long
-        ),
-    }
 
 
 if __name__ == "__main__":

@@ -65,12 +65,16 @@ from albert.export.exported_files import check_destination
 from albert.export.exported_files import new_export
 
 METADATA_FILE = "metadata.json"
-# What a model does not do for which a setting means nothing.
+# By setting: which heads it means something for, and what the others do not.
+_WRITES = (lambda head: head.label_type == "text", "writes no texts")
 _USES = {
-    "top": "fills no masks",
-    "null_score_diff_threshold": "answers no questions",
-    "beam_size": "writes no texts",
-    "length_penalty": "writes no texts",
+    "top": (lambda head: "masked_lm_logits" in head.outputs, "fills no masks"),
+    "null_score_diff_threshold": (
+        lambda head: head.label_type == "span",
+        "answers no questions",
+    ),
+    "beam_size": _WRITES,
+    "length_penalty": _WRITES,
 }
 
 
@@ -207,15 +211,11 @@ def write(loaded, directory, **settings):
 
 def _check_settings(source, head, settings):
     """Refuses settings that are given for a model of another head."""
-    can = {
-        "fills no masks": "masked_lm_logits" in heads.HEADS[head].outputs,
-        "answers no questions": heads.HEADS[head].label_type == "span",
-        "writes no texts": heads.HEADS[head].label_type == "text",
-    }
     for name, value in settings.items():
-        if value is not None and not can[_USES[name]]:
+        is_used, otherwise = _USES[name]
+        if value is not None and not is_used(heads.HEADS[head]):
             raise UserError(
-                f"{source}: {_USES[name]}, which --{name} is for: leave it out"
+                f"{source}: {otherwise}, which --{name} is for: leave it out"
             )
 
 

@@ -21,12 +21,6 @@ from albert.export.serving_span_decoding import Decoder
 from albert.tasks.squad import answer_settings
 
 SPECIAL_PIECES = 3  # [CLS], [SEP], [SEP]
-_SETTINGS = (
-    "doc_stride",
-    "max_query_length",
-    "n_best_size",
-    "max_answer_length",
-)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,7 +59,9 @@ def span_signatures(loaded, tokenizer, *, null_score_diff_threshold=None, **_):
     Raises:
       UserError: the model's limits leave no room for a context.
     """
-    limits = answer_settings.find(dict.fromkeys(_SETTINGS), loaded.task)
+    limits = answer_settings.find(
+        dict.fromkeys(answer_settings.DEFAULTS), loaded.task
+    )
     room = loaded.max_seq_length - limits["max_query_length"] - SPECIAL_PIECES
     if room < 1:
         raise UserError(

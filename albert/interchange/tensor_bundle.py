@@ -15,6 +15,7 @@ import re
 
 from albert import outputs
 from albert.errors import UserError
+from albert.inputs import check_file
 from albert.inputs import open_file
 from albert.interchange.source import Tensors
 from albert.workspaces import workspace
@@ -99,7 +100,7 @@ def open_tensors(prefix):
     import tensorflow as tf
 
     for path in (f"{prefix}.index", *_data_files(prefix)):
-        open_file(path, _REMEDY_OF_MACHINE).close()
+        check_file(path, _REMEDY_OF_MACHINE)
     with _one_line(prefix):
         reader = tf.train.load_checkpoint(str(prefix))
         shapes = reader.get_variable_to_shape_map()

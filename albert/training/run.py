@@ -29,9 +29,6 @@ from albert.training.phases import Plan
 from albert.training.reporting import Reporter
 from albert.training.run_steps import RunSteps
 
-# Of the weights that a run starts from, as they were.
-_SHA256 = "init_checkpoint_sha256"
-
 
 class Data(typing.Protocol):
     """Data to train on."""
@@ -134,7 +131,7 @@ class Run:
             **self.options.settings(),
             **self.data.settings,
             "init_checkpoint": self.start.path,
-            _SHA256: self.start.sha256,
+            run_settings.WEIGHTS_SHA256: self.start.sha256,
             "init_layers_from": self.layers_from,
             "init_optimizer": self.init_optimizer,
             "num_layers_schedule": self.depths and self.depths.phases.text,
@@ -252,7 +249,12 @@ class Run:
         return {
             name: value
             for name, value in found.items()
-            if name not in ("input_file", "init_checkpoint", _SHA256)
+            if name
+            not in (
+                "input_file",
+                "init_checkpoint",
+                run_settings.WEIGHTS_SHA256,
+            )
         }
 
     def _make_loop(self, model, objective, strategy, budget):

@@ -8,12 +8,15 @@ head computes logits of all positions. See ``compare.py``.
 
 import itertools
 
+import numpy as np
 import torch
 import transformers
 
 from workers import batches
 from workers import protocol
 
+# The label of a piece that is not predicted.
+IGNORED = -100
 # What transformers calls the same activation.
 _ACTIVATIONS = {"gelu": "gelu_new", "gelu_erf": "gelu", "relu": "relu"}
 _INPUTS = {
@@ -25,15 +28,7 @@ _INPUTS = {
 
 def pretraining(work):
     """Returns a function that makes a pretraining step."""
-    batch = batches.batch_of(work)
-    inputs = _inputs(batch)
-    positions = torch.tensor(batch["masked_lm_positions"], dtype=torch.long)
-    ids = torch.tensor(batch["masked_lm_ids"], dtype=torch.long)
-    labels = torch.full_like(inputs["input_ids"], -100)
-    inputs["labels"] = labels.scatter(1, positions, ids)
-    inputs["sentence_order_label"] = torch.tensor(
-        batch["next_sentence_labels"][:, 0], dtype=torch.long
-    )
+    inputs = pretraining_inputs(batches.batch_of(work))
     model = _make_model(work, transformers.AlbertForPreTraining).train()
     step = _training_step(work, model)
     return lambda: step(inputs)
@@ -98,9 +93,12 @@ def finetuning(work):
     return run
 
 
-def _make_model(work, model_class):
-    torch.manual_seed(0)
-    config = work["config"]
+def make_config(config):
+    """Returns transformers' configuration of an ALBERT of this project.
+
+    Args:
+      config: dict, of ``AlbertConfig.to_dict``.
+    """
     names = (
         "vocab_size",
         "embedding_size",
@@ -111,15 +109,19 @@ def _make_model(work, model_class):
         "hidden_dropout_prob",
         "attention_probs_dropout_prob",
         "max_position_embeddings",
+        "initializer_range",
     )
-    return model_class(
-        transformers.AlbertConfig(
-            **{name: config[name] for name in names},
-            hidden_act=_ACTIVATIONS[config["hidden_act"]],
-            classifier_dropout_prob=0.0,
-            num_labels=2,
-        )
+    return transformers.AlbertConfig(
+        **{name: config[name] for name in names},
+        hidden_act=_ACTIVATIONS[config["hidden_act"]],
+        classifier_dropout_prob=0.0,
+        num_labels=2,
     )
+
+
+def _make_model(work, model_class):
+    torch.manual_seed(0)
+    return model_class(make_config(work["config"]))
 
 
 def _autocast(enabled):
@@ -151,6 +153,25 @@ def _forward(work, model_class):
             return model(**inputs)
 
     return forward
+
+
+def pretraining_inputs(batch):
+    """Returns the arguments of ``AlbertForPreTraining``: dict of tensors.
+
+    Args:
+      batch: dict of arrays, of pretraining records of this project.
+    """
+    inputs = _inputs(batch)
+    labels = np.full(batch["input_ids"].shape, IGNORED)
+    row, slot = np.nonzero(batch["masked_lm_weights"])
+    places = batch["masked_lm_positions"][row, slot]
+    labels[row, places] = batch["masked_lm_ids"][row, slot]
+    return inputs | {
+        "labels": torch.tensor(labels, dtype=torch.long),
+        "sentence_order_label": torch.tensor(
+            batch["next_sentence_labels"][:, 0], dtype=torch.long
+        ),
+    }
 
 
 def _inputs(batch):

@@ -30,7 +30,7 @@ def test_labels_stand_at_the_masked_positions(peer):
         "masked_lm_weights": np.array([[1, 1, 0]]),
         "next_sentence_labels": np.array([[1]]),
     }
-    inputs = peer._to_torch(batch)
+    inputs = peer.transformers_peer.pretraining_inputs(batch)
     ignored = -100
     assert inputs["labels"].tolist() == [
         [ignored, ignored, 11, 13, ignored, ignored, ignored]

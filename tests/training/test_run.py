@@ -841,8 +841,17 @@ def test_the_weights_to_start_from_are_part_of_the_run(tmp_path):
     with open(f"{best}.data-00000-of-00001", "ab") as stream:
         stream.write(b"x")
     run = make_run(directory, start=open_starting_point(tmp_path / "start"))
-    with pytest.raises(albert.UserError, match="init_checkpoint_sha256"):
+    with pytest.raises(
+        albert.UserError,
+        match="holds other weights .* take init_checkpoint_sha",
+    ):
         run.check()
+    # As it is told to.
+    path = directory / "run.json"
+    settings = json.loads(path.read_text())
+    del settings["init_checkpoint_sha256"]
+    path.write_text(json.dumps(settings))
+    run.check()
 
 
 @pytest.mark.usefixtures("steps_without_gradients")
