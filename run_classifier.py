@@ -96,6 +96,7 @@ def main(fv):
     from albert.interchange.starting_point import open_starting_point
     from albert.interchange.weights import load_weights
     from albert.training import agreement
+    from albert.training import coordination
     from albert.training import curves
     from albert.training import distribution
     from albert.training import event_tags
@@ -105,14 +106,14 @@ def main(fv):
     from albert.training import results
     from albert.training import task_data
     from albert.training import task_evaluation
-    from albert.training.loop import TrainingLoop
+    from albert.training.inference_loop import InferenceLoop
     from albert.training.run import Run
 
     # First of all: workers find each other before anything is computed.
     strategy = distribution.start(
         fv.eval_batch_size, **device_flags.device_options(fv)
     )
-    writes = distribution.is_chief(strategy)
+    writes = coordination.is_chief(strategy)
 
     # ------------------------------------------- configuration and features
     recipe = finetuning_options.adjust_recipe(fv, task.recipe)
@@ -235,8 +236,8 @@ def main(fv):
                     data["train"].label_counts,
                 )
         else:
-            loop = TrainingLoop(
-                model, None, objective, strategy, jit_compile=fv.jit_compile
+            loop = InferenceLoop(
+                model, objective, strategy, jit_compile=fv.jit_compile
             )
         weights = load_weights(model, sources[index], labels=task.labels).source
         if evaluation:
@@ -255,7 +256,7 @@ def main(fv):
             curves.draw_run(directory)
 
     # ----------------------------------- all runs together, and their best
-    distribution.wait_for_workers(strategy)
+    coordination.wait_for_workers(strategy)
     # From the files: models that are only used need not be evaluated here.
     best_metric = best_metric or task.best_metric
     best = trained_model.find_best(
@@ -275,7 +276,7 @@ def main(fv):
                 task, task_description.read(models[best]), models[best]
             ),
         )
-    distribution.finish(strategy)
+    coordination.finish(strategy)
     if not writes:
         command_line.leave()
 

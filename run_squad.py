@@ -64,13 +64,14 @@ def main(fv):
     from albert.interchange.weights import load_weights
     from albert.training import agreement
     from albert.training import answer_heads
+    from albert.training import coordination
     from albert.training import curves
     from albert.training import distribution
     from albert.training import finetuning_options
     from albert.training import options
     from albert.training import results
     from albert.training import span_data
-    from albert.training.loop import TrainingLoop
+    from albert.training.inference_loop import InferenceLoop
     from albert.training.run import Run
 
     # First of all: workers find each other before anything is computed.
@@ -174,14 +175,14 @@ def main(fv):
         )
         loop, _ = run.train(model, objective, strategy)
     else:
-        loop = TrainingLoop(
-            model, None, objective, strategy, jit_compile=fv.jit_compile
+        loop = InferenceLoop(
+            model, objective, strategy, jit_compile=fv.jit_compile
         )
     best = fv.output_dir if fv.do_train else start
     weights = load_weights(model, best).source
     decoded = evaluation and evaluation.answer(loop)
-    distribution.finish(strategy)
-    if not distribution.is_chief(strategy):
+    coordination.finish(strategy)
+    if not coordination.is_chief(strategy):
         command_line.leave()
 
     # -------------------------------------------------- answers and scores

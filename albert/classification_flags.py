@@ -12,13 +12,13 @@ from albert import flags
 from albert import model_directory
 from albert import run_list_flags
 from albert.errors import UserError
+from albert.file_patterns import expand_files
 from albert.interchange import task_description
 from albert.records import metadata
 from albert.tasks import class_weights
 from albert.tasks import folds
 from albert.tasks import interface
 from albert.tasks import trained_model
-from albert.text.documents import expand_files
 from albert.training import model_card
 
 # What is done, the splits that are for it, and the flag of their records.

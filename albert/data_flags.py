@@ -8,6 +8,7 @@ import os
 
 from absl import logging
 
+from albert import file_patterns
 from albert.errors import UserError
 from albert.flag_groups import FlagGroup
 from albert.flag_parsers import LARGEST_SEED
@@ -320,11 +321,11 @@ def _describe_shared(fv, training, evaluation):
     if not (fv[training].value and fv[evaluation].value):
         return ""
     trained = set(
-        map(os.path.realpath, documents.expand_files(fv[training].value))
+        map(os.path.realpath, file_patterns.expand_files(fv[training].value))
     )
     shared = [
         path
-        for path in documents.expand_files(fv[evaluation].value)
+        for path in file_patterns.expand_files(fv[evaluation].value)
         if os.path.realpath(path) in trained
     ]
     if not shared:

@@ -15,10 +15,10 @@ import numpy as np
 
 from albert import command_line
 from albert.errors import UserError
+from albert.file_patterns import expand_files
 from albert.flag_groups import FlagGroup
 from albert.flag_parsers import LARGEST_SEED
 from albert.flags import define_text_field_flag
-from albert.text.documents import expand_files
 from albert.text.documents import read_documents
 from albert.text.word_starts import is_of_script_without_spaces
 

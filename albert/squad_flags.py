@@ -10,12 +10,12 @@ from albert import flag_parsers
 from albert import flags
 from albert import heads
 from albert.errors import UserError
+from albert.file_patterns import expand_files
 from albert.interchange import task_description
 from albert.tasks import trained_model
 from albert.tasks.squad import answer_metrics
 from albert.tasks.squad import answer_settings
 from albert.tasks.squad import squad_files
-from albert.text.documents import expand_files
 from albert.training import model_card
 
 

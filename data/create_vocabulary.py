@@ -29,9 +29,9 @@ from absl import logging
 
 from albert import command_line
 from albert import data_flags
+from albert import file_patterns
 from albert.flag_groups import FlagGroup
 from albert.flags import require
-from albert.text import documents
 from albert.text import vocabulary
 from albert.text.normalization_losses import HARMFUL_SHARE_OF_MARKS
 from albert.text.normalization_losses import describe_lost_marks
@@ -109,7 +109,7 @@ def define_flags(fv):
 def main(fv):
     """Trains the vocabulary and prints what it is like."""
     require(fv, "input_file", "output_prefix")
-    files = documents.expand_files(fv.input_file)
+    files = file_patterns.expand_files(fv.input_file)
     suffix, flag = _VOCABULARY_FLAGS[fv.model_type]
     if fv.model_type == "wordpiece":
         command_line.load_tensorflow()  # tensorflow-text loads it.

@@ -4,14 +4,14 @@
 import pytest
 from absl import flags
 
-import run_pretraining
 from albert import budget_flags
+from albert import pretraining_flags
 from albert.errors import UserError
 
 
 def check(*arguments):
     fv = flags.FlagValues()
-    run_pretraining.define_flags(fv)
+    pretraining_flags.define_flags(fv)
     fv(["pretrain", *arguments])
     budget_flags.check(fv)
     return fv

@@ -20,6 +20,7 @@ from albert import json_files
 from albert import model_directory
 from albert.config import AlbertConfig
 from albert.errors import UserError
+from albert.file_patterns import expand_files
 from albert.interchange import archives
 from albert.interchange import hdf5
 from albert.records import framing
@@ -30,7 +31,6 @@ from albert.tasks.multiple_choice.question_files import RaceFolder
 from albert.tasks.selection import get_task
 from albert.tasks.squad.fields import Fields
 from albert.tasks.squad.layouts import read_layout
-from albert.text.documents import expand_files
 from albert.text.documents import read_documents
 from albert.text.text_files import read_line_blocks
 from albert.text.tokenizer import Tokenizer

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from absl import flags
 
-import run_pretraining
+from albert import pretraining_flags
 from albert.interchange import tensor_bundle
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -31,7 +31,7 @@ def test_flags_of_recipes_work_together(recipe, tmp_path):
     for name in ("records", "others"):
         (tmp_path / name).touch()
     fv = flags.FlagValues()
-    run_pretraining.define_flags(fv)
+    pretraining_flags.define_flags(fv)
     words = {
         **recipe.all_flags(),
         "input_file": tmp_path / "records",
@@ -40,7 +40,7 @@ def test_flags_of_recipes_work_together(recipe, tmp_path):
         "train_minutes": 5,
     }
     fv(["pretrain", *(f"--{name}={value}" for name, value in words.items())])
-    assert run_pretraining.check_flags(fv)
+    assert pretraining_flags.check_flags(fv)
 
 
 @pytest.fixture

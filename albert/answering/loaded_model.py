@@ -39,7 +39,7 @@ from albert.score.pseudo_likelihood import Scorer
 from albert.tasks.json_items import Item
 from albert.tasks.table import reads_pairs
 from albert.tasks.word_splitting import split_words
-from albert.training.loop import TrainingLoop
+from albert.training.inference_loop import InferenceLoop
 
 # Which method answers for each type of label.
 _OF_LABEL_TYPES = {
@@ -369,7 +369,7 @@ class LoadedModel:
 
     @functools.cached_property
     def _loop(self):
-        return TrainingLoop(self.network, None, None, self._strategy)
+        return InferenceLoop(self.network, None, self._strategy)
 
     def _answer(self, names, columns, **settings):
         """Answers rows, given as columns, or one row of texts."""

@@ -16,7 +16,7 @@ from albert.records import batch_plan
 from albert.tasks import metrics
 from albert.tasks import sequences
 from albert.tasks.features import Features
-from albert.training.loop import TrainingLoop
+from albert.training.inference_loop import InferenceLoop
 
 # Of a directory of sentence-transformers, the steps from texts to vectors.
 _MODULES_FILE = "modules.json"
@@ -75,9 +75,8 @@ class Embedder:
         )
         self._batch_size = batch_size
         encoder = getattr(network, "encoder", network)
-        self._loop = TrainingLoop(
+        self._loop = InferenceLoop(
             PooledEncoder(encoder, pooling, normalize),
-            None,
             None,
             strategy,
             jit_compile=jit_compile,

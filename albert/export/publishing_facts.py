@@ -8,9 +8,9 @@ import re
 from albert import model_directory
 from albert.config import AlbertConfig
 from albert.errors import UserError
+from albert.file_patterns import expand_files
 from albert.model_names import describe_path
 from albert.records.metadata import find_metadata
-from albert.text.documents import expand_files
 
 # What the page says of a run: the key and its name on the page.
 TEXT = {

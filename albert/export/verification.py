@@ -9,12 +9,12 @@ import dataclasses
 import numpy as np
 
 from albert.errors import UserError
+from albert.file_patterns import expand_files
 from albert.heads import HEADS
 from albert.inputs import check_file
 from albert.tasks import sequences
 from albert.tasks import truncation
 from albert.tasks.features import Features
-from albert.text.documents import expand_files
 from albert.text.text_files import read_line_blocks
 
 # Used where no text is given. Different lengths and scripts, and what

@@ -8,10 +8,10 @@ import os
 import numpy as np
 
 from albert.errors import UserError
+from albert.file_patterns import expand_files
 from albert.inspection.parsing import parse
 from albert.records import framing
 from albert.records.metadata import find_metadata
-from albert.text.documents import expand_files
 from albert.text.tokenizers import load_tokenizer
 
 # 4 MB of 512 pieces.

@@ -6,7 +6,6 @@ import functools
 import os
 
 import numpy as np
-from absl import logging
 
 from albert import heads
 from albert import model_directory
@@ -260,44 +259,6 @@ class StartingPoint:
             )
         return config, tokenizer
 
-    def find_pretraining_config_and_tokenizer(
-        self,
-        records,
-        albert_config_file=None,
-        model_size=None,
-        position_embedding=None,
-        vocabulary_file=None,
-        directory=None,
-    ):
-        """Returns the configuration and the tokenizer of a pretraining run.
-
-        Args:
-          records: ``RecordSet``; the JSON beside it names the tokenizer where
-            no flag does.
-          albert_config_file, model_size, vocabulary_file: as of
-            ``find_config_and_tokenizer``.
-          position_embedding: str, of a model of ``model_size``.
-          directory: str, the model directory that is trained in; if the run
-            was begun there, its tokenizer is taken where no other is found.
-
-        Returns:
-          (``AlbertConfig``, ``Tokenizer``); None and a warning where the
-          tokenizer is not known.
-
-        Raises:
-          UserError: there is no configuration, a tokenizer cannot be used, or
-            they do not fit together.
-        """
-        tokenizer = self._find_tokenizer_of_records(
-            records, vocabulary_file, directory
-        )
-        config = self.find_config(albert_config_file, model_size, tokenizer)
-        if position_embedding is not None:
-            config = dataclasses.replace(
-                config, position_embedding=position_embedding
-            )
-        return config, tokenizer
-
     def find_config(
         self, albert_config_file=None, model_size=None, tokenizer=None
     ):
@@ -359,7 +320,7 @@ class StartingPoint:
                         f"{own}: leave the flag out"
                     )
             return self.tokenizer
-        own = self._usable_tokenizer()
+        own = self.usable_tokenizer()
         settings = dict(own.settings) if own else {}
         if do_lower_case is not None:
             settings["lower_case"] = do_lower_case
@@ -390,48 +351,13 @@ class StartingPoint:
         if tokenizer.vocabulary_size > config.vocab_size:
             raise self._size_mismatch(config, tokenizer, remedy)
 
-    def _usable_tokenizer(self):
+    def usable_tokenizer(self):
         """Returns the tokenizer beside the weights, where another is given.
 
         One that cannot be used does not matter then.
         """
         file = self.source and self.source.tokenizer
         return self.tokenizer if file and not file.refusal else None
-
-    def _find_tokenizer_of_records(self, records, vocabulary_file, directory):
-        if vocabulary_file is None:
-            vocabulary_file = records.tokenizer_file()
-        own = self._usable_tokenizer() if vocabulary_file else self.tokenizer
-        if vocabulary_file is None and own:
-            return own
-        if vocabulary_file is None:
-            begun = directory and model_directory.is_of_run(directory)
-            file = google.find_tokenizer(directory) if begun else None
-            if file:
-                return file.load()
-            logging.warning(
-                "the model directory will have no tokenizer: give the one "
-                "that made %s with --spm_model_file or --vocab_file",
-                records.files[0],
-            )
-            return None
-        if records.metadata or not own:
-            made_with = (records.metadata or {}).get("settings", {})
-            settings = {
-                "lower_case": made_with.get("do_lower_case", True),
-                "strip_accents": made_with.get("strip_accents", True),
-            }
-        else:  # Records of the original, which do not say.
-            settings = own.settings
-        tokenizer = load_tokenizer(vocabulary_file, **settings)
-        # Not their pieces: with other scores the same ones give other ids.
-        if own and own.content != tokenizer.content:
-            raise UserError(
-                f"{self.path} was trained with another vocabulary than "
-                f"{vocabulary_file}, which made {records.files[0]}: make the "
-                "records with the vocabulary that came with the weights"
-            )
-        return tokenizer
 
     def _missing(self, part, file, flag):
         return UserError(

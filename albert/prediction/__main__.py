@@ -146,7 +146,7 @@ def load_predictor(fv, model, kind, engine=None):
     from albert.prediction.row_predictions import make_predictor
     from albert.training import distribution
     from albert.training import options
-    from albert.training.loop import TrainingLoop
+    from albert.training.inference_loop import InferenceLoop
 
     strategy = distribution.start(fv.eval_batch_size, name="one_device")
     if engine:
@@ -164,9 +164,8 @@ def load_predictor(fv, model, kind, engine=None):
                 max_seq_length=fv.max_seq_length,
                 dtype=options.DTYPE_POLICIES[fv.dtype],
             )
-    loop = TrainingLoop(
+    loop = InferenceLoop(
         source.model,
-        None,
         None,
         strategy,
         jit_compile=fv.jit_compile,

@@ -86,7 +86,7 @@ def compute(loop, features, lengths, batch_size):
     """Computes the outputs of a model for examples.
 
     Args:
-      loop: ``TrainingLoop`` of one device.
+      loop: ``InferenceLoop`` of one device.
       features: ``Features``, at least one example.
       lengths: the lengths that sequences are filled up to.
       batch_size: int.
@@ -108,7 +108,7 @@ class RowPredictor:
     """Computes predictions as `albert classify --do_predict` does.
 
     Args:
-      loop: ``TrainingLoop`` of the model.
+      loop: ``InferenceLoop`` of the model.
       source: ``SourceModel``.
       kind: ``RowKind``.
       lengths: the lengths that batches may have, see ``batch_plan``.

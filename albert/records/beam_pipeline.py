@@ -19,6 +19,7 @@ import tempfile
 from absl import logging
 
 from albert.errors import UserError
+from albert.file_patterns import expand_files
 from albert.inputs import open_file
 from albert.paths import is_address
 from albert.processes import ProcessPool
@@ -29,7 +30,6 @@ from albert.records import pretraining_sets
 from albert.records.metadata import metadata_path
 from albert.records.metadata import read_metadata
 from albert.records.pretraining import RecordMaker
-from albert.text.documents import expand_files
 
 # In what a runner says of an exception of a worker.
 _ERROR_OF_WORKER = re.compile(r"UserError: (.*?)(?:\\n|\n|$)")

@@ -12,6 +12,7 @@ import re
 
 from albert import json_files
 from albert.errors import UserError
+from albert.file_patterns import expand_files
 from albert.json_files import Boolean
 from albert.json_files import FileName
 from albert.json_files import Integer
@@ -22,7 +23,6 @@ from albert.json_files import Object
 from albert.json_files import Text
 from albert.records import framing
 from albert.records.unmasked_pairs import MASKING_TIMES
-from albert.text.documents import expand_files
 from albert.text.masking import MASK_REPLACEMENTS
 
 SCHEMA_VERSION = 1

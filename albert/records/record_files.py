@@ -12,12 +12,12 @@ from absl import logging
 from google.protobuf.message import DecodeError
 
 from albert.errors import UserError
+from albert.file_patterns import expand_files
 from albert.records import framing
 from albert.records.metadata import SCHEMA_VERSION
 from albert.records.metadata import find_metadata
 from albert.records.metadata import metadata_path_of_set
 from albert.records.metadata import name_of_shard
-from albert.text.documents import expand_files
 
 # Records of a file without a JSON whose ids are looked at.
 _RECORDS_INSPECTED = 64

@@ -25,6 +25,7 @@ from albert import outputs
 from albert.device_flags import define_dtype_flag
 from albert.errors import UserError
 from albert.file_fingerprints import describe_files
+from albert.file_patterns import expand_files
 from albert.flag_groups import FlagGroup
 from albert.progress import show_progress
 from albert.score import minimal_pairs
@@ -32,7 +33,6 @@ from albert.score.minimal_pairs import one_cell
 from albert.score.text_rows import read_rows
 from albert.streamed_outputs import check_output
 from albert.streamed_outputs import open_output
-from albert.text.documents import expand_files
 
 POSITIONAL = ("MODEL_DIR", "TEXT...")
 _METHODS = ("word_l2r", "original")

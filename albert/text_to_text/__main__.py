@@ -75,12 +75,13 @@ def main(fv):
     from albert.text_to_text.translation import SearchSettings
     from albert.text_to_text.translation import Translator
     from albert.training import agreement
+    from albert.training import coordination
     from albert.training import curves
     from albert.training import distribution
     from albert.training import finetuning_options
     from albert.training import options
     from albert.training import results
-    from albert.training.loop import TrainingLoop
+    from albert.training.inference_loop import InferenceLoop
     from albert.training.losses import TextToTextObjective
     from albert.training.run import Run
 
@@ -88,7 +89,7 @@ def main(fv):
     strategy = distribution.start(
         fv.eval_batch_size, **device_flags.device_options(fv)
     )
-    writes = distribution.is_chief(strategy)
+    writes = coordination.is_chief(strategy)
 
     # --------------------------------------- configuration, texts and ids
     recipe = finetuning_options.adjust_recipe(fv, translation_flags.RECIPE)
@@ -169,14 +170,14 @@ def main(fv):
         )
         loop, _ = run.train(model, objective, strategy)
     else:
-        loop = TrainingLoop(
-            model, None, objective, strategy, jit_compile=fv.jit_compile
+        loop = InferenceLoop(
+            model, objective, strategy, jit_compile=fv.jit_compile
         )
     weights = load_weights(
         model, fv.output_dir if fv.do_train else start
     ).source
     losses = evaluation.metrics(loop) if evaluation else {}
-    distribution.finish(strategy)
+    coordination.finish(strategy)
     if not writes:
         command_line.leave()
 

@@ -141,6 +141,6 @@ class LossEvaluation:
         return self.data.fingerprint
 
     def metrics(self, loop):
-        """Returns a dict of float for the model of a ``TrainingLoop``."""
+        """Returns a dict of float for the model of an ``InferenceLoop``."""
         batches = self.data.evaluation_batches(self.batch_size)
         return loop.evaluate(loop.distribute(batches))

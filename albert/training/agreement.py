@@ -17,7 +17,7 @@ import numpy as np
 
 from albert import workspaces
 from albert.errors import UserError
-from albert.training import distribution
+from albert.training import coordination
 
 # A network file system can hide a new file for a minute (NFS: acdirmax).
 _PATIENCE_SECONDS = 90.0
@@ -34,7 +34,7 @@ def check_same(strategy, values):
     Raises:
       UserError: naming what differs; in every worker.
     """
-    if distribution.num_workers(strategy) == 1:
+    if coordination.num_workers(strategy) == 1:
         return
     names = sorted(values)
     # All workers have to send the same number of values.
@@ -47,7 +47,7 @@ def check_same(strategy, values):
             for index in found
         ]
     if different:
-        distribution.finish(strategy)
+        coordination.finish(strategy)
         raise UserError(
             f"the workers differ in {'; '.join(different)}: give all of them "
             "the same files and flags"
@@ -65,7 +65,7 @@ def check_data(strategy, data):
     Raises:
       UserError: naming the splits that differ; in every worker.
     """
-    if distribution.num_workers(strategy) == 1:
+    if coordination.num_workers(strategy) == 1:
         return  # Checksums of all data take their time.
     check_same(
         strategy,
@@ -87,7 +87,7 @@ def check_weights(strategy, model):
     Raises:
       UserError: they differ; in every worker.
     """
-    if distribution.num_workers(strategy) == 1:
+    if coordination.num_workers(strategy) == 1:
         return
     value = 0
     for variable in model.weights:
@@ -109,21 +109,21 @@ def check_shared_directory(strategy, directory, patience=_PATIENCE_SECONDS):
       UserError: another worker does not see what the chief has written; in
         every worker.
     """
-    if distribution.num_workers(strategy) == 1:
+    if coordination.num_workers(strategy) == 1:
         return
     # Of all workers together, so that no earlier run has left this name.
-    number = distribution.gather(strategy, [secrets.randbits(40)]).sum()
+    number = coordination.gather(strategy, [secrets.randbits(40)]).sum()
     token = os.path.join(directory, f"workers-{number}")
     with contextlib.ExitStack() as stack:
-        writes = distribution.is_chief(strategy)
+        writes = coordination.is_chief(strategy)
         if writes:
             # What a kill leaves of it goes at the next start.
             stack.enter_context(workspaces.workspace(token))
-        distribution.wait_for_workers(strategy)
+        coordination.wait_for_workers(strategy)
         seen = writes or _appears(workspaces.workspace_path(token), patience)
-        everywhere = distribution.gather(strategy, [int(seen)]).all()
+        everywhere = coordination.gather(strategy, [int(seen)]).all()
     if not everywhere:
-        distribution.finish(strategy)
+        coordination.finish(strategy)
         raise UserError(
             f"{directory}: not every worker sees what the chief writes there: "
             "--output_dir must be on a file system that all workers share"
@@ -142,7 +142,7 @@ def _appears(path, patience):
 
 def _differing(strategy, values):
     """Returns the numbers of the values that are not the same everywhere."""
-    rows = distribution.gather(strategy, list(map(_digest, values)))
+    rows = coordination.gather(strategy, list(map(_digest, values)))
     return [
         i for i, same in enumerate((rows == rows[0]).all(axis=0)) if not same
     ]

@@ -10,7 +10,7 @@ from the last measurement, by the time that a step takes.
 from absl import logging
 
 from albert.errors import UserError
-from albert.training import distribution
+from albert.training import coordination
 from albert.training.schedules import TimedSchedule
 
 _MILLISECONDS_A_MINUTE = 60_000
@@ -187,7 +187,7 @@ class TimeBudget:
         Raises:
           UserError: naming their number.
         """
-        workers = distribution.num_workers(strategy)
+        workers = coordination.num_workers(strategy)
         if workers > 1:
             raise UserError(
                 f"--train_minutes is for one process, not for {workers} "

@@ -10,6 +10,9 @@ import re
 
 import tensorflow as tf
 
+from albert.training.cross_entropy import focal_losses
+from albert.training.cross_entropy import weighted_sums
+
 # Source: get_masked_lm_output of the original's run_pretraining.py.
 _MASKED_LM_EPSILON = 1e-5
 
@@ -66,14 +69,14 @@ class PretrainingObjective:
         Returns:
           dict of metric name to float32 scalar.
         """
-        numerators = _sums(
+        numerators = weighted_sums(
             "masked_lm_",
             outputs["masked_lm_logits"],
             batch["masked_lm_ids"],
             batch["masked_lm_weights"],
         )
         if self.sentence_order:
-            numerators |= _sums(
+            numerators |= weighted_sums(
                 "sentence_order_",
                 outputs["sentence_order_logits"],
                 batch["next_sentence_labels"][:, 0],
@@ -167,7 +170,7 @@ class _LabelObjective(_MeanObjective):
           batch: dict of label_ids int32 [B, …], example_weights float32 [B].
         """
         labels, weights = self._labels_and_weights(batch)
-        sums = _sums("", outputs["logits"], labels, weights)
+        sums = weighted_sums("", outputs["logits"], labels, weights)
         if len(self.metric_names) == 2:
             return sums
         sums["cross_entropy_loss"] = sums["loss"]
@@ -360,7 +363,7 @@ class TextToTextObjective(_MeanObjective):
             [B, T] (0: padding), example_weights float32 [B].
         """
         weights = _target_weights(batch)
-        numerators = _sums(
+        numerators = weighted_sums(
             "target_", outputs["logits"], batch["target_ids"], weights
         )
         loss = numerators["target_loss"]
@@ -381,42 +384,3 @@ def _target_weights(batch):
 def _at_least_one(weight):
     """Returns at least 1, so that an empty batch has a loss of 0, not NaN."""
     return tf.maximum(weight, 1.0)
-
-
-def focal_losses(logits, labels, gamma):
-    """Returns ``(1 - p) ** gamma * -log p`` of the right labels' p.
-
-    Examples that are right with confidence count less (Lin et al. 2017,
-    arXiv:1708.02002, equation 4). With a gamma of 0 it is the cross-entropy.
-
-    Args:
-      logits: float [..., N].
-      labels: int32 [...].
-      gamma: float.
-
-    Returns:
-      float32 [...].
-    """
-    logits = tf.cast(logits, tf.float32)
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-    if not gamma:
-        return losses
-    # log(1 - p) of the other logits: a power of 1 - p, which is rounded to 0
-    # where the model is sure, would have no gradient there for gamma < 1.
-    right = tf.one_hot(labels, logits.shape[-1], on_value=True, off_value=False)
-    others = tf.where(right, logits.dtype.min, logits)
-    log_wrong = tf.reduce_logsumexp(others, -1) - tf.reduce_logsumexp(
-        logits, -1
-    )
-    return tf.exp(gamma * log_wrong) * losses
-
-
-def _sums(prefix, logits, labels, weights):
-    """Returns weighted sums of cross-entropy and of hits, in float32."""
-    logits = tf.cast(logits, tf.float32)
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-    hits = tf.argmax(logits, axis=-1, output_type=labels.dtype) == labels
-    return {
-        f"{prefix}loss": tf.reduce_sum(weights * losses),
-        f"{prefix}accuracy": tf.reduce_sum(weights * tf.cast(hits, tf.float32)),
-    }

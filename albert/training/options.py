@@ -7,6 +7,7 @@ from absl import logging
 
 from albert.errors import UserError
 from albert.training import budgets
+from albert.training import coordination
 from albert.training import defaults
 from albert.training import distribution
 from albert.training import schedules
@@ -221,7 +222,7 @@ def check_and_log_batch(strategy, options, num_examples, max_seq_length):
       UserError: the batch size is not divisible by the number of parts.
     """
     replicas = strategy.num_replicas_in_sync
-    workers = distribution.num_workers(strategy)
+    workers = coordination.num_workers(strategy)
     steps = options.gradient_accumulation_steps
     per_step = distribution.check_batch_size(
         "train_batch_size", options.train_batch_size, replicas, steps

@@ -156,7 +156,7 @@ class PretrainingEvaluation:
         return self.data.first_batches(self.batch_size, self.max_steps)
 
     def metrics(self, loop):
-        """Returns a dict of float for the model of a ``TrainingLoop``.
+        """Returns a dict of float for the model of an ``InferenceLoop``.
 
         Raises:
           UserError: a record is damaged.

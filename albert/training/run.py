@@ -19,7 +19,7 @@ from albert.interchange.weights import load_slots
 from albert.interchange.weights import load_weights
 from albert.text.tokenizers import TokenizerInterface
 from albert.training import agreement
-from albert.training import distribution
+from albert.training import coordination
 from albert.training import freezing
 from albert.training import preemption
 from albert.training.checkpoints import TrainingCheckpoints
@@ -65,7 +65,7 @@ class Evaluation(typing.Protocol):
     evaluated_on: str
 
     def metrics(self, loop):
-        """Returns a dict of float for the model of a ``TrainingLoop``."""
+        """Returns a dict of float for the model of an ``InferenceLoop``."""
 
 
 class Watch(typing.Protocol):
@@ -216,12 +216,12 @@ class Run:
                 self._make_reporter(checkpoints, budget)
             )
             stack.enter_context(preemption.on_sigterm(loop.request_stop))
-            stack.enter_context(distribution.worker_loss_explained(strategy))
+            stack.enter_context(coordination.worker_loss_explained(strategy))
             steps = RunSteps(self, budget, loop, checkpoints, reporter)
             try:
                 metrics = steps.make(progress, watch)
             except StopRequested:
-                distribution.finish(strategy)
+                coordination.finish(strategy)
                 raise
             except KeyboardInterrupt:
                 raise KeyboardInterrupt(
@@ -229,7 +229,7 @@ class Run:
                     "starts again where there is none yet"
                 ) from None
             # What the chief has written is read by all after this.
-            distribution.wait_for_workers(strategy)
+            coordination.wait_for_workers(strategy)
         if checkpoints.writes:
             print(reporter.summary())
         return loop, metrics
@@ -293,7 +293,7 @@ class Run:
             loop.optimizer,
             self.options.keep_checkpoint_max,
             evaluation=measured,
-            writes=distribution.is_chief(loop.strategy),
+            writes=coordination.is_chief(loop.strategy),
         )
 
     def _make_reporter(self, checkpoints, budget):
@@ -307,7 +307,7 @@ class Run:
     def _restore_or_start(self, loop, checkpoints, budget):
         """Restores the last checkpoint, else sets the first weights."""
         progress = checkpoints.restore()
-        distribution.check_agreement(
+        coordination.check_agreement(
             loop.strategy,
             checkpoints.step,
             "they restored different checkpoints: --output_dir must be on a "

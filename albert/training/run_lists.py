@@ -14,9 +14,9 @@ from absl import logging
 from albert import model_directory
 from albert.errors import UserError
 from albert.file_fingerprints import describe_files
+from albert.file_patterns import expand_files
 from albert.interchange import weight_paths
 from albert.records.finetuning_writing import fingerprint
-from albert.text.documents import expand_files
 from albert.training import run_process
 from albert.training.finished_runs import FinishedRun
 

@@ -125,7 +125,7 @@ class SpanData(FeatureData):
         """Returns ``Decoded``: the answers of the model to every question.
 
         Args:
-          loop: ``TrainingLoop`` of an ``AlbertSpanPredictor``.
+          loop: ``InferenceLoop`` of an ``AlbertSpanPredictor``.
           batch_size: int, over all devices.
           n_best_size, max_answer_length: as in ``decoding``.
         """
@@ -266,7 +266,7 @@ class SpanEvaluation:
         return f"{self.data.content_checksum}, rules {rules}"
 
     def answer(self, loop):
-        """Returns ``Decoded`` of the model of a ``TrainingLoop``."""
+        """Returns ``Decoded`` of the model of an ``InferenceLoop``."""
         return self.data.predict(
             loop,
             self.batch_size,
@@ -318,7 +318,7 @@ class SpanEvaluation:
         )
 
     def metrics(self, loop):
-        """Returns the main scores of the model of a ``TrainingLoop``."""
+        """Returns the main scores of the model of an ``InferenceLoop``."""
         return answer_metrics.main_scores(self.scores(self.answer(loop)))
 
     def unanswered(self, predictions, null_score):

@@ -25,7 +25,7 @@ def predict(loop, data, batch_size, evaluate=False):
     """Predicts the labels of a split.
 
     Args:
-      loop: ``TrainingLoop`` with the model.
+      loop: ``InferenceLoop`` with the model.
       data: ``TextData`` or ``RecordData``.
       batch_size: int, examples in a batch over all devices; nothing depends
         on it.
@@ -206,10 +206,10 @@ class TaskEvaluation:
         return thresholds.without(results)
 
     def evaluate(self, loop, label_thresholds=None):
-        """Evaluates the model of a ``TrainingLoop``.
+        """Evaluates the model of an ``InferenceLoop``.
 
         Args:
-          loop: ``TrainingLoop``.
+          loop: ``InferenceLoop``.
           label_thresholds: float64 [labels], of several labels a text; None
             for the usual one, or for those that are tuned here.
 

@@ -8,7 +8,7 @@ def has_averages(loop):
     """Returns whether averages of the weights of a loop are kept.
 
     Args:
-      loop: ``TrainingLoop``; without an optimizer it has none.
+      loop: ``InferenceLoop``; only a ``TrainingLoop`` can have them.
     """
     return bool(loop.optimizer and loop.optimizer.averages)
 
@@ -21,7 +21,7 @@ def averaged_weights(loop):
     is not trained is its own average.
 
     Args:
-      loop: ``TrainingLoop``.
+      loop: ``InferenceLoop``.
     """
     if not has_averages(loop) or not loop.optimizer.iterations.numpy():
         yield

@@ -17,6 +17,7 @@ from albert.tasks.features import Features
 from albert.training import distribution
 from albert.training import optimizers
 from albert.training.feature_data import FeatureData
+from albert.training.inference_loop import InferenceLoop
 from albert.training.loop import TrainingLoop
 from albert.training.options import DTYPE_POLICIES
 from workers import batches
@@ -88,13 +89,14 @@ def _model_options(work):
 
 def _make_loop(work, head, optimizer_class, **options):
     strategy = distribution.get_strategy("one_device")
-    optimizer = None
+    objective = heads.make_objective(head)
     with strategy.scope():
         model = heads.make_model(head, **_model_options(work), **options)
-        if optimizer_class:
-            optimizer = optimizer_class(1e-4)
-            optimizer.build(model.trainable_variables)
-    return TrainingLoop(model, optimizer, heads.make_objective(head), strategy)
+        if optimizer_class is None:
+            return InferenceLoop(model, objective, strategy)
+        optimizer = optimizer_class(1e-4)
+        optimizer.build(model.trainable_variables)
+    return TrainingLoop(model, optimizer, objective, strategy)
 
 
 def _read_data(work):

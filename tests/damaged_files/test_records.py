@@ -13,6 +13,7 @@ import albert
 from albert.export import publishing_facts
 from albert.inspection import survey
 from albert.inspection import verification
+from albert.interchange import pretraining_start
 from albert.interchange.starting_point import open_starting_point
 from albert.records import finetuning_writing
 from albert.records import pretraining
@@ -114,8 +115,8 @@ def read_records(folder):
     find_objective([records])
     start = open_starting_point(None)
     config = albert.AlbertConfig.named("tiny", vocab_size=2000)
-    _, tokenizer = start.find_pretraining_config_and_tokenizer(
-        records, model_size="tiny"
+    _, tokenizer = pretraining_start.find_config_and_tokenizer(
+        start, records, model_size="tiny"
     )
     check_record_sets([records], config, tokenizer)
     batches = pretraining_dataset(records, 16, training=False, seed=None)

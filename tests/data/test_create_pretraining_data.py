@@ -525,32 +525,6 @@ def segments_of(batch, objective):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "passes"),
-    [
-        (["--masking=dynamic"], 1),
-        (["--masking=dynamic", "--dupe_factor=3"], 3),
-        (["--masking=static"], 40),
-        ([], 40),
-    ],
-)
-def test_passes_unless_told(tmp_path, load_recipe, arguments, passes):
-    recipe = load_recipe(RECIPE)
-    flag_values = flags.FlagValues()
-    recipe.define_flags(flag_values)
-    flag_values(
-        [
-            "",
-            "--input_file=text.txt",
-            "--output_file=a.tfrecord",
-            f"--spm_model_file={MODEL}",
-            *arguments,
-        ]
-    )
-    settings, *_ = recipe.read_settings(flag_values)
-    assert settings.dupe_factor == passes
-
-
-@pytest.mark.parametrize(
     "arguments", [["--random_next_sentence"], ["--objective=nsp"]]
 )
 def test_random_next_sentence_is_the_objective_nsp(

@@ -24,9 +24,11 @@ from albert.records.feature_batches import finetuning_dataset
 from albert.records.pretraining_batches import pretraining_dataset
 from albert.records.record_set import RecordSet
 from albert.tasks.features import Features
+from albert.training import coordination
 from albert.training import distribution
 from albert.training import losses
 from albert.training import optimizers
+from albert.training.inference_loop import InferenceLoop
 from albert.training.loop import TrainingLoop
 
 STEPS, BATCH, LENGTH, PREDICTIONS = 5, 32, 13, 5
@@ -149,7 +151,7 @@ def evaluate_and_predict(strategy, records):
     keras.utils.set_random_seed(11)
     with strategy.scope():
         model = albert.AlbertPretrainer(CONFIG)
-    loop = TrainingLoop(model, None, losses.PretrainingObjective(), strategy)
+    loop = InferenceLoop(model, losses.PretrainingObjective(), strategy)
     for name, value in loop.evaluate(loop.distribute(batches)).items():
         found[f"evaluation/pretraining {name}"] = value
     features = make_features()
@@ -157,7 +159,7 @@ def evaluate_and_predict(strategy, records):
         keras.utils.set_random_seed(11)
         with strategy.scope():
             model = make_model()
-        loop = TrainingLoop(model, None, objective(), strategy)
+        loop = InferenceLoop(model, objective(), strategy)
         batches = finetuning_dataset(
             features, EVALUATION_BATCH, [8, 16, 31], training=False
         )
@@ -197,7 +199,7 @@ def main(records, output, where):
             for key, value in found.items()
         },
     )
-    distribution.wait_for_workers(two)
+    coordination.wait_for_workers(two)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import pytest
 
 from albert.errors import UserError
 from albert.training import cluster
+from albert.training import coordination
 from albert.training import distribution
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -216,8 +217,8 @@ def test_batches_of_evaluations_that_differ_between_workers(monkeypatch):
 
     alone = types.SimpleNamespace(num_replicas_in_sync=1)
     monkeypatch.setattr(distribution, "get_strategy", lambda **_: alone)
-    monkeypatch.setattr(distribution, "finish", lambda _: None)
-    monkeypatch.setattr(distribution, "gather", gather)
+    monkeypatch.setattr(coordination, "finish", lambda _: None)
+    monkeypatch.setattr(coordination, "gather", gather)
     assert distribution.start(8) is alone
     with pytest.raises(UserError, match=r"have \[7, 8\]: --eval_batch_size"):
         distribution.start(7)

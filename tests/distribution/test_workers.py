@@ -163,19 +163,20 @@ def test_none_ends_while_another_needs_it(launcher, tmp_path):
         """
 import os, pathlib, sys, time
 from albert.training import distribution
+from albert.training import coordination
 
 folder, index = pathlib.Path(sys.argv[1]), int(sys.argv[2])
 strategy = distribution.get_strategy("multi_worker_mirrored")
-distribution.wait_for_workers(strategy)
+coordination.wait_for_workers(strategy)
 if index == 0:
     time.sleep(1.0)
     (folder / "slow").touch()
-distribution.finish(strategy)
+coordination.finish(strategy)
 print("the slow one is done:", (folder / "slow").exists(), flush=True)
 if index == 0:
     while not (folder / "gone").exists():
         time.sleep(0.01)
-    distribution.finish(strategy)
+    coordination.finish(strategy)
     print("alone", flush=True)
 os._exit(0)
 """

@@ -14,6 +14,7 @@ from sentencepiece import sentencepiece_model_pb2
 import albert
 from albert.interchange import archives
 from albert.interchange import google
+from albert.interchange import pretraining_start
 from albert.interchange import tensor_bundle
 from albert.interchange.starting_point import holds_foreign_weights
 from albert.interchange.starting_point import open_starting_point
@@ -289,34 +290,39 @@ def records(tokenizer_file=None, lower_case=False):
 
 def test_tokenizer_of_records(directory, caplog):
     new = open_starting_point()
-    config, tokenizer = new.find_pretraining_config_and_tokenizer(
-        records(), None, "tiny"
+    config, tokenizer = pretraining_start.find_config_and_tokenizer(
+        new, records(), None, "tiny"
     )
     assert config == albert.AlbertConfig.named("tiny")
     assert tokenizer is None
     assert "the one that made x.tfrecord with --spm_model_file" in caplog.text
-    config, tokenizer = new.find_pretraining_config_and_tokenizer(
-        records(SPM), None, "tiny"
+    config, tokenizer = pretraining_start.find_config_and_tokenizer(
+        new, records(SPM), None, "tiny"
     )
     assert config.vocab_size == 2000
     assert not tokenizer.lower_case
     start = open_starting_point(directory)
-    config, tokenizer = start.find_pretraining_config_and_tokenizer(records())
+    config, tokenizer = pretraining_start.find_config_and_tokenizer(
+        start, records()
+    )
     assert (config, tokenizer) == (start.config, start.tokenizer)
-    _, tokenizer = start.find_pretraining_config_and_tokenizer(
-        records(SPM, lower_case=True)
+    _, tokenizer = pretraining_start.find_config_and_tokenizer(
+        start, records(SPM, lower_case=True)
     )
     assert tokenizer.lower_case
     silent = records(SPM)
     silent.metadata = None
-    _, tokenizer = start.find_pretraining_config_and_tokenizer(silent)
+    _, tokenizer = pretraining_start.find_config_and_tokenizer(start, silent)
     assert tokenizer.settings == start.tokenizer.settings
     for message in (
         refusal(
-            start.find_pretraining_config_and_tokenizer, records(OTHER_SPM)
+            pretraining_start.find_config_and_tokenizer,
+            start,
+            records(OTHER_SPM),
         ),
         refusal(
-            start.find_pretraining_config_and_tokenizer,
+            pretraining_start.find_config_and_tokenizer,
+            start,
             records(SPM),
             vocabulary_file=OTHER_SPM,
         ),
@@ -329,15 +335,15 @@ def test_a_tokenizer_that_is_there_is_kept(directory, tmp_path, caplog):
     directory = shutil.copytree(directory, tmp_path / "model")
     new = open_starting_point()
     arguments = records(), None, "tiny"
-    _, tokenizer = new.find_pretraining_config_and_tokenizer(
-        *arguments, directory=str(directory)
+    _, tokenizer = pretraining_start.find_config_and_tokenizer(
+        new, *arguments, directory=str(directory)
     )
     # What lies there may be of another model, unless its run was begun there.
     assert tokenizer is None and caplog.messages
     caplog.clear()
     (directory / "run.json").write_text("{}")
-    config, tokenizer = new.find_pretraining_config_and_tokenizer(
-        *arguments, directory=str(directory)
+    config, tokenizer = pretraining_start.find_config_and_tokenizer(
+        new, *arguments, directory=str(directory)
     )
     own = open_starting_point(directory).tokenizer
     assert tokenizer.fingerprint == own.fingerprint
@@ -352,7 +358,8 @@ def test_the_same_pieces_with_other_scores_are_another_vocabulary(
     model.pieces[100].score -= 1
     (tmp_path / "other.model").write_bytes(model.SerializeToString())
     message = refusal(
-        open_starting_point(directory).find_pretraining_config_and_tokenizer,
+        pretraining_start.find_config_and_tokenizer,
+        open_starting_point(directory),
         records(str(tmp_path / "other.model")),
     )
     assert message.startswith(f"{directory} was trained with another")

@@ -6,9 +6,9 @@ import pytest
 
 from albert.text_to_text.pair_batches import evaluation_batches
 from albert.text_to_text.pair_batches import pair_dataset
+from albert.text_to_text.pair_counts import PairCounts
 from albert.text_to_text.pair_data import PairData
 from albert.text_to_text.pair_features import EncodedPairs
-from albert.text_to_text.pair_features import PairCounts
 from albert.text_to_text.pair_features import PairFeatures
 from albert.text_to_text.token_batches import BatchLimits
 from albert.text_to_text.token_batches import TokenBatches

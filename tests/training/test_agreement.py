@@ -10,6 +10,7 @@ import pytest
 
 from albert.errors import UserError
 from albert.training import agreement
+from albert.training import coordination
 from albert.training import distribution
 
 
@@ -35,9 +36,9 @@ def workers(monkeypatch):
     The strategy is the number of the worker, and of a cluster of two.
     """
     both = Cluster()
-    monkeypatch.setattr(distribution, "num_workers", lambda worker: 2)
-    monkeypatch.setattr(distribution, "is_chief", lambda worker: worker == 0)
-    monkeypatch.setattr(distribution, "gather", both.gather)
+    monkeypatch.setattr(coordination, "num_workers", lambda worker: 2)
+    monkeypatch.setattr(coordination, "is_chief", lambda worker: worker == 0)
+    monkeypatch.setattr(coordination, "gather", both.gather)
 
     def message(function, worker):
         try:
@@ -162,4 +163,4 @@ def test_one_process_alone_asks_nobody(tmp_path):
     agreement.check_data(strategy, {"train": object()})
     agreement.check_weights(strategy, object())
     agreement.check_shared_directory(strategy, str(tmp_path / "missing"))
-    assert distribution.gather(strategy, [3, 5]).tolist() == [[3, 5]]
+    assert coordination.gather(strategy, [3, 5]).tolist() == [[3, 5]]

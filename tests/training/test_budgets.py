@@ -204,7 +204,7 @@ def test_few_steps_are_warned_of_and_so_is_a_late_end(caplog):
 
 
 def test_workers_are_refused(monkeypatch):
-    monkeypatch.setattr(budgets.distribution, "num_workers", lambda _: 3)
+    monkeypatch.setattr(budgets.coordination, "num_workers", lambda _: 3)
     strategy = types.SimpleNamespace()
     budgets.StepBudget(1, 1, 1).check(strategy)
     with pytest.raises(UserError, match="not for 3 workers.*--num_train_st"):

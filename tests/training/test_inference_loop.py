@@ -11,7 +11,7 @@ from albert.tasks.features import Features
 from albert.training import distribution
 from albert.training import losses
 from albert.training.feature_data import FeatureData
-from albert.training.loop import TrainingLoop
+from albert.training.inference_loop import InferenceLoop
 
 EXAMPLES = 23
 # Of logits up to 5: one unit in the last place of every weight changes them by
@@ -47,7 +47,7 @@ def make_loop(make_model, strategy_name="one_device", **options):
     with strategy.scope():
         model = make_model(albert.AlbertConfig(**CONFIG))
     objective = losses.ClassificationObjective()
-    return TrainingLoop(model, None, objective, strategy, **options)
+    return InferenceLoop(model, objective, strategy, **options)
 
 
 def classifier(config):
