@@ -41,13 +41,14 @@ demo: setup
 	    --input_file='data/sample/train/*.txt' \
 	    --output_file=$(DEMO)/train.tfrecord --num_shards=4 \
 	    --spm_model_file=$(DEMO)/vocabulary.model --num_workers=2 \
-	    --max_seq_length=64 --max_predictions_per_seq=10 --dupe_factor=10
+	    --max_seq_length=64 --max_predictions_per_seq=10 \
+	    --masking=dynamic --dupe_factor=10
 	$(BIN)/python data/create_pretraining_data.py --overwrite \
 	    --input_file='data/sample/eval/*.txt' \
 	    --output_file=$(DEMO)/eval.tfrecord \
 	    --spm_model_file=$(DEMO)/vocabulary.model \
 	    --max_seq_length=64 --max_predictions_per_seq=10 --dupe_factor=1
-	$(BIN)/python run_pretraining.py --model_size=tiny \
+	$(BIN)/python run_pretraining.py --recipe=budget --model_size=tiny \
 	    --input_file='$(DEMO)/train-*.tfrecord' \
 	    --eval_input_file=$(DEMO)/eval.tfrecord \
 	    --output_dir=$(DEMO)/model --train_batch_size=32 \

@@ -23,8 +23,7 @@ An hour of a machine, however many steps that are:
 
     albert pretrain \\
         --input_file='records/train-*' --eval_input_file='records/eval-*' \\
-        --model_size=mini --output_dir=model --train_batch_size=64 \\
-        --train_minutes=60 --num_layers_schedule=2:0.33,4:0.33,6
+        --model_size=mini --output_dir=model --recipe=budget --train_minutes=60
 
 The same command continues after an interruption.
 """
@@ -37,6 +36,7 @@ from albert import evaluation_results
 from albert import flags
 from albert import model_directory
 from albert import pretraining_flags
+from albert import pretraining_recipes
 from albert.config import AlbertConfig
 
 # Batches of the training records whose word frequencies are the baseline.
@@ -149,6 +149,7 @@ def main(fv):
         )
         agreement.check_same(strategy, {"evaluation": evaluation.evaluated_on})
     if fv.do_train:
+        pretraining_recipes.set_schedules(fv, config, train.records)
         training_options = options.find_pretraining_options(fv, config)
         budget = training_options.make_budget()
         budget.check(strategy)

@@ -15,7 +15,7 @@ _COUNT_STEPS = {
 
 # What `albert pretrain` has no use for where it does not train.
 _OF_TRAINING = (
-    *("train_minutes", "warmup_proportion", "num_layers_schedule"),
+    *("recipe", "train_minutes", "warmup_proportion", "num_layers_schedule"),
     *("max_seq_length_schedule", "masked_lm_prob_schedule"),
     *("weight_average_decay", "init_optimizer", "bucket_by_length"),
 )
@@ -78,7 +78,8 @@ def check(fv):
         raise UserError(
             "--bucket_by_length makes batches of many lengths, each of which "
             "is compiled when its first batch comes, and --train_minutes would "
-            "take that for training: leave one of the two out"
+            "take that for training: leave it out, or give --num_train_steps "
+            "instead of the minutes"
         )
     for name, remedy in _COUNT_STEPS.items():
         if fv[name].present:

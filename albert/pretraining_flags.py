@@ -6,6 +6,7 @@ from albert import data_flags
 from albert import device_flags
 from albert import flag_parsers
 from albert import flags
+from albert import pretraining_recipes
 from albert.config import POSITION_EMBEDDINGS
 from albert.errors import UserError
 from albert.file_patterns import expand_files
@@ -90,6 +91,15 @@ def define_flags(fv):
         own_optimizers=("muon",),
     )
     training = flags.FlagGroup(fv, "Training")
+    training.choice(
+        "recipe",
+        None,
+        list(pretraining_recipes.RECIPES),
+        "What flags of training are where they are not given. paper: their "
+        "defaults. budget: Muon, a cosine to a tenth, batches of 64, depth and "
+        "length that grow, an hour, which learns more in little time; all of "
+        "it is printed, see docs/pretraining.md. Default: paper.",
+    )
     training.boolean(
         "init_optimizer",
         False,
@@ -127,10 +137,14 @@ def define_flags(fv):
 
 
 def check_flags(fv):
-    """Refuses flags that do not work together; returns whether to evaluate."""
+    """Refuses flags that do not work together; returns whether to evaluate.
+
+    Flags that --recipe stands for are set.
+    """
     flags.require(fv, "output_dir")
     if fv.do_train:
         flags.require(fv, "input_file")
+        pretraining_recipes.set_flags(fv)
     if fv.init_optimizer and not fv.init_checkpoint:
         raise UserError(
             "--init_optimizer needs --init_checkpoint: a checkpoint with the "

@@ -71,7 +71,7 @@ RECIPES = (
     Recipe("grown_cosine", "grown, cosine", {**GROWN, **COSINE}),
     Recipe(
         "grown_muon",
-        "grown, Muon, cosine",
+        "grown, Muon, cosine (`--recipe=budget`)",
         {**GROWN, **COSINE, **MUON},
     ),
 )

@@ -32,10 +32,11 @@ def test_what_works_together():
         # Also where it is the default.
         (["--train_minutes=1", "--start_warmup_step=0"], "give --warmup_prop"),
         (["--train_minutes=1", "--num_warmup_steps=1"], "give --warmup_propo"),
-        (["--train_minutes=1", "--bucket_by_length"], "leave one of the two"),
+        (["--train_minutes=1", "--bucket_by_length"], "instead of the min"),
         (["--nodo_train", "--weight_average_decay=0.9"], "is of training"),
         (["--nodo_train", "--num_layers_schedule=1:.5,2"], "is of training"),
         (["--nodo_train", "--train_minutes=5"], "is of training"),
+        (["--nodo_train", "--recipe=budget"], "is of training"),
         (["--warmup_proportion=0", "--num_warmup_steps=1"], "the same thing"),
     ],
 )

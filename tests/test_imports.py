@@ -37,6 +37,7 @@ LAYERS = (
         "budget_flags",
         "evaluation_results",
         "finetuning_flags",
+        "pretraining_recipes",
         "run_settings",
         "tasks",
     ),

@@ -12,7 +12,10 @@ import pytest
 from absl import flags
 
 from albert import pretraining_flags
+from albert import pretraining_recipes
+from albert.config import AlbertConfig
 from albert.interchange import tensor_bundle
+from albert.training import defaults
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -41,6 +44,26 @@ def test_flags_of_recipes_work_together(recipe, tmp_path):
     }
     fv(["pretrain", *(f"--{name}={value}" for name, value in words.items())])
     assert pretraining_flags.check_flags(fv)
+
+
+def test_the_last_recipe_is_that_of_the_flag():
+    """What --recipe=budget sets for this model is what is compared here."""
+    fv = flags.FlagValues()
+    pretraining_flags.define_flags(fv)
+    fv(["pretrain", "--recipe=budget"])
+    config = AlbertConfig.named("mini")
+    records = types.SimpleNamespace(
+        schema=types.SimpleNamespace(max_seq_length=128), unmasked=object()
+    )
+    pretraining_recipes.set_flags(fv)
+    pretraining_recipes.set_schedules(fv, config, records)
+    rate = defaults.pretraining_learning_rate(config, fv.optimizer, 64)
+    measured = RECIPES[-1].all_flags()
+    assert measured.pop("model_size") == "mini"
+    assert measured.pop("learning_rate") == rate
+    assert measured.pop("decay_after_warmup") == "true"
+    assert fv.decay_after_warmup
+    assert {name: fv[name].value for name in measured} == measured
 
 
 @pytest.fixture
