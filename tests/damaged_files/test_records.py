@@ -190,8 +190,8 @@ def read_finetuning_records(folder):
 
 
 # What writes the file and others with it, the file, what reads it, whether
-# its checksums tell every damage, and one of how many is walked: for a JSON no
-# divisor of 21, the damages of each of its values, so that all kinds come.
+# its checksums tell every damage, and one of how many is walked: of a JSON a
+# number without a factor of 21, which each of its values has, so that all come.
 CASES = {
     "pretraining records": (
         write_records,

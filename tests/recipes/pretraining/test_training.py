@@ -334,3 +334,36 @@ def test_a_named_size_with_other_positions(
     assert code == 2
     words = f"position_embedding '{variant}' there, 'learned' here"
     assert words in errors.splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_a_recipe_is_recorded_as_its_flags(inputs, run, small_config, tmp_path):
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(small_config | {"num_hidden_layers": 3}))
+    config = f"--albert_config_file={config}"
+    code, _, errors = run(inputs, tmp_path / "a", config, "--recipe=budget")
+    assert code == 0, errors
+    # What is given counts: the batch and the steps.
+    assert (
+        "--recipe=budget is --optimizer=muon --train_batch_size=6 "
+        "--learning_rate_decay=cosine --end_learning_rate_share=0.1 "
+        "--decay_after_warmup=true --num_layers_schedule=1:0.33,2:0.33,3\n"
+    ) in errors
+    code, _, errors = run(
+        *(inputs, tmp_path / "b", config, "--optimizer=muon"),
+        *("--learning_rate_decay=cosine", "--end_learning_rate_share=0.1"),
+        *("--decay_after_warmup", "--num_layers_schedule=1:0.33,2:0.33,3"),
+    )
+    assert code == 0, errors
+    recipe, flags = (
+        json.loads((tmp_path / name / "run.json").read_text()) for name in "ab"
+    )
+    assert recipe == flags
+    assert recipe["optimizer"] == "muon"
+    one, other = (
+        tensor_bundle.read(str(tmp_path / name / "model.ckpt-3"))
+        for name in "ab"
+    )
+    assert one.keys() == other.keys()
+    for name in one:
+        assert np.array_equal(one[name], other[name]), name
