@@ -70,6 +70,7 @@ def main(fv):
     from albert.interchange import tensor_bundle
     from albert.interchange.starting_point import open_starting_point
     from albert.interchange.weights import load_weights
+    from albert.modeling import local_attention
     from albert.modeling.models import AlbertPretrainer
     from albert.records import record_set
     from albert.training import agreement
@@ -205,6 +206,8 @@ def main(fv):
     keras.utils.set_random_seed(fv.seed)
     with strategy.scope():
         model = AlbertPretrainer(config, dtype=options.DTYPE_POLICIES[fv.dtype])
+        if fv.do_train and training_options.initialization == "local":
+            local_attention.initialize(model.encoder)
     objective = PretrainingObjective(sentence_order)
 
     # ------------------------- train, evaluate and save; or evaluate alone

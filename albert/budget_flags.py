@@ -15,7 +15,8 @@ _COUNT_STEPS = {
 
 # What `albert pretrain` has no use for where it does not train.
 _OF_TRAINING = (
-    *("recipe", "train_minutes", "warmup_proportion", "num_layers_schedule"),
+    *("recipe", "initialization", "train_minutes", "warmup_proportion"),
+    "num_layers_schedule",
     *("max_seq_length_schedule", "masked_lm_prob_schedule"),
     *("weight_average_decay", "init_optimizer", "bucket_by_length"),
 )

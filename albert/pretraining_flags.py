@@ -81,6 +81,15 @@ def define_flags(fv):
         "docs/variants.md. Default: learned. An --albert_config_file says it "
         "itself.",
     )
+    flags.FlagGroup(fv, "Model").choice(
+        "initialization",
+        None,
+        ["original", "local"],
+        "What a model is before its first step. original: random weights. "
+        "local: the same, but for heads that begin by looking at the pieces "
+        "beside each, with which more is learnt, see docs/pretraining.md. "
+        "Default: that of --recipe.",
+    )
     flags.define_training_flags(
         fv,
         batch_size=4096,
@@ -154,6 +163,11 @@ def check_flags(fv):
         raise UserError(
             "--init_optimizer with --init_layers_from: the moments are of "
             "other weights; leave one of the two out"
+        )
+    if fv.initialization == "local" and fv.init_checkpoint:
+        raise UserError(
+            "--initialization=local is of random weights, and "
+            "--init_checkpoint gives others: leave one of the two out"
         )
     flags.check_layers_flag(fv)
     budget_flags.check(fv)

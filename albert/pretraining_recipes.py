@@ -55,10 +55,10 @@ def set_schedules(fv, config, records):
     if fv.recipe != "budget":
         return
     # What was trained before knows all depths and lengths.
-    settings = {} if fv.init_checkpoint else growth(config, records)
+    settings = {} if fv.init_checkpoint else of_random_weights(config, records)
     _set(fv, settings)
-    names = [*_BUDGET, "train_minutes", "num_layers_schedule"]
-    names += ["max_seq_length_schedule"]
+    names = [*_BUDGET, "train_minutes", "initialization"]
+    names += ["num_layers_schedule", "max_seq_length_schedule"]
     logging.info(
         "--recipe=budget is %s",
         " ".join(
@@ -69,19 +69,25 @@ def set_schedules(fv, config, records):
     )
 
 
-def growth(config, records):
-    """Returns the schedules of depth and length of a model from random weights.
+def of_random_weights(config, records):
+    """Returns how a model begins, and its schedules of depth and length.
 
     Args:
       config: ``AlbertConfig``.
       records: ``RecordSet`` to train on.
 
     Returns:
-      dict of flags. A depth that grows is for layers that share all of their
-      weights, and a length that grows for records that are masked while
-      training: without them, there is none.
+      dict of flags. Heads that look at neighbours are for learned positions,
+      a depth that grows for layers that share all of their weights, and a
+      length that grows for records that are masked while training: without
+      them, there is none.
     """
+    # TensorFlow comes with it.
+    from albert.modeling import local_attention
+
     flags = {}
+    if not local_attention.refusal(config):
+        flags["initialization"] = "local"
     layers = config.num_hidden_layers
     shared = config.num_attention_groups == config.num_ffn_groups == 1
     if shared and layers >= _FEWEST_LAYERS:

@@ -40,6 +40,7 @@ _UNSAID = {
     "weight_average_decay": None,
     "masked_lm_prob_schedule": None,
     "mask_replacement": ORIGINAL_REPLACEMENT,
+    "initialization": None,
 }
 
 # The setting that tells the weights that a run has started from.

@@ -5,7 +5,8 @@ import dataclasses
 
 # What all have, and what each may say otherwise. ALBERT's own settings are the
 # defaults of the flags: LAMB, warm-up, linear decay to 0, all layers at all
-# steps, 15% of the pieces masked, 80% of them as [MASK], no averages.
+# steps, 15% of the pieces masked, 80% of them as [MASK], no averages, random
+# weights.
 COMMON = {
     "model_size": "mini",
     "train_batch_size": 64,
@@ -18,6 +19,7 @@ COSINE = {
     "end_learning_rate_share": 0.1,
     "decay_after_warmup": "true",
 }
+LOCAL = {"initialization": "local"}
 # The best of six rates for "tiny", see docs/pretraining.md.
 MUON = {"optimizer": "muon", "learning_rate": 2e-3}
 
@@ -69,9 +71,20 @@ RECIPES = (
         {"train_batch_size": 32, "learning_rate": 2.8e-3},
     ),
     Recipe("grown_cosine", "grown, cosine", {**GROWN, **COSINE}),
+    Recipe("local", "heads that begin by looking at neighbours", LOCAL),
+    Recipe(
+        "relative",
+        "relative positions",
+        {"position_embedding": "relative_bias"},
+    ),
     Recipe(
         "grown_muon",
-        "grown, Muon, cosine (`--recipe=budget`)",
+        "grown, Muon, cosine",
         {**GROWN, **COSINE, **MUON},
+    ),
+    Recipe(
+        "budget",
+        "grown, Muon, cosine, local heads (`--recipe=budget`)",
+        {**GROWN, **COSINE, **MUON, **LOCAL},
     ),
 )

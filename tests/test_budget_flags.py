@@ -37,6 +37,7 @@ def test_what_works_together():
         (["--nodo_train", "--num_layers_schedule=1:.5,2"], "is of training"),
         (["--nodo_train", "--train_minutes=5"], "is of training"),
         (["--nodo_train", "--recipe=budget"], "is of training"),
+        (["--nodo_train", "--initialization=local"], "is of training"),
         (["--warmup_proportion=0", "--num_warmup_steps=1"], "the same thing"),
     ],
 )

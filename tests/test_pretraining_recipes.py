@@ -73,7 +73,7 @@ def test_budget_sets_and_prints_all(parse, caplog):
     assert (
         "--recipe=budget is --optimizer=muon --train_batch_size=64 "
         "--learning_rate_decay=cosine --end_learning_rate_share=0.1 "
-        "--decay_after_warmup=true --train_minutes=60 "
+        "--decay_after_warmup=true --train_minutes=60 --initialization=local "
         "--num_layers_schedule=2:0.33,4:0.33,6 "
         "--max_seq_length_schedule=64:0.8,128"
     ) in caplog.text
@@ -89,6 +89,7 @@ def test_what_is_given_counts(parse):
         "--nodecay_after_warmup",
         "--poly_power=2",
         "--num_layers_schedule=3:0.5,6",
+        "--initialization=original",
     )
     pretraining_recipes.set_schedules(fv, config(), records())
     assert fv.optimizer == "lamb"
@@ -96,6 +97,7 @@ def test_what_is_given_counts(parse):
     assert not fv.decay_after_warmup
     assert fv.learning_rate_decay == "polynomial"
     assert fv.num_layers_schedule == "3:0.5,6"
+    assert fv.initialization == "original"
     assert fv.train_batch_size == 64
 
 
@@ -110,6 +112,7 @@ def test_a_trained_model_does_not_grow(parse):
     pretraining_recipes.set_schedules(fv, config(), records())
     assert fv.num_layers_schedule is None
     assert fv.max_seq_length_schedule is None
+    assert fv.initialization is None
 
 
 @pytest.mark.parametrize(
@@ -123,6 +126,14 @@ def test_a_trained_model_does_not_grow(parse):
     ],
 )
 def test_what_grows(model, written, depth, length):
-    flags_of_growth = pretraining_recipes.growth(model, written)
-    assert flags_of_growth.get("num_layers_schedule") == depth
-    assert flags_of_growth.get("max_seq_length_schedule") == length
+    flags = pretraining_recipes.of_random_weights(model, written)
+    assert flags.get("num_layers_schedule") == depth
+    assert flags.get("max_seq_length_schedule") == length
+    assert flags["initialization"] == "local"
+
+
+def test_heads_look_at_neighbours_where_positions_are_learned():
+    model = config(position_embedding="sinusoidal")
+    flags = pretraining_recipes.of_random_weights(model, records())
+    assert "initialization" not in flags
+    assert flags["num_layers_schedule"] == "2:0.33,4:0.33,6"

@@ -39,6 +39,7 @@ RUN = {
     "train_minutes": "minutes of training",
     "num_layers_schedule": "layers, with their shares of the training",
     "max_seq_length_schedule": "pieces, with their shares of the training",
+    "initialization": "initial weights",
     "optimizer": "optimizer",
     "learning_rate": "learning rate",
     "learning_rate_decay": "decay of the learning rate",

@@ -96,6 +96,7 @@ def find_finetuning_options(
         warmup_proportion=None,
         freeze=freezing.canonical(fv.freeze),
         weight_average_decay=None,
+        initialization=None,
     )
 
 

@@ -6,6 +6,7 @@ import dataclasses
 from absl import logging
 
 from albert.errors import UserError
+from albert.modeling import local_attention
 from albert.training import budgets
 from albert.training import coordination
 from albert.training import defaults
@@ -74,6 +75,8 @@ class TrainingOptions:
     warmup_proportion: float | None = None
     # Of pretraining alone.
     weight_average_decay: float | None = None
+    # None: as the original.
+    initialization: str | None = None
 
     @classmethod
     def from_flags(cls, fv, **resolved):
@@ -189,8 +192,26 @@ def find_pretraining_options(fv, config):
         learning_rate=learning_rate,
         early_stopping_patience=None,
         freeze=None,
+        initialization=_initialization(fv, config),
         **length,
     )
+
+
+def _initialization(fv, config):
+    """Returns how a model begins: "local", or None for the original's way.
+
+    Raises:
+      UserError: the model cannot begin so.
+    """
+    if fv.initialization != "local":
+        return None
+    refusal = local_attention.refusal(config)
+    if refusal:
+        raise UserError(
+            f"--initialization=local does not fit this model: {refusal}; "
+            "leave the flag out"
+        )
+    return "local"
 
 
 def check_decay(fv):

@@ -339,7 +339,11 @@ def test_a_named_size_with_other_positions(
 @pytest.mark.slow
 def test_a_recipe_is_recorded_as_its_flags(inputs, run, small_config, tmp_path):
     config = tmp_path / "config.json"
-    config.write_text(json.dumps(small_config | {"num_hidden_layers": 3}))
+    config.write_text(
+        json.dumps(
+            small_config | {"num_hidden_layers": 3, "embedding_size": 12}
+        )
+    )
     config = f"--albert_config_file={config}"
     code, _, errors = run(inputs, tmp_path / "a", config, "--recipe=budget")
     assert code == 0, errors
@@ -347,12 +351,14 @@ def test_a_recipe_is_recorded_as_its_flags(inputs, run, small_config, tmp_path):
     assert (
         "--recipe=budget is --optimizer=muon --train_batch_size=6 "
         "--learning_rate_decay=cosine --end_learning_rate_share=0.1 "
-        "--decay_after_warmup=true --num_layers_schedule=1:0.33,2:0.33,3\n"
+        "--decay_after_warmup=true --initialization=local "
+        "--num_layers_schedule=1:0.33,2:0.33,3\n"
     ) in errors
     code, _, errors = run(
         *(inputs, tmp_path / "b", config, "--optimizer=muon"),
         *("--learning_rate_decay=cosine", "--end_learning_rate_share=0.1"),
         *("--decay_after_warmup", "--num_layers_schedule=1:0.33,2:0.33,3"),
+        "--initialization=local",
     )
     assert code == 0, errors
     recipe, flags = (
@@ -360,6 +366,7 @@ def test_a_recipe_is_recorded_as_its_flags(inputs, run, small_config, tmp_path):
     )
     assert recipe == flags
     assert recipe["optimizer"] == "muon"
+    assert recipe["initialization"] == "local"
     one, other = (
         tensor_bundle.read(str(tmp_path / name / "model.ckpt-3"))
         for name in "ab"
