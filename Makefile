@@ -52,7 +52,7 @@ demo: setup
 	    --input_file='$(DEMO)/train-*.tfrecord' \
 	    --eval_input_file=$(DEMO)/eval.tfrecord \
 	    --output_dir=$(DEMO)/model --train_batch_size=32 \
-	    --num_train_steps=2000 --save_checkpoints_steps=500
+	    --num_train_steps=1000 --save_checkpoints_steps=250
 	$(BIN)/albert fill-mask $(DEMO)/model \
 	    --text_file='data/sample/eval/*.txt' --num_sentences=6
 	$(BIN)/python run_classifier.py --task_name=tsv \

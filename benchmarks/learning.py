@@ -290,9 +290,15 @@ def read_curve(model, batch_size):
 
     command_line.load_tensorflow()
     from albert.training import curves
+    from albert.training import event_tags
 
     train = curves.read_scalars(f"{model}/tensorboard/train")
-    held_out = curves.read_scalars(f"{model}/tensorboard/eval")
+    held_out = {}
+    # While a model grows, the layers that are trained: all of them are not yet
+    # what they will be.
+    for part in ("eval", event_tags.TRAINED_LAYERS):
+        scalars = curves.read_scalars(f"{model}/tensorboard/{part}")
+        held_out |= dict(scalars.get("masked_lm_loss", ()))
     minutes = dict(train["train_minutes"])
     lengths = dict(train.get("max_seq_length", ()))
     pieces, total, before = {}, 0, 0
@@ -301,7 +307,7 @@ def read_curve(model, batch_size):
         pieces[step], before = total, step
     return [
         [step, minutes[step], loss, pieces[step]]
-        for step, loss in held_out["masked_lm_loss"]
+        for step, loss in sorted(held_out.items())
         if step in minutes
     ]
 

@@ -19,11 +19,17 @@ from albert.inputs import check_file
 from albert.inputs import read_file
 from albert.model_directory import read_evaluation
 from albert.training import event_tags
+from albert.training.event_tags import TRAINED_LAYERS
 
 POSITIONAL = ("PICTURE", "MODEL_DIR...")
 # What a line shows, and how it is drawn.
 _TRAINING = ("training data", {"color": "0.6", "linewidth": 1})
 _HELD_OUT = ("held-out data", {"color": "C0", "marker": "."})
+# While the model grows.
+_TRAINED_LAYERS = (
+    "held-out data, the layers trained",
+    {"color": "C2", "marker": "."},
+)
 _BASELINE = ("without a model", {"color": "C3", "linestyle": "--"})
 # What changes in the course of a training, and what it counts.
 _SCHEDULES = {
@@ -109,7 +115,7 @@ def draw(path, directories, flag="PICTURE"):
         unused.set_axis_off()
     shown = {}  # Label to its first line.
     offset, ends, changes, minutes = 0, [], [], []
-    for directory, train, held_out in phases:
+    for directory, train, held_out, trained_layers in phases:
         baseline = read_evaluation(directory).get("baseline", {})
         last = max(values[-1][0] for values in train.values())
         if "train_minutes" in train:
@@ -119,6 +125,7 @@ def draw(path, directories, flag="PICTURE"):
             for (label, style), points in (
                 (_TRAINING, train.get(name)),
                 (_HELD_OUT, held_out.get(name)),
+                (_TRAINED_LAYERS, trained_layers.get(name)),
                 (_BASELINE, level is not None and [(0, level), (last, level)]),
             ):
                 if points:
@@ -153,7 +160,7 @@ def draw(path, directories, flag="PICTURE"):
                 fontsize="x-small",
                 color="0.4",
             )
-    kinds = (_TRAINING, _HELD_OUT, _BASELINE)
+    kinds = (_TRAINING, _HELD_OUT, _TRAINED_LAYERS, _BASELINE)
     lines = {label: shown[label] for label, _ in kinds if label in shown}
     figure.legend(
         lines.values(), lines, loc="outside upper center", ncols=len(lines)
@@ -176,16 +183,16 @@ def draw_run(directory):
 
 
 def _read_phase(directory):
-    train, held_out = (
+    train, *held_out = (
         read_scalars(os.path.join(directory, "tensorboard", part))
-        for part in ("train", "eval")
+        for part in ("train", "eval", TRAINED_LAYERS)
     )
     if not train:
         raise UserError(
             f"{directory}: no TensorBoard events in it: give a model "
             "directory that was trained"
         )
-    return train, held_out
+    return train, *held_out
 
 
 def _find_changes(train):

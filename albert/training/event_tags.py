@@ -7,6 +7,9 @@ slash, together.
 
 from albert.tasks import label_metrics
 
+# In TensorBoard's directory, beside "train" and "eval": evaluations with the
+# layers that are trained, while there are fewer than the model has.
+TRAINED_LAYERS = "eval_trained_layers"
 # Of what is reported besides the metrics of the objective or the task.
 _GROUPS = {
     "gradient_norm": "optimizer",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the evaluation and the prediction of a model."""
 
+import contextlib
 import functools
 
 import numpy as np
@@ -62,12 +63,13 @@ class InferenceLoop:
         """
         self._stop.assign(1.0)
 
-    def evaluate(self, batches):
+    def evaluate(self, batches, num_layers=None):
         """Evaluates a distributed dataset, each example counted once.
 
         Args:
           batches: distributed dataset; rows with example_weights 0
             count nothing.
+          num_layers: int, the layers that the encoder applies, or None: all.
 
         Returns:
           dict of metric name to float, or None where there was no batch.
@@ -76,7 +78,7 @@ class InferenceLoop:
           StopRequested: before the end, after ``request_stop``.
         """
         totals = None
-        for sums in self._each(self._evaluate, batches):
+        for sums in self._each(self._evaluate, batches, num_layers):
             totals = (
                 sums
                 if totals is None
@@ -154,14 +156,16 @@ class InferenceLoop:
         )
         return {name: value.numpy() for name, value in outputs.items()}
 
-    def _evaluate_batch(self, iterator):
+    def _evaluate_batch(self, iterator, num_layers):
         sums, stop = self.strategy.run(
-            self._sum_evaluation, args=(next(iterator), self._stop.read_value())
+            self._sum_evaluation,
+            args=(next(iterator), self._stop.read_value(), num_layers),
         )
         return tf.nest.map_structure(self._local, sums), self._local(stop)
 
-    def _evaluate_replica(self, batch):
-        outputs = self._infer(batch)
+    def _evaluate_replica(self, batch, num_layers):
+        with self._depth(num_layers):
+            outputs = self._infer(batch)
         return (
             self.objective.numerators(outputs, batch),
             self.objective.denominators(batch),
@@ -208,10 +212,16 @@ class InferenceLoop:
         )
         return outputs, sums
 
-    def _sum_evaluation(self, batch, stop):
+    def _depth(self, num_layers):
+        """Returns a context in which the model applies so many layers."""
+        if num_layers is None:  # Not every model here has an encoder.
+            return contextlib.nullcontext()
+        return self.model.encoder.depth(num_layers)
+
+    def _sum_evaluation(self, batch, stop, num_layers):
         replica = tf.distribute.get_replica_context()
         return replica.all_reduce(
-            "SUM", (self._forward(batch), tf.identity(stop))
+            "SUM", (self._forward(batch, num_layers), tf.identity(stop))
         )
 
     def _local(self, value):

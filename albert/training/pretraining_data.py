@@ -155,12 +155,18 @@ class PretrainingEvaluation:
         """Yields the evaluated batches as dicts of ``np.ndarray``."""
         return self.data.first_batches(self.batch_size, self.max_steps)
 
-    def metrics(self, loop):
+    def metrics(self, loop, num_layers=None):
         """Returns a dict of float for the model of an ``InferenceLoop``.
+
+        Args:
+          loop: ``InferenceLoop``.
+          num_layers: int, the layers that the encoder applies, or None: all.
 
         Raises:
           UserError: a record is damaged.
         """
         batches = self.data.evaluation_batches(self.batch_size)
         with explained_damage(self.data.locate_damage):
-            return loop.evaluate(loop.distribute(batches.take(self.max_steps)))
+            return loop.evaluate(
+                loop.distribute(batches.take(self.max_steps)), num_layers
+            )

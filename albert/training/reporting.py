@@ -44,8 +44,9 @@ class Reporter:
     """Reporter of the steps of a training run.
 
     Args:
-      directory: where TensorBoard's event files go (``train`` and ``eval``);
-        None for a worker that does not report.
+      directory: where TensorBoard's event files go (``train``, ``eval`` and,
+        of evaluations with fewer layers than the model has,
+        ``eval_trained_layers``); None for a worker that does not report.
       budget: of ``albert.training.budgets``; whoever trains counts with it.
       step: int, steps already made (after a restart).
     """
@@ -70,6 +71,8 @@ class Reporter:
                 else tf.summary.create_noop_writer()
                 for name in ("train", "eval")
             )
+        # Made with its first evaluation, of which most runs have none.
+        self._eval_trained_layers = None
         self._bar = tqdm.tqdm(
             desc="training",
             total=budget.total,
@@ -134,17 +137,33 @@ class Reporter:
             parts.append(f"{format_duration(left)} left")
         logging.info("%s: %s", self.budget.describe(step), ", ".join(parts))
 
-    def evaluation(self, step, metrics, seconds):
-        """Reports an evaluation."""
+    def evaluation(self, step, metrics, seconds, num_layers=None):
+        """Reports an evaluation.
+
+        Args:
+          step: int, updates made.
+          metrics: dict of float.
+          seconds: float, what it took.
+          num_layers: int, the layers that were applied; None: all.
+        """
         if not self._reports:
             return
         with self._explained_write():
-            with self._eval.as_default():
+            writer = self._eval
+            if num_layers is not None:
+                writer = self._eval_trained_layers = (
+                    self._eval_trained_layers
+                    or tf.summary.create_file_writer(
+                        os.path.join(self._directory, event_tags.TRAINED_LAYERS)
+                    )
+                )
+            with writer.as_default():
                 for name, value in metrics.items():
                     tf.summary.scalar(event_tags.tag_of(name), value, step)
-            self._eval.flush()
+            writer.flush()
         logging.info(
-            "evaluation at step %d: %s (%.0f s)",
+            "evaluation%s at step %d: %s (%.0f s)",
+            "" if num_layers is None else f" of {num_layers} layers",
             step,
             format_metrics(
                 {
@@ -171,6 +190,8 @@ class Reporter:
             with self._explained_write():
                 self._train.close()
                 self._eval.close()
+                if self._eval_trained_layers:
+                    self._eval_trained_layers.close()
         except UserError:
             # What ended the run says more than that this cannot be written.
             if exception[0] is None:

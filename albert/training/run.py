@@ -65,7 +65,10 @@ class Evaluation(typing.Protocol):
     evaluated_on: str
 
     def metrics(self, loop):
-        """Returns a dict of float for the model of an ``InferenceLoop``."""
+        """Returns a dict of float for the model of an ``InferenceLoop``.
+
+        Of a ``Run`` with ``depths`` it takes the layers to apply, too.
+        """
 
 
 class Watch(typing.Protocol):
@@ -103,7 +106,8 @@ class Run:
         pretraining.
       evaluation: ``Evaluation`` to make on the way, or None.
       depths: ``Plan`` of the layers that the encoder applies, or None: all at
-        all steps. Evaluations are of all layers in any case.
+        all steps. Evaluations are of all layers in any case, and also of
+        those that are trained.
       data_plans: dict of ``Plan``, by the setting of the training data that
         changes.
     """

@@ -36,17 +36,22 @@ class RunSteps:
         self.reporter = reporter
         self.best = self.metrics = None
         self.since_best = 0
+        # The layers that the last steps were made with; None: all.
+        self.depth = None
 
     def make(self, progress, watch):
         """Makes the remaining steps; returns the last metrics or None."""
         self.best, self.since_best = progress.best, progress.since_best
         step = self.checkpoints.step
+        if not self.budget.is_spent:
+            self.depth, *_ = self._phase()
         if step and self.budget.is_milestone and not progress.evaluated:
             self._evaluate_and_save(step)
         iterator = data_phase = None
         compiled = set()
         while not self._is_done():
             depth, phase, end = self._phase()
+            self.depth = depth
             if iterator is None or phase != data_phase:
                 iterator = iter(
                     self.loop.distribute(self._batches(step, phase))
@@ -160,6 +165,7 @@ class RunSteps:
         Raises:
           StopRequested: before the end; nothing is kept.
         """
+        self._evaluate_trained_layers(step)
         start = time.monotonic()
         self.metrics = self.evaluation.metrics(self.loop)
         self.reporter.evaluation(step, self.metrics, time.monotonic() - start)
@@ -172,6 +178,22 @@ class RunSteps:
             self.best = value
             with self._explained_write():
                 self.checkpoints.save_best()
+
+    def _evaluate_trained_layers(self, step):
+        """Evaluates the layers that are trained, where these are not all.
+
+        It is for the log. What becomes of the weights is judged by all layers,
+        which are what everything else applies.
+        """
+        if not self.depths or self.depth in (
+            None,
+            self.depths.phases.values[-1],
+        ):
+            return
+        start = time.monotonic()
+        metrics = self.evaluation.metrics(self.loop, self.depth)
+        seconds = time.monotonic() - start
+        self.reporter.evaluation(step, metrics, seconds, self.depth)
 
     def _sign(self):
         """Returns -1 where the smallest value of the metric is the best."""

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from albert.errors import UserError
 from albert.training import budgets
 from albert.training import curves
+from albert.training import event_tags
 from albert.training.reporting import Reporter
 
 
@@ -171,6 +172,20 @@ def test_the_legend_names_no_line_that_is_not_there(tmp_path, figures):
     (tmp_path / "eval_results.json").unlink()
     curves.draw_run(str(tmp_path))
     assert set(legend_of(figures[0])) == {"training data", "held-out data"}
+
+
+def test_the_layers_that_are_trained_have_a_line(tmp_path, figures):
+    write_run(tmp_path, [8.0, 6.5, 4.0])
+    directory = tmp_path / "tensorboard" / event_tags.TRAINED_LAYERS
+    with tf.summary.create_file_writer(str(directory)).as_default():
+        tf.summary.scalar("accuracy/masked_lm_accuracy", 0.5, 1)
+    curves.draw_run(str(tmp_path))
+    assert list(legend_of(figures[0]).items())[1:3] == [
+        ("held-out data", "C0"),
+        ("held-out data, the layers trained", "C2"),
+    ]
+    lines = [list(line.get_ydata()) for line in figures[0].axes[0].get_lines()]
+    assert lines == [[0.25], [0.5]]
 
 
 def test_a_metric_that_stays_zero_is_at_the_bottom(tmp_path, figures):

@@ -350,6 +350,17 @@ def test_fewer_layers_are_a_shallower_model_with_the_same_weights(options):
     weights, history = train(shallow, 2)
     assert difference(weights, weights_of(deep)) < OF_MOVEMENT
     assert history_difference(history, first) < OF_HISTORY
+    evaluated = {
+        num_layers: deep.evaluate(
+            deep.distribute(dataset().take(2)), num_layers
+        )
+        for num_layers in (1, None)
+    }
+    expected = shallow.evaluate(shallow.distribute(dataset().take(2)))
+    for name, value in expected.items():
+        assert abs(evaluated[1][name] - value) < 1e-5, name
+    loss = "masked_lm_loss"
+    assert abs(evaluated[None][loss] - expected[loss]) > 1e-3
     whole, _ = train(make_loop(**options), 2)
     assert difference(whole, weights) > 0.1
     # The third step is of three layers: as that of a model which has them.

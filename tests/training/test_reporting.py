@@ -82,6 +82,9 @@ def test_events(tmp_path):
             {"masked_lm_loss": 6.5, "entity_f1_LOC": 0.25, "f1_loss": 0.75},
             seconds=1.0,
         )
+        reporter.evaluation(
+            2, {"masked_lm_loss": 6.25}, seconds=1.0, num_layers=2
+        )
         reporter.training(5, history(3.0, 3.0, 3.0), seconds=2.0)
     train = read_events(tmp_path / "train")
     assert {step for step, _ in train} == {2, 5}
@@ -106,6 +109,9 @@ def test_events(tmp_path):
         (2, "accuracy/entity_f1_LOC"): 0.25,
         # A label may be called so.
         (2, "labels/f1_loss"): 0.75,
+    }
+    assert read_events(tmp_path / event_tags.TRAINED_LAYERS) == {
+        (2, "loss/masked_lm_loss"): 6.25
     }
     assert not event_tags.is_loss("f1_loss")
     assert event_tags.name_of("labels/f1_loss") == "f1_loss"
@@ -132,6 +138,7 @@ def test_lines_every_minute_and_when_the_speed_is_known(tmp_path, clock, lines):
             clock.seconds += 100.0 if step == 4 else 7.0
             reporter.training(step, history(7.0, 5.0), seconds=6.0)
         reporter.evaluation(42, {"masked_lm_accuracy": 0.25}, seconds=3.0)
+        reporter.evaluation(42, {"masked_lm_accuracy": 0.5}, 2.0, num_layers=4)
         reporter.warning("100% trouble")
     assert lines == [
         "step 4 of 42: masked_lm_loss 6.0000, 2.0 sequences/s",
@@ -141,6 +148,7 @@ def test_lines_every_minute_and_when_the_speed_is_known(tmp_path, clock, lines):
         "1 minute 3 seconds left",
         "step 42 of 42: masked_lm_loss 6.0000, 2.0 sequences/s",
         "evaluation at step 42: masked_lm_accuracy 0.2500 (3 s)",
+        "evaluation of 4 layers at step 42: masked_lm_accuracy 0.5000 (2 s)",
         "100% trouble",
     ]
 

@@ -152,8 +152,12 @@ class Scores:
     def __init__(self, *values, evaluated_on="these"):
         self.values = list(values)
         self.evaluated_on = evaluated_on
+        self.depths = []
 
-    def metrics(self, loop):
+    def metrics(self, loop, num_layers=None):
+        self.depths.append(num_layers)
+        if num_layers is not None:  # For the log alone.
+            return {"accuracy": 9, "loss": -9}
         value = self.values.pop(0)
         if value is None:
             raise StopRequested("asked to stop")
@@ -277,11 +281,15 @@ def test_a_killed_run_that_grows_ends_as_a_whole_one(tmp_path, monkeypatch):
 
     monkeypatch.setattr(TrainingLoop, "train", record)
     settings = {"config": deep, "depths": depths}
-    whole, _ = train(
-        make_run(tmp_path / "a", evaluation=Scores(4, 2, 3), **settings)
+    scores = Scores(4, 2, 3)
+    whole, metrics = train(
+        make_run(tmp_path / "a", evaluation=scores, **settings)
     )
     assert used == [1, 1, 1, 1, 2, 2, 3]
-    # Evaluations, and whatever follows, are of all layers.
+    # Evaluations, and whatever follows, are of all layers; beside them, those
+    # that are trained are evaluated.
+    assert scores.depths == [1, None, 2, None, None]
+    assert metrics == {"accuracy": 3, "loss": -3}
     assert whole.model.encoder.num_layers_applied == 3
     with pytest.raises(Killed):
         train(

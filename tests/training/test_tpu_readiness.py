@@ -212,7 +212,9 @@ def test_nothing_in_it_is_dynamic_or_of_the_host(name):
         lambda batch, stop: loop._predict_replica(batch, labelled, stop),
     ]
     if labelled:
-        bodies.append(loop._sum_evaluation)
+        bodies.append(
+            lambda batch, stop: loop._sum_evaluation(batch, stop, None)
+        )
     for body in bodies:
         function = tf.function(
             lambda batch, stop, body=body: loop.strategy.run(

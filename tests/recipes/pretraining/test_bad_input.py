@@ -46,6 +46,11 @@ BAD_FLAGS = [
     (["--no_such_flag=1"], ["no_such_flag"]),
     (["--optimizer=sgd"], ["--optimizer", "sgd", "lamb"]),
     (["--train_minutes=1"], ["--num_train_steps counts steps"]),
+    (["--initialization=local"], ["does not fit this model", "too narrow"]),
+    (
+        ["--initialization=local", "--init_checkpoint={trained}"],
+        ["--initialization=local is of random weights", "leave one"],
+    ),
     (["--num_train_steps=many"], ["--num_train_steps", "many"]),
     (["a_word"], ["a_word", "--name=value"]),
     (["--do_eval", "--eval_input_file="], ["--eval_input_file", "empty"]),
