@@ -179,8 +179,9 @@ class CollapseDetector:
                 "--num_warmup_steps."
                 if self.learnt
                 else "Small models can stay there for hundreds of steps; if "
-                "this goes on, change --learning_rate, use a larger "
-                "--train_batch_size or start with shorter sequences."
+                "this goes on, begin again with --initialization=local, "
+                "change --learning_rate, use a larger --train_batch_size or "
+                "start with shorter sequences."
             )
         )
 
