@@ -150,7 +150,7 @@ def main(fv):
         )
         agreement.check_same(strategy, {"evaluation": evaluation.evaluated_on})
     if fv.do_train:
-        pretraining_recipes.set_schedules(fv, config, train.records)
+        pretraining_recipes.set_flags_of_model(fv, config, train.records)
         training_options = options.find_pretraining_options(fv, config)
         budget = training_options.make_budget()
         budget.check(strategy)

@@ -20,7 +20,7 @@ _HOME_OF_NAME = {
     "AlbertEncoderDecoder": "albert.modeling.encoder_decoder",
     "AlbertMultipleChoice": "albert.modeling.models",
     "AlbertPretrainer": "albert.modeling.models",
-    "AlbertSpanPredictor": "albert.modeling.models",
+    "AlbertSpanPredictor": "albert.modeling.span_predictor",
     "AlbertTokenClassifier": "albert.modeling.models",
     "Tokenizer": "albert.text.tokenizer",
     "UserError": "albert.errors",

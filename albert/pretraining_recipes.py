@@ -43,8 +43,10 @@ def set_flags(fv):
     _set(fv, settings)
 
 
-def set_schedules(fv, config, records):
+def set_flags_of_model(fv, config, records):
     """Sets the flags of --recipe that follow from the model and its records.
+
+    All flags of the recipe are logged, and why some are left out.
 
     Args:
       fv: ``absl.flags.FlagValues`` with the flags of `albert pretrain`. Those
@@ -54,8 +56,14 @@ def set_schedules(fv, config, records):
     """
     if fv.recipe != "budget":
         return
-    # What was trained before knows all depths and lengths.
-    settings = {} if fv.init_checkpoint else of_random_weights(config, records)
+    settings, reasons = of_random_weights(config, records)
+    if fv.init_checkpoint:
+        settings, reasons = (
+            {},
+            dict.fromkeys(
+                (*settings, *reasons), "what --init_checkpoint holds is trained"
+            ),
+        )
     _set(fv, settings)
     names = [*_BUDGET, "train_minutes", "initialization"]
     names += ["num_layers_schedule", "max_seq_length_schedule"]
@@ -67,37 +75,54 @@ def set_schedules(fv, config, records):
             if fv[name].value is not None
         ),
     )
+    for name, reason in reasons.items():
+        if fv[name].value is None:
+            logging.info("--recipe=budget without --%s: %s", name, reason)
 
 
 def of_random_weights(config, records):
-    """Returns how a model begins, and its schedules of depth and length.
+    """Decides how a model begins, and how its depth and length grow.
 
     Args:
       config: ``AlbertConfig``.
       records: ``RecordSet`` to train on.
 
     Returns:
-      dict of flags. Heads that look at neighbours are for learned positions,
-      a depth that grows for layers that share all of their weights, and a
-      length that grows for records that are masked while training: without
-      them, there is none.
+      (settings, reasons): dict of the values of flags, and of why flags are
+      left out.
     """
     # TensorFlow comes with it.
     from albert.modeling import local_attention
 
-    flags = {}
-    if not local_attention.refusal(config):
-        flags["initialization"] = "local"
+    settings, reasons = {}, {}
+    refusal = local_attention.refusal(config)
+    if refusal:
+        reasons["initialization"] = refusal
+    else:
+        settings["initialization"] = "local"
+
     layers = config.num_hidden_layers
-    shared = config.num_attention_groups == config.num_ffn_groups == 1
-    if shared and layers >= _FEWEST_LAYERS:
+    name = "num_layers_schedule"
+    if layers < _FEWEST_LAYERS:
+        reasons[name] = f"the model has {layers} layers"
+    elif config.num_attention_groups > 1 or config.num_ffn_groups > 1:
+        reasons[name] = "the layers do not share all of their weights"
+    else:
         first, second = round(layers / 3), round(2 * layers / 3)
-        flags["num_layers_schedule"] = f"{first}:0.33,{second}:0.33,{layers}"
+        settings[name] = f"{first}:0.33,{second}:0.33,{layers}"
+
     longest = records.schema.max_seq_length
     shortest = max(_SHORTEST_LENGTH, longest // 4)
-    if records.unmasked is not None and longest > shortest:
-        flags["max_seq_length_schedule"] = f"{shortest}:0.8,{longest}"
-    return flags
+    name = "max_seq_length_schedule"
+    if longest <= shortest:
+        reasons[name] = f"the records have {longest} pieces"
+    elif records.unmasked is None:
+        reasons[name] = (
+            "the records are masked already: make them with --masking=dynamic"
+        )
+    else:
+        settings[name] = f"{shortest}:0.8,{longest}"
+    return settings, reasons
 
 
 def _set(fv, settings):

@@ -9,6 +9,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from absl import flags
 
 from albert import pretraining_flags
@@ -46,7 +47,7 @@ def test_flags_of_recipes_work_together(recipe, tmp_path):
     assert pretraining_flags.check_flags(fv)
 
 
-def test_the_last_recipe_is_that_of_the_flag():
+def test_one_recipe_is_that_of_the_flag():
     """What --recipe=budget sets for this model is what is compared here."""
     fv = flags.FlagValues()
     pretraining_flags.define_flags(fv)
@@ -56,14 +57,35 @@ def test_the_last_recipe_is_that_of_the_flag():
         schema=types.SimpleNamespace(max_seq_length=128), unmasked=object()
     )
     pretraining_recipes.set_flags(fv)
-    pretraining_recipes.set_schedules(fv, config, records)
+    pretraining_recipes.set_flags_of_model(fv, config, records)
     rate = defaults.pretraining_learning_rate(config, fv.optimizer, 64)
-    measured = RECIPES[-1].all_flags()
+    (measured,) = (r.all_flags() for r in RECIPES if r.name == "budget")
     assert measured.pop("model_size") == "mini"
     assert measured.pop("learning_rate") == rate
     assert measured.pop("decay_after_warmup") == "true"
     assert fv.decay_after_warmup
     assert {name: fv[name].value for name in measured} == measured
+
+
+def test_a_curve_is_of_the_layers_that_are_trained(tmp_path):
+    for part, tag, values in (
+        ("train", "schedule/train_minutes", {5: 1.0, 9: 2.0}),
+        ("train", "schedule/max_seq_length", {5: 64.0, 9: 128.0}),
+        ("eval", "loss/masked_lm_loss", {5: 6.5, 9: 4.0}),
+        ("eval_trained_layers", "loss/masked_lm_loss", {5: 5.0}),
+    ):
+        events = tf.summary.create_file_writer(
+            str(tmp_path / "tensorboard" / part)
+        )
+        with events.as_default():
+            for step, value in values.items():
+                tf.summary.scalar(tag, value, step)
+        events.close()
+    # Step, minutes, loss, pieces: 5 steps of 3 × 64, then 4 of 3 × 128.
+    assert import_module("learning").read_curve(tmp_path, 3) == [
+        [5, 1.0, 5.0, 960],
+        [9, 2.0, 4.0, 2496],
+    ]
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What --recipe sets, and what it leaves."""
 
+import dataclasses
 import logging
 import types
 
@@ -20,14 +21,8 @@ def records(length=128, *, masked=False):
 
 
 def config(layers=6, **changes):
-    return AlbertConfig(
-        vocab_size=50,
-        embedding_size=8,
-        hidden_size=12,
-        num_hidden_layers=layers,
-        num_attention_heads=2,
-        intermediate_size=24,
-        **changes,
+    return dataclasses.replace(
+        AlbertConfig.named("mini"), num_hidden_layers=layers, **changes
     )
 
 
@@ -60,7 +55,7 @@ def all_values(fv):
 def test_paper_is_the_defaults(parse):
     plain, paper = parse(), parse("--recipe=paper")
     for fv in (plain, paper):
-        pretraining_recipes.set_schedules(fv, config(), records())
+        pretraining_recipes.set_flags_of_model(fv, config(), records())
     assert all_values(plain) == all_values(paper)
     assert plain.optimizer == "lamb"
     assert plain.num_layers_schedule is None
@@ -69,7 +64,7 @@ def test_paper_is_the_defaults(parse):
 def test_budget_sets_and_prints_all(parse, caplog):
     caplog.set_level(logging.INFO, logger="absl")
     fv = parse("--recipe=budget")
-    pretraining_recipes.set_schedules(fv, config(), records())
+    pretraining_recipes.set_flags_of_model(fv, config(), records())
     assert (
         "--recipe=budget is --optimizer=muon --train_batch_size=64 "
         "--learning_rate_decay=cosine --end_learning_rate_share=0.1 "
@@ -91,7 +86,7 @@ def test_what_is_given_counts(parse):
         "--num_layers_schedule=3:0.5,6",
         "--initialization=original",
     )
-    pretraining_recipes.set_schedules(fv, config(), records())
+    pretraining_recipes.set_flags_of_model(fv, config(), records())
     assert fv.optimizer == "lamb"
     assert fv.train_minutes is None
     assert not fv.decay_after_warmup
@@ -107,12 +102,16 @@ def test_other_steps_stand_for_a_training_in_steps(parse, flag):
     assert fv.train_minutes is None
 
 
-def test_a_trained_model_does_not_grow(parse):
+def test_a_trained_model_does_not_grow(parse, caplog):
+    caplog.set_level(logging.INFO, logger="absl")
     fv = parse("--recipe=budget", "--init_checkpoint=model")
-    pretraining_recipes.set_schedules(fv, config(), records())
+    pretraining_recipes.set_flags_of_model(fv, config(), records())
     assert fv.num_layers_schedule is None
     assert fv.max_seq_length_schedule is None
     assert fv.initialization is None
+    for name in ("initialization", "num_layers_schedule", "max_seq_length_sc"):
+        assert f"--recipe=budget without --{name}" in caplog.text
+    assert "what --init_checkpoint holds is trained" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -120,20 +119,50 @@ def test_a_trained_model_does_not_grow(parse):
     [
         (config(12), records(512), "4:0.33,8:0.33,12", "128:0.8,512"),
         (config(3), records(100), "1:0.33,2:0.33,3", "64:0.8,100"),
-        (config(2), records(64), None, None),
-        (config(6, sharing="attention"), records(64), None, None),
-        (config(6, num_hidden_groups=2), records(masked=True), None, None),
     ],
 )
 def test_what_grows(model, written, depth, length):
-    flags = pretraining_recipes.of_random_weights(model, written)
-    assert flags.get("num_layers_schedule") == depth
-    assert flags.get("max_seq_length_schedule") == length
-    assert flags["initialization"] == "local"
+    settings, reasons = pretraining_recipes.of_random_weights(model, written)
+    assert settings == {
+        "initialization": "local",
+        "num_layers_schedule": depth,
+        "max_seq_length_schedule": length,
+    }
+    assert not reasons
 
 
-def test_heads_look_at_neighbours_where_positions_are_learned():
-    model = config(position_embedding="sinusoidal")
-    flags = pretraining_recipes.of_random_weights(model, records())
-    assert "initialization" not in flags
-    assert flags["num_layers_schedule"] == "2:0.33,4:0.33,6"
+@pytest.mark.parametrize(
+    ("model", "written", "name", "reason"),
+    [
+        (config(2), records(), "num_layers_schedule", "has 2 layers"),
+        (
+            *(config(sharing="attention"), records(), "num_layers_schedule"),
+            "do not share all",
+        ),
+        (
+            *(config(num_hidden_groups=2), records(), "num_layers_schedule"),
+            "do not share all",
+        ),
+        (config(), records(64), "max_seq_length_schedule", "have 64 pieces"),
+        (
+            *(config(), records(masked=True), "max_seq_length_schedule"),
+            "make them with --masking=dynamic",
+        ),
+        (
+            *(config(position_embedding="sinusoidal"), records()),
+            *("initialization", "sinusoidal, not learned"),
+        ),
+    ],
+)
+def test_what_is_left_out_is_told(parse, caplog, model, written, name, reason):
+    caplog.set_level(logging.INFO, logger="absl")
+    fv = parse("--recipe=budget")
+    pretraining_recipes.set_flags_of_model(fv, model, written)
+    assert fv[name].value is None
+    (line,) = (
+        record.getMessage()
+        for record in caplog.records
+        if "without" in record.getMessage()
+    )
+    assert line.startswith(f"--recipe=budget without --{name}: ")
+    assert reason in line

@@ -18,6 +18,8 @@ from albert.answering.arguments import as_list
 from albert.answering.arguments import as_texts
 from albert.answering.arguments import check_number
 from albert.answering.arguments import list_items
+from albert.answering.methods import check_method
+from albert.answering.methods import methods_of
 from albert.embedding.embedder import Embedder
 from albert.errors import UserError
 from albert.fill_mask import Filling
@@ -41,25 +43,6 @@ from albert.tasks.table import reads_pairs
 from albert.tasks.word_splitting import split_words
 from albert.training.inference_loop import InferenceLoop
 
-# Which method answers for each type of label.
-_OF_LABEL_TYPES = {
-    "class": "predict",
-    "classes": "predict",
-    "number": "predict",
-    "choice": "choose",
-    "tag": "tag",
-    "span": "answer",
-}
-_OF_MASKED_LM = ("fill_mask", "score")
-# What has a model for each of them.
-_SOURCES = {
-    "predict": "`albert classify` of texts",
-    "choose": "`albert classify` of questions with options",
-    "tag": "`albert classify` of tags",
-    "answer": "`albert squad`",
-    "fill_mask": "`albert pretrain`",
-    "score": "`albert pretrain`",
-}
 # Texts that are answered together, and from which on progress is shown.
 _TOGETHER = 2048
 
@@ -105,11 +88,7 @@ class LoadedModel:
     @property
     def methods(self) -> list[str]:
         """The names of the methods that this model has a head for."""
-        row = HEADS[self.head]
-        found = [_OF_LABEL_TYPES.get(row.label_type)]
-        if "masked_lm_logits" in row.outputs:
-            found += _OF_MASKED_LM
-        return [*filter(None, found), "embed"]
+        return methods_of(self.head)
 
     # ------------------------------------------------ heads that are trained
 
@@ -137,7 +116,7 @@ class LoadedModel:
           UserError: no such head, something that is no text, or one text
             where the model was trained on pairs.
         """
-        self._require("predict")
+        check_method(self.path, self.head, "predict")
         pairs = reads_pairs(self._source.task)
         if pairs and texts_b is None:
             raise UserError(
@@ -167,7 +146,7 @@ class LoadedModel:
         Raises:
           UserError: no such head, or a sentence without words.
         """
-        self._require("tag")
+        check_method(self.path, self.head, "tag")
         is_one, sentences = as_list("sentence", texts)
         tagged = self._answer(
             ["words"],
@@ -202,7 +181,7 @@ class LoadedModel:
           UserError: no such head, fewer than two options, or more than the
             model was trained on.
         """
-        self._require("choose")
+        check_method(self.path, self.head, "choose")
         is_one, questions = as_list("question", question)
         if is_one:
             options, context = [options], [context]
@@ -235,7 +214,7 @@ class LoadedModel:
         Raises:
           UserError: no such head, or an empty context.
         """
-        self._require("answer")
+        check_method(self.path, self.head, "answer")
         return self._answer(
             ["question", "context"],
             [question, context],
@@ -261,7 +240,7 @@ class LoadedModel:
           UserError: no such head, a text without a mask, or one with more
             pieces than the model reads.
         """
-        self._require("fill_mask")
+        check_method(self.path, self.head, "fill_mask")
         check_number("top_k", top_k)
         is_one, texts = as_texts(texts)
         fill_mask.check_masks(texts)
@@ -295,7 +274,7 @@ class LoadedModel:
           UserError: no such head, a text without a piece, or one with more
             pieces than the model reads.
         """
-        self._require("score")
+        check_method(self.path, self.head, "score")
         is_one, texts = as_texts(texts)
         key = method, long_texts
         if key not in self._scorers:
@@ -356,16 +335,6 @@ class LoadedModel:
         return np.stack(vectors) if vectors else embedder.embed([])
 
     # ------------------------------------------------------------------------
-
-    def _require(self, method):
-        """Refuses a method that the model has no head for."""
-        if method in self.methods:
-            return
-        raise UserError(
-            f"{self.path} has no head for .{method}: its head is "
-            f"{self.head}, for {', '.join('.' + each for each in self.methods)}"
-            f"; a model of {_SOURCES[method]} has one"
-        )
 
     @functools.cached_property
     def _loop(self):

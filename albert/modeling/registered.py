@@ -3,3 +3,4 @@
 
 from albert.modeling import encoder_decoder  # noqa: F401, registers it
 from albert.modeling import models  # noqa: F401
+from albert.modeling import span_predictor  # noqa: F401
