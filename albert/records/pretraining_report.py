@@ -322,7 +322,7 @@ def next_command(metadata, files, output_file):
     evaluation = _find_evaluation_records(metadata, files[0])
     return " ".join(
         [
-            "albert pretrain --model_size=tiny",
+            "albert pretrain --recipe=budget --model_size=tiny",
             f"--input_file={shlex.quote(_pattern(files, output_file))}",
             *(
                 f"--eval_input_file={shlex.quote(each)}"

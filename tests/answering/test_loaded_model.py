@@ -11,6 +11,7 @@ import pytest
 import albert
 from albert import fill_mask
 from albert.answering import loaded_model
+from albert.answering import methods
 from albert.errors import UserError
 from albert.heads import HEADS
 from albert.prediction import __main__ as predict
@@ -127,8 +128,8 @@ def test_answers_are_those_of_the_command(
 def test_a_method_without_its_head_says_what_is_there(load, head):
     model = load(head)
     assert "embed" in model.methods
-    lacking = set(loaded_model._SOURCES) - set(model.methods)
-    assert len(lacking) == len(loaded_model._SOURCES) - len(model.methods) + 1
+    lacking = set(methods._SOURCES) - set(model.methods)
+    assert len(lacking) == len(methods._SOURCES) - len(model.methods) + 1
     for method in lacking:
         arguments = {"answer": ["a", "b"], "choose": ["a", ["b", "c"]]}
         with pytest.raises(UserError) as error:
