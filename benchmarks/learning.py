@@ -390,24 +390,32 @@ def draw(path, rows):
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
-    for axis, (place, title) in zip(
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    for axis, (place, unit, title) in zip(
         figure.subplots(1, 2, sharey=True),
-        ((1, "minutes of training"), (3, "pieces seen, with padding")),
+        (
+            (1, 1, "minutes of training"),
+            (3, 1_000_000, "million pieces seen, with padding"),
+        ),
         strict=True,
     ):
         for (words, minutes), group in by_recipe(rows).items():
             row = group[0]
             axis.plot(
-                [point[place] for point in row["curve"]],
+                [point[place] / unit for point in row["curve"]],
                 [point[2] for point in row["curve"]],
-                label=f"{words} ({minutes:g} min)",
+                marker=".",
+                label=f"{words.replace('`', '')} ({minutes:g} min)",
             )
+        # Trainings of minutes and of hours are in one picture.
+        axis.set_xscale("log")
+        axis.xaxis.set_major_formatter("{x:g}")
+        axis.xaxis.set_minor_formatter("")
         axis.set_xlabel(title)
-        axis.set_ylabel("masked-LM loss, held out")
+    axis.figure.axes[0].set_ylabel("masked-LM loss, held out")
     figure.legend(
         *axis.get_legend_handles_labels(),
-        loc="outside right upper",
+        loc="outside lower center",
         fontsize="small",
     )
     figure.savefig(path, dpi=120)

@@ -87,4 +87,17 @@ RECIPES = (
         "grown, Muon, cosine, local heads (`--recipe=budget`)",
         {**GROWN, **COSINE, **MUON, **LOCAL},
     ),
+    Recipe(
+        "budget_long",
+        "the same, 128 pieces throughout, half as many sequences",
+        {
+            **GROWN,
+            **COSINE,
+            **MUON,
+            **LOCAL,
+            "max_seq_length_schedule": None,
+            "train_batch_size": 32,
+            "learning_rate": 1.4e-3,
+        },
+    ),
 )

@@ -43,10 +43,13 @@ class Embeddings(keras.layers.Layer):
     Call arguments:
       input_ids: int32 [B, S], S at most ``config.longest_sequence``.
       segment_ids: int32 [B, S], each below ``config.type_vocab_size``. A
-        position with an id that is in no table gets NaN, where TensorFlow
-        does not refuse it.
+        place with an id that is in no table gets NaN, where TensorFlow does
+        not refuse it; so with ``position_ids``.
       training: bool, whether dropout is active.
       first_position: int or int32 scalar, position of the first of the S.
+      position_ids: int32 [B, S], the position of each of the S, where they do
+        not follow one another from ``first_position`` on; None: they do. Of
+        "relative_bias" it changes nothing.
 
     Returns: [B, S, E] of the compute dtype.
     """
@@ -83,7 +86,14 @@ class Embeddings(keras.layers.Layer):
         self.layer_norm.build()
         self.built = True
 
-    def call(self, input_ids, segment_ids, training=False, first_position=0):
+    def call(
+        self,
+        input_ids,
+        segment_ids,
+        training=False,
+        first_position=0,
+        position_ids=None,
+    ):
         length = input_ids.shape[1]
         if length is not None:
             limit = self.config.longest_sequence
@@ -95,37 +105,43 @@ class Embeddings(keras.layers.Layer):
         words = tf.gather(self.word_embeddings.value, input_ids)
         # Rows by matrix product: there are two, and the gradient is dense.
         token_types = tf.matmul(
-            self._rows_of_token_types(input_ids, segment_ids),
+            self._rows_of_token_types(input_ids, segment_ids, position_ids),
             self.token_type_embeddings.value,
         )
         vectors = self._add_positions(
-            words + token_types,
-            first_position,
-            first_position + tf.shape(input_ids)[1],
+            words + token_types, first_position, position_ids
         )
         vectors = tf.cast(self.layer_norm(vectors), self.compute_dtype)
         return self.dropout(vectors, training=training)
 
-    def _rows_of_token_types(self, input_ids, segment_ids):
+    def _rows_of_token_types(self, input_ids, segment_ids, position_ids):
         """Returns which row each position takes: float32 [B, S, types].
 
-        It is NaN where either id is in no table. XLA and GPUs would give
+        It is NaN where one of the ids is in no table. XLA and GPUs would give
         another row, or zeros, without a word; of NaN everything tells.
         """
         known = _is_below(input_ids, self.config.vocab_size)
         known &= _is_below(segment_ids, self.config.type_vocab_size)
+        if position_ids is not None:
+            known &= _is_below(position_ids, self.config.longest_sequence)
         rows = tf.one_hot(segment_ids, self.config.type_vocab_size)
         return tf.where(known[..., tf.newaxis], rows, math.nan)
 
-    def _add_positions(self, vectors, first, end):
+    def _add_positions(self, vectors, first, position_ids):
         """Returns [B, S, E] with what tells the positions apart."""
+        length = tf.shape(vectors)[1]
         if self.config.position_embedding == "learned":
-            return vectors + self.position_embeddings.value[first:end]
+            table = self.position_embeddings.value
+            if position_ids is None:
+                return vectors + table[first : first + length]
+            return vectors + tf.gather(table, position_ids)
         if self.config.position_embedding == "sinusoidal":
             # Its size is 1, that of new word embeddings 0.02: the paper makes
             # these √E times larger, too (section 3.4).
             width = self.config.embedding_size
-            return math.sqrt(width) * vectors + sinusoids(end, width)[first:]
+            if position_ids is None:
+                position_ids = first + tf.range(length)
+            return math.sqrt(width) * vectors + sinusoids(position_ids, width)
         return vectors  # the attention tells them apart
 
 
@@ -149,7 +165,9 @@ class AlbertEncoder(BaseModel):
         input_ids: int32 [B, S];
         input_mask: int32 [B, S], 1 for pieces and 0 for padding (optional:
           all ones);
-        segment_ids: int32 [B, S] (optional: all zeros).
+        segment_ids: int32 [B, S] (optional: all zeros);
+        position_ids: int32 [B, S], the positions (optional: 0, 1, …); what
+          is relative, of "relative_bias", does not depend on them.
       training: bool, whether dropout is active.
 
     Attributes:
@@ -244,7 +262,10 @@ class AlbertEncoder(BaseModel):
         batch, length = tf.unstack(tf.shape(input_ids))
 
         embedding_output = self.embeddings(
-            input_ids, segment_ids, training=training
+            input_ids,
+            segment_ids,
+            training=training,
+            position_ids=inputs.get("position_ids"),
         )
         # Positions are rows of one matrix from here on: a product of two
         # matrices is quicker than one of a batch of them.

@@ -61,8 +61,10 @@ def initialize(encoder):
     projection to the layers is made larger, so that they read values of size 1,
     as each layer does of the one before. Queries and keys get what reads the
     pairs back; the queries' pairs are turned, so that the score of a head is
-    highest at its offset. Everything else stays. Nothing is drawn: it depends
-    on the weights that the encoder has.
+    highest at its offset. The first position, that of [CLS], gets none: it is
+    to know the whole text, and begins by seeing all of it alike. Everything
+    else stays. Nothing is drawn: it depends on the weights that the encoder
+    has.
 
     Args:
       encoder: ``AlbertEncoder`` of a configuration without ``refusal``.
@@ -80,6 +82,7 @@ def initialize(encoder):
     amplitude = np.sqrt(2.0) * _POSITION_SIZE
     positions[:, 0 : 2 * pairs : 2] = amplitude * np.sin(angles)
     positions[:, 1 : 2 * pairs : 2] = amplitude * np.cos(angles)
+    positions[0] = 0.0  # [CLS] begins by looking at all alike.
     embeddings.position_embeddings.assign(positions)
     # Embeddings are normalised before the projection.
     size = np.sqrt(np.mean(words**2) + np.mean(positions**2))

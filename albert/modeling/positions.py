@@ -23,22 +23,22 @@ BUCKET_STARTS = (1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 23, 32, 46, 64, 91)
 NUM_BUCKETS = 2 * len(BUCKET_STARTS) + 1
 
 
-def sinusoids(length, width):
+def sinusoids(positions, width):
     """Computes the sinusoidal encodings of positions.
 
     Column 2i of a position p is ``sin(p / 10000^(2i/W))`` and column 2i + 1
     the cosine of the same (Vaswani et al. 2017, section 3.5).
 
     Args:
-      length: int or int tensor, S.
+      positions: int [...].
       width: int, W; where it is odd, the last column is a sine.
 
     Returns:
-      float32 [S, W].
+      float32 [..., W].
     """
     column = np.arange(width)
     rates = _LONGEST_WAVE ** (-(column // 2 * 2) / width)
-    positions = tf.cast(tf.range(length), tf.float32)[:, tf.newaxis]
+    positions = tf.cast(positions, tf.float32)[..., tf.newaxis]
     angles = positions * tf.constant(rates, tf.float32)
     return tf.where(column % 2 == 0, tf.sin(angles), tf.cos(angles))
 

@@ -23,6 +23,7 @@ from albert.text.masking import MASK_REPLACEMENTS
 _FOR_SEGMENT_ORDER = 0
 _FOR_ODD_TOKEN = 1
 _FOR_ENDS = 2  # And the one after it.
+_FOR_PLACE = 4
 _FOR_WORDS = 1 << 20
 _FOR_TOKENS = 2 << 20
 
@@ -138,6 +139,27 @@ def shorten(tokens, lengths, keys, room):
     is_text = position < tf.reduce_sum(kept, axis=1, keepdims=True)
     found = tf.gather(tokens, tf.where(is_text, source, 0), batch_dims=1)
     return tf.where(is_text, found, 0), kept
+
+
+def place_text(keys, max_seq_length, longest):
+    """Draws where in longer sequences the text of shortened ones stands.
+
+    A model that is trained on short sequences first would not know the later
+    positions at all when it comes to long ones. [CLS] stays at the first: there
+    alone it is, whatever the length.
+
+    Args:
+      keys: uint64 [N].
+      max_seq_length: S.
+      longest: int, the length of the longer sequences.
+
+    Returns:
+      int32 [N, S], for each token a position below ``longest``.
+    """
+    bits = draws.high_bits(draws.random_bits(keys, _FOR_PLACE))
+    shift = bits % (longest - max_seq_length + 1)
+    position = tf.range(max_seq_length)
+    return position + tf.where(position == 0, 0, shift[:, tf.newaxis])
 
 
 def mask_rows(rows, keys, unmasked):

@@ -56,8 +56,9 @@ def pretraining_dataset(
       shuffle_buffer: as of ``record_stream.training_stream``.
       interleaved_files: files open at once.
       max_seq_length: S, less than that of the records: pairs that are masked
-        here are shortened, see ``dynamic_masking.shorten``, and P with them.
-        None for the length of the records.
+        here are shortened, see ``dynamic_masking.shorten``, and P with them;
+        their text stands anywhere in the length of the records, see
+        ``dynamic_masking.place_text``. None for the length of the records.
       masked_lm_prob: float, the share of the tokens to mask here; None for
         that of the record set.
       bucket_shapes: str, in training alone: records of similar length come
@@ -67,9 +68,11 @@ def pretraining_dataset(
 
     Returns:
       ``tf.data.Dataset`` of dicts: input_ids, input_mask, segment_ids int32
-      [B, S]; masked_lm_positions, masked_lm_ids int32 [B, P];
+      [B, S]; masked_lm_positions, masked_lm_ids int32 [B, P], where masks are
+      made here with no more slots than the share of a full sequence needs;
       masked_lm_weights float32 [B, P]; next_sentence_labels int32 [B, 1];
-      example_weights float32 [B], 1 for a record and 0 for filling.
+      example_weights float32 [B], 1 for a record and 0 for filling; where
+      pairs are shortened, position_ids int32 [B, S].
 
     Raises:
       UserError: no records. While it is iterated, ``tf.errors.DataLossError``
@@ -90,12 +93,7 @@ def pretraining_dataset(
         schema = schema.shortened(max_seq_length or schema.max_seq_length)
         make_rows = functools.partial(
             _mask,
-            _with_masking(
-                record_set.unmasked,
-                max_predictions_per_seq=schema.max_predictions_per_seq,
-                masked_lm_prob=masked_lm_prob
-                or record_set.unmasked.masking.masked_lm_prob,
-            ),
+            _with_masking(record_set.unmasked, schema, masked_lm_prob),
             record_set.schema.max_seq_length,
             schema.max_seq_length,
             seed if training else _EVALUATION_SEED,
@@ -124,7 +122,7 @@ def pretraining_dataset(
     def make_batch(numbers, serialized):
         epochs = numbers if training else tf.zeros_like(numbers)
         rows = make_rows(epochs, serialized)
-        batches = _fill_up(rows, schema, batch_size)
+        batches = _fill_up(rows, batch_size)
         if batches_together > 1:
             return batches
         return {
@@ -174,7 +172,8 @@ def _trim(lengths, batch):
     rows = batch["input_ids"].shape[0]
     trimmed = {
         name: tf.ensure_shape(batch[name][:, :length], [rows, None])
-        for name in ("input_ids", "input_mask", "segment_ids")
+        for name in ("input_ids", "input_mask", "segment_ids", "position_ids")
+        if name in batch
     }
     return batch | trimmed
 
@@ -195,11 +194,23 @@ def _parse(schema, epochs, serialized):
     }
 
 
-def _with_masking(unmasked, **settings):
-    """Returns ``UnmaskedPairs`` with other settings of masks."""
-    return dataclasses.replace(
-        unmasked, masking=dataclasses.replace(unmasked.masking, **settings)
+def _with_masking(unmasked, schema, masked_lm_prob):
+    """Returns ``UnmaskedPairs`` with the masks of some batches.
+
+    Args:
+      unmasked: ``UnmaskedPairs``.
+      schema: ``PretrainingSchema`` of the batches.
+      masked_lm_prob: float, or None: as it is.
+    """
+    masking = dataclasses.replace(
+        unmasked.masking,
+        max_predictions_per_seq=schema.max_predictions_per_seq,
+        masked_lm_prob=masked_lm_prob or unmasked.masking.masked_lm_prob,
     )
+    # Slots that no row can fill would be predicted all the same.
+    slots = int(masking.budgets(schema.max_seq_length))
+    masking = dataclasses.replace(masking, max_predictions_per_seq=slots)
+    return dataclasses.replace(unmasked, masking=masking)
 
 
 def _mask(unmasked, record_length, max_seq_length, seed, epochs, serialized):
@@ -231,7 +242,11 @@ def _mask(unmasked, record_length, max_seq_length, seed, epochs, serialized):
     keys = draws.record_keys(seed, epochs, serialized)
     labels = parsed.get("next_sentence_labels")
     tokens, lengths = tf.cast(tokens, tf.int32), tf.cast(lengths, tf.int32)
+    position_ids = {}
     if max_seq_length < record_length:
+        position_ids["position_ids"] = dynamic_masking.place_text(
+            keys, max_seq_length, record_length
+        )
         tokens, lengths = dynamic_masking.shorten(
             tokens, lengths, keys, unmasked.max_tokens(max_seq_length)
         )
@@ -243,16 +258,16 @@ def _mask(unmasked, record_length, max_seq_length, seed, epochs, serialized):
         unmasked,
         max_seq_length,
     )
-    return dynamic_masking.mask_rows(rows, keys, unmasked)
+    return dynamic_masking.mask_rows(rows, keys, unmasked) | position_ids
 
 
-def _fill_up(rows, schema, batch_size):
+def _fill_up(rows, batch_size):
     """Adds rows of zeros, so that the rows [N] make whole batches."""
     count = tf.shape(rows["input_ids"])[0]
     filling = -count % batch_size
     batch = {}
-    for field in schema.model_fields:
-        value = tf.pad(rows[field.name], [[0, filling], [0, 0]])
-        batch[field.name] = tf.ensure_shape(value, [None, field.length])
+    for name, value in rows.items():
+        value = tf.pad(value, [[0, filling], [0, 0]])
+        batch[name] = tf.ensure_shape(value, [None, rows[name].shape[1]])
     batch["example_weights"] = tf.pad(tf.ones(count), [[0, filling]])
     return batch

@@ -239,13 +239,21 @@ def test_forward_pass_compiles_with_xla():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("input_ids", 97), ("input_ids", -1), ("segment_ids", 2)],
+    [
+        ("input_ids", 97),
+        ("input_ids", -1),
+        ("segment_ids", 2),
+        ("position_ids", 17),
+    ],
 )
 def test_ids_of_no_table_give_no_numbers(name, value):
     """Not even where XLA computes, which takes another row for them."""
     encoder = albert.AlbertEncoder(tiny_config())
     inputs = make_inputs()
     del inputs["masked_lm_positions"]
+    inputs["position_ids"] = np.tile(
+        np.arange(inputs["input_ids"].shape[1], dtype="int32"), (3, 1)
+    )
     compiled = tf.function(encoder, jit_compile=True)
     right = compiled(inputs)["sequence_output"].numpy()
     assert np.isfinite(right).all()

@@ -73,6 +73,16 @@ def test_each_head_looks_at_its_offset(changes):
                     assert at[far][head] == pytest.approx(0.0, abs=0.5)
 
 
+def test_cls_sees_the_whole_text_alike():
+    encoder = make_encoder()
+    local_attention.initialize(encoder)
+    found = np.exp(scores(encoder))
+    shares = (found / found.sum(-1, keepdims=True)).mean(0)  # [N, S, S]
+    # Of 41 places: 0.024 each, if all were quite alike.
+    assert shares[:, 0].max() < 0.08
+    assert shares[:, 20].max(-1).min() > 0.25
+
+
 def test_what_layers_read_has_size_1_and_the_rest_stays():
     encoder, same = make_encoder(), make_encoder()
     local_attention.initialize(encoder)

@@ -186,7 +186,7 @@ def test_encoder_is_its_equation(variant):
 
 @pytest.mark.parametrize("width", [7, 8])
 def test_sinusoids_are_the_paper_s(width):
-    found = positions.sinusoids(tf.constant(311), width)
+    found = positions.sinusoids(tf.range(311), width)
     # float32 leaves an angle of p radians p * 6e-8 of error.
     assert difference(found, vaswani(311, width)) < 3e-5
 
@@ -246,6 +246,24 @@ def test_only_distances_count_for_relative_bias():
         differences[variant] = difference(here[real], there[:, by:][real])
     assert differences["relative_bias"] < ROUNDING
     assert differences["sinusoidal"] > 0.1
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_position_ids_say_where_each_piece_stands(variant, jit_compile):
+    inputs, encoder = make_inputs(), make_encoder(variant)
+    here = encoder(inputs)["sequence_output"].numpy()
+    call = tf.function(encoder, jit_compile=jit_compile)
+    shifts = np.array([0, 1, 4])
+    position_ids = (shifts[:, None] + np.arange(LENGTH)).astype("int32")
+    found = call({**inputs, "position_ids": position_ids})
+    found = found["sequence_output"].numpy()
+    for row, shift in enumerate(shifts):
+        real = inputs["input_mask"][row] > 0
+        there = encoder(shifted(inputs, shift))["sequence_output"].numpy()
+        assert difference(found[row][real], there[row, shift:][real]) < ROUNDING
+        changes = variant != "relative_bias" and shift > 0
+        assert (difference(found[row][real], here[row][real]) > 0.1) == changes
 
 
 @pytest.mark.parametrize("variant", UNLIMITED)

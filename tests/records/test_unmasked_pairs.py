@@ -26,6 +26,7 @@ from albert.text.instances import SegmentPairs
 SEQ_LENGTH, PREDICTIONS = 23, 5
 SHARDS = (101, 67, 41)
 COUNT = sum(SHARDS)
+OF_PLACES = {"input_ids", "input_mask", "segment_ids", "position_ids"}
 
 
 def write_set(folder, name="train", vocabulary_size=997, objective="sop"):
@@ -215,12 +216,14 @@ def test_pairs_of_like_length_come_together(
         length = batch["input_ids"].shape[1]
         assert length == min(each for each in lengths if each >= longest)
         filled = rows["input_ids"].shape[1] - length
-        for name in ("input_ids", "input_mask", "segment_ids"):
+        for name in OF_PLACES & set(batch):
             batch[name] = np.pad(batch[name], [(0, 0), (0, filled)])
         found.append(batch)
     found = together(found)
 
     def in_one_order(all_rows):
+        if "position_ids" in all_rows:  # Those of padding do not matter.
+            all_rows["position_ids"] *= all_rows["input_mask"]
         whole = np.concatenate(
             [values.reshape(len(values), -1) for values in all_rows.values()],
             axis=1,
@@ -239,9 +242,7 @@ def test_pairs_of_like_length_come_together(
         for name, values in batch.items():
             np.testing.assert_array_equal(
                 values,
-                other[name][:, :length]
-                if name in ("input_ids", "input_mask", "segment_ids")
-                else other[name],
+                other[name][:, :length] if name in OF_PLACES else other[name],
             )
 
 
@@ -319,6 +320,34 @@ def test_shorter_sequences_are_of_the_same_records(folder):
     for one, two in zip(batches[5:], later, strict=True):
         for name in one:
             np.testing.assert_array_equal(one[name], two[name])
+
+
+def test_text_of_shorter_sequences_stands_anywhere_in_the_longest(folder):
+    rows = together(batches_of(open_set(folder), 9, max_seq_length=13))
+    positions = rows["position_ids"]
+    assert positions.dtype == np.int32 and positions.shape == (153, 13)
+    assert not positions[:, 0].any()
+    shifts = positions[:, 1] - 1
+    np.testing.assert_array_equal(
+        positions[:, 1:] - shifts[:, np.newaxis],
+        np.tile(np.arange(1, 13), (153, 1)),
+    )
+    # Of 11 places, 153 rows: each 13.9 times, in the mean.
+    counts = np.bincount(shifts, minlength=11)
+    assert len(counts) == 11 and counts.min() > 3 and counts.max() < 30
+    whole = batches_of(open_set(folder), 1)
+    assert "position_ids" not in whole[0]
+
+
+def test_there_are_no_more_slots_than_masks_can_fill(folder):
+    for share, length, slots in ((0.15, None, 3), (0.1, 13, 1), (0.9, None, 9)):
+        records = open_set(
+            folder, max_predictions_per_seq=9, masked_lm_prob=share
+        )
+        rows = together(batches_of(records, 9, max_seq_length=length))
+        assert rows["masked_lm_ids"].shape == (153, slots)
+        # The longest fill them.
+        assert rows["masked_lm_weights"].all(axis=1).any() or share == 0.9
 
 
 def split(text):
