@@ -85,6 +85,14 @@ def define_flags(fv):
         lower_bound=0.0,
         upper_bound=1.0,
     )
+    instances.real(
+        "single_sentence_share",
+        0.0,
+        "Share of the pairs that become their sentences instead, each an "
+        "instance of its own, for --objective=sop.",
+        lower_bound=0.0,
+        upper_bound=0.999,
+    )
     instances.integer(
         "dupe_factor",
         None,
@@ -195,6 +203,7 @@ def read_settings(fv):
             fv.short_seq_prob,
             objective,
             fv.original_segment_pairs,
+            fv.single_sentence_share,
         ),
         masking=MaskingSettings(
             fv.max_predictions_per_seq,

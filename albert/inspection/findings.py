@@ -154,10 +154,15 @@ def _of_masks(kind, statistics, tokenizer):
 
 def _of_labels(kind, statistics, texts):
     labels, total = statistics.labels, statistics.labels.total()
-    if not total:
-        yield "no position has a label: look at the task's files"
-        return
     if kind.objective == "none":
+        return
+    if not total:
+        yield (
+            "no position has a label: look at the task's files"
+            if kind.objective is None
+            else "no record has a second segment, whose order is to be "
+            "learnt: make the records again with --objective=none"
+        )
         return
     is_even = kind.objective is not None
     if len(labels) == 1 and total > 1:

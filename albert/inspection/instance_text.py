@@ -115,6 +115,8 @@ class InstanceTexts:
         if self._kind.label_type == "classes":
             names = ", ".join(map(self.label_text, label[label >= 0]))
             return f"labels {names or 'none'}"
+        if label < 0 and self._kind.objective:
+            return "one segment, no label"
         return f"label {self.label_text(label)}"
 
     def label_text(self, label):

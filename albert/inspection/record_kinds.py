@@ -115,6 +115,11 @@ class PretrainingKind:
     def instances(self, columns):
         """Returns the ``Instances`` of parsed records."""
         boundary = columns["token_boundary"]
+        labels = columns["next_sentence_labels"][:, 0]
+        if self.objective != "none":
+            # A single sentence among pairs has no order.
+            is_pair = (columns["segment_ids"] > 0).any(axis=1)
+            labels = np.where(is_pair, labels, -1)
         true_ids = columns["input_ids"].copy()
         is_masked = np.zeros(true_ids.shape, bool)
         rows, slots = np.nonzero(columns["masked_lm_weights"] > 0)
@@ -128,7 +133,7 @@ class PretrainingKind:
             segment_ids=columns["segment_ids"],
             word_starts=None if (boundary < 0).any() else boundary > 0,
             is_masked=is_masked,
-            labels=columns["next_sentence_labels"][:, 0],
+            labels=labels,
             records=np.arange(len(true_ids)),
         )
 
@@ -185,6 +190,8 @@ class UnmaskedKind(PretrainingKind):
                 + (
                     "one segment"
                     if self.objective == "none"
+                    else "one segment or two, the first of them not empty"
+                    if self._unmasked.single_sentences
                     else "two segments, neither of them empty"
                 )
             ),

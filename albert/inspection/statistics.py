@@ -120,7 +120,8 @@ class RecordStatistics:
         return masks, int(shown.sum()) - masks
 
     def _add_labels(self, labels):
-        labels = labels[labels >= 0] if labels.ndim > 1 else labels
+        if labels.dtype.kind != "f":
+            labels = labels[labels >= 0]
         values, counts = np.unique(labels, return_counts=True)
         if values.dtype.kind == "f" and len(values):
             values = values.astype(np.float64)

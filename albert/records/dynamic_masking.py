@@ -60,7 +60,8 @@ def assemble(tokens, lengths, labels, keys, unmasked, max_seq_length):
       max_seq_length: S.
 
     Returns:
-      ``Rows``. With the objective "sop", half of the pairs are swapped.
+      ``Rows``. With the objective "sop", half of the pairs are swapped;
+      what has no B has the label 0.
     """
     a_length, b_length = lengths[:, 0], lengths[:, 1]
     first_start, second_start = tf.zeros_like(a_length), a_length
@@ -68,6 +69,7 @@ def assemble(tokens, lengths, labels, keys, unmasked, max_seq_length):
         labels = (
             draws.high_bits(draws.random_bits(keys, _FOR_SEGMENT_ORDER)) % 2
         )
+        labels = tf.where(b_length > 0, labels, 0)
         swapped = labels == 1
         first_start = tf.where(swapped, a_length, 0)
         second_start = tf.where(swapped, 0, a_length)

@@ -17,6 +17,7 @@ class Statistics:
       tokens: tokens in them, special ones included.
       full: instances without padding.
       label_ones: instances with label 1.
+      single_sentences: instances of one sentence, among pairs.
       dropped_documents: documents too short for a pair, in all passes.
       text_tokens: tokens of the text, in all passes.
       used_tokens: those of them that are in an instance of their pass.
@@ -35,6 +36,7 @@ class Statistics:
     tokens: int = 0
     full: int = 0
     label_ones: int = 0
+    single_sentences: int = 0
     dropped_documents: int = 0
     text_tokens: int = 0
     used_tokens: int = 0
@@ -94,7 +96,9 @@ class Statistics:
                     strict=True,
                 )
             ),
-            "label_1_share": self.label_ones / self.instances,
+            "label_1_share": self.label_ones
+            / max(1, self.instances - self.single_sentences),
+            "single_sentence_share": self.single_sentences / self.instances,
             "dropped_documents": self.dropped_documents,
             "text_used_share": self.used_tokens / self.text_tokens,
             "surface": self.surface.guess_held_out(),

@@ -60,6 +60,7 @@ _SCHEMA = Object(
                 "strip_accents": Boolean(),
                 "dupe_factor": Integer(1),
                 "masked_lm_prob": Number(),
+                "single_sentence_share": Number(),
                 "ngram": Integer(1, 1 << 16),
                 "favor_shorter_ngram": Boolean(),
                 "do_whole_word_mask": Boolean(),

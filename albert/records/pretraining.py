@@ -113,6 +113,17 @@ class PretrainingDataSettings:
                 "--short_seq_prob must be from 0 to 1, not "
                 f"{self.pairs.short_seq_prob}"
             )
+        share = self.pairs.single_sentence_share
+        if share and self.pairs.objective != "sop":
+            raise UserError(
+                f"--single_sentence_share={share:g} is for --objective=sop, "
+                f"not {self.pairs.objective}: leave it out"
+            )
+        if not 0 <= share < 1:
+            raise UserError(
+                "--single_sentence_share must be from 0 to below 1, not "
+                f"{share:g}"
+            )
         for name, value, smallest in (
             ("ngram", self.masking.ngram, 1),
             ("dupe_factor", self.dupe_factor, 1),
@@ -322,22 +333,26 @@ class RecordMaker:
     def _sample_surface(self, pairs, ids):
         if self.settings.pairs.objective == "none":
             return SurfaceSample()
+        pairs = pairs.take(slice(_SURFACE_SAMPLE))
         return SurfaceSample.of_pairs(
-            pairs.take(slice(_SURFACE_SAMPLE)),
+            pairs.take(pairs.have_two),
             ids,
             self._encoder.word_start,
             self._is_punctuation,
         )
 
     def _count(self, pairs, instances, masked):
-        special = SPECIAL_TOKENS[self.settings.pairs.objective]
-        lengths = pairs.a_length + pairs.b_length + special
+        objective = self.settings.pairs.objective
+        alone = 0 if objective == "none" else ~pairs.have_two
+        lengths = pairs.a_length + pairs.b_length
+        lengths += SPECIAL_TOKENS[objective] - alone
         budgets = self.settings.masking.budgets(instances.lengths)
         return Statistics(
             instances=len(lengths),
             tokens=int(lengths.sum()),
             full=int((lengths == self.settings.pairs.max_seq_length).sum()),
             label_ones=int(pairs.labels.sum()),
+            single_sentences=int(np.sum(alone)),
             inspected=len(instances.lengths),
             inspected_tokens=int(instances.lengths.sum()),
             masked=int(masked.replacement_counts.sum()),

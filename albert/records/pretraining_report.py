@@ -70,6 +70,9 @@ def describe_settings(settings, tokenizer, directory):
         # Otherwise left out, so that the JSON of shards that were made before
         # there was a choice is that of shards that are made now.
         replacement = {"mask_replacement": masking.mask_replacement}
+    alone = {}
+    if settings.pairs.single_sentence_share:
+        alone["single_sentence_share"] = settings.pairs.single_sentence_share
     dynamic = {}
     if settings.dynamic_masking:
         dynamic = {"masking": DYNAMIC, "pieces": describe_pieces(tokenizer)}
@@ -99,6 +102,7 @@ def describe_settings(settings, tokenizer, directory):
             "masked_lm_prob": masking.masked_lm_prob,
             **replacement,
             "short_seq_prob": settings.pairs.short_seq_prob,
+            **alone,
             "dupe_factor": settings.dupe_factor,
             "random_seed": settings.random_seed,
         },
@@ -227,6 +231,12 @@ def summarize(metadata, output_bytes, seconds=None):
             f"[MASK] {replaced['mask']:.1%}, random piece "
             f"{replaced['random']:.1%}, unchanged {replaced['kept']:.1%}",
         ),
+        (
+            "one sentence",
+            f"{figures['single_sentence_share']:.1%} of the instances"
+            if settings.get("single_sentence_share")
+            else "",
+        ),
         ("label 1", f"{figures['label_1_share']:.1%} ({meaning})"),
         ("guessable", guessable),
         (
@@ -295,8 +305,10 @@ def show_example(example, tokenizer):
             words = f"{{{truth} > {words}}}"
         text.append(words)
         position = end
-    label = int(example["next_sentence_labels"][0])
-    return f"{' '.join(text)}  (label {label})"
+    label = f"label {int(example['next_sentence_labels'][0])}"
+    if not example["segment_ids"].any():
+        label = "one segment"
+    return f"{' '.join(text)}  ({label})"
 
 
 def next_command(metadata, files, output_file):

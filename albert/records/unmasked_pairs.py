@@ -38,6 +38,8 @@ class UnmaskedPairs:
 
     Attributes:
       objective: one of ``albert.text.instances.OBJECTIVES``.
+      single_sentences: bool, whether some records hold one segment alone
+        though the objective has two.
       masking: ``MaskingSettings``.
       vocabulary_size: V.
       pad_id, cls_id, sep_id, mask_id: ids of the special pieces.
@@ -45,6 +47,7 @@ class UnmaskedPairs:
     """
 
     objective: str
+    single_sentences: bool
     masking: MaskingSettings
     vocabulary_size: int
     pad_id: int
@@ -65,13 +68,17 @@ class UnmaskedPairs:
     def fits(self, a_length, b_length, max_seq_length):
         """Returns whether a sequence may have segments of such lengths.
 
-        Neither is empty, but B where the objective is "none".
+        Neither is empty, but B where the objective is "none", or where there
+        are single sentences.
 
         Args:
           a_length, b_length: int; or arrays, or tensors.
           max_seq_length: int.
         """
-        b_is_right = b_length == 0 if self.objective == "none" else b_length > 0
+        if self.objective == "none":
+            b_is_right = b_length == 0
+        else:
+            b_is_right = (b_length > 0) | self.single_sentences
         room = self.max_tokens(max_seq_length)
         return (a_length > 0) & b_is_right & (a_length + b_length <= room)
 
@@ -114,6 +121,7 @@ class UnmaskedPairs:
             raise ValueError(special_ids)
         return cls(
             objective=settings["objective"],
+            single_sentences=bool(settings.get("single_sentence_share")),
             masking=MaskingSettings(
                 max_predictions_per_seq=metadata["max_predictions_per_seq"],
                 masked_lm_prob=settings["masked_lm_prob"],

@@ -74,12 +74,15 @@ class PairSettings:
       original_segment_pairs: make pairs as the original does: nothing is done
         about long sentences, whose ends are lost, nor about lengths that tell
         the order. Means nothing with "none".
+      single_sentence_share: with "sop" alone, the share of the pairs that
+        become their sentences, each an instance of its own without B.
     """
 
     max_seq_length: int = 512
     short_seq_prob: float = 0.1
     objective: str = "sop"
     original_segment_pairs: bool = False
+    single_sentence_share: float = 0.0
 
     @property
     def max_tokens(self):
@@ -93,7 +96,7 @@ class SegmentPairs:
 
     Attributes:
       a_start, a_length, b_start, b_length: int64 [N]; the lengths of B are 0
-        with the objective "none".
+        with the objective "none", and of single sentences.
       labels: int64 [N], 1 where the pair is swapped ("sop") or B is from
         another document ("nsp").
     """
@@ -125,6 +128,11 @@ class SegmentPairs:
             b_start=np.where(which, self.a_start, self.b_start),
             b_length=np.where(which, self.a_length, self.b_length),
         )
+
+    @property
+    def have_two(self):
+        """bool [N], whether there is a B."""
+        return self.b_length > 0
 
     def take(self, order):
         """Returns the pairs at the indices ``order``."""
@@ -172,6 +180,9 @@ def pair_segments(
         dropped += len(rows) == already
         first += length
     pairs = SegmentPairs(*np.array(rows, np.int64).reshape(-1, 5).T)
+    if settings.single_sentence_share:
+        alone = generator.random(len(pairs)) < settings.single_sentence_share
+        pairs = _take_apart(pairs, alone, np.array(ends))
     if settings.objective == "sop":
         pairs = _swap_half(pairs, generator)
     return _shorten(pairs, settings.max_tokens, generator), dropped
@@ -236,9 +247,38 @@ def _draw_for_chunks(num_sentences, settings, generator):
     return zip(targets.tolist(), cuts.tolist(), coins.tolist(), strict=True)
 
 
+def _take_apart(pairs, which, ends):
+    """Replaces pairs by their sentences, each an A without B.
+
+    Args:
+      pairs: ``SegmentPairs`` of which B follows A.
+      which: bool [N].
+      ends: int [sentences + 1]; sentence i is the tokens from ends[i] to
+        ends[i + 1]. A part of one counts as a sentence.
+    """
+    begins = pairs.a_start[which]
+    stops = begins + pairs.a_length[which] + pairs.b_length[which]
+    first = np.searchsorted(ends, begins, side="right")
+    counts = np.searchsorted(ends, stops, side="left") - first + 1
+    row = np.repeat(np.arange(len(begins)), counts)
+    place = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+    starts = np.where(place == 0, begins[row], ends[first[row] + place - 1])
+    last = place == counts[row] - 1
+    lengths = np.where(last, stops[row], ends[first[row] + place]) - starts
+    nothing = np.zeros_like(starts)
+    sentences = SegmentPairs(starts, lengths, nothing, nothing, nothing)
+    rest = pairs.take(~which)
+    return SegmentPairs(
+        *(
+            np.concatenate([getattr(rest, name), getattr(sentences, name)])
+            for name in (field.name for field in dataclasses.fields(pairs))
+        )
+    )
+
+
 def _swap_half(pairs, generator):
     """Swaps A and B of about half of the pairs, and labels those 1."""
-    swap = generator.random(len(pairs)) < 0.5
+    swap = (generator.random(len(pairs)) < 0.5) & pairs.have_two
     return dataclasses.replace(pairs.swap(swap), labels=swap.astype(np.int64))
 
 

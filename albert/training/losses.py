@@ -47,15 +47,16 @@ class PretrainingObjective:
         the sum over the global batch.
 
         Args:
-          batch: dict of masked_lm_weights float32 [B, P] and example_weights
-            float32 [B] (1, or 0 for a row that only fills up a batch).
+          batch: dict of masked_lm_weights float32 [B, P], segment_ids int32
+            [B, S], and example_weights float32 [B] (1, or 0 for a row that
+            only fills up a batch). A row of one segment has no order.
 
         Returns:
           dict of float32 scalars.
         """
         return {
             "masked_lm": tf.reduce_sum(batch["masked_lm_weights"]),
-            "sentence_order": tf.reduce_sum(batch["example_weights"]),
+            "sentence_order": tf.reduce_sum(_weights_of_pairs(batch)),
         }
 
     def numerators(self, outputs, batch):
@@ -80,7 +81,7 @@ class PretrainingObjective:
                 "sentence_order_",
                 outputs["sentence_order_logits"],
                 batch["next_sentence_labels"][:, 0],
-                batch["example_weights"],
+                _weights_of_pairs(batch),
             )
         return numerators
 
@@ -101,7 +102,13 @@ class PretrainingObjective:
     def _denominator(self, metric_name, denominators):
         if metric_name.startswith("masked_lm"):
             return denominators["masked_lm"] + _MASKED_LM_EPSILON
-        return denominators["sentence_order"]
+        return _at_least_one(denominators["sentence_order"])
+
+
+def _weights_of_pairs(batch):
+    """Returns the weights of the rows, 0 of those of one segment: [B]."""
+    is_pair = tf.reduce_max(batch["segment_ids"], axis=1)
+    return batch["example_weights"] * tf.cast(is_pair, tf.float32)
 
 
 class _MeanObjective:

@@ -14,22 +14,26 @@ _LEAST_PATIENCE = 500
 _PATIENCE_IN_TIME = 1000
 
 
-def count_masked_pieces(batches, vocab_size):
+def count_masked_pieces(batches, vocab_size, sentence_order=False):
     """Counts the masked pieces of some batches.
 
     Args:
-      batches: iterable of dicts with input_ids, masked_lm_ids and
+      batches: iterable of dicts with input_ids, segment_ids, masked_lm_ids and
         masked_lm_weights.
       vocab_size: int (V).
+      sentence_order: bool, whether the order of segments is to be told.
 
     Returns:
       float64 [V].
 
     Raises:
-      UserError: an id outside the vocabulary, or no masked piece.
+      UserError: an id outside the vocabulary, no masked piece, or no pair of
+        segments where their order is to be told.
     """
     counts = np.zeros(vocab_size)
+    has_pairs = False
     for batch in batches:
+        has_pairs = has_pairs or bool(np.max(batch["segment_ids"]))
         largest = int(np.max(batch["input_ids"]))
         ids = np.asarray(batch["masked_lm_ids"])
         ids = ids[np.asarray(batch["masked_lm_weights"]) > 0]
@@ -45,6 +49,12 @@ def count_masked_pieces(batches, vocab_size):
         raise UserError(
             "the records hold no masked piece: make them again with "
             "`albert create-pretraining-data`"
+        )
+    if sentence_order and not has_pairs:
+        raise UserError(
+            "the records hold no second segments, whose order is to be "
+            "learnt: make them again with `albert create-pretraining-data`, "
+            "for single segments with --objective=none"
         )
     return counts
 
@@ -90,20 +100,23 @@ class WordFrequencyBaseline:
         )
 
 
-def measure_baselines(train_batches, eval_batches, vocab_size):
+def measure_baselines(train_batches, eval_batches, vocab_size, sentence_order):
     """Measures the word-frequency baselines of training and evaluation data.
 
     Args:
       train_batches, eval_batches: iterables as of ``count_masked_pieces``;
         None for one that there is not, which the other stands in for.
       vocab_size: int.
+      sentence_order: bool, as there.
 
     Returns:
       two ``WordFrequencyBaseline``: on the training records, and on the
       evaluation records, both by the frequencies of the training records.
     """
     train, evaluation = (
-        None if batches is None else count_masked_pieces(batches, vocab_size)
+        None
+        if batches is None
+        else count_masked_pieces(batches, vocab_size, sentence_order)
         for batches in (train_batches, eval_batches)
     )
     train = evaluation if train is None else train

@@ -536,6 +536,35 @@ def test_random_next_sentence_is_the_objective_nsp(
     assert abs(value["statistics"]["label_1_share"] - 0.5) < 0.05
 
 
+@pytest.mark.parametrize("masking", ["static", "dynamic"])
+def test_some_sequences_are_single_sentences(
+    tmp_path, masking, run_recipe, capsys
+):
+    run_recipe(
+        tmp_path / "a.tfrecord",
+        "--single_sentence_share=0.2",
+        f"--masking={masking}",
+        "--dupe_factor=1",
+    )
+    value = json.loads((tmp_path / "a.json").read_text())
+    assert value["settings"]["single_sentence_share"] == 0.2
+    share = value["statistics"]["single_sentence_share"]
+    printed = capsys.readouterr().out
+    assert f"one sentence {share:.1%} of the instances" in printed
+    assert abs(value["statistics"]["label_1_share"] - 0.5) < 0.1
+    record_set = RecordSet.open(str(tmp_path / "a.tfrecord"))
+    count = record_set.count()
+    (batch,) = (
+        pretraining_dataset(record_set, count, training=True, seed=5)
+        .take(1)
+        .as_numpy_iterator()
+    )
+    alone = batch["segment_ids"].max(axis=1) == 0
+    assert 0.2 < alone.mean() == pytest.approx(share)
+    labels = batch["next_sentence_labels"][:, 0]
+    assert not labels[alone].any() and 0.3 < labels[~alone].mean() < 0.7
+
+
 def test_command_of_the_original(tmp_path, run_recipe, contents):
     run_recipe(
         f"{tmp_path}/a.tfrecord,{tmp_path}/b.tfrecord",
@@ -645,6 +674,11 @@ def write_bad_inputs(directory):
         (["--dupe_factor=0"], ["--dupe_factor"]),
         (["--masked_lm_prob=0"], ["--masked_lm_prob"]),
         (["--short_seq_prob=1.5"], ["--short_seq_prob"]),
+        (["--single_sentence_share=1"], ["--single_sentence_share"]),
+        (
+            ["--single_sentence_share=0.1", "--objective=nsp"],
+            ["--single_sentence_share=0.1", "--objective=sop, not nsp"],
+        ),
         (["--num_shards=0"], ["--num_shards"]),
         (["--do_permutation"], ["--do_permutation"]),
         (

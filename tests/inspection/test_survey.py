@@ -228,6 +228,10 @@ def one_label(columns):
     columns["next_sentence_labels"][:] = 1
 
 
+def single_segments(columns):
+    columns["segment_ids"][:] = 0
+
+
 def unknown_pieces(columns):
     text = columns["input_ids"] > 4
     columns["input_ids"][text & (np.arange(23) % 2 == 0)] = 1
@@ -254,6 +258,7 @@ def empty_segment(columns):
         (odd_padding, "% is padding"),
         (nothing_masked, "nothing is masked"),
         (one_label, "all labels are 1 (swapped)"),
+        (single_segments, "no record has a second segment"),
         (unknown_pieces, "pieces are <unk>"),
         (other_start, "57.1% of the sequences do not begin with [CLS]"),
         (random_masks, "0.0% of the masked pieces became [MASK]"),

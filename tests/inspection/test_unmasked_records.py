@@ -35,7 +35,7 @@ class UnmaskedSchema(PretrainingSchema):
 def unmasked_set(write_set, tokenizer):
     """Function that writes 40 pairs of 9 and of 4 to 11 pieces."""
 
-    def write(change=lambda columns: None, **metadata):
+    def write(change=lambda columns: None, settings=SETTINGS, **metadata):
         table = tokenizer.word_start_table()
         ids = np.array(
             tokenizer.encode("the house of a good man was old, " * 9)
@@ -57,7 +57,7 @@ def unmasked_set(write_set, tokenizer):
             columns,
             masking=DYNAMIC,
             pieces=describe_pieces(tokenizer),
-            settings=SETTINGS,
+            settings=settings,
             **metadata,
         )
 
@@ -99,6 +99,27 @@ def test_a_right_set_and_a_wrong_one(unmasked_set, run):
     assert code == 0, errors
     assert "40 pretraining records that training masks" in printed
     assert "ids, lengths, labels are right" in printed
+
+
+def test_single_sentences_among_pairs(unmasked_set, run):
+    def join(columns):
+        lengths = columns["segment_lengths"]
+        lengths[::4, 0] += lengths[::4, 1]
+        lengths[::4, 1] = 0
+
+    settings = {**SETTINGS, "single_sentence_share": 0.1}
+    files = unmasked_set(join, settings)
+    code, printed, errors = run(*files, "--num_examples=40")
+    assert code == 0, errors
+    assert printed.count("one segment, no label") == 10
+    assert printed.count("label 0 (") + printed.count("label 1 (") >= 30
+    assert not re.search(r"-1 \(", printed)
+    code, printed, errors = run(*files, "--verify")
+    assert code == 0, errors
+    files = unmasked_set(join)
+    code, printed, errors = run(*files, "--verify")
+    assert code == 2
+    assert "two segments, neither of them empty" in printed
 
 
 def longer(columns):

@@ -20,9 +20,12 @@ VOCABULARIES = (997, 40_009)
 REPLACEMENTS = tuple(range(11, 97))
 
 
-def make_unmasked(objective="sop", vocabulary_size=997, **settings):
+def make_unmasked(
+    objective="sop", vocabulary_size=997, single_sentences=False, **settings
+):
     return unmasked_pairs.UnmaskedPairs(
         objective=objective,
+        single_sentences=single_sentences,
         masking=masking.MaskingSettings(**settings),
         vocabulary_size=vocabulary_size,
         pad_id=PAD,
@@ -128,6 +131,24 @@ def test_rows_are_those_of_the_writer(objective, vocabulary_size, segmenter):
         batch["input_mask"].sum(axis=1), expected.lengths
     )
     assert batch["next_sentence_labels"][:, 0].tolist() == labels.tolist()
+
+
+def test_single_sentences_among_pairs_are_not_swapped():
+    unmasked = make_unmasked(single_sentences=True)
+    pairs = make_pairs("sop")
+    pairs.b_length[::3] = 0
+    text, keys = make_text(), keys_of(len(pairs))
+    rows = assemble_rows(pairs, unmasked, 67, text, keys)
+    labels = rows.labels.numpy()
+    assert not labels[::3].any() and 40 < labels.sum() < 100
+    expected = reference(pairs.swap(labels == 1), 67, text, 997)
+    np.testing.assert_array_equal(rows.input_ids, expected.input_ids)
+    batch = mask(rows, keys, unmasked)
+    np.testing.assert_array_equal(unhide(batch), expected.input_ids)
+    np.testing.assert_array_equal(batch["segment_ids"], expected.segment_ids)
+    assert not batch["segment_ids"][::3].any()
+    assert unmasked.fits(5, 0, 67) and not make_unmasked().fits(5, 0, 67)
+    assert not unmasked.fits(0, 5, 67)
 
 
 # ------------------------------------------------------- segments that are cut

@@ -431,9 +431,13 @@ def test_example_shows_what_is_hidden():
         "masked_lm_ids": np.array([*warden, 0]),
         "masked_lm_weights": np.array([1.0] * len(hidden) + [0.0]),
         "next_sentence_labels": np.array([1]),
+        "segment_ids": np.array([0] * (len(row) - 3) + [1, 0, 0]),
     }
     text = pretraining_report.show_example(example, tokenizer)
     masks = " ".join(["[MASK]"] * len(hidden))
     assert text == (
         f"[CLS] the {{warden > {masks}}} was a good man. [SEP]  (label 1)"
     )
+    example["segment_ids"][:] = 0
+    text = pretraining_report.show_example(example, tokenizer)
+    assert text.endswith("  (one segment)")

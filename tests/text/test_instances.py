@@ -130,6 +130,37 @@ def test_segments_begin_at_sentences_unless_a_sentence_is_alone():
         assert documents.document_lengths[document_of(documents, a)] == 1
 
 
+@pytest.mark.parametrize("original", [False, True])
+def test_some_pairs_become_their_sentences(original):
+    documents = make_documents(6, documents=61)
+    settings = {
+        "max_seq_length": 61,
+        "short_seq_prob": 0.1,
+        "original_segment_pairs": original,
+    }
+    pairs, _ = make_pairs(documents, **settings)
+    assert pairs.have_two.all()
+    mixed, _ = make_pairs(documents, **settings, single_sentence_share=0.4)
+    alone = mixed.take(~mixed.have_two)
+    rest = mixed.take(mixed.have_two)
+    assert 0.4 < len(rest) / len(pairs) < 0.8
+    assert 0.35 < rest.labels.mean() < 0.65
+    assert not alone.labels.any() and not alone.b_start.any()
+    starts, _, _ = token_bounds(documents)
+    # A document of one sentence was cut in two at a word.
+    whole = [
+        {start, start + length} <= starts
+        for start, length in zip(
+            alone.a_start.tolist(), alone.a_length.tolist(), strict=True
+        )
+    ]
+    assert np.mean(whole) == 1.0 if not original else np.mean(whole) > 0.9
+    assert len(alone) > len(pairs)
+    # Nothing of the text is lost by it.
+    count = len(documents.ids)
+    assert mixed.count_used(count) >= pairs.count_used(count)
+
+
 def test_single_last_sentence_reaches_back_to_fill_the_target():
     documents = TokenizedDocuments(
         ids=np.arange(FIRST_ID, FIRST_ID + 5 * 5),

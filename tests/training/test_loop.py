@@ -290,6 +290,7 @@ def test_losses_by_hand():
         "masked_lm_ids": tf.constant([[1, 1]]),
         "masked_lm_weights": tf.constant([[1.0, 1.0]]),
         "next_sentence_labels": tf.constant([[1]]),
+        "segment_ids": tf.constant([[0, 1]]),
         "example_weights": tf.constant([1.0]),
     }
     numerators = objective.numerators(outputs, batch)

@@ -71,6 +71,40 @@ def test_several_labels_written_in_numpy():
     assert abs(float(loss) - expected) < 1e-6
 
 
+def test_single_sentences_have_no_order():
+    rng = np.random.default_rng(3)
+    rows, places, vocabulary = 5, 2, 11
+    outputs = {
+        "masked_lm_logits": rng.normal(size=(rows, places, vocabulary)),
+        "sentence_order_logits": rng.normal(size=(rows, 2)),
+    }
+    outputs = {k: tf.constant(v, tf.float32) for k, v in outputs.items()}
+    batch = {
+        "masked_lm_ids": rng.integers(0, vocabulary, (rows, places), "int32"),
+        "masked_lm_weights": tf.ones((rows, places)),
+        "segment_ids": np.array([[0, 1], [0, 0], [0, 1], [0, 0], [0, 1]]),
+        "next_sentence_labels": np.array([[1], [1], [0], [0], [1]], "int32"),
+        "example_weights": tf.constant([1.0, 1.0, 1.0, 1.0, 0.0]),
+    }
+    objective = losses.PretrainingObjective()
+
+    def metrics(batch):
+        return objective.metrics(
+            objective.numerators(outputs, batch), objective.denominators(batch)
+        )
+
+    found = metrics(batch)
+    logits = outputs["sentence_order_logits"].numpy()[[0, 2]].astype(float)
+    chances = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    expected = -np.log(chances[[0, 1], [1, 0]]).mean()
+    assert abs(float(found["sentence_order_loss"]) - expected) < 1e-6
+    # Without a pair there is nothing to tell, and no NaN.
+    batch["segment_ids"] = np.zeros_like(batch["segment_ids"])
+    alone = metrics(batch)
+    assert float(alone["sentence_order_loss"]) == 0.0
+    assert float(alone["masked_lm_loss"]) == float(found["masked_lm_loss"])
+
+
 @pytest.mark.parametrize("name", ["mnli", "sts-b"])
 def test_sums_over_batches(name):
     outputs, batch = golden_batch(name)

@@ -10,9 +10,10 @@ from albert.training.monitoring import check_finite
 from albert.training.monitoring import count_masked_pieces
 
 
-def batch(ids, weights, inputs=(1,)):
+def batch(ids, weights, inputs=(1,), segments=(0,)):
     return {
         "input_ids": np.array([inputs]),
+        "segment_ids": np.array([segments]),
         "masked_lm_ids": np.array([ids]),
         "masked_lm_weights": np.array([weights], "float32"),
     }
@@ -44,6 +45,13 @@ def test_counting_refuses_what_is_not_in_the_vocabulary():
         count_masked_pieces([batch([3], [1], inputs=(2, 9))], 8)
     with pytest.raises(albert.UserError, match="no masked piece"):
         count_masked_pieces([batch([3], [0])], 8)
+
+
+def test_records_without_pairs_have_no_order():
+    batches = [batch([3], [1]), batch([3], [1], (1, 1), (0, 1))]
+    assert count_masked_pieces(batches, 8, sentence_order=True)[3] == 2
+    with pytest.raises(albert.UserError, match="second segments.*objective"):
+        count_masked_pieces(batches[:1], 8, sentence_order=True)
 
 
 def test_collapse_is_told_once_per_patience():
