@@ -91,7 +91,7 @@ def define_flags(fv):
         "Share of the pairs that become their sentences instead, each an "
         "instance of its own, for --objective=sop.",
         lower_bound=0.0,
-        upper_bound=0.999,
+        upper_bound=1.0,
     )
     instances.integer(
         "dupe_factor",

@@ -89,7 +89,8 @@ RECIPES = (
     ),
     Recipe(
         "budget_long",
-        "the same, 128 pieces throughout, half as many sequences",
+        "as `--recipe=budget`, but 128 pieces throughout, half as many "
+        "sequences",
         {
             **GROWN,
             **COSINE,

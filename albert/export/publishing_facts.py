@@ -22,6 +22,7 @@ TEXT = {
 INSTANCES = {
     "dupe_factor": "passes over the text",
     "objective": "objective besides masked words",
+    "single_sentence_share": "share of the pairs that became single sentences",
     "masked_lm_prob": "share of masked pieces",
     "ngram": "words of a masked n-gram, at most",
 }

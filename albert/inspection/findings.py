@@ -74,7 +74,8 @@ def _of_pieces(statistics, tokenizer):
 def _of_lengths(kind, statistics):
     padding = statistics.places - statistics.tokens
     is_task = kind.objective is None
-    if padding > _MOST_PADDING * statistics.places:
+    alone = kind.settings.get("single_sentence_share")
+    if not alone and padding > _MOST_PADDING * statistics.places:
         yield (
             f"{share(padding, statistics.places)} is padding: "
             + (
@@ -97,10 +98,10 @@ def _of_lengths(kind, statistics):
             f"{share(count, statistics.sequences)} of the sequences have a "
             "segment without a piece: look for empty texts"
         )
-    if statistics.sequences > second.sum() > 0:
-        alone = statistics.sequences - int(second.sum())
+    if not alone and statistics.sequences > second.sum() > 0:
+        count = statistics.sequences - int(second.sum())
         yield (
-            f"{share(alone, statistics.sequences)} of the sequences have one "
+            f"{share(count, statistics.sequences)} of the sequences have one "
             "segment, the others two: look for texts that are missing"
         )
 
@@ -117,7 +118,8 @@ def _of_masks(kind, statistics, tokenizer):
     if unmasked:
         yield (
             f"{share(unmasked, statistics.sequences)} of the sequences have "
-            "nothing masked: make the records again"
+            "nothing masked: make the records again, with "
+            "--do_whole_word_mask=false where they are short"
         )
     wanted = kind.settings.get("masked_lm_prob", _MASKED_LM_PROB)
     found = total / statistics.tokens

@@ -68,6 +68,9 @@ class InstanceTexts:
         without a vocabulary.
     """
 
+    # In place of a label, among pairs.
+    ONE_SEGMENT = "one segment"
+
     def __init__(self, kind, tokenizer):
         """Says what is known of the records.
 
@@ -116,7 +119,7 @@ class InstanceTexts:
             names = ", ".join(map(self.label_text, label[label >= 0]))
             return f"labels {names or 'none'}"
         if label < 0 and self._kind.objective:
-            return "one segment, no label"
+            return f"{self.ONE_SEGMENT}, no label"
         return f"label {self.label_text(label)}"
 
     def label_text(self, label):

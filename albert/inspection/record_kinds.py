@@ -186,14 +186,7 @@ class UnmaskedKind(PretrainingKind):
             lambda row: (
                 f"'tokens' holds {sizes[row]:g}, 'segment_lengths' says "
                 f"{lengths[row][0]} and {lengths[row][1]}, and a sequence "
-                f"has room for {most} in "
-                + (
-                    "one segment"
-                    if self.objective == "none"
-                    else "one segment or two, the first of them not empty"
-                    if self._unmasked.single_sentences
-                    else "two segments, neither of them empty"
-                )
+                f"has room for {most} in {self._unmasked.segments_needed}"
             ),
             fatal=True,
         )

@@ -115,7 +115,9 @@ class RecordSet(RecordFiles):
                     "settings or vocabularies, so that they cannot be masked "
                     "together: make both with the same ones"
                 )
-        return first
+        return first and dataclasses.replace(
+            first, single_sentences=any(kind.single_sentences for kind in kinds)
+        )
 
     @property
     def required_features(self):
@@ -236,11 +238,7 @@ class RecordSet(RecordFiles):
                 f"segments of {list(lengths)} tokens, where "
                 f"{self.unmasked.max_tokens(length)} have room and "
                 f"--objective={self.unmasked.objective} needs "
-                + (
-                    "one segment"
-                    if self.unmasked.objective == "none"
-                    else "two, neither of them empty"
-                )
+                f"{self.unmasked.segments_needed}"
             )
         return None
 

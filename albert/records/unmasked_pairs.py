@@ -38,16 +38,15 @@ class UnmaskedPairs:
 
     Attributes:
       objective: one of ``albert.text.instances.OBJECTIVES``.
-      single_sentences: bool, whether some records hold one segment alone
-        though the objective has two.
       masking: ``MaskingSettings``.
       vocabulary_size: V.
       pad_id, cls_id, sep_id, mask_id: ids of the special pieces.
       replacement_ids: tuple of int, ids allowed as random replacement.
+      single_sentences: bool, whether some records hold one segment alone
+        though the objective has two.
     """
 
     objective: str
-    single_sentences: bool
     masking: MaskingSettings
     vocabulary_size: int
     pad_id: int
@@ -55,6 +54,17 @@ class UnmaskedPairs:
     sep_id: int
     mask_id: int
     replacement_ids: tuple
+    # Files with and without them can be masked together.
+    single_sentences: bool = dataclasses.field(default=False, compare=False)
+
+    @property
+    def segments_needed(self):
+        """str, which segments a record must have, for messages."""
+        if self.objective == "none":
+            return "one segment"
+        if self.single_sentences:
+            return "one segment or two, the first of them not empty"
+        return "two segments, neither of them empty"
 
     @property
     def token_dtype(self):
@@ -78,7 +88,7 @@ class UnmaskedPairs:
         if self.objective == "none":
             b_is_right = b_length == 0
         else:
-            b_is_right = (b_length > 0) | self.single_sentences
+            b_is_right = b_length >= (0 if self.single_sentences else 1)
         room = self.max_tokens(max_seq_length)
         return (a_length > 0) & b_is_right & (a_length + b_length <= room)
 

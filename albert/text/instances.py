@@ -27,6 +27,7 @@ On purpose different from the original in any case:
 Letters: N pairs or instances, T tokens, S tokens in a sequence.
 """
 
+import bisect
 import dataclasses
 import functools
 import itertools
@@ -40,6 +41,9 @@ SPECIAL_TOKENS = {"sop": 3, "nsp": 3, "none": 2}
 OBJECTIVES = tuple(SPECIAL_TOKENS)
 
 _DRAWN_AT_ONCE = 512
+# With the special ones two of its tokens are masked (of 15%), so that hardly
+# any is without a mask where words of several pieces are masked whole.
+_SHORTEST_SENTENCE = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +79,8 @@ class PairSettings:
         about long sentences, whose ends are lost, nor about lengths that tell
         the order. Means nothing with "none".
       single_sentence_share: with "sop" alone, the share of the pairs that
-        become their sentences, each an instance of its own without B.
+        become their sentences, each an instance of its own without B. Where
+        it is not 0, so do documents that are too short for a pair.
     """
 
     max_seq_length: int = 512
@@ -177,12 +182,15 @@ def pair_segments(
     for index, length in enumerate(documents.document_lengths.tolist()):
         already = len(rows)
         rows += make_segments(index, first, first + length)
+        if settings.single_sentence_share and len(rows) == already:
+            begin, end = ends[first], ends[first + length]
+            rows.append((begin, end - begin, 0, 0, 0))
         dropped += len(rows) == already
         first += length
     pairs = SegmentPairs(*np.array(rows, np.int64).reshape(-1, 5).T)
     if settings.single_sentence_share:
         alone = generator.random(len(pairs)) < settings.single_sentence_share
-        pairs = _take_apart(pairs, alone, np.array(ends))
+        pairs = _take_apart(pairs, alone, ends)
     if settings.objective == "sop":
         pairs = _swap_half(pairs, generator)
     return _shorten(pairs, settings.max_tokens, generator), dropped
@@ -250,24 +258,27 @@ def _draw_for_chunks(num_sentences, settings, generator):
 def _take_apart(pairs, which, ends):
     """Replaces pairs by their sentences, each an A without B.
 
+    A sentence of few tokens stays with the one after it, at the end with the
+    one before.
+
     Args:
       pairs: ``SegmentPairs`` of which B follows A.
       which: bool [N].
-      ends: int [sentences + 1]; sentence i is the tokens from ends[i] to
-        ends[i + 1]. A part of one counts as a sentence.
+      ends: list of int; sentence i is the tokens from ends[i] to ends[i + 1].
+        A part of one counts as a sentence.
     """
+    rows = []
     begins = pairs.a_start[which]
     stops = begins + pairs.a_length[which] + pairs.b_length[which]
-    first = np.searchsorted(ends, begins, side="right")
-    counts = np.searchsorted(ends, stops, side="left") - first + 1
-    row = np.repeat(np.arange(len(begins)), counts)
-    place = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
-    starts = np.where(place == 0, begins[row], ends[first[row] + place - 1])
-    last = place == counts[row] - 1
-    lengths = np.where(last, stops[row], ends[first[row] + place]) - starts
-    nothing = np.zeros_like(starts)
-    sentences = SegmentPairs(starts, lengths, nothing, nothing, nothing)
+    for begin, stop in zip(begins.tolist(), stops.tolist(), strict=True):
+        first = bisect.bisect_right(ends, begin)
+        for end in ends[first : bisect.bisect_left(ends, stop)]:
+            if min(end - begin, stop - end) >= _SHORTEST_SENTENCE:
+                rows.append((begin, end - begin, 0, 0, 0))
+                begin = end
+        rows.append((begin, stop - begin, 0, 0, 0))
     rest = pairs.take(~which)
+    sentences = SegmentPairs(*np.array(rows, np.int64).reshape(-1, 5).T)
     return SegmentPairs(
         *(
             np.concatenate([getattr(rest, name), getattr(sentences, name)])

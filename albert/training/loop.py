@@ -80,6 +80,7 @@ class TrainingLoop(InferenceLoop):
             "learning_rate",
             "sequences",
             "tokens",
+            *objective.count_names,
         ]
         self.stopped = False
         # Where the step is not compiled as a whole.
@@ -105,7 +106,9 @@ class TrainingLoop(InferenceLoop):
           dict of metric name to ``np.ndarray`` float32 [steps], fewer after
           ``request_stop``; also ``gradient_norm`` (before clipping),
           ``learning_rate``, ``sequences`` (rows that count) and ``tokens``
-          (their pieces that are not padding, of inputs and targets).
+          (their pieces that are not padding, of inputs and targets); of
+          pretraining ``pairs`` (rows of two segments), without which a step's
+          metrics of sentence order are 0.
         """
         history, stopped = self._train(
             iterator, tf.constant(steps, tf.int32), num_layers
@@ -162,6 +165,7 @@ class TrainingLoop(InferenceLoop):
             "learning_rate": learning_rate,
             "sequences": sequences,
             "tokens": tokens,
+            **self.objective.counts(denominators),
         }
         return tf.stack([results[name] for name in self.history_names]), stop
 

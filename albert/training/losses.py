@@ -27,6 +27,8 @@ class PretrainingObjective:
 
     def __init__(self, sentence_order=True):
         self.sentence_order = sentence_order
+        # What a step counts beside the metrics.
+        self.count_names = ["pairs"] if sentence_order else []
         self.metric_names = ["masked_lm_loss", "masked_lm_accuracy"]
         if sentence_order:
             self.metric_names += [
@@ -99,6 +101,10 @@ class PretrainingObjective:
             for name in self.metric_names
         }
 
+    def counts(self, denominators):
+        """Returns what a step counts, by name: the pairs that have an order."""
+        return dict.fromkeys(self.count_names, denominators["sentence_order"])
+
     def _denominator(self, metric_name, denominators):
         if metric_name.startswith("masked_lm"):
             return denominators["masked_lm"] + _MASKED_LM_EPSILON
@@ -107,7 +113,7 @@ class PretrainingObjective:
 
 def _weights_of_pairs(batch):
     """Returns the weights of the rows, 0 of those of one segment: [B]."""
-    is_pair = tf.reduce_max(batch["segment_ids"], axis=1)
+    is_pair = tf.reduce_max(batch["segment_ids"], axis=1) > 0
     return batch["example_weights"] * tf.cast(is_pair, tf.float32)
 
 
@@ -116,6 +122,7 @@ class _MeanObjective:
 
     # Parts of the model that the loss does not depend on.
     untrained = None
+    count_names = ()
 
     def trains(self, path):
         """Returns whether the loss depends on the variable of a path."""
@@ -128,6 +135,11 @@ class _MeanObjective:
     def loss(self, numerators, denominators):
         """Returns the scalar to minimise."""
         return self._divide("loss", numerators, denominators)
+
+    def counts(self, denominators):
+        """Returns what a step counts beside the metrics: nothing."""
+        del denominators
+        return {}
 
     def metrics(self, numerators, denominators):
         """Divides numerators by denominators; returns the metrics by name."""

@@ -17,6 +17,9 @@ from albert.training import event_tags
 
 # How TensorFlow's messages name the operation that failed.
 _OPERATION = re.compile(r"\{\{.*?\}\} ?| \[Op:\w+\].*")
+# Of a history, what is added up and no metric.
+_AMOUNTS = ("sequences", "tokens")
+_PAIRS = "pairs"
 
 
 @contextlib.contextmanager
@@ -93,19 +96,14 @@ class Reporter:
           compiled: bool, whether they waited for their compilation.
         """
         count = len(history["tokens"])
-        sums = {
-            name: float(np.sum(history[name]))
-            for name in ("sequences", "tokens")
-        }
+        sums = {name: float(np.sum(history[name])) for name in _AMOUNTS}
         speed = {
             f"{name}_per_second": value / seconds
             for name, value in sums.items()
         }
         with self._explained_write(), self._train.as_default():
-            for name, values in history.items():
-                if name not in sums:
-                    tag = event_tags.tag_of(name)
-                    tf.summary.scalar(tag, np.mean(values), step)
+            for name, value in _means(history).items():
+                tf.summary.scalar(event_tags.tag_of(name), value, step)
             for name, value in {**speed, **(settings or {})}.items():
                 tf.summary.scalar(event_tags.tag_of(name), value, step)
         self._bar.update(self.budget.used - self._bar.n)
@@ -124,8 +122,8 @@ class Reporter:
         if not self._reports:
             return
         losses = {
-            name: float(np.mean(values))
-            for name, values in history.items()
+            name: value
+            for name, value in _means(history).items()
             if event_tags.is_loss(name)
         }
         parts = [format_metrics(losses), f"{speed:.1f} sequences/s"]
@@ -217,6 +215,24 @@ class Reporter:
             f"{sequences / timed_seconds:.1f} sequences/s once compiled"
             f"{self.budget.summary()}"
         )
+
+
+def _means(history):
+    """Returns the mean over the steps of each metric: dict of float.
+
+    Metrics of sentence order are of the pairs of a step, which may have none;
+    where no step has one, they are left out.
+    """
+    means = {}
+    for name, values in history.items():
+        weights = None
+        if _PAIRS in history and name.startswith("sentence_order"):
+            weights = history[_PAIRS]
+            if not weights.any():
+                continue
+        if name not in (*_AMOUNTS, _PAIRS):
+            means[name] = float(np.average(values, weights=weights))
+    return means
 
 
 def format_metrics(metrics):

@@ -13,7 +13,7 @@ _BATCHES_IN_GROUP = 50
 
 
 def pretraining_batch(vocab_size, batch, length, predictions):
-    """Returns random records without padding, in this project's names.
+    """Returns random pairs without padding, in this project's names.
 
     Returns:
       dict of arrays: input_ids, input_mask, segment_ids int32 [B, S];
@@ -26,7 +26,9 @@ def pretraining_batch(vocab_size, batch, length, predictions):
     return {
         "input_ids": ids,
         "input_mask": np.ones_like(ids),
-        "segment_ids": np.zeros_like(ids),
+        "segment_ids": np.tile(
+            np.arange(length, dtype="int32") // ((length + 1) // 2), (batch, 1)
+        ),
         "masked_lm_positions": np.tile(
             np.arange(predictions, dtype="int32"), (batch, 1)
         ),

@@ -166,11 +166,11 @@ def pretraining_inputs(batch):
     row, slot = np.nonzero(batch["masked_lm_weights"])
     places = batch["masked_lm_positions"][row, slot]
     labels[row, places] = batch["masked_lm_ids"][row, slot]
+    is_pair = batch["segment_ids"].max(axis=1) > 0
+    orders = np.where(is_pair, batch["next_sentence_labels"][:, 0], IGNORED)
     return inputs | {
         "labels": torch.tensor(labels, dtype=torch.long),
-        "sentence_order_label": torch.tensor(
-            batch["next_sentence_labels"][:, 0], dtype=torch.long
-        ),
+        "sentence_order_label": torch.tensor(orders, dtype=torch.long),
     }
 
 

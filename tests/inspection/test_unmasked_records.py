@@ -114,6 +114,13 @@ def test_single_sentences_among_pairs(unmasked_set, run):
     assert printed.count("one segment, no label") == 10
     assert printed.count("label 0 (") + printed.count("label 1 (") >= 30
     assert not re.search(r"-1 \(", printed)
+    assert "look for texts that are missing" not in printed
+    code, printed, errors = run(
+        *files, "--num_examples=40", "--label=one segment"
+    )
+    assert code == 0, errors
+    assert printed.count("one segment, no label") == 10
+    assert "label 0 (" not in printed.partition("1 file")[0]
     code, printed, errors = run(*files, "--verify")
     assert code == 0, errors
     files = unmasked_set(join)

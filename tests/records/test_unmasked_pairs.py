@@ -647,9 +647,21 @@ def change_record(folder, number, change):
         ([1, 1], 8, r"8 bytes of tokens for segments of \[1, 1\] tokens"),
         ([-2, 4], 4, r"segments of \[-2, 4\] tokens, where 20 have room"),
         ([9, 12], 42, r"segments of \[9, 12\] tokens, where 20 have room"),
-        ([9, 0], 18, r"segments of \[9, 0\] .* two, neither of them empty"),
-        ([0, 9], 18, r"segments of \[0, 9\] .* two, neither of them empty"),
-        ([0, 0], 0, r"segments of \[0, 0\] .* two, neither of them empty"),
+        (
+            [9, 0],
+            18,
+            r"segments of \[9, 0\] .* two segments, neither of them empty",
+        ),
+        (
+            [0, 9],
+            18,
+            r"segments of \[0, 9\] .* two segments, neither of them empty",
+        ),
+        (
+            [0, 0],
+            0,
+            r"segments of \[0, 0\] .* two segments, neither of them empty",
+        ),
     ],
 )
 def test_lengths_that_cannot_be(copied, lengths, size, words):

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+import logging
+
 import numpy as np
 import pytest
 
@@ -47,11 +49,14 @@ def test_counting_refuses_what_is_not_in_the_vocabulary():
         count_masked_pieces([batch([3], [0])], 8)
 
 
-def test_records_without_pairs_have_no_order():
+def test_records_without_pairs_are_warned_of(caplog):
     batches = [batch([3], [1]), batch([3], [1], (1, 1), (0, 1))]
-    assert count_masked_pieces(batches, 8, sentence_order=True)[3] == 2
-    with pytest.raises(albert.UserError, match="second segments.*objective"):
-        count_masked_pieces(batches[:1], 8, sentence_order=True)
+    caplog.set_level(logging.WARNING, logger="absl")
+    count_masked_pieces(batches, 8, "training")
+    count_masked_pieces(batches[:1], 8)
+    assert not caplog.text
+    assert count_masked_pieces(batches[:1], 8, "training")[3] == 1
+    assert "the first 1 training records have one segment each" in caplog.text
 
 
 def test_collapse_is_told_once_per_patience():

@@ -117,6 +117,21 @@ def test_events(tmp_path):
     assert event_tags.name_of("labels/f1_loss") == "f1_loss"
 
 
+def test_order_is_of_the_steps_with_pairs(tmp_path):
+    values = history(5.0, 4.0, 3.0)
+    values["sentence_order_loss"] = np.array([0.7, 0.0, 0.4], np.float32)
+    values["pairs"] = np.array([1.0, 0.0, 5.0], np.float32)
+    with Reporter(tmp_path, 6, 0) as reporter:
+        reporter.training(3, values, seconds=1.0)
+        values["pairs"] = np.zeros(3, np.float32)
+        reporter.training(6, values, seconds=1.0)
+    events = read_events(tmp_path / "train")
+    assert events[3, "loss/sentence_order_loss"] == pytest.approx(0.45)
+    assert events[3, "loss/masked_lm_loss"] == events[6, "loss/masked_lm_loss"]
+    assert (6, "loss/sentence_order_loss") not in events
+    assert not any("pairs" in tag for _, tag in events)
+
+
 def test_penalties_are_told_beside_the_losses(tmp_path, clock, lines):
     values = history(7.0, 5.0) | {"attention_l2": np.array([0.5, 0.25])}
     with Reporter(tmp_path, 2, 0) as reporter:
