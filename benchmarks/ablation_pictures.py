@@ -151,7 +151,13 @@ def _draw_panel(axes, table, results):
     axes.set_xlabel("step")
     axes.set_ylabel("masked-LM loss")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="x-small")
+    # Below: curves fill the panel.
+    axes.legend(
+        fontsize="x-small",
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.14),
+        ncols=3,
+    )
 
 
 def align(curves):

@@ -118,7 +118,8 @@ def describe_machine(values):
     features = ", ".join(
         f"{'with' if values[name] else 'without'} {name}" for name in _FEATURES
     )
-    return f"{values['processor']}, {values['cores']} cores, {features}"
+    cores = f"{values['cores']} core" + ("s" if values["cores"] > 1 else "")
+    return f"{values['processor']}, {cores}, {features}"
 
 
 def _seconds(values):
