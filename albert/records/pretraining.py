@@ -333,9 +333,8 @@ class RecordMaker:
     def _sample_surface(self, pairs, ids):
         if self.settings.pairs.objective == "none":
             return SurfaceSample()
-        pairs = pairs.take(slice(_SURFACE_SAMPLE))
         return SurfaceSample.of_pairs(
-            pairs.take(pairs.have_two),
+            pairs.take(pairs.have_two).take(slice(_SURFACE_SAMPLE)),
             ids,
             self._encoder.word_start,
             self._is_punctuation,
