@@ -194,7 +194,6 @@ def main(fv):
         train and train.first_batches(fv.eval_batch_size, BASELINE_BATCHES),
         evaluation and evaluation.first_batches(),
         config.vocab_size,
-        sentence_order,
     )
     logging.info(
         "predicting by word frequency: masked_lm_loss %.4f, "

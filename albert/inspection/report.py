@@ -187,6 +187,8 @@ def _describe_labels(kind, statistics, texts):
     labels = statistics.labels
     if not kind.labelled:
         yield "labels", "none: the examples had none"
+    elif not labels and kind.objective:
+        yield "labels", "none: one segment each"
     elif kind.label_type == "number":
         low, high = statistics.label_range
         average = statistics.label_sum / labels.total()

@@ -148,12 +148,12 @@ def _find_label(label, kind, texts):
             raise UserError(
                 f"--label={label}: labels are numbers here: give one"
             ) from None
-    if kind.objective and label == texts.ONE_SEGMENT:
-        return -1
     known = range(len(kind.label_names) or kind.choices)
     for index in known:
         if label in (texts.class_name(index), texts.label_text(index)):
             return index
+    if kind.objective and label == texts.ONE_SEGMENT:
+        return -1  # Among pairs: with one segment each, it is their label.
     if label.isascii() and label.isdigit() and len(label) < 10:
         return int(label)
     names = ", ".join(map(texts.label_text, known))

@@ -80,7 +80,7 @@ class TrainingLoop(InferenceLoop):
             "learning_rate",
             "sequences",
             "tokens",
-            *objective.count_names,
+            *objective.counted,
         ]
         self.stopped = False
         # Where the step is not compiled as a whole.
@@ -165,7 +165,10 @@ class TrainingLoop(InferenceLoop):
             "learning_rate": learning_rate,
             "sequences": sequences,
             "tokens": tokens,
-            **self.objective.counts(denominators),
+            **{
+                name: denominators[denominator]
+                for name, denominator in self.objective.counted.items()
+            },
         }
         return tf.stack([results[name] for name in self.history_names]), stop
 

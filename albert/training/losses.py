@@ -23,12 +23,16 @@ class PretrainingObjective:
     Args:
       sentence_order: bool; False leaves the second loss out, for records
         that hold single segments.
+
+    Attributes:
+      metric_names: list of str.
+      counted: dict of what a step counts beside the metrics: its name, and
+        the denominator that it is.
     """
 
     def __init__(self, sentence_order=True):
         self.sentence_order = sentence_order
-        # What a step counts beside the metrics.
-        self.count_names = ["pairs"] if sentence_order else []
+        self.counted = {"pairs": "sentence_order"} if sentence_order else {}
         self.metric_names = ["masked_lm_loss", "masked_lm_accuracy"]
         if sentence_order:
             self.metric_names += [
@@ -101,10 +105,6 @@ class PretrainingObjective:
             for name in self.metric_names
         }
 
-    def counts(self, denominators):
-        """Returns what a step counts, by name: the pairs that have an order."""
-        return dict.fromkeys(self.count_names, denominators["sentence_order"])
-
     def _denominator(self, metric_name, denominators):
         if metric_name.startswith("masked_lm"):
             return denominators["masked_lm"] + _MASKED_LM_EPSILON
@@ -122,7 +122,7 @@ class _MeanObjective:
 
     # Parts of the model that the loss does not depend on.
     untrained = None
-    count_names = ()
+    counted = {}
 
     def trains(self, path):
         """Returns whether the loss depends on the variable of a path."""
@@ -135,11 +135,6 @@ class _MeanObjective:
     def loss(self, numerators, denominators):
         """Returns the scalar to minimise."""
         return self._divide("loss", numerators, denominators)
-
-    def counts(self, denominators):
-        """Returns what a step counts beside the metrics: nothing."""
-        del denominators
-        return {}
 
     def metrics(self, numerators, denominators):
         """Divides numerators by denominators; returns the metrics by name."""

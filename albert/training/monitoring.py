@@ -5,7 +5,6 @@ import dataclasses
 import math
 
 import numpy as np
-from absl import logging
 
 from albert.errors import UserError
 
@@ -15,15 +14,13 @@ _LEAST_PATIENCE = 500
 _PATIENCE_IN_TIME = 1000
 
 
-def count_masked_pieces(batches, vocab_size, order_of=""):
+def count_masked_pieces(batches, vocab_size):
     """Counts the masked pieces of some batches.
 
     Args:
-      batches: iterable of dicts with input_ids, segment_ids, masked_lm_ids and
+      batches: iterable of dicts with input_ids, masked_lm_ids and
         masked_lm_weights.
       vocab_size: int (V).
-      order_of: str, the records whose segments' order is to be told, for a
-        warning where there is no pair; or "".
 
     Returns:
       float64 [V].
@@ -32,10 +29,7 @@ def count_masked_pieces(batches, vocab_size, order_of=""):
       UserError: an id outside the vocabulary, or no masked piece.
     """
     counts = np.zeros(vocab_size)
-    rows, has_pairs = 0, False
     for batch in batches:
-        rows += len(batch["segment_ids"])
-        has_pairs = has_pairs or bool(np.max(batch["segment_ids"]))
         largest = int(np.max(batch["input_ids"]))
         ids = np.asarray(batch["masked_lm_ids"])
         ids = ids[np.asarray(batch["masked_lm_weights"]) > 0]
@@ -51,14 +45,6 @@ def count_masked_pieces(batches, vocab_size, order_of=""):
         raise UserError(
             "the records hold no masked piece: make them again with "
             "`albert create-pretraining-data`"
-        )
-    if order_of and not has_pairs:
-        logging.warning(
-            "the first %s %s records have one segment each, and no order: "
-            "where that is so of all, nothing is learnt or measured of "
-            "sentence order, whose loss and accuracy are given as 0",
-            f"{rows:,}",
-            order_of,
         )
     return counts
 
@@ -104,29 +90,21 @@ class WordFrequencyBaseline:
         )
 
 
-def measure_baselines(train_batches, eval_batches, vocab_size, sentence_order):
+def measure_baselines(train_batches, eval_batches, vocab_size):
     """Measures the word-frequency baselines of training and evaluation data.
 
     Args:
       train_batches, eval_batches: iterables as of ``count_masked_pieces``;
         None for one that there is not, which the other stands in for.
       vocab_size: int.
-      sentence_order: bool, whether the order of segments is to be told.
 
     Returns:
       two ``WordFrequencyBaseline``: on the training records, and on the
       evaluation records, both by the frequencies of the training records.
     """
     train, evaluation = (
-        None
-        if batches is None
-        else count_masked_pieces(
-            batches, vocab_size, name if sentence_order else ""
-        )
-        for name, batches in (
-            ("training", train_batches),
-            ("evaluation", eval_batches),
-        )
+        None if batches is None else count_masked_pieces(batches, vocab_size)
+        for batches in (train_batches, eval_batches)
     )
     train = evaluation if train is None else train
     evaluation = train if evaluation is None else evaluation

@@ -97,12 +97,25 @@ class PretrainingData:
     def first_batches(self, batch_size, count):
         """Yields the first batches of a pass as dicts of ``np.ndarray``.
 
+        It warns where none of them holds a pair whose order is to be told.
+
         Raises:
           UserError: a record is damaged.
         """
         batches = self.evaluation_batches(batch_size).take(count)
+        pairs = 0
         with explained_damage(self.locate_damage):
-            yield from batches.as_numpy_iterator()
+            for batch in batches.as_numpy_iterator():
+                pairs += int(batch["segment_ids"].any(axis=1).sum())
+                yield batch
+        if not pairs and {*self.records.objectives} != {"none"}:
+            logging.warning(
+                "%s: the first %s records have one segment each, and no "
+                "order: where that is so of all, nothing is learnt or measured "
+                "of sentence order, whose loss and accuracy are given as 0",
+                self.patterns,
+                f"{min(self.num_examples, batch_size * count):,}",
+            )
 
     def locate_damage(self):
         """Returns a line that names the damaged file, or None."""

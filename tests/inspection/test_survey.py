@@ -277,6 +277,16 @@ def test_what_looks_odd(pretraining_set, run, change, words):
     code, printed, errors = run(*files)
     assert code == 0, errors
     assert any(words in odd for odd in oddities(printed)), printed
+    none = re.search(r"labels +none: one segment each", printed)
+    # The padding takes all of the second segments, too.
+    assert bool(none) == (change in (single_segments, odd_padding))
+
+
+def test_segments_of_no_pairs_have_a_label(pretraining_set, run):
+    files = pretraining_set(single_segments, 7, settings={"objective": "none"})
+    code, printed, errors = run(*files, "--label=one segment")
+    assert code == 0, errors
+    assert "one segment) |" in printed
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-import logging
-
 import numpy as np
 import pytest
 
@@ -12,10 +10,9 @@ from albert.training.monitoring import check_finite
 from albert.training.monitoring import count_masked_pieces
 
 
-def batch(ids, weights, inputs=(1,), segments=(0,)):
+def batch(ids, weights, inputs=(1,)):
     return {
         "input_ids": np.array([inputs]),
-        "segment_ids": np.array([segments]),
         "masked_lm_ids": np.array([ids]),
         "masked_lm_weights": np.array([weights], "float32"),
     }
@@ -47,16 +44,6 @@ def test_counting_refuses_what_is_not_in_the_vocabulary():
         count_masked_pieces([batch([3], [1], inputs=(2, 9))], 8)
     with pytest.raises(albert.UserError, match="no masked piece"):
         count_masked_pieces([batch([3], [0])], 8)
-
-
-def test_records_without_pairs_are_warned_of(caplog):
-    batches = [batch([3], [1]), batch([3], [1], (1, 1), (0, 1))]
-    caplog.set_level(logging.WARNING, logger="absl")
-    count_masked_pieces(batches, 8, "training")
-    count_masked_pieces(batches[:1], 8)
-    assert not caplog.text
-    assert count_masked_pieces(batches[:1], 8, "training")[3] == 1
-    assert "the first 1 training records have one segment each" in caplog.text
 
 
 def test_collapse_is_told_once_per_patience():

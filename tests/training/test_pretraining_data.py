@@ -82,7 +82,25 @@ def test_an_evaluation_ends_after_its_steps(caplog):
     assert whole.metrics(Loop()) == {"batches": 7, "records": 67}
     assert not caplog.text
     assert len(list(whole.first_batches())) == 7
+    assert not caplog.text
     assert whole.evaluated_on.startswith("67 records of ")
+
+
+@pytest.mark.parametrize("objective", ["sop", "none"])
+def test_records_without_pairs_are_warned_of(monkeypatch, caplog, objective):
+    data = PretrainingData(str(RECORDS))
+    monkeypatch.setitem(data.records.__dict__, "objectives", {objective: "a"})
+    batches = data.evaluation_batches
+
+    def without_pairs(batch_size):
+        return batches(batch_size).map(
+            lambda batch: batch | {"segment_ids": 0 * batch["segment_ids"]}
+        )
+
+    monkeypatch.setattr(data, "evaluation_batches", without_pairs)
+    assert len(list(data.first_batches(11, 3))) == 3
+    told = f"{RECORDS}: the first 33 records have one segment each"
+    assert (told in caplog.text) == (objective == "sop")
 
 
 def test_damage_is_named(tmp_path):
