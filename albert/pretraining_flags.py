@@ -106,8 +106,9 @@ def define_flags(fv):
         list(pretraining_recipes.RECIPES),
         "What flags of training are where they are not given. paper: their "
         "defaults. budget: Muon, a cosine to a tenth, batches of 64, depth and "
-        "length that grow, an hour, which learns more in little time; all of "
-        "it is printed, see docs/pretraining.md. Default: paper.",
+        "length that grow, masks that become fewer, an hour, which learns more "
+        "in little time; all of it is printed, see docs/pretraining.md. "
+        "Default: paper.",
     )
     training.boolean(
         "init_optimizer",

@@ -21,6 +21,14 @@ _BUDGET = {
 _MINUTES = 60.0
 # What makes a training one of steps.
 _STEPS = ("num_train_steps", "num_warmup_steps", "start_warmup_step")
+# What says how much is masked in all steps.
+_MASKS = ("masked_lm_prob", "max_predictions_per_seq")
+_ALREADY_MASKED = (
+    "the records are masked already: make them with --masking=dynamic"
+)
+# Much at first, less later: of the same steps more is learnt from twice the
+# predictions, and the end is as it is evaluated.
+_MASKED_AT_FIRST, _SHARE_OF_MORE_MASKS = 0.45, 0.8
 # Growing pays where the first layers and lengths are well below the last.
 _FEWEST_LAYERS = 3
 _SHORTEST_LENGTH = 64
@@ -64,9 +72,14 @@ def set_flags_of_model(fv, config, records):
                 (*settings, *reasons), "what --init_checkpoint holds is trained"
             ),
         )
+    schedule, reason = _plan_masks(fv, records)
+    settings["masked_lm_prob_schedule"] = schedule
+    if reason:
+        reasons["masked_lm_prob_schedule"] = reason
     _set(fv, settings)
     names = [*_BUDGET, "train_minutes", "initialization"]
     names += ["num_layers_schedule", "max_seq_length_schedule"]
+    names += ["masked_lm_prob_schedule"]
     logging.info(
         "--recipe=budget is %s",
         " ".join(
@@ -117,12 +130,26 @@ def of_random_weights(config, records):
     if longest <= shortest:
         reasons[name] = f"the records have {longest} pieces"
     elif records.unmasked is None:
-        reasons[name] = (
-            "the records are masked already: make them with --masking=dynamic"
-        )
+        reasons[name] = _ALREADY_MASKED
     else:
         settings[name] = f"{shortest}:0.8,{longest}"
     return settings, reasons
+
+
+def _plan_masks(fv, records):
+    """Returns (a schedule of the share that is masked, None), or (None, why).
+
+    It ends with the share that is evaluated.
+    """
+    if records.unmasked is None:
+        return None, _ALREADY_MASKED
+    for name in _MASKS:
+        if fv[name].value is not None:
+            return None, f"--{name} is given"
+    last = records.unmasked.masking.masked_lm_prob
+    if last >= _MASKED_AT_FIRST:
+        return None, f"the records have --masked_lm_prob={last:g}"
+    return f"{_MASKED_AT_FIRST}:{_SHARE_OF_MORE_MASKS},{last:g}", None
 
 
 def _set(fv, settings):

@@ -22,6 +22,7 @@ COSINE = {
 LOCAL = {"initialization": "local"}
 # The best of six rates for "tiny", see docs/pretraining.md.
 MUON = {"optimizer": "muon", "learning_rate": 2e-3}
+MASKS = {"masked_lm_prob_schedule": "0.45:0.8,0.15"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,13 +85,19 @@ RECIPES = (
     ),
     Recipe(
         "budget",
-        "grown, Muon, cosine, local heads (`--recipe=budget`)",
+        "grown, Muon, cosine, local heads, more masks at first "
+        "(`--recipe=budget`)",
+        {**GROWN, **COSINE, **MUON, **LOCAL, **MASKS},
+    ),
+    Recipe(
+        "budget_same_masks",
+        "as `--recipe=budget`, but 15% masked throughout",
         {**GROWN, **COSINE, **MUON, **LOCAL},
     ),
     Recipe(
         "budget_long",
-        "as `--recipe=budget`, but 128 pieces throughout, half as many "
-        "sequences",
+        "as `--recipe=budget`, but 15% masked and 128 pieces throughout, half "
+        "as many sequences",
         {
             **GROWN,
             **COSINE,

@@ -53,8 +53,10 @@ def test_one_recipe_is_that_of_the_flag():
     pretraining_flags.define_flags(fv)
     fv(["pretrain", "--recipe=budget"])
     config = AlbertConfig.named("mini")
+    masking = types.SimpleNamespace(masked_lm_prob=0.15)
     records = types.SimpleNamespace(
-        schema=types.SimpleNamespace(max_seq_length=128), unmasked=object()
+        schema=types.SimpleNamespace(max_seq_length=128),
+        unmasked=types.SimpleNamespace(masking=masking),
     )
     pretraining_recipes.set_flags(fv)
     pretraining_recipes.set_flags_of_model(fv, config, records)

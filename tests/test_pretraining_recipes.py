@@ -13,10 +13,11 @@ from albert import pretraining_recipes
 from albert.config import AlbertConfig
 
 
-def records(length=128, *, masked=False):
+def records(length=128, *, masked=False, share=0.15):
+    masking = types.SimpleNamespace(masked_lm_prob=share)
     return types.SimpleNamespace(
         schema=types.SimpleNamespace(max_seq_length=length),
-        unmasked=None if masked else object(),
+        unmasked=None if masked else types.SimpleNamespace(masking=masking),
     )
 
 
@@ -70,7 +71,8 @@ def test_budget_sets_and_prints_all(parse, caplog):
         "--learning_rate_decay=cosine --end_learning_rate_share=0.1 "
         "--decay_after_warmup=true --train_minutes=60 --initialization=local "
         "--num_layers_schedule=2:0.33,4:0.33,6 "
-        "--max_seq_length_schedule=64:0.8,128"
+        "--max_seq_length_schedule=64:0.8,128 "
+        "--masked_lm_prob_schedule=0.45:0.8,0.15"
     ) in caplog.text
     assert fv.optimizer == "muon"
     assert fv.train_minutes == 60
@@ -159,10 +161,44 @@ def test_what_is_left_out_is_told(parse, caplog, model, written, name, reason):
     fv = parse("--recipe=budget")
     pretraining_recipes.set_flags_of_model(fv, model, written)
     assert fv[name].value is None
-    (line,) = (
+    lines = [
         record.getMessage()
         for record in caplog.records
         if "without" in record.getMessage()
+    ]
+    # Nothing else is left out, but that two need records without masks.
+    assert len(lines) == (1 if written.unmasked else 2)
+    (line,) = (
+        line for line in lines if f"--recipe=budget without --{name}: " in line
     )
-    assert line.startswith(f"--recipe=budget without --{name}: ")
     assert reason in line
+
+
+@pytest.mark.parametrize(
+    ("more", "written", "reason"),
+    [
+        (["--masked_lm_prob=0.2"], records(), "--masked_lm_prob is given"),
+        (
+            *(["--max_predictions_per_seq=19"], records()),
+            "--max_predictions_per_seq is given",
+        ),
+        ([], records(share=0.45), "the records have --masked_lm_prob=0.45"),
+        ([], records(masked=True), "make them with --masking=dynamic"),
+    ],
+)
+def test_where_the_same_share_is_masked_throughout(
+    parse, caplog, more, written, reason
+):
+    caplog.set_level(logging.INFO, logger="absl")
+    fv = parse("--recipe=budget", *more)
+    pretraining_recipes.set_flags_of_model(fv, config(), written)
+    assert fv.masked_lm_prob_schedule is None
+    assert (
+        f"--recipe=budget without --masked_lm_prob_schedule: {reason}"
+    ) in caplog.text.replace("the records are masked already: ", "")
+
+
+def test_masks_end_with_the_share_of_the_records(parse):
+    fv = parse("--recipe=budget", "--init_checkpoint=model")
+    pretraining_recipes.set_flags_of_model(fv, config(), records(share=0.2))
+    assert fv.masked_lm_prob_schedule == "0.45:0.8,0.2"

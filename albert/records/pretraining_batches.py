@@ -59,8 +59,8 @@ def pretraining_dataset(
         here are shortened, see ``dynamic_masking.shorten``, and P with them;
         their text stands anywhere in the length of the records, see
         ``dynamic_masking.place_text``. None for the length of the records.
-      masked_lm_prob: float, the share of the tokens to mask here; None for
-        that of the record set.
+      masked_lm_prob: float, the share of the tokens to mask here, with as many
+        slots as that needs; None for share and slots of the record set.
       bucket_shapes: str, in training alone: records of similar length come
         together, within a buffer, and each batch has the least of the
         ``batch_plan.padded_lengths`` of S and of these shapes that holds its
@@ -200,13 +200,18 @@ def _with_masking(unmasked, schema, masked_lm_prob):
     Args:
       unmasked: ``UnmaskedPairs``.
       schema: ``PretrainingSchema`` of the batches.
-      masked_lm_prob: float, or None: as it is.
+      masked_lm_prob: float, or None: as it is, and no more than the slots.
     """
     masking = dataclasses.replace(
         unmasked.masking,
         max_predictions_per_seq=schema.max_predictions_per_seq,
-        masked_lm_prob=masked_lm_prob or unmasked.masking.masked_lm_prob,
     )
+    if masked_lm_prob:
+        masking = dataclasses.replace(
+            masking,
+            max_predictions_per_seq=schema.max_seq_length,
+            masked_lm_prob=masked_lm_prob,
+        )
     # Slots that no row can fill would be predicted all the same.
     slots = int(masking.budgets(schema.max_seq_length))
     masking = dataclasses.replace(masking, max_predictions_per_seq=slots)

@@ -75,6 +75,11 @@ class RecordSet(RecordFiles):
         )
 
     @property
+    def given_slots(self):
+        """int, the slots for masks that were asked for; None: the records'."""
+        return self._other_settings.get("max_predictions_per_seq")
+
+    @property
     def fingerprint(self):
         """As of ``RecordFiles``, also with other settings of masks."""
         files = super().fingerprint
@@ -341,8 +346,9 @@ def check_record_sets(
       record_sets: list of ``RecordSet``.
       config: ``AlbertConfig``.
       tokenizer: ``Tokenizer``, or None where it is not known.
-      max_seq_length, max_predictions_per_seq: int, lengths of the records;
-        None for those of the first.
+      max_seq_length: int, length of the records; None for that of the first.
+      max_predictions_per_seq: int, slots of the first; None for what it has.
+        Others, which are evaluated on, may have any number.
 
     Raises:
       UserError: as ``RecordSet.check``, and sequences that are longer than
@@ -351,9 +357,10 @@ def check_record_sets(
     first = record_sets[0]
     max_seq_length = max_seq_length or first.schema.max_seq_length
     for record_set in record_sets:
+        slots = max_predictions_per_seq if record_set is first else None
         record_set.check(
             max_seq_length,
-            max_predictions_per_seq or first.schema.max_predictions_per_seq,
+            slots or record_set.schema.max_predictions_per_seq,
             config.vocab_size,
             tokenizer and tokenizer.fingerprint,
         )

@@ -28,8 +28,8 @@ def plan(text, records, budget):
 
     Raises:
       UserError: the text is no such list, a share leaves a value without a
-        step, the records are masked already, or their sequences have too few
-        slots.
+        step, the records are masked already, or the slots that were asked for
+        are too few.
     """
     phases = parse_phases(_FLAG, text, _probability, _EXAMPLE)
     if records.unmasked is None:
@@ -38,15 +38,14 @@ def plan(text, records, budget):
             "changes nothing: leave it out, or make records with "
             "--masking=dynamic"
         )
-    length = records.schema.max_seq_length
-    slots = records.schema.max_predictions_per_seq
+    length, slots = records.schema.max_seq_length, records.given_slots
     largest = max(phases.values)
     needed = max(1, round(largest * length))
-    if needed > slots:
+    if slots and needed > slots:
         raise UserError(
-            f"{_FLAG}={text}: {largest:g} of {length} pieces are {needed}, and "
-            f"there are {slots} slots for masked ones: give "
-            f"--max_predictions_per_seq={needed}"
+            f"{_FLAG}={text}: {largest:g} of {length} pieces are {needed}, "
+            f"more than --max_predictions_per_seq={slots}: leave that out, "
+            f"or give {needed}"
         )
     return lay_out(phases, budget, "of the tokens")
 

@@ -11,7 +11,10 @@ from albert.training import budgets
 from albert.training import masking_schedule
 
 RECORDS = types.SimpleNamespace(
-    unmasked=object(), files=["a.tfrecord"], schema=PretrainingSchema(64, 19)
+    unmasked=object(),
+    files=["a.tfrecord"],
+    schema=PretrainingSchema(64, 19),
+    given_slots=19,
 )
 
 
@@ -43,8 +46,8 @@ def test_plan():
         ("0.3:0.001,0.15", "0.3 would have no step of 100"),
         (
             "0.1:0.5,0.31",
-            "0.31 of 64 pieces are 20, and there are 19 slots for masked ones: "
-            "give --max_predictions_per_seq=20",
+            "0.31 of 64 pieces are 20, more than --max_predictions_per_seq=19: "
+            "leave that out, or give 20",
         ),
     ],
 )
@@ -52,6 +55,12 @@ def test_what_is_refused(text, words):
     with pytest.raises(UserError, match=words) as error:
         masking_schedule.plan(text, RECORDS, BUDGET)
     assert str(error.value).startswith(f"--masked_lm_prob_schedule={text}: ")
+
+
+def test_the_slots_of_the_records_do_not_limit_it():
+    records = types.SimpleNamespace(**{**vars(RECORDS), "given_slots": None})
+    schedule = masking_schedule.plan("0.31:0.5,0.15", records, BUDGET)
+    assert schedule.phases.values == (0.31, 0.15)
 
 
 def test_records_that_are_masked_already():

@@ -97,12 +97,15 @@ def test_a_schedule_that_slots_do_not_suffice_for(
 ):
     out = tmp_path / "model"
     code, _, errors = run(
-        unmasked_inputs, out, "--masked_lm_prob_schedule=0.3:0.5,0.15"
+        unmasked_inputs,
+        out,
+        "--masked_lm_prob_schedule=0.3:0.5,0.15",
+        "--max_predictions_per_seq=9",
     )
     assert code == 2
     last = errors.splitlines()[-1]
-    assert "0.3 of 32 pieces are 10, and there are 5 slots" in last
-    assert "give --max_predictions_per_seq=10" in last
+    assert "are 10, more than --max_predictions_per_seq=9" in last
+    assert "or give 10" in last
     assert not out.exists()
 
 
@@ -123,12 +126,13 @@ def test_buckets_are_a_setting_of_the_run(
 
 @pytest.mark.slow
 def test_a_schedule_of_masks_is_a_setting_of_the_run(
-    unmasked_inputs, tmp_path, contents, run, read
+    inputs, unmasked_inputs, tmp_path, contents, run, read
 ):
+    """Of records with slots for less, as those have that it evaluates."""
     out = tmp_path / "model"
     masks = (
         "--masked_lm_prob_schedule=0.3:0.5,0.15",
-        "--max_predictions_per_seq=10",
+        f"--eval_input_file={inputs}/eval.tfrecord",
         "--mask_replacement=mask",
     )
     code, _, errors = run(unmasked_inputs, out, *masks)
@@ -140,6 +144,8 @@ def test_a_schedule_of_masks_is_a_setting_of_the_run(
     settings = read(out, "run.json")
     assert settings["masked_lm_prob_schedule"] == "0.3:0.5,0.15"
     assert settings["mask_replacement"] == "mask"
+    assert settings["max_predictions_per_seq"] == 5
+    assert 0.0 < read(out, "eval_results.json")["masked_lm_accuracy"] < 1.0
     before = contents(out)
     for left, words in (
         (masks[1:], "masked_lm_prob_schedule '0.3:0.5,0.15' there, None here"),
