@@ -36,8 +36,9 @@ def define_flags(fv):
     data.integer(
         "max_predictions_per_seq",
         None,
-        "Masked-token slots of the records. Default: what they have. Others "
-        "are possible with records of --masking=dynamic.",
+        "Masked-token slots of the records. Default: what they have, or what "
+        "--masked_lm_prob_schedule needs. Others are possible with records of "
+        "--masking=dynamic.",
         lower_bound=1,
         upper_bound=flag_parsers.LONGEST_SEQUENCE,
     )

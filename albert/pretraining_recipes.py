@@ -26,9 +26,16 @@ _MASKS = ("masked_lm_prob", "max_predictions_per_seq")
 _ALREADY_MASKED = (
     "the records are masked already: make them with --masking=dynamic"
 )
-# Much at first, less later: of the same steps more is learnt from twice the
-# predictions, and the end is as it is evaluated.
+# Much at first, less later: more is learnt from the same text, as a prediction
+# costs less than the layers below it, and the end is as it is evaluated.
 _MASKED_AT_FIRST, _SHARE_OF_MORE_MASKS = 0.45, 0.8
+# Below it, a schedule has no steps for all that it names.
+_FEWEST_STEPS = 3
+_SCHEDULES = (
+    "num_layers_schedule",
+    "max_seq_length_schedule",
+    "masked_lm_prob_schedule",
+)
 # Growing pays where the first layers and lengths are well below the last.
 _FEWEST_LAYERS = 3
 _SHORTEST_LENGTH = 64
@@ -65,21 +72,23 @@ def set_flags_of_model(fv, config, records):
     if fv.recipe != "budget":
         return
     settings, reasons = of_random_weights(config, records)
+    steps = fv.num_train_steps if fv["num_train_steps"].present else None
     if fv.init_checkpoint:
-        settings, reasons = (
-            {},
-            dict.fromkeys(
-                (*settings, *reasons), "what --init_checkpoint holds is trained"
-            ),
+        _leave_out(
+            (*settings, *reasons),
+            "what --init_checkpoint holds is trained",
+            settings,
+            reasons,
         )
-    schedule, reason = _plan_masks(fv, records)
-    settings["masked_lm_prob_schedule"] = schedule
-    if reason:
-        reasons["masked_lm_prob_schedule"] = reason
+    elif steps and steps < _FEWEST_STEPS:
+        reason = f"--num_train_steps={steps} are too few"
+        _leave_out(_SCHEDULES, reason, settings, reasons)
+    for name in _MASKS:
+        if fv[name].value is not None:
+            reason = f"--{name} is given"
+            _leave_out(_SCHEDULES[2:], reason, settings, reasons)
     _set(fv, settings)
-    names = [*_BUDGET, "train_minutes", "initialization"]
-    names += ["num_layers_schedule", "max_seq_length_schedule"]
-    names += ["masked_lm_prob_schedule"]
+    names = [*_BUDGET, "train_minutes", "initialization", *_SCHEDULES]
     logging.info(
         "--recipe=budget is %s",
         " ".join(
@@ -94,7 +103,7 @@ def set_flags_of_model(fv, config, records):
 
 
 def of_random_weights(config, records):
-    """Decides how a model begins, and how its depth and length grow.
+    """Decides how a model begins, and how it and its data change.
 
     Args:
       config: ``AlbertConfig``.
@@ -133,23 +142,27 @@ def of_random_weights(config, records):
         reasons[name] = _ALREADY_MASKED
     else:
         settings[name] = f"{shortest}:0.8,{longest}"
+
+    name = "masked_lm_prob_schedule"
+    if records.unmasked is None:
+        reasons[name] = _ALREADY_MASKED
+        return settings, reasons
+    last = records.unmasked.masking.masked_lm_prob
+    slots = records.schema.max_predictions_per_seq
+    if slots < round(last * longest):
+        last = slots / longest  # as evaluations have it
+    if last >= _MASKED_AT_FIRST:
+        reasons[name] = f"{last:g} of the tokens are masked in the records"
+    else:
+        settings[name] = f"{_MASKED_AT_FIRST}:{_SHARE_OF_MORE_MASKS},{last:g}"
     return settings, reasons
 
 
-def _plan_masks(fv, records):
-    """Returns (a schedule of the share that is masked, None), or (None, why).
-
-    It ends with the share that is evaluated.
-    """
-    if records.unmasked is None:
-        return None, _ALREADY_MASKED
-    for name in _MASKS:
-        if fv[name].value is not None:
-            return None, f"--{name} is given"
-    last = records.unmasked.masking.masked_lm_prob
-    if last >= _MASKED_AT_FIRST:
-        return None, f"the records have --masked_lm_prob={last:g}"
-    return f"{_MASKED_AT_FIRST}:{_SHARE_OF_MORE_MASKS},{last:g}", None
+def _leave_out(names, reason, settings, reasons):
+    """Moves flags from the settings to the reasons."""
+    for name in names:
+        settings.pop(name, None)
+        reasons[name] = reason
 
 
 def _set(fv, settings):

@@ -16,6 +16,7 @@ from albert import pretraining_flags
 from albert import pretraining_recipes
 from albert.config import AlbertConfig
 from albert.interchange import tensor_bundle
+from albert.records.schema import PretrainingSchema
 from albert.training import defaults
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -55,7 +56,7 @@ def test_one_recipe_is_that_of_the_flag():
     config = AlbertConfig.named("mini")
     masking = types.SimpleNamespace(masked_lm_prob=0.15)
     records = types.SimpleNamespace(
-        schema=types.SimpleNamespace(max_seq_length=128),
+        schema=PretrainingSchema(128, 38),
         unmasked=types.SimpleNamespace(masking=masking),
     )
     pretraining_recipes.set_flags(fv)

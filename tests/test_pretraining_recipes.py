@@ -11,12 +11,16 @@ from absl import flags
 from albert import pretraining_flags
 from albert import pretraining_recipes
 from albert.config import AlbertConfig
+from albert.records.schema import PretrainingSchema
+from albert.training import budgets
+from albert.training.phases import lay_out
+from albert.training.phases import parse_phases
 
 
-def records(length=128, *, masked=False, share=0.15):
+def records(length=128, *, masked=False, share=0.15, slots=77):
     masking = types.SimpleNamespace(masked_lm_prob=share)
     return types.SimpleNamespace(
-        schema=types.SimpleNamespace(max_seq_length=length),
+        schema=PretrainingSchema(length, slots),
         unmasked=None if masked else types.SimpleNamespace(masking=masking),
     )
 
@@ -129,6 +133,7 @@ def test_what_grows(model, written, depth, length):
         "initialization": "local",
         "num_layers_schedule": depth,
         "max_seq_length_schedule": length,
+        "masked_lm_prob_schedule": "0.45:0.8,0.15",
     }
     assert not reasons
 
@@ -174,6 +179,11 @@ def test_what_is_left_out_is_told(parse, caplog, model, written, name, reason):
     assert reason in line
 
 
+ALREADY_MASKED = (
+    "the records are masked already: make them with --masking=dynamic"
+)
+
+
 @pytest.mark.parametrize(
     ("more", "written", "reason"),
     [
@@ -182,8 +192,19 @@ def test_what_is_left_out_is_told(parse, caplog, model, written, name, reason):
             *(["--max_predictions_per_seq=19"], records()),
             "--max_predictions_per_seq is given",
         ),
-        ([], records(share=0.45), "the records have --masked_lm_prob=0.45"),
-        ([], records(masked=True), "make them with --masking=dynamic"),
+        (
+            *([], records(share=0.45)),
+            "0.45 of the tokens are masked in the records",
+        ),
+        ([], records(masked=True), ALREADY_MASKED),
+        (
+            *(["--init_checkpoint=model"], records()),
+            "what --init_checkpoint holds is trained",
+        ),
+        (
+            *(["--num_train_steps=2"], records()),
+            "--num_train_steps=2 are too few",
+        ),
     ],
 )
 def test_where_the_same_share_is_masked_throughout(
@@ -193,12 +214,39 @@ def test_where_the_same_share_is_masked_throughout(
     fv = parse("--recipe=budget", *more)
     pretraining_recipes.set_flags_of_model(fv, config(), written)
     assert fv.masked_lm_prob_schedule is None
-    assert (
-        f"--recipe=budget without --masked_lm_prob_schedule: {reason}"
-    ) in caplog.text.replace("the records are masked already: ", "")
+    assert (f"--recipe=budget without --masked_lm_prob_schedule: {reason}") in [
+        record.getMessage() for record in caplog.records
+    ]
 
 
-def test_masks_end_with_the_share_of_the_records(parse):
-    fv = parse("--recipe=budget", "--init_checkpoint=model")
-    pretraining_recipes.set_flags_of_model(fv, config(), records(share=0.2))
-    assert fv.masked_lm_prob_schedule == "0.45:0.8,0.2"
+@pytest.mark.parametrize(
+    ("written", "last"),
+    [
+        (records(share=0.2), "0.2"),
+        # 19 of 128 are 0.15 of them, rounded.
+        (records(slots=19), "0.15"),
+        # What the slots limit, evaluations have.
+        (records(512, slots=20), "0.0390625"),
+    ],
+)
+def test_masks_end_with_the_share_that_is_evaluated(parse, written, last):
+    fv = parse("--recipe=budget")
+    pretraining_recipes.set_flags_of_model(fv, config(), written)
+    assert fv.masked_lm_prob_schedule == f"0.45:0.8,{last}"
+    fv = parse("--recipe=budget", "--masked_lm_prob_schedule=0.3:0.5,0.1")
+    pretraining_recipes.set_flags_of_model(fv, config(), written)
+    assert fv.masked_lm_prob_schedule == "0.3:0.5,0.1"
+
+
+@pytest.mark.parametrize("steps", range(1, 8))
+def test_schedules_have_steps_for_all_that_they_name(parse, steps):
+    """A trial of some steps is not refused for flags that nobody gave."""
+    fv = parse("--recipe=budget", f"--num_train_steps={steps}")
+    pretraining_recipes.set_flags_of_model(fv, config(), records())
+    budget = budgets.StepBudget(steps, 1, 1)
+    for name in ("num_layers", "max_seq_length", "masked_lm_prob"):
+        text = fv[f"{name}_schedule"].value
+        assert (text is None) == (steps < 3)
+        if text:
+            phases = parse_phases("--flag", text, float, text)
+            assert lay_out(phases, budget, "").ends[-1] == steps

@@ -64,7 +64,8 @@ def pretraining_dataset(
       bucket_shapes: str, in training alone: records of similar length come
         together, within a buffer, and each batch has the least of the
         ``batch_plan.padded_lengths`` of S and of these shapes that holds its
-        longest sequence. None: every batch has the length S.
+        longest sequence, and where masks are made here the slots for that.
+        None: every batch has the length S.
 
     Returns:
       ``tf.data.Dataset`` of dicts: input_ids, input_mask, segment_ids int32
@@ -86,14 +87,16 @@ def pretraining_dataset(
             schema.max_seq_length,
         ):
             raise ValueError("masked records stay as they are")
-        batches_together = 1
+        batches_together, masking = 1, None
         make_rows = functools.partial(_parse, schema)
     else:
         batches_together = -(-_MASKED_TOGETHER // batch_size)
         schema = schema.shortened(max_seq_length or schema.max_seq_length)
+        unmasked = _with_masking(record_set.unmasked, schema, masked_lm_prob)
+        masking = unmasked.masking
         make_rows = functools.partial(
             _mask,
-            _with_masking(record_set.unmasked, schema, masked_lm_prob),
+            unmasked,
             record_set.schema.max_seq_length,
             schema.max_seq_length,
             seed if training else _EVALUATION_SEED,
@@ -135,7 +138,7 @@ def pretraining_dataset(
         batches = batches.rebatch(batch_size, drop_remainder=True)
     if bucket_shapes:
         lengths = padded_lengths(schema.max_seq_length, bucket_shapes)
-        batches = map_ahead(batches, functools.partial(_trim, lengths))
+        batches = map_ahead(batches, functools.partial(_trim, lengths, masking))
     return batches
 
 
@@ -159,20 +162,31 @@ def _lengths(record_set, serialized):
     return lengths
 
 
-def _trim(lengths, batch):
-    """Cuts off positions that are padding in all rows of a batch.
+def _trim(lengths, masking, batch):
+    """Cuts off positions and slots that are empty in all rows of a batch.
 
     Args:
       lengths: list of int, those that a batch may have, increasing.
+      masking: ``MaskingSettings`` of masks that were made here; None where
+        nothing is known of the slots, which then stay.
       batch: dict of ``pretraining_dataset``.
     """
     longest = tf.reduce_max(tf.reduce_sum(batch["input_mask"], axis=1))
-    lengths = tf.constant(lengths, tf.int32)
-    length = lengths[tf.searchsorted(lengths, longest[tf.newaxis])[0]]
+    place = tf.searchsorted(lengths, longest[tf.newaxis])[0]
+    sizes = dict.fromkeys(
+        ("input_ids", "input_mask", "segment_ids", "position_ids"), lengths
+    )
+    if masking is not None:
+        sizes |= dict.fromkeys(
+            ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights"),
+            masking.budgets(lengths),
+        )
     rows = batch["input_ids"].shape[0]
     trimmed = {
-        name: tf.ensure_shape(batch[name][:, :length], [rows, None])
-        for name in ("input_ids", "input_mask", "segment_ids", "position_ids")
+        name: tf.ensure_shape(
+            batch[name][:, : tf.constant(size, tf.int32)[place]], [rows, None]
+        )
+        for name, size in sizes.items()
         if name in batch
     }
     return batch | trimmed
@@ -202,16 +216,13 @@ def _with_masking(unmasked, schema, masked_lm_prob):
       schema: ``PretrainingSchema`` of the batches.
       masked_lm_prob: float, or None: as it is, and no more than the slots.
     """
-    masking = dataclasses.replace(
-        unmasked.masking,
-        max_predictions_per_seq=schema.max_predictions_per_seq,
-    )
+    changes = {"max_predictions_per_seq": schema.max_predictions_per_seq}
     if masked_lm_prob:
-        masking = dataclasses.replace(
-            masking,
-            max_predictions_per_seq=schema.max_seq_length,
-            masked_lm_prob=masked_lm_prob,
-        )
+        changes = {
+            "max_predictions_per_seq": schema.max_seq_length,
+            "masked_lm_prob": masked_lm_prob,
+        }
+    masking = dataclasses.replace(unmasked.masking, **changes)
     # Slots that no row can fill would be predicted all the same.
     slots = int(masking.budgets(schema.max_seq_length))
     masking = dataclasses.replace(masking, max_predictions_per_seq=slots)

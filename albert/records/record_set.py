@@ -357,10 +357,20 @@ def check_record_sets(
     first = record_sets[0]
     max_seq_length = max_seq_length or first.schema.max_seq_length
     for record_set in record_sets:
-        slots = max_predictions_per_seq if record_set is first else None
+        slots = record_set.schema.max_predictions_per_seq
+        wanted = max_predictions_per_seq or slots
+        if record_set is not first and slots != wanted:
+            logging.warning(
+                "%s holds masked records with %d slots, which "
+                "--max_predictions_per_seq=%d does not change",
+                record_set.files[0],
+                slots,
+                wanted,
+            )
+            wanted = slots
         record_set.check(
             max_seq_length,
-            slots or record_set.schema.max_predictions_per_seq,
+            wanted,
             config.vocab_size,
             tokenizer and tokenizer.fingerprint,
         )

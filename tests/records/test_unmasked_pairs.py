@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from albert.config import AlbertConfig
 from albert.errors import UserError
 from albert.records import framing
 from albert.records import pretraining_batches
@@ -18,6 +19,7 @@ from albert.records import unmasked_pairs
 from albert.records import writing
 from albert.records.record_set import RecordSet
 from albert.records.record_set import check_masking
+from albert.records.record_set import check_record_sets
 from albert.records.record_stream import explained_damage
 from albert.records.schema import PretrainingSchema
 from albert.records.schema import unmasked_fields
@@ -27,6 +29,7 @@ SEQ_LENGTH, PREDICTIONS = 23, 5
 SHARDS = (101, 67, 41)
 COUNT = sum(SHARDS)
 OF_PLACES = {"input_ids", "input_mask", "segment_ids", "position_ids"}
+OF_MASKS = {"masked_lm_positions", "masked_lm_ids", "masked_lm_weights"}
 
 
 def write_set(folder, name="train", vocabulary_size=997, objective="sop"):
@@ -215,8 +218,11 @@ def test_pairs_of_like_length_come_together(
         longest = batch["input_mask"].sum(axis=1).max()
         length = batch["input_ids"].shape[1]
         assert length == min(each for each in lengths if each >= longest)
-        filled = rows["input_ids"].shape[1] - length
-        for name in OF_PLACES & set(batch):
+        # A quarter of the pieces, and no more than the records have slots.
+        slots = {8: 2, 13: 3, 16: 4, SEQ_LENGTH: PREDICTIONS}[length]
+        assert batch["masked_lm_ids"].shape[1] == slots
+        for name in (OF_PLACES | OF_MASKS) & set(batch):
+            filled = rows[name].shape[1] - batch[name].shape[1]
             batch[name] = np.pad(batch[name], [(0, 0), (0, filled)])
         found.append(batch)
     found = together(found)
@@ -238,12 +244,11 @@ def test_pairs_of_like_length_come_together(
         record_set, 3, bucket_shapes="many", start_record=8 * 19, **options
     )
     for batch, other in zip(rest, got[8:], strict=True):
-        length = batch["input_ids"].shape[1]
         for name, values in batch.items():
-            np.testing.assert_array_equal(
-                values,
-                other[name][:, :length] if name in OF_PLACES else other[name],
-            )
+            wanted = other[name]
+            if name in OF_PLACES | OF_MASKS:
+                wanted = wanted[:, : values.shape[1]]
+            np.testing.assert_array_equal(values, wanted)
 
 
 def test_no_record_is_lost_where_sequences_grow(folder):
@@ -524,6 +529,17 @@ def test_records_say_what_masked_tokens_become(copied):
         _ = open_set(copied).unmasked
 
 
+def test_a_share_of_its_own_for_shorter_batches(folder):
+    records = open_set(folder, max_predictions_per_seq=1)
+    (rows,) = batches_of(records, 1, masked_lm_prob=0.4, max_seq_length=13)
+    assert rows["masked_lm_ids"].shape == (17, 5)
+    masked = rows["masked_lm_weights"].sum(axis=1)
+    wanted = np.rint(0.4 * rows["input_mask"].sum(axis=1))
+    # Words that would be too many are left out.
+    assert (masked <= np.maximum(1, wanted)).all()
+    assert masked.max() == 5
+
+
 def test_a_share_of_its_own_for_some_batches(folder):
     """As a schedule has it, of the same record set, whatever its slots."""
     records = open_set(folder, max_predictions_per_seq=1)
@@ -696,6 +712,28 @@ def test_second_segments_that_the_objective_does_not_have(tmp_path):
         explained_damage(record_set.locate_damage),
     ):
         batches_of(record_set, training=False)
+
+
+def test_slots_of_records_to_evaluate_on_are_their_own(copied, caplog):
+    write_set(copied, "eval")
+    change_json(
+        copied, lambda value: value.update(max_predictions_per_seq=3), "eval"
+    )
+    config = AlbertConfig.named("tiny", vocab_size=997)
+    held_out = RecordSet.open(str(copied / "eval*"))
+    check_record_sets([open_set(copied), held_out], config, None)
+    assert "slots" not in caplog.text
+    # They have not been told of the four.
+    train = open_set(copied, max_predictions_per_seq=4)
+    check_record_sets([train, held_out], config, None, None, 4)
+    assert "eval-00000-of-00003.tfrecord holds masked records" in caplog.text
+    assert "with 3 slots" in caplog.text
+    with pytest.raises(UserError, match="train-00000.*per_seq 5, this run"):
+        check_record_sets([open_set(copied), held_out], config, None, None, 4)
+    change_json(copied, lambda value: value.update(max_seq_length=22), "eval")
+    held_out = RecordSet.open(str(copied / "eval*"))
+    with pytest.raises(UserError, match="eval-00000.* max_seq_length 22"):
+        check_record_sets([open_set(copied), held_out], config, None)
 
 
 def test_a_share_of_masked_records_cannot_be_changed(copied, caplog):

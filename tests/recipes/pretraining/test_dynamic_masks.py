@@ -134,6 +134,7 @@ def test_a_schedule_of_masks_is_a_setting_of_the_run(
         "--masked_lm_prob_schedule=0.3:0.5,0.15",
         f"--eval_input_file={inputs}/eval.tfrecord",
         "--mask_replacement=mask",
+        "--max_seq_length_schedule=16:0.34,32",
     )
     code, _, errors = run(unmasked_inputs, out, *masks)
     assert code == 0, errors
@@ -145,11 +146,14 @@ def test_a_schedule_of_masks_is_a_setting_of_the_run(
     assert settings["masked_lm_prob_schedule"] == "0.3:0.5,0.15"
     assert settings["mask_replacement"] == "mask"
     assert settings["max_predictions_per_seq"] == 5
-    assert 0.0 < read(out, "eval_results.json")["masked_lm_accuracy"] < 1.0
+    assert 6.0 < read(out, "eval_results.json")["masked_lm_loss"] < 9.0
     before = contents(out)
     for left, words in (
         (masks[1:], "masked_lm_prob_schedule '0.3:0.5,0.15' there, None here"),
-        (masks[:2], "mask_replacement 'mask' there, '80-10-10' here"),
+        (
+            [*masks[:2], masks[3]],
+            "mask_replacement 'mask' there, '80-10-10' here",
+        ),
     ):
         code, _, errors = run(unmasked_inputs, out, *left)
         assert code == 2
