@@ -13,6 +13,8 @@ import math
 import os
 import statistics
 
+from absl import logging
+
 from albert import outputs
 from albert.errors import UserError
 from albert.score.text_rows import read_rows
@@ -21,6 +23,9 @@ RESULTS_FILE = "results.json"
 PAIRS_FILE = "pairs.tsv"
 PICTURE_FILE = "accuracies.png"
 _CHANCE = 0.5
+# More pairs whose sentences are the same are a fault of the file. The published
+# BLiMP has 7 of 67,000.
+_MOST_SAME = 0.01
 # Nobody reads shorter names of bars.
 _INCHES_PER_BAR = 0.19
 
@@ -41,6 +46,11 @@ class Pair:
     paradigm: str
     phenomenon: str
 
+    @property
+    def is_same(self):
+        """bool, whether both sentences are the same."""
+        return self.good == self.bad
+
 
 def read_pairs(files, good, bad, paradigm, phenomenon, needed=()):
     """Reads the pairs of files.
@@ -56,9 +66,10 @@ def read_pairs(files, good, bad, paradigm, phenomenon, needed=()):
       list of ``Pair``.
 
     Raises:
-      UserError: as of ``read_rows``; a sentence is empty, both are the same,
-        a paradigm is of two phenomena, no row has a field that is needed, or
-        there are no pairs.
+      UserError: as of ``read_rows``; a sentence is empty, more than 1% of the
+        pairs are twice the same sentence (fewer are warned of), a paradigm is
+        of two phenomena, no row has a field that is needed, or there are no
+        pairs.
     """
     pairs = []
     first_of = {}
@@ -72,11 +83,6 @@ def read_pairs(files, good, bad, paradigm, phenomenon, needed=()):
             for name, text in ((good, right), (bad, wrong)):
                 if not text.strip():
                     raise UserError(f"{place}: {name!r} is empty: fill it")
-            if right == wrong:
-                raise UserError(
-                    f"{place}: both sentences are {right!r}: correct one, or "
-                    "leave the row out"
-                )
             filled |= {
                 name
                 for name, text in ((paradigm, rule), (phenomenon, area))
@@ -100,7 +106,22 @@ def read_pairs(files, good, bad, paradigm, phenomenon, needed=()):
                 f"{', '.join(files)}: no row has the field {name!r}, or a text "
                 "in it: name one that is there"
             )
+    _check_same(pairs)
     return pairs
+
+
+def _check_same(pairs):
+    """Warns of pairs that are twice the same sentence; refuses many."""
+    same = [pair for pair in pairs if pair.is_same]
+    if not same:
+        return
+    told = (
+        f"{same[0].place}: both sentences are {same[0].good!r}; so it is in "
+        f"{len(same):,} of {len(pairs):,} pairs"
+    )
+    if len(same) > _MOST_SAME * len(pairs):
+        raise UserError(f"{told}: correct them, or leave these rows out")
+    logging.warning("%s, each of which counts one half, as a tie", told)
 
 
 def count(pairs, scores):
@@ -112,7 +133,8 @@ def count(pairs, scores):
 
     Returns:
       dict for JSON: accuracy, num_pairs, num_ties, each of which counts one
-      half; accuracy_by_length_alone, what the sentence with fewer pieces has;
+      half; num_same_sentences, the ties that cannot be otherwise;
+      accuracy_by_length_alone, what the sentence with fewer pieces has;
       phenomena, the accuracy of each; paradigms, for each its accuracy,
       standard_error, num_pairs, num_ties and phenomenon.
     """
@@ -147,6 +169,7 @@ def count(pairs, scores):
         ),
         "num_pairs": len(pairs),
         "num_ties": sum(each["num_ties"] for each in paradigms.values()),
+        "num_same_sentences": sum(pair.is_same for pair in pairs),
         "accuracy_by_length_alone": statistics.mean(by_length),
         "phenomena": {
             name: statistics.mean(accuracies)

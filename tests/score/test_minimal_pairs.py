@@ -121,6 +121,26 @@ def test_fields_that_are_needed(tmp_path):
             minimal_pairs.read_pairs([str(path)], *fields, needed=(field,))
 
 
+def test_a_few_pairs_may_be_twice_the_same_sentence(tmp_path, caplog):
+    """As in the published BLiMP."""
+    path = tmp_path / "pairs.tsv"
+    lines = ["good\tbad", *["a\tb"] * 197, "c\tc"]
+    path.write_text("\n".join(lines))
+    found = minimal_pairs.read_pairs([str(path)], *FIELDS)
+    assert [pair.is_same for pair in found] == [False] * 197 + [True]
+    (warning,) = caplog.messages
+    assert warning.startswith(f"{path}:199: both sentences are 'c'; so it is ")
+    assert "in 1 of 198 pairs, each of which counts one half" in warning
+    one, other = Score(-1.0, 1, 0), Score(-2.0, 1, 0)
+    scores = [(one, other)] * 197 + [(one, one)]
+    results = minimal_pairs.count(found, scores)
+    assert results["num_same_sentences"] == results["num_ties"] == 1
+    assert results["accuracy"] == pytest.approx(197.5 / 198)
+    path.write_text("\n".join([*lines, "d\td"]))
+    with pytest.raises(UserError, match=r":199: .* 2 of 199 pairs: correct"):
+        minimal_pairs.read_pairs([str(path)], *FIELDS)
+
+
 @pytest.mark.parametrize("area", ["y", ""])
 def test_a_set_of_two_phenomena(tmp_path, area):
     one, other = tmp_path / "one.tsv", tmp_path / "other.tsv"
