@@ -31,11 +31,8 @@ _ALREADY_MASKED = (
 _MASKED_AT_FIRST, _SHARE_OF_MORE_MASKS = 0.45, 0.8
 # Below it, a schedule has no steps for all that it names.
 _FEWEST_STEPS = 3
-_SCHEDULES = (
-    "num_layers_schedule",
-    "max_seq_length_schedule",
-    "masked_lm_prob_schedule",
-)
+_MASKS_SCHEDULE = "masked_lm_prob_schedule"
+_SCHEDULES = ("num_layers_schedule", "max_seq_length_schedule", _MASKS_SCHEDULE)
 # Growing pays where the first layers and lengths are well below the last.
 _FEWEST_LAYERS = 3
 _SHORTEST_LENGTH = 64
@@ -86,7 +83,7 @@ def set_flags_of_model(fv, config, records):
     for name in _MASKS:
         if fv[name].value is not None:
             reason = f"--{name} is given"
-            _leave_out(_SCHEDULES[2:], reason, settings, reasons)
+            _leave_out((_MASKS_SCHEDULE,), reason, settings, reasons)
     _set(fv, settings)
     names = [*_BUDGET, "train_minutes", "initialization", *_SCHEDULES]
     logging.info(
@@ -143,14 +140,14 @@ def of_random_weights(config, records):
     else:
         settings[name] = f"{shortest}:0.8,{longest}"
 
-    name = "masked_lm_prob_schedule"
+    name = _MASKS_SCHEDULE
     if records.unmasked is None:
         reasons[name] = _ALREADY_MASKED
         return settings, reasons
     last = records.unmasked.masking.masked_lm_prob
     slots = records.schema.max_predictions_per_seq
     if slots < round(last * longest):
-        last = slots / longest  # as evaluations have it
+        last = slots / longest  # As evaluations have it, of full sequences.
     if last >= _MASKED_AT_FIRST:
         reasons[name] = f"{last:g} of the tokens are masked in the records"
     else:
