@@ -18,17 +18,23 @@ def check_output(path, flag, overwrite, *sources):
       path: str.
       flag: str, what messages tell to choose another of.
       overwrite: bool, whether a file that is there is replaced.
-      *sources: str, what is read: files, and directories with their files.
+      *sources: str, what is read: files, directories with their files, and
+        prefixes of weights with the files that they lie among.
 
     Raises:
       UserError: it is one of the sources, is there already, or cannot be
         written.
     """
     taken = list(sources)
-    for source in filter(os.path.isdir, sources):
-        taken += [
-            os.path.join(source, name) for name in inputs.list_directory(source)
-        ]
+    for source in sources:
+        folder = source
+        if not os.path.exists(source):
+            folder = os.path.dirname(source) or os.curdir
+        if os.path.isdir(folder):
+            taken += [
+                os.path.join(folder, name)
+                for name in inputs.list_directory(folder)
+            ]
     outputs.check_file(path, flag, taken)
     if os.path.lexists(path) and not overwrite:
         raise UserError(

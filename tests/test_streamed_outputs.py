@@ -52,6 +52,15 @@ def test_standard_output(capsys):
     assert capsys.readouterr().out == "some words\n"
 
 
+def test_the_model_of_a_prefix_is_not_replaced(tmp_path):
+    config = tmp_path / "albert_config.json"
+    config.write_text("old")
+    prefix = str(tmp_path / "model.ckpt-3")
+    with pytest.raises(UserError, match="both input and output"):
+        check_output(str(config), "--output_file", True, prefix)
+    check_output(str(tmp_path / "new"), "--output_file", True, prefix)
+
+
 def test_what_is_read_is_not_replaced(tmp_path):
     (tmp_path / "model").mkdir()
     weights = tmp_path / "model" / "weights"

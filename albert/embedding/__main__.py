@@ -24,6 +24,7 @@ from albert.device_flags import define_inference_flags
 from albert.embedding import similarity
 from albert.embedding import vector_files
 from albert.errors import UserError
+from albert.file_fingerprints import describe_files
 from albert.flag_groups import FlagGroup
 from albert.progress import show_progress
 from albert.score.text_rows import read_rows
@@ -130,7 +131,11 @@ def check_flags(fv, model):
 
 
 def load_embedder(fv, directory):
-    """Loads a model; returns (``Embedder``, ``SourceModel``)."""
+    """Loads a model.
+
+    Returns:
+      (``Embedder``, ``SourceModel``, str: the weights that it has).
+    """
     command_line.load_tensorflow()
     from albert.embedding.embedder import Embedder
     from albert.embedding.embedder import warn_of_modules
@@ -160,7 +165,7 @@ def load_embedder(fv, directory):
         normalize=fv.normalize,
         jit_compile=fv.jit_compile,
     )
-    return embedder, source
+    return embedder, source, start.source.path
 
 
 def write_vectors(fv, model):
@@ -172,7 +177,7 @@ def write_vectors(fv, model):
     first = next(blocks, None)
     if first is None:
         raise UserError(f"{fv.input_file}: no text: put some there")
-    embedder, source = load_embedder(fv, model)
+    embedder, source, _ = load_embedder(fv, model)
     with show_progress("embedding", unit="texts", with_rate=True) as advance:
         vectors = embed(embedder, itertools.chain([first], blocks), advance)
         if fv.output_file and vector_files.find_form(fv.output_file) == "npy":
@@ -221,8 +226,10 @@ def measure(fv, model):
     """Prints how far cosines agree with scores of people, and writes it."""
     columns = (fv.first_field, fv.second_field, fv.score_field)
     bad_rows = BadRows(fv.sts_file, fv.skip_bad_rows)
+    # As it is now; a pipe can be read once.
+    described = describe_files([fv.sts_file])
     pairs = similarity.read_pairs(fv.sts_file, columns, bad_rows)
-    embedder, source = load_embedder(fv, model)
+    embedder, source, weights = load_embedder(fv, model)
     texts = [*pairs.first, *pairs.second]
     with show_progress("embedding", len(texts), "texts") as advance:
         vectors = np.concatenate(
@@ -237,6 +244,23 @@ def measure(fv, model):
     baseline = {}
     if np.ptp(shared):
         baseline = similarity.correlate(shared, pairs.scores)
+    if fv.output_file:
+        results = {
+            "weights": weights,
+            "files": described,
+            "pooling": fv.pooling,
+            "dtype": fv.dtype,
+            "max_seq_length": source.max_seq_length,
+            "num_pairs": halves,
+            "num_left_out": bad_rows.count,
+            "num_texts_cut": embedder.counts.cut,
+            **found,
+            "baseline": baseline or None,
+        }
+        with outputs.new_file(
+            fv.output_file, "--output_file", fv.overwrite
+        ) as stream:
+            stream.write(outputs.json_bytes(results))
     embedder.counts.warn(fv.sts_file, source.max_seq_length)
     print(
         f"{halves:,} pairs, {bad_rows.count:,} left out, {fv.pooling}\n"
@@ -248,21 +272,6 @@ def measure(fv, model):
             f"Pearson {baseline['pearson']:.4f}"
         )
     if fv.output_file:
-        results = {
-            "weights": model,
-            "file": fv.sts_file,
-            "pooling": fv.pooling,
-            "dtype": fv.dtype,
-            "max_seq_length": source.max_seq_length,
-            "num_pairs": halves,
-            "num_left_out": bad_rows.count,
-            **found,
-            "baseline": baseline or None,
-        }
-        with outputs.new_file(
-            fv.output_file, "--output_file", fv.overwrite
-        ) as stream:
-            stream.write(outputs.json_bytes(results))
         print(f"Written: {fv.output_file}")
 
 

@@ -18,6 +18,8 @@ from albert.score.text_rows import read_rows
 
 # Fewer have no correlation that means anything.
 _FEWEST = 3
+# What cosines of vectors in float32 differ by where they are the same.
+_ROUNDING = 1e-6
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -119,11 +121,11 @@ def correlate(values, scores):
       values, scores: float64 [N].
 
     Raises:
-      UserError: all values are the same.
+      UserError: all values are the same, but for rounding.
     """
     import scipy.stats
 
-    if np.ptp(values) == 0:
+    if np.ptp(values) < _ROUNDING:
         raise UserError(
             "all pairs are equally alike to the model: it has collapsed, or "
             "its vocabulary is of another language"

@@ -17,6 +17,7 @@ import math
 import os
 import time
 
+import numpy as np
 from absl import logging
 
 from albert import command_line
@@ -264,9 +265,12 @@ def score_pairs(fv, directory):
     texts = [
         (pair.place, text) for pair in pairs for text in (pair.good, pair.bad)
     ]
+    same = []
     for block in in_blocks(iter(texts)):
         names, sentences = zip(*block, strict=True)
-        scorer.check(sentences, names)
+        ids = scorer.check(sentences, names)
+        same += map(np.array_equal, ids[::2], ids[1::2])
+    minimal_pairs.warn_of_same_pieces(list(itertools.compress(pairs, same)))
     with show_progress("scoring", len(pairs), unit="pair") as advance:
         for block in in_blocks(iter(texts)):
             names, sentences = zip(*block, strict=True)
@@ -280,14 +284,18 @@ def score_pairs(fv, directory):
         "dtype": fv.dtype,
         "files": described,
         "share_of_unknown_pieces": tally.share_of_unknown,
+        "num_windowed_sentences": scorer.num_windowed,
+        "num_same_pieces": sum(same),
         **minimal_pairs.count(pairs, scores),
     }
-    print(minimal_pairs.table(results))
-    print(tally)
+    # Before they are printed, which ends the program if nobody reads on.
     if fv.output_dir:
         minimal_pairs.write(
             fv.output_dir, results, pairs, scores, "--output_dir"
         )
+    print(minimal_pairs.table(results))
+    print(tally)
+    if fv.output_dir:
         print(f"wrote {fv.output_dir}")
     tally.warn(", ".join(files[:1]))
 

@@ -28,6 +28,8 @@ _CHANCE = 0.5
 _MOST_SAME = 0.01
 # Nobody reads shorter names of bars.
 _INCHES_PER_BAR = 0.19
+# So many bars are 5 metres of a page.
+_MOST_BARS = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,9 +59,8 @@ def read_pairs(files, good, bad, paradigm, phenomenon, needed=()):
 
     Args:
       files: list of str.
-      good, bad, paradigm, phenomenon: str, names of columns. Where there is
-        no paradigm, the name of the file is it; of files with the same name
-        their path.
+      good, bad, paradigm, phenomenon: str, names of columns. Where a file has
+        no paradigm, its name is it; of files with the same name their path.
       needed: tuple of str, those of the last two that some row must have.
 
     Returns:
@@ -67,9 +68,9 @@ def read_pairs(files, good, bad, paradigm, phenomenon, needed=()):
 
     Raises:
       UserError: as of ``read_rows``; a sentence is empty, more than 1% of the
-        pairs are twice the same sentence (fewer are warned of), a paradigm is
-        of two phenomena, no row has a field that is needed, or there are no
-        pairs.
+        pairs are twice the same sentence (fewer are warned of), some rows of a
+        file have no paradigm, a paradigm is of two phenomena, no row has a
+        field that is needed, or there are no pairs.
     """
     pairs = []
     first_of = {}
@@ -78,11 +79,20 @@ def read_pairs(files, good, bad, paradigm, phenomenon, needed=()):
     for file, stem in zip(files, stems, strict=True):
         rows = read_rows(file, (good, bad), (paradigm, phenomenon))
         set_of_file = stem if stems.count(stem) == 1 else file
+        has_paradigm = None
         for line, (right, wrong, rule, area) in rows:
             place = f"{file}:{line}"
             for name, text in ((good, right), (bad, wrong)):
                 if not text.strip():
                     raise UserError(f"{place}: {name!r} is empty: fill it")
+            if has_paradigm not in (None, bool(rule)):
+                raise UserError(
+                    f"{place}: "
+                    + ("a" if rule else "no")
+                    + f" {paradigm!r}, unlike the rows above it: fill it in "
+                    "all rows of a file, or in none"
+                )
+            has_paradigm = bool(rule)
             filled |= {
                 name
                 for name, text in ((paradigm, rule), (phenomenon, area))
@@ -124,6 +134,24 @@ def _check_same(pairs):
     logging.warning("%s, each of which counts one half, as a tie", told)
 
 
+def warn_of_same_pieces(pairs):
+    """Warns of different sentences that are the same to a vocabulary.
+
+    Args:
+      pairs: list of ``Pair``, those of which both sentences have the same ids.
+    """
+    pairs = [pair for pair in pairs if not pair.is_same]
+    if pairs:
+        logging.warning(
+            "%s: %r and %r have the same pieces, and so it is in %s pairs, "
+            "each of which counts one half, as a tie",
+            pairs[0].place,
+            pairs[0].good,
+            pairs[0].bad,
+            f"{len(pairs):,}",
+        )
+
+
 def count(pairs, scores):
     """Counts the pairs whose good sentence has the higher score.
 
@@ -133,7 +161,7 @@ def count(pairs, scores):
 
     Returns:
       dict for JSON: accuracy, num_pairs, num_ties, each of which counts one
-      half; num_same_sentences, the ties that cannot be otherwise;
+      half; num_same_sentences, the ties that no model can decide;
       accuracy_by_length_alone, what the sentence with fewer pieces has;
       phenomena, the accuracy of each; paradigms, for each its accuracy,
       standard_error, num_pairs, num_ties and phenomenon.
@@ -223,7 +251,21 @@ def table(results):
 
 
 def draw(results):
-    """Draws the accuracies as bars, by phenomenon: bytes of a PNG."""
+    """Draws the accuracies as bars, by phenomenon.
+
+    Args:
+      results: dict of ``count``.
+
+    Returns:
+      bytes of a PNG; None, with a warning, of more paradigms than can be seen.
+    """
+    if len(results["paradigms"]) > _MOST_BARS:
+        logging.warning(
+            "no picture of %s sets of pairs: at most %s are drawn",
+            f"{len(results['paradigms']):,}",
+            f"{_MOST_BARS:,}",
+        )
+        return None
     from matplotlib.figure import Figure
 
     rows = sorted(
@@ -292,9 +334,10 @@ def write(directory, results, pairs, scores, flag):
     ]
     contents = {
         PAIRS_FILE: ("\n".join(lines) + "\n").encode(),
-        PICTURE_FILE: draw(results),
         RESULTS_FILE: outputs.json_bytes(results),
     }
+    if picture := draw(results):
+        contents[PICTURE_FILE] = picture
     with outputs.new_directory(directory, flag) as place:
         for name, content in contents.items():
             with open(os.path.join(place, name), "xb") as file:

@@ -102,7 +102,7 @@ class Scorer:
         Raises:
           UserError: a text has no piece, or is longer than the model reads.
         """
-        rows = self._encode(texts, names)
+        rows = self.check(texts, names)
         values = []
         sequences, queries = {}, []  # (number of the sequence, piece)
         num_positions = 0
@@ -132,13 +132,12 @@ class Scorer:
         Args:
           texts, names: as of ``score``.
 
+        Returns:
+          list of int32 [N], the ids of each text.
+
         Raises:
           UserError: as of ``score``.
         """
-        self._encode(texts, names)
-
-    def _encode(self, texts, names):
-        """Returns the ids of texts that can be scored: list of int32 [N]."""
         rows = self._tokenizer.encode_batch(texts)
         for ids, name in zip(rows, names, strict=True):
             if not ids:

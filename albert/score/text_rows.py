@@ -1,18 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads the texts to score: lines of text, columns of tables, JSON lines."""
 
+import functools
 import itertools
-import os
 
 from albert import json_files
 from albert.errors import UserError
 from albert.tasks.bad_rows import BadRows
+from albert.tasks.delimited_rows import has_doubled_quotes
+from albert.tasks.delimited_rows import is_in_quotes
+from albert.tasks.line_files import shorten
+from albert.text import foreign_files
 from albert.text import text_files
 from albert.text.encodings import has_half_pair
-from albert.text.foreign_files import refuse_foreign_file
 
 # No sentence is so long.
 _MOST_LINE_BYTES = 1 << 24
+# A column whose fields are all in quotes is told by so many rows.
+_LOOKED_AT = 1000
+_refuse_other_than_lines = functools.partial(
+    foreign_files.refuse_foreign_file,
+    text_field_of=(foreign_files.JSON, foreign_files.TABLE),
+)
 
 
 def read_rows(path, columns=(), optional=(), numbers=(), bad_rows=None):
@@ -33,14 +42,14 @@ def read_rows(path, columns=(), optional=(), numbers=(), bad_rows=None):
       (int, tuple of str): the line, from 1, and its texts.
 
     Raises:
-      UserError: the file cannot be read, holds something else, or lacks a
-        column.
+      UserError: the file cannot be read, holds something else, lacks a
+        column, or is a table whose fields are in quotes, as pandas writes it.
     """
-    lines = _read_lines(path)
+    lines = _read_lines(
+        path,
+        foreign_files.refuse_document if columns else _refuse_other_than_lines,
+    )
     if not columns:
-        # A pipe can be read once, so that it is not looked into.
-        if os.path.isfile(path):
-            refuse_foreign_file(path, next(text_files.read_chunks(path), b""))
         for number, line in lines:
             yield number, (line,)
         return
@@ -54,10 +63,10 @@ def read_rows(path, columns=(), optional=(), numbers=(), bad_rows=None):
     yield from read(path, rows, columns, optional, numbers, bad_rows)
 
 
-def _read_lines(path):
+def _read_lines(path, refuse):
     nuls = 0
     for number, line in text_files.read_whole_lines(
-        path, _MOST_LINE_BYTES, "put one text on a line"
+        path, _MOST_LINE_BYTES, "put one text on a line", refuse
     ):
         nuls += line.count(b"\0")
         text = text_files.decode_lines(line, path, number)
@@ -127,8 +136,14 @@ def _read_table(path, lines, columns, optional, numbers, bad_rows):
     places += [
         header.index(name) if name in header else None for name in optional
     ]
-    for number, line in _without_last_blanks(lines):
-        fields = line.split("\t")
+    rows = (
+        (number, line.split("\t"))
+        for number, line in _without_last_blanks(lines)
+    )
+    head = list(itertools.islice(rows, _LOOKED_AT))
+    for place in places[: len(columns)]:
+        _refuse_quoted_column(path, head, place)
+    for number, fields in itertools.chain(head, rows):
         if len(fields) != len(header):
             bad_rows.add(
                 number,
@@ -136,10 +151,26 @@ def _read_table(path, lines, columns, optional, numbers, bad_rows):
                 "put tabs between the columns, and none inside a text",
             )
             continue
-        yield (
-            number,
-            tuple("" if each is None else fields[each] for each in places),
-        )
+        values = tuple("" if at is None else fields[at] for at in places)
+        for value in filter(has_doubled_quotes, values):
+            raise _quoted(path, number, value)
+        yield number, values
+
+
+def _refuse_quoted_column(path, rows, place):
+    """Refuses a column of which all fields are in quotes."""
+    fields = [fields[place] for _, fields in rows if len(fields) > place]
+    if len(fields) > 1 and all(map(is_in_quotes, fields)):
+        raise _quoted(path, rows[0][0], fields[0])
+
+
+def _quoted(path, number, field):
+    return UserError(
+        f"{path}:{number}: a field in quotes ({shorten(field)}), as pandas and "
+        "spreadsheets write it, and here quotes are characters of the text: "
+        "write the table with quoting=csv.QUOTE_NONE and no tabs or line ends "
+        "in the texts, or JSON lines"
+    )
 
 
 def _without_last_blanks(lines):

@@ -127,13 +127,13 @@ def check_unquoted(path, rows, width):
     for row in rows:
         for field in row.fields:
             odd = len(row.fields) != width and field.count('"') % 2
-            if odd or _has_doubled_quotes(field):
+            if odd or has_doubled_quotes(field):
                 _refuse_quoted(path, row.line, field)
     for column in range(width):
         fields = [
             row.fields[column] for row in rows if len(row.fields) > column
         ]
-        if len(fields) > 1 and all(map(_is_in_quotes, fields)):
+        if len(fields) > 1 and all(map(is_in_quotes, fields)):
             _refuse_quoted(path, rows[0].line, fields[0])
 
 
@@ -196,12 +196,14 @@ def _parse_csv(path, lines, delimiter):
         csv.field_size_limit(limit)
 
 
-def _is_in_quotes(field):
+def is_in_quotes(field):
+    """Tells whether a field begins and ends with a quotation mark."""
     return len(field) > 1 and field[0] == field[-1] == '"'
 
 
-def _has_doubled_quotes(field):
-    if not _is_in_quotes(field):
+def has_doubled_quotes(field):
+    """Tells whether a field is in quotes, and those within are doubled."""
+    if not is_in_quotes(field):
         return False
     inner = field[1:-1]
     return '""' in inner and '"' not in inner.replace('""', "")

@@ -9,6 +9,8 @@ from albert.errors import UserError
 
 _UNPACK = "unpack it, and give the texts in it"
 _EXTRACT = "extract its text into a file, and give that"
+# What some commands read with --text_field, see ``refuse_foreign_file``.
+JSON, PARQUET, TABLE = "json", "parquet", "table"
 
 # How a file begins, what it is, and what to do about it.
 _KINDS = (
@@ -38,17 +40,8 @@ _KINDS = (
         "a dump of a wiki",
         "extract its text, with WikiExtractor for example",
     ),
-    (
-        rb"ARROW1\0\0",
-        "an Arrow file",
-        "write it as Parquet, and give the column of the text as --text_field",
-    ),
-    (
-        rb"PAR1",
-        "a Parquet file",
-        "give the column that holds the text as --text_field",
-    ),
 )
+_ARROW, _PARQUET = b"ARROW1\0\0", b"PAR1"
 _JSON = re.compile(rb'\s*(?P<list>\[\s*)?\{\s*"[^"\n]*"\s*:')
 # A table is told by so many lines, all with as many tabs.
 _FEWEST_ROWS, _MOST_ROWS = 3, 1000
@@ -58,40 +51,87 @@ _LEAST_TABLE_SHARE = 0.9
 _FEWEST_LISTS = 3
 
 
-def refuse_foreign_file(path, start):
+def refuse_foreign_file(path, start, text_field_of=(JSON, PARQUET)):
     """Refuses a file that is no plain text.
 
     Args:
       path: str, for the message.
       start: bytes, how the file begins: some kilobytes, or all of it.
+      text_field_of: tuple of ``JSON``, ``PARQUET`` and ``TABLE``, of which the
+        command reads a column, if --text_field names it: then that is advised.
 
     Raises:
       UserError: it is an archive, a document, JSON, Parquet or a table.
     """
-    for pattern, what, remedy in _KINDS:
-        if re.match(pattern, start, re.DOTALL):
-            raise UserError(f"{path}: {what}, not plain text: {remedy}")
+    refuse_document(path, start, PARQUET in text_field_of)
+    by_field = JSON in text_field_of
     found = _JSON.match(start)
     if found and found["list"]:
         raise UserError(
-            f"{path}: a JSON list, not plain text: write an object a line, "
-            "with jq -c '.[]' for example, and give --text_field"
+            f"{path}: a JSON list, not plain text: write "
+            + (
+                "an object a line, with jq -c '.[]' for example, and give "
+                "--text_field"
+                if by_field
+                else "a text a line, with jq -r '.[].text' for example"
+            )
         )
     if found:
+        fields = _list_fields(start)
         raise UserError(
-            f"{path}: JSON lines, not plain text: give the field that holds "
-            f"the text as --text_field{_list_fields(start)}"
+            f"{path}: JSON lines, not plain text: "
+            + (
+                f"give the field that holds the text as --text_field{fields}"
+                if by_field
+                else "write a text a line, with jq -r .FIELD for example"
+                f"{fields}"
+            )
         )
-    _refuse_json_lists(path, start)
-    _refuse_table(path, start)
+    _refuse_json_lists(path, start, by_field)
+    _refuse_table(path, start, TABLE in text_field_of)
 
 
-def _refuse_json_lists(path, start):
+def refuse_document(path, start, reads_parquet=False):
+    """Refuses a file that holds neither text nor a table of text.
+
+    Args:
+      path: str, for the message.
+      start: bytes, how the file begins: some kilobytes, or all of it.
+      reads_parquet: bool, whether --text_field may name a column of Parquet.
+
+    Raises:
+      UserError: it is an archive, a document or Parquet.
+    """
+    for pattern, what, remedy in _KINDS:
+        if re.match(pattern, start, re.DOTALL):
+            raise UserError(f"{path}: {what}, not plain text: {remedy}")
+    if start.startswith((_ARROW, _PARQUET)):
+        is_arrow = start.startswith(_ARROW)
+        remedy = "give the column that holds the text as --text_field"
+        if not reads_parquet:
+            remedy = (
+                "write its rows as JSON lines, with DataFrame.to_json(FILE, "
+                "orient='records', lines=True) of pandas for example"
+            )
+        elif is_arrow:
+            remedy = f"write it as Parquet, and {remedy}"
+        raise UserError(
+            f"{path}: {'an Arrow' if is_arrow else 'a Parquet'} file, not "
+            f"plain text: {remedy}"
+        )
+
+
+def _refuse_json_lists(path, start, by_field):
     lines = [line for line in start.split(b"\n", 100)[:-1] if line.strip()]
     if len(lines) >= _FEWEST_LISTS and all(map(_is_json_list, lines)):
         raise UserError(
-            f"{path}: JSON lists, not plain text: write an object a line, with "
-            "jq -c '{text: .[0]}' for example, and give --text_field"
+            f"{path}: JSON lists, not plain text: write "
+            + (
+                "an object a line, with jq -c '{text: .[0]}' for example, and "
+                "give --text_field"
+                if by_field
+                else "a text a line, with jq -r '.[0]' for example"
+            )
         )
 
 
@@ -112,7 +152,7 @@ def _list_fields(start):
     return f" ({', '.join(fields)})" if fields else ""
 
 
-def _refuse_table(path, start):
+def _refuse_table(path, start, by_field):
     lines = start.split(b"\n", _MOST_ROWS)
     # The last is the rest, or may be half a line.
     rows = [
@@ -131,6 +171,11 @@ def _refuse_table(path, start):
     text = sizes.index(max(sizes)) + 1
     raise UserError(
         f"{path}: a table of {len(sizes)} columns, separated by tabs, not "
-        f"plain text: take out the text, with cut -f{text} for example (or, if "
-        "the tabs belong to the text, replace them by spaces)"
+        "plain text: "
+        + (
+            "give the name of the column of the text as --text_field"
+            if by_field
+            else f"take out the text, with cut -f{text} for example"
+        )
+        + " (or, if the tabs belong to the text, replace them by spaces)"
     )

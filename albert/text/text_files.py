@@ -78,24 +78,29 @@ def read_chunks(path):
         yield chunk.replace(b"\r", b"\n") if ends_with_return else chunk
 
 
-def read_whole_lines(path, most_bytes, remedy):
+def read_whole_lines(path, most_bytes, remedy, refuse=None):
     """Yields the lines of a file, none of them cut.
 
     Args:
       path: as of ``read_line_blocks``.
       most_bytes: int, which no line may exceed by a mebibyte.
       remedy: str, what to do about one that does.
+      refuse: function of the path and the first bytes, of a pipe too, that
+        raises ``UserError`` if they are none of such a file.
 
     Yields:
       (int, bytes): number from 1, and the line in UTF-8 without its "\\n".
 
     Raises:
-      UserError: the file cannot be read, or is damaged, or a line is too
-        long.
+      UserError: the file cannot be read, is damaged or refused, or a line is
+        too long.
     """
     number = 1
     carry, size = [], 0
     for chunk in read_chunks(path):
+        if refuse:
+            refuse(path, chunk)
+            refuse = None
         *lines, rest = chunk.split(b"\n")
         for line in lines:
             if carry:

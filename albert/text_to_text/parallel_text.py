@@ -2,6 +2,7 @@
 """Reads pairs of a source and a target text: two files, or a table."""
 
 import dataclasses
+import functools
 import itertools
 import os
 import re
@@ -10,11 +11,15 @@ from albert.errors import UserError
 from albert.tasks import delimited_rows
 from albert.tasks.line_files import shorten
 from albert.text import text_files
+from albert.text.foreign_files import refuse_document
 from albert.text.foreign_files import refuse_foreign_file
 
 # No sentence, nor a text to summarise, is so long.
 _MOST_LINE_BYTES = 1 << 24
 _LINE_REMEDY = "put one text on a line"
+_refuse_other_than_lines = functools.partial(
+    refuse_foreign_file, text_field_of=()
+)
 # Above the columns of a table, and no texts themselves.
 _HEADER_NAMES = {
     *("source", "src", "target", "tgt", "input", "output", "inputs", "targets"),
@@ -83,8 +88,6 @@ class ParallelFiles:
             self.target_file
         ):
             self._check_distinct()
-        for path in self.names:
-            check_plain_text(path)
         rows = itertools.zip_longest(*map(read_lines, self.names))
         for number, (source, target) in enumerate(rows, start=1):
             if source is None or target is None:
@@ -142,7 +145,7 @@ class PairTable:
           UserError: the file cannot be read, lacks a column, or has rows of
             different numbers of columns.
         """
-        lines = enumerate(read_lines(self.path), start=1)
+        lines = enumerate(read_lines(self.path, refuse_document), start=1)
         for top, line in lines:
             if line.strip():
                 break
@@ -246,7 +249,7 @@ def read_blocks(pairs):
         raise UserError(f"{pairs.path}: holds no text: put the texts there")
 
 
-def read_lines(path):
+def read_lines(path, refuse=_refuse_other_than_lines):
     """Yields the lines of a text file of any size, whole: str.
 
     Lines end at "\\n" alone; the "\\r" before it is left out, and NUL, of which
@@ -255,27 +258,19 @@ def read_lines(path):
     Args:
       path: str; it may be compressed, UTF-16 or UTF-32 with a byte-order
         mark, or a pipe.
+      refuse: as of ``read_whole_lines``; by default files that are no plain
+        text, such as an archive or a table.
 
     Raises:
-      UserError: it cannot be read, is damaged, is not UTF-8, or has a line of
-        more than 16 MB.
+      UserError: it cannot be read, is damaged, refused or not UTF-8, or has a
+        line of more than 16 MB.
     """
-    lines = text_files.read_whole_lines(path, _MOST_LINE_BYTES, _LINE_REMEDY)
+    lines = text_files.read_whole_lines(
+        path, _MOST_LINE_BYTES, _LINE_REMEDY, refuse
+    )
     nuls = 0
     for number, line in lines:
         nuls += line.count(b"\0")
         text = text_files.decode_lines(line, path, number)
         yield text.removesuffix("\r").replace("\0", "")
     text_files.warn_of_nuls(path, nuls)
-
-
-def check_plain_text(path):
-    """Refuses a file that is no plain text, such as an archive or a table.
-
-    A pipe is left alone: it can be read once.
-
-    Raises:
-      UserError: naming what it is.
-    """
-    if os.path.isfile(path):
-        refuse_foreign_file(path, next(text_files.read_chunks(path), b""))

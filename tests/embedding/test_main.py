@@ -2,6 +2,7 @@
 """The command `albert embed`: files, order, pairs, flags."""
 
 import json
+import pathlib
 import shutil
 
 import numpy as np
@@ -94,6 +95,9 @@ def test_agreement_with_people(run, tmp_path):
     assert code == 0, errors
     results = json.loads((tmp_path / "r.json").read_text())
     assert (results["num_pairs"], results["num_left_out"]) == (5, 1)
+    assert results["num_texts_cut"] == 0
+    assert pathlib.Path(results["weights"]).name.startswith("model.ckpt-")
+    assert [file["path"] for file in results["files"]] == ["pairs.tsv"]
     assert f"Spearman {results['spearman']:.4f}" in printed
     # The texts with more in them are less like the short one.
     assert results["spearman"] > 0.8

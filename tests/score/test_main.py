@@ -10,6 +10,7 @@ import pytest
 
 import albert
 from albert import model_directory
+from albert.errors import UserError
 from albert.score import __main__ as score
 from albert.score.pseudo_likelihood import Scorer
 
@@ -99,6 +100,21 @@ def test_pairs(run):
     assert results["weights"].endswith("model.ckpt-3")
     assert f"{results['accuracy']:.1%}" in printed
     assert pathlib.Path("out/accuracies.png").stat().st_size > 1000
+
+
+def test_results_are_there_when_the_table_cannot_be_printed(run, monkeypatch):
+    def print_nothing(*arguments):
+        raise UserError("the reader has gone")
+
+    pathlib.Path("rule.tsv").write_text(
+        "sentence_good\tsentence_bad\nThey go.\tthey  go.\n"
+    )
+    monkeypatch.setattr(score.minimal_pairs, "table", print_nothing)
+    code, _, errors = run("--pairs_file=rule.tsv", "--output_dir=out")
+    assert code == 2 and "has gone" in errors
+    results = json.loads(pathlib.Path("out/results.json").read_text())
+    assert results["num_same_pieces"] == results["num_ties"] == 1
+    assert results["num_same_sentences"] == results["num_windowed_sentences"]
 
 
 def test_pairs_of_a_pipe(run):

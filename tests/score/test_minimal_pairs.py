@@ -112,13 +112,48 @@ def test_files_of_one_name_are_sets_of_their_own(tmp_path):
 
 def test_fields_that_are_needed(tmp_path):
     path = tmp_path / "pairs.tsv"
-    path.write_text("good\tbad\trule\tarea\na\tb\tr\t\nc\td\t\t\n")
+    path.write_text("good\tbad\trule\tarea\na\tb\tr\t\nc\td\tq\t\n")
     found = minimal_pairs.read_pairs([str(path)], *FIELDS, needed=("rule",))
-    assert [pair.paradigm for pair in found] == ["r", "pairs"]
+    assert [pair.paradigm for pair in found] == ["r", "q"]
     for field in ("area", "rules"):
         fields = ("good", "bad", field, "area")
         with pytest.raises(UserError, match=f"pairs.tsv: no row .* '{field}'"):
             minimal_pairs.read_pairs([str(path)], *fields, needed=(field,))
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [("a\tb\tr\na\tb\t\n", "no 'rule'"), ("a\tb\t\na\tb\tr\n", "a 'rule'")],
+)
+def test_a_row_alone_is_no_set(tmp_path, rows, words):
+    """It would weigh as much as a set of a thousand."""
+    path = tmp_path / "pairs.tsv"
+    path.write_text(f"good\tbad\trule\n{rows}")
+    with pytest.raises(UserError, match=f":3: {words}, unlike the rows above"):
+        minimal_pairs.read_pairs([str(path)], *FIELDS)
+
+
+def test_different_sentences_of_the_same_pieces(caplog):
+    pairs = [Pair("a:1", "x", "x", "", ""), Pair("a:2", "Go", "go", "", "")]
+    minimal_pairs.warn_of_same_pieces(pairs[:1])
+    assert not caplog.messages
+    minimal_pairs.warn_of_same_pieces(pairs)
+    (warning,) = caplog.messages
+    assert warning.startswith("a:2: 'Go' and 'go' have the same pieces")
+    assert "it is in 1 pairs" in warning
+
+
+def test_more_sets_than_can_be_drawn(tmp_path, caplog):
+    """The results of hours are written without the picture."""
+    rows = [(f"r{i}", "", -3.0, -5.0, (2, 3)) for i in range(1001)]
+    pairs, scores = make(rows)
+    results = minimal_pairs.count(pairs, scores)
+    out = tmp_path / "out"
+    minimal_pairs.write(str(out), results, pairs, scores, "--output_dir")
+    (warning,) = caplog.messages
+    assert warning.startswith("no picture of 1,001 sets")
+    found = {path.name for path in out.iterdir()}
+    assert found == {"pairs.tsv", "results.json"}
 
 
 def test_a_few_pairs_may_be_twice_the_same_sentence(tmp_path, caplog):

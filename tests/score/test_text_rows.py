@@ -2,6 +2,7 @@
 """Texts of files: lines, tables, JSON lines, and what is none."""
 
 import gzip
+import os
 import re
 
 import pytest
@@ -67,14 +68,45 @@ def test_json_lines_that_are_compressed(write):
         (b'{"good": 3}', ("good",), ":1: 'good' holds no text"),
         (b'{"good": "a"}\n["b"]', ("good",), ":2: no JSON object"),
         (b'{"good": "a"\n', ("good",), ":1: no JSON object"),
-        (b'{"good": "a"}\n', (), "JSON lines.*--text_field"),
+        (b'{"good": "a"}\n', (), r"JSON lines.*--text_field \(good\)"),
+        (b"a\tb\n" * 3, (), "a table of 2 columns.* the name .*--text_field"),
         (b"a\xff\n", (), "UTF-8"),
         (b"PK\x03\x04", (), "archive"),
+        (b"PK\x03\x04\xff", ("good",), "archive"),
+        (b"PAR1\xff", (), "Parquet.* as JSON lines"),
+        (b"PAR1\xff", ("good",), "Parquet.* as JSON lines"),
+        (b'id\tgood\n1\ta\n2\t"a ""b"""\n', ("good",), ':3: .*""b""'),
+        (b'id\tgood\n1\t"a"\n2\t"b, c"\n', ("good",), ":2: a field in quot"),
     ],
 )
 def test_what_is_refused(write, content, columns, words):
     with pytest.raises(UserError, match=words):
         list(read_rows(write(content), columns))
+
+
+def test_quotes_are_characters_of_texts(write):
+    path = write(b'id\tgood\n"1"\t"A," he said.\n"2"\t"B."\n')
+    assert list(read_rows(path, ("good",))) == [
+        (2, ('"A," he said.',)),
+        (3, ('"B."',)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "columns", "words"),
+    [
+        (b'{"good": "a"}\n', (), "JSON lines"),
+        (b"a\tb\n" * 3, (), "a table of 2 columns"),
+        (b"PAR1", ("good",), "Parquet"),
+    ],
+)
+def test_pipes_are_looked_into(content, columns, words):
+    reading, writing = os.pipe()
+    os.write(writing, content)
+    os.close(writing)
+    with pytest.raises(UserError, match=words):
+        list(read_rows(f"/dev/fd/{reading}", columns))
+    os.close(reading)
 
 
 BAD_ROWS = {

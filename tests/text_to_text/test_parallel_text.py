@@ -46,6 +46,12 @@ def test_files_of_other_kinds(tmp_path):
     assert list(pairs.read_rows()) == [(1, "Grüße", "Greetings")]
 
 
+def test_texts_to_translate_are_looked_into(tmp_path):
+    path = write(tmp_path / "a.jsonl", b'{"text": "x"}\n')
+    with pytest.raises(UserError, match=r"JSON lines, .* a text a line"):
+        list(parallel_text.read_lines(path))
+
+
 def test_lines_are_never_cut(tmp_path):
     long = "word " * 300_000
     pairs = files(tmp_path, f"{long}\nb\n".encode(), b"A\nB\n")
@@ -60,6 +66,10 @@ def test_lines_are_never_cut(tmp_path):
         (b"a\n\xff\n", b"A\nB\n", "a.en: line 2 is not UTF-8"),
         (b"PK\x03\x04" + bytes(99), b"A\n", "a.en: a zip archive"),
         (b"a\n", b"A\tb\nC\td\nE\tf\n", "a.de: a table of 2 columns"),
+        (b'{"a": "x"}\n', b"A\n", r"a.en: JSON lines.* jq -r .FIELD .* \(a\)"),
+        (b'[{"a": "x"}]\n', b"A\n", "a.en: a JSON list.* jq -r"),
+        (b'["x"]\n' * 3, b"A\n" * 3, "a.en: JSON lists.* jq -r"),
+        (b"PAR1", b"A\n", "a.en: a Parquet file.* as JSON lines"),
     ],
 )
 def test_refused_files(tmp_path, source, target, message):
