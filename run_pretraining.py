@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pretrains ALBERT on records of `albert create-pretraining-data`.
 
-A small model on the sample text, a few minutes on two cores (`make demo`
-runs this and the steps before it):
+A small model on the sample text, a few minutes on two cores, as in `make demo`,
+which makes the records too:
 
-    albert pretrain \\
+    albert pretrain --recipe=budget --model_size=tiny \\
         --input_file='demo/train-*.tfrecord' \\
         --eval_input_file=demo/eval.tfrecord \\
-        --model_size=tiny --output_dir=demo/model \\
-        --train_batch_size=32 --num_train_steps=2000
+        --output_dir=run/model --train_batch_size=32 \\
+        --num_train_steps=1000 --save_checkpoints_steps=250
 
 The released base model's recipe, its batch of 4096 in 64 parts:
 
@@ -253,6 +253,8 @@ def main(fv):
         )
         results.print_evaluation(metrics, baseline.metrics(), "word frequency")
     if fv.do_train:
+        if do_eval:
+            monitoring.warn_of_nothing_learnt(metrics, baseline)
         results.print_next_commands(fv.output_dir)
 
 

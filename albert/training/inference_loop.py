@@ -157,9 +157,9 @@ class InferenceLoop:
         return {name: value.numpy() for name, value in outputs.items()}
 
     def _evaluate_batch(self, iterator, num_layers):
-        sums, stop = self.strategy.run(
-            self._sum_evaluation,
-            args=(next(iterator), self._stop.read_value(), num_layers),
+        sums, stop = self._run(
+            functools.partial(self._sum_evaluation, num_layers=num_layers),
+            iterator,
         )
         return tf.nest.map_structure(self._local, sums), self._local(stop)
 
@@ -172,9 +172,9 @@ class InferenceLoop:
         )
 
     def _predict_batch(self, iterator, evaluate):
-        *predicted, sums, stop = self.strategy.run(
-            self._predict_replica,
-            args=(next(iterator), evaluate, self._stop.read_value()),
+        *predicted, sums, stop = self._run(
+            functools.partial(self._predict_replica, evaluate=evaluate),
+            iterator,
         )
         predicted = tf.nest.map_structure(
             lambda value: self.strategy.gather(value, axis=0), predicted
@@ -182,7 +182,17 @@ class InferenceLoop:
         sums = tf.nest.map_structure(self._local, sums)
         return (*predicted, sums), self._local(stop)
 
-    def _predict_replica(self, batch, evaluate, stop):
+    def _run(self, function, iterator):
+        """Runs a function of a batch and of the stop flag on all replicas.
+
+        Whatever else it takes is bound to it: ``TPUStrategy.run`` makes a
+        tensor of each argument.
+        """
+        return self.strategy.run(
+            function, args=(next(iterator), self._stop.read_value())
+        )
+
+    def _predict_replica(self, batch, stop, evaluate):
         outputs, sums = self._predict_forward(batch, evaluate)
         replica = tf.distribute.get_replica_context()
         sums, stop = replica.all_reduce("SUM", (sums, tf.identity(stop)))

@@ -5,13 +5,14 @@ import dataclasses
 import math
 
 import numpy as np
+from absl import logging
 
 from albert.errors import UserError
 
 # Small models need hundreds of steps to leave the plateau.
 _LEAST_PATIENCE = 500
-# Where the number of steps is not known.
-_PATIENCE_IN_TIME = 1000
+# Relative distance below the word-frequency loss that counts as having left it.
+_MARGIN = 0.03
 
 
 def count_masked_pieces(batches, vocab_size):
@@ -120,9 +121,26 @@ def patience_for(num_train_steps):
     Args:
       num_train_steps: int; or None, where a training is of a time.
     """
-    if num_train_steps is None:
-        return _PATIENCE_IN_TIME
-    return max(_LEAST_PATIENCE, num_train_steps // 10)
+    return max(_LEAST_PATIENCE, (num_train_steps or 0) // 10)
+
+
+def warn_of_nothing_learnt(metrics, baseline):
+    """Warns of a trained model that predicts word frequencies at best.
+
+    Args:
+      metrics: dict of float, of the evaluation.
+      baseline: ``WordFrequencyBaseline`` of the same records.
+    """
+    loss = metrics["masked_lm_loss"]
+    if loss >= (1 - _MARGIN) * baseline.loss:
+        logging.warning(
+            "the model has not learnt to predict words from their context: "
+            "its masked_lm_loss, %.3f, is not below that of their frequency, "
+            "%.3f; train it for more steps, or see what to try in "
+            "docs/pretraining.md, What a healthy run looks like",
+            loss,
+            baseline.loss,
+        )
 
 
 class CollapseDetector:
@@ -137,11 +155,9 @@ class CollapseDetector:
     """
 
     METRIC = "masked_lm_loss"
-    # Relative distance below the baseline that counts as having left it.
-    MARGIN = 0.03
 
     def __init__(self, baseline_loss, patience):
-        self.threshold = (1.0 - self.MARGIN) * baseline_loss
+        self.threshold = (1 - _MARGIN) * baseline_loss
         self.baseline_loss = baseline_loss
         self.patience = patience
         self.learnt = False

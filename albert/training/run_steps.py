@@ -43,14 +43,15 @@ class RunSteps:
         """Makes the remaining steps; returns the last metrics or None."""
         self.best, self.since_best = progress.best, progress.since_best
         step = self.checkpoints.step
-        if not self.budget.is_spent:
-            self.depth, *_ = self._phase()
+        if step and not self.budget.is_spent:
+            # That of the step before, which may have been its phase's last.
+            self.depth, *_ = self._phase(max(0, self.budget.used - 1))
         if step and self.budget.is_milestone and not progress.evaluated:
             self._evaluate_and_save(step)
         iterator = data_phase = None
         compiled = set()
         while not self._is_done():
-            depth, phase, end = self._phase()
+            depth, phase, end = self._phase(self.budget.used)
             self.depth = depth
             if iterator is None or phase != data_phase:
                 iterator = iter(
@@ -97,14 +98,17 @@ class RunSteps:
             )
         return self.metrics
 
-    def _phase(self):
-        """Returns what holds now, and until when.
+    def _phase(self, used):
+        """Returns what holds at a place of the budget, and until when.
+
+        Args:
+          used: int, units of the budget that are over.
 
         Returns:
           (layers to apply, or None: all; dict of settings of the data; units
           of the budget at which one of them changes).
         """
-        used, end, depth = self.budget.used, self.budget.total, None
+        end, depth = self.budget.total, None
         if self.depths:
             depth, end = self.depths.at(used)
         of_data = {}

@@ -4,6 +4,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import albert
 from albert.records.feature_batches import finetuning_dataset
@@ -74,6 +75,27 @@ def one_by_one(loop, features):
         }
         outputs.append(loop.model(inputs)["logits"][0].numpy())
     return outputs
+
+
+def test_replicas_are_given_tensors_alone(monkeypatch):
+    """As ``TPUStrategy.run`` makes one of each argument."""
+    loop = make_loop(classifier)
+    run = loop.strategy.run
+    monkeypatch.setattr(
+        loop.strategy,
+        "run",
+        lambda function, args: run(
+            function, tf.nest.map_structure(tf.convert_to_tensor, args)
+        ),
+    )
+    features = make_features()
+    batches = loop.distribute(
+        finetuning_dataset(features, 4, [8, 16, 31], training=False)
+    )
+    deep, shallow = loop.evaluate(batches), loop.evaluate(batches, 1)
+    _, metrics = predict(loop, features, 4, evaluate=True)
+    assert metrics == pytest.approx(deep)
+    assert shallow["loss"] != pytest.approx(deep["loss"])
 
 
 @pytest.mark.parametrize("batch_size", [4, 23, 24])

@@ -4,6 +4,7 @@ import pytest
 
 import albert
 from albert.training import defaults
+from albert.training import monitoring
 from albert.training.monitoring import CollapseDetector
 from albert.training.monitoring import WordFrequencyBaseline
 from albert.training.monitoring import check_finite
@@ -44,6 +45,20 @@ def test_counting_refuses_what_is_not_in_the_vocabulary():
         count_masked_pieces([batch([3], [1], inputs=(2, 9))], 8)
     with pytest.raises(albert.UserError, match="no masked piece"):
         count_masked_pieces([batch([3], [0])], 8)
+
+
+def test_patience_is_a_tenth_of_the_steps_and_500_at_least():
+    steps = (300, 7000, None)
+    assert [monitoring.patience_for(n) for n in steps] == [500, 700, 500]
+
+
+def test_a_model_that_has_learnt_nothing_is_told_of_at_the_end(caplog):
+    baseline = monitoring.WordFrequencyBaseline(6.0, 0.06)
+    monitoring.warn_of_nothing_learnt({"masked_lm_loss": 5.8}, baseline)
+    assert not caplog.messages
+    monitoring.warn_of_nothing_learnt({"masked_lm_loss": 5.83}, baseline)
+    (warning,) = caplog.messages
+    assert "masked_lm_loss, 5.830, is not below" in warning
 
 
 def test_collapse_is_told_once_per_patience():

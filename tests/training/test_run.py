@@ -304,6 +304,12 @@ def test_a_killed_run_that_grows_ends_as_a_whole_one(tmp_path, monkeypatch):
     )
     for a, b in zip(state(whole), state(again), strict=True):
         assert np.array_equal(a, b)
+    # Stopped in the evaluation after the last step of two layers.
+    with pytest.raises(StopRequested):
+        train(make_run(tmp_path / "c", evaluation=Scores(4, None), **settings))
+    scores = Scores(2, 3)
+    train(make_run(tmp_path / "c", evaluation=scores, **settings))
+    assert scores.depths == [2, None, None]
 
 
 class Clock:

@@ -209,7 +209,7 @@ def test_nothing_in_it_is_dynamic_or_of_the_host(name):
     labelled = not name.startswith("span")
     bodies = [
         lambda batch, stop: loop._update(batch, stop, None),
-        lambda batch, stop: loop._predict_replica(batch, labelled, stop),
+        lambda batch, stop: loop._predict_replica(batch, stop, labelled),
     ]
     if labelled:
         bodies.append(
