@@ -21,6 +21,7 @@ import json
 import math
 import os
 import pathlib
+import shutil
 import statistics
 import sys
 import time
@@ -230,20 +231,38 @@ class Bench(recipe_runner.Runner):
             "time": time.time(),
         }
         if arguments.pairs:
-            self.run(
-                "albert.score",
-                {
-                    "pairs_file": f"{data}/pairs.jsonl",
-                    "output_dir": f"{model}/pairs",
-                },
-                f"models/{name}.pairs.done.json",
-                f"{name}.log",
-                [last_weights(model, results["checkpoint"])],
+            row["results"]["pairs"] = self.score_pairs(
+                name, last_weights(model, results["checkpoint"])
             )
-            scored = ablation_files.read_json(f"{model}/pairs/results.json")
-            row["results"]["pairs"] = scored["accuracy"]
         ablation_files.write_json(result, row)
         return row
+
+    def forget_pairs(self, name):
+        """Removes the scores of pairs that a training of this name has."""
+        pathlib.Path(f"{self.folder}/models/{name}.pairs.done.json").unlink(
+            missing_ok=True
+        )
+        shutil.rmtree(f"{self.folder}/models/{name}/pairs", ignore_errors=True)
+
+    def score_pairs(self, name, model):
+        """Returns the share of the sample of pairs that a model tells.
+
+        Args:
+          name: str, of the training; the scores lie in its folder.
+          model: str, a model, or a prefix of weights.
+        """
+        scores = f"{self.folder}/models/{name}/pairs"
+        self.run(
+            "albert.score",
+            {
+                "pairs_file": f"{self.folder}/data/pairs.jsonl",
+                "output_dir": scores,
+            },
+            f"models/{name}.pairs.done.json",
+            f"{name}.log",
+            [model],
+        )
+        return ablation_files.read_json(f"{scores}/results.json")["accuracy"]
 
 
 def name_result(recipe, minutes, dtype, seed):

@@ -7,9 +7,9 @@
 
 The folder is that of ``learning.py``, which has made the vocabulary and the
 held-out records: the same text, size and minutes, measured on the same
-records. Of all learning rates the best counts. Each training is stored beside
-those of ``learning.py``, whose --report writes all of them; what is stored is
-not trained again. --quick trains a tiny model for seconds.
+records and pairs. Of all learning rates the best counts. Each training is
+stored beside those of ``learning.py``, whose --report writes all of them; what
+is stored is not trained again. --quick trains a tiny model for seconds.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import itertools
 import json
 import math
 import os
+import shutil
 import sys
 import time
 
@@ -32,6 +33,7 @@ import torch
 import transformers
 from learning import LENGTH
 from learning import PREDICTIONS
+from learning import Bench
 from learning import name_result
 from workers import transformers_peer
 
@@ -46,6 +48,8 @@ SHORT_SHARE = 0.8
 BATCH = learning_recipes.COMMON["train_batch_size"]
 WARMUP = 0.06
 EVALUATION_BATCHES = 60
+# While it trains; with all of them ten evaluations are most of 8 minutes.
+CURVE_BATCHES = 10
 
 
 def main():
@@ -59,18 +63,27 @@ def main():
         parser.error(f"--text={arguments.text}: no such files")
     minutes = 0.1 if arguments.quick else arguments.minutes
     size = "tiny" if arguments.quick else learning_recipes.COMMON["model_size"]
-    prepare(folder, arguments.text)
+    bench = Bench(folder)
+    try:
+        prepare(bench, arguments.text)
+    except ValueError as error:
+        parser.error(str(error))
     for rate in arguments.learning_rates:
         name = f"transformers_{rate:g}"
-        path = f"{folder}/results/" + name_result(
-            name, minutes, arguments.dtype, arguments.seed
-        )
-        if os.path.exists(f"{path}.json"):
+        result = name_result(name, minutes, arguments.dtype, arguments.seed)
+        path = f"{folder}/results/{result}.json"
+        if os.path.exists(path):
             continue
         peer = Peer(
             config_of(size, folder), rate, arguments.seed, arguments.dtype
         )
-        curve = peer.train(folder, minutes)
+        curve, results = peer.train(folder, minutes)
+        model = f"{folder}/models/{result}"
+        peer.save(model, f"{folder}/data/vocabulary.model")
+        if os.path.exists(f"{folder}/data/pairs.jsonl"):
+            # Not those of a model that was there before.
+            bench.forget_pairs(result)
+            results["pairs"] = bench.score_pairs(result, model)
         row = {
             "recipe": name,
             "words": f"transformers and PyTorch, AdamW, {rate:g}",
@@ -78,7 +91,7 @@ def main():
             "minutes": minutes,
             "seed": arguments.seed,
             "dtype": arguments.dtype,
-            "results": peer.evaluate(folder),
+            "results": results,
             "curve": curve,
             "versions": {
                 each.__name__: each.__version__
@@ -87,7 +100,7 @@ def main():
             "machine": measurements.machine(),
             "time": time.time(),
         }
-        ablation_files.write_json(f"{path}.json", row)
+        ablation_files.write_json(path, row)
         print(json.dumps({"recipe": name} | row["results"]), flush=True)
 
 
@@ -113,11 +126,23 @@ def make_parser():
     return parser
 
 
-def prepare(folder, text):
-    """Makes masked records of both lengths, with the vocabulary there is."""
-    runner = recipe_runner.Runner(folder, math.inf)
+def prepare(bench, text):
+    """Makes masked records of both lengths, with the vocabulary there is.
+
+    Args:
+      bench: ``Bench``.
+      text: str, a pattern of files.
+
+    Raises:
+      ValueError: the folder is of another text.
+    """
+    folder = bench.folder
+    done = ablation_files.read_json(f"{folder}/data/train.done.json")
+    theirs = done["flags"].get("input_file", text)
+    if theirs != text:
+        raise ValueError(f"--text={text}: {folder} is of {theirs}: give that")
     for length in (SHORT, LENGTH):
-        runner.run(
+        bench.run(
             "data/create_pretraining_data.py",
             {
                 "input_file": text,
@@ -159,9 +184,22 @@ class Peer:
         self._autocast = contextlib.nullcontext
         if dtype == "bfloat16":
             self._autocast = lambda: torch.autocast("cpu", torch.bfloat16)
-        # It corrects the bias of its moments.
+        # Biases and layer norms are not decayed, as in this project. It
+        # corrects the bias of its moments.
         self._optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=rate, weight_decay=0.01, fused=True
+            [
+                {
+                    "params": [
+                        each
+                        for each in self.model.parameters()
+                        if (each.ndim > 1) == is_decayed
+                    ],
+                    "weight_decay": 0.01 * is_decayed,
+                }
+                for is_decayed in (True, False)
+            ],
+            lr=rate,
+            fused=True,
         )
 
     def train(self, folder, minutes):
@@ -169,10 +207,13 @@ class Peer:
 
         Args:
           folder: str, has ``data``.
-          minutes: float, of steps alone.
+          minutes: float, of steps alone: without reading the records, and
+            without a first pass of each length, which is discarded.
 
         Returns:
-          list of [step, minutes, held-out loss, pieces].
+          (list of [step, minutes, held-out loss, pieces], dict of
+          ``evaluate``). The last loss is of all records that are evaluated,
+          those before it of the first.
         """
         batches = {
             length: _training_batches(
@@ -180,6 +221,11 @@ class Peer:
             )
             for length in (SHORT, LENGTH)
         }
+        for each in batches.values():
+            self._add_gradients(
+                transformers_peer.pretraining_inputs(next(each))
+            )
+            self._optimizer.zero_grad()
         curve, total, used, latest = [], 60 * minutes, 0.0, 0.0
         due = 0.1
         pieces = step = 0
@@ -196,10 +242,14 @@ class Peer:
             step += 1
             pieces += BATCH * length
             if used / total >= due:
-                loss = self.evaluate(folder)["masked_lm_loss"]
+                is_last = used >= total
+                results = self.evaluate(
+                    folder, EVALUATION_BATCHES if is_last else CURVE_BATCHES
+                )
+                loss = results["masked_lm_loss"]
                 curve.append([step, used / 60, loss, pieces])
                 due = math.floor(10 * used / total + 1) / 10
-        return curve
+        return curve, results
 
     def _step(self, inputs, share):
         """Updates the weights when a share of the time is over."""
@@ -207,20 +257,34 @@ class Peer:
             group["lr"] = self._rate * min(
                 share / WARMUP, max(0.0, 1 - share) / (1 - WARMUP)
             )
-        self.model.train()
-        with self._autocast():
-            loss = self.model(**inputs).loss
-        loss.backward()
+        self._add_gradients(inputs)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self._optimizer.step()
         self._optimizer.zero_grad()
 
-    def evaluate(self, folder):
-        """Returns the losses and accuracies on held-out records: dict."""
+    def _add_gradients(self, inputs):
+        """Adds the gradients of a batch to those of the weights."""
+        self.model.train()
+        with self._autocast():
+            loss = self.model(**inputs).loss
+        loss.backward()
+
+    def save(self, directory, vocabulary):
+        """Writes the model as transformers does, with its tokenizer's file."""
+        self.model.save_pretrained(directory)
+        shutil.copyfile(vocabulary, f"{directory}/spiece.model")
+
+    def evaluate(self, folder, batches):
+        """Returns the losses and accuracies on held-out records: dict.
+
+        Args:
+          folder: str, has ``data``.
+          batches: int, how many of the first batches are taken.
+        """
         records = _read(f"{folder}/data/held_out.tfrecord")
         self.model.eval()
         sums = np.zeros(6)
-        for first in range(0, EVALUATION_BATCHES * BATCH, BATCH):
+        for first in range(0, batches * BATCH, BATCH):
             part = slice(first, first + BATCH)
             inputs = transformers_peer.pretraining_inputs(
                 {name: v[part] for name, v in records.items()}

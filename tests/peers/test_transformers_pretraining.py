@@ -52,8 +52,15 @@ def test_a_row_stands_beside_those_of_learning(
     learning = importlib.import_module("learning")
     monkeypatch.setattr(learning, "VOCABULARY", 1000)
     monkeypatch.setattr(peer, "EVALUATION_BATCHES", 2)
+    monkeypatch.setattr(peer, "CURVE_BATCHES", 1)
+    pairs = tmp_path / "pairs" / "agreement.jsonl"
+    pairs.parent.mkdir()
+    pairs.write_text(
+        '{"sentence_good": "She goes home.", "sentence_bad": "She go home."}\n'
+        '{"sentence_good": "They go home.", "sentence_bad": "They goes."}\n'
+    )
     text = str(SAMPLE / "eval" / "*.txt")
-    flags = ["--text", text, "--held_out", text]
+    flags = ["--text", text, "--held_out", text, "--pairs", str(pairs)]
     folder = ["--output_dir", str(tmp_path)]
     arguments = learning.make_parser().parse_args([*folder, *flags])
     learning.Bench(str(tmp_path)).prepare(arguments)
@@ -66,8 +73,9 @@ def test_a_row_stands_beside_those_of_learning(
     peer.main()
     (path,) = tmp_path.glob("results/*.json")
     row = json.loads(path.read_text())
-    # Two steps at least are worth more than no idea of 1,000 pieces.
-    assert 0 < row["results"]["masked_lm_loss"] < np.log(1000)
+    # Near no idea of 1,000 pieces: how many steps it makes is the machine's.
+    assert 0 < row["results"]["masked_lm_loss"] < 1.1 * np.log(1000)
+    assert row["results"]["pairs"] in (0, 0.5, 1)
     assert row["curve"][-1][1] >= 0.1
     assert row["curve"][-1][2] == row["results"]["masked_lm_loss"]
     assert "AdamW, 0.001" in "".join(learning.table([row]))
@@ -75,3 +83,8 @@ def test_a_row_stands_beside_those_of_learning(
     before = path.stat().st_mtime_ns
     peer.main()
     assert path.stat().st_mtime_ns == before
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--text=other.txt"])
+    monkeypatch.setattr(peer.glob, "glob", lambda pattern: [pattern])
+    with pytest.raises(SystemExit):
+        peer.main()
+    assert f"{tmp_path} is of {text}: give that" in capsys.readouterr().err
