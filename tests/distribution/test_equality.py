@@ -102,6 +102,6 @@ def test_clipping_in_each_replica_would_be_noticed(results):
 @pytest.mark.parametrize("case", ["replicas", "worker_0", "worker_1"])
 def test_evaluations_and_predictions_are_those_of_one_device(results, case):
     one, other = results["one"], results[case]
-    assert len(one["evaluation"]) == 4 + 2 + 1
+    assert len(one["evaluation"]) == 2 * 4 + 2 + 1
     assert difference(one["evaluation"], other["evaluation"]) < ROUNDING
     assert difference(one["prediction"], other["prediction"]) < ROUNDING

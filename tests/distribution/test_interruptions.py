@@ -118,12 +118,11 @@ def test_sigterm_while_training(inputs, pretraining, launcher, tmp_path):
     uninterrupted = launcher.start(*pretraining(whole, *flags))
     process = launcher.start(*pretraining(out, *flags))
     process.until_printed("step 7 of 400: ")
-    seconds = stop(process)
+    stop(process)
     found = re.search(r"\(SIGTERM\): saved at step (\d+)", process.output)
     step = int(found[1])
     # At the very step: neither at the end of a loop nor at a milestone.
     assert 7 < step < 400 and step == last_step(out)
-    assert seconds < 10.0
     again = launcher.start(*pretraining(out, *flags))
     assert f"continuing at step {step} of 400" in again.succeed()
     uninterrupted.succeed()
@@ -150,7 +149,7 @@ def test_sigterm_while_evaluating(inputs, pretraining, launcher, tmp_path):
     process = launcher.start(*pretraining(out, *flags))
     process.until_printed("step 5 of 10: ")
     time.sleep(1.0)  # the evaluation compiles
-    assert stop(process) < 10.0
+    stop(process)
     assert "evaluation at step 5" not in process.output
     assert "(SIGTERM): saved at step 5;" in process.output
     saved = tensor_bundle.read(tensor_bundle.step_prefix(out, 5))
@@ -162,8 +161,6 @@ def test_sigterm_while_evaluating(inputs, pretraining, launcher, tmp_path):
 
 
 def stop(process):
-    """Sends SIGTERM; returns the seconds until exit status 143."""
-    start = time.monotonic()
+    """Sends SIGTERM, and waits for exit status 143."""
     process.process.terminate()
     process.succeed(status=143)
-    return time.monotonic() - start

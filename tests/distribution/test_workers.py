@@ -137,22 +137,19 @@ def test_sigterm_to_one_stops_both(
     command = [*pretraining(out, *FLAGS, WORKERS, config="plain")]
     workers = launcher.start_workers(*command)
     workers[0].until_printed("step 5 of 400: ")
-    start = time.monotonic()
     workers[1].process.send_signal(signal.SIGTERM)
     steps = [
         int(re.search(r"saved at step (\d+);", process.succeed(143))[1])
         for process in workers
     ]
-    seconds = time.monotonic() - start
-    assert steps[0] == steps[1] == tensor_bundle.steps(out)[-1]
-    assert seconds < 10.0
+    assert steps[0] == steps[1] == tensor_bundle.steps(out)[-1] < 400
     for process in launcher.start_workers(*command):
         assert f"continuing at step {steps[0]} of 400" in process.succeed()
     found = difference(
         two_workers[0] / "model.ckpt-400", out / "model.ckpt-400"
     )
     assert found < 1e-5
-    print(f"both ended after {seconds:.1f} s, difference {found}")
+    print(f"difference {found}")
 
 
 @pytest.mark.slow

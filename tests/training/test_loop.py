@@ -334,7 +334,11 @@ def test_a_batch_that_cannot_be_cut_evenly():
 
 @pytest.mark.parametrize(
     "options",
-    [{}, pytest.param({"accumulation_steps": 3}, marks=pytest.mark.slow)],
+    [
+        {},
+        pytest.param({"accumulation_steps": 3}, marks=pytest.mark.slow),
+        pytest.param({"jit_compile": True}, marks=pytest.mark.slow),
+    ],
 )
 def test_fewer_layers_are_a_shallower_model_with_the_same_weights(options):
     """And all of them again from then on."""
