@@ -101,11 +101,9 @@ def load_script(name):
 
 
 def _print(text):
-    """Prints a text to a reader that may have seen enough, `head` for one."""
+    """Prints a text."""
     try:
         print(text, flush=True)
-    except BrokenPipeError:
-        standard_streams.discard()
     except OSError as error:
         standard_streams.discard()
         print(f"error: standard output: {error.strerror}", file=sys.stderr)

@@ -126,7 +126,7 @@ def run(main, define_flags, positional=(), program=None):
     except (UserError, flags.Error) as error:
         fail(error)
     except BrokenPipeError:
-        # The reader, `head` for one, has seen enough.
+        # The reader of ``standard_streams.rows`` has seen enough.
         standard_streams.discard()
     except OSError as error:
         if error.errno not in _MACHINE_ERRORS:

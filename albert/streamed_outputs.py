@@ -4,10 +4,10 @@
 import contextlib
 import io
 import os
-import sys
 
 from albert import inputs
 from albert import outputs
+from albert import standard_streams
 from albert.errors import UserError
 
 
@@ -56,9 +56,10 @@ def open_output(path, flag, overwrite=False):
 
     Raises:
       UserError: it cannot be written; nothing is left behind then.
+      BrokenPipeError: the reader of standard output has gone.
     """
     if path is None:
-        yield sys.stdout
+        yield standard_streams.rows()
         return
     with (
         outputs.new_file(path, flag, overwrite) as stream,

@@ -82,6 +82,34 @@ def test_streams_that_take_nothing(redirection, code, errors):
     assert done.stderr.count(b"\n") == bool(errors)
 
 
+# More than any pipe holds; "rows" raises, and "print" goes on.
+LEFT_ALONE = """
+import sys
+from albert import command_line, standard_streams
+def main(fv):
+    for _ in range(1 << 14):
+        if sys.argv[2] == "rows":
+            standard_streams.rows().write(99 * "x" + "\\n")
+        else:
+            print(99 * "x")
+    open(sys.argv[1], "x").close()
+command_line.run(lambda fv, path, how: main(fv), lambda fv: None, ("A", "B"))
+"""
+
+
+@pytest.mark.parametrize("buffered", ["", "1"])
+def test_a_reader_that_leaves_ends_what_it_asked_for_alone(tmp_path, buffered):
+    for how, is_written in (("print", True), ("rows", False)):
+        path = tmp_path / how
+        done = start(
+            "| head -n 1",
+            *("-c", LEFT_ALONE, str(path), how),
+            PYTHONUNBUFFERED=buffered,
+        )
+        assert (done.stdout, done.stderr) == (99 * b"x" + b"\n", b"")
+        assert path.exists() == is_written
+
+
 def test_the_next_file_does_not_become_standard_error(tmp_path):
     program = (
         "import os, sys\n"

@@ -288,7 +288,7 @@ def score_pairs(fv, directory):
         "num_same_pieces": sum(same),
         **minimal_pairs.count(pairs, scores),
     }
-    # Before they are printed, which ends the program if nobody reads on.
+    # Before they are printed, which a full disk may prevent.
     if fv.output_dir:
         minimal_pairs.write(
             fv.output_dir, results, pairs, scores, "--output_dir"
