@@ -15,6 +15,8 @@ from albert.tasks import delimited_rows
 from albert.tasks import line_files
 from albert.tasks.bad_rows import BadRows
 from albert.tasks.json_items import Item
+from albert.text.foreign_files import refuse_document
+from albert.text.foreign_files import refuse_foreign_file
 from albert.text.text_files import read_whole_lines
 
 # The columns of files that name none.
@@ -64,9 +66,11 @@ class RowFile:
         """
         return FORMS[self.form].read(self, bad_rows)
 
-    def lines(self, bad_rows):
+    def lines(self, bad_rows, refuse=refuse_document):
         """Yields (int, str): number from 1, and the line; None: a bad one."""
-        lines = read_whole_lines(self.path, _MAX_ROW_BYTES, "put a row on it")
+        lines = read_whole_lines(
+            self.path, _MAX_ROW_BYTES, "put a row on it", refuse
+        )
         for number, line in lines:
             yield number, line_files.decode(number, line, bad_rows)
 
@@ -101,9 +105,18 @@ def find_form(path):
 
 
 def _read_texts(file, bad_rows):
-    for number, text in file.lines(bad_rows):
+    for number, text in file.lines(bad_rows, _refuse_other_than_lines):
         if text is not None:
             yield Item(number, number - 1, {TEXT: text})
+
+
+def _refuse_other_than_lines(path, start):
+    try:
+        refuse_foreign_file(path, start, text_field_of=())
+    except UserError as error:
+        raise UserError(
+            f"{error}; --input_format names the form of other rows"
+        ) from None
 
 
 def _read_objects(file, bad_rows):

@@ -136,6 +136,20 @@ def test_a_line_of_another_width_is_no_word(tmp_path, content, line, words):
     assert bad_rows.count == 1
 
 
+@pytest.mark.parametrize(
+    ("form", "content", "words"),
+    [
+        ("lines", '{"text": "a"}\n', "JSON lines.*; --input_format names"),
+        ("lines", "a\tb\n" * 3, "a table of 2 columns.*; --input_format names"),
+        ("jsonl", "PAR1", "a Parquet file"),
+        ("tsv", "PK\x03\x04", "a zip archive"),
+    ],
+)
+def test_files_of_another_form(tmp_path, form, content, words):
+    with pytest.raises(UserError, match=words):
+        read(make(tmp_path, content), form)
+
+
 def test_columns_are_those_of_the_first_lines(tmp_path, monkeypatch):
     """What comes late says nothing about what is a counter or a header."""
     monkeypatch.setattr("albert.prediction.row_files._LINES_TOGETHER", 1)
