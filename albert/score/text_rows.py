@@ -6,18 +6,14 @@ import itertools
 
 from albert import json_files
 from albert.errors import UserError
+from albert.tasks import delimited_rows
 from albert.tasks.bad_rows import BadRows
-from albert.tasks.delimited_rows import has_doubled_quotes
-from albert.tasks.delimited_rows import is_in_quotes
-from albert.tasks.line_files import shorten
 from albert.text import foreign_files
 from albert.text import text_files
 from albert.text.encodings import has_half_pair
 
 # No sentence is so long.
 _MOST_LINE_BYTES = 1 << 24
-# A column whose fields are all in quotes is told by so many rows.
-_LOOKED_AT = 1000
 _refuse_other_than_lines = functools.partial(
     foreign_files.refuse_foreign_file,
     text_field_of=(foreign_files.JSON, foreign_files.TABLE),
@@ -140,10 +136,8 @@ def _read_table(path, lines, columns, optional, numbers, bad_rows):
         (number, line.split("\t"))
         for number, line in _without_last_blanks(lines)
     )
-    head = list(itertools.islice(rows, _LOOKED_AT))
-    for place in places[: len(columns)]:
-        _refuse_quoted_column(path, head, place)
-    for number, fields in itertools.chain(head, rows):
+    texts = places[: len(columns)]
+    for number, fields in delimited_rows.unquoted(path, rows, texts):
         if len(fields) != len(header):
             bad_rows.add(
                 number,
@@ -151,26 +145,10 @@ def _read_table(path, lines, columns, optional, numbers, bad_rows):
                 "put tabs between the columns, and none inside a text",
             )
             continue
-        values = tuple("" if at is None else fields[at] for at in places)
-        for value in filter(has_doubled_quotes, values):
-            raise _quoted(path, number, value)
-        yield number, values
-
-
-def _refuse_quoted_column(path, rows, place):
-    """Refuses a column of which all fields are in quotes."""
-    fields = [fields[place] for _, fields in rows if len(fields) > place]
-    if len(fields) > 1 and all(map(is_in_quotes, fields)):
-        raise _quoted(path, rows[0][0], fields[0])
-
-
-def _quoted(path, number, field):
-    return UserError(
-        f"{path}:{number}: a field in quotes ({shorten(field)}), as pandas and "
-        "spreadsheets write it, and here quotes are characters of the text: "
-        "write the table with quoting=csv.QUOTE_NONE and no tabs or line ends "
-        "in the texts, or JSON lines"
-    )
+        yield (
+            number,
+            tuple("" if each is None else fields[each] for each in places),
+        )
 
 
 def _without_last_blanks(lines):

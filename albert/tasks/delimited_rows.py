@@ -3,6 +3,7 @@
 
 import collections
 import csv
+import itertools
 from typing import NamedTuple
 
 from albert.errors import UserError
@@ -17,6 +18,8 @@ _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _LONGEST_FIELD = 2**31 - 1
 # Enough rows to see what separates their columns.
 _LOOKED_AT = 20
+# Rows that tell whether all fields of a column are in quotes.
+_QUOTES_LOOKED_AT = 1000
 
 
 class Row(NamedTuple):
@@ -127,14 +130,50 @@ def check_unquoted(path, rows, width):
     for row in rows:
         for field in row.fields:
             odd = len(row.fields) != width and field.count('"') % 2
-            if odd or has_doubled_quotes(field):
+            if odd or _has_doubled_quotes(field):
                 _refuse_quoted(path, row.line, field)
     for column in range(width):
         fields = [
             row.fields[column] for row in rows if len(row.fields) > column
         ]
-        if len(fields) > 1 and all(map(is_in_quotes, fields)):
+        if len(fields) > 1 and all(map(_is_in_quotes, fields)):
             _refuse_quoted(path, rows[0].line, fields[0])
+
+
+def unquoted(path, rows, columns):
+    """Yields rows whose quotes are characters of the texts.
+
+    Args:
+      path: str, for messages.
+      rows: iterator of (int, list of str), the line and its fields.
+      columns: list of int, those that hold texts.
+
+    Yields:
+      (int, list of str), all of them.
+
+    Raises:
+      UserError: as ``check_unquoted`` for these columns, of which the first
+        thousand rows tell whether all fields are in quotes.
+    """
+    head = list(itertools.islice(rows, _QUOTES_LOOKED_AT))
+    for column in columns:
+        texts = [fields[column] for _, fields in head if len(fields) > column]
+        if len(texts) > 1 and all(map(_is_in_quotes, texts)):
+            raise _in_quotes(path, head[0][0], texts[0])
+    for line, fields in itertools.chain(head, rows):
+        for column in columns:
+            if len(fields) > column and _has_doubled_quotes(fields[column]):
+                raise _in_quotes(path, line, fields[column])
+        yield line, fields
+
+
+def _in_quotes(path, line, field):
+    return UserError(
+        f"{path}:{line}: a field in quotes ({shorten(field)}), as pandas and "
+        "spreadsheets write it, and here quotes are characters of the text: "
+        "write the table with quoting=csv.QUOTE_NONE and no tabs or line ends "
+        "in the texts"
+    )
 
 
 def guess_delimiter(lines):
@@ -196,14 +235,12 @@ def _parse_csv(path, lines, delimiter):
         csv.field_size_limit(limit)
 
 
-def is_in_quotes(field):
-    """Tells whether a field begins and ends with a quotation mark."""
+def _is_in_quotes(field):
     return len(field) > 1 and field[0] == field[-1] == '"'
 
 
-def has_doubled_quotes(field):
-    """Tells whether a field is in quotes, and those within are doubled."""
-    if not is_in_quotes(field):
+def _has_doubled_quotes(field):
+    if not _is_in_quotes(field):
         return False
     inner = field[1:-1]
     return '""' in inner and '"' not in inner.replace('""', "")

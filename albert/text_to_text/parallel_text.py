@@ -142,8 +142,9 @@ class PairTable:
         """Yields (line, source, target), the line from 1.
 
         Raises:
-          UserError: the file cannot be read, lacks a column, or has rows of
-            different numbers of columns.
+          UserError: the file cannot be read, lacks a column, has rows of
+            different numbers of columns, or texts in quotes, as pandas writes
+            them.
         """
         lines = enumerate(read_lines(self.path, refuse_document), start=1)
         for top, line in lines:
@@ -162,11 +163,14 @@ class PairTable:
                 f"{max(columns) + 1} are needed: put a tab between the source "
                 "and the target, and none inside a text"
             )
-        for number, line in itertools.chain(first[has_header:], lines):
-            if not line.strip():
+        rows = (
+            (number, line.split("\t"))
+            for number, line in itertools.chain(first[has_header:], lines)
+        )
+        for number, fields in delimited_rows.unquoted(self.path, rows, columns):
+            if not "".join(fields).strip():
                 yield number, "", ""
                 continue
-            fields = line.split("\t")
             if len(fields) != len(header):
                 raise UserError(
                     f"{self.path}:{number}: {len(fields)} columns, and line "

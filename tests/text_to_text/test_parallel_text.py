@@ -131,6 +131,8 @@ def test_nul_is_counted(tmp_path, monkeypatch):
         (b"a;b\nc;d\n", "12", "a.tsv: no tabs, but semicolons"),
         (b"source\ttarget\na\tb\n", "12", "a.tsv:1: looks like a header"),
         (b"en\tde\na\tb\n", ("en", "fr"), r"no column 'fr' .*\(en, de\)"),
+        (b'a\t"b ""c"""\n', "12", 'a.tsv:1: a field in quotes .*""c""'),
+        (b'"a"\tb\n"c, d"\tb\n', "12", "a.tsv:1: a field in quotes"),
         (b"a\tb\n", "22", "are both 2"),
         (b"a\tb\n", "01", "no column '0'"),
     ],
