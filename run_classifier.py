@@ -85,6 +85,8 @@ def main(fv):
             max_qa_length, fv.max_seq_length
         )
     task, texts = classification_flags.read_texts(fv, task)
+    if not fv.do_train:
+        classification_flags.check_pairs(task, trained, texts)
     weights_of_labels = class_weights.read(fv.class_weights, task)
 
     # TensorFlow is loaded from here on, so that --help, wrong flags and bad
@@ -356,6 +358,10 @@ def make_runs(fv):
         __file__,
         data,
         [each.init_checkpoint for each in values],
+        [
+            [each[name].value for name in flags.MODEL_FILES if each[name].value]
+            for each in values
+        ],
         run_lists.list_files(
             texts, filter(None, (fv.eval_file, fv.predict_file))
         ),

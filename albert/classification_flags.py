@@ -18,6 +18,7 @@ from albert.records import metadata
 from albert.tasks import class_weights
 from albert.tasks import folds
 from albert.tasks import interface
+from albert.tasks import table
 from albert.tasks import trained_model
 from albert.training import model_card
 
@@ -218,6 +219,33 @@ def read_texts(fv, task):
             task, texts["train"], fv.num_folds, fv.fold, fv.seed
         )
     return task, texts
+
+
+def check_pairs(task, trained, texts):
+    """Refuses pairs for a model of single texts, and the other way round.
+
+    Args:
+      task: ``Task``.
+      trained: dict, what is known of a model that is only used.
+      texts: dict from split to examples.
+
+    Raises:
+      UserError: naming the flag.
+    """
+    pairs = table.reads_pairs(trained)
+    if pairs is None or task.label_type not in ("class", "classes", "number"):
+        return
+    for split, examples in texts.items():
+        if (examples.texts_b is not None) != pairs:
+            raise UserError(
+                "the model was trained on "
+                + (
+                    f"pairs of texts, and {split} has single ones: give"
+                    if pairs
+                    else f"single texts, and {split} has pairs: leave out"
+                )
+                + " --text_b_column"
+            )
 
 
 def describe_further_training(fv, directory):

@@ -12,6 +12,9 @@ from albert.flag_groups import FlagGroup
 from albert.vocabulary_flags import define_vocab_file_flag
 from albert.vocabulary_flags import vocabulary_file
 
+# Files that a model is made of where it has no weights yet.
+MODEL_FILES = ("albert_config_file", "spm_model_file", "vocab_file")
+
 
 def define_model_flags(fv):
     """Defines the flags of the model and of its first weights."""

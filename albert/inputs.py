@@ -87,6 +87,37 @@ def check_file(path, remedy=REMEDY):
     open_file(path, remedy).close()
 
 
+def identify(path):
+    """Returns what changes when a file is replaced or written to: tuple.
+
+    Args:
+      path: str or path-like.
+
+    Raises:
+      OSError: it cannot be asked for.
+    """
+    found = os.stat(path)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def check_same(path, identity):
+    """Refuses a file that was replaced since it was looked at.
+
+    Args:
+      path: str or path-like.
+      identity: tuple, of ``identify`` then.
+
+    Raises:
+      UserError: it is another file now, or gone.
+    """
+    with contextlib.suppress(OSError):
+        if identify(path) == identity:
+            return
+    raise UserError(
+        f"{path}: was replaced while it was read: run the command again"
+    )
+
+
 def read_file(path, remedy=REMEDY, *, allow_pipe=False):
     """Returns the content of a file: bytes.
 

@@ -198,7 +198,7 @@ class LoadedModel:
         question: str | Sequence[str],
         context: str | Sequence[str],
         *,
-        null_score_diff_threshold: float = 0.0,
+        null_score_diff_threshold: float | None = None,
     ) -> Answer | list[Answer]:
         """Finds the answers to questions in texts.
 
@@ -206,13 +206,14 @@ class LoadedModel:
           question: a question, or a list of N.
           context: the text that may hold the answer, or N of them.
           null_score_diff_threshold: the null score above which there is no
-            answer, of models that know of such questions.
+            answer, of models that know of such questions; None: 0.
 
         Returns:
           ``Answer``, or a list of N.
 
         Raises:
-          UserError: no such head, or an empty context.
+          UserError: no such head, an empty context, or a threshold of a model
+            that answers every question.
         """
         check_method(self.path, self.head, "answer")
         return self._answer(

@@ -69,9 +69,12 @@ def span_signatures(loaded, tokenizer, *, null_score_diff_threshold=None, **_):
             f"context beside the {limits['max_query_length']} pieces that a "
             "question may have: raise it"
         )
+    answer_settings.check_threshold(
+        loaded.task, loaded.head, null_score_diff_threshold
+    )
     decoder = Decoder(
         loaded.head,
-        loaded.task.get("version_2_with_negative", loaded.head == "span_v2"),
+        answer_settings.may_lack_answer(loaded.task, loaded.head),
         limits["n_best_size"],
         limits["max_answer_length"],
         null_score_diff_threshold or 0.0,

@@ -285,6 +285,11 @@ def find_head(start):
         )
     if head == "classification" and start.num_labels == 1:
         return "regression"
+    if head == "regression" and (start.num_labels or 1) > 1:
+        raise UserError(
+            f"{start.path}: is a regression of {start.num_labels} numbers, and "
+            "one is what can be predicted here: take its encoder alone"
+        )
     return head
 
 

@@ -6,6 +6,7 @@ import os
 
 from albert.errors import UserError
 from albert.evaluation_results import TEST_FILE
+from albert.flags import MODEL_FILES
 from albert.glue.benchmark import BENCHMARK
 from albert.glue.runs import Run
 from albert.model_directory import EVALUATION_FILE
@@ -243,8 +244,9 @@ class Plan:
                 *self.flags,
             ),
             directory=directory,
-            files=tuple(
-                find_path(entry, self.data_dir, split) for split in splits
+            files=(
+                *(find_path(entry, self.data_dir, split) for split in splits),
+                *_files_of_model(flags),
             ),
             results=tuple(
                 name
@@ -257,3 +259,9 @@ class Plan:
             purpose=purpose,
             **weights,
         )
+
+
+def _files_of_model(arguments):
+    """Returns the files of configuration and vocabulary that are given."""
+    given = (argument[2:].partition("=") for argument in arguments)
+    return [value for name, _, value in given if name in MODEL_FILES]

@@ -10,6 +10,7 @@ from albert.errors import UserError
 from albert.glue.benchmark import BENCHMARK
 from albert.glue.benchmark import Entry
 from albert.tasks import trained_model
+from albert.tasks.task import GLUE_SCORE
 
 # Of the nine that GLUE's average is of; the diagnostics do not count.
 _AVERAGED = [entry.name for entry in BENCHMARK if entry.is_trained]
@@ -40,8 +41,17 @@ class TaskResults:
         return float(np.median(self.values[metric]))
 
     def score(self):
-        """Returns what enters GLUE's average: the mean of all metrics."""
-        return float(np.mean([self.median(metric) for metric in self.values]))
+        """Returns what enters GLUE's average: float.
+
+        It is the mean of the metrics that GLUE counts, over all dev sets:
+        both of MRPC, QQP and STS-B, of CoLA Matthews' correlation alone.
+        """
+        task = self.entry.task
+        counted = task.metrics
+        if task.best_metric != GLUE_SCORE:
+            counted = (task.best_metric,)
+        names = _of_all_dev_sets(self.entry, counted)
+        return float(np.mean([self.median(metric) for metric in names]))
 
 
 def collect(entry, seeds, directories, models):
@@ -61,7 +71,7 @@ def collect(entry, seeds, directories, models):
     """
     found = [model_directory.read_evaluation(path) for path in directories]
     values = {}
-    for metric in _metrics(entry):
+    for metric in _of_all_dev_sets(entry, entry.task.metrics):
         for path in directories:
             value = model_directory.read_metric(path, metric)
             if value is None:
@@ -81,16 +91,12 @@ def collect(entry, seeds, directories, models):
     )
 
 
-def _metrics(entry):
-    """Returns the names of the metrics of all dev sets: list of str."""
+def _of_all_dev_sets(entry, metrics):
+    """Returns the names that metrics have of all dev sets: list of str."""
     suffixes = [""] + [
         f"_{split.partition('_')[2]}" for split in entry.task.splits("dev")[1:]
     ]
-    return [
-        f"{metric}{suffix}"
-        for suffix in suffixes
-        for metric in entry.task.metrics
-    ]
+    return [f"{metric}{suffix}" for suffix in suffixes for metric in metrics]
 
 
 def average(results):

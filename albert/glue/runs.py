@@ -85,6 +85,10 @@ class Run:
                 "for the reason above: correct it and give the same command "
                 "again, which keeps the runs that have finished"
             )
+        if self.given:
+            weight_paths.check_unchanged(
+                self.given, finished.made_of["weights"]
+            )
         finished.write()
 
 

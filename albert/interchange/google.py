@@ -159,19 +159,48 @@ def _sort_out(tensors, prefix):
         name = full_name.removeprefix(prefix)
         slot = _SLOT.fullmatch(name)
         if name == _STEP:
-            step = int(tensors[full_name])
+            step = _read_step(tensors[full_name], full_name)
         elif slot:
-            moments[slot["slot"]][slot["variable"]] = entries[full_name]
+            moments[slot["slot"]][slot["variable"]] = _as_floats(
+                entries[full_name], full_name
+            )
         elif name == _OBJECT_BASED:
             unknown.append(name)
         elif not name.startswith(_OURS):
-            model[name] = entries[full_name]
+            model[name] = _as_floats(entries[full_name], full_name)
     return (
         Tensors(model),
         {slot: Tensors(entries) for slot, entries in moments.items()},
         step,
         unknown,
     )
+
+
+def _read_step(value, name):
+    if value.shape or value.dtype.kind not in "iu":
+        raise UserError(
+            f"the checkpoint's {name} is no whole number: take it from "
+            "the program that trains"
+        )
+    return int(value)
+
+
+def _as_floats(entry, name):
+    """Returns an entry that refuses values which are no floating numbers."""
+    shape, read = entry
+
+    def read_floats():
+        values = read()
+        # bfloat16 is no type of NumPy's own.
+        if values.dtype.kind != "f" and values.dtype.name != "bfloat16":
+            raise UserError(
+                f"the checkpoint's {name} is of type {values.dtype}, and "
+                "weights are floating numbers: give the weights as they were "
+                "trained, without quantisation"
+            )
+        return values
+
+    return shape, read_floats
 
 
 def find_tokenizer(directory):

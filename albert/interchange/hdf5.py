@@ -15,6 +15,8 @@ import numpy as np
 
 from albert.errors import UserError
 from albert.inputs import check_file
+from albert.inputs import check_same
+from albert.inputs import identify
 
 # What the library raises for damaged files, besides OSError.
 _READER_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError)
@@ -41,11 +43,16 @@ def find_entries(path):
         never does.
     """
     check_file(path, "the weights should be in it: give a complete directory")
-    with _one_line(path), h5py.File(path, "r") as file:
-        return {
-            name: (tuple(dataset.shape), functools.partial(_read, path, name))
-            for name, dataset in _datasets(path, file)
-        }
+    with _one_line(path):
+        identity = identify(path)
+        with h5py.File(path, "r") as file:
+            return {
+                name: (
+                    tuple(dataset.shape),
+                    functools.partial(_read, path, identity, name),
+                )
+                for name, dataset in _datasets(path, file)
+            }
 
 
 def write(path, entries):
@@ -130,9 +137,10 @@ def _check_stored(path, name, dataset):
         _refuse(path, name, "has fewer values in the file than its shape says")
 
 
-def _read(path, name):
+def _read(path, identity, name):
+    check_same(path, identity)
     with _one_line(path), h5py.File(path, "r") as file:
-        # Checked again: the file may have been replaced.
+        # Checked again: it may have been replaced just now.
         dataset = _find(path, file, name)
         if dataset.attrs.get("dtype") == _BFLOAT16:
             if dataset.dtype.itemsize != 2:

@@ -24,6 +24,8 @@ from albert import outputs
 from albert.errors import UserError
 from albert.heads import HEADS
 from albert.inputs import check_file
+from albert.inputs import check_same
+from albert.inputs import identify
 from albert.interchange import huggingface_config
 from albert.interchange import huggingface_tokenizer
 from albert.interchange import layer_weights
@@ -166,6 +168,7 @@ def _open_file(path):
     # before it reads anything.
     try:
         entries = {}
+        identity = identify(path)
         with safetensors.safe_open(path, "numpy") as file:
             for name in file.keys():  # noqa: SIM118 (not a mapping)
                 view = file.get_slice(name)
@@ -178,7 +181,7 @@ def _open_file(path):
                     )
                 entries[name] = (
                     tuple(view.get_shape()),
-                    functools.partial(_read, path, name),
+                    functools.partial(_read, path, identity, name),
                 )
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise UserError(
@@ -187,7 +190,8 @@ def _open_file(path):
     return Tensors(entries)
 
 
-def _read(path, name):
+def _read(path, identity, name):
+    check_same(path, identity)
     try:
         with safetensors.safe_open(path, "numpy") as file:
             values = file.get_tensor(name)

@@ -26,6 +26,11 @@ from albert.text import digit_commas
 TOKENIZER_FILE = "spiece.model"
 PIPELINE_FILE = "tokenizer.json"
 _SETTINGS_FILE = "tokenizer_config.json"
+_CONFIG_FILE = "config.json"
+_CLASS = "tokenizer_class"
+# What cuts words otherwise than BERT does, with MeCab for one.
+_OTHER_WORDS = ("word_tokenizer_type", "subword_tokenizer_type")
+_OTHER_CLASSES = ("BertJapaneseTokenizer",)
 
 
 # -------------------------------------------------------------------- reading
@@ -48,6 +53,9 @@ def find(path):
         settings = {}
         if os.path.exists(settings_file):
             settings = read_object(settings_file)
+        config_file = os.path.join(path, _CONFIG_FILE)
+        if _CLASS not in settings and os.path.exists(config_file):
+            settings |= {_CLASS: read_object(config_file).get(_CLASS)}
         return find_kind(model_file, settings, settings_file)
     return _find_pipeline(os.path.join(path, PIPELINE_FILE))
 
@@ -114,6 +122,14 @@ def _find_wordpiece(model_file, settings, settings_file):
                 f"{settings_file}: {name} is {value!r}: this tokenizer cannot "
                 "be expressed here"
             )
+    others = [name for name in _OTHER_WORDS if settings.get(name) is not None]
+    if settings.get(_CLASS) in _OTHER_CLASSES:
+        others.append(_CLASS)
+    for name in others:
+        refusal = (
+            f"{settings_file}: {name} is {settings[name]!r}: words are cut "
+            "otherwise than BERT's, which cannot be expressed here"
+        )
     return TokenizerFile(
         model_file,
         lower_case=settings.get("do_lower_case"),

@@ -20,8 +20,12 @@ keras-nlp 0.7 with keras 3.0 have the same layout.
 
 import contextlib
 import dataclasses
+import functools
 import math
 import os
+
+import numpy as np
+from absl import logging
 
 from albert import outputs
 from albert.config import AlbertConfig
@@ -109,6 +113,21 @@ def _own_config(own, path, config):
     return config
 
 
+def _add_pooler(entries, config):
+    """Adds a pooler of zeros, which KerasHub's models cannot lack."""
+    missing = {
+        name: (shape, functools.partial(np.zeros, shape, np.float32))
+        for name, shape in names.expected_shapes(config, "none").items()
+        if name.startswith("encoder/pooler/") and name not in entries
+    }
+    entries |= missing
+    if missing:
+        logging.warning(
+            "the weights have no pooler, and KerasHub's models have one: it "
+            "is written as zeros, so that pooled_output says nothing there"
+        )
+
+
 def _read_task(path, backbone):
     task_file = os.path.join(path, presets.TASK_FILE)
     if not os.path.exists(task_file):
@@ -157,6 +176,7 @@ def write(
     left = [name for name in entries if name.split("/")[0] not in components]
     for name in left:
         del entries[name]
+    _add_pooler(entries, config)
     peer_tensors, unmapped = to_peer(Tensors(entries), FORMAT, config)
     own = {"config": config.to_dict()}
     if task:

@@ -26,6 +26,8 @@ from albert.tasks.label_types import find_order
 
 _CONFIG_FILE = "config.json"
 _OWN_KEY = "albert_task"
+# A classifier that names no classes has so many there.
+_USUAL_OUTPUTS = 2
 # What a classifier is trained for there, and our kinds of tasks.
 _PROBLEM_TYPE = "problem_type"
 _PROBLEM_TYPES = {
@@ -135,6 +137,8 @@ def from_values(values, path):
     # Where the task has names that are not there, somebody has replaced the
     # classes.
     known = {} if labels else task
+    if trained_for == "regression" and _count_outputs(values) != 1:
+        return {"task_name": None, "kind": trained_for}
     if not named and trained_for == "multi_label":
         return dict(known) or {"task_name": None, "kind": trained_for}
     # One output is a number, whatever it is called, unless it is said not to
@@ -146,6 +150,14 @@ def from_values(values, path):
     if trained_for == "multi_label":
         kind = trained_for
     return {"task_name": None, "kind": kind, "labels": named[0]}
+
+
+def _count_outputs(values):
+    """Returns how many outputs a classifier of transformers has."""
+    for key in ("id2label", "label2id"):
+        if isinstance(values.get(key), dict):
+            return len(values[key])
+    return values.get("num_labels", _USUAL_OUTPUTS)
 
 
 def _in_order(task, order, path):
@@ -213,7 +225,9 @@ def problem_type(task, num_labels):
     """
     if task.get("kind") == "multi_label":
         return {_PROBLEM_TYPE: "multi_label_classification"}
-    return {_PROBLEM_TYPE: "regression"} if num_labels == 1 else {}
+    if task.get("kind") == "regression" or num_labels == 1:
+        return {_PROBLEM_TYPE: "regression"}
+    return {}
 
 
 def _turned(label_to_id):

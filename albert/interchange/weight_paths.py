@@ -117,6 +117,25 @@ def fingerprint(path):
     return file_fingerprints.fingerprint_weights(found) or ""
 
 
+def check_unchanged(path, known):
+    """Refuses weights that have changed since their fingerprint was taken.
+
+    Args:
+      path: as of ``fingerprint``.
+      known: str, their fingerprint then.
+
+    Raises:
+      UserError: they are others now.
+    """
+    fingerprint.cache_clear()
+    if fingerprint(path) != known:
+        raise UserError(
+            f"{path}: has changed while a run was made from it, so that runs "
+            "would not start alike: wait until nothing writes there, or name "
+            "one checkpoint of it (model.ckpt-STEP)"
+        )
+
+
 def _find_snapshot(path):
     """Returns the snapshot in a model's folder of the Hub's cache."""
     folder = os.path.join(path, _SNAPSHOTS)

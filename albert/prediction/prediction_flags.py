@@ -102,8 +102,9 @@ def define_flags(fv):
     )
     predictions.real(
         "null_score_diff_threshold",
-        0.0,
-        "A question whose null score is above it gets no answer.",
+        None,
+        "A question whose null score is above it gets no answer. Default: 0; "
+        "for models of questions that may have none.",
         lower_bound=-LARGEST_SCORE,
         upper_bound=LARGEST_SCORE,
     )

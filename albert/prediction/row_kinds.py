@@ -208,6 +208,8 @@ class SentenceRows(RowKind):
             raise ValueError(f"{name!r} holds no words")
         if not value or not all(map(str.strip, value)):
             raise ValueError(f"{name!r} holds no words, or an empty one")
+        if any(character in word for word in value for character in "\t\n\r"):
+            raise ValueError(f"{name!r} has a tab or a line end in a word")
         if any(map(has_half_pair, value)):
             raise ValueError(f"{name!r} has half a surrogate pair in it")
         return value
@@ -246,9 +248,7 @@ class SpanRows(RowKind):
         ]
         return SquadData(
             file="",
-            has_impossible=self.description.get(
-                "version_2_with_negative", False
-            ),
+            has_impossible=False,  # The model knows, see ``SpanPredictor``.
             labelled=False,
             contexts=list(numbers),
             titles=[""] * len(numbers),

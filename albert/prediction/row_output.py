@@ -24,7 +24,12 @@ def write_tsv(stream, windows):
 
 def write_csv(stream, windows):
     """Writes a table with commas and quotes; see ``write_tsv``."""
-    csv.writer(stream, lineterminator="\n").writerows(_rows(windows))
+    writer = csv.writer(stream, lineterminator="\n")
+    quoting = csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    for row in _rows(windows):
+        # Which the first one would leave bare, as the end of a line.
+        ends_lines = any("\r" in cell for cell in row)
+        (quoting if ends_lines else writer).writerow(row)
 
 
 def write_jsonl(stream, windows):

@@ -66,7 +66,7 @@ class Counts:
 
 
 def make_predictor(
-    loop, source, kind, batch_size, *, shapes="many", threshold=0.0
+    loop, source, kind, batch_size, *, shapes="many", threshold=None
 ):
     """Returns the ``RowPredictor`` of a model.
 
@@ -74,6 +74,9 @@ def make_predictor(
       loop, source, kind, batch_size: as of ``RowPredictor``.
       shapes: str, as of ``batch_plan.padded_lengths``.
       threshold: float, as of ``SpanPredictor``; of no matter to others.
+
+    Raises:
+      UserError: as ``SpanPredictor``.
     """
     lengths = batch_plan.padded_lengths(source.max_seq_length, shapes)
     arguments = (loop, source, kind, lengths, batch_size)
@@ -206,18 +209,29 @@ class SpanPredictor(RowPredictor):
 
     Args:
       loop, source, kind, lengths, batch_size: as of ``RowPredictor``.
-      threshold: float, the null score above which there is no answer.
+      threshold: float, the null score above which there is no answer; None:
+        0.
+
+    Raises:
+      UserError: a threshold of a model that answers every question.
     """
 
-    def __init__(self, loop, source, kind, lengths, batch_size, threshold=0.0):
+    def __init__(self, loop, source, kind, lengths, batch_size, threshold=None):
         super().__init__(loop, source, kind, lengths, batch_size)
+        answer_settings.check_threshold(source.task, source.head, threshold)
+        self._may_lack_answer = answer_settings.may_lack_answer(
+            source.task, source.head
+        )
         self._settings = answer_settings.find(
             dict.fromkeys(answer_settings.DEFAULTS), source.task
         )
         self._lengths = span_data.find_lengths(lengths, self._settings)
-        self._threshold = threshold
+        self._threshold = threshold or 0.0
 
     def _answer(self, examples):
+        examples = dataclasses.replace(
+            examples, has_impossible=self._may_lack_answer
+        )
         features, shown = windows.build_features(
             examples,
             self._tokenizer,
@@ -258,7 +272,7 @@ class SpanPredictor(RowPredictor):
 
     def _columns(self, answer):
         columns = super()._columns(answer)
-        if self._trained.get("version_2_with_negative"):
+        if self._may_lack_answer:
             columns["null_score"] = answer.null_score
         return columns
 

@@ -11,6 +11,7 @@ import sys
 
 from absl import logging
 
+from albert import file_fingerprints
 from albert import model_directory
 from albert.errors import UserError
 from albert.file_fingerprints import describe_files
@@ -40,7 +41,7 @@ def check(runs):
         _finished(run, {}).check()
 
 
-def carry_out(runs, program, data, starts, files):
+def carry_out(runs, program, data, starts, models, files):
     """Makes those runs of a list that are not finished.
 
     Args:
@@ -48,20 +49,26 @@ def carry_out(runs, program, data, starts, files):
       program: str, the script whose command line a run has.
       data: str, tells the data of the runs from others.
       starts: list of what each run is given as weights: str, or None.
+      models: list of lists of str, the files of configuration and vocabulary
+        that each run is given.
       files: list of dict, of ``describe_files`` of these data.
 
     Returns:
       list of the ``PlannedRun`` that failed; why is on standard error.
 
     Raises:
-      UserError: a run has read other files; there is no use in the others.
+      UserError: a run has read other files, or its weights have changed while
+        it was made; there is no use in the others.
       StopRequested: SIGTERM arrived; the run that was at work has saved.
       KeyboardInterrupt: so has Ctrl-C.
     """
     failed = []
-    for number, (run, start) in enumerate(zip(runs, starts, strict=True), 1):
+    planned = zip(runs, starts, models, strict=True)
+    for number, (run, start, of_model) in enumerate(planned, 1):
         title = f"run {number} of {len(runs)}, {run.name}"
-        made_of = {"data": data}
+        made_of = {"data": data} | {
+            path: file_fingerprints.fingerprint([path]) for path in of_model
+        }
         if start:
             made_of["weights"] = weight_paths.fingerprint(start)
         finished = _finished(run, made_of)
@@ -79,6 +86,8 @@ def carry_out(runs, program, data, starts, files):
             failed.append(run)
         else:
             _check_files(run, files)
+            if start:
+                weight_paths.check_unchanged(start, made_of["weights"])
             finished.write()
     return failed
 

@@ -167,6 +167,7 @@ def test_sentences_are_texts_or_words(load):
     for sentences, words in (
         (["a", "  "], "text 2: 'words' holds no words"),
         (["a", None], "text 2: 'words' holds no words"),
+        (["a", ["b\nc"]], "text 2: 'words' has a tab or a line end in a word"),
         (["a", {"b"}], "text 2: 'words' holds no words"),
         (["a", "b \ud800"], "text 2: .*half a surrogate pair"),
         (["a", ["b", "\ud800"]], "text 2: .*half a surrogate pair"),

@@ -104,3 +104,18 @@ def test_a_run_is_made_and_remembered(tmp_path, run, monkeypatch):
     assert commands[1] == (
         *(sys.executable, "-m", "albert", "classify", "--a=b c"),
     )
+
+
+def test_weights_that_change_while_a_run_is_made(tmp_path, run, monkeypatch):
+    path = tmp_path / "given.safetensors"
+    path.write_text("some")
+
+    def train_on(title, command):
+        path.write_text("others")
+        return 0
+
+    monkeypatch.setattr(run_process, "run", train_on)
+    run = dataclasses.replace(run, start=None, given=str(path))
+    with pytest.raises(UserError, match="has changed while a run was made"):
+        run.make()
+    assert not run.finished.is_there()

@@ -296,6 +296,21 @@ def test_slots_and_step(tmp_path):
     assert source.unknown == []
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("global_step", np.int64([5]), "global_step is no whole number"),
+        ("global_step", np.array("5"), "global_step is no whole number"),
+        ("bert/pooler/dense/bias", np.int8([1, 2]), "of type int8"),
+        ("bert/pooler/dense/bias", np.array(["a", "b"]), "of type"),
+    ],
+)
+def test_values_that_are_no_weights(tmp_path, name, value, words):
+    tensor_bundle.write(tmp_path / "model.ckpt-5", {name: value})
+    with pytest.raises(albert.UserError, match=words):
+        dict(open_starting_point(tmp_path).source.tensors)
+
+
 # ----------------------------------------------------------- hostile files
 
 

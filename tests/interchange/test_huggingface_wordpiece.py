@@ -56,6 +56,10 @@ def test_settings_of_others(tmp_path):
         ({"tokenize_chinese_chars": False}, False),
         ({"do_basic_tokenize": False}, False),
         ({"do_lower_case": 1}, False),
+        ({"word_tokenizer_type": "mecab"}, False),
+        ({"subword_tokenizer_type": "character"}, False),
+        ({"tokenizer_class": "BertJapaneseTokenizer"}, False),
+        ({"tokenizer_class": "BertTokenizer"}, True),
     ):
         settings_file.write_text(json.dumps(settings))
         file = huggingface_tokenizer.find(tmp_path)
@@ -71,6 +75,16 @@ def test_settings_of_others(tmp_path):
                 file.load()
             name = list(settings)[-1]
             assert f"{settings_file}: {name} is" in str(caught.value)
+
+
+def test_a_tokenizer_that_the_configuration_alone_names(tmp_path):
+    (tmp_path / "vocab.txt").write_bytes(VOCABULARY.read_bytes())
+    (tmp_path / "config.json").write_text(
+        '{"tokenizer_class": "BertJapaneseTokenizer"}'
+    )
+    file = huggingface_tokenizer.find(tmp_path)
+    with pytest.raises(albert.UserError, match="words are cut otherwise"):
+        file.load()
 
 
 def test_a_directory_without_vocabulary_has_none(tmp_path):

@@ -430,6 +430,23 @@ def test_moments_from_what_is_open(tmp_path, counted):
 
 
 @pytest.mark.parametrize("format", ["huggingface", "kerashub"])
+def test_a_file_that_is_replaced_meanwhile(tmp_path, format):
+    """Weights of two models are never mixed."""
+    path = make(tmp_path / "x", format, lower_case=True)
+    tensors = open_starting_point(path).source.tensors
+    names = sorted(tensors)
+    tensors[names[0]]
+    for file in pathlib.Path(path).glob("model*"):
+        content = file.read_bytes()
+        file.unlink()
+        file.write_bytes(content)
+    with pytest.raises(
+        albert.UserError, match="was replaced while it was read"
+    ):
+        tensors[names[1]]
+
+
+@pytest.mark.parametrize("format", ["huggingface", "kerashub"])
 def test_no_file_stays_open(tmp_path, format):
     path = make(tmp_path / "x", format, lower_case=True)
     start = open_starting_point(path)

@@ -4,6 +4,7 @@
 import json
 import shutil
 import tarfile
+import types
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import safetensors.numpy
 
 import albert
 from albert.convert import convert
+from albert.export import source_models
 from albert.interchange import archives
 from albert.interchange import task_description
 from albert.interchange.starting_point import open_starting_point
@@ -170,6 +172,19 @@ class TestConfigFile:
         assert of_values(problem_type="regression", **values) == {}
         task = {"task_name": "sts-b", "kind": "regression", "labels": []}
         assert of_values(albert_task=task, **values) == task
+
+    @pytest.mark.parametrize("names", [{"id2label": numbered(MNLI)}, {}])
+    def test_a_regression_of_several_numbers_has_no_classes(self, names):
+        task = of_values(problem_type="regression", **names)
+        assert task == {"task_name": None, "kind": "regression"}
+        assert task_description.problem_type(task, 3) == {
+            "problem_type": "regression"
+        }
+        start = types.SimpleNamespace(
+            task=task, head="classification", num_labels=3, path="x"
+        )
+        with pytest.raises(albert.UserError, match="x: .* of 3 numbers"):
+            source_models.find_head(start)
 
     def test_names_of_what_is_no_classifier_are_no_matter(self):
         for each in ("AlbertModel", "AlbertForQuestionAnswering"):

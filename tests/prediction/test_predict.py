@@ -299,6 +299,7 @@ REFUSED = {
         "classification",
         ["--null_score_diff_threshold=1"],
     ),
+    "answers every question": ("span_v1", ["--null_score_diff_threshold=1"]),
     "--delimiter": ("classification", ["--delimiter=;"]),
     "--input_format=conll": ("classification", ["--input_format=conll"]),
     "--output_format=conll": ("classification", ["--output_format=conll"]),
@@ -310,7 +311,8 @@ REFUSED = {
 @pytest.mark.parametrize("words", REFUSED)
 def test_what_does_not_fit_the_model_is_refused(run, models, tmp_path, words):
     head, arguments = REFUSED[words]
-    source = write_jsonl(tmp_path / "rows.jsonl", [{"text": "a", "words": "a"}])
+    row = dict.fromkeys(("text", "words", "question", "context"), "a")
+    source = write_jsonl(tmp_path / "rows.jsonl", [row])
     code, _, errors = run(models(head), f"--input_file={source}", *arguments)
     assert code == 2
     assert errors.count("\n") == 1

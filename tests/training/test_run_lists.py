@@ -79,12 +79,19 @@ class Processes:
 def carry_out(monkeypatch):
     """Function of runs, data, and statuses: what failed, and seeds made."""
 
-    def carry_out(runs, data="data", statuses=(), start=None, files=()):
+    def carry_out(
+        runs, data="data", statuses=(), start=None, files=(), models=()
+    ):
         processes = Processes(files)
         processes.statuses = [*statuses]
         monkeypatch.setattr(run_process, "run", processes)
         failed = run_lists.carry_out(
-            runs, "recipe.py", data, [start] * len(runs), FILES
+            runs,
+            "recipe.py",
+            data,
+            [start] * len(runs),
+            [models] * len(runs),
+            FILES,
         )
         return failed, processes.seeds
 
@@ -111,6 +118,31 @@ def test_other_weights_are_given(runs, tmp_path, carry_out):
         weight_paths.fingerprint.cache_clear()  # As in another process.
         for made in ([1, 2, 3], []):
             assert carry_out(runs, start=str(path)) == ([], made)
+
+
+def test_weights_that_change_while_a_run_is_made(
+    runs, tmp_path, carry_out, monkeypatch
+):
+    path = tmp_path / "model.safetensors"
+    path.write_text("some")
+    read = run_lists._check_files
+
+    def train_on(run, files):
+        read(run, files)
+        path.write_text("others")
+
+    monkeypatch.setattr(run_lists, "_check_files", train_on)
+    with pytest.raises(UserError, match="has changed while a run was made"):
+        carry_out(runs, start=str(path))
+    assert not (tmp_path / "seed=1/finished.json").exists()
+
+
+def test_another_configuration_of_the_same_name(runs, tmp_path, carry_out):
+    path = tmp_path / "config.json"
+    for content in ("some", "others"):
+        path.write_text(content)
+        for made in ([1, 2, 3], []):
+            assert carry_out(runs, models=[str(path)]) == ([], made)
 
 
 def test_data_that_change_while_runs_are_made(runs, tmp_path, carry_out):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings of training and answering: of the paper, and of the model."""
 
+from albert.errors import UserError
 from albert.tasks.task import Recipe
 
 # By whether questions may have no answer. Table 14 of the paper: its 3649
@@ -33,6 +34,33 @@ DEFAULTS = {
     "n_best_size": 20,
     "max_answer_length": 30,
 }
+
+
+def may_lack_answer(task, head):
+    """Tells whether a model knows of questions without an answer.
+
+    Args:
+      task: dict, what the model says of its task; may be empty.
+      head: str, its head, which tells where the task does not.
+    """
+    return task.get("version_2_with_negative", head == "span_v2")
+
+
+def check_threshold(task, head, threshold):
+    """Refuses a null score threshold of a model that always answers.
+
+    Args:
+      task, head: as of ``may_lack_answer``.
+      threshold: float, or None where none is given.
+
+    Raises:
+      UserError: it is given, and the model always answers.
+    """
+    if threshold is not None and not may_lack_answer(task, head):
+        raise UserError(
+            "this model answers every question, as SQuAD 1.1 has it: leave "
+            "null_score_diff_threshold out"
+        )
 
 
 def find(given, trained):

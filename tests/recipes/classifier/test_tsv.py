@@ -8,7 +8,7 @@ HEADER = "text\tlabel\n"
 
 @pytest.mark.usefixtures("steps_without_gradients")
 def test_columns_by_name(
-    inputs, sentences, tmp_path, write_rows, train_task, rows_of
+    inputs, sentences, tmp_path, write_rows, train_task, rows_of, run
 ):
     for split in ("train", "dev"):
         write_rows(
@@ -26,6 +26,17 @@ def test_columns_by_name(
     header, first, *_ = rows_of(out / "dev_predictions.tsv")
     assert header[:4] == ["id", "text", "text_b", "label"]
     assert first[1:4] == [sentences[0], sentences[0], "1"]
+    # It is no model of single texts.
+    before = (out / "eval_results.json").read_text()
+    code, _, errors = run(
+        out,
+        "--task_name=tsv",
+        f"--data_dir={tmp_path}",
+        "--do_eval",
+        *columns[::2],
+    )
+    assert code == 2 and "on pairs of texts, and dev has single" in errors
+    assert (out / "eval_results.json").read_text() == before
 
 
 @pytest.mark.usefixtures("steps_without_gradients")
