@@ -74,6 +74,15 @@ def check_found(path, labels):
             )
     warn_of_spellings(path, counts, "rows")
     _warn_of_several(path, counts)
+    for label in sorted(PLACEHOLDERS.intersection(counts) - {""}):
+        logging.warning(
+            "%s: %d rows have the label %r, as rows have whose label is not "
+            "known: it is learnt like others; if it is none, name the others "
+            "with --labels, and give --skip_bad_rows",
+            path,
+            counts[label],
+            label,
+        )
 
 
 def warn_of_spellings(path, counts, what):

@@ -631,6 +631,15 @@ class TestLabels:
         content = f"text\tlabel\nA\ta{separator}b\nB\tc\n"
         assert not warnings_of(load, tmp_path, content)
 
+    @pytest.mark.parametrize("label", ["-", "-1"])
+    def test_placeholders_that_are_learnt(self, tmp_path, label, warnings_of):
+        content = f"text\tlabel\nA\t{label}\nB\tpos\nC\tneg\n"
+        (warning,) = warnings_of(load, tmp_path, content)
+        assert f"train.tsv: 1 rows have the label '{label}', as rows" in warning
+        # Whoever names it means it.
+        labels = (label, "pos", "neg")
+        assert not warnings_of(load, tmp_path, content, labels=labels)
+
     def test_spellings_are_counted(self, tmp_path, warnings_of):
         content = "text\tlabel\nA\tPos\nB\tpos\nC\tneg\n"
         (warning,) = warnings_of(load, tmp_path, content)
