@@ -295,8 +295,9 @@ def main(fv):
             results.print_evaluation(
                 tested.metrics, tested.baseline, "constant answer"
             )
-    if fv.do_train:
-        written.append(os.path.join(directories[best], "curves.png"))
+    picture = os.path.join(directories[best], curves.RUN_PICTURE)
+    if fv.do_train and os.path.exists(picture):
+        written.append(picture)
     for directory in directories:
         written += model_card.write(directory, fv.licence)
     results.print_written(models[best], written)

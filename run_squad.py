@@ -199,7 +199,7 @@ def main(fv):
             fv.output_dir, weights, decoded, scores, baseline
         )
     if fv.do_train:
-        written.append(curves.draw_run(fv.output_dir))
+        written += curves.draw_run(fv.output_dir)
         model_card.record_training_data(
             fv.output_dir, data["train"].description
         )

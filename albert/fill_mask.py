@@ -65,12 +65,9 @@ def encode_masked(tokenizer, text):
     for index, part in enumerate(text.split(MASK)):
         if index:
             ids.append(tokenizer.mask_id)
-        pieces = tokenizer.encode(part)
-        # SentencePiece begins each part as a new word; after a mask that is
-        # only so where there is a space.
+        # No new word begins after a mask without a space: [MASK]s.
         continues = index and part and not part[0].isspace()
-        if continues and pieces and tokenizer.pieces[pieces[0]] == "\u2581":
-            pieces = pieces[1:]
+        (pieces,) = tokenizer.encode_batch([part], after_space=not continues)
         ids += pieces
     return [*ids, tokenizer.sep_id]
 

@@ -57,6 +57,16 @@ def test_masks_are_where_they_were_written():
         *tokenizer.tokenize("of the house."),
         "[SEP]",
     ]
+    # Nor before letters that would be a word of their own.
+    part = next(
+        piece[1:]
+        for piece in tokenizer.pieces
+        if piece[:1] == "\u2581" and piece[1:].isalpha()
+    )
+    ids = fill_mask.encode_masked(tokenizer, f"a[MASK]{part} b")
+    (inside,) = tokenizer.encode_batch([f"{part} b"], after_space=False)
+    assert ids[2:] == [tokenizer.mask_id, *inside, tokenizer.sep_id]
+    assert tokenizer.pieces[inside[0]][0] != "\u2581"
     ids = fill_mask.encode_masked(tokenizer, "[MASK][MASK], [MASK].")
     # No space before the comma: no new word there.
     assert [tokenizer.pieces[id_] for id_ in ids] == [

@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 # imports from its own package and from lower layers, in functions too.
 LAYERS = (
     ("errors", "heads", "paths", "progress"),
-    ("model_names",),
+    ("model_names", "standard_streams"),
     ("flag_parsers", "inputs", "workspaces"),
     ("file_fingerprints", "file_patterns", "json_files", "memory", "outputs"),
     (
@@ -27,7 +27,6 @@ LAYERS = (
         "flag_spelling",
         "processes",
         "results_schema",
-        "standard_streams",
         "streamed_outputs",
         "text",
     ),

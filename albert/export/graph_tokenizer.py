@@ -87,14 +87,17 @@ class GraphTokenizer(tf.Module):
         """
         return self.encode_characters(self.normalizer.decode(texts))
 
-    def encode_characters(self, codes):
+    def encode_characters(self, codes, after_space=None):
         """Returns what ``encode`` does, for texts that are decoded already.
 
         Args:
           codes: int32 ragged [N, None], code points.
+          after_space: bool [N], as of ``Tokenizer.encode_batch``; None: all.
         """
         normalized, _ = self.normalizer.normalize(codes)
-        cut = self._pieces.cut(tf.strings.unicode_encode(normalized, "UTF-8"))
+        cut = self._pieces.cut(
+            tf.strings.unicode_encode(normalized, "UTF-8"), after_space
+        )
         ids, rows = cut.ids, cut.rows
         if self._digit_comma is not None:
             parts, owners = self._digit_comma.replace(ids)

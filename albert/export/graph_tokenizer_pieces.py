@@ -31,6 +31,7 @@ _UNKNOWN_PENALTY = 10.0
 # And of a symbol of the user's, for each byte behind its first one.
 _SYMBOL_BONUS = 0.1
 _PRIVATE_USE = range(0xE000, 0xF8FF)
+_SPACE_MARK = "\u2581"
 # By the names that SentencePiece has for them.
 _BYTES = {f"<0x{byte:02X}>": bytes([byte]) for byte in range(256)}
 
@@ -89,6 +90,12 @@ class GraphPieces(tf.Module):
         )
         unknown = [*sorted(characters - known.keys()), chr(self._stand_in)]
         self._cut = _make_cutter(model, unknown)
+        # The mark that each text gets, as a pattern; None: it gets none.
+        self._dummy = None
+        if model.normalizer_spec.add_dummy_prefix:
+            self._dummy = f"^{_SPACE_MARK}"
+            if model.trainer_spec.treat_whitespace_as_suffix:
+                self._dummy = f"{_SPACE_MARK}$"
         self._size = len(model.pieces)
         self._lengths = tf.constant(
             [len(piece.piece) for piece in model.pieces] + [1] * len(unknown),
@@ -109,16 +116,24 @@ class GraphPieces(tf.Module):
                 tf.int32,
             )
 
-    def cut(self, texts):
+    def cut(self, texts, after_space=None):
         """Cuts normalised texts into pieces.
 
         Args:
           texts: string [N].
+          after_space: bool [N], whether a text begins a word, for which
+            SentencePiece puts "\u2581" in front; None: all do.
 
         Returns:
           ``Cut``.
         """
         strings = self._rules.apply(texts)
+        if after_space is not None and self._dummy:
+            strings = tf.where(
+                after_space,
+                strings,
+                tf.strings.regex_replace(strings, self._dummy, ""),
+            )
         characters = tf.strings.unicode_decode(strings, "UTF-8")
         codes = characters.flat_values
         is_known = self._known.lookup(codes) > 0

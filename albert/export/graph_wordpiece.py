@@ -145,7 +145,7 @@ class GraphWordPieceTokenizer(tf.Module):
         """Returns the piece ids of texts; as ``GraphTokenizer.encode``."""
         return self.encode_characters(self.normalizer.decode(texts))
 
-    def encode_characters(self, codes):
+    def encode_characters(self, codes, after_space=None):
         """Returns what ``encode`` does, for texts that are decoded already.
 
         Args:

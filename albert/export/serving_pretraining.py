@@ -8,11 +8,9 @@ import tensorflow as tf
 
 from albert.export.serving_sequences import are_truncated
 from albert.export.serving_sequences import make_inputs
-from albert.export.serving_sequences import rows_from
 from albert.fill_mask import MASK
 from albert.heads import HEADS
 
-_SPACE_MARK = "\u2581"
 # Pieces for each mask, unless it is said.
 _TOP = 5
 
@@ -111,32 +109,22 @@ def _fill_mask(loaded, tokenizer, top):
 
 def _encode_masked(tokenizer, texts):
     """Encodes as ``encode_masked`` of fill_mask.py, without [CLS] and [SEP]."""
-    pieces = tokenizer.tokenizer.pieces
-    space = pieces.index(_SPACE_MARK) if _SPACE_MARK in pieces else -1
     parts = tf.strings.split(texts, MASK)
     characters = tokenizer.normalizer.decode(parts.flat_values)
-    ids = tokenizer.encode_characters(characters)
     first_parts = tf.scatter_nd(
         parts.row_starts()[:, tf.newaxis],
         tf.ones_like(texts, tf.bool),
         tf.shape(parts.flat_values, out_type=tf.int64),
     )
-    # SentencePiece begins each part as a new word; after a mask that is only
-    # so where there is a space.
+    # No new word begins after a mask without a space.
     begins = characters[:, :1].to_tensor(ord(" "), shape=(None, 1))[:, 0]
-    first_ids = ids[:, :1].to_tensor(-1, shape=(None, 1))[:, 0]
-    dropped = (
-        ~first_parts
-        & ~tokenizer.normalizer.is_white(begins)
-        & (first_ids == space)
-    )
-    dropped = tf.cast(dropped, tf.int64)
-    kept = rows_from(
-        ids.flat_values, ids.row_starts() + dropped, ids.row_lengths() - dropped
+    ids = tokenizer.encode_characters(
+        characters,
+        after_space=first_parts | tokenizer.normalizer.is_white(begins),
     )
     masks = tf.RaggedTensor.from_row_lengths(
-        tf.fill([tf.size(dropped) - tf.size(texts)], tokenizer.mask_id),
+        tf.fill([tf.size(first_parts) - tf.size(texts)], tokenizer.mask_id),
         1 - tf.cast(first_parts, tf.int64),
         validate=False,
     )
-    return parts.with_values(tf.concat([masks, kept], axis=1)).merge_dims(1, 2)
+    return parts.with_values(tf.concat([masks, ids], axis=1)).merge_dims(1, 2)

@@ -178,7 +178,9 @@ class AlbertEncoderDecoder(ModelWithHeads):
         """Returns hidden vectors, their ``Rows``, and attention's weights."""
         target_ids = inputs["target_input_ids"]
         encoded = self.encoder(inputs, training=training)["sequence_output"]
-        rows = Rows(tf.cast(target_ids != 0, tf.int32))
+        # A batch says what is padding: 0 may be a piece of the vocabulary.
+        present = inputs.get("target_weights", target_ids)
+        rows = Rows(tf.cast(present != 0, tf.int32))
         hidden, weights = self.decoder(
             self._embed(target_ids, rows, training),
             self.decoder.remember(encoded),

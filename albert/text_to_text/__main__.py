@@ -21,7 +21,6 @@ a pretrained encoder. Then, a text a line:
 
 import contextlib
 import dataclasses
-import os
 import sys
 
 from absl import logging
@@ -209,8 +208,7 @@ def main(fv):
         for metric, signature in outcome.signatures.items():
             print(f"{metric}: {signature}")
     if fv.do_train:
-        curves.draw_run(fv.output_dir)
-        written.append(os.path.join(fv.output_dir, "curves.png"))
+        written += curves.draw_run(fv.output_dir)
         model_card.record_training_data(
             fv.output_dir, data["train"].description
         )
@@ -292,6 +290,12 @@ def warn_of_normalization(tokenizer):
         )
         if is_lost
     ]
+    if tokenizer.kind == "wordpiece":
+        logging.warning(
+            "targets will be written with a space at each mark of punctuation "
+            '("don \' t"), as WordPiece cuts them, which BLEU counts as '
+            "faults: a SentencePiece vocabulary keeps them"
+        )
     if lost:
         logging.warning(
             "targets will be written without %s, as the vocabulary is read "

@@ -12,11 +12,20 @@ from albert import vocabulary_flags
 from albert.errors import UserError
 from albert.text_to_text.parallel_text import PairTable
 from albert.text_to_text.parallel_text import ParallelFiles
+from albert.text_to_text.translation_evaluation import PREDICTION_FILES
+from albert.training import curves
+from albert.training import model_card
 
 # How the flags of files name the standard input or output.
 _STANDARD_STREAM = "-"
 
 # What training and evaluation need, each with the beginning of its flags.
+# What a run writes into its directory besides the model.
+_OF_THE_DIRECTORY = (
+    model_card.CARD_FILE,
+    curves.RUN_PICTURE,
+    *PREDICTION_FILES,
+)
 _SPLITS = {"train": ("do_train", ""), "dev": ("do_eval", "eval_")}
 
 
@@ -48,6 +57,7 @@ def check_outputs(fv):
                 "anything else, which prints to the standard output too"
             )
     taken = _find_read(fv) + model_directory.find_files(fv.output_dir)
+    taken += [os.path.join(fv.output_dir, name) for name in _OF_THE_DIRECTORY]
     for name, path in paths.items():
         if not path:
             continue

@@ -11,6 +11,8 @@ import io
 import itertools
 import os
 
+from absl import logging
+
 from albert import command_line
 from albert import outputs
 from albert.errors import UserError
@@ -40,6 +42,8 @@ _SCHEDULES = {
 # What a picture says it was made by, and under which key: of these, and of no
 # others, are replaced without being told to.
 _MARK = "albert curves"
+# In the directory of a run.
+RUN_PICTURE = "curves.png"
 _KEYS = {"png": "Software", "svg": "Creator", "pdf": "Creator"}
 
 
@@ -176,17 +180,31 @@ def draw(path, directories, flag="PICTURE"):
 
 
 def draw_run(directory):
-    """Draws the curves of one run in its directory; returns the picture."""
-    path = os.path.join(directory, "curves.png")
+    """Draws the curves of one run in its directory.
+
+    Returns:
+      list of str, the picture; empty, with a warning, where nothing is left
+      of what TensorBoard was told.
+    """
+    if not _read_scalars_of(directory)[0]:
+        logging.warning(
+            "%s: no TensorBoard events in it: no curves are drawn", directory
+        )
+        return []
+    path = os.path.join(directory, RUN_PICTURE)
     draw(path, [directory], "--output_dir")
-    return path
+    return [path]
+
+
+def _read_scalars_of(directory):
+    return [
+        read_scalars(os.path.join(directory, "tensorboard", part))
+        for part in ("train", "eval", TRAINED_LAYERS)
+    ]
 
 
 def _read_phase(directory):
-    train, *held_out = (
-        read_scalars(os.path.join(directory, "tensorboard", part))
-        for part in ("train", "eval", TRAINED_LAYERS)
-    )
+    train, *held_out = _read_scalars_of(directory)
     if not train:
         raise UserError(
             f"{directory}: no TensorBoard events in it: give a model "

@@ -113,6 +113,11 @@ def check(tokenizer, texts):
     assert {each.dtype for each in (ids, same_ids, starts, ends)} == {tf.int32}
     assert wrong(texts, ids.to_list(), rows) == []
     assert wrong(texts, same_ids.to_list(), rows) == []
+    inside = graph.encode_characters(
+        graph.normalizer.decode(encoded), tf.zeros(len(texts), tf.bool)
+    )
+    rows = tokenizer.encode_batch(texts, after_space=False)
+    assert wrong(texts, inside.to_list(), rows) == []
     spans = tokenizer.encode_with_offsets(texts)
     expected = [
         [part.tolist() for part in spans.row(index)[1:]]

@@ -99,6 +99,7 @@ MASKED = [
     "nothing hidden",
     "[MASK][MASK] , 9,[MASK]",
     "",
+    "The [MASK]s, [MASK]'s, [MASK]the.",
 ]
 
 

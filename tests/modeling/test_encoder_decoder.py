@@ -188,6 +188,21 @@ def test_padding_may_be_skipped(model, logits):
     assert np.isfinite(received).all()
 
 
+def test_the_piece_0_is_no_padding_where_the_batch_says_so(model):
+    """As of a vocabulary whose first piece stands for unknown ones."""
+    ids = INPUTS["target_input_ids"].copy()
+    ids[:, 2] = 0
+    batch = {
+        **INPUTS,
+        "target_input_ids": ids,
+        "target_weights": REAL.astype(np.float32),
+    }
+    expected = model(batch)["logits"].numpy()
+    with padding_skipped():
+        received = model(batch)["logits"].numpy()
+    assert np.abs(received - expected)[REAL].max() < 1e-5
+
+
 # ------------------------------------------------------------- step by step
 
 

@@ -188,6 +188,13 @@ def test_the_layers_that_are_trained_have_a_line(tmp_path, figures):
     assert lines == [[0.25], [0.5]]
 
 
+def test_a_run_whose_events_are_gone_has_no_curves(tmp_path, caplog):
+    assert curves.draw_run(str(tmp_path)) == []
+    (warning,) = caplog.messages
+    assert warning.startswith(f"{tmp_path}: no TensorBoard events in it")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_metric_that_stays_zero_is_at_the_bottom(tmp_path, figures):
     write_run(tmp_path, [8.0, 6.5, 4.0], accuracy=0.0)
     curves.draw_run(str(tmp_path))
