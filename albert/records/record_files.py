@@ -189,6 +189,15 @@ class RecordFiles:
         """Returns the distinct (path, value) of the JSONs beside the files."""
         return list({f[0]: f for f in self._found if f}.values())
 
+    @property
+    def vocabulary_fingerprint(self):
+        """str, the vocabulary that the first JSON names; None without any."""
+        for index in range(len(self.files)):
+            metadata = self._metadata_of(index)
+            if metadata:
+                return metadata["vocabulary"]["fingerprint"]
+        return None
+
     def _metadata_of(self, index):
         """Returns the parsed JSON beside a file, or None."""
         found = self._found[index]

@@ -355,6 +355,11 @@ def check_record_sets(
         the model has positions for.
     """
     first = record_sets[0]
+    # Without the vocabulary they must at least be of the same one.
+    named = (each.vocabulary_fingerprint for each in record_sets)
+    fingerprint = next(filter(None, named), None)
+    if tokenizer:
+        fingerprint = tokenizer.fingerprint
     max_seq_length = max_seq_length or first.schema.max_seq_length
     for record_set in record_sets:
         slots = record_set.schema.max_predictions_per_seq
@@ -372,7 +377,7 @@ def check_record_sets(
             max_seq_length,
             wanted,
             config.vocab_size,
-            tokenizer and tokenizer.fingerprint,
+            fingerprint,
         )
     if max_seq_length > config.longest_sequence:
         raise UserError(

@@ -34,7 +34,12 @@ _KINDS = (
         "a document of an office program",
         _EXTRACT,
     ),
-    (rb"(?i:\s*<(!doctype html|html)\b)", "a web page", _EXTRACT),
+    (
+        rb"(?i:\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(!doctype html|html)\b)",
+        "a web page",
+        _EXTRACT,
+    ),
+    (rb"WARC/[01]\.\d\s", "an archive of web pages", _EXTRACT),
     (
         rb"\s*<mediawiki\b",
         "a dump of a wiki",
@@ -42,6 +47,8 @@ _KINDS = (
     ),
 )
 _ARROW, _PARQUET = b"ARROW1\0\0", b"PAR1"
+_XML = re.compile(rb"\s*<\?xml\b")
+_JSON_STRINGS = re.compile(rb'\s*\[\s*"(?:[^"\\\n]|\\.)*"\s*,')
 _JSON = re.compile(rb'\s*(?P<list>\[\s*)?\{\s*"[^"\n]*"\s*:')
 # A table is told by so many lines, all with as many tabs.
 _FEWEST_ROWS, _MOST_ROWS = 3, 1000
@@ -65,8 +72,10 @@ def refuse_foreign_file(path, start, text_field_of=(JSON, PARQUET)):
     """
     refuse_document(path, start, PARQUET in text_field_of)
     by_field = JSON in text_field_of
+    if not _JSON.match(start):
+        _refuse_json_lists(path, start, by_field)
     found = _JSON.match(start)
-    if found and found["list"]:
+    if found and found["list"] or _JSON_STRINGS.match(start):
         raise UserError(
             f"{path}: a JSON list, not plain text: write "
             + (
@@ -87,7 +96,6 @@ def refuse_foreign_file(path, start, text_field_of=(JSON, PARQUET)):
                 f"{fields}"
             )
         )
-    _refuse_json_lists(path, start, by_field)
     _refuse_table(path, start, TABLE in text_field_of)
 
 
@@ -105,6 +113,8 @@ def refuse_document(path, start, reads_parquet=False):
     for pattern, what, remedy in _KINDS:
         if re.match(pattern, start, re.DOTALL):
             raise UserError(f"{path}: {what}, not plain text: {remedy}")
+    if _XML.match(start):
+        raise UserError(f"{path}: XML, not plain text: {_EXTRACT}")
     if start.startswith((_ARROW, _PARQUET)):
         is_arrow = start.startswith(_ARROW)
         remedy = "give the column that holds the text as --text_field"

@@ -11,6 +11,7 @@ import numpy as np
 
 from albert.text.sentences import has_several_sentences
 from albert.text.sentences import is_ended
+from albert.text.sentences import is_small
 
 # WikiExtractor's tags stand around an article and are not text.
 _ARTICLE_TAG = re.compile(r"\s*(?:<doc(?: [^<>]*)?>|</doc>)\s*")
@@ -81,7 +82,7 @@ def weigh(lines, past, count):
                 end = ", ended"
             elif (
                 not following
-                and texts[i + 2][:1].islower()
+                and is_small(texts[i + 2][:1])
                 and not text.islower()
             ):
                 end = ", broken off"

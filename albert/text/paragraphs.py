@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Turns lines into paragraphs, and knows headings and marks of articles."""
 
+import itertools
 import re
 
 from albert.text.line_evidence import is_article_tag
+from albert.text.sentences import is_small
 from albert.text.sentences import split_sentences
 from albert.text.text_files import MAX_LINE_CHARACTERS
+from albert.text.word_starts import is_of_script_without_spaces
 
 # Stand before a paragraph in the place of the number of blank lines: what
 # follows is an article that a mark begins, or is outside of any.
@@ -17,6 +20,9 @@ ARTICLE_ENDED = 1 << 21
 _MAX_PARAGRAPH_CHARACTERS = 1 << 14
 # A shorter line may be a heading, and is not joined to the next one.
 _SHORTEST_BROKEN_LINE = 40
+
+# Chinese has these in common with scripts that write spaces.
+_MARKS_OF_ANY_SCRIPT = frozenset("“”‘’—…")
 
 _WIKITEXT_TITLE = re.compile(r"= +[^= ].*[^= ] +=|= +[^= ] +=")
 _NUMBER_WORDS = (
@@ -80,11 +86,39 @@ def _border_of(tag):
 def _goes_on(paragraph, line):
     """Returns whether a line, broken off inside a sentence, goes on in it."""
     return (
-        line[0].islower()
+        is_small(line[0])
         and (paragraph[-1].isalnum() or paragraph[-1] in ",-")
         and _SHORTEST_BROKEN_LINE <= len(paragraph) < MAX_LINE_CHARACTERS
         # Text without capitals does not tell.
         and not paragraph.islower()
+    )
+
+
+def join_lines(lines):
+    """Returns the lines of a hard-wrapped paragraph as one text: str.
+
+    Scripts without spaces break anywhere, so that no space joins their lines.
+
+    Args:
+      lines: list of str, at least one.
+    """
+    if all(map(str.isascii, lines)):
+        return " ".join(lines)
+    parts = lines[:1]
+    for before, line in itertools.pairwise(lines):
+        ends = {before.rstrip()[-1:], line.lstrip()[:1]} - _MARKS_OF_ANY_SCRIPT
+        if ends and all(map(_is_unspaced, ends)):
+            parts[-1] = parts[-1].rstrip()
+            parts.append(line.lstrip())
+        else:
+            parts.append(f" {line}")
+    return "".join(parts)
+
+
+def _is_unspaced(character):
+    """Returns whether no space stands beside a character where lines break."""
+    return is_of_script_without_spaces(character) or (
+        "\u3000" < character <= "\u303f" or "\uff01" <= character <= "\uff5e"
     )
 
 
@@ -97,7 +131,7 @@ def wrapped_paragraphs(lines):
     for line in lines:
         if not line or line.isspace() or is_article_tag(line):
             if paragraph:
-                yield blank_lines, " ".join(paragraph)
+                yield blank_lines, join_lines(paragraph)
                 paragraph = []
                 characters = 0
                 blank_lines = 0
@@ -107,7 +141,7 @@ def wrapped_paragraphs(lines):
             continue
         was_indented, indented = indented, line[0].isspace()
         if paragraph and indented and not was_indented:
-            yield blank_lines, " ".join(paragraph)
+            yield blank_lines, join_lines(paragraph)
             paragraph = []
             characters = 0
             blank_lines = 0
@@ -115,7 +149,7 @@ def wrapped_paragraphs(lines):
         characters += len(line)
         if characters > _MAX_PARAGRAPH_CHARACTERS:
             # The last sentence may go on in the next line.
-            *complete, last = split_sentences(" ".join(paragraph))
+            *complete, last = split_sentences(join_lines(paragraph))
             if not complete and characters < MAX_LINE_CHARACTERS:
                 continue
             yield blank_lines, " ".join(complete or [last])
@@ -123,4 +157,4 @@ def wrapped_paragraphs(lines):
             characters = len(last) if complete else 0
             blank_lines = 0
     if paragraph:
-        yield blank_lines, " ".join(paragraph)
+        yield blank_lines, join_lines(paragraph)

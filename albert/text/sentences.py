@@ -131,6 +131,17 @@ def is_ended(line):
     return line[-1:] in _LAST and _ENDED.search(line[-8:]) is not None
 
 
+def is_small(character):
+    """Tells whether a letter is small where a sentence begins with another.
+
+    Georgian letters are small ones by Unicode, and begin sentences.
+
+    Args:
+      character: str, one or none.
+    """
+    return character.islower() and not "\u10d0" <= character <= "\u10ff"
+
+
 def _inner_ends(text):
     """Yields where the sentences of a text end, but for the last."""
     capitals = not text.islower()
@@ -178,7 +189,7 @@ def _ends_sentence(text, start, point, end, stop, closers, capitals):
     first = following[1]
     if first in _NOT_A_START:
         return False
-    if first.islower():
+    if is_small(first):
         return not capitals and not closers
     if stop == "." and not closers:
         return not _is_abbreviating(text, start, point, following.start(1))

@@ -736,6 +736,22 @@ def test_slots_of_records_to_evaluate_on_are_their_own(copied, caplog):
         check_record_sets([open_set(copied), held_out], config, None)
 
 
+def test_records_of_two_vocabularies_whose_files_are_not_at_hand(copied):
+    write_set(copied, "eval")
+    config = AlbertConfig.named("tiny", vocab_size=997)
+
+    def change(value):
+        value["vocabulary"]["fingerprint"] = "0" * 64
+
+    check_record_sets(
+        [open_set(copied), RecordSet.open(str(copied / "eval*"))], config, None
+    )
+    change_json(copied, change, "eval")
+    held_out = RecordSet.open(str(copied / "eval*"))
+    with pytest.raises(UserError, match="eval-00000.* with another vocabulary"):
+        check_record_sets([open_set(copied), held_out], config, None)
+
+
 def test_a_share_of_masked_records_cannot_be_changed(copied, caplog):
     check_masking([open_set(copied)], {"masked_lm_prob": 0.25})
     assert not caplog.text
