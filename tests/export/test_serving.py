@@ -509,7 +509,7 @@ class TestPretraining:
             [fill_mask.encode_masked(tokenizer, text) for text in MASKED],
         )
         found = answers["pretraining", "fill_mask"]
-        assert [len(row) for row in expected] == [2, 0, 3, 0]
+        assert [len(row) for row in expected] == [2, 0, 3, 0, 3]
         for index, row in enumerate(expected):
             pieces = found["pieces"][index]
             assert pieces[len(row) :] == [[""] * 5] * (3 - len(row))
