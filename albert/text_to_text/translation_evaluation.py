@@ -10,8 +10,8 @@ from albert.progress import show_progress
 from albert.text_to_text import text_metrics
 from albert.text_to_text.translation import Translation
 from albert.text_to_text.translation import TranslationCounts
+from albert.text_to_text.translation_files import PREDICTION_FILES
 
-PREDICTION_FILES = ("dev_predictions.txt", "dev_predictions.tsv")
 _SEARCH_SETTINGS = ("beam_size", "length_penalty", "max_target_length")
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 

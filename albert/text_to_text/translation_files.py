@@ -12,20 +12,21 @@ from albert import vocabulary_flags
 from albert.errors import UserError
 from albert.text_to_text.parallel_text import PairTable
 from albert.text_to_text.parallel_text import ParallelFiles
-from albert.text_to_text.translation_evaluation import PREDICTION_FILES
 from albert.training import curves
 from albert.training import model_card
 
 # How the flags of files name the standard input or output.
 _STANDARD_STREAM = "-"
 
-# What training and evaluation need, each with the beginning of its flags.
+# What an evaluation writes into the run's directory: texts, and a table.
+PREDICTION_FILES = ("dev_predictions.txt", "dev_predictions.tsv")
 # What a run writes into its directory besides the model.
 _OF_THE_DIRECTORY = (
     model_card.CARD_FILE,
     curves.RUN_PICTURE,
     *PREDICTION_FILES,
 )
+# The modes that read pairs, each with the beginning of its flags.
 _SPLITS = {"train": ("do_train", ""), "dev": ("do_eval", "eval_")}
 
 
