@@ -90,8 +90,12 @@ def _define_mode_flags(fv):
     )
 
 
-def check(fv):
+def check(fv, decoder=False):
     """Refuses flags of fine-tuning that contradict each other.
+
+    Args:
+      fv: ``absl.flags.FlagValues``.
+      decoder: bool, whether the model has a decoder.
 
     Raises:
       UserError: naming them.
@@ -99,7 +103,7 @@ def check(fv):
     flags.refuse_both(fv, "albert_config_file", "model_size")
     flags.refuse_both(fv, "num_train_steps", "num_train_epochs")
     flags.check_layers_flag(fv)
-    freeze_flag.check(fv)
+    freeze_flag.check(fv, decoder)
     if fv.early_stopping_patience and not (fv.do_train and fv.do_eval):
         raise UserError(
             "--early_stopping_patience needs --do_train and --do_eval: it "

@@ -6,6 +6,10 @@ from albert.flag_groups import FlagGroup
 
 # What it can name: ``albert.training.freezing`` finds the layers.
 PARTS = ("embeddings", "encoder")
+_OF_ATTENTION = (
+    ("attention_head_l2", "encoder", 0.0),
+    ("attention_l2", "encoder", 0.0),
+)
 
 
 def define(fv):
@@ -19,8 +23,13 @@ def define(fv):
     )
 
 
-def check(fv):
+def check(fv, decoder=False):
     """Refuses --freeze of what there is not, or of what is not frozen.
+
+    Args:
+      fv: ``absl.flags.FlagValues``.
+      decoder: bool, whether the model has a decoder, which is never frozen
+        and whose attention is regularised, too.
 
     Raises:
       UserError: an unknown part, no weights that could be kept, or a flag
@@ -44,8 +53,7 @@ def check(fv):
         for name, part, default in (
             ("embedding_learning_rate_scale", "embeddings", 1.0),
             ("embedding_learning_rate_scale", "encoder", 1.0),
-            ("attention_head_l2", "encoder", 0.0),
-            ("attention_l2", "encoder", 0.0),
+            *(() if decoder else _OF_ATTENTION),
             # Of embeddings alone, the layers are trained.
             ("layer_decay_rate", "encoder", 1.0),
         )

@@ -9,11 +9,11 @@ from albert import freeze_flag
 from albert.errors import UserError
 
 
-def check(*arguments):
+def check(*arguments, script="classify", **options):
     fv = flags.FlagValues()
-    front_door.load_script("classify").define_flags(fv)
-    fv(["classify", "--do_train", "--init_checkpoint=model", *arguments])
-    freeze_flag.check(fv)
+    front_door.load_script(script).define_flags(fv)
+    fv([script, "--do_train", "--init_checkpoint=model", *arguments])
+    freeze_flag.check(fv, **options)
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,11 @@ def test_flags_without_effect_are_refused(part, flag):
 
 def test_the_layers_above_frozen_embeddings_may_differ():
     check("--freeze=embeddings", "--layer_decay_rate=0.9")
+
+
+@pytest.mark.parametrize("flag", ["attention_head_l2", "attention_l2"])
+def test_attention_of_a_decoder_is_regularised_above_a_frozen_encoder(flag):
+    flags_of_both = "--freeze=encoder", f"--{flag}=0.1"
+    check(*flags_of_both, script="translate", decoder=True)
+    with pytest.raises(UserError, match=f"--{flag} is about weights that"):
+        check(*flags_of_both)

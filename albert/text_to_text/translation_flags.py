@@ -252,7 +252,7 @@ def check_flags(fv):
         )
     if not fv.attention_plot:
         flags.require_mode(fv)
-    finetuning_flags.check(fv)
+    finetuning_flags.check(fv, decoder=True)
     model_card.check_licence(fv.licence)
     if fv.num_best and not fv.do_predict:
         raise UserError(

@@ -165,7 +165,7 @@ class InferenceLoop:
 
     def _evaluate_replica(self, batch, num_layers):
         with self._depth(num_layers):
-            outputs = self._infer(batch)
+            outputs = self._infer(batch, self.objective.reads_padding)
         return (
             self.objective.numerators(outputs, batch),
             self.objective.denominators(batch),
@@ -208,12 +208,12 @@ class InferenceLoop:
         outputs = self.strategy.run(self._infer, args=(batch,))
         return tf.nest.map_structure(self._local, outputs)
 
-    def _infer(self, batch):
-        with padding_skipped(self._skip_padding):
+    def _infer(self, batch, with_padding=False):
+        with padding_skipped(self._skip_padding and not with_padding):
             return self.model(batch, training=False)
 
     def _outputs_and_sums(self, batch, evaluate):
-        outputs = self._infer(batch)
+        outputs = self._infer(batch, evaluate and self.objective.reads_padding)
         if not evaluate:
             return outputs, ()
         sums = (

@@ -88,7 +88,9 @@ class TrainingLoop(InferenceLoop):
         # Layers that are all frozen only look forward, as in an evaluation.
         # No islands then: each number of rows would be compiled anew.
         self._encoder_infers = (
-            self._skip_padding and not model.encoder.trainable_variables
+            self._skip_padding
+            and not objective.reads_padding
+            and not model.encoder.trainable_variables
         )
         self._micro_step = self._compiled(self._gradients_and_numerators)
         # AutoGraph is for the sake of Python's loop over the steps.

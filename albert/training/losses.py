@@ -25,10 +25,14 @@ class PretrainingObjective:
         that hold single segments.
 
     Attributes:
+      reads_padding: bool, whether the sums depend on what a model gives at
+        positions of padding, which then cannot be left out.
       metric_names: list of str.
       counted: dict of what a step counts beside the metrics: its name, and
         the denominator that it is.
     """
+
+    reads_padding = False
 
     def __init__(self, sentence_order=True):
         self.sentence_order = sentence_order
@@ -123,6 +127,7 @@ class _MeanObjective:
     # Parts of the model that the loss does not depend on.
     untrained = None
     counted = {}
+    reads_padding = False
 
     def trains(self, path):
         """Returns whether the loss depends on the variable of a path."""
@@ -279,11 +284,13 @@ class TokenClassificationObjective(_LabelObjective):
 class SpanObjective(_MeanObjective):
     """Objective of "span_v1": mean cross-entropy of the start and the end.
 
-    Source: model_fn of the original's run_squad_v1.py.
+    Source: model_fn of the original's run_squad_v1.py, whose softmax is over
+    all positions, padding too.
     """
 
     metric_names = ("loss",)
     untrained = r"(^|/)pooler/"
+    reads_padding = True
 
     def numerators(self, outputs, batch):
         """Returns the numerator of every metric.

@@ -67,8 +67,14 @@ def check_warmup(start, warmup_steps, steps):
       steps: int, of the training.
 
     Raises:
-      UserError: naming the three.
+      UserError: naming the three, or a start of no warm-up.
     """
+    if start and not warmup_steps:
+        raise UserError(
+            f"--start_warmup_step={start} has no effect without a warm-up, "
+            "which is of 0 steps here: give --num_warmup_steps, or leave it "
+            "out"
+        )
     if start + warmup_steps > steps:
         raise UserError(
             f"--start_warmup_step={start} and --num_warmup_steps="

@@ -21,10 +21,8 @@ from albert.training.loop import TrainingLoop
 LABELS = 3
 
 
-def make_loop(part=None, strategy_name="one_device", **options):
-    keras.utils.set_random_seed(7)
-    strategy = distribution.get_strategy(strategy_name)
-    config = albert.AlbertConfig(
+def make_config():
+    return albert.AlbertConfig(
         vocab_size=89,
         embedding_size=7,
         hidden_size=22,
@@ -36,9 +34,14 @@ def make_loop(part=None, strategy_name="one_device", **options):
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
     )
+
+
+def make_loop(part=None, strategy_name="one_device", **options):
+    keras.utils.set_random_seed(7)
+    strategy = distribution.get_strategy(strategy_name)
     with strategy.scope():
         model = albert.AlbertClassifier(
-            config, num_labels=LABELS, classifier_dropout=0.0
+            make_config(), num_labels=LABELS, classifier_dropout=0.0
         )
         freezing.freeze(model, part)
         optimizer = optimizers.AdamW(0.01)
@@ -131,6 +134,38 @@ def test_what_is_trained_has_the_gradients_of_the_whole_model():
             assert np.max(np.abs(value - whole)) < 1e-4 * scale, name
     # The one that is left is that of the classifier's weights.
     assert products[None] > products["embeddings"] > products["encoder"] == 1
+
+
+def make_span_loop(**options):
+    keras.utils.set_random_seed(7)
+    model = albert.AlbertSpanPredictor(make_config(), version="v1")
+    freezing.freeze(model, "encoder")
+    optimizer = optimizers.AdamW(0.01)
+    optimizer.build(model.trainable_variables)
+    strategy = distribution.get_strategy("one_device")
+    return TrainingLoop(
+        model, optimizer, losses.SpanObjective(), strategy, **options
+    )
+
+
+def test_padding_that_a_loss_reads_is_computed():
+    """The original's loss of SQuAD 1.1 has padding in its softmax."""
+    batch = make_batch()
+    del batch["label_ids"]
+    batch["example_index"] = np.arange(12, dtype="int32")
+    first = np.argmax(np.cumsum(batch["input_mask"], axis=1), axis=1) // 2
+    batch["start_positions"] = batch["end_positions"] = first.astype("int32")
+    found = []
+    for jit_compile in (False, True):  # XLA leaves out no padding.
+        loop = make_span_loop(jit_compile=jit_compile)
+        data = tf.data.Dataset.from_tensors(batch).repeat()
+        before = loop.evaluate(loop.distribute(data.take(1)))["loss"]
+        batches = loop.distribute(data.take(1))
+        _, predicted = loop.predict(batches, len(first), evaluate=True)
+        history = loop.train(iter(loop.distribute(data)), 3)["loss"]
+        found.append([before, predicted["loss"], *history])
+    assert found[0][0] > found[0][-1] > 0.1
+    np.testing.assert_allclose(*found, rtol=0, atol=1e-5)
 
 
 @pytest.mark.slow

@@ -27,6 +27,12 @@ def test_a_warmup_that_does_not_end():
         training_length.of_steps(100, None, 50, 0.6)
 
 
+def test_a_start_of_no_warmup():
+    with pytest.raises(UserError, match="--start_warmup_step=50 has no effect"):
+        training_length.of_steps(100, 0, 50, None)
+    training_length.of_steps(100, 0, 0, None)
+
+
 def test_warmup_in_time():
     found = training_length.of_time(3.5, None, None)
     assert found["warmup_proportion"] == 0.06
