@@ -72,9 +72,9 @@ def refuse_foreign_file(path, start, text_field_of=(JSON, PARQUET)):
     """
     refuse_document(path, start, PARQUET in text_field_of)
     by_field = JSON in text_field_of
-    if not _JSON.match(start):
-        _refuse_json_lists(path, start, by_field)
     found = _JSON.match(start)
+    if not found:
+        _refuse_json_lists(path, start, by_field)
     if found and found["list"] or _JSON_STRINGS.match(start):
         raise UserError(
             f"{path}: a JSON list, not plain text: write "

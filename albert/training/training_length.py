@@ -72,8 +72,8 @@ def check_warmup(start, warmup_steps, steps):
     if start and not warmup_steps:
         raise UserError(
             f"--start_warmup_step={start} has no effect without a warm-up, "
-            "which is of 0 steps here: give --num_warmup_steps, or leave it "
-            "out"
+            "which is of 0 steps here: give --num_warmup_steps, or leave "
+            "--start_warmup_step out"
         )
     if start + warmup_steps > steps:
         raise UserError(

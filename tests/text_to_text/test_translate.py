@@ -405,7 +405,12 @@ def test_refuses_a_decoder_that_nothing_describes(
 
 
 @pytest.mark.usefixtures("steps_without_gradients")
-def test_starts_from_a_pretrained_encoder(texts, tokenizer, run, tmp_path):
+@pytest.mark.parametrize(
+    "more", [[], ["--freeze=encoder", "--attention_l2=0.1"]]
+)
+def test_starts_from_a_pretrained_encoder(
+    texts, tokenizer, run, tmp_path, more
+):
     config = albert.AlbertConfig.from_dict(CONFIG)
     pretrainer = albert.AlbertPretrainer(config)
     start = tmp_path / "pretrained"
@@ -423,6 +428,7 @@ def test_starts_from_a_pretrained_encoder(texts, tokenizer, run, tmp_path):
         f"--init_checkpoint={start}",
         "--num_train_steps=1",
         "--learning_rate=1e-30",
+        *more,
     )
     assert code == 0, errors
     assert re.search(r"new: decoder/\S+, decoder/", errors)
