@@ -74,6 +74,7 @@ def main(fv):
     from albert.modeling.models import AlbertPretrainer
     from albert.records import record_set
     from albert.training import agreement
+    from albert.training import batch_size_schedule
     from albert.training import coordination
     from albert.training import depth_schedule
     from albert.training import distribution
@@ -154,13 +155,22 @@ def main(fv):
         training_options = options.find_pretraining_options(fv, config)
         budget = training_options.make_budget()
         budget.check(strategy)
+        batch_sizes = depths = None
+        if fv.train_batch_size_schedule:
+            batch_sizes = batch_size_schedule.plan(
+                fv.train_batch_size_schedule,
+                training_options,
+                strategy.num_replicas_in_sync,
+                budget,
+            )
+            logging.info("train_batch_size: %s", batch_sizes)
         options.check_and_log_batch(
             strategy,
             training_options,
             train.num_examples,
             train.records.schema.max_seq_length,
+            batch_sizes,
         )
-        depths = None
         if fv.num_layers_schedule:
             depths = depth_schedule.plan(fv.num_layers_schedule, config, budget)
             logging.info("depth: %s", depths)
@@ -184,6 +194,7 @@ def main(fv):
             init_optimizer=fv.init_optimizer,
             evaluation=evaluation,
             depths=depths,
+            batch_sizes=batch_sizes,
             data_plans=data_plans,
         )
         # Before the data is read: it may take a while.

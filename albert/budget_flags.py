@@ -16,7 +16,7 @@ _COUNT_STEPS = {
 # What `albert pretrain` has no use for where it does not train.
 _OF_TRAINING = (
     *("recipe", "initialization", "train_minutes", "warmup_proportion"),
-    "num_layers_schedule",
+    *("num_layers_schedule", "train_batch_size_schedule"),
     *("max_seq_length_schedule", "masked_lm_prob_schedule"),
     *("weight_average_decay", "init_optimizer", "bucket_by_length"),
 )
@@ -51,6 +51,13 @@ def define(fv):
         "Default: all layers at all steps, as in the original.",
     )
     training.string(
+        "train_batch_size_schedule",
+        None,
+        "Sequences of a step and their shares of the training, as in "
+        "16:0.2,32:0.3,64 for --train_batch_size=64: steps that cost less at "
+        "first. Default: as many in all steps, as in the original.",
+    )
+    training.string(
         "max_seq_length_schedule",
         None,
         "Lengths of sequences and their shares of the training, as in "
@@ -73,6 +80,11 @@ def check(fv):
                     "what --init_checkpoint or --output_dir holds: leave it out"
                 )
     flags.refuse_both(fv, "warmup_proportion", "num_warmup_steps")
+    if fv.train_batch_size_schedule and fv.bucket_by_length:
+        raise UserError(
+            "--bucket_by_length sorts records into batches of one size, and "
+            "--train_batch_size_schedule changes it: leave one of the two out"
+        )
     if fv.train_minutes is None:
         return
     if fv.bucket_by_length:

@@ -107,6 +107,7 @@ _RUN_SCHEMA = Object(
         "warmup_proportion": Nullable(Number(0.0, 1.0)),
         "num_layers_schedule": Nullable(Text()),
         "max_seq_length_schedule": Nullable(Text()),
+        "train_batch_size_schedule": Nullable(Text()),
         "optimizer": Text(),
         "learning_rate": Number(),
         "dtype": Text(),

@@ -32,6 +32,7 @@ _UNSAID = {
     "train_minutes": None,
     "warmup_proportion": None,
     "max_seq_length_schedule": None,
+    "train_batch_size_schedule": None,
     "class_weights": None,
     "focal_gamma": 0.0,
     "best_metric": None,

@@ -303,7 +303,7 @@ def read_curve(model, batch_size):
 
     Args:
       model: str, the model directory.
-      batch_size: int, sequences in a step.
+      batch_size: int, sequences in a step, where their number stays.
     """
     from albert import command_line
 
@@ -320,9 +320,11 @@ def read_curve(model, batch_size):
         held_out |= dict(scalars.get("masked_lm_loss", ()))
     minutes = dict(train["train_minutes"])
     lengths = dict(train.get("max_seq_length", ()))
+    sizes = dict(train.get("train_batch_size", ()))
     pieces, total, before = {}, 0, 0
     for step in minutes:
-        total += (step - before) * batch_size * lengths.get(step, LENGTH)
+        sequences = (step - before) * sizes.get(step, batch_size)
+        total += sequences * lengths.get(step, LENGTH)
         pieces[step], before = total, step
     return [
         [step, minutes[step], loss, pieces[step]]

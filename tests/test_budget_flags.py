@@ -36,6 +36,14 @@ def test_what_works_together():
         (["--nodo_train", "--weight_average_decay=0.9"], "is of training"),
         (["--nodo_train", "--num_layers_schedule=1:.5,2"], "is of training"),
         (["--nodo_train", "--train_minutes=5"], "is of training"),
+        (
+            ["--nodo_train", "--train_batch_size_schedule=4:.5,8"],
+            "is of training",
+        ),
+        (
+            ["--bucket_by_length", "--train_batch_size_schedule=4:.5,8"],
+            "leave one of the two out",
+        ),
         (["--nodo_train", "--recipe=budget"], "is of training"),
         (["--nodo_train", "--initialization=local"], "is of training"),
         (["--warmup_proportion=0", "--num_warmup_steps=1"], "the same thing"),

@@ -74,6 +74,7 @@ def test_a_curve_is_of_the_layers_that_are_trained(tmp_path):
     for part, tag, values in (
         ("train", "schedule/train_minutes", {5: 1.0, 9: 2.0}),
         ("train", "schedule/max_seq_length", {5: 64.0, 9: 128.0}),
+        ("train", "schedule/train_batch_size", {5: 2.0, 9: 3.0}),
         ("eval", "loss/masked_lm_loss", {5: 6.5, 9: 4.0}),
         ("eval_trained_layers", "loss/masked_lm_loss", {5: 5.0}),
     ):
@@ -84,10 +85,10 @@ def test_a_curve_is_of_the_layers_that_are_trained(tmp_path):
             for step, value in values.items():
                 tf.summary.scalar(tag, value, step)
         events.close()
-    # Step, minutes, loss, pieces: 5 steps of 3 × 64, then 4 of 3 × 128.
+    # Step, minutes, loss, pieces: 5 steps of 2 × 64, then 4 of 3 × 128.
     assert import_module("learning").read_curve(tmp_path, 3) == [
-        [5, 1.0, 5.0, 960],
-        [9, 2.0, 4.0, 2496],
+        [5, 1.0, 5.0, 640],
+        [9, 2.0, 4.0, 2176],
     ]
 
 

@@ -175,6 +175,7 @@ OTHERWISE = {
     ("pretrain", "model_size"): {"albert_config_file": None},
     ("pretrain", "num_layers_schedule"): {},
     ("pretrain", "max_seq_length_schedule"): {},
+    ("pretrain", "train_batch_size_schedule"): {},
     ("pretrain", "train_minutes"): {"num_train_steps": None},
     ("pretrain", "position_embedding"): {
         "albert_config_file": None,

@@ -30,6 +30,9 @@ RUN = {
     "records": "sequences made",
     "max_seq_length": "pieces of a sequence",
     "train_batch_size": "sequences of a step",
+    "train_batch_size_schedule": (
+        "sequences of a step, with their shares of the training"
+    ),
     "num_train_steps": "steps",
     # Those of the run, where the records are not masked yet.
     "masked_lm_prob": INSTANCES["masked_lm_prob"],

@@ -147,7 +147,9 @@ class Dropout(keras.layers.Dropout):
 
     The state of Keras's generators is equal on all replicas of a
     distribution strategy, so that N devices would drop the same entries of N
-    different examples. The replica's number is folded into the seed.
+    different examples. The replica's number is folded into the seed. Of every
+    dtype the same entries are dropped, those of float32: bfloat16 would round
+    the rate to a multiple of 1/128.
     """
 
     def draw_seed(self):
@@ -165,7 +167,10 @@ class Dropout(keras.layers.Dropout):
         if not training or not self.rate:
             return inputs
         seed = self.draw_seed() if seed is None else seed
-        return tf.nn.experimental.stateless_dropout(inputs, self.rate, seed)
+        dropped = tf.nn.experimental.stateless_dropout(
+            tf.cast(inputs, tf.float32), self.rate, seed
+        )
+        return tf.cast(dropped, inputs.dtype)
 
 
 class LayerNormalization(BaseLayer):

@@ -39,6 +39,8 @@ class Featurized:
       empty: int, examples with a sequence without pieces; of tagging, words
         without.
       word_positions: ``WordPositions`` of tagging, else None.
+      lower_cased: int, of tagging, words with capitals that the vocabulary
+        does not have, which mark names in many languages.
     """
 
     features: Features
@@ -46,6 +48,7 @@ class Featurized:
     longest: int
     empty: int
     word_positions: WordPositions | None = None
+    lower_cased: int = 0
 
     def summary(self):
         """Returns the counts as one line for the log."""
@@ -59,4 +62,10 @@ class Featurized:
             what = " words"
         if self.empty:
             line += f", {self.empty}{what} without pieces"
+        if self.lower_cased:
+            share = self.lower_cased / len(self.word_positions.rows)
+            line += (
+                f", {self.lower_cased} words ({share:.0%}) with capitals, "
+                "which the lower-cased vocabulary hides"
+            )
         return line

@@ -80,6 +80,9 @@ def featurize(task, examples, tokenizer, max_seq_length):
             columns=np.where(has_pieces, columns, 0),
             splits=splits,
         ),
+        lower_cased=sum(word != word.lower() for word in words)
+        if tokenizer.lower_case
+        else 0,
     )
 
 

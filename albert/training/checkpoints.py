@@ -6,7 +6,7 @@ Checkpoints have Google's format and names: weights, ``NAME/adam_m``,
 does not have is under ``training_state/``: the state of dropout's generators,
 averages of the weights, the best evaluation so far and how many have followed
 it, and, where a training is of a time, how much of it is over. The position in
-the input needs no room: it is the step times the batch size.
+the input is the step times the batch size; where batches grow, it is there too.
 """
 
 import dataclasses
@@ -34,6 +34,8 @@ class Progress:
       evaluated: bool, whether the weights of this step were evaluated.
       since_best: int, evaluations after the best one.
       milliseconds: int, time that the steps took, of a training in time.
+      sequences: int, those that the steps were made with; None where each
+        had as many.
     """
 
     restored: bool = False
@@ -41,6 +43,7 @@ class Progress:
     evaluated: bool = False
     since_best: int = 0
     milliseconds: int = 0
+    sequences: int | None = None
 
 
 class TrainingCheckpoints:
@@ -84,7 +87,14 @@ class TrainingCheckpoints:
         """
         return os.path.exists(f"{self._best_prefix}.index")
 
-    def save(self, best, evaluated, since_best=0, milliseconds=None):
+    def save(
+        self,
+        best,
+        evaluated,
+        since_best=0,
+        milliseconds=None,
+        sequences=None,
+    ):
         """Writes ``model.ckpt-STEP`` and removes those beyond ``keep``.
 
         Damaged ones, which ``restore`` has passed over, are set aside.
@@ -95,6 +105,8 @@ class TrainingCheckpoints:
           since_best: int, evaluations after the best one.
           milliseconds: int, time that the steps took; None where it does not
             count.
+          sequences: int, those that the steps were made with; None where each
+            had as many.
         """
         if not self.writes:
             return
@@ -106,6 +118,8 @@ class TrainingCheckpoints:
         tensors[f"{_STATE}evaluated"] = np.int64(evaluated)
         if milliseconds is not None:
             tensors[f"{_STATE}milliseconds"] = np.int64(milliseconds)
+        if sequences is not None:
+            tensors[f"{_STATE}sequences"] = np.int64(sequences)
         if best is not None:
             tensors[f"{_STATE}best"] = np.float64(best)
             tensors[f"{_STATE}since_best"] = np.int64(since_best)
@@ -168,12 +182,14 @@ class TrainingCheckpoints:
             self._assign(prefix, tensors)
             best = self._best(tensors)
             since_best = int(tensors.get(f"{_STATE}since_best", 0))
+            sequences = tensors.get(f"{_STATE}sequences")
             return Progress(
                 restored=True,
                 best=best,
                 evaluated=bool(tensors.get(f"{_STATE}evaluated", True)),
                 since_best=0 if best is None else since_best,
                 milliseconds=int(tensors.get(f"{_STATE}milliseconds", 0)),
+                sequences=None if sequences is None else int(sequences),
             )
         if steps:
             raise UserError(

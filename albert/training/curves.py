@@ -36,6 +36,7 @@ _BASELINE = ("without a model", {"color": "C3", "linestyle": "--"})
 # What changes in the course of a training, and what it counts.
 _SCHEDULES = {
     "num_layers": "layers",
+    "train_batch_size": "sequences",
     "max_seq_length": "pieces",
     "masked_lm_prob": "masked",
 }
@@ -104,9 +105,14 @@ def draw(path, directories, flag="PICTURE"):
     Raises:
       UserError: a directory without TensorBoard events.
     """
+    phases = [(directory, *_read_phase(directory)) for directory in directories]
+    _draw(path, phases, flag)
+
+
+def _draw(path, phases, flag):
+    """Draws phases: (directory, *what ``_read_scalars_of`` returns)."""
     from matplotlib.figure import Figure
 
-    phases = [(directory, *_read_phase(directory)) for directory in directories]
     names = sorted(
         {name for _, *parts in phases for part in parts for name in part}
     )
@@ -186,13 +192,14 @@ def draw_run(directory):
       list of str, the picture; empty, with a warning, where nothing is left
       of what TensorBoard was told.
     """
-    if not _read_scalars_of(directory)[0]:
+    scalars = _read_scalars_of(directory)
+    if not scalars[0]:
         logging.warning(
             "%s: no TensorBoard events in it: no curves are drawn", directory
         )
         return []
     path = os.path.join(directory, RUN_PICTURE)
-    draw(path, [directory], "--output_dir")
+    _draw(path, [(directory, *scalars)], "--output_dir")
     return [path]
 
 

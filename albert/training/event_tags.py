@@ -19,6 +19,7 @@ _GROUPS = {
     "sequences_per_second": "speed",
     "tokens_per_second": "speed",
     "num_layers": "schedule",
+    "train_batch_size": "schedule",
     "max_seq_length": "schedule",
     "masked_lm_prob": "schedule",
     "train_minutes": "schedule",

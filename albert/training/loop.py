@@ -203,8 +203,19 @@ class TrainingLoop(InferenceLoop):
             return index + 1, tf.nest.map_structure(tf.add, sums, more)
 
         first = self._micro_step(micro_batch(0), denominators, num_layers)
+        # One micro-batch after the other, so that the memory holds one: turns
+        # of a loop begin as soon as they can, unless they must wait for the
+        # one before them, and the first for what comes before the loop.
+        # (TensorFlow optimises control dependencies of constants away.)
+        *values, second = tf.identity_n(
+            [*tf.nest.flatten(first), tf.constant(1)]
+        )
+        first = tf.nest.pack_sequence_as(first, values)
         _, sums = tf.while_loop(
-            lambda index, _: index < parts, add, (tf.constant(1), first)
+            lambda index, _: index < parts,
+            add,
+            (second, first),
+            parallel_iterations=1,
         )
         return sums
 

@@ -7,6 +7,7 @@ from absl import logging
 
 from albert.errors import UserError
 from albert.modeling import local_attention
+from albert.training import batch_size_schedule
 from albert.training import budgets
 from albert.training import coordination
 from albert.training import defaults
@@ -230,7 +231,9 @@ def check_decay(fv):
         )
 
 
-def check_and_log_batch(strategy, options, num_examples, max_seq_length):
+def check_and_log_batch(
+    strategy, options, num_examples, max_seq_length, batch_sizes=None
+):
     """Logs how a batch is divided, and refuses one that does not divide.
 
     Args:
@@ -238,6 +241,8 @@ def check_and_log_batch(strategy, options, num_examples, max_seq_length):
       options: ``TrainingOptions``.
       num_examples: int, examples to train on.
       max_seq_length: int, pieces of a sequence at most.
+      batch_sizes: ``Plan`` of sizes that change, up to that of ``options``, or
+        None.
 
     Raises:
       UserError: the batch size is not divisible by the number of parts.
@@ -248,10 +253,16 @@ def check_and_log_batch(strategy, options, num_examples, max_seq_length):
     per_step = distribution.check_batch_size(
         "train_batch_size", options.train_batch_size, replicas, steps
     )
-    training_length.log(options, num_examples)
+    num_sequences = None
+    if options.num_train_steps is not None:
+        num_sequences = options.num_train_steps * options.train_batch_size
+        if batch_sizes:
+            num_sequences = batch_size_schedule.count_sequences(batch_sizes)
+    training_length.log(options, num_examples, num_sequences)
     logging.info(
-        "global batch %d = %d replica(s) (%s%s) x %d accumulation step(s) x "
+        "global batch%s %d = %d replica(s) (%s%s) x %d accumulation step(s) x "
         "%d sequences; at most %s pieces (%d each) per step",
+        " in the end" if batch_sizes else "",
         options.train_batch_size,
         replicas,
         distribution.device_name(strategy),

@@ -72,17 +72,20 @@ class PretrainingData:
         num_steps,
         start_step,
         bucket_by_length,
+        start_record=None,
         max_seq_length=None,
         masked_lm_prob=None,
     ):
         """Returns ``pretraining_dataset`` for training."""
         del num_steps  # It is endless.
+        if start_record is None:
+            start_record = start_step * batch_size
         return pretraining_dataset(
             self.records,
             batch_size,
             training=True,
             seed=seed,
-            start_record=start_step * batch_size,
+            start_record=start_record,
             max_seq_length=max_seq_length,
             masked_lm_prob=masked_lm_prob,
             bucket_shapes=self.shapes if bucket_by_length else None,

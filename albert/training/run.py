@@ -48,7 +48,9 @@ class Data(typing.Protocol):
     ):
         """Returns a dataset of the global batches after ``start_step`` ones.
 
-        Its settings in a phase of ``Run.data_plans`` are given by name.
+        Its settings in a phase of ``Run.data_plans`` are given by name; with
+        ``Run.batch_sizes`` so is ``start_record``, int, the number of examples
+        in those batches.
         """
 
     def locate_damage(self):
@@ -108,6 +110,8 @@ class Run:
       depths: ``Plan`` of the layers that the encoder applies, or None: all at
         all steps. Evaluations are of all layers in any case, and also of
         those that are trained.
+      batch_sizes: ``Plan`` of the sequences of a step, or None: as many in
+        all. Of pretraining alone.
       data_plans: dict of ``Plan``, by the setting of the training data that
         changes.
     """
@@ -126,6 +130,7 @@ class Run:
     task: dict | None = None
     evaluation: Evaluation | None = None
     depths: Plan | None = None
+    batch_sizes: Plan | None = None
     data_plans: dict = dataclasses.field(default_factory=dict)
 
     @property
@@ -139,6 +144,9 @@ class Run:
             "init_layers_from": self.layers_from,
             "init_optimizer": self.init_optimizer,
             "num_layers_schedule": self.depths and self.depths.phases.text,
+            "train_batch_size_schedule": (
+                self.batch_sizes and self.batch_sizes.phases.text
+            ),
             **{
                 f"{name}_schedule": plan.phases.text
                 for name, plan in self.data_plans.items()

@@ -29,6 +29,7 @@ class RunSteps:
         self.data = run.data
         self.evaluation = run.evaluation
         self.depths = run.depths
+        self.batch_sizes = run.batch_sizes
         self.data_plans = run.data_plans
         self.budget = budget
         self.loop = loop
@@ -38,27 +39,33 @@ class RunSteps:
         self.since_best = 0
         # The layers that the last steps were made with; None: all.
         self.depth = None
+        # Those that all steps were made with, where their number changes.
+        self.sequences = None
 
     def make(self, progress, watch):
         """Makes the remaining steps; returns the last metrics or None."""
         self.best, self.since_best = progress.best, progress.since_best
         step = self.checkpoints.step
+        if self.batch_sizes:
+            self.sequences = progress.sequences
+            if self.sequences is None:
+                self.sequences = step * self.options.train_batch_size
         if step and not self.budget.is_spent:
             # That of the step before, which may have been its phase's last.
             self.depth, *_ = self._phase(max(0, self.budget.used - 1))
         if step and self.budget.is_milestone and not progress.evaluated:
             self._evaluate_and_save(step)
-        iterator = data_phase = None
+        iterator = of_iterator = None
         compiled = set()
         while not self._is_done():
-            depth, phase, end = self._phase(self.budget.used)
+            depth, of_data, end = self._phase(self.budget.used)
             self.depth = depth
-            if iterator is None or phase != data_phase:
+            if of_data != of_iterator:
                 iterator = iter(
-                    self.loop.distribute(self._batches(step, phase))
+                    self.loop.distribute(self._batches(step, **of_data))
                 )
-                data_phase = phase
-            shape = (depth, *phase.items())
+                of_iterator = of_data
+            shape = (depth, *of_data.items())
             compiles = shape not in compiled
             compiled.add(shape)
             count = self.budget.steps_at_once(end, compiles)
@@ -68,14 +75,17 @@ class RunSteps:
                 history = self.loop.train(iterator, count, depth)
             seconds = time.monotonic() - start
             check_finite(step, history)
-            self.budget.add(self.checkpoints.step - step, seconds, compiles)
-            step = self.checkpoints.step
+            made = self.checkpoints.step - step
+            self.budget.add(made, seconds, compiles)
+            step += made
+            if self.batch_sizes:
+                self.sequences += made * of_data["train_batch_size"]
             self._warn_of_skipped(before)
             self.reporter.training(
                 step,
                 history,
                 seconds,
-                self._settings_in_force(depth, phase),
+                self._settings_in_force(depth, of_data),
                 compiles,
             )
             warning = watch and watch.update(step, history)
@@ -112,15 +122,19 @@ class RunSteps:
         if self.depths:
             depth, end = self.depths.at(used)
         of_data = {}
-        for name, plan in self.data_plans.items():
+        for name, plan in self._plans_of_data().items():
             of_data[name], its_end = plan.at(used)
             end = min(end, its_end)
         return depth, of_data, end
 
+    def _plans_of_data(self):
+        sizes = {"train_batch_size": self.batch_sizes}
+        return (sizes if self.batch_sizes else {}) | self.data_plans
+
     def _warn_of_skipped(self, before):
         """Warns of phases that were over before a step began with them."""
         after = self.budget.total if self.budget.is_spent else self.budget.used
-        for plan in (self.depths, *self.data_plans.values()):
+        for plan in (self.depths, *self._plans_of_data().values()):
             for value in plan.skipped(before, after) if plan else ():
                 self.reporter.warning(
                     f"{plan.phases.flag}={plan.phases.text}: {value} had no "
@@ -143,9 +157,11 @@ class RunSteps:
             return True
         return self.budget.is_spent
 
-    def _batches(self, step, phase):
+    def _batches(self, step, train_batch_size=None, **phase):
+        if self.batch_sizes:
+            phase["start_record"] = self.sequences
         return self.data.training_batches(
-            self.options.train_batch_size,
+            train_batch_size or self.options.train_batch_size,
             seed=self.options.seed,
             num_steps=self.budget.num_steps,
             start_step=step,
@@ -210,6 +226,7 @@ class RunSteps:
                 evaluated,
                 self.since_best,
                 self.budget.milliseconds,
+                self.sequences,
             )
 
     def _save_and_stop(self):

@@ -84,14 +84,15 @@ def check_warmup(start, warmup_steps, steps):
         )
 
 
-def log(options, num_examples):
+def log(options, num_examples, num_sequences):
     """Logs how often examples are seen, and warns where that is too often.
 
     Args:
       options: ``TrainingOptions``.
       num_examples: int, examples to train on.
+      num_sequences: int, those of all steps; None for a training in time.
     """
-    if options.num_train_steps is None:
+    if num_sequences is None:
         logging.info(
             "%s examples, for %s; that is no fixed number of steps, so that "
             "the same command gives other weights each time",
@@ -99,7 +100,7 @@ def log(options, num_examples):
             options.make_budget(),
         )
         return
-    epochs = options.num_train_steps * options.train_batch_size / num_examples
+    epochs = num_sequences / num_examples
     logging.info(
         "%s examples; %d steps are %s epochs",
         f"{num_examples:,}",
@@ -112,5 +113,7 @@ def log(options, num_examples):
             "heart: --num_train_steps=%d are 10 epochs. How long this takes "
             "is logged as soon as its speed is known",
             _MOST_EPOCHS,
-            math.ceil(10 * num_examples / options.train_batch_size),
+            math.ceil(
+                10 * num_examples * options.num_train_steps / num_sequences
+            ),
         )

@@ -131,6 +131,20 @@ def test_without_tags():
     assert featurized.word_positions.columns.tolist() == [1, 0, 1 + the]
 
 
+def test_capitals_that_the_vocabulary_does_not_have_are_counted():
+    examples = TaggedSentences([["The", "dog", "of", "mcDonald", "犬"], ["É"]])
+    featurized = interface.featurize(TASK, examples, TOKENIZER, 16)
+    assert featurized.lower_cased == 3
+    line = ", 3 words (50%) with capitals, which the lower-cased vocabulary hid"
+    assert line in featurized.summary()
+    cased = Tokenizer(
+        GOLDEN / "tokenization" / "spm2000.model", lower_case=False
+    )
+    featurized = interface.featurize(TASK, examples, cased, 16)
+    assert featurized.lower_cased == 0
+    assert "capitals" not in featurized.summary()
+
+
 def test_evaluation_counts_words_without_pieces():
     sentences = [[("the", "O"), ("\u0301", "B-PER"), ("barked", "B-LOC")]]
     examples = examples_of(sentences)

@@ -2,6 +2,9 @@
 """One update is that of the global batch, however it is cut up."""
 
 import functools
+import pathlib
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -140,6 +143,26 @@ def test_tokens_are_those_of_inputs_and_targets_of_rows_that_count():
     assert count_tokens(batch | {"target_weights": targets}) == 6
     # Choices of a question.
     assert count_tokens(batch | {"input_mask": tf.stack([mask] * 2, 1)}) == 6
+
+
+def megabytes_of_an_update(rows, parts):
+    """What an update adds to the memory of a process."""
+    program = pathlib.Path(__file__).with_name("accumulation_memory.py")
+    done = subprocess.run(
+        [sys.executable, program, str(rows), str(parts)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout)
+
+
+@pytest.mark.slow
+def test_of_a_batch_in_parts_one_is_in_memory():
+    part = megabytes_of_an_update(13, 1)
+    # 24 layers keep at least 24 x 13 x 128 x 1024 floats: 156 MiB.
+    assert part > 156
+    assert megabytes_of_an_update(13, 8) < 1.3 * part
 
 
 def test_accumulation_gives_the_update_of_the_whole_batch(whole):

@@ -19,6 +19,7 @@ from albert.errors import UserError
 from albert.interchange import tensor_bundle
 from albert.interchange.starting_point import open_starting_point
 from albert.training import agreement
+from albert.training import batch_size_schedule
 from albert.training import budgets
 from albert.training import curves
 from albert.training import depth_schedule
@@ -111,15 +112,20 @@ class Examples:
         num_steps,
         start_step,
         bucket_by_length,
+        start_record=None,
         max_seq_length=None,
     ):
         assert (seed, bucket_by_length) == (3, False)
         assert num_steps in (STEPS, None)
         self.starts.append(start_step)
+        if start_record is None:
+            start_record = start_step * batch_size
+        else:
+            self.starts[-1] = start_record, batch_size
         whole = (
             tf.data.Dataset.from_tensor_slices(self.records)
             .repeat()
-            .skip(start_step * batch_size)
+            .skip(start_record)
             .batch(batch_size, drop_remainder=True)
         )
         if max_seq_length:
@@ -416,6 +422,99 @@ def test_lengths_are_part_of_the_run(tmp_path):
         (6, 13),
         (7, 13),
     ]
+
+
+def batch_plan(text, options=OPTIONS):
+    return batch_size_schedule.plan(text, options, 1, options.make_budget())
+
+
+@pytest.mark.slow
+def test_a_killed_run_whose_batches_grow_ends_as_a_whole_one(tmp_path):
+    settings = {"batch_sizes": batch_plan("1:.3,2:.3,3")}
+    data = Examples()
+    whole, _ = train(
+        make_run(
+            tmp_path / "a", data=data, evaluation=Scores(4, 2, 3), **settings
+        )
+    )
+    assert data.starts == [(0, 1), (2, 2), (6, 3)]
+    with pytest.raises(Killed):
+        train(
+            make_run(tmp_path / "b", evaluation=Scores(4, Killed), **settings)
+        )
+    data = Examples()
+    again, _ = train(
+        make_run(tmp_path / "b", data=data, evaluation=Scores(2, 3), **settings)
+    )
+    # Saved after the first step of two sequences.
+    assert data.starts == [(4, 2), (6, 3)]
+    for a, b in zip(state(whole), state(again), strict=True):
+        assert np.array_equal(a, b)
+    last = tensor_bundle.read(tmp_path / "b" / "model.ckpt-7")
+    assert last["training_state/sequences"] == 15
+
+    # The updates are those of batches of these records.
+    keras.utils.set_random_seed(OPTIONS.seed)
+    strategy = distribution.get_strategy("one_device")
+    with strategy.scope():
+        model = albert.AlbertPretrainer(CONFIG)
+        optimizer = OPTIONS.make_optimizer(model, OPTIONS.make_budget())
+    loop = TrainingLoop(
+        model,
+        optimizer,
+        PretrainingObjective(),
+        strategy,
+        regularizer=OPTIONS.make_regularizer(model),
+    )
+    start = 0
+    for size in (1, 1, 2, 2, 3, 3, 3):
+        places = [record % RECORDS for record in range(start, start + size)]
+        batch = {name: rows[places] for name, rows in data.records.items()}
+        batches = tf.data.Dataset.from_tensors(batch)
+        loop.train(iter(loop.distribute(batches)), 1)
+        start += size
+    for a, b in zip(state(whole), state(loop), strict=True):
+        assert np.allclose(a, b, rtol=0, atol=1e-6)
+
+
+@pytest.mark.usefixtures("steps_without_gradients")
+def test_batch_sizes_are_part_of_the_run(tmp_path):
+    train(make_run(tmp_path, batch_sizes=batch_plan("1:.3,3")))
+    run = json.loads((tmp_path / "run.json").read_text())
+    assert run["train_batch_size_schedule"] == "1:.3,3"
+    for wrong in (None, batch_plan("1:.4,3")):
+        with pytest.raises(UserError, match="size_schedule '1:.3,3' there"):
+            make_run(tmp_path, batch_sizes=wrong).check()
+    scalars = curves.read_scalars(str(tmp_path / "tensorboard" / "train"))
+    assert scalars["train_batch_size"] == [
+        (2, 1),
+        (3, 3),
+        (5, 3),
+        (6, 3),
+        (7, 3),
+    ]
+
+
+@pytest.mark.usefixtures("steps_without_gradients")
+def test_a_killed_run_of_minutes_goes_on_with_its_records(
+    tmp_path, monkeypatch
+):
+    Clock(monkeypatch)
+    settings = {
+        "options": IN_TIME,
+        "batch_sizes": batch_plan("1:.5,3", IN_TIME),
+    }
+    with pytest.raises(Killed):
+        train(
+            make_run(tmp_path, evaluation=Scores(*range(6), Killed), **settings)
+        )
+    # Saved after 3.6 s, in which 30 steps had one sequence, and 6 three.
+    assert tensor_bundle.steps(tmp_path)[-1] == 36
+    data = Examples()
+    train(
+        make_run(tmp_path, data=data, evaluation=Scores(*range(9)), **settings)
+    )
+    assert data.starts == [(48, 3)]
 
 
 @pytest.mark.usefixtures("steps_without_gradients")

@@ -135,9 +135,11 @@ def test_a_schedule_of_masks_is_a_setting_of_the_run(
         f"--eval_input_file={inputs}/eval.tfrecord",
         "--mask_replacement=mask",
         "--max_seq_length_schedule=16:0.34,32",
+        "--train_batch_size_schedule=2:0.34,6",
     )
     code, _, errors = run(unmasked_inputs, out, *masks)
     assert code == 0, errors
+    assert "2 sequences to step 1, 6 sequences to step 3" in errors
     assert (
         "masked_lm_prob: 0.3 of the tokens to step 2, "
         "0.15 of the tokens to step 3"
@@ -151,9 +153,10 @@ def test_a_schedule_of_masks_is_a_setting_of_the_run(
     for left, words in (
         (masks[1:], "masked_lm_prob_schedule '0.3:0.5,0.15' there, None here"),
         (
-            [*masks[:2], masks[3]],
+            [*masks[:2], *masks[3:]],
             "mask_replacement 'mask' there, '80-10-10' here",
         ),
+        (masks[:-1], "train_batch_size_schedule '2:0.34,6' there, None here"),
     ):
         code, _, errors = run(unmasked_inputs, out, *left)
         assert code == 2
