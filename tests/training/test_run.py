@@ -195,6 +195,22 @@ def train(run, watch=None):
     return run.train(model, PretrainingObjective(), strategy, watch)
 
 
+def make_loop():
+    """Returns the loop of ``OPTIONS`` that a ``Run`` would make."""
+    keras.utils.set_random_seed(OPTIONS.seed)
+    strategy = distribution.get_strategy("one_device")
+    with strategy.scope():
+        model = albert.AlbertPretrainer(CONFIG)
+        optimizer = OPTIONS.make_optimizer(model, OPTIONS.make_budget())
+    return TrainingLoop(
+        model,
+        optimizer,
+        PretrainingObjective(),
+        strategy,
+        regularizer=OPTIONS.make_regularizer(model),
+    )
+
+
 def state(loop):
     return [
         v.numpy() for v in [*loop.model.variables, *loop.optimizer.variables]
@@ -375,18 +391,7 @@ def test_lengths_are_those_of_trainings_one_after_the_other(tmp_path):
     again, _ = train(make_run(tmp_path / "b", data=data, **settings))
     assert data.starts == [(3, 7), (4, 13)]
 
-    keras.utils.set_random_seed(OPTIONS.seed)
-    strategy = distribution.get_strategy("one_device")
-    with strategy.scope():
-        model = albert.AlbertPretrainer(CONFIG)
-        optimizer = OPTIONS.make_optimizer(model, OPTIONS.make_budget())
-    loop = TrainingLoop(
-        model,
-        optimizer,
-        PretrainingObjective(),
-        strategy,
-        regularizer=OPTIONS.make_regularizer(model),
-    )
+    loop = make_loop()
     start = 0
     for length, count in ((7, 4), (13, 3)):
         batches = data.training_batches(
@@ -454,18 +459,7 @@ def test_a_killed_run_whose_batches_grow_ends_as_a_whole_one(tmp_path):
     assert last["training_state/sequences"] == 15
 
     # The updates are those of batches of these records.
-    keras.utils.set_random_seed(OPTIONS.seed)
-    strategy = distribution.get_strategy("one_device")
-    with strategy.scope():
-        model = albert.AlbertPretrainer(CONFIG)
-        optimizer = OPTIONS.make_optimizer(model, OPTIONS.make_budget())
-    loop = TrainingLoop(
-        model,
-        optimizer,
-        PretrainingObjective(),
-        strategy,
-        regularizer=OPTIONS.make_regularizer(model),
-    )
+    loop = make_loop()
     start = 0
     for size in (1, 1, 2, 2, 3, 3, 3):
         places = [record % RECORDS for record in range(start, start + size)]
