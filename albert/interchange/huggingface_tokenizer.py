@@ -53,10 +53,12 @@ def find(path):
         settings = {}
         if os.path.exists(settings_file):
             settings = read_object(settings_file)
+        class_file = settings_file
         config_file = os.path.join(path, _CONFIG_FILE)
         if _CLASS not in settings and os.path.exists(config_file):
             settings |= {_CLASS: read_object(config_file).get(_CLASS)}
-        return find_kind(model_file, settings, settings_file)
+            class_file = config_file
+        return find_kind(model_file, settings, settings_file, class_file)
     return _find_pipeline(os.path.join(path, PIPELINE_FILE))
 
 
@@ -76,7 +78,7 @@ def _find_pipeline(pipeline_file):
     )
 
 
-def _find_sentencepiece(model_file, settings, settings_file):
+def _find_sentencepiece(model_file, settings, settings_file, _):
     lower_case = settings.get("do_lower_case", True)
     keep_accents = settings.get("keep_accents", False)
     digit_comma = settings.get("digit_comma", "original")
@@ -105,7 +107,7 @@ def _find_sentencepiece(model_file, settings, settings_file):
     )
 
 
-def _find_wordpiece(model_file, settings, settings_file):
+def _find_wordpiece(model_file, settings, settings_file, class_file):
     lower_case = settings.get("do_lower_case", True)
     refusal = None
     for name, supported in (
@@ -122,12 +124,16 @@ def _find_wordpiece(model_file, settings, settings_file):
                 f"{settings_file}: {name} is {value!r}: this tokenizer cannot "
                 "be expressed here"
             )
-    others = [name for name in _OTHER_WORDS if settings.get(name) is not None]
+    others = [
+        (settings_file, name)
+        for name in _OTHER_WORDS
+        if settings.get(name) is not None
+    ]
     if settings.get(_CLASS) in _OTHER_CLASSES:
-        others.append(_CLASS)
-    for name in others:
+        others.append((class_file, _CLASS))
+    for file, name in others:
         refusal = (
-            f"{settings_file}: {name} is {settings[name]!r}: words are cut "
+            f"{file}: {name} is {settings[name]!r}: words are cut "
             "otherwise than BERT's, which cannot be expressed here"
         )
     return TokenizerFile(

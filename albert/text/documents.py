@@ -149,9 +149,9 @@ def read_documents(
             split,
             tell,
         )
+        if selection:
+            found = selection.keep_documents(found, path)
         for document, is_whole in found:
-            if selection and not selection.keeps(document, path):
-                continue
             empty = False
             characters += sum(map(len, document))
             borders += is_whole
@@ -295,12 +295,12 @@ def _documents(found, separator, split):
             document = []
             characters = 0
         for sentence in split(paragraph) if is_prose else [paragraph]:
-            document.append(sentence)
-            characters += len(sentence)
             if characters >= limit:
                 yield document, False
                 document = []
                 characters = 0
+            document.append(sentence)
+            characters += len(sentence)
     if document:
         yield document, True
 

@@ -143,17 +143,35 @@ class Selection:
             blocks = self._keep_new_paragraphs(blocks, path)
         return blocks
 
-    def keeps(self, document, path):
-        """Returns whether a document is kept; if not, it is counted.
+    def keep_documents(self, found, path):
+        """Yields the documents that are kept, and counts the others.
+
+        One that was cut is as long as its parts together, and its end is not
+        left out because it is short.
 
         Args:
-          document: list of str.
-          path: str, the file that it is from.
+          found: iterable of (list of str, whether a document ends there: a cut
+            one goes on with what follows).
+          path: str, the file that they are from.
         """
-        reason = self._judge(document)
-        if reason:
-            self._count(reason, "\n".join(document), path)
-        return not reason
+        parts, characters = [], 0
+        least = self._settings.min_document_characters
+        for document, is_end in found:
+            parts.append((document, is_end))
+            characters += _length(document)
+            if is_end or characters >= least:
+                yield from self._keep_parts(parts, characters, path)
+                parts = []
+            if is_end:
+                characters = 0
+
+    def _keep_parts(self, parts, characters, path):
+        for document, is_end in parts:
+            reason = self._judge(document, characters)
+            if reason:
+                self._count(reason, "\n".join(document), path)
+            else:
+                yield document, is_end
 
     def summarize(self):
         """Returns a line for each reason: list of str."""
@@ -172,13 +190,17 @@ class Selection:
                 )
         return lines
 
-    def _judge(self, document):
-        """Returns why a document is left out, or None."""
+    def _judge(self, document, whole):
+        """Returns why a document is left out, or None.
+
+        Args:
+          document: list of str, a document or a part of one.
+          whole: int, characters of the whole, as far as it was read.
+        """
         settings = self._settings
         if settings == SelectionSettings():
             return None
-        characters = sum(map(len, document))
-        if characters < settings.min_document_characters:
+        if whole < settings.min_document_characters:
             return "short document"
         if settings.min_letter_share > 0 and (
             _letter_share(document) < settings.min_letter_share
@@ -186,7 +208,8 @@ class Selection:
             return "document of few letters"
         if settings.max_repeated_share < 1:
             # Each sentence counts when it comes again.
-            repeated = characters - sum(map(len, set(document)))
+            characters = _length(document)
+            repeated = characters - _length(set(document))
             if repeated > settings.max_repeated_share * characters:
                 return "document of repetitions"
         if settings.duplicates != "keep" and not self._documents.add(
@@ -272,6 +295,11 @@ def _split_paragraphs(blocks):
             characters += len(line)
     if paragraph:
         yield paragraph
+
+
+def _length(sentences):
+    """Returns the number of characters of sentences."""
+    return sum(map(len, sentences))
 
 
 def _is_blank(line):

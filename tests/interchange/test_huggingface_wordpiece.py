@@ -83,7 +83,9 @@ def test_a_tokenizer_that_the_configuration_alone_names(tmp_path):
         '{"tokenizer_class": "BertJapaneseTokenizer"}'
     )
     file = huggingface_tokenizer.find(tmp_path)
-    with pytest.raises(albert.UserError, match="words are cut otherwise"):
+    with pytest.raises(
+        albert.UserError, match=r"/config\.json: .*words are cut otherwise"
+    ):
         file.load()
 
 

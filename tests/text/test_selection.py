@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from albert.errors import UserError
+from albert.text import documents
 from albert.text import selection
 from albert.text.documents import read_documents
 from albert.text.hash_set import HashSet
@@ -24,7 +25,8 @@ OTHER = LONG.replace("house", "mill")
 
 def keep(documents, **settings):
     made = Selection(SelectionSettings(**settings))
-    return [d for d in documents if made.keeps(d, "a.txt")], made.counts
+    found = made.keep_documents([(d, True) for d in documents], "a.txt")
+    return [document for document, _ in found], made.counts
 
 
 def keep_lines(text, *more):
@@ -51,6 +53,27 @@ class TestDocuments:
         kept, counts = keep([["12", "3"], ["1234"]], min_document_characters=4)
         assert kept == [["1234"]]
         assert counts == {"short document": {"number": 1, "characters": 4}}
+
+    @pytest.mark.parametrize(
+        ("least", "kept", "lost"),
+        [
+            (2, "1234 5678 9 abcd efg xyzw", 2),
+            (4, "1234 5678 9 abcd efg xyzw", 2),
+            (7, "1234 5678 9 abcd efg", 3),
+            (8, "1234 5678 9", 5),
+        ],
+    )
+    def test_a_document_that_is_cut_is_as_long_as_its_parts(
+        self, tmp_path, monkeypatch, least, kept, lost
+    ):
+        monkeypatch.setattr(documents, "MAX_LINES_DOCUMENT_CHARACTERS", 4)
+        path = tmp_path / "a.txt"
+        # The first two are cut. "xyzw" has the limit's length, and ends.
+        path.write_text("1234\n5678\n9\n\nabcd\nefg\n\nv\n\nxyzw\n\nv\n")
+        made = Selection(SelectionSettings(min_document_characters=least))
+        found = list(read_documents([str(path)], "lines", selection=made))
+        assert [text for document in found for text in document] == kept.split()
+        assert made.counts["short document"]["number"] == lost
 
     @pytest.mark.parametrize(
         ("text", "share"),
@@ -165,7 +188,7 @@ def test_summary_tells_where_comparing_ended(monkeypatch):
     made = Selection(SelectionSettings(duplicates="documents"))
     monkeypatch.setattr(made, "_documents", HashSet(most=2))
     for text in "abacc":
-        made.keeps([text], "a.txt")
+        list(made.keep_documents([([text], True)], "a.txt"))
     assert made.summarize() == [
         "duplicate document: 1, 1 characters",
         "only the first 2 documents were compared with those that follow",
@@ -183,7 +206,7 @@ class TestListing:
         stream = io.BytesIO()
         made = Selection(SelectionSettings(duplicates="documents"), stream)
         for _ in range(2):
-            made.keeps(["ß" * 300, "b"], "a.txt")
+            list(made.keep_documents([(["ß" * 300, "b"], True)], "a.txt"))
         assert json.loads(stream.getvalue()) == {
             "reason": "duplicate document",
             "file": "a.txt",
