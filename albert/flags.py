@@ -229,7 +229,8 @@ def define_training_flags(
     files.integer(
         "save_checkpoints_steps",
         save_checkpoints_steps,
-        "Steps between checkpoints, and between evaluations."
+        "Steps between checkpoints, and between evaluations; half an hour "
+        "without a checkpoint gives one in any case."
         + (
             " Default: with --train_minutes, a tenth of the time."
             if save_checkpoints_steps

@@ -95,6 +95,18 @@ RECIPES = (
         {**GROWN, **COSINE, **MUON, **LOCAL},
     ),
     Recipe(
+        "budget_batch",
+        "as `--recipe=budget`, but batches of 32 for half of the time",
+        {
+            **GROWN,
+            **COSINE,
+            **MUON,
+            **LOCAL,
+            **MASKS,
+            "train_batch_size_schedule": "32:0.5,64",
+        },
+    ),
+    Recipe(
         "budget_long",
         "as `--recipe=budget`, but 15% masked and 128 pieces throughout, half "
         "as many sequences",

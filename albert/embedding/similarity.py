@@ -18,8 +18,8 @@ from albert.score.text_rows import read_rows
 
 # Fewer have no correlation that means anything.
 _FEWEST = 3
-# What cosines of vectors in float32 differ by where they are the same.
-_ROUNDING = 1e-6
+# Cosines of vectors in float32 differ by less where they are the same.
+_DECIMALS = 6
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -125,7 +125,9 @@ def correlate(values, scores):
     """
     import scipy.stats
 
-    if np.ptp(values) < _ROUNDING:
+    # Ranks are of anything that differs, of rounding as well.
+    values = np.round(values, _DECIMALS)
+    if not np.ptp(values):
         raise UserError(
             "all pairs are equally alike to the model: it has collapsed, or "
             "its vocabulary is of another language"

@@ -51,7 +51,24 @@ RUN = {
     "weight_average_decay": "decay of the average of the weights",
     "num_warmup_steps": "steps of warm-up",
     "warmup_proportion": "part of the training that is warm-up",
+    "seed": "seed",
     "dtype": "computed in",
+}
+# What is said where it is not the original's way: (its value, the name).
+RUN_BESIDES = {
+    "start_warmup_step": (0, "step before which the learning rate is 0"),
+    "decay_after_warmup": (False, "the decay begins after the warm-up"),
+    "poly_power": (1.0, "power of the decay"),
+    "bias_correction": (False, "bias correction"),
+    "layer_decay_rate": (1.0, "decay of the learning rate by layer"),
+    "embedding_learning_rate_scale": (
+        1.0,
+        "factor of the learning rate of embeddings",
+    ),
+    "attention_head_l2": (0.0, "penalty of each attention head"),
+    "attention_l2": (0.0, "penalty of attention"),
+    "bucket_by_length": (False, "batches of like length"),
+    "init_optimizer": (False, "moments of the optimizer go on"),
 }
 
 

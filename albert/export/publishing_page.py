@@ -296,12 +296,18 @@ def _phase(phase):
     instances = dict(phase.records.get("settings", {}))
     objective = instances.get("objective")
     instances["objective"] = _OBJECTIVES.get(objective, objective)
+    besides = {
+        key: name
+        for key, (usual, name) in publishing_facts.RUN_BESIDES.items()
+        if phase.settings.get(key) != usual
+    }
     return {
         name: _number(values[key])
         for names, values in (
             (publishing_facts.TEXT, phase.records.get("corpus", {})),
             (publishing_facts.INSTANCES, instances),
             (publishing_facts.RUN, phase.settings),
+            (besides, phase.settings),
         )
         for key, name in names.items()
         if values.get(key) is not None
@@ -367,6 +373,8 @@ def _table(header, rows):
 
 
 def _number(value):
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) else value

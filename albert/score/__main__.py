@@ -37,6 +37,19 @@ from albert.streamed_outputs import open_output
 
 POSITIONAL = ("MODEL_DIR", "TEXT...")
 _METHODS = ("word_l2r", "original")
+_PAIR_FIELDS = {
+    "good_field": ("sentence_good", "Field of the right sentence."),
+    "bad_field": ("sentence_bad", "Field of the wrong sentence."),
+    "paradigm_field": (
+        "UID",
+        "Field with the name of the set of a pair. Without UID, each file is a "
+        "set.",
+    ),
+    "phenomenon_field": (
+        "linguistics_term",
+        "Field with the name of what a set is of. The default may lack.",
+    ),
+}
 # Texts whose sequences are sorted by length together.
 _BLOCK_TEXTS = 1024
 # Sentences with so many unknown pieces are warned of.
@@ -75,21 +88,7 @@ def define_flags(fv):
         None,
         "JSON lines or tables with tabs, of pairs: paths or globs.",
     )
-    for name, default, text in (
-        ("good_field", "sentence_good", "Field of the right sentence."),
-        ("bad_field", "sentence_bad", "Field of the wrong sentence."),
-        (
-            "paradigm_field",
-            "UID",
-            "Field with the name of the set of a pair. Without UID, each file "
-            "is a set.",
-        ),
-        (
-            "phenomenon_field",
-            "linguistics_term",
-            "Field with the name of what a set is of. The default may lack.",
-        ),
-    ):
+    for name, (default, text) in _PAIR_FIELDS.items():
         pairs.string(name, default, text)
     pairs.path(
         "output_dir",
@@ -147,7 +146,12 @@ def check_flags(fv, directory, texts):
     ):
         if fv[name].value and not fv[needed].value:
             raise UserError(f"--{name} needs --{needed}")
+    for name in _PAIR_FIELDS:
+        if fv[name].present and not fv.pairs_file:
+            raise UserError(f"--{name} is of --pairs_file: leave it out")
     if fv.pairs_file:
+        if fv.overwrite:
+            raise UserError("--overwrite is of --output_file: leave it out")
         if fv.output_file:
             raise UserError("--pairs_file writes to --output_dir: give that")
         if fv.output_dir:

@@ -28,6 +28,8 @@ _CHANCE = 0.5
 _MOST_SAME = 0.01
 # Nobody reads shorter names of bars.
 _INCHES_PER_BAR = 0.19
+# Longer labels leave no room for the bars.
+_LONGEST_LABEL = 70
 # So many bars are 5 metres of a page.
 _MOST_BARS = 1000
 
@@ -61,7 +63,7 @@ def read_pairs(files, good, bad, paradigm, phenomenon, needed=()):
       files: list of str.
       good, bad, paradigm, phenomenon: str, names of columns. Where a file has
         no paradigm, its name is it; of files with the same name their path.
-      needed: tuple of str, those of the last two that some row must have.
+      needed: tuple of str, those of the last two that each file must have.
 
     Returns:
       list of ``Pair``.
@@ -69,19 +71,25 @@ def read_pairs(files, good, bad, paradigm, phenomenon, needed=()):
     Raises:
       UserError: as of ``read_rows``; a sentence is empty, more than 1% of the
         pairs are twice the same sentence (fewer are warned of), some rows of a
-        file have no paradigm, a paradigm is of two phenomena, no row has a
+        file have no paradigm, a paradigm is of two phenomena, a file lacks a
         field that is needed, or there are no pairs.
     """
     pairs = []
     first_of = {}
-    filled = set()
     stems = [os.path.basename(file).split(".")[0] for file in files]
     for file, stem in zip(files, stems, strict=True):
-        rows = read_rows(file, (good, bad), (paradigm, phenomenon))
+        rows = read_rows(
+            file,
+            (good, bad),
+            optional=(paradigm, phenomenon),
+            numbers=(paradigm, phenomenon),
+        )
         set_of_file = stem if stems.count(stem) == 1 else file
         has_paradigm = None
+        filled = set()
         for line, (right, wrong, rule, area) in rows:
             place = f"{file}:{line}"
+            rule, area = one_cell(rule), one_cell(area)
             for name, text in ((good, right), (bad, wrong)):
                 if not text.strip():
                     raise UserError(f"{place}: {name!r} is empty: fill it")
@@ -108,14 +116,14 @@ def read_pairs(files, good, bad, paradigm, phenomenon, needed=()):
                     f"correct {phenomenon!r}, or name the set otherwise"
                 )
             pairs.append(pair)
+        for name in needed:
+            if has_paradigm is not None and name not in filled:
+                raise UserError(
+                    f"{file}: no row has the field {name!r}, or a text in it: "
+                    "name one that all files have"
+                )
     if not pairs:
         raise UserError(f"{', '.join(files)}: no pairs: give a file with some")
-    for name in needed:
-        if name not in filled:
-            raise UserError(
-                f"{', '.join(files)}: no row has the field {name!r}, or a text "
-                "in it: name one that is there"
-            )
     _check_same(pairs)
     return pairs
 
@@ -290,7 +298,9 @@ def draw(results):
     axis.set_yticks(
         range(len(rows)),
         [
-            f"{each['phenomenon']}: {name}" if each["phenomenon"] else name
+            _shorten_label(
+                f"{each['phenomenon']}: {name}" if each["phenomenon"] else name
+            )
             for name, each in rows
         ],
         fontsize=7,
@@ -310,6 +320,13 @@ def draw(results):
     return picture.getvalue()
 
 
+def _shorten_label(text):
+    """Returns a label that leaves room for its bar; paths differ at the end."""
+    if len(text) > _LONGEST_LABEL:
+        return "…" + text[1 - _LONGEST_LABEL :]
+    return text
+
+
 def write(directory, results, pairs, scores, flag):
     """Writes results, the scores of all pairs, and the picture.
 
@@ -323,7 +340,7 @@ def write(directory, results, pairs, scores, flag):
     lines += [
         "\t".join(
             (
-                one_cell(pair.paradigm),
+                pair.paradigm,
                 f"{good.log_likelihood:.4f}",
                 f"{bad.log_likelihood:.4f}",
                 one_cell(pair.good),

@@ -107,8 +107,12 @@ class Scorer:
         sequences, queries = {}, []  # (number of the sequence, piece)
         num_positions = 0
         for ids in rows:
-            for masked, id_ in zip(self._mask(ids), ids, strict=True):
-                number = sequences.setdefault(masked.tobytes(), len(sequences))
+            for (masked, position), id_ in zip(
+                self._mask(ids), ids, strict=True
+            ):
+                number = sequences.setdefault(
+                    (masked.tobytes(), position), len(sequences)
+                )
                 queries.append((number, id_))
                 num_positions += len(masked)
                 if num_positions >= _MOST_POSITIONS:
@@ -153,10 +157,14 @@ class Scorer:
         return [np.asarray(ids, np.int32) for ids in rows]
 
     def _mask(self, ids):
-        """Yields a sequence for each piece of a text: int32 [S], each in place.
+        """Yields a sequence for each piece of a text, each in place.
 
-        The piece to predict is the first one that is masked. Of a text that is
-        longer than the model reads, it is in the middle of its window.
+        Of a text that is longer than the model reads, the piece is in the
+        middle of its window.
+
+        Yields:
+          (int32 [S], int, the position of the piece to predict: masks may be
+          pieces of the text, too).
         """
         length = len(ids)
         last = np.arange(length)
@@ -177,18 +185,20 @@ class Scorer:
             sequence[1 + piece - start : 2 + end - start] = (
                 self._tokenizer.mask_id
             )
-            yield sequence
+            yield sequence, 1 + piece - start
 
     def _compute(self, sequences, queries):
         """Returns the log-probability of each query: float64 [Q].
 
         Args:
-          sequences: iterable of the bytes of different int32 [S].
+          sequences: iterable of different pairs, the bytes of int32 [S] and
+            the position that is predicted.
           queries: list of Q pairs of int, the number of a sequence, and the id
-            of what is predicted at its first mask.
+            of what is predicted there.
         """
         self.num_sequences += len(sequences)
-        sequences = [np.frombuffer(each, np.int32) for each in sequences]
+        positions = np.array([each for _, each in sequences], np.int32)
+        sequences = [np.frombuffer(each, np.int32) for each, _ in sequences]
         queries = np.array(queries, np.int32).reshape(-1, 2)
         values = np.zeros(len(queries))
         lengths = np.array([len(each) for each in sequences], np.int64)
@@ -212,24 +222,20 @@ class Scorer:
             ]
             values[chosen] = self._compute_batch(
                 [sequences[number] for number in by_length[start:end]],
+                positions[by_length[start:end], np.newaxis],
                 places[queries[chosen, 0]] - start,
                 queries[chosen, 1],
             )
             start = end
         return values
 
-    def _compute_batch(self, rows, owners, targets):
+    def _compute_batch(self, rows, positions, owners, targets):
         lengths = np.array([len(row) for row in rows], np.int32)
         ids = np.zeros((len(rows), lengths.max()), np.int32)
         for padded, row in zip(ids, rows, strict=True):
             padded[: len(row)] = row
-        positions = np.argmax(ids == self._tokenizer.mask_id, axis=1)
         found = self._log_probabilities(
-            ids,
-            lengths,
-            positions.astype(np.int32)[:, np.newaxis],
-            owners.astype(np.int32),
-            targets,
+            ids, lengths, positions, owners.astype(np.int32), targets
         ).numpy()
         metrics.check_finite(found)
         return found

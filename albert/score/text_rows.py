@@ -29,7 +29,7 @@ def read_rows(path, columns=(), optional=(), numbers=(), bad_rows=None):
         these names; any other is a table with tabs between its columns and
         their names in its first line.
       columns: tuple of str; none: each line is a text.
-      optional: tuple of str, further columns, "" where they lack.
+      optional: tuple of str, further columns, "" where they lack or are null.
       numbers: tuple of str, columns whose fields in JSON may be numbers.
       bad_rows: ``BadRows``, for rows of a table or of JSON that cannot be
         read; None: the first one raises.
@@ -88,7 +88,8 @@ def _read_json(path, lines, columns, optional, numbers, bad_rows):
             bad_rows.add(number, *fault)
             continue
         values = [row[name] for name in columns]
-        values += [row.get(name, "") for name in optional]
+        found = map(row.get, optional)
+        values += ["" if each is None else each for each in found]
         yield (
             number,
             tuple(
@@ -107,6 +108,8 @@ def _find_fault(row, columns, optional, numbers):
             return _missing(name, row)
     for name in (*columns, *optional):
         value = row.get(name, "")
+        if value is None and name in optional:
+            continue
         if name in numbers and type(value) in (int, float):
             continue
         if not isinstance(value, str):
@@ -122,6 +125,7 @@ def _read_table(path, lines, columns, optional, numbers, bad_rows):
     for name in columns:
         if name not in header:
             what, remedy = _missing(name, header)
+            remedy = _find_other_form(top, line) or remedy
             raise UserError(f"{path}:{top}: {what}: {remedy}")
     for name in (*columns, *optional):
         if header.count(name) > 1:
@@ -149,6 +153,19 @@ def _read_table(path, lines, columns, optional, numbers, bad_rows):
             number,
             tuple("" if each is None else fields[each] for each in places),
         )
+
+
+def _find_other_form(number, line):
+    """Returns the remedy for a file that is no table with tabs, or None."""
+    if line.lstrip().startswith("["):
+        return "write an object a line, with jq -c '.[]' for example"
+    found = delimited_rows.guess_delimiter([(number, line)])
+    if found:
+        return (
+            f"there are {delimited_rows.name_delimiter(found)}: write the "
+            "table with tabs between its columns"
+        )
+    return None
 
 
 def _without_last_blanks(lines):

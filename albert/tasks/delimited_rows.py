@@ -153,18 +153,50 @@ def unquoted(path, rows, columns):
 
     Raises:
       UserError: as ``check_unquoted`` for these columns, of which the first
-        thousand rows tell whether all fields are in quotes.
+        thousand rows tell whether all fields are in quotes; or the only column
+        has line ends between quotes.
     """
     head = list(itertools.islice(rows, _QUOTES_LOOKED_AT))
     for column in columns:
         texts = [fields[column] for _, fields in head if len(fields) > column]
         if len(texts) > 1 and all(map(_is_in_quotes, texts)):
             raise _in_quotes(path, head[0][0], texts[0])
+    if all(len(fields) == 1 for _, fields in head):
+        _refuse_line_ends(path, [(line, fields[0]) for line, fields in head])
     for line, fields in itertools.chain(head, rows):
         for column in columns:
             if len(fields) > column and _has_doubled_quotes(fields[column]):
                 raise _in_quotes(path, line, fields[column])
         yield line, fields
+
+
+def _refuse_line_ends(path, rows):
+    """Refuses a column whose only quotes are those of fields over lines.
+
+    Prose has others, such as those of '"No," he said.'
+
+    Args:
+      path: str, for messages.
+      rows: list of (int, str), the line and its text.
+    """
+    start = None  # The line whose quote is open.
+    found = None
+    for line, text in rows:
+        if start is None and '"' not in text:
+            continue
+        if start is None:
+            if not text.startswith('"'):
+                return
+            start, opened, text = line, text, text[1:]
+        others = text.replace('""', "")
+        if others.count('"') > others.endswith('"'):
+            return
+        if others.endswith('"'):
+            if start != line and found is None:
+                found = start, opened
+            start = None
+    if found and start is None:
+        raise _in_quotes(path, *found)
 
 
 def _in_quotes(path, line, field):

@@ -16,6 +16,15 @@ from albert.training.phases import whole_number
 _FLAG = "train_batch_size_schedule"
 
 
+def parse(text):
+    """Returns the ``Phases`` of sizes that the flag's value says.
+
+    Raises:
+      UserError: it is no such list.
+    """
+    return parse_phases(f"--{_FLAG}", text, whole_number, "16:0.2,32:0.3,64")
+
+
 def plan(text, options, replicas, budget):
     """Makes the schedule that a flag describes.
 
@@ -34,7 +43,7 @@ def plan(text, options, replicas, budget):
         ``options``, one cannot be divided among the devices and the parts of
         a step, or a share leaves a size without a step.
     """
-    phases = parse_phases(f"--{_FLAG}", text, whole_number, "16:0.2,32:0.3,64")
+    phases = parse(text)
     sizes, largest = phases.values, options.train_batch_size
     if list(sizes) != sorted({*sizes}) or sizes[-1] != largest or not sizes[0]:
         raise UserError(

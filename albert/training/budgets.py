@@ -26,7 +26,7 @@ _CALLS_TO_MEASURE = 3
 # A call that takes so many times as long as the one before it, and so many
 # seconds more, was paused: by Ctrl-Z, or with the whole machine.
 _PAUSE_TIMES, _PAUSE_SECONDS = 10, 30.0
-# What a kill may cost of a training in time whose tenths are longer.
+# What a kill may cost where milestones are further apart.
 _LONGEST_UNSAVED = 30 * _MILLISECONDS_A_MINUTE
 # How far from its end a training may end without a warning.
 _TOLERANCE = 0.02
@@ -54,9 +54,19 @@ class StepBudget:
         self.used = 0
         self._at_once = steps_per_loop
         self._every = save_checkpoints_steps
+        # Milliseconds since the last checkpoint; None where it is of steps
+        # alone.
+        self._unsaved = 0.0
+        self._is_unsaved = False
 
     def check(self, strategy):
-        """Refuses what the budget is not for: nothing."""
+        """Looks for several workers, whose clocks differ: they save by steps.
+
+        Args:
+          strategy: ``tf.distribute.Strategy``.
+        """
+        if coordination.num_workers(strategy) > 1:
+            self._unsaved = None
 
     def restore(self, step, milliseconds):
         """Goes on after ``step`` steps."""
@@ -89,8 +99,16 @@ class StepBudget:
           seconds: float, what they took.
           compiled: bool, whether they waited for their compilation.
         """
-        del seconds, compiled
+        del compiled
         self.used += count
+        if self._unsaved is None:
+            return
+        self._unsaved += 1000.0 * seconds
+        self._is_unsaved = (
+            not self.is_milestone and self._unsaved >= _LONGEST_UNSAVED
+        )
+        if self.is_milestone or self._is_unsaved:
+            self._unsaved = 0.0
 
     @property
     def milliseconds(self):
@@ -113,8 +131,8 @@ class StepBudget:
 
     @property
     def is_unsaved(self):
-        """Whether it is time to save, without an evaluation: never."""
-        return False
+        """Whether it is time to save, without an evaluation."""
+        return self._is_unsaved
 
     def name(self, units):
         """Returns a moment of the training in words."""
@@ -166,6 +184,8 @@ class TimeBudget:
         # time of a step.
         self._unmeasured, self._calls = 0, []
         self._step_time = 0.0
+        # Of the steps before a restart.
+        self._past_step_time = 0.0
         self._is_checked = False
         self._is_milestone = False
         self._saved, self._is_unsaved = 0, False
@@ -197,6 +217,7 @@ class TimeBudget:
     def restore(self, step, milliseconds):
         """Goes on after ``step`` steps, which took ``milliseconds``."""
         self._step, self._measured = step, float(milliseconds)
+        self._past_step_time = milliseconds / max(step, 1)
         self._saved = self.used
         self._is_checked = step > 0
         # Of an evaluation that SIGTERM ended. After tenths of the time it is
@@ -239,19 +260,20 @@ class TimeBudget:
         Raises:
           UserError: the first of them took longer than the warm-up is to.
         """
-        if not count:  # asked to stop
-            return
         before = self.used
         self._step += count
         if compiled:
             self._count_unmeasured()
             self._unmeasured, self._calls = count, []
             self._compiling += seconds
+            if self.is_spent:
+                self._count_unmeasured()
         else:
             seconds = self._without_pause(count, seconds)
             self._step_time = 1000.0 * seconds / count
             self._measured += 1000.0 * seconds
-            self._calls.append(self._step_time)
+            if len(self._calls) < _CALLS_TO_MEASURE:
+                self._calls.append(self._step_time)
             if len(self._calls) == _CALLS_TO_MEASURE or self.is_spent:
                 self._count_unmeasured()
         self._is_milestone = self.is_spent or self._passes_milestone(before)
@@ -299,7 +321,7 @@ class TimeBudget:
 
     def _usual_time(self):
         """Returns what a step takes that is not compiled."""
-        return min(self._calls, default=self._step_time)
+        return min(self._calls, default=self._step_time or self._past_step_time)
 
     def _check_step_time(self, step_time):
         """Refuses a warm-up that is over with the first step."""
@@ -343,14 +365,17 @@ class TimeBudget:
         The end is saved as the end, though it is on time to half a step, and
         steps whose time is not known yet as if it were.
         """
-        if self.is_spent:
-            return max(self.used, self.total)
-        return round(self._measured + self._unmeasured * self._usual_time())
+        over = round(self._with_unmeasured())
+        return max(over, self.total) if self.is_spent else over
 
     @property
     def is_spent(self):
         """Whether the training is over: to half a step."""
-        return self.total - self.used <= self._step_time / 2
+        return self.total - self._with_unmeasured() <= self._step_time / 2
+
+    def _with_unmeasured(self):
+        """Returns the time that is over, as far as it can be told."""
+        return self._measured + self._unmeasured * self._usual_time()
 
     @property
     def is_milestone(self):
@@ -364,7 +389,8 @@ class TimeBudget:
 
     def name(self, units):
         """Returns a moment of the training in words."""
-        return f"minute {units / _MILLISECONDS_A_MINUTE:.3g}"
+        minutes = units / _MILLISECONDS_A_MINUTE
+        return f"minute {minutes:{'.3g' if minutes < 1000 else ',.0f'}}"
 
     def __str__(self):
         return f"{self._minutes:g} minute{'' if self._minutes == 1 else 's'}"

@@ -13,6 +13,8 @@ from albert.errors import UserError
 _LEAST_PATIENCE = 500
 # Relative distance below the word-frequency loss that counts as having left it.
 _MARGIN = 0.03
+# The loss of fewer steps is too much chance's to be judged.
+_JUDGED_STEPS = 20
 
 
 def count_masked_pieces(batches, vocab_size):
@@ -162,6 +164,8 @@ class CollapseDetector:
         self.patience = patience
         self.learnt = False
         self.steps_at_baseline = 0
+        self._judged_steps = min(_JUDGED_STEPS, patience)
+        self._losses = []
 
     def update(self, step, history):
         """Takes the masked-LM losses of the steps that end at ``step``.
@@ -174,7 +178,10 @@ class CollapseDetector:
           str, what to tell the user, or None. Told again after each
           ``patience`` further steps.
         """
-        losses = history[self.METRIC]
+        self._losses.extend(history[self.METRIC])
+        if len(self._losses) < self._judged_steps:
+            return None
+        losses, self._losses = self._losses, []
         loss = float(np.mean(losses))
         if loss < self.threshold:
             self.learnt = True

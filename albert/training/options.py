@@ -185,7 +185,14 @@ def find_pretraining_options(fv, config):
             config.hidden_size,
             fv.train_batch_size,
         )
-    warning = defaults.learning_rate_warning(*size, learning_rate)
+    smallest = fv.train_batch_size
+    if fv.train_batch_size_schedule:
+        smallest = min(
+            batch_size_schedule.parse(fv.train_batch_size_schedule).values
+        )
+    warning = defaults.learning_rate_warning(
+        config, fv.optimizer, smallest, learning_rate
+    )
     if warning:
         logging.warning("%s", warning)
     return TrainingOptions.from_flags(

@@ -32,22 +32,25 @@ class Phases:
     values: tuple
     ends: tuple
 
-    def end_steps(self, num_train_steps):
-        """Returns a tuple of int: the step at which each value ends.
+    def ends_in(self, budget):
+        """Returns a tuple of int: the unit of a budget where each value ends.
+
+        Args:
+          budget: of ``albert.training.budgets``.
 
         Raises:
-          UserError: a value would hold for no step.
+          UserError: a value would hold for no unit.
         """
-        steps = tuple(round(end * num_train_steps) for end in self.ends)
+        ends = tuple(round(end * budget.total) for end in self.ends)
         for value, start, end in zip(
-            self.values, (0, *steps), steps, strict=False
+            self.values, (0, *ends), ends, strict=False
         ):
             if end <= start:
                 raise UserError(
-                    f"{self.flag}={self.text}: {value} would have no step of "
-                    f"{num_train_steps}: give it a larger share"
+                    f"{self.flag}={self.text}: {value} would have nothing of "
+                    f"{budget}: give it a larger share"
                 )
-        return steps
+        return ends
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +94,24 @@ class Plan:
         return self.description
 
 
+def cost(plans, used):
+    """Returns what the units before a place cost: float.
+
+    Args:
+      plans: list of ``Plan``, whose values a step's cost is in proportion to.
+      used: int, units of the budget that are over.
+    """
+    total = start = 0
+    while start < used:
+        end, price = used, 1
+        for plan in plans:
+            value, its_end = plan.at(start)
+            end, price = min(end, its_end), price * value
+        total += (end - start) * price
+        start = end
+    return float(total)
+
+
 def lay_out(phases, budget, unit):
     """Lays phases out over a training.
 
@@ -105,7 +126,7 @@ def lay_out(phases, budget, unit):
     Raises:
       UserError: a value would hold for no unit.
     """
-    ends = phases.end_steps(budget.total)
+    ends = phases.ends_in(budget)
     parts = [
         f"{value} {unit} to {budget.name(end)}"
         for value, end in zip(phases.values, ends, strict=True)

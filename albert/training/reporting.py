@@ -14,6 +14,7 @@ from absl import logging
 
 from albert.errors import UserError
 from albert.training import event_tags
+from albert.training import phases
 
 # How TensorFlow's messages name the operation that failed.
 _OPERATION = re.compile(r"\{\{.*?\}\} ?| \[Op:\w+\].*")
@@ -52,17 +53,20 @@ class Reporter:
         ``eval_trained_layers``); None for a worker that does not report.
       budget: of ``albert.training.budgets``; whoever trains counts with it.
       step: int, steps already made (after a restart).
+      plans: list of ``phases.Plan``, whose values the cost of a step is in
+        proportion to, for a forecast of the time that is left.
     """
 
     # Seconds between two log lines.
     LINE_INTERVAL = 60.0
 
-    def __init__(self, directory, budget, step):
+    def __init__(self, directory, budget, step, plans=()):
         self.budget = budget
+        self._plans = plans
         self._first_step = step
         # (steps, sequences, seconds, whether they waited for a compilation).
         self._loops = []
-        # (units of the budget, time) at the end of the first loop.
+        # (cost of what is over, time) at the end of the first loop.
         self._compiled = None
         self._last_line = -np.inf
         self._reports = directory is not None
@@ -110,7 +114,7 @@ class Reporter:
         self._loops.append((count, sums["sequences"], seconds, compiled))
         now = time.monotonic()
         if self._compiled is None:
-            self._compiled = (self.budget.used, now)
+            self._compiled = (phases.cost(self._plans, self.budget.used), now)
         # The second loop is the first to tell how long all will take.
         due = now - self._last_line >= self.LINE_INTERVAL
         if due or len(self._loops) == 2 or self.budget.is_spent:
@@ -128,10 +132,13 @@ class Reporter:
         }
         parts = [format_metrics(losses), f"{speed:.1f} sequences/s"]
         compiled, compiled_at = self._compiled
-        if compiled < self.budget.used and not self.budget.is_spent:
+        over, total = (
+            phases.cost(self._plans, used)
+            for used in (self.budget.used, self.budget.total)
+        )
+        if compiled < over and not self.budget.is_spent:
             # With the evaluations and checkpoints on the way.
-            seconds = (now - compiled_at) / (self.budget.used - compiled)
-            left = seconds * (self.budget.total - self.budget.used)
+            left = (now - compiled_at) / (over - compiled) * (total - over)
             parts.append(f"{format_duration(left)} left")
         logging.info("%s: %s", self.budget.describe(step), ", ".join(parts))
 

@@ -202,6 +202,7 @@ class Run:
         """
         self.check()
         budget = self.options.make_budget()
+        budget.check(strategy)
         loop = self._make_loop(model, objective, strategy, budget)
         checkpoints = self._make_checkpoints(loop)
         agreement.check_same(strategy, self._settings_of_all_workers())
@@ -310,10 +311,17 @@ class Run:
 
     def _make_reporter(self, checkpoints, budget):
         folder = os.path.join(self.directory, "tensorboard")
+        plans = (
+            self.depths,
+            self.batch_sizes,
+            self.data_plans.get("max_seq_length"),
+        )
         return Reporter(
             folder if checkpoints.writes else None,
             budget,
             checkpoints.step,
+            # What a step costs; time passes as fast in all phases.
+            [plan for plan in plans if plan and budget.num_steps],
         )
 
     def _restore_or_start(self, loop, checkpoints, budget):

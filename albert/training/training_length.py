@@ -75,6 +75,12 @@ def check_warmup(start, warmup_steps, steps):
             "which is of 0 steps here: give --num_warmup_steps, or leave "
             "--start_warmup_step out"
         )
+    if warmup_steps and start >= steps - 1:
+        raise UserError(
+            f"the learning rate of all --num_train_steps={steps} would be 0, "
+            f"with a warm-up from step {start} on: give --num_warmup_steps=0, "
+            "or train for longer"
+        )
     if start + warmup_steps > steps:
         raise UserError(
             f"--start_warmup_step={start} and --num_warmup_steps="

@@ -105,6 +105,15 @@ def test_what_has_no_correlation_is_refused(tmp_path):
         similarity.correlate(same, np.arange(31.0))
 
 
+def test_values_that_differ_by_rounding_have_one_rank():
+    values = np.array([1.0, 1 - 1e-9, 1 + 1e-9, 0.4])
+    exact = np.array([1.0, 1.0, 1.0, 0.4])
+    for scores in ([1, 2, 3, 0.5], [3, 2, 1, 4]):
+        found = similarity.correlate(values, np.array(scores))
+        wanted = similarity.correlate(exact, np.array(scores))
+        assert found["spearman"] == wanted["spearman"]
+
+
 def test_cosines_and_overlaps():
     first = np.array([[3.0, 0.0], [1.0, 1.0], [0.0, 0.0]], np.float32)
     second = np.array([[5.0, 0.0], [1.0, -1.0], [1.0, 0.0]], np.float32)

@@ -227,6 +227,11 @@ def test_what_a_run_was_told_is_on_the_page():
             "learning_rate_decay": "cosine",
             "weight_average_decay": 0.999,
             "freeze": None,
+            "seed": 3,
+            "decay_after_warmup": True,
+            "poly_power": 1.0,
+            "attention_l2": 0.25,
+            "bias_correction": False,
         },
         {"settings": {"masked_lm_prob": 0.2}},
     )
@@ -238,6 +243,9 @@ def test_what_a_run_was_told_is_on_the_page():
         "masked pieces become ([MASK], others, as before)": "mask",
         "decay of the learning rate": "cosine",
         "decay of the average of the weights": "0.999",
+        "seed": "3",
+        "the decay begins after the warm-up": "yes",
+        "penalty of attention": "0.25",
     }
 
 

@@ -160,6 +160,8 @@ def test_unknown_pieces_are_warned_of(run, caplog):
         (["a", "--text_field=b"], "--text_field needs --input_file"),
         (["a", "--output_dir=b"], "--output_dir needs --pairs_file"),
         (["--pairs_file=a", "--output_file=b"], "give that"),
+        (["--pairs_file=a", "--overwrite"], "is of --output_file"),
+        (["a", "--good_field=b"], "--good_field is of --pairs_file"),
         (["--input_file=missing"], "missing"),
         (["--pairs_file=missing"], "missing"),
         (["--input_file=lines", "--output_file=lines"], "input and output"),

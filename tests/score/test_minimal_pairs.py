@@ -2,6 +2,7 @@
 """Accuracies over minimal pairs, by hand."""
 
 import json
+import pathlib
 
 import pytest
 
@@ -119,6 +120,40 @@ def test_fields_that_are_needed(tmp_path):
         fields = ("good", "bad", field, "area")
         with pytest.raises(UserError, match=f"pairs.tsv: no row .* '{field}'"):
             minimal_pairs.read_pairs([str(path)], *fields, needed=(field,))
+
+
+def test_each_file_has_the_fields_that_are_needed(tmp_path):
+    files = [str(tmp_path / name) for name in ("one.tsv", "two.tsv")]
+    for file, name in zip(files, ("rule", "Rule"), strict=True):
+        pathlib.Path(file).write_text(f"good\tbad\t{name}\na\tb\tr\n")
+    with pytest.raises(UserError, match="/two.tsv: no row has .* 'rule'"):
+        minimal_pairs.read_pairs(files, *FIELDS, needed=("rule",))
+
+
+def test_names_of_sets(tmp_path):
+    """Spaces around them are no part; null is none; numbers are names."""
+    path = tmp_path / "pairs.jsonl"
+    names = [("r ", "a"), (" r", " a\n"), ("r\n b", None), (7, None)]
+    path.write_text(
+        "".join(
+            json.dumps({"good": "x", "bad": "y", "rule": rule, "area": area})
+            + "\n"
+            for rule, area in names
+        )
+    )
+    found = minimal_pairs.read_pairs([str(path)], *FIELDS)
+    assert [(pair.paradigm, pair.phenomenon) for pair in found] == [
+        ("r", "a"),
+        ("r", "a"),
+        ("r b", ""),
+        ("7", ""),
+    ]
+
+
+def test_long_names_leave_room_for_the_bars(recwarn):
+    rows = [(f"{'/a path' * 30}/{i}", "", -3.0, -5.0, (2, 3)) for i in (1, 2)]
+    assert minimal_pairs.draw(minimal_pairs.count(*make(rows)))
+    assert not recwarn.list
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,27 @@ def test_what_texts_share_is_computed_once(model, tokenizer):
     assert scorer.num_sequences == len(first) + len(second) - 1
 
 
+@pytest.mark.parametrize("method", pseudo_likelihood.METHODS)
+def test_masks_of_the_text_are_pieces(model, tokenizer, method, monkeypatch):
+    """As where a vocabulary has "[MASK]" among its own symbols."""
+    mask = tokenizer.mask_id
+    rows = {
+        text: [
+            mask if place in (1, 4) else id_ for place, id_ in enumerate(ids)
+        ]
+        for text in TEXTS[:2]
+        for ids in [tokenizer.encode(text)]
+    }
+    monkeypatch.setattr(tokenizer, "encode", rows.get)
+    monkeypatch.setattr(
+        tokenizer, "encode_batch", lambda texts: list(map(rows.get, texts))
+    )
+    wanted = [expected(model, tokenizer, text, method) for text in rows]
+    scores = Scorer(model, tokenizer, method).score(list(rows), NAMES[:2])
+    found = [score.log_likelihood for score in scores]
+    assert np.abs(np.subtract(found, wanted)).max() < 1e-4
+
+
 def test_long_texts_are_refused_or_windowed(model, tokenizer):
     text = " ".join(TEXTS)
     ids = tokenizer.encode(text)

@@ -77,6 +77,10 @@ def test_json_lines_that_are_compressed(write):
         (b"PAR1\xff", ("good",), "Parquet.* as JSON lines"),
         (b'id\tgood\n1\ta\n2\t"a ""b"""\n', ("good",), ':3: .*""b""'),
         (b'id\tgood\n1\t"a"\n2\t"b, c"\n', ("good",), ":2: a field in quot"),
+        (b'good\na\n"b\nc"\nd\n', ("good",), ":3: a field in quotes"),
+        (b'good\n"b ""x""\n\nc"\nd\n', ("good",), ":2: a field in quotes"),
+        (b"id,good\n1,a\n", ("good",), "there are commas: write .* tabs"),
+        (b'[{"good": "a"}]\n', ("good",), "an object a line, with jq"),
     ],
 )
 def test_what_is_refused(write, content, columns, words):
@@ -90,6 +94,22 @@ def test_quotes_are_characters_of_texts(write):
         (2, ('"A," he said.',)),
         (3, ('"B."',)),
     ]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        # Other quotes show that they are characters of the texts.
+        ['"I went.', 'You left."', '"No," he said.'],
+        ['He said "no".', '"I went.', 'You left."'],
+        ['"I went.', 'You "left".', 'He came."'],
+        ['"I went.', "You left."],
+        ['"One."', "Two."],
+    ],
+)
+def test_quotes_of_a_column_alone(write, texts):
+    path = write("\n".join(["good", *texts]).encode())
+    assert [row for _, (row,) in read_rows(path, ("good",))] == texts
 
 
 @pytest.mark.parametrize(

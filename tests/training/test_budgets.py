@@ -73,6 +73,30 @@ def test_steps_that_were_compiled_are_saved_too():
     assert budget.milliseconds == 1000
 
 
+def test_a_restart_counts_steps_that_are_not_measured_yet():
+    """By those before it, so that lives without a measured step go on."""
+    budget = budgets.TimeBudget(5.0, 1000, None)
+    budget.restore(10, 20_000)
+    budget.add(1, 40.0, True)
+    assert budget.used == 20_000
+    assert budget.milliseconds == 22_000
+    # Its compiled step is the last, however slow the machine has become.
+    budget = budgets.TimeBudget(5.0, 1000, None)
+    budget.restore(100, 299_000)
+    assert not budget.is_spent
+    budget.add(1, 40.0, True)
+    assert budget.is_spent and budget.is_milestone
+    assert budget.milliseconds == budget.used == 301_990
+    assert budget.summary().startswith("; training time 5.03 of 5 minutes")
+
+
+def test_three_calls_tell_what_a_step_takes():
+    budget = budgets.TimeBudget(5.0, 1000, None)
+    for _ in range(1000):
+        budget.add(1, 0.01, False)
+    assert len(budget._calls) == 3
+
+
 def test_steps_are_few_before_a_phase_ends():
     budget = budgets.StepBudget(11, steps_per_loop=9, save_checkpoints_steps=9)
     assert budget.steps_at_once(4, compiles=True) == 4
@@ -150,13 +174,6 @@ def test_milestones_of_a_time_can_be_counted_in_steps():
     assert due == [90, 180, 270, 300]
 
 
-def test_asked_to_stop_before_a_step_costs_no_time():
-    budget = budgets.TimeBudget(1, 20, None)
-    budget.add(0, 3.0, compiled=True)
-    budget.add(0, 3.0, compiled=False)
-    assert budget.used == 0 and not budget.is_milestone
-
-
 def test_the_rate_follows_the_time():
     budget = budgets.TimeBudget(1, 20, None)
     schedule = budget.follow(
@@ -213,7 +230,9 @@ def test_workers_are_refused(monkeypatch):
 
 def test_moments_in_words():
     assert budgets.StepBudget(4000, 1, 1).name(1000) == "step 1,000"
-    assert budgets.TimeBudget(8, 1, None).name(160_000) == "minute 2.67"
+    budget = budgets.TimeBudget(8, 1, None)
+    assert budget.name(160_000) == "minute 2.67"
+    assert budget.name(2880 * 60_000) == "minute 2,880"
 
 
 def test_a_pause_is_no_training(caplog):
@@ -254,3 +273,21 @@ def test_what_a_kill_may_cost_is_half_an_hour(minutes, every):
     for _ in range(minutes - 1):
         counted.add(1, 60.0, compiled=False)
         assert not counted.is_unsaved
+
+
+@pytest.mark.parametrize(
+    ("workers", "expected"),
+    [(1, [30, 60, 90, 100, 130, 160, 190, 200]), (2, [100, 200])],
+)
+def test_steps_are_saved_after_half_an_hour(monkeypatch, workers, expected):
+    """But for several workers, which must save at the same steps."""
+    monkeypatch.setattr(budgets.coordination, "num_workers", lambda _: workers)
+    budget = budgets.StepBudget(200, 1, save_checkpoints_steps=100)
+    budget.check(types.SimpleNamespace())
+    saved = []
+    for step in range(1, 201):
+        budget.add(1, 60.0, compiled=False)
+        assert not (budget.is_unsaved and budget.is_milestone)
+        if budget.is_unsaved or budget.is_milestone:
+            saved.append(step)
+    assert saved == expected

@@ -69,6 +69,19 @@ def test_collapse_is_told_once_per_patience():
     assert "has not left" in told[1]
 
 
+def test_chance_of_single_steps_is_not_taken_for_learning():
+    """A call of few steps is far below or above what all are, now and then."""
+    losses = 6.0 + np.random.default_rng(3).normal(0.0, 0.5, 600)
+    assert np.mean(losses < 5.82) > 0.3
+    detector = CollapseDetector(6.0, patience=100)
+    told = [
+        detector.update(step, {"masked_lm_loss": losses[[step]]})
+        for step in range(600)
+    ]
+    assert sum(map(bool, told)) == 6
+    assert not detector.learnt
+
+
 def test_learning_is_not_told():
     detector = CollapseDetector(6.0, patience=4)
     losses = np.linspace(8.0, 4.0, 60).reshape(20, 3)

@@ -5,6 +5,8 @@ import pytest
 
 from albert.errors import UserError
 from albert.training.budgets import StepBudget
+from albert.training.budgets import TimeBudget
+from albert.training.phases import cost
 from albert.training.phases import lay_out
 from albert.training.phases import parse_phases
 
@@ -32,13 +34,31 @@ def test_values_with_the_shares_at_which_they_end(text, values, ends):
 
 
 def test_in_steps():
-    assert parse("1:.33,2:.33,3").end_steps(7) == (2, 5, 7)
-    assert parse("1:.5,2").end_steps(3) == (2, 3)
-    assert parse("1").end_steps(9) == (9,)
-    with pytest.raises(UserError, match="--rate=1:.01,2: 1.0 would have no st"):
-        parse("1:.01,2").end_steps(9)
-    with pytest.raises(UserError, match="2.0 would have no step of 9"):
-        parse("1:.99,2").end_steps(9)
+    def ends_in(text, steps):
+        return parse(text).ends_in(StepBudget(steps, 1, 1))
+
+    assert ends_in("1:.33,2:.33,3", 7) == (2, 5, 7)
+    assert ends_in("1:.5,2", 3) == (2, 3)
+    assert ends_in("1", 9) == (9,)
+    with pytest.raises(UserError, match="--rate=1:.01,2: 1.0 would have nothi"):
+        ends_in("1:.01,2", 9)
+    with pytest.raises(UserError, match="2.0 would have nothing of 9 steps"):
+        ends_in("1:.99,2", 9)
+    with pytest.raises(UserError, match="1.0 would have nothing of 1 minute:"):
+        parse("1:.000001,2").ends_in(TimeBudget(1, 1, None))
+
+
+def test_cost_is_in_proportion_to_all_values():
+    budget = StepBudget(10, 1, 1)
+    plans = [
+        lay_out(parse(text), budget, "rounds")
+        for text in ("1:.5,3", "2:.2,4:.6,10")
+    ]
+    assert cost([], 7) == 7.0
+    assert cost(plans, 0) == 0.0
+    assert cost(plans, 1) == 2.0
+    assert cost(plans, 6) == 2 * 2 + 3 * 4 + 1 * 12
+    assert cost(plans, 10) == 2 * 2 + 3 * 4 + 3 * 12 + 2 * 30
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from absl import logging
 
 from albert.training import budgets
 from albert.training import event_tags
+from albert.training import phases
 from albert.training import reporting
 
 
@@ -52,10 +53,16 @@ def history(*losses):
 class Reporter(reporting.Reporter):
     """A reporter of ``num_steps`` steps, which are counted as they are told."""
 
-    def __init__(self, directory, num_steps, step):
+    def __init__(self, directory, num_steps, step, schedules=()):
         budget = budgets.StepBudget(num_steps, 1, 1)
         budget.restore(step, 0)
-        super().__init__(directory, budget, step)
+        plans = [
+            phases.lay_out(
+                phases.parse_phases("", text, int, ""), budget, "rounds"
+            )
+            for text in schedules
+        ]
+        super().__init__(directory, budget, step, plans)
 
     def training(self, step, history, seconds, **others):
         self.budget.restore(step, 0)
@@ -176,6 +183,15 @@ def test_the_time_left_counts_evaluations(tmp_path, clock, lines):
         clock.seconds += 10.0
         reporter.training(2, history(3.0), seconds=10.0)
     assert lines[-1].endswith("0.6 sequences/s, 7 minutes left")
+
+
+def test_the_time_left_knows_that_steps_become_dearer(tmp_path, clock, lines):
+    with Reporter(tmp_path, 10, 0, ["1:.5,3", "2:.5,4"]) as reporter:
+        for step in (1, 2, 3):
+            clock.seconds += 60.0
+            reporter.training(step, history(3.0), seconds=10.0)
+    # Two steps of a minute, and five of six.
+    assert lines[-1].endswith("32 minutes left")
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,13 @@ def test_a_start_of_no_warmup():
     training_length.of_steps(100, 0, 0, None)
 
 
+@pytest.mark.parametrize(("steps", "warmup", "start"), [(1, 1, 0), (90, 1, 89)])
+def test_a_rate_of_0_throughout_is_refused(steps, warmup, start):
+    with pytest.raises(UserError, match=f"of all --num_train_steps={steps} wo"):
+        training_length.of_steps(steps, warmup, start, None)
+    training_length.of_steps(steps + 1, warmup, start, None)
+
+
 def test_warmup_in_time():
     found = training_length.of_time(3.5, None, None)
     assert found["warmup_proportion"] == 0.06
