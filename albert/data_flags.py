@@ -189,6 +189,20 @@ def define_text_flags(fv, addresses=False):
         "lines: one sentence a line, blank lines between documents; prose: "
         "running text, hard-wrapped or not; auto: judged by the layout.",
     )
+    text.choice(
+        "document_separator",
+        "auto",
+        list(documents.DOCUMENT_SEPARATORS),
+        "What ends documents besides article marks (<doc …>, = Title =): "
+        "line: each line; blank_line; chapter: headings, or three blank lines; "
+        "file: nothing in a file; auto: decided by the layout.",
+    )
+    text.string(
+        "sentence_splitter",
+        "rules",
+        "What splits prose into sentences: rules, or icu:LANGUAGE, such as "
+        "icu:fr, which needs the extra icu.",
+    )
 
 
 def define_selection_flags(fv):

@@ -118,6 +118,24 @@ def check_same(path, identity):
     )
 
 
+def identify_all(paths):
+    """Returns the identity of each file; pipes are left out: dict."""
+    return {path: identify(path) for path in paths if os.path.isfile(path)}
+
+
+def check_all_same(identities):
+    """Refuses files that were replaced, or written to, since.
+
+    Args:
+      identities: dict of ``identify_all``.
+
+    Raises:
+      UserError: naming the first one.
+    """
+    for path, identity in identities.items():
+        check_same(path, identity)
+
+
 def read_file(path, remedy=REMEDY, *, allow_pipe=False):
     """Returns the content of a file: bytes.
 

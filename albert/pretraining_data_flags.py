@@ -12,7 +12,6 @@ from albert.records import pretraining_sets
 from albert.records.unmasked_pairs import DYNAMIC
 from albert.records.unmasked_pairs import MASKING_TIMES
 from albert.records.writing import shard_names
-from albert.text.documents import DOCUMENT_SEPARATORS
 from albert.text.instances import OBJECTIVES
 from albert.text.instances import PairSettings
 from albert.text.masking import MASK_REPLACEMENTS
@@ -32,20 +31,6 @@ def define_flags(fv):
     data_flags.define_data_creation_flags(fv)
     data_flags.define_record_flags(fv)
     text = FlagGroup(fv, "Text")
-    text.choice(
-        "document_separator",
-        "auto",
-        list(DOCUMENT_SEPARATORS),
-        "What ends documents besides article marks (<doc …>, = Title =): "
-        "blank_line; chapter: headings, or three blank lines; file: nothing "
-        "in a file; auto: decided by the layout.",
-    )
-    text.string(
-        "sentence_splitter",
-        "rules",
-        "What splits prose into sentences: rules, or icu:LANGUAGE, such as "
-        "icu:fr, which needs the extra icu.",
-    )
     text.choice("input_file_mode", "r", ["r", "rb"], "Accepted, no effect.")
     text.real(
         "max_unknown_share",

@@ -45,6 +45,8 @@ _VOCABULARY_FLAGS = {
 _READING_FLAGS = (
     "text_field",
     "sentence_splitting",
+    "document_separator",
+    "sentence_splitter",
     "duplicates",
     "min_document_characters",
     "min_letter_share",
@@ -121,6 +123,8 @@ def main(fv):
         lower_case=fv.do_lower_case,
         strip_accents=fv.strip_accents,
         sentence_splitting=fv.sentence_splitting,
+        document_separator=fv.document_separator,
+        sentence_splitter=fv.sentence_splitter,
         text_field=fv.text_field,
         selection=data_flags.read_selection(fv),
         left_out_file=fv.left_out_file,

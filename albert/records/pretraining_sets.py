@@ -10,6 +10,8 @@ import numpy as np
 from absl import logging
 
 from albert.errors import UserError
+from albert.inputs import check_all_same
+from albert.inputs import identify_all
 from albert.progress import show_progress
 from albert.records import corpus_shards
 from albert.records import merged_shards
@@ -111,6 +113,7 @@ def make_set(
         cannot be written.
     """
     started = time.monotonic()
+    identities = identify_all(inputs)
     identity = (shard.index, shard.number) if shard else ()
     text = ",".join(inputs[:3]) + ",…" * (len(inputs) > 3)
     size = sum_of_sizes(inputs)
@@ -224,6 +227,9 @@ def make_set(
                 "statistics": statistics.counts(),
             }
             corpus_shards.refuse_changed_text(shard, inputs)
+        else:
+            check_all_same(identities)
+        selection.warn(text)
         if merged:
             merged_shards.remove_merged(merged)
         json_files = writer.commit(metadata)

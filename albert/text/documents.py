@@ -25,6 +25,8 @@ documents too.
 lines, provided that the document before has 2,000 characters (title pages and
 short scenes stay with what follows them).
 
+``line``: each line; none is joined to the next.
+
 ``file``: nothing; a document goes on to the end of the file.
 
 ``auto`` means what the layout tells: blank lines or chapters, and nothing
@@ -37,6 +39,7 @@ cut at a space, and a document is cut after 65,536 characters of prose, or
 1,048,576 of ``lines``.
 """
 
+import collections
 import functools
 import itertools
 import types
@@ -54,7 +57,7 @@ from albert.text.text_files import read_line_blocks
 from albert.text.text_files import split_lines
 
 SENTENCE_SPLITTINGS = ("auto", "lines", "prose")
-DOCUMENT_SEPARATORS = ("auto", "blank_line", "chapter", "file")
+DOCUMENT_SEPARATORS = ("auto", "line", "blank_line", "chapter", "file")
 
 MAX_LINES_DOCUMENT_CHARACTERS = 1 << 20
 MAX_PROSE_DOCUMENT_CHARACTERS = 1 << 16
@@ -65,6 +68,10 @@ _ANNOUNCING = (":", ";", ",", "：", "；")
 _ITEM_MARKS = ("-", "–", "—", "•", "*")
 _LONGEST_TITLE = 200
 
+# Stands for bytes that another program could not decode.
+_LOST_CHARACTER = "\ufffd"
+# More of a text is refused.
+_MOST_LOST = 0.01
 # More text without a border is worth a warning.
 _CHARACTERS_WITHOUT_BORDER = 1 << 20
 _LOGGED_CHANGES = 3
@@ -83,6 +90,7 @@ _DESCRIPTIONS = {
     "paragraphs": "prose, one paragraph a line",
     "articles": "prose, one paragraph a line",
     "wrapped": "prose, hard-wrapped",
+    "line": "lines are documents",
     "blank_line": "blank lines end documents",
     "chapter": "chapters are documents",
     "file": "only article marks and files end documents",
@@ -103,8 +111,8 @@ def read_documents(
       files: list of paths (``expand_files``), which may be compressed. A
         document never spans two files.
       sentence_splitting: "auto", "lines" or "prose"; see the module.
-      document_separator: "auto", "blank_line", "chapter" or "file"; see the
-        module.
+      document_separator: "auto", "line", "blank_line", "chapter" or "file";
+        see the module.
       sentence_splitter: see ``albert.text.sentence_splitters``; of prose.
       text_field: str, the field that holds the text, where the files are JSON
         lines or Parquet; None for plain text.
@@ -116,8 +124,8 @@ def read_documents(
 
     Raises:
       UserError: a file cannot be read, is not UTF-8 (naming file and line),
-        is damaged, the files hold no text at all, or there is no such
-        splitter.
+        is damaged, the files hold no text at all, more than 1% of it was lost
+        (U+FFFD), or there is no such splitter.
       ValueError: one of the settings is none of those.
     """
     for name, value, choices in (
@@ -132,7 +140,8 @@ def read_documents(
     split = find_splitter(sentence_splitter)
     files = list(files)
     empty = True
-    without_border = []
+    without_border, unbordered = [], 0
+    total, lost = 0, collections.Counter()
     for number, path in enumerate(files):
         tell = _log_once if number < _LOGGED_FILES else logging.debug
         if number == _LOGGED_FILES:
@@ -155,9 +164,14 @@ def read_documents(
             empty = False
             characters += sum(map(len, document))
             borders += is_whole
+            for sentence in document:
+                if not sentence.isascii() and _LOST_CHARACTER in sentence:
+                    lost[path] += sentence.count(_LOST_CHARACTER)
             yield document
-        if borders <= 1 and characters > _CHARACTERS_WITHOUT_BORDER:
+        total += characters
+        if borders <= 1 and characters > MAX_PROSE_DOCUMENT_CHARACTERS:
             without_border.append(path)
+            unbordered += characters
     named = files[0] if len(files) == 1 else f"{len(files)} input files"
     if empty:
         if selection and selection.counts:
@@ -166,17 +180,40 @@ def read_documents(
                 f"({'; '.join(selection.summarize())}): loosen what refuses it"
             )
         raise UserError(f"{named}: no text found; name files that hold text")
-    if without_border and document_separator != "file":
+    _tell_lost_characters(lost, total)
+    if unbordered > _CHARACTERS_WITHOUT_BORDER and document_separator != "file":
         _log_once(
             f"{without_border[0]}: no border between documents was found in "
-            "more than a million characters"
+            f"{unbordered:,} characters"
             + f" ({len(without_border)} files are like that)"
             * (len(without_border) > 1)
             + "; documents are cut by their length. Where it holds several, "
             "put blank lines between them and give "
-            "--document_separator=blank_line",
+            "--document_separator=blank_line, or --document_separator=line if "
+            "each line is one",
             logging.WARNING,
         )
+
+
+def _tell_lost_characters(lost, total):
+    """Warns of characters that were lost before; refuses many.
+
+    Args:
+      lost: ``collections.Counter`` of them by file.
+      total: int, the characters of all files.
+    """
+    if not lost:
+        return
+    path, _ = lost.most_common(1)[0]
+    share = lost.total() / total
+    told = (
+        f"{path}: {lost.total():,} characters, {share:.2%} of the text, are "
+        "U+FFFD, which stands for what was lost when it was decoded in a wrong "
+        "way: decode it again from its source"
+    )
+    if share > _MOST_LOST:
+        raise UserError(f"{told}, or take these characters out")
+    _log_once(told, logging.WARNING)
 
 
 def _read_blocks(path, text_field, selection):
@@ -207,9 +244,10 @@ def _read_file(
     path, blocks, sentence_splitting, document_separator, split, tell
 ):
     """Yields (document, whether it was not cut by its length) of a file."""
-    if sentence_splitting == "lines":
+    if sentence_splitting == "lines" or document_separator == "line":
+        kind = "lines" if sentence_splitting == "lines" else "paragraphs"
         lines = itertools.chain.from_iterable(blocks)
-        stretches = [layouts.Stretch("lines", 1, "as told", lines)]
+        stretches = [layouts.Stretch(kind, 1, "as told", lines)]
     else:
         kinds = layouts.KINDS[sentence_splitting == "prose" :]
         stretches = layouts.divide(blocks, kinds)
@@ -230,7 +268,8 @@ def _read_file(
             found = paragraphs.wrapped_paragraphs(stretch.lines)
         else:
             found = paragraphs.line_paragraphs(
-                stretch.lines, join=stretch.kind != "lines"
+                stretch.lines,
+                join=stretch.kind != "lines" and separator != "line",
             )
         if document_separator == "auto":
             found = _heed_marks(path, found, tell, article)
@@ -286,14 +325,15 @@ def _documents(found, separator, split):
         else MAX_LINES_DOCUMENT_CHARACTERS
     )
     document = []
-    characters = 0
+    # Of the document or, where it is cut, of this part; of the whole.
+    characters = length = 0
     for blank_lines, paragraph in found:
         if document and _is_border(
-            blank_lines, paragraph, document, characters, separator, is_prose
+            blank_lines, paragraph, document, length, separator, is_prose
         ):
             yield document, True
             document = []
-            characters = 0
+            characters = length = 0
         for sentence in split(paragraph) if is_prose else [paragraph]:
             if characters >= limit:
                 yield document, False
@@ -301,6 +341,7 @@ def _documents(found, separator, split):
                 characters = 0
             document.append(sentence)
             characters += len(sentence)
+            length += len(sentence)
     if document:
         yield document, True
 
@@ -311,7 +352,7 @@ def _is_border(
     """Returns whether a document ends before a paragraph."""
     if blank_lines is None:
         return False
-    if blank_lines >= paragraphs.ARTICLE_BEGINS:
+    if blank_lines >= paragraphs.ARTICLE_BEGINS or separator == "line":
         return True
     if separator == "blank_line":
         if not is_prose:

@@ -39,6 +39,11 @@ _KINDS = (
         "a web page",
         _EXTRACT,
     ),
+    (
+        rb"WEBVTT\b|\s*\d+\r?\n\d\d:\d\d:\d\d[,.]\d{3} --> ",
+        "subtitles",
+        _EXTRACT,
+    ),
     (rb"WARC/[01]\.\d\s", "an archive of web pages", _EXTRACT),
     (
         rb"\s*<mediawiki\b",

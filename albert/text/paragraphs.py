@@ -24,6 +24,12 @@ _SHORTEST_BROKEN_LINE = 40
 # Chinese has these in common with scripts that write spaces.
 _MARKS_OF_ANY_SCRIPT = frozenset("“”‘’—…")
 
+# How the next line begins where a hyphen at the end divides no word: "Vor- und
+# Nachname", "two- and threefold".
+_OTHER_PART = re.compile(r"(?:and|or|to|und|oder|bis|et|ou|y|e|o)\b")
+_SOFT_HYPHEN = "\u00ad"
+_HYPHENS = ("-", "\u2010", _SOFT_HYPHEN)
+
 _WIKITEXT_TITLE = re.compile(r"= +[^= ].*[^= ] +=|= +[^= ] +=")
 _NUMBER_WORDS = (
     "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|first"
@@ -57,19 +63,24 @@ def line_paragraphs(lines, join):
     """
     blank_lines = 0
     held = None
-    for line in lines:
+    # Nothing stands before the first line.
+    was_blank = True
+    for line, following in itertools.pairwise(itertools.chain(lines, ("",))):
         line = line.strip()
+        stands_alone = was_blank and not following.strip()
+        was_blank = not line
         if not line:
             blank_lines += 1
             continue
         if line[0] == "<" and is_article_tag(line):
             blank_lines = _border_of(line)
             continue
-        if line[0] == "=" and _WIKITEXT_TITLE.fullmatch(line):
+        # Others are text: "= 3 + 4 =".
+        if line[0] == "=" and stands_alone and _WIKITEXT_TITLE.fullmatch(line):
             blank_lines = ARTICLE_BEGINS
             line = line.strip("= ")
         if held and join and blank_lines <= 1 and _goes_on(held[1], line):
-            held = held[0], f"{held[1]} {line}"
+            held = held[0], join_lines([held[1], line])
         else:
             if held:
                 yield held
@@ -97,22 +108,36 @@ def _goes_on(paragraph, line):
 def join_lines(lines):
     """Returns the lines of a hard-wrapped paragraph as one text: str.
 
-    Scripts without spaces break anywhere, so that no space joins their lines.
+    Scripts without spaces break anywhere, so that no space joins their lines;
+    nor does one stand within a word that a hyphen divides, which stays, as
+    nothing tells "well-known" from a division.
 
     Args:
       lines: list of str, at least one.
     """
-    if all(map(str.isascii, lines)):
-        return " ".join(lines)
+    text = " ".join(lines)
+    if text.isascii() and "- " not in text:
+        return text
     parts = lines[:1]
     for before, line in itertools.pairwise(lines):
         ends = {before.rstrip()[-1:], line.lstrip()[:1]} - _MARKS_OF_ANY_SCRIPT
-        if ends and all(map(_is_unspaced, ends)):
-            parts[-1] = parts[-1].rstrip()
+        if (ends and all(map(_is_unspaced, ends))) or _divides(before, line):
+            parts[-1] = parts[-1].rstrip().rstrip(_SOFT_HYPHEN)
             parts.append(line.lstrip())
         else:
             parts.append(f" {line}")
     return "".join(parts)
+
+
+def _divides(before, line):
+    """Returns whether lines break inside a word."""
+    before, line = before.rstrip(), line.lstrip()
+    return (
+        before.endswith(_HYPHENS)
+        and before[-2:-1].isalpha()
+        and is_small(line[:1])
+        and _OTHER_PART.match(line) is None
+    )
 
 
 def _is_unspaced(character):
@@ -139,6 +164,8 @@ def wrapped_paragraphs(lines):
             if is_article_tag(line):
                 blank_lines = _border_of(line)
             continue
+        # Extracted pages begin with form feeds, inside sentences, too.
+        line = line.lstrip("\f")
         was_indented, indented = indented, line[0].isspace()
         if paragraph and indented and not was_indented:
             yield blank_lines, join_lines(paragraph)

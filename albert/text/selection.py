@@ -15,6 +15,8 @@ import json
 import os
 import unicodedata
 
+from absl import logging
+
 from albert import outputs
 from albert.errors import UserError
 from albert.inputs import open_file
@@ -27,6 +29,10 @@ _SHORTEST_PARAGRAPH = 100
 # More lines without a blank one between them are several paragraphs.
 _LONGEST_PARAGRAPH = 1 << 16
 _BLOCK_CHARACTERS = 1 << 20
+# Counted beside the reasons, though it is kept.
+_REPAIRED = "repaired line"
+# More is warned of.
+_MUCH_LEFT_OUT = 0.2
 _SHOWN = 100
 _LISTING_START = b'{"reason": '
 
@@ -122,6 +128,7 @@ class Selection:
           UserError: mojibake is to be repaired, and ftfy is not installed.
         """
         self.counts = {}
+        self._kept = 0
         self._settings = settings
         self._listing = listing
         self._documents = HashSet()
@@ -171,12 +178,19 @@ class Selection:
             if reason:
                 self._count(reason, "\n".join(document), path)
             else:
+                self._kept += _length(document)
                 yield document, is_end
 
     def summarize(self):
         """Returns a line for each reason: list of str."""
+        total = self._kept + sum(self._left_out().values())
+        shares = {
+            reason: f" ({characters / max(1, total):.1%} of the text)"
+            for reason, characters in self._left_out().items()
+        }
         lines = [
             f"{reason}: {count['number']:,}, {count['characters']:,} characters"
+            + shares.get(reason, "")
             for reason, count in self.counts.items()
         ]
         for what, hashes in (
@@ -189,6 +203,30 @@ class Selection:
                     "those that follow"
                 )
         return lines
+
+    def warn(self, name):
+        """Warns where much of the text was left out.
+
+        Args:
+          name: str, of the text.
+        """
+        left_out = sum(self._left_out().values())
+        share = left_out / max(1, left_out + self._kept)
+        if share > _MUCH_LEFT_OUT:
+            logging.warning(
+                "%s: %.0f%% of the text was left out: see whether this is what "
+                "it should be; --left_out_file lists it",
+                name,
+                100 * share,
+            )
+
+    def _left_out(self):
+        """Returns the characters that were left out, by the reason: dict."""
+        return {
+            reason: count["characters"]
+            for reason, count in self.counts.items()
+            if reason != _REPAIRED
+        }
 
     def _judge(self, document, whole):
         """Returns why a document is left out, or None.
@@ -262,7 +300,7 @@ class Selection:
     def _repair_line(self, line, path):
         repaired = self._repair(line)
         if repaired != line:
-            self._count("repaired line", line, path)
+            self._count(_REPAIRED, line, path)
         return repaired
 
     def _count(self, reason, text, path):

@@ -5,6 +5,7 @@ import random
 
 from absl import logging
 
+from albert import inputs
 from albert.errors import UserError
 from albert.progress import show_progress
 from albert.text import documents
@@ -46,6 +47,8 @@ class SentenceSource:
           kind: that of the tokenizer, which decides what a mark is.
         """
         self._files = list(files)
+        # As they are now; what is read twice must stay.
+        self._identities = inputs.identify_all(self._files)
         self._reading = reading
         self._selection = selection
         self._normalize = normalize
@@ -111,6 +114,7 @@ class SentenceSource:
                 self._letters += letters
                 advance(len(document))
         self.left_out = selection.summarize()
+        selection.warn(self.name)
 
     @property
     def marked_share(self):
@@ -144,6 +148,7 @@ class SentenceSource:
             for sentence in map(self._normalize, drawn):
                 self._count(sentence)
                 yield sentence
+        inputs.check_all_same(self._identities)
         logging.info(
             "training on %s sentences, %s characters (minutes for a large "
             "text)",

@@ -2,7 +2,8 @@
 """Splits a paragraph of prose into sentences by rule.
 
 A sentence ends at a run of ``. ! ? …``, with the quotes and brackets that
-close on it, before a space. It does not end there when
+close on it, and with marks of notes (``[1]``, ``¹``), before a space. It does
+not end there when
 
 * the next letter is lower-case (``"Stop!" he cried``, ``« Quoi ? » dit-il``),
   unless the whole paragraph is written without capitals;
@@ -34,6 +35,10 @@ _RIGHT_CLOSERS = "\"'’”)]}»›_*」』）】》〉"
 _CLOSERS = _LEFT_CLOSERS + _RIGHT_CLOSERS
 _OPENERS = "\"'‘“„‚«»‹›¿¡([{_*"
 
+# Of notes, as in articles of Wikipedia, behind the stop.
+_SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+_NOTES = rf"(?:\[(?:\d{{1,3}}|[a-z])\]|[{_SUPERSCRIPTS}])*"
+
 _STOPS = f"[{_SPACED_STOPS}{_UNSPACED_STOPS}]"
 _CLOSING = f"[{re.escape(_CLOSERS)}]*"
 _OPENING = re.escape(_OPENERS)
@@ -41,11 +46,13 @@ _OPENING = re.escape(_OPENERS)
 # French writes a space before », and some texts one before a quote.
 _STOP = re.compile(
     rf'(?P<stop>{_STOPS}{_STOPS}*)(?P<closers>{_CLOSING}(?: [»"](?= ))?)'
-    r"(?P<space> ?)"
+    rf"{_NOTES}(?P<space> ?)"
 )
-_CLOSING_RIGHT = re.compile(f"[{re.escape(_RIGHT_CLOSERS)}]* ?")
-_ENDED = re.compile(rf"{_STOPS} ?{_CLOSING}(?<!;)$")
-_LAST = frozenset(_SPACED_STOPS + _UNSPACED_STOPS + _CLOSERS)
+_CLOSING_RIGHT = re.compile(f"[{re.escape(_RIGHT_CLOSERS)}]*{_NOTES} ?")
+_ENDED = re.compile(rf"{_STOPS} ?{_CLOSING}(?<!;){_NOTES}$")
+_LAST = frozenset(_SPACED_STOPS + _UNSPACED_STOPS + _CLOSERS + _SUPERSCRIPTS)
+# Of a line, where its end is looked for: closers, and several notes.
+_LAST_CHARACTERS = 24
 _NEXT = re.compile(rf"[{_OPENING} ]*([^{_OPENING} ])")
 _NOT_A_START = frozenset(".!?…,;:-–—،؛，、")
 _PRONOUN_I = re.compile(rf"[{_OPENING}]*I\b(?!\.)")
@@ -128,7 +135,9 @@ def has_several_sentences(line):
 
 def is_ended(line):
     """Returns whether a line ends with a stop, and what closes on it."""
-    return line[-1:] in _LAST and _ENDED.search(line[-8:]) is not None
+    return line[-1:] in _LAST and (
+        _ENDED.search(line[-_LAST_CHARACTERS:]) is not None
+    )
 
 
 def is_small(character):

@@ -25,6 +25,7 @@ from albert.text import wordpiece_words
 from albert.text.selection import SelectionSettings
 from albert.text.selection import open_listing
 from albert.text.sentence_source import SentenceSource
+from albert.text.sentence_splitters import RULES
 from albert.text.tokenizers import load_tokenizer
 from albert.text.wordpiece import is_wordpiece
 from albert.workspaces import recover
@@ -89,6 +90,8 @@ def train_vocabulary(
     lower_case=True,
     strip_accents=True,
     sentence_splitting="auto",
+    document_separator="auto",
+    sentence_splitter=RULES,
     text_field=None,
     selection=None,
     left_out_file=None,
@@ -115,7 +118,8 @@ def train_vocabulary(
       model_type: one of ``MODEL_TYPES``.
       lower_case, strip_accents: how the text is normalised, as the tokenizer
         will do it.
-      sentence_splitting, text_field: see ``documents.read_documents``.
+      sentence_splitting, document_separator, sentence_splitter, text_field:
+        see ``documents.read_documents``.
       selection: ``albert.text.selection.SelectionSettings``; None for all.
       left_out_file: path of the list of what is left out; None for none.
       character_coverage: share of the characters of the text, between 0.98
@@ -160,6 +164,8 @@ def train_vocabulary(
             readable,
             {
                 "sentence_splitting": sentence_splitting,
+                "document_separator": document_separator,
+                "sentence_splitter": sentence_splitter,
                 "text_field": text_field,
             },
             selection or SelectionSettings(),

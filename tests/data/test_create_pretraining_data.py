@@ -1066,6 +1066,25 @@ def test_text_that_changes_while_its_shard_is_made(
     assert not list((tmp_path / "records").iterdir())
 
 
+def test_text_that_changes_while_records_are_made(
+    tmp_path, run_recipe, monkeypatch
+):
+    text = tmp_path / "a.txt"
+    text.write_bytes(pathlib.Path(INPUT).read_bytes())
+    writer = pretraining_sets.token_cache.TokenCacheWriter
+    finish = writer.finish
+
+    def change(self):
+        with open(text, "a") as stream:
+            stream.write("More of it.\n")
+        return finish(self)
+
+    monkeypatch.setattr(writer, "finish", change)
+    with pytest.raises(UserError, match=r"a\.txt: was replaced while it was"):
+        run_recipe(tmp_path / "new" / "a.tfrecord", text=text)
+    assert not list((tmp_path / "new").iterdir())
+
+
 def test_list_of_what_a_shard_left_out(tmp_path, run_shard, contents):
     listing = tmp_path / "left.jsonl"
     arguments = ("--duplicates=documents", f"--left_out_file={listing}")

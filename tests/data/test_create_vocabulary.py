@@ -237,6 +237,18 @@ class TestMemory:
         size = sum(len(sentence.encode()) for sentence in source)
         assert abs(source.expected_bytes - size) < 0.05 * size
 
+    def test_a_text_that_is_written_to_between_readings(self, tmp_path):
+        path = tmp_path / "a.txt"
+        path.write_text(sample_text(60), "utf-8")
+        source = SentenceSource(
+            [str(path)], {}, SelectionSettings(), str.lower, 0, seed=1
+        )
+        source.count()
+        with open(path, "a") as stream:
+            stream.write("More of it.\n")
+        with pytest.raises(UserError, match=r"a\.txt: was replaced while it"):
+            list(source)
+
     def test_large_corpus_is_announced(self, corpus, tmp_path, monkeypatch):
         def spy(**settings):
             announced.append(settings["train_extremely_large_corpus"])

@@ -380,6 +380,15 @@ class TestArticles:
             * 3
         )
 
+    @pytest.mark.parametrize(
+        "text",
+        ["= 3 + 4 =\nIt is seven.", "It is this.\n\n= 3 + 4 =\nIt is seven."],
+    )
+    def test_a_line_between_marks_is_no_title(self, tmp_path, text):
+        posts = f"{text}\n\n" + "It is seven.\n\n" * 5
+        found = read(write(tmp_path / "a.txt", posts))
+        assert len(found) == 6 + text.startswith("It")
+
 
 class TestSeparators:
     LINES = "One.\n\nTwo.\n\n\n\nThree.\n"
@@ -431,6 +440,64 @@ class TestSeparators:
         (warning,) = caplog.messages
         assert "endless.txt: no border between documents" in warning
         assert "--document_separator=blank_line" in warning
+
+    def test_several_files_without_a_border(self, tmp_path, caplog):
+        """Each alone is too short to be sure of."""
+        line = "12345 789\n"
+        files = [
+            write(tmp_path / f"{name}.txt", line * 40_000) for name in "abc"
+        ]
+        with caplog.at_level(logging.WARNING, logger="absl"):
+            list(read_documents(files[:2], "lines"))
+            assert not caplog.messages
+            list(read_documents(files, "lines"))
+        (warning,) = caplog.messages
+        assert "a.txt: no border between documents was found in 1," in warning
+        assert "(3 files are like that)" in warning
+        assert "--document_separator=line if each line is one" in warning
+
+    @pytest.mark.parametrize("splitting", ["auto", "prose"])
+    def test_a_document_a_line(self, tmp_path, splitting):
+        text = "It was good. Nobody came.\nThe film, which I saw with\nher.\n"
+        path = write(tmp_path / "a.txt", f"{text}\n\n{text}")
+        assert (
+            self.read(path, splitting, "line")
+            == [
+                ["It was good.", "Nobody came."],
+                ["The film, which I saw with"],
+                ["her."],
+            ]
+            * 2
+        )
+        assert self.read(path, "lines", "line")[0] == [text.splitlines()[0]]
+
+    def test_what_follows_a_cut_document_is_another(self, tmp_path):
+        """However short its last part is."""
+        limit = documents.MAX_PROSE_DOCUMENT_CHARACTERS
+        chapter = FILLER * (limit // len(FILLER.strip()) + 9)
+        text = "".join(
+            f"CHAPTER {number}\n\n{wrap(chapter)}\n\n\n\n"
+            for number in ("I", "II", "III")
+        )
+        found = self.read(write(tmp_path / "a.txt", text), "auto", "auto")
+        heads = [document[0] for document in found]
+        assert heads[::2] == ["CHAPTER I", "CHAPTER II", "CHAPTER III"]
+        assert {*heads[1::2]} == {FILLER.strip()} and len(heads) == 6
+
+
+class TestLostCharacters:
+    def test_few_are_warned_of(self, tmp_path, caplog):
+        path = write(tmp_path / "a.txt", f"{'x' * 498}\ufffd{'y' * 501}\n")
+        with caplog.at_level(logging.WARNING, logger="absl"):
+            assert len(read(path, "lines")) == 1
+        (warning,) = caplog.messages
+        assert "a.txt: 1 characters, 0.10% of the text, are U+FFFD" in warning
+
+    def test_many_are_refused(self, tmp_path):
+        path = write(tmp_path / "a.txt", "Le caf\ufffd est ferm\ufffd.\n")
+        other = write(tmp_path / "b.txt", "It is.\n")
+        with pytest.raises(UserError, match=r"a\.txt: 2 char.*, or take these"):
+            list(read_documents([other, path], "lines"))
 
 
 class TestBrokenLines:

@@ -21,10 +21,25 @@ from albert.text import paragraphs
         (["使用 TensorFlow", "的模型"], "使用 TensorFlow 的模型"),
         (["나는 고양이", "이다."], "나는 고양이 이다."),
         (["猫で ", " ある。"], "猫である。"),
+        # Inside a word, whose hyphen may be its own.
+        (["The well-", "known mill."], "The well-known mill."),
+        (["Die Müh\u00ad ", " le sang."], "Die Mühle sang."),
+        (["Vor-", "und Nachname"], "Vor- und Nachname"),
+        (["A-", "B --", "c -", "he--", "a"], "A- B -- c - he-- a"),
+        (["in 1914-", "a year"], "in 1914- a year"),
     ],
 )
 def test_lines_are_joined_as_their_script_writes_them(lines, joined):
     assert paragraphs.join_lines(lines) == joined
+
+
+def test_a_page_begins_inside_a_sentence():
+    lines = ["The mill stood by", "\fthe river.", "\f", "\f  And sang."]
+    found = [text for _, text in paragraphs.wrapped_paragraphs(lines)]
+    assert [text.split() for text in found] == [
+        ["The", "mill", "stood", "by", "the", "river."],
+        ["And", "sang."],
+    ]
 
 
 def test_a_wrapped_book_in_japanese():

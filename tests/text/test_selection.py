@@ -190,8 +190,23 @@ def test_summary_tells_where_comparing_ended(monkeypatch):
     for text in "abacc":
         list(made.keep_documents([([text], True)], "a.txt"))
     assert made.summarize() == [
-        "duplicate document: 1, 1 characters",
+        "duplicate document: 1, 1 characters (20.0% of the text)",
         "only the first 2 documents were compared with those that follow",
+    ]
+
+
+def test_much_that_is_left_out_is_warned_of(caplog):
+    for long, warnings in ((27, 1), (28, 0)):
+        caplog.clear()
+        made = Selection(SelectionSettings(min_document_characters=8))
+        found = [(["a" * size], True) for size in (7, long)]
+        list(made.keep_documents(found, "a.txt"))
+        made._count(selection._REPAIRED, "b" * 99, "a.txt")
+        made.warn("2 input files")
+        assert len(caplog.messages) == warnings
+    assert made.summarize() == [
+        "short document: 1, 7 characters (20.0% of the text)",
+        "repaired line: 1, 99 characters",
     ]
 
 

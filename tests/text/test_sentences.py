@@ -48,6 +48,10 @@ PARAGRAPHS = [
     "He said it. | (She did not hear.) | [Nobody did.] | So be it.",
     "_No!_ she said. | _Yes._ | He went.",
     '"It is so." -- and he left. | She stayed.',
+    # Marks of notes.
+    "It is old.[1] | The next.[a][12] | “Who?”[3] | He went.¹ | She did not.²³",
+    "He met Mr.[1] Smith, who was born in 1850.[2] | See [3] there.",
+    "他来了。[1]|她走了！|".replace("|", " | ") + "真的吗？",
     # No capitals at all.
     "the cat sat. the dog ran! where to? there.".replace(". ", ". | ", 1)
     .replace("! ", "! | ", 1)
@@ -105,6 +109,10 @@ def test_languages(marked):
         ("他来了。」", True),
         ("She said:", False),
         ("He came;", False),
+        ("It is old.[1][12][123][c]", True),
+        ("“Who?”³", True),
+        ("It is old[1]", False),
+        ("He came;[1]", False),
         ("a title", False),
         ("(a title)", False),
         ("มนุษย์", False),

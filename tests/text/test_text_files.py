@@ -171,6 +171,8 @@ class TestForeignFiles:
             ),
             ('<?xml version="1.0"?>\n<book>', "XML.*extract"),
             (b"WARC/1.0\r\nWARC-Type: conversion\r\n", "archive of web pages"),
+            (b"WEBVTT\n\n00:01.000 --> 00:04.000\nHe went.\n", "subtitles"),
+            (b"1\r\n00:00:01,000 --> 00:00:04,000\r\nHe went.", "subtitles"),
             ('["It \\"rained\\".\\n", "It stopped."]', "JSON list, "),
             ('[\n  "It rained.",\n  "It stopped."\n]', "JSON list, "),
             ('<mediawiki xmlns="x">\n', "WikiExtractor"),
