@@ -1082,7 +1082,7 @@ def test_text_that_changes_while_records_are_made(
     monkeypatch.setattr(writer, "finish", change)
     with pytest.raises(UserError, match=r"a\.txt: was replaced while it was"):
         run_recipe(tmp_path / "new" / "a.tfrecord", text=text)
-    assert not list((tmp_path / "new").iterdir())
+    assert not (tmp_path / "new").exists()
 
 
 def test_list_of_what_a_shard_left_out(tmp_path, run_shard, contents):
