@@ -93,32 +93,31 @@ def main(fv):
         )
     else:
         head = answer_heads.require_head(start, fv.head)
+    max_seq_length = finetuning_options.find_max_seq_length(
+        fv.max_seq_length,
+        trained.get("max_seq_length", recipe.max_seq_length),
+        config,
+    )
     settings = {
         "head": heads.HEADS[head].version,
         "version_2_with_negative": with_negative,
-        "max_seq_length": finetuning_options.find_max_seq_length(
-            fv.max_seq_length,
-            trained.get("max_seq_length", recipe.max_seq_length),
-            config,
-        ),
+        "max_seq_length": max_seq_length,
         "classifier_dropout": recipe.classifier_dropout,
         **answer_settings.find(
-            {name: fv[name].value for name in answer_settings.DEFAULTS}, trained
+            {name: fv[name].value for name in answer_settings.DEFAULTS},
+            trained,
+            max_seq_length,
         ),
         "language": answer_language.find_language(
             fv.language, trained.get("language"), list(questions.values())
         ),
     }
     finetuning_options.check_shorter_than_sequence(
-        fv,
-        settings["max_seq_length"],
-        "doc_stride",
-        "max_query_length",
-        "max_answer_length",
+        fv, max_seq_length, "max_query_length", "max_answer_length"
     )
 
     # ------------------------------------------------- windows and answers
-    lengths = finetuning_options.find_lengths(fv, settings["max_seq_length"])
+    lengths = finetuning_options.find_lengths(fv, max_seq_length)
     lengths = span_data.find_lengths(lengths, settings)
     data = span_data.featurize(
         questions, tokenizer, lengths, settings, fv.keep_windows_without_answer
@@ -155,7 +154,7 @@ def main(fv):
             fv, name, config, settings, training_options
         )
         options.check_and_log_batch(
-            strategy, training_options, num_windows, settings["max_seq_length"]
+            strategy, training_options, num_windows, max_seq_length
         )
         run = Run(
             directory=fv.output_dir,

@@ -118,7 +118,10 @@ def define_flags(fv):
 
 
 def _default_help(name):
-    return f" Default: the model's, else {answer_settings.DEFAULTS[name]}."
+    default = str(answer_settings.DEFAULTS[name])
+    if name == "doc_stride":
+        default += ", or a third of sequences below 384"
+    return f" Default: the model's, else {default}."
 
 
 def check_flags(fv):

@@ -60,7 +60,9 @@ def span_signatures(loaded, tokenizer, *, null_score_diff_threshold=None, **_):
       UserError: the model's limits leave no room for a context.
     """
     limits = answer_settings.find(
-        dict.fromkeys(answer_settings.DEFAULTS), loaded.task
+        dict.fromkeys(answer_settings.DEFAULTS),
+        loaded.task,
+        loaded.max_seq_length,
     )
     room = loaded.max_seq_length - limits["max_query_length"] - SPECIAL_PIECES
     if room < 1:
@@ -142,7 +144,11 @@ def _make_inputs(tokenizer, queries, context_ids, windows, max_seq_length):
 def _make_windows(query_lengths, document_lengths, max_seq_length, doc_stride):
     """Lays out the windows, as ``_window_table`` of squad/windows.py."""
     room = max_seq_length - query_lengths - SPECIAL_PIECES
-    stride = tf.minimum(tf.constant(doc_stride, tf.int64), room)
+    stride = tf.where(
+        doc_stride < room,
+        tf.constant(doc_stride, tf.int64),
+        tf.maximum(room // 2, 1),
+    )
     more = tf.maximum(document_lengths - room, 0)
     counts = 1 + (more + stride - 1) // stride
     counts = tf.where(document_lengths == 0, tf.zeros_like(counts), counts)

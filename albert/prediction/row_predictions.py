@@ -223,7 +223,9 @@ class SpanPredictor(RowPredictor):
             source.task, source.head
         )
         self._settings = answer_settings.find(
-            dict.fromkeys(answer_settings.DEFAULTS), source.task
+            dict.fromkeys(answer_settings.DEFAULTS),
+            source.task,
+            source.max_seq_length,
         )
         self._lengths = span_data.find_lengths(lengths, self._settings)
         self._threshold = threshold or 0.0

@@ -21,7 +21,13 @@ from albert.tasks.squad.questions import NOWHERE
 from albert.training.feature_data import FeatureData
 from albert.training.feature_data import checksum
 
+CROWDED = "questions with windows no longer than --doc_stride"
+HIDDEN = "answers that no window holds"
+# What can be done about answers that the model cannot give.
+_LOST = {HIDDEN: "lower --doc_stride or raise --max_seq_length"}
+
 _LISTED = 5  # Questions that a warning names; the report has them all.
+_MOST = 0.5  # Share of the questions with an answer.
 
 
 class SpanData(FeatureData):
@@ -36,7 +42,7 @@ class SpanData(FeatureData):
       **limits: further arguments of ``build_features``.
 
     Raises:
-      UserError: there is not one window.
+      UserError: there is not one window, or most answers cannot be given.
     """
 
     def __init__(self, data, tokenizer, lengths, *, is_training, **limits):
@@ -55,9 +61,14 @@ class SpanData(FeatureData):
                 f"{data.file}: no question is left: their contexts or answers "
                 "have no text that the tokenizer knows; give another file"
             )
+        for name, share in self.shares.items():
+            if share > _MOST:
+                raise UserError(
+                    f"{data.file}: {self._explain(name)}: {_LOST[name]}"
+                )
         logging.info("%s: %s", data.file, data.how_it_was_read())
         logging.info("%s: %s", data.file, self.summary())
-        self._warn(is_training)
+        self._warn(limits.get("keep_windows_without_answer", True))
 
     @functools.cached_property
     def findings(self):
@@ -72,8 +83,10 @@ class SpanData(FeatureData):
         ]
         found = {
             "questions cut": self.windows.cut_ids,
+            CROWDED: self.windows.crowded_ids,
             **self.data.findings,
             "answers without pieces": without_pieces,
+            HIDDEN: self.windows.hidden_ids,
         }
         return {name: each for name, each in found.items() if each}
 
@@ -87,6 +100,16 @@ class SpanData(FeatureData):
             **{name: len(found) for name, found in self.findings.items()},
         }
 
+    @functools.cached_property
+    def shares(self):
+        """dict of str to float: parts of the questions with an answer."""
+        answered = sum(bool(each.answers) for each in self.data.questions)
+        return {
+            name: len(self.findings[name]) / answered
+            for name in _LOST
+            if name in self.findings
+        }
+
     def summary(self):
         """Returns the counts as one readable line, without absent faults."""
         return ", ".join(
@@ -94,12 +117,13 @@ class SpanData(FeatureData):
         )
 
     def report(self):
-        """Returns a dict of the counts and the ids of the questions counted."""
+        """Returns a dict of the counts, shares and the questions counted."""
         return {
             "file": self.data.file,
             "data": [self.description],
             "read as": self.data.how_it_was_read(),
             "counts": self.counts,
+            "shares of the answers": self.shares,
             **self.findings,
         }
 
@@ -140,25 +164,40 @@ class SpanData(FeatureData):
             max_answer_length,
         )
 
-    def _warn(self, is_training):
-        fate = "not trained on" if is_training else "evaluated by their text"
+    def _warn(self, keep_windows_without_answer):
+        fate = "evaluated by their text"
+        hidden = "which cannot be predicted"
+        if self.is_training:
+            fate = "not trained on"
+            hidden = "trained on as if there were none"
+            if not keep_windows_without_answer:
+                hidden = fate
         fates = {
             "questions cut": ": they are too long and lose their end",
+            CROWDED: ": their windows begin half a window apart",
             squad_files.NOT_FOUND: f", {fate}",
             "answers without pieces": f" of the context, {fate}",
+            HIDDEN: f", {hidden}: {_LOST[HIDDEN]}",
         }
-        for name, found in self.findings.items():
-            if name in raw_questions.HARMLESS:
-                continue
-            logging.warning(
-                "%s: %d %s%s: %s%s",
-                self.data.file,
-                len(found),
-                name,
-                fates.get(name, ""),
-                ", ".join(found[:_LISTED]),
-                ", …" if len(found) > _LISTED else "",
-            )
+        for name in self.findings:
+            if name not in raw_questions.HARMLESS:
+                logging.warning(
+                    "%s: %s",
+                    self.data.file,
+                    self._explain(name, fates.get(name, "")),
+                )
+
+    def _explain(self, name, fate=""):
+        """Returns a finding in words: how many, of how many, and which."""
+        found = self.findings[name]
+        share = ""
+        if name in self.shares:
+            share = f" ({self.shares[name]:.1%} of all)"
+        more = ", …" if len(found) > _LISTED else ""
+        return (
+            f"{len(found)} {name}{share}{fate}: "
+            f"{', '.join(found[:_LISTED])}{more}"
+        )
 
 
 def decode(data, features, windows, outputs, n_best_size, max_answer_length):

@@ -20,6 +20,7 @@ from albert import model_directory
 from albert import outputs
 from albert.errors import UserError
 from albert.export import serving
+from albert.export import serving_spans
 from albert.heads import HEADS
 from albert.tasks import interface
 from albert.tasks.conll_files import TaggedSentences
@@ -490,6 +491,46 @@ class TestSpans:
             assert abs(found["score"][index] - score) < TOLERANCE
             difference = abs(found["probability"][index] - answer.probability)
             assert difference < TOLERANCE
+
+    @pytest.mark.parametrize("doc_stride", [1, 5, 19, 31, 500])
+    def test_windows(self, tokenizer, doc_stride):
+        """Those of training, also where the stride is longer than they are."""
+        data = SquadData(
+            "file",
+            True,
+            False,
+            CONTEXTS,
+            [""] * len(CONTEXTS),
+            [Question(str(i), text, i, ()) for i, text in enumerate(ASKED)],
+            {},
+        )
+        _, expected = build_features(
+            data,
+            tokenizer,
+            is_training=False,
+            max_seq_length=MAX_SEQ_LENGTH,
+            doc_stride=doc_stride,
+        )
+        lengths = [
+            tf.constant(
+                [len(tokenizer.encode(text)) for text in texts], "int64"
+            )
+            for texts in (ASKED, CONTEXTS)
+        ]
+        found = serving_spans._make_windows(
+            *lengths, MAX_SEQ_LENGTH, doc_stride
+        )
+        np.testing.assert_array_equal(found.questions, expected.question_index)
+        for name in (
+            "first_pieces",
+            "num_pieces",
+            "offsets",
+            "max_context_starts",
+            "max_context_ends",
+        ):
+            np.testing.assert_array_equal(
+                getattr(found, name), getattr(expected, name), name
+            )
 
     @pytest.mark.parametrize("name", ["span_v1", "span_v2"])
     def test_nothing_to_read(self, answers, name):

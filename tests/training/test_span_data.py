@@ -19,6 +19,8 @@ from albert.tasks.squad.questions import Question
 from albert.tasks.squad.questions import SquadData
 from albert.tasks.squad.squad_files import read_squad
 from albert.text.tokenizer import Tokenizer
+from albert.training.span_data import CROWDED
+from albert.training.span_data import HIDDEN
 from albert.training.span_data import SpanData
 from albert.training.span_data import SpanEvaluation
 
@@ -191,6 +193,86 @@ def test_all_that_is_odd_is_reported(odd, tokenizer, caplog):
     assert "rules of SQuAD 1.1 (version '2020-01-31'" in report["read as"]
     assert report["read as"] in caplog.text
     assert "in their context, not trained on: question lost" in caplog.text
+
+
+@pytest.fixture
+def write_answers(tmp_path):
+    """Writes a file of a text of words, and answers of several lengths."""
+
+    def write(*num_words):
+        text = "the cat and " * 100
+        paragraph = {
+            "context": text,
+            "qas": [
+                {
+                    "id": str(index),
+                    "question": "Who?",
+                    "answers": [
+                        {
+                            "text": " ".join(text.split()[:length]),
+                            "answer_start": 0,
+                        }
+                    ],
+                }
+                for index, length in enumerate(num_words)
+            ],
+        }
+        path = tmp_path / "answers.json"
+        path.write_text(json.dumps({"data": [{"paragraphs": [paragraph]}]}))
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "is_training, keep, fate",
+    [
+        (True, True, "trained on as if there were none"),
+        (True, False, "not trained on"),
+        (False, True, "which cannot be predicted"),
+    ],
+)
+def test_answers_that_no_window_holds(
+    write_answers, tokenizer, caplog, is_training, keep, fate
+):
+    path = write_answers(1, 2, 3, 200)
+    data = make(
+        read_squad(path),
+        tokenizer,
+        is_training,
+        keep_windows_without_answer=keep,
+    )
+    assert data.counts["questions"] == 4
+    assert data.counts[HIDDEN] == 1
+    report = data.report()
+    assert report["shares of the answers"] == {HIDDEN: 0.25}
+    assert report[HIDDEN] == ["3"]
+    assert (
+        f"{path}: 1 {HIDDEN} (25.0% of all), {fate}: lower --doc_stride or "
+        "raise --max_seq_length: 3" in caplog.text
+    )
+
+
+def test_a_file_whose_answers_no_window_holds_is_refused(
+    write_answers, tokenizer
+):
+    path = write_answers(1, 200, 200)
+    with pytest.raises(UserError) as caught:
+        make(read_squad(path), tokenizer, is_training=True)
+    assert str(caught.value) == (
+        f"{path}: 2 {HIDDEN} (66.7% of all): 1, 2: lower --doc_stride or raise "
+        "--max_seq_length"
+    )
+    # Half of them are taken.
+    assert make(read_squad(write_answers(1, 200)), tokenizer).shares[HIDDEN]
+
+
+def test_questions_that_crowd_their_windows(write_answers, tokenizer, caplog):
+    path = write_answers(1, 2)
+    data = make(read_squad(path), tokenizer, is_training=True, doc_stride=100)
+    assert data.counts[CROWDED] == 2
+    assert HIDDEN not in data.counts
+    assert f"2 {CROWDED}: their windows begin half a window" in caplog.text
 
 
 def test_empty_context_is_answered_with_nothing(odd, tokenizer):

@@ -24,8 +24,9 @@ RECIPES = {
     ),
 }
 
-# Of a flag that is not given: what the model was trained with, else this. The
-# language is found in ``answer_language``.
+# Of a flag that is not given: what the model was trained with, else this; of
+# doc_stride a third of a sequence at most, as 128 of 384 are in the original.
+# The language is found in ``answer_language``.
 DEFAULTS = {
     "doc_stride": 128,
     "max_query_length": 64,
@@ -34,6 +35,8 @@ DEFAULTS = {
     "n_best_size": 20,
     "max_answer_length": 30,
 }
+
+_BESIDE_A_WINDOW = 4  # [CLS], a piece of the question, two [SEP]
 
 
 def may_lack_answer(task, head):
@@ -63,17 +66,38 @@ def check_threshold(task, head, threshold):
         )
 
 
-def find(given, trained):
+def find(given, trained, max_seq_length):
     """Finds the settings that are in force.
 
     Args:
       given: dict from names of ``DEFAULTS`` to what the user gave, or None.
       trained: dict, what the model was trained with.
+      max_seq_length: int.
 
     Returns:
       dict from the same names to values.
+
+    Raises:
+      UserError: no windows of the doc_stride that was given can overlap.
     """
-    return {
+    stride = given["doc_stride"]
+    longest = max_seq_length - _BESIDE_A_WINDOW
+    if stride is not None and stride >= longest:
+        raise UserError(
+            f"--doc_stride={stride}: with --max_seq_length={max_seq_length} a "
+            f"window shows {longest} pieces of a text at most, and windows "
+            "must overlap: give a smaller --doc_stride"
+        )
+    found = {
         name: trained.get(name, DEFAULTS[name]) if value is None else value
         for name, value in given.items()
     }
+    is_trained = (
+        "doc_stride" in trained
+        and trained.get("max_seq_length") == max_seq_length
+    )
+    if stride is None and not is_trained:
+        found["doc_stride"] = min(
+            found["doc_stride"], max(1, max_seq_length // 3)
+        )
+    return found

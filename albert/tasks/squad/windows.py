@@ -20,13 +20,14 @@ import numpy as np
 
 from albert.errors import UserError
 from albert.tasks.features import Features
+from albert.tasks.squad import answer_pieces
+from albert.tasks.squad.answer_pieces import NO_ANSWER
+from albert.tasks.squad.answer_pieces import UNALIGNED
 from albert.text.offsets import PieceSpans
 
 _SPECIAL_PIECES = 3  # [CLS], [SEP], [SEP]
 # Of [CLS], question, [SEP], window, [SEP]: 0 where an answer may be.
 _P_MASK = (0, 1, 1, 0, 1)
-_NO_ANSWER = -1
-_UNALIGNED = -2
 # Bounds the memory of joining them.
 _WINDOWS_AT_A_TIME = 4096
 
@@ -51,6 +52,10 @@ class Windows:
       pieces: ``PieceSpans`` of the contexts.
       cut_ids: list of str, the questions that were longer than
         ``max_query_length`` and were cut.
+      crowded_ids: list of str, the questions with several windows that are no
+        longer than ``doc_stride``; these begin half a window apart.
+      hidden_ids: list of str, the questions whose answers no window holds,
+        see ``AnswerPieces.held``.
       unaligned_ids: list of str, the questions whose (first) answer no piece
         stands for. They are not trained on.
     """
@@ -64,6 +69,8 @@ class Windows:
     max_context_ends: np.ndarray
     pieces: PieceSpans
     cut_ids: list
+    crowded_ids: list
+    hidden_ids: list
     unaligned_ids: list
 
     def __len__(self):
@@ -110,7 +117,8 @@ def build_features(
         window of every question is there, and no labels.
       max_seq_length: int, tokens of a sequence at most.
       doc_stride: int, pieces from the beginning of a window to that of the
-        next one; at most a window's length, so that nothing is skipped.
+        next one; half a window's length where windows are no longer than it,
+        so that they overlap.
       max_query_length: int, pieces of the question at most; the rest is cut.
       keep_windows_without_answer: bool; in training, a window that does not
         show the whole answer has [CLS] for an answer (as in the original),
@@ -136,20 +144,28 @@ def build_features(
     is_cut = np.array([len(row) > max_query_length for row in rows])
     rows = [row[:max_query_length] for row in rows]
     pieces = tokenizer.encode_with_offsets(data.contexts)
-    table = _window_table(data, pieces, rows, max_seq_length, doc_stride)
+    table, is_crowded = _window_table(
+        data, pieces, rows, max_seq_length, doc_stride
+    )
     labels = {}
-    first, last = _align(data, pieces)
+    answers = answer_pieces.align(data, pieces)
+    chosen = answers.choose()
+    first, last = chosen.spread(data)
+    wanted = chosen if is_training else answers
+    is_held = wanted.held(table, is_training)
     if is_training:
         labels, keep = _label(data, table, first, last)
         if keep_windows_without_answer:
-            keep = first[table["question_index"]] != _UNALIGNED
+            keep = first[table["question_index"]] != UNALIGNED
         table = {name: values[keep] for name, values in table.items()}
         labels = {name: values[keep] for name, values in labels.items()}
     windows = Windows(
         **table,
         pieces=pieces,
         cut_ids=ids[is_cut].tolist(),
-        unaligned_ids=ids[first == _UNALIGNED].tolist(),
+        crowded_ids=ids[is_crowded].tolist(),
+        hidden_ids=ids[wanted.questions_without(is_held)].tolist(),
+        unaligned_ids=ids[first == UNALIGNED].tolist(),
     )
     return _join(tokenizer, rows, windows, labels), windows
 
@@ -176,7 +192,12 @@ def _check_limits(
 
 
 def _window_table(data, pieces, rows, max_seq_length, doc_stride):
-    """Lays out the windows: a dict of the first seven ``Windows`` arrays."""
+    """Lays out the windows.
+
+    Returns:
+      table: dict of the first seven ``Windows`` arrays.
+      is_crowded: bool [Q], of ``Windows.crowded_ids``.
+    """
     contexts = np.array(
         [question.context_index for question in data.questions], np.int64
     )
@@ -190,7 +211,9 @@ def _window_table(data, pieces, rows, max_seq_length, doc_stride):
             f"beside the {query_lengths.max()} pieces of question "
             f"{question.id}: raise it, or lower --max_query_length"
         )
-    stride = np.minimum(doc_stride, room)
+    # An answer at the end of a window is whole in the next one only if they
+    # overlap.
+    stride = np.where(doc_stride < room, doc_stride, np.maximum(room // 2, 1))
     counts = 1 + np.maximum(0, -(-(document_lengths - room) // stride))
     counts[document_lengths == 0] = 0
     question_index = np.repeat(np.arange(len(rows)), counts)
@@ -211,7 +234,8 @@ def _window_table(data, pieces, rows, max_seq_length, doc_stride):
         "max_context_starts": context_starts,
         "max_context_ends": context_ends,
     }
-    return {name: values.astype(np.int32) for name, values in table.items()}
+    table = {name: values.astype(np.int32) for name, values in table.items()}
+    return table, (counts > 1) & (doc_stride >= room)
 
 
 def _max_context(question_index, starts, ends):
@@ -245,43 +269,6 @@ def _max_context(question_index, starts, ends):
     return context_starts, context_ends
 
 
-def _align(data, pieces):
-    """Finds the pieces of each question's first answer.
-
-    Returns:
-      first, last: int64 [Q], numbers of pieces in the context, both
-      inclusive; ``_NO_ANSWER`` for a question without answer, ``_UNALIGNED``
-      where no piece stands for the answer, or it is not in the context.
-    """
-    contexts = np.array(
-        [question.context_index for question in data.questions], np.int64
-    )
-    answered = np.array([bool(q.answers) for q in data.questions])
-    starts = np.array(
-        [q.answers[0].start if q.answers else 0 for q in data.questions]
-    )
-    ends = starts + [
-        len(q.answers[0].text) if q.answers else 0 for q in data.questions
-    ]
-    lengths = np.array([len(context) for context in data.contexts], np.int64)
-    inside = (starts >= 0) & (ends <= lengths[contexts])
-    # One search for all: characters are counted over all contexts.
-    bases = np.cumsum(lengths + 1) - (lengths + 1)
-    of_piece = np.repeat(bases, np.diff(pieces.row_splits))
-    base = bases[contexts]
-    first = np.searchsorted(pieces.ends + of_piece, starts + base, "right")
-    last = np.searchsorted(pieces.starts + of_piece, ends + base) - 1
-    first -= pieces.row_splits[contexts]
-    last -= pieces.row_splits[contexts]
-    aligned = inside & (first <= last)
-    first = np.where(aligned, first, _UNALIGNED)
-    last = np.where(aligned, last, _UNALIGNED)
-    return (
-        np.where(answered, first, _NO_ANSWER),
-        np.where(answered, last, _NO_ANSWER),
-    )
-
-
 def _label(data, table, first, last):
     """Finds the positions of the answers in the windows.
 
@@ -302,7 +289,7 @@ def _label(data, table, first, last):
         "is_impossible": ~shows,
     }
     labels = {name: values.astype(np.int32) for name, values in labels.items()}
-    return labels, shows | (first == _NO_ANSWER)
+    return labels, shows | (first == NO_ANSWER)
 
 
 def _join(tokenizer, rows, windows, labels):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of albert/tasks/squad/windows.py."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from albert.errors import UserError
+from albert.tasks.squad import decoding
 from albert.tasks.squad.questions import Answer
 from albert.tasks.squad.questions import Question
 from albert.tasks.squad.questions import SquadData
@@ -269,6 +271,49 @@ class TestWindows:
             ]
             assert owners == expected
 
+    def test_they_overlap(self):
+        """Answers at the end of a window are whole in the next one."""
+        spans = [(start, start + 6) for start in range(594)]
+        features, windows = build_features(
+            make_data(("x" * 600, spans)),
+            LetterTokenizer(),
+            is_training=True,
+            max_seq_length=128,
+            doc_stride=128,
+        )
+        assert windows.hidden_ids == []
+        shows = features.per_example["is_impossible"] == 0
+        assert len(set(windows.question_index[shows])) == len(spans)
+        # Questions of 0, 4 and 8 pieces leave windows of 125, 121 and 117.
+        for question, stride in ((0, 62), (1, 60), (2, 58)):
+            firsts = windows.first_pieces[windows.question_index == question]
+            assert set(np.diff(firsts)) == {stride}
+        assert len(windows.crowded_ids) == len(spans)
+
+    def test_only_windows_that_do_not_overlap_are_moved(self):
+        data = make_data(
+            ("x" * 30, [None] * 3), ("x" * 12, [None]), has_impossible=True
+        )
+        _, windows = build_features(
+            data,
+            LetterTokenizer(),
+            is_training=False,
+            max_seq_length=19,
+            doc_stride=12,
+        )
+        firsts = [
+            windows.first_pieces[windows.question_index == index].tolist()
+            for index in range(4)
+        ]
+        # Windows of 16, 12, 8 and 16 pieces.
+        assert firsts == [
+            [0, 12, 24],
+            [0, 6, 12, 18],
+            [0, 4, 8, 12, 16, 20, 24],
+            [0],
+        ]
+        assert windows.crowded_ids == ["q1", "q2"]
+
     @pytest.mark.parametrize("length", [151, 173, 211, 251, 301])
     def test_short_last_window(self, length):
         # More than a hundred pieces shorter than the others: the score
@@ -466,6 +511,68 @@ class TestAnswers:
                 answer[0] - first + 2,
                 answer[1] - first + 1,
             )
+
+    def test_answers_that_no_window_holds_are_found(self):
+        # Windows of 6 pieces begin at 0, 3 and 6; the second answer of the
+        # last question is as good as the first in evaluation.
+        spans = [(4, 6), (2, 9), (1, 5)]
+        data = make_data(("abcdefghijkl", [*spans, (2, 9)]))
+        last = data.questions[3]
+        data.questions[:] = [
+            dataclasses.replace(question, text="")
+            for question in data.questions
+        ]
+        data.questions[3] = dataclasses.replace(
+            data.questions[3], answers=(*last.answers, Answer("cd", 2))
+        )
+        options = {"max_seq_length": 9, "doc_stride": 3}
+        _, windows = build_features(
+            data, LetterTokenizer(), is_training=True, **options
+        )
+        assert windows.first_pieces.tolist() == [0, 3, 6] * 4
+        assert windows.hidden_ids == ["q1", "q3"]
+        few, windows = build_features(
+            data,
+            LetterTokenizer(),
+            is_training=True,
+            keep_windows_without_answer=False,
+            **options,
+        )
+        assert windows.hidden_ids == ["q1", "q3"]
+        assert set(windows.question_index) == {0, 2}
+        _, windows = build_features(
+            data, LetterTokenizer(), is_training=False, **options
+        )
+        assert windows.hidden_ids == ["q1"]
+
+    @given(
+        length=st.integers(1, 60),
+        max_seq_length=st.integers(5, 25),
+        doc_stride=st.integers(1, 30),
+        data=st.data(),
+    )
+    def test_what_is_found_cannot_be_predicted(
+        self, length, max_seq_length, doc_stride, data
+    ):
+        start = data.draw(st.integers(0, length - 1))
+        end = data.draw(st.integers(start + 1, length))
+        squad = make_data(("x" * length, [(start, end)]))
+        _, windows = build_features(
+            squad,
+            LetterTokenizer(),
+            is_training=False,
+            max_seq_length=max_seq_length,
+            doc_stride=doc_stride,
+        )
+        position = start - windows.first_pieces + windows.offsets
+        allowed = decoding._is_allowed(
+            windows,
+            np.arange(len(windows)),
+            position,
+            position + end - start - 1,
+            length,
+        )
+        assert windows.hidden_ids == ([] if allowed.any() else ["q0"])
 
     def test_windows_without_the_answer(self, tokenizer):
         text = "The cat sat on the mat. " * 7
