@@ -23,8 +23,12 @@ from albert.training.feature_data import checksum
 
 CROWDED = "questions with windows no longer than --doc_stride"
 HIDDEN = "answers that no window holds"
+LONG = "answers longer than --max_answer_length"
 # What can be done about answers that the model cannot give.
-_LOST = {HIDDEN: "lower --doc_stride or raise --max_seq_length"}
+_LOST = {
+    HIDDEN: "lower --doc_stride or raise --max_seq_length",
+    LONG: "raise --max_answer_length",
+}
 
 _LISTED = 5  # Questions that a warning names; the report has them all.
 _MOST = 0.5  # Share of the questions with an answer.
@@ -87,6 +91,7 @@ class SpanData(FeatureData):
             **self.data.findings,
             "answers without pieces": without_pieces,
             HIDDEN: self.windows.hidden_ids,
+            LONG: self.windows.long_ids,
         }
         return {name: each for name, each in found.items() if each}
 
@@ -166,10 +171,11 @@ class SpanData(FeatureData):
 
     def _warn(self, keep_windows_without_answer):
         fate = "evaluated by their text"
-        hidden = "which cannot be predicted"
+        hidden = long = "which cannot be predicted"
         if self.is_training:
             fate = "not trained on"
             hidden = "trained on as if there were none"
+            long = "trained on, but never predicted"
             if not keep_windows_without_answer:
                 hidden = fate
         fates = {
@@ -178,6 +184,7 @@ class SpanData(FeatureData):
             squad_files.NOT_FOUND: f", {fate}",
             "answers without pieces": f" of the context, {fate}",
             HIDDEN: f", {hidden}: {_LOST[HIDDEN]}",
+            LONG: f", {long}: {_LOST[LONG]}",
         }
         for name in self.findings:
             if name not in raw_questions.HARMLESS:
@@ -240,7 +247,7 @@ def featurize(
         name to ``SquadData``.
       tokenizer: ``Tokenizer``.
       lengths: the lengths that batches may have, see ``batch_plan``.
-      settings: dict with doc_stride and max_query_length.
+      settings: dict with doc_stride, max_query_length and max_answer_length.
       keep_windows_without_answer: bool, see ``build_features``.
 
     Returns:
@@ -254,6 +261,7 @@ def featurize(
             is_training=name == "train",
             doc_stride=settings["doc_stride"],
             max_query_length=settings["max_query_length"],
+            max_answer_length=settings["max_answer_length"],
             keep_windows_without_answer=keep_windows_without_answer,
         )
         for name, data in questions.items()

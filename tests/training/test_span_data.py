@@ -21,6 +21,7 @@ from albert.tasks.squad.squad_files import read_squad
 from albert.text.tokenizer import Tokenizer
 from albert.training.span_data import CROWDED
 from albert.training.span_data import HIDDEN
+from albert.training.span_data import LONG
 from albert.training.span_data import SpanData
 from albert.training.span_data import SpanEvaluation
 
@@ -241,6 +242,7 @@ def test_answers_that_no_window_holds(
         tokenizer,
         is_training,
         keep_windows_without_answer=keep,
+        max_answer_length=500,
     )
     assert data.counts["questions"] == 4
     assert data.counts[HIDDEN] == 1
@@ -265,6 +267,33 @@ def test_a_file_whose_answers_no_window_holds_is_refused(
     )
     # Half of them are taken.
     assert make(read_squad(write_answers(1, 200)), tokenizer).shares[HIDDEN]
+
+
+@pytest.mark.parametrize(
+    "is_training, fate",
+    [
+        (True, "trained on, but never predicted"),
+        (False, "which cannot be predicted"),
+    ],
+)
+def test_answers_that_are_too_long_to_be_predicted(
+    write_answers, tokenizer, caplog, is_training, fate
+):
+    path = write_answers(1, 2, 3, 3, 9)
+    data = make(read_squad(path), tokenizer, is_training, max_answer_length=4)
+    assert data.counts[LONG] == 1
+    report = data.report()
+    assert report["shares of the answers"] == {LONG: 0.2}
+    assert report[LONG] == ["4"]
+    assert (
+        f"{path}: 1 {LONG} (20.0% of all), {fate}: raise --max_answer_length: 4"
+        in caplog.text
+    )
+    with pytest.raises(UserError) as caught:
+        make(read_squad(path), tokenizer, is_training, max_answer_length=2)
+    assert str(caught.value) == (
+        f"{path}: 3 {LONG} (60.0% of all): 2, 3, 4: raise --max_answer_length"
+    )
 
 
 def test_questions_that_crowd_their_windows(write_answers, tokenizer, caplog):

@@ -56,6 +56,8 @@ class Windows:
         longer than ``doc_stride``; these begin half a window apart.
       hidden_ids: list of str, the questions whose answers no window holds,
         see ``AnswerPieces.held``.
+      long_ids: list of str, the questions whose answers are all longer than
+        ``max_answer_length``: they cannot be predicted.
       unaligned_ids: list of str, the questions whose (first) answer no piece
         stands for. They are not trained on.
     """
@@ -71,6 +73,7 @@ class Windows:
     cut_ids: list
     crowded_ids: list
     hidden_ids: list
+    long_ids: list
     unaligned_ids: list
 
     def __len__(self):
@@ -105,6 +108,7 @@ def build_features(
     max_seq_length=384,
     doc_stride=128,
     max_query_length=64,
+    max_answer_length=30,
     keep_windows_without_answer=True,
 ):
     """Makes the sequences of a file's questions.
@@ -120,6 +124,8 @@ def build_features(
         next one; half a window's length where windows are no longer than it,
         so that they overlap.
       max_query_length: int, pieces of the question at most; the rest is cut.
+      max_answer_length: int, pieces of an answer that is predicted at most.
+        Longer ones are trained on all the same.
       keep_windows_without_answer: bool; in training, a window that does not
         show the whole answer has [CLS] for an answer (as in the original),
         or is left out. Windows of questions without any answer always stay.
@@ -153,6 +159,7 @@ def build_features(
     first, last = chosen.spread(data)
     wanted = chosen if is_training else answers
     is_held = wanted.held(table, is_training)
+    is_short = wanted.last - wanted.first < max_answer_length
     if is_training:
         labels, keep = _label(data, table, first, last)
         if keep_windows_without_answer:
@@ -165,6 +172,7 @@ def build_features(
         cut_ids=ids[is_cut].tolist(),
         crowded_ids=ids[is_crowded].tolist(),
         hidden_ids=ids[wanted.questions_without(is_held)].tolist(),
+        long_ids=ids[wanted.questions_without(is_short)].tolist(),
         unaligned_ids=ids[first == UNALIGNED].tolist(),
     )
     return _join(tokenizer, rows, windows, labels), windows

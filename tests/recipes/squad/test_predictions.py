@@ -217,8 +217,10 @@ def test_prediction_in_the_model_directory(
     assert not PREDICTION_FILES & set(os.listdir(out))
     assert read(out, "train_questions.json")["counts"]["questions"] == 32
     weights = contents(out)
+    for file in (train, dev):
+        without_answers(file, tmp_path / f"only-{file.name}")
     printed, _ = succeed(
-        f"--predict_file={train.parent}/*.json",
+        f"--predict_file={tmp_path}/only-*.json",
         f"--output_dir={out}",
         "--max_answer_length=1",
         "--n_best_size=3",

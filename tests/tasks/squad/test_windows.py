@@ -545,6 +545,27 @@ class TestAnswers:
         )
         assert windows.hidden_ids == ["q1"]
 
+    def test_answers_that_are_too_long(self):
+        # Of several answers in evaluation, one that is short is enough.
+        data = make_data(("abcdefghijkl", [(4, 6), (2, 5), None, (1, 5)]))
+        data.questions[3] = dataclasses.replace(
+            data.questions[3],
+            answers=(*data.questions[3].answers, Answer("cd", 2)),
+        )
+        for length, is_training, expected in (
+            (30, True, []),
+            (3, True, ["q3"]),
+            (2, True, ["q1", "q3"]),
+            (2, False, ["q1"]),
+        ):
+            _, windows = build_features(
+                data,
+                LetterTokenizer(),
+                is_training=is_training,
+                max_answer_length=length,
+            )
+            assert windows.long_ids == expected
+
     @given(
         length=st.integers(1, 60),
         max_seq_length=st.integers(5, 25),
