@@ -34,11 +34,15 @@ class Counts:
       rows: int.
       cut: int, those that lost pieces: of tagging none does.
       empty: int, those without a piece; of tagging, words.
+      cut_questions: int, those whose question about a context lost its end.
+      max_query_length: int, pieces that such a question is cut at.
     """
 
     rows: int = 0
     cut: int = 0
     empty: int = 0
+    cut_questions: int = 0
+    max_query_length: int = 0
 
     def warn(self, name, max_seq_length):
         """Warns of rows that the model did not see as they are.
@@ -54,6 +58,15 @@ class Counts:
                 self.cut,
                 self.rows,
                 max_seq_length,
+            )
+        if self.cut_questions:
+            logging.warning(
+                "%s: %d of %d questions were cut at %d pieces, the "
+                "max_query_length of the model: they lost their end",
+                name,
+                self.cut_questions,
+                self.rows,
+                self.max_query_length,
             )
         if self.empty:
             logging.warning(
@@ -227,6 +240,7 @@ class SpanPredictor(RowPredictor):
             source.task,
             source.max_seq_length,
         )
+        self.counts.max_query_length = self._settings["max_query_length"]
         self._lengths = span_data.find_lengths(lengths, self._settings)
         self._threshold = threshold or 0.0
 
@@ -242,7 +256,7 @@ class SpanPredictor(RowPredictor):
             doc_stride=self._settings["doc_stride"],
             max_query_length=self._settings["max_query_length"],
         )
-        self.counts.cut += len(shown.cut_ids)
+        self.counts.cut_questions += len(shown.cut_ids)
         count = len(examples.questions)
         if not len(shown):
             # Contexts without a piece.

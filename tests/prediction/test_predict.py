@@ -216,6 +216,22 @@ def test_rows_that_were_cut_or_empty_are_counted(run, models, tmp_path):
     assert "1 rows or words in 3 rows have no text" in errors
 
 
+def test_questions_that_were_cut_are_told_apart_from_rows(
+    run, models, tmp_path
+):
+    source = write_jsonl(
+        tmp_path / "rows.jsonl",
+        [
+            {"question": "Who?", "context": "long " * 99},
+            {"question": "who " * 99, "context": "A fox."},
+        ],
+    )
+    code, _, errors = run(models("span_v1"), f"--input_file={source}")
+    assert code == 0, errors
+    assert "1 of 2 questions were cut at 11 pieces" in errors
+    assert "rows were cut" not in errors
+
+
 BAD = {
     "no column": ("rows.jsonl", '{"text": "a"}\n{"txt": "b"}\n', ":2: "),
     "no text": ("rows.jsonl", '{"text": "a"}\n{"text": 3}\n', ":2: "),
