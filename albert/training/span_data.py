@@ -21,6 +21,7 @@ from albert.tasks.squad.questions import NOWHERE
 from albert.training.feature_data import FeatureData
 from albert.training.feature_data import checksum
 
+LATER = "questions trained on a later answer than their first"
 CROWDED = "questions with windows no longer than --doc_stride"
 HIDDEN = "answers that no window holds"
 LONG = "answers longer than --max_answer_length"
@@ -83,12 +84,14 @@ class SpanData(FeatureData):
         without_pieces = [
             question.id
             for question in self.data.questions
-            if question.id in unaligned and question.answers[0].start != NOWHERE
+            if question.id in unaligned
+            and any(answer.start != NOWHERE for answer in question.answers)
         ]
         found = {
             "questions cut": self.windows.cut_ids,
             CROWDED: self.windows.crowded_ids,
             **self.data.findings,
+            LATER: self.windows.later_ids if self.is_training else [],
             "answers without pieces": without_pieces,
             HIDDEN: self.windows.hidden_ids,
             LONG: self.windows.long_ids,
@@ -182,6 +185,7 @@ class SpanData(FeatureData):
             "questions cut": ": they are too long and lose their end",
             CROWDED: ": their windows begin half a window apart",
             squad_files.NOT_FOUND: f", {fate}",
+            LATER: ", which is not in the context",
             "answers without pieces": f" of the context, {fate}",
             HIDDEN: f", {hidden}: {_LOST[HIDDEN]}",
             LONG: f", {long}: {_LOST[LONG]}",

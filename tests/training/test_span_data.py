@@ -21,6 +21,7 @@ from albert.tasks.squad.squad_files import read_squad
 from albert.text.tokenizer import Tokenizer
 from albert.training.span_data import CROWDED
 from albert.training.span_data import HIDDEN
+from albert.training.span_data import LATER
 from albert.training.span_data import LONG
 from albert.training.span_data import SpanData
 from albert.training.span_data import SpanEvaluation
@@ -294,6 +295,21 @@ def test_answers_that_are_too_long_to_be_predicted(
     assert str(caught.value) == (
         f"{path}: 3 {LONG} (60.0% of all): 2, 3, 4: raise --max_answer_length"
     )
+
+
+def test_questions_trained_on_a_later_answer(tokenizer, tmp_path, caplog):
+    path = tmp_path / "later.json"
+    question = {
+        "question": "Who?",
+        "answers": [{"text": "dog"}, {"text": "fox"}, {"text": "owls"}],
+    }
+    paragraph = {"context": "The fox saw two owls.", "qas": [question]}
+    path.write_text(json.dumps({"data": [{"paragraphs": [paragraph]}]}))
+    data = make(read_squad(path, is_training=True), tokenizer, True)
+    assert data.num_examples == 1
+    assert data.counts[LATER] == data.counts[squad_files.NOT_FOUND] == 1
+    assert f"1 {LATER}, which is not in the context: later-1" in caplog.text
+    assert LATER not in make(read_squad(path), tokenizer).counts
 
 
 def test_questions_that_crowd_their_windows(write_answers, tokenizer, caplog):

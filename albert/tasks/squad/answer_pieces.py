@@ -38,11 +38,11 @@ class AnswerPieces:
         )
 
     def choose(self):
-        """Returns the answers that are trained on: the first of each question.
+        """Returns the answers that are trained on, one of each question.
 
-        There is none of a question whose first answer no piece stands for.
+        It is the first that pieces stand for.
         """
-        return self.select(self.numbers == 0)
+        return self.select(np.unique(self.questions, return_index=True)[1])
 
     def spread(self, data):
         """Returns the pieces of answers by question, of which each has one.
@@ -52,7 +52,7 @@ class AnswerPieces:
 
         Returns:
           first, last: int64 [Q]; ``NO_ANSWER`` for a question that has none,
-          ``UNALIGNED`` for one whose answer is not among these.
+          ``UNALIGNED`` for one of whose answers none is among these.
         """
         first = np.array(
             [

@@ -29,7 +29,7 @@ class Question:
       text: str.
       context_index: int, position in ``SquadData.contexts``.
       answers: tuple of ``Answer``; empty where there is none, or where the
-        file is not labelled. Training takes the first.
+        file is not labelled. Training takes the first that is in the context.
     """
 
     id: str

@@ -58,8 +58,10 @@ class Windows:
         see ``AnswerPieces.held``.
       long_ids: list of str, the questions whose answers are all longer than
         ``max_answer_length``: they cannot be predicted.
-      unaligned_ids: list of str, the questions whose (first) answer no piece
-        stands for. They are not trained on.
+      later_ids: list of str, the questions whose first answer no piece stands
+        for, but another. That one is trained on.
+      unaligned_ids: list of str, the questions for none of whose answers any
+        piece stands. They are not trained on.
     """
 
     question_index: np.ndarray
@@ -74,6 +76,7 @@ class Windows:
     crowded_ids: list
     hidden_ids: list
     long_ids: list
+    later_ids: list
     unaligned_ids: list
 
     def __len__(self):
@@ -116,9 +119,10 @@ def build_features(
     Args:
       data: ``SquadData``.
       tokenizer: ``Tokenizer``.
-      is_training: add the positions of each question's first answer, and
-        leave out the questions of ``Windows.unaligned_ids``. Otherwise every
-        window of every question is there, and no labels.
+      is_training: add the positions of each question's first answer that
+        stands in the context, and leave out the questions of
+        ``Windows.unaligned_ids``. Otherwise every window of every question is
+        there, and no labels.
       max_seq_length: int, tokens of a sequence at most.
       doc_stride: int, pieces from the beginning of a window to that of the
         next one; half a window's length where windows are no longer than it,
@@ -173,6 +177,7 @@ def build_features(
         crowded_ids=ids[is_crowded].tolist(),
         hidden_ids=ids[wanted.questions_without(is_held)].tolist(),
         long_ids=ids[wanted.questions_without(is_short)].tolist(),
+        later_ids=ids[chosen.questions[chosen.numbers > 0]].tolist(),
         unaligned_ids=ids[first == UNALIGNED].tolist(),
     )
     return _join(tokenizer, rows, windows, labels), windows

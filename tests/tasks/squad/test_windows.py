@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from albert.errors import UserError
 from albert.tasks.squad import decoding
+from albert.tasks.squad.questions import NOWHERE
 from albert.tasks.squad.questions import Answer
 from albert.tasks.squad.questions import Question
 from albert.tasks.squad.questions import SquadData
@@ -687,10 +688,35 @@ class TestAnswers:
         assert windows.unaligned_ids == ["a"]
         assert windows.question_index.tolist() == [1]
         assert features.num_examples == 1
+        assert windows.later_ids == []
         # Predicting and evaluating never lose it.
         features, windows = build_features(data, tokenizer, is_training=False)
         assert windows.unaligned_ids == ["a"]
         assert windows.question_index.tolist() == [0, 1]
+
+    def test_first_answer_that_stands_is_trained_on(self, tokenizer):
+        data = make_data(("The cat sat.", [(4, 7), (4, 7), (4, 7)]))
+        lost = Answer("dog", NOWHERE)
+        for index, answers in enumerate(
+            (
+                (lost, Answer("cat", 4), Answer("sat", 8)),
+                (Answer("sat", 8), lost),
+                (lost, lost),
+            )
+        ):
+            data.questions[index] = dataclasses.replace(
+                data.questions[index], answers=answers
+            )
+        features, windows = build_features(data, tokenizer, is_training=True)
+        assert windows.question_index.tolist() == [0, 1]
+        assert windows.later_ids == ["q0"]
+        assert windows.unaligned_ids == ["q2"]
+        found = windows.character_spans(
+            np.arange(2),
+            features.per_example["start_positions"],
+            features.per_example["end_positions"],
+        )
+        assert np.transpose(found).tolist() == [[4, 7], [8, 11]]
 
     def test_dtypes(self, tokenizer):
         data = make_data(("The cat.", [(4, 7)]))
