@@ -37,10 +37,10 @@ _DIGITS = 8
 _SAME = 1e-4
 # Where things lie, and who measured.
 _NOT_COMPARED = {"path", "checkpoint", "albert_version"}
-_FINGERPRINTS = {"checkpoint_sha256", "files"}
+_NOT_IN_ALL = {"checkpoint_sha256", "files", "bad_rows"}
 
 
-def describe_data(split, path, examples, checksum, files=()):
+def describe_data(split, path, examples, checksum, files=(), bad_rows=0):
     """Returns what results say about the data that they are of: dict.
 
     Args:
@@ -50,6 +50,7 @@ def describe_data(split, path, examples, checksum, files=()):
       checksum: str, which tells whether other data are the same.
       files: sequence of dict, of ``describe_files`` when the data were read,
         where they are known.
+      bad_rows: int, how many were left out.
     """
     data = {
         "split": split,
@@ -57,6 +58,7 @@ def describe_data(split, path, examples, checksum, files=()):
         "examples": examples,
         "checksum": checksum.removeprefix("checksum "),
     }
+    data |= {"bad_rows": bad_rows} if bad_rows else {}
     return data | ({"files": [*files]} if files else {})
 
 
@@ -248,7 +250,7 @@ def _is_close(one, other):
     if isinstance(one, dict) and isinstance(other, dict):
         names = (one.keys() | other.keys()) - _NOT_COMPARED
         # Earlier versions wrote none.
-        names -= _FINGERPRINTS - (one.keys() & other.keys())
+        names -= _NOT_IN_ALL - (one.keys() & other.keys())
         return all(_is_close(one.get(n), other.get(n)) for n in names)
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(_is_close, one, other))

@@ -29,6 +29,7 @@ _DATA = List(
             "split": Text(),
             "path": Text(),
             "examples": Integer(0),
+            "bad_rows": Integer(0),
             "checksum": Text(),
             "files": _FILES_READ,
         },

@@ -78,6 +78,16 @@ def test_what_earlier_versions_did_not_write_is_no_difference(tmp_path, name):
     assert name in read(tmp_path)
 
 
+def test_bad_rows_are_written_where_there_are_some(tmp_path):
+    assert "bad_rows" not in DATA[0]
+    data = [evaluation_results.describe_data("dev", "a", 7, "12ab", (), 2)]
+    write(tmp_path, data)
+    assert read(tmp_path)["data"][0]["bad_rows"] == 2
+    write(tmp_path, [{k: v for k, v in data[0].items() if k != "bad_rows"}])
+    write(tmp_path, data)
+    assert os.listdir(tmp_path) == ["eval_results.json"]
+
+
 def test_other_results_of_the_same_data_are_added(tmp_path):
     for value in (3.5, 2.5, 1.5, 1.5):
         write(tmp_path, DATA, value)

@@ -82,7 +82,8 @@ def main(fv, model):
             stream,
             predict(predictor, itertools.chain([first], windows), advance),
         )
-    bad_rows.report(predictor.counts.rows)
+        # Here, so that no file is left where most rows are bad.
+        bad_rows.report(predictor.counts.rows)
     predictor.counts.warn(rows.path, predictor.max_seq_length)
     if destination:
         print(f"\nModel: {model}\nWritten: {destination}")

@@ -211,20 +211,20 @@ def _read_sentences(file, bad_rows):
                 value = {WORDS: words}
                 yield Item(sentence[0][0], number, value)
                 continue
-            for (line, fields), word in zip(sentence, words, strict=True):
-                if fields is None or word:
-                    continue
-                if len(fields) != found.width:
-                    bad_rows.add(
-                        line,
-                        *conll_lines.explain_width(len(fields), found.width),
-                    )
-                else:
-                    bad_rows.add(
-                        line,
-                        f"no word in column {column + 1}",
-                        "correct the line, or --text_column",
-                    )
+            # One that could not be read is counted already.
+            if any(fields is None for _, fields in sentence):
+                continue
+            line, fields = sentence[words.index("")]
+            if len(fields) != found.width:
+                bad_rows.add(
+                    line, *conll_lines.explain_width(len(fields), found.width)
+                )
+            else:
+                bad_rows.add(
+                    line,
+                    f"no word in column {column + 1}",
+                    "correct the line, or --text_column",
+                )
 
 
 def _word(fields, column, width):

@@ -6,6 +6,9 @@ from absl import logging
 from albert.errors import UserError
 
 _SHOWN = 3
+# Of what a file holds: so much is warned of, and more than so much refused.
+_MUCH_LEFT_OUT = 0.01
+_MOST_LEFT_OUT = 0.5
 
 
 class BadRows:
@@ -52,18 +55,30 @@ class BadRows:
         if len(self._first) < _SHOWN:
             self._first.append(f"{where}: {what}")
 
-    def report(self, good):
-        """Logs how many rows were left out, and the first of them.
+    def report(self, good, left_out=None, what="bad rows left out"):
+        """Logs how much was left out, and the first bad rows.
 
         Args:
           good: int, rows that were read.
+          left_out: int, what was left out with the bad rows, in the unit of
+            ``good``; None: they alone.
+          what: str, says that in messages, behind its number.
+
+        Raises:
+          UserError: it is more than half.
         """
-        if self.count:
-            logging.warning(
-                "%s: %d bad rows left out, %d read: %s%s",
-                self.path,
-                self.count,
-                good,
-                "; ".join(self._first),
-                "; …" if self.count > len(self._first) else "",
+        if not self.count:
+            return
+        left_out = self.count if left_out is None else left_out
+        share = left_out / (left_out + good)
+        counted = f"{left_out} {what}, {good} read ({share:.1%} lost)"
+        first = "; ".join(self._first)
+        if self.count > len(self._first):
+            first += "; …"
+        if share > _MOST_LEFT_OUT:
+            raise UserError(
+                f"{self.path}: {counted}, more than half: {first}: correct "
+                "the file, or the flags that name its columns"
             )
+        log = logging.warning if share >= _MUCH_LEFT_OUT else logging.info
+        log("%s: %s: %s", self.path, counted, first)

@@ -34,7 +34,7 @@ class TaggedSentences:
       sentences: list of N lists of str, none empty.
       labels: list of N lists of str, a BIO tag or a plain one for each word;
         None where the file has no tags.
-      bad_rows: int, lines that could not be used.
+      bad_rows: int, sentences that were left out.
       files: tuple of dict, of ``describe_files`` when they were read.
     """
 
@@ -124,7 +124,14 @@ class ConllFile:
             broken += [(taken[place][0], tags[place]) for place in places]
             read_words.append([fields[text].strip() for _, fields in taken])
             read_tags.append(tags)
-        bad_rows.report(sum(map(len, read_words)))
+        left_out = len(words.sentences) - len(read_words)
+        num_words = sum(map(len, read_words))
+        bad_rows.report(
+            num_words,
+            sum(map(len, words.sentences)) - num_words,
+            f"words of {left_out} of {len(words.sentences)} sentences "
+            f"left out for {bad_rows.count} bad lines",
+        )
         files = tuple(describe_files([path]))
         if not read_words:
             raise UserError(
@@ -132,7 +139,7 @@ class ConllFile:
                 "there, a word and its tag a line"
             )
         if label is None:
-            return TaggedSentences(read_words, None, bad_rows.count, files)
+            return TaggedSentences(read_words, None, left_out, files)
         tag_formats.log_broken(path, tag_format, broken, read_tags)
         read_tags = list(map(tag_schemes.to_bio, read_tags))
         if task.labels is None:
@@ -141,7 +148,7 @@ class ConllFile:
             )
         else:
             _check_unknown(path, read_tags, task.labels)
-        return TaggedSentences(read_words, read_tags, bad_rows.count, files)
+        return TaggedSentences(read_words, read_tags, left_out, files)
 
 
 def _tags_of(words, label):

@@ -112,6 +112,7 @@ def write(data_dir, directory, examples, runs, metrics, predictions):
             len(examples),
             fingerprint(examples),
             examples.files,
+            examples.bad_rows,
         )
     ]
     numbers = list(range(1, len(runs) + 1))

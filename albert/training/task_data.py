@@ -54,6 +54,7 @@ class TextData(FeatureData):
             self.num_examples,
             self.fingerprint,
             self.examples.files,
+            self.examples.bad_rows,
         )
 
     @functools.cached_property

@@ -279,7 +279,23 @@ def test_bad_rows_are_left_out_and_counted(run, models, tmp_path):
     assert [json.loads(line)["id"] for line in printed.splitlines()] == [
         *("0", "3"),
     ]
-    assert "2 bad rows left out, 2 read" in errors
+    assert "2 bad rows left out, 2 read (50.0% lost)" in errors
+
+
+def test_more_than_half_of_the_rows_are_bad(run, models, tmp_path):
+    source = tmp_path / "rows.jsonl"
+    source.write_text('{"text": "a"}\n' + '{"txt": "b"}\n' * 2)
+    out = tmp_path / "out.jsonl"
+    code, _, errors = run(
+        models("classification"),
+        f"--input_file={source}",
+        f"--output_file={out}",
+        "--skip_bad_rows",
+    )
+    assert code == 2 and errors.count("\n") == 1
+    assert "2 bad rows left out, 1 read (66.7% lost), more than half" in errors
+    assert f"{source}:2: no column 'text'" in errors
+    assert not out.exists()
 
 
 def test_a_bad_row_far_behind_leaves_no_file(

@@ -125,6 +125,8 @@ BAD = [
         ("It O\nNew York B-LOC\nis O\n\nbig O\n", 2, "3 columns.* have 2"),
         ("It\tO\nis\n\nbig\tO\n", 2, "1 columns.* have 2"),
         ("It\nNew York\n\nbig\n", 2, "2 columns.* have 1; put one word"),
+        ("It O\na b O\nc d O\nis O\n\nbig O\n", 2, "3 columns.* have 2"),
+        ("It O\nis\0 O\na b O\n\nbig O\n", 2, "NUL"),
     ],
 )
 def test_a_line_of_another_width_is_no_word(tmp_path, content, line, words):

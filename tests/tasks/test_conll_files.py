@@ -95,14 +95,37 @@ def test_bad_lines(tmp_path, case, place):
     line, message = BAD_LINES[case]
     lines = [b"Ann B-PER", b"hums O"]
     lines.insert(place, line)
-    content = b"One O\n\n" + b"\n".join(lines) + b"\n\nTwo O\n"
+    content = b"One O\n\n" + b"\n".join(lines) + b"\n\nTwo O\nis O\n"
     with pytest.raises(UserError, match=message) as error:
         load(tmp_path, content, labels=LABELS)
     assert f"train.txt:{3 + place}: " in str(error.value)
     examples = load(tmp_path, content, labels=LABELS, skip=True)
-    assert examples.sentences == [["One"], ["Two"]]
-    assert examples.labels == [["O"], ["O"]]
+    assert examples.sentences == [["One"], ["Two", "is"]]
+    assert examples.labels == [["O"], ["O", "O"]]
     assert examples.bad_rows == 1
+
+
+def sentences(good, bad):
+    """Sentences of 5 words, the bad ones with two lines that have no tag."""
+    words = "A O\n" * 3
+    content = f"{words}B O\nC O\n\n" * good + f"{words}B\nC\n\n" * bad
+    return content.encode()
+
+
+def test_a_bad_line_takes_its_sentence_with_it(tmp_path, caplog):
+    with pytest.raises(UserError, match="more than half") as error:
+        load(tmp_path, sentences(1, 9), skip=True)
+    assert str(error.value).startswith(
+        f"{tmp_path}/train.txt: 45 words of 9 of 10 sentences left out for 18 "
+        f"bad lines, 5 read (90.0% lost), more than half: "
+        f"{tmp_path}/train.txt:10: 1 columns"
+    )
+    examples = load(tmp_path, sentences(6, 4), skip=True)
+    assert (len(examples), examples.bad_rows) == (6, 4)
+    assert (
+        "20 words of 4 of 10 sentences left out for 8 bad lines, 30 read"
+        in (caplog.text)
+    )
 
 
 class TestWidths:
@@ -121,9 +144,9 @@ class TestWidths:
         ):
             load(tmp_path, content, "test", "test.txt")
         examples = load(
-            tmp_path, content + "\nBob\n", "test", "test.txt", skip=True
+            tmp_path, content + "\nBob\n" * 3, "test", "test.txt", skip=True
         )
-        assert examples.sentences == [["Bob"]]
+        assert examples.sentences == [["Bob"]] * 3
 
     def test_placeholders(self, tmp_path):
         content = "Ann _\nNew York _\nhums _\n"

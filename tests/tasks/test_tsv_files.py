@@ -256,9 +256,35 @@ def test_bad_files(tmp_path, case):
     assert "\n" not in str(error.value)
 
 
-def test_nothing_left_of_the_rows(tmp_path):
-    with pytest.raises(UserError, match="no rows below the header"):
-        load(tmp_path, "text\tlabel\nA\tx\n", skip=True, **GIVEN)
+class TestShareOfBadRows:
+    """One cell too many, as an unquoted tab leaves it."""
+
+    def content(self, good, bad):
+        return "text\tlabel\n" + "A\twet\n" * good + "A\tB\twet\n" * bad
+
+    @pytest.mark.parametrize(("good", "bad"), [(4, 996), (1, 2), (0, 1)])
+    def test_more_than_half(self, tmp_path, good, bad):
+        with pytest.raises(UserError, match="more than half") as error:
+            load(tmp_path, self.content(good, bad), skip=True)
+        path = f"{tmp_path}/train.tsv"
+        words = (
+            f"{bad} bad rows left out, {good} read ({bad / (good + bad):.1%}"
+        )
+        assert str(error.value).startswith(f"{path}: {words} lost)")
+        assert f"{path}:{good + 2}: 3 columns below" in str(error.value)
+        assert "correct the file" in str(error.value)
+        assert "\n" not in str(error.value)
+
+    @pytest.mark.parametrize(
+        ("good", "bad", "level"),
+        [(1, 1, "WARNING"), (99, 1, "WARNING"), (100, 1, "INFO")],
+    )
+    def test_less(self, tmp_path, good, bad, level, caplog):
+        caplog.set_level("INFO", logger="absl")
+        load(tmp_path, self.content(good, bad), skip=True)
+        (record,) = caplog.records
+        assert record.levelname == level
+        assert f"{bad} bad rows left out, {good} read (" in caplog.text
 
 
 def test_header_in_cola(tmp_path):

@@ -77,6 +77,15 @@ def test_the_f1_of_one_of_several_labels_can_choose(tmp_path):
                 task_evaluation.of_dev_splits(task, {"dev": data}, 7, name)
 
 
+def test_bad_rows_are_in_the_description():
+    examples = TextExamples(["0"], ["one"], labels=["x"], bad_rows=3)
+    task = TASKS["tsv"].with_labels(("x", "y"))
+    data = task_data.featurize(
+        task, "", {"dev": examples}, TOKENIZER, LENGTHS, 11
+    )
+    assert data["dev"].description["bad_rows"] == 3
+
+
 def test_many_labels_have_no_matrix(tmp_path):
     most = task_evaluation._MOST_LABELS_OF_MATRIX
     examples = TextExamples(texts=["one"], labels=["1"], ids=["0"])
