@@ -30,6 +30,7 @@ from albert.records.writing import RecordSetWriter
 from albert.tasks import interface
 from albert.tasks import multiple_choice_features
 from albert.tasks import sequence_words
+from albert.tasks.featurization import name_data
 from albert.tasks.label_types import LABEL_TYPES
 from albert.text.tokenizers import load_tokenizer
 from albert.vocabulary_flags import require_vocabulary
@@ -112,6 +113,7 @@ def main(fv):
                 max_seq_length,
                 max_qa_length,
             )
+            featurized.check(name_data(examples[split], split))
             features, words = featurized.features, None
             if split == "train":
                 features = shuffle(features, fv.random_seed)

@@ -113,6 +113,11 @@ class TextRows(RowKind):
                 "the model was trained on single texts: leave out "
                 "--text_b_column"
             )
+        if self._text_b == (columns.text or row_files.TEXT):
+            raise UserError(
+                f"column {self._text_b!r} is given as both texts of a pair: "
+                "correct --text_column or --text_b_column"
+            )
 
     def _read_example(self, item):
         if self._may_lack_text_b and "text_b" in item.value:

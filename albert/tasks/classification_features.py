@@ -34,12 +34,14 @@ def featurize(task, examples, tokenizer, max_seq_length):
     truncation.check_max_seq_length(max_seq_length)
     first = sequences.encode(tokenizer, examples.texts)
     second = None
+    empty_b = 0
     lengths_a = np.minimum(first.lengths, max_seq_length - 2)
     longest = first.lengths + 2
     cut = first.lengths > lengths_a
     if examples.texts_b is not None:
         second = sequences.encode(tokenizer, examples.texts_b)
         pairs = second.lengths > 0
+        empty_b = int((~pairs).sum())
         total = first.lengths + second.lengths
         longest = longest + np.where(pairs, second.lengths + 1, 0)
         kept_a, kept_b = truncation.truncate_pairs(
@@ -61,4 +63,5 @@ def featurize(task, examples, tokenizer, max_seq_length):
         truncated=int(cut.sum()),
         longest=int(longest.max(initial=0)),
         empty=int((first.lengths == 0).sum()),
+        empty_b=empty_b,
     )

@@ -4,8 +4,16 @@
 import dataclasses
 
 import numpy as np
+from absl import logging
 
+from albert.errors import UserError
 from albert.tasks.features import Features
+
+# More examples that are cut, or texts without pieces, are warned of.
+_MANY_CUT = 0.1
+_MANY_EMPTY = 0.01
+# With more of them, something else was read than is meant.
+_MOST_EMPTY = 0.5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -38,6 +46,8 @@ class Featurized:
         [SEP] counted.
       empty: int, examples with a sequence without pieces; of tagging, words
         without.
+      empty_b: int, examples whose second text has no pieces; 0 of single
+        texts.
       word_positions: ``WordPositions`` of tagging, else None.
       lower_cased: int, of tagging, words with capitals that the vocabulary
         does not have, which mark names in many languages.
@@ -49,23 +59,99 @@ class Featurized:
     empty: int
     word_positions: WordPositions | None = None
     lower_cased: int = 0
+    empty_b: int = 0
 
     def summary(self):
         """Returns the counts as one line for the log."""
         line = (
             f"{self.features.num_examples} examples, longest "
-            f"{self.longest} pieces, {self.truncated} cut"
+            f"{self.longest} pieces, "
+            f"{_with_share(self.truncated, self._num_examples)} cut"
         )
         what = ""
         if self.word_positions is not None:
             line += " in parts"  # Nothing is lost.
             what = " words"
         if self.empty:
-            line += f", {self.empty}{what} without pieces"
+            number = _with_share(self.empty, self._num_texts)
+            line += f", {number}{what} without pieces"
+        if self.empty_b:
+            number = _with_share(self.empty_b, self._num_texts)
+            line += f", {number} without pieces in the second text"
         if self.lower_cased:
-            share = self.lower_cased / len(self.word_positions.rows)
+            number = _with_share(self.lower_cased, self._num_texts)
             line += (
-                f", {self.lower_cased} words ({share:.0%}) with capitals, "
-                "which the lower-cased vocabulary hides"
+                f", {number} words with capitals, which the lower-cased "
+                "vocabulary hides"
             )
         return line
+
+    def check(self, name):
+        """Warns of much that the model does not see, and refuses more.
+
+        Args:
+          name: str, what messages call the data.
+
+        Raises:
+          UserError: most texts have no pieces, or none of the second ones
+            has any.
+        """
+        total = self._num_texts
+        # A few rows may be single texts among pairs, as in the original.
+        for count, most, what, flag in (
+            (self.empty, _MOST_EMPTY * total, "texts", "--text_column"),
+            (self.empty_b, total - 1, "second texts", "--text_b_column"),
+        ):
+            if self.word_positions is not None:
+                what = "words"
+            said = (
+                f"{_with_share(count, total)} of {total} {what} have no piece"
+            )
+            if count and count > most:
+                raise UserError(
+                    f"{name}: {said}: correct the file, or {flag} if another "
+                    "column is meant"
+                )
+            if count > _MANY_EMPTY * total:
+                logging.warning(
+                    "%s: %s: is %s the right column?", name, said, flag
+                )
+        if self.word_positions is not None:
+            return
+        if self.truncated > _MANY_CUT * self._num_examples:
+            logging.warning(
+                "%s: %s of %d examples are cut: raise --max_seq_length if the "
+                "model has more positions",
+                name,
+                _with_share(self.truncated, self._num_examples),
+                self._num_examples,
+            )
+
+    @property
+    def _num_examples(self):
+        """Number of examples; of tagging, of sentences."""
+        if self.word_positions is None:
+            return self.features.num_examples
+        return len(self.word_positions.splits) - 1
+
+    @property
+    def _num_texts(self):
+        """Number of what may lack pieces: examples; of tagging, words."""
+        if self.word_positions is None:
+            return self.features.num_examples
+        return len(self.word_positions.rows)
+
+
+def name_data(examples, split):
+    """Returns what messages call the examples of a split: their file.
+
+    Args:
+      examples: of ``interface.load``.
+      split: str.
+    """
+    paths = [each["path"] for each in examples.files]
+    return paths[0] if len(paths) == 1 else f"{split} data"
+
+
+def _with_share(count, total):
+    return f"{count} ({count / total:.1%})" if count else "0"

@@ -217,6 +217,11 @@ class TsvFile:
             name: header.index(column) if isinstance(column, str) else column
             for name, column in wanted.items()
         }
+        if columns["text"] == columns.get("text_b"):
+            raise UserError(
+                f"{path}: column {columns['text'] + 1} is given as both texts "
+                "of a pair: correct --text_column or --text_b_column"
+            )
         if columns.get("label", -1) in (columns["text"], columns.get("text_b")):
             raise UserError(
                 f"{path}: column {columns['label'] + 1} is given as text and "

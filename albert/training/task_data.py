@@ -15,6 +15,7 @@ from albert import evaluation_results
 from albert.errors import UserError
 from albert.tasks import interface
 from albert.tasks import prediction_files
+from albert.tasks.featurization import name_data
 from albert.tasks.label_types import LABEL_TYPES
 from albert.training.feature_data import FeatureData
 
@@ -29,6 +30,9 @@ class TextData(FeatureData):
       examples: of ``interface.load``.
       featurized: ``Featurized`` of them.
       lengths: the lengths that batches may have, see ``batch_plan``.
+
+    Raises:
+      UserError: as ``Featurized.check``.
     """
 
     def __init__(self, task, split, path, examples, featurized, lengths):
@@ -39,6 +43,7 @@ class TextData(FeatureData):
         self.examples = examples
         self._featurized = featurized
         logging.info("%s: %s", split, featurized.summary())
+        featurized.check(name_data(examples, split))
 
     @property
     def labelled(self):
@@ -101,6 +106,9 @@ def featurize(task, data_dir, texts, tokenizer, lengths, max_qa_length):
 
     Returns:
       dict from split to ``TextData``.
+
+    Raises:
+      UserError: most texts of a split have no pieces.
     """
     return {
         split: TextData(

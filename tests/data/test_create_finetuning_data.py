@@ -260,6 +260,14 @@ def test_a_bad_row_of_any_split_leaves_nothing(tsv, run_recipe):
     assert read(out / "tsv_dev.tfrecord", "classification")[0].count() == 3
 
 
+def test_a_column_of_empty_texts_leaves_nothing(tsv, run_recipe):
+    (tsv / "train.tsv").write_text("text\tlabel\n\tcat\n\tdog\n \tcat\n")
+    (tsv / "dev.tsv").write_text("text\tlabel\nA\tcat\n")
+    with pytest.raises(UserError, match="train.tsv: 3 .100.0%. of 3 texts ha"):
+        run_recipe(*options(tsv))
+    assert not (tsv.parent / "out").exists()
+
+
 def test_each_file_is_read_once(tsv, run_recipe, caplog):
     with open(tsv / "train.tsv", "a") as file:
         file.write("no label\n")

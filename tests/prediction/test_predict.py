@@ -397,6 +397,8 @@ def test_a_second_text_is_not_dropped(run, models, tmp_path):
     assert code == 2 and "give --text_b_column=text_b" in errors
     code, _, errors = run(*arguments, "--text_b_column=text_b")
     assert code == 0, errors
+    code, _, errors = run(*arguments, "--text_b_column=text", "--overwrite")
+    assert code == 2 and "'text' is given as both texts of a pair" in errors
 
 
 def test_a_model_that_does_not_say_how_many_options_there_are():

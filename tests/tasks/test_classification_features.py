@@ -108,8 +108,53 @@ def test_report():
     assert (featurized.truncated, featurized.empty) == (1, 1)
     assert featurized.features.lengths().tolist() == [5, 2, sizes[2] + 2]
     assert featurized.summary() == (
-        f"3 examples, longest {sizes[0] + 2} pieces, 1 cut, 1 without pieces"
+        f"3 examples, longest {sizes[0] + 2} pieces, 1 (33.3%) cut, "
+        "1 (33.3%) without pieces"
     )
+
+
+class TestCheck:
+    """What is warned of, and what is refused, by the share of the texts."""
+
+    def check(self, caplog, texts, texts_b=None, length=32):
+        caplog.clear()
+        with caplog.at_level("WARNING", "absl"):
+            featurize("cola", texts, texts_b, length).check("a/train.tsv")
+        return [record.getMessage() for record in caplog.records]
+
+    def test_nothing_is_odd(self, caplog):
+        assert not self.check(caplog, ["dog"] * 99 + [""])
+        assert not self.check(caplog, ["dog"] * 9 + ["dog " * 40])
+
+    def test_texts_without_pieces(self, caplog):
+        (warning,) = self.check(caplog, ["dog"] * 49 + [""])
+        assert warning == (
+            "a/train.tsv: 1 (2.0%) of 50 texts have no piece: is --text_column "
+            "the right column?"
+        )
+        assert self.check(caplog, ["dog", " "])
+        with pytest.raises(UserError) as error:
+            self.check(caplog, ["dog", " ", ""])
+        assert str(error.value) == (
+            "a/train.tsv: 2 (66.7%) of 3 texts have no piece: correct the "
+            "file, or --text_column if another column is meant"
+        )
+
+    def test_second_texts_without_pieces(self, caplog):
+        (warning,) = self.check(caplog, ["dog"] * 3, ["dog", "", " "])
+        assert "2 (66.7%) of 3 second texts have no piece: is --text_b_" in (
+            warning
+        )
+        with pytest.raises(UserError, match="3 second texts .*--text_b_column"):
+            self.check(caplog, ["dog"] * 3, ["", "", " "])
+        featurized = featurize("cola", ["dog"] * 2, ["dog", ""], 32)
+        line = ", 1 (50.0%) without pieces in the second text"
+        assert featurized.summary().endswith(line)
+
+    def test_cut_texts(self, caplog):
+        (warning,) = self.check(caplog, ["dog"] * 8 + ["dog " * 40] * 2)
+        assert warning.startswith("a/train.tsv: 2 (20.0%) of 10 examples are c")
+        assert "raise --max_seq_length" in warning
 
 
 def test_no_examples():

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from albert.errors import UserError
 from albert.tasks import interface
 from albert.tasks import prediction_files
 from albert.tasks import tag_schemes
@@ -135,7 +136,7 @@ def test_capitals_that_the_vocabulary_does_not_have_are_counted():
     examples = TaggedSentences([["The", "dog", "of", "mcDonald", "犬"], ["É"]])
     featurized = interface.featurize(TASK, examples, TOKENIZER, 16)
     assert featurized.lower_cased == 3
-    line = ", 3 words (50%) with capitals, which the lower-cased vocabulary hid"
+    line = ", 3 (50.0%) words with capitals, which the lower-cased vocabulary h"
     assert line in featurized.summary()
     cased = Tokenizer(
         GOLDEN / "tokenization" / "spm2000.model", lower_case=False
@@ -143,6 +144,24 @@ def test_capitals_that_the_vocabulary_does_not_have_are_counted():
     featurized = interface.featurize(TASK, examples, cased, 16)
     assert featurized.lower_cased == 0
     assert "capitals" not in featurized.summary()
+
+
+def test_words_are_checked(caplog):
+    """Sentences that are cut in parts lose nothing."""
+
+    def check(*sentences):
+        examples = TaggedSentences(list(sentences))
+        featurized = interface.featurize(TASK, examples, TOKENIZER, 8)
+        featurized.check("a/train.txt")
+        return featurized.summary()
+
+    summary = check(["the"] * 40, ["the"])
+    assert "1 (50.0%) cut in parts" in summary
+    assert not caplog.records
+    check(["the", "the", ""])
+    assert "a/train.txt: 1 (33.3%) of 3 words have no piece" in caplog.text
+    with pytest.raises(UserError, match="2 .66.7%. of 3 words have no piece"):
+        check(["the", ""], [""])
 
 
 def test_evaluation_counts_words_without_pieces():

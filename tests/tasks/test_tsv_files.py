@@ -430,6 +430,16 @@ REFUSED = {
         {"text_column": "1", "text_b_column": "2", "label_column": "2"},
         "column 2 is given as text and as label: correct .*, --text_b_column",
     ),
+    "one column is both texts": (
+        "text\tlabel\nA\tpos\n",
+        {"text_column": "text", "text_b_column": "text"},
+        "column 1 is given as both texts of a pair: correct --text_column or",
+    ),
+    "one column is both texts, by number": (
+        "A\tpos\n",
+        NUMBERED | {"text_b_column": "1"},
+        "column 1 is given as both texts of a pair",
+    ),
     "a header in capitals": (
         "Text\t label \nA\tpos\n",
         {},

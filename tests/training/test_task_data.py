@@ -86,6 +86,16 @@ def test_bad_rows_are_in_the_description():
     assert data["dev"].description["bad_rows"] == 3
 
 
+def test_texts_that_are_empty_are_refused():
+    task = TASKS["tsv"].with_labels(("x", "y"))
+    for files, name in (((), "dev data"), (({"path": "a.tsv"},), "a.tsv")):
+        examples = TextExamples(["0"], [""], labels=["x"], files=files)
+        with pytest.raises(UserError, match=f"^{name}: 1 .* have no piece"):
+            task_data.featurize(
+                task, "", {"dev": examples}, TOKENIZER, LENGTHS, 11
+            )
+
+
 def test_many_labels_have_no_matrix(tmp_path):
     most = task_evaluation._MOST_LABELS_OF_MATRIX
     examples = TextExamples(texts=["one"], labels=["1"], ids=["0"])
