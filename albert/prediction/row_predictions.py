@@ -18,10 +18,12 @@ from albert.records import batch_plan
 from albert.tasks import interface
 from albert.tasks import metrics
 from albert.tasks import multiple_choice_features
+from albert.tasks import sequences
 from albert.tasks.squad import answer_settings
 from albert.tasks.squad import windows
 from albert.tasks.task import Recipe
 from albert.tasks.task import Task
+from albert.text.tokenizers import MOST_UNKNOWN
 from albert.training import span_data
 from albert.training.feature_data import FeatureData
 
@@ -33,7 +35,11 @@ class Counts:
     Attributes:
       rows: int.
       cut: int, those that lost pieces: of tagging none does.
-      empty: int, those without a piece; of tagging, words.
+      empty: int, those without a piece that the vocabulary knows; of tagging,
+        words without any.
+      empty_b: int, pairs whose second text has no such piece.
+      pieces, unknown: int, of all rows, and those that the vocabulary does
+        not know.
       cut_questions: int, those whose question about a context lost its end.
       max_query_length: int, pieces that such a question is cut at.
     """
@@ -41,6 +47,9 @@ class Counts:
     rows: int = 0
     cut: int = 0
     empty: int = 0
+    empty_b: int = 0
+    pieces: int = 0
+    unknown: int = 0
     cut_questions: int = 0
     max_query_length: int = 0
 
@@ -75,6 +84,21 @@ class Counts:
                 name,
                 self.empty,
                 self.rows,
+            )
+        if self.empty_b:
+            logging.warning(
+                "%s: %d of %d rows have no second text that the model knows: "
+                "they are predicted as single texts",
+                name,
+                self.empty_b,
+                self.rows,
+            )
+        if self.unknown > MOST_UNKNOWN * self.pieces:
+            logging.warning(
+                "%s: %.1f%% of the pieces are unknown to the vocabulary, and "
+                "predictions made without them: use a model of this language",
+                name,
+                100 * self.unknown / self.pieces,
             )
 
 
@@ -206,6 +230,7 @@ class RowPredictor:
         tagging = featurized.word_positions is not None
         self.counts.cut += 0 if tagging else featurized.truncated
         self.counts.empty += featurized.empty
+        self.counts.empty_b += featurized.empty_b
         outputs = self._compute(featurized.features)
         predictions = interface.predict(
             self._task, featurized, outputs["logits"]
@@ -214,6 +239,11 @@ class RowPredictor:
 
     def _compute(self, features):
         """Returns the outputs of the model: dict of arrays."""
+        pieces, unknown = sequences.count_unknown(
+            self._tokenizer, features.input_ids
+        )
+        self.counts.pieces += pieces
+        self.counts.unknown += unknown
         return compute(self._loop, features, self._lengths, self._batch_size)
 
 

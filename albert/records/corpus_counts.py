@@ -8,11 +8,10 @@ import numpy as np
 from albert.errors import UserError
 from albert.text.normalization_losses import DOTLESS_I
 from albert.text.normalization_losses import count_marked_letters
+from albert.text.tokenizers import MOST_UNKNOWN
 
 # Of each block, to find out how many characters lose a mark.
 _SAMPLED_SENTENCES = 64
-# More unknown pieces, or characters of them, are warned of.
-MOST_UNKNOWN = 0.01
 
 
 @dataclasses.dataclass

@@ -41,7 +41,7 @@ def featurize(task, examples, tokenizer, max_seq_length):
     if examples.texts_b is not None:
         second = sequences.encode(tokenizer, examples.texts_b)
         pairs = second.lengths > 0
-        empty_b = int((~pairs).sum())
+        empty_b = _count_empty(tokenizer, second)
         total = first.lengths + second.lengths
         longest = longest + np.where(pairs, second.lengths + 1, 0)
         kept_a, kept_b = truncation.truncate_pairs(
@@ -62,6 +62,11 @@ def featurize(task, examples, tokenizer, max_seq_length):
         ),
         truncated=int(cut.sum()),
         longest=int(longest.max(initial=0)),
-        empty=int((first.lengths == 0).sum()),
+        empty=_count_empty(tokenizer, first),
         empty_b=empty_b,
     )
+
+
+def _count_empty(tokenizer, spans):
+    """Returns how many texts have no piece that the vocabulary knows: int."""
+    return int((sequences.count_known(tokenizer, spans) == 0).sum())

@@ -8,8 +8,9 @@ from absl import logging
 
 from albert.errors import UserError
 from albert.tasks.features import Features
+from albert.text.tokenizers import MOST_UNKNOWN
 
-# More examples that are cut, or texts without pieces, are warned of.
+# More examples that are cut, or texts without known pieces, are warned of.
 _MANY_CUT = 0.1
 _MANY_EMPTY = 0.01
 # With more of them, something else was read than is meant.
@@ -44,10 +45,12 @@ class Featurized:
         were cut in several sequences and lost nothing.
       longest: int, pieces of the longest example before that, [CLS] and
         [SEP] counted.
-      empty: int, examples with a sequence without pieces; of tagging, words
-        without.
-      empty_b: int, examples whose second text has no pieces; 0 of single
-        texts.
+      empty: int, examples with a sequence without a piece that the vocabulary
+        knows; of tagging, words without any piece.
+      empty_b: int, examples whose second text has no known piece; 0 of
+        single texts.
+      pieces, unknown: int, of all sequences, and those that the vocabulary
+        does not know.
       word_positions: ``WordPositions`` of tagging, else None.
       lower_cased: int, of tagging, words with capitals that the vocabulary
         does not have, which mark names in many languages.
@@ -60,6 +63,8 @@ class Featurized:
     word_positions: WordPositions | None = None
     lower_cased: int = 0
     empty_b: int = 0
+    pieces: int = 0
+    unknown: int = 0
 
     def summary(self):
         """Returns the counts as one line for the log."""
@@ -68,16 +73,17 @@ class Featurized:
             f"{self.longest} pieces, "
             f"{_with_share(self.truncated, self._num_examples)} cut"
         )
-        what = ""
+        what = "without known pieces"
         if self.word_positions is not None:
             line += " in parts"  # Nothing is lost.
-            what = " words"
+            what = "words without pieces"
         if self.empty:
-            number = _with_share(self.empty, self._num_texts)
-            line += f", {number}{what} without pieces"
+            line += f", {_with_share(self.empty, self._num_texts)} {what}"
         if self.empty_b:
             number = _with_share(self.empty_b, self._num_texts)
-            line += f", {number} without pieces in the second text"
+            line += f", {number} {what} in the second text"
+        if self.unknown:
+            line += f", {self.unknown / self.pieces:.1%} of the pieces unknown"
         if self.lower_cased:
             number = _with_share(self.lower_cased, self._num_texts)
             line += (
@@ -93,29 +99,35 @@ class Featurized:
           name: str, what messages call the data.
 
         Raises:
-          UserError: most texts have no pieces, or none of the second ones
-            has any.
+          UserError: most texts have no piece that the vocabulary knows, or
+            none of the second ones has any.
         """
         total = self._num_texts
         # A few rows may be single texts among pairs, as in the original.
-        for count, most, what, flag in (
-            (self.empty, _MOST_EMPTY * total, "texts", "--text_column"),
-            (self.empty_b, total - 1, "second texts", "--text_b_column"),
+        what = "texts have no piece that the vocabulary knows"
+        if self.word_positions is not None:
+            what = "words have no piece"
+        for count, most, which, flag in (
+            (self.empty, _MOST_EMPTY * total, what, "--text_column"),
+            (self.empty_b, total - 1, f"second {what}", "--text_b_column"),
         ):
-            if self.word_positions is not None:
-                what = "words"
-            said = (
-                f"{_with_share(count, total)} of {total} {what} have no piece"
-            )
+            said = f"{_with_share(count, total)} of {total} {which}"
             if count and count > most:
                 raise UserError(
-                    f"{name}: {said}: correct the file, or {flag} if another "
-                    "column is meant"
+                    f"{name}: {said}: correct the file or {flag}, or use a "
+                    "model of their language"
                 )
             if count > _MANY_EMPTY * total:
                 logging.warning(
                     "%s: %s: is %s the right column?", name, said, flag
                 )
+        if self.unknown > MOST_UNKNOWN * self.pieces:
+            logging.warning(
+                "%s: %.1f%% of the pieces are unknown to the vocabulary, and "
+                "nothing is learnt of them: use a model of this language",
+                name,
+                100 * self.unknown / self.pieces,
+            )
         if self.word_positions is not None:
             return
         if self.truncated > _MANY_CUT * self._num_examples:

@@ -11,11 +11,14 @@ predictions = interface.predict(task, featurized, logits)
 metrics = interface.evaluate(task, dev, predictions)
 """
 
+import dataclasses
+
 from albert.errors import UserError
 from albert.tasks import classification_features
 from albert.tasks import metrics
 from albert.tasks import multiple_choice_features
 from albert.tasks import predictions as predictions_lib
+from albert.tasks import sequences
 from albert.tasks import tagging_features
 from albert.tasks.label_types import LABEL_TYPES
 
@@ -68,17 +71,19 @@ def featurize(
     Raises:
       UserError: the lengths are too small or do not fit together.
     """
+    arguments = (task, examples, tokenizer, max_seq_length)
     if task.label_type == "choice":
-        return multiple_choice_features.featurize(
-            task, examples, tokenizer, max_seq_length, max_qa_length
+        featurized = multiple_choice_features.featurize(
+            *arguments, max_qa_length
         )
-    if task.label_type == "tag":
-        return tagging_features.featurize(
-            task, examples, tokenizer, max_seq_length
-        )
-    return classification_features.featurize(
-        task, examples, tokenizer, max_seq_length
+    elif task.label_type == "tag":
+        featurized = tagging_features.featurize(*arguments)
+    else:
+        featurized = classification_features.featurize(*arguments)
+    pieces, unknown = sequences.count_unknown(
+        tokenizer, featurized.features.input_ids
     )
+    return dataclasses.replace(featurized, pieces=pieces, unknown=unknown)
 
 
 def predict(task, featurized, logits):

@@ -65,6 +65,7 @@ def featurize(
     options = np.fromiter(map(len, examples.options), np.int64, len(examples))
     articles = sequences.encode(tokenizer, examples.articles)
     endings = sequences.encode(tokenizer, _endings(examples, tokenizer))
+    endings_known = sequences.count_known(tokenizer, endings)
     kept = endings.last(np.minimum(endings.lengths, max_qa_length))
     articles = articles.take(
         np.repeat(np.asarray(examples.article_numbers, np.int64), options)
@@ -101,7 +102,7 @@ def featurize(
         ),
         truncated=int(spread(cut).any(axis=1).sum()),
         longest=int(longest.max(initial=0)),
-        empty=int(spread(endings.lengths == 0).any(axis=1).sum()),
+        empty=int(spread(endings_known == 0).any(axis=1).sum()),
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 # Texts per call into SentencePiece: its lists of Python integers are the
 # largest thing in memory here.
 _BATCH_TEXTS = 4096
+_SPACE_MARK = "\u2581"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,6 +67,43 @@ def encode(tokenizer, texts):
         np.cumsum(lengths) - lengths,
         lengths,
     )
+
+
+def count_known(tokenizer, spans):
+    """Counts the pieces of each run that stand for some text.
+
+    An unknown piece stands for none, nor does the mark of a space before it.
+
+    Args:
+      tokenizer: ``Tokenizer``.
+      spans: ``Spans`` of R runs.
+
+    Returns:
+      int64 [R].
+    """
+    marks = [
+        id_
+        for id_, piece in enumerate(tokenizer.pieces)
+        if piece == _SPACE_MARK
+    ]
+    known = ~np.isin(spans.ids, [tokenizer.unknown_id, *marks])
+    before = np.concatenate([[0], np.cumsum(known)])
+    return before[spans.starts + spans.lengths] - before[spans.starts]
+
+
+def count_unknown(tokenizer, input_ids):
+    """Counts the pieces of sequences, and those that are unknown.
+
+    Args:
+      tokenizer: ``Tokenizer``.
+      input_ids: int32 [T], of ``assemble``; [CLS] and [SEP] do not count.
+
+    Returns:
+      (int, int).
+    """
+    added = np.isin(input_ids, [tokenizer.cls_id, tokenizer.sep_id])
+    unknown = np.count_nonzero(input_ids == tokenizer.unknown_id)
+    return len(input_ids) - np.count_nonzero(added), unknown
 
 
 def ranges(starts, lengths):

@@ -13,6 +13,9 @@ from albert.text.wordpiece import WordPieceTokenizer
 from albert.text.wordpiece import is_text
 from albert.text.wordpiece import is_wordpiece
 
+# A larger share of unknown pieces, or of their characters, is warned of.
+MOST_UNKNOWN = 0.01
+
 
 class TokenizerInterface(typing.Protocol):
     """What users of a tokenizer may ask of it, whatever its vocabulary is.

@@ -214,6 +214,22 @@ def test_rows_that_were_cut_or_empty_are_counted(run, models, tmp_path):
     assert len(printed.splitlines()) == 4
     assert "1 of 3 rows were cut at 29 pieces" in errors
     assert "1 rows or words in 3 rows have no text" in errors
+    assert "unknown to the vocabulary" not in errors
+
+
+def test_unknown_pieces_are_counted(run, models, tmp_path):
+    source = tmp_path / "rows.tsv"
+    rows = ["text\ttext_b", "the river\tthe mill", "猫 犬\told", "mill\t猫"]
+    source.write_text("\n".join(rows) + "\n")
+    arguments = (models("classification"), f"--input_file={source}")
+    code, _, errors = run(*arguments, "--text_b_column=text_b")
+    assert code == 0
+    assert "1 rows or words in 3 rows have no text" in errors
+    assert "1 of 3 rows have no second text that the model knows" in errors
+    assert "% of the pieces are unknown to the vocabulary" in errors
+    source = write_jsonl(tmp_path / "rows.jsonl", [{"words": ["a", "犬"]}])
+    _, _, errors = run(models("token_classification"), f"--input_file={source}")
+    assert "% of the pieces are unknown to the vocabulary" in errors
 
 
 def test_questions_that_were_cut_are_told_apart_from_rows(

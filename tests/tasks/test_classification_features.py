@@ -109,7 +109,7 @@ def test_report():
     assert featurized.features.lengths().tolist() == [5, 2, sizes[2] + 2]
     assert featurized.summary() == (
         f"3 examples, longest {sizes[0] + 2} pieces, 1 (33.3%) cut, "
-        "1 (33.3%) without pieces"
+        "1 (33.3%) without known pieces"
     )
 
 
@@ -129,27 +129,44 @@ class TestCheck:
     def test_texts_without_pieces(self, caplog):
         (warning,) = self.check(caplog, ["dog"] * 49 + [""])
         assert warning == (
-            "a/train.tsv: 1 (2.0%) of 50 texts have no piece: is --text_column "
-            "the right column?"
+            "a/train.tsv: 1 (2.0%) of 50 texts have no piece that the "
+            "vocabulary knows: is --text_column the right column?"
         )
         assert self.check(caplog, ["dog", " "])
         with pytest.raises(UserError) as error:
             self.check(caplog, ["dog", " ", ""])
         assert str(error.value) == (
-            "a/train.tsv: 2 (66.7%) of 3 texts have no piece: correct the "
-            "file, or --text_column if another column is meant"
+            "a/train.tsv: 2 (66.7%) of 3 texts have no piece that the "
+            "vocabulary knows: correct the file or --text_column, or use a "
+            "model of their language"
         )
 
     def test_second_texts_without_pieces(self, caplog):
         (warning,) = self.check(caplog, ["dog"] * 3, ["dog", "", " "])
-        assert "2 (66.7%) of 3 second texts have no piece: is --text_b_" in (
-            warning
-        )
+        assert "2 (66.7%) of 3 second texts have no piece that" in warning
+        assert "is --text_b_column the right column" in warning
         with pytest.raises(UserError, match="3 second texts .*--text_b_column"):
             self.check(caplog, ["dog"] * 3, ["", "", " "])
         featurized = featurize("cola", ["dog"] * 2, ["dog", ""], 32)
-        line = ", 1 (50.0%) without pieces in the second text"
+        line = ", 1 (50.0%) without known pieces in the second text"
         assert featurized.summary().endswith(line)
+
+    def test_texts_of_another_language(self, caplog):
+        assert TOKENIZER.tokenize("猫 犬") == ["▁", "猫", "▁", "犬"]
+        assert TOKENIZER.encode("猫")[1:] == [TOKENIZER.unknown_id]
+        texts = ["dog"] * 2 + ["猫 犬"]
+        featurized = featurize("cola", texts, texts, 32)
+        assert (featurized.empty, featurized.empty_b) == (1, 1)
+        pieces = 2 * (2 * len(TOKENIZER.encode("dog")) + 4)
+        assert (featurized.pieces, featurized.unknown) == (pieces, 4)
+        share = f"{4 / pieces:.1%} of the pieces"
+        assert featurized.summary().endswith(f", {share} unknown")
+        *_, warning = self.check(caplog, texts, texts)
+        assert f"a/train.tsv: {share} are unknown to the vocab" in warning
+        # A few of them in a long text are no fault.
+        assert not self.check(caplog, ["dog " * 60 + "犬"], length=128)
+        with pytest.raises(UserError, match="2 .66.7%. of 3 texts have no pie"):
+            self.check(caplog, ["dog", "猫", "犬"])
 
     def test_cut_texts(self, caplog):
         (warning,) = self.check(caplog, ["dog"] * 8 + ["dog " * 40] * 2)

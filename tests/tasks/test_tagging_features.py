@@ -162,6 +162,8 @@ def test_words_are_checked(caplog):
     assert "a/train.txt: 1 (33.3%) of 3 words have no piece" in caplog.text
     with pytest.raises(UserError, match="2 .66.7%. of 3 words have no piece"):
         check(["the", ""], [""])
+    check(["the", "the", "犬"])
+    assert "of the pieces are unknown to the vocabulary" in caplog.text
 
 
 def test_evaluation_counts_words_without_pieces():
