@@ -3,6 +3,8 @@
 
 import collections
 
+from absl import logging
+
 from albert.errors import UserError
 from albert.tasks import label_spelling
 from albert.tasks import several_labels
@@ -53,6 +55,41 @@ def explain_missing(task, split, missing, header):
         f"the {split} data of {task.name} begins with {columns}; "
         f"{flags} say which they are, by numbers where there is no such line"
     )
+
+
+def lacks_labels(path, columns, header, width):
+    """Tells whether a file has none of the columns of labels, and warns of it.
+
+    Args:
+      path: str, for the message.
+      columns: collection of str, names, or int, numbers from 0.
+      header: list of str, the fields of the first line.
+      width: int, the columns of the file.
+
+    Returns:
+      bool; False too where a column of another spelling is there, which is
+      then refused as a name that is missing.
+    """
+    for column in columns:
+        if isinstance(column, int):
+            if column < width:
+                return False
+        elif column in header or label_spelling.find_near(column, header):
+            return False
+    if columns:
+        names = (
+            repr(column) if isinstance(column, str) else str(column + 1)
+            for column in columns
+        )
+        logging.warning(
+            "%s: no column %s among %d (the first line: %s): read without "
+            "labels",
+            path,
+            shorten(", ".join(names)),
+            width,
+            shorten(", ".join(header)),
+        )
+    return bool(columns)
 
 
 def check_absent(path, rows, columns, task):

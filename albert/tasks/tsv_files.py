@@ -185,13 +185,15 @@ class TsvFile:
             if (column := getattr(self, name)) is not None
         } | {_OfLabel(name): name for name in self.label_columns}
         header = rows[0].fields
-        if self.label_may_lack and "label" in wanted:
-            label = wanted["label"]
-            by_number = isinstance(label, int)
-            if label >= width if by_number else label not in header:
-                del wanted["label"]
-        if self.label_may_lack and not set(self.label_columns) & set(header):
-            wanted = {k: v for k, v in wanted.items() if not _is_of_label(k)}
+        labels = {
+            key: column
+            for key, column in wanted.items()
+            if key == "label" or _is_of_label(key)
+        }
+        if self.label_may_lack and header_lines.lacks_labels(
+            path, labels.values(), header, width
+        ):
+            wanted = {k: v for k, v in wanted.items() if k not in labels}
         by_name = [c for c in wanted.values() if isinstance(c, str)]
         missing = [column for column in by_name if column not in header]
         by_number = [c for c in wanted.values() if isinstance(c, int)]

@@ -144,9 +144,12 @@ class TestColumns:
             columns(tmp_path, content, "dev")
         with pytest.raises(UserError, match="test.tsv:1: no column 'war'"):
             columns(tmp_path, content, "test")
+        with pytest.raises(UserError, match="no column 'sea', 'war', 'art' .*"):
+            columns(tmp_path, "text\tSea\tx\nA\t1\t0\n", "test")
 
-    def test_test_data_without_labels(self, tmp_path):
+    def test_test_data_without_labels(self, tmp_path, logged):
         assert columns(tmp_path, "text\nA\n", "test").labels is None
+        assert "no column 'sea', 'war', 'art' among 1 (the first" in logged()
         content = "text\tsea\twar\tart\nA\t-1\t-1\t-1\n"
         assert columns(tmp_path, content, "test").labels is None
 

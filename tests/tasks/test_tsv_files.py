@@ -152,11 +152,34 @@ class TestOwnColumns:
         examples = load(tmp_path, "text\tlabel\nA\tYes\nB\tyes\n")
         assert examples.labels == ["Yes", "yes"]
 
-    def test_test_file_may_lack_labels(self, tmp_path):
+    def test_test_file_may_lack_labels(self, tmp_path, warnings_of):
         assert load(tmp_path, "text\nA\n", "test").labels is None
         assert load(tmp_path, "text\tlabel\nA\tx\n", "test").labels == ["x"]
         numbers = {"text_column": "1", "label_column": "2"}
         assert load(tmp_path, "A\n", "test", **numbers).labels is None
+        (warning,) = warnings_of(load, tmp_path, "A\n", "test", **numbers)
+        assert warning == (
+            f"{tmp_path}/test.tsv: no column 2 among 1 (the first line: A): "
+            "read without labels"
+        )
+        content = "text\tsource\nA\tweb\n"
+        (warning,) = warnings_of(
+            load, tmp_path, content, "test", label_column="sentiment"
+        )
+        assert warning.endswith(
+            "test.tsv: no column 'sentiment' among 2 (the first line: text, "
+            "source): read without labels"
+        )
+        assert not warnings_of(load, tmp_path, CSV_TRAIN, "test")
+
+    @pytest.mark.parametrize("name", ["Sentiment", " sentiment "])
+    def test_a_label_column_of_another_spelling(self, tmp_path, name):
+        content = f"text\t{name}\nA\tx\n"
+        with pytest.raises(
+            UserError,
+            match=f"test.tsv:1: no column 'sentiment' .*'{name}' is there",
+        ):
+            load(tmp_path, content, "test", label_column="sentiment")
 
     def test_numbers(self, tmp_path):
         content = "text\tlabel\nA\t-1.5\nB\t2e3\n"
