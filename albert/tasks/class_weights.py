@@ -32,7 +32,8 @@ def read(values, task):
       list of float, BALANCED, or None.
 
     Raises:
-      UserError: a label does not exist, or a weight is missing or is none.
+      UserError: a label does not exist, a weight is missing or is none, or
+        labels are numbers in another order than theirs.
     """
     if values is None or values == [BALANCED]:
         return values and BALANCED
@@ -52,6 +53,7 @@ def read(values, task):
                 f"{flag}: {len(weights)} weights for {len(task.labels)} "
                 f"labels: give one for each of {labels}, in this order"
             )
+        _check_order(flag, values, task.labels)
         return weights
     by_label = dict(zip((label for label, *_ in parts), weights, strict=True))
     if len(by_label) < len(weights):
@@ -151,6 +153,25 @@ def remembered(task, path, description):
             )
         found["class_weights"] = [weights[place] for place in order]
     return found
+
+
+def _check_order(flag, weights, labels):
+    """Refuses bare weights of numbers that stand in the order of texts.
+
+    Where somebody named the labels, they have the order that was given.
+    """
+    try:
+        numbers = list(map(float, labels))
+    except ValueError:
+        return
+    if numbers != sorted(numbers) and list(labels) == sorted(labels):
+        in_order = sorted(labels, key=float)
+        pairs = map(":".join, zip(in_order, weights, strict=True))
+        raise UserError(
+            f"{flag}: the labels are numbers in the order of texts "
+            f"({', '.join(labels)}): give each weight with its label, such as "
+            f"--class_weights={','.join(pairs)}"
+        )
 
 
 def _read_weight(flag, text):

@@ -54,6 +54,21 @@ def test_weights_that_cannot_be_are_refused(values, words):
     assert words in str(caught.value)
 
 
+def test_bare_weights_of_numbers_in_the_order_of_texts():
+    labels = tuple(sorted(map(str, range(1, 11))))
+    assert labels[:2] == ("1", "10")
+    values = [str(n / 10) for n in range(1, 11)]
+    with pytest.raises(UserError, match="order of texts .1, 10, 2, ") as caught:
+        class_weights.read(values, TASKS["tsv"].with_labels(labels))
+    pairs = str(caught.value).rpartition("--class_weights=")[2].split(",")
+    assert pairs[0] == "1:0.1" and pairs[-1] == "10:1.0"
+    weights = class_weights.read(pairs, TASKS["tsv"].with_labels(labels))
+    assert weights[:3] == [0.1, 1.0, 0.2]
+    for labels in (("1", "2", "10"), ("10", "9", "8"), ("1", "10", "2a")):
+        task = TASKS["tsv"].with_labels(labels)
+        assert class_weights.read(["1", "2", "3"], task) == [1.0, 2.0, 3.0]
+
+
 @pytest.fixture(autouse=True)
 def all_is_logged(caplog):
     caplog.set_level(logging.INFO, logger="absl")
