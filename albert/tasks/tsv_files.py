@@ -22,6 +22,9 @@ from albert.tasks.line_files import find_file
 from albert.tasks.line_files import read_lines
 from albert.tasks.line_files import shorten
 
+# Models read float32.
+_LARGEST_LABEL = float(np.finfo(np.float32).max)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TextExamples:
@@ -356,16 +359,20 @@ def _read_numbers(rows, labels, task, header, bad_rows):
     kept, numbers = [], []
     for row, label in zip(rows, labels, strict=True):
         number = _number(label)
-        if math.isfinite(number):
+        if abs(number) <= _LARGEST_LABEL:
             kept.append(row)
             numbers.append(number)
             continue
+        what = "is not a number"
         remedy = f"{task.name} needs a number in each row"
-        if math.isfinite(_number(label.replace(",", "."))):
+        if math.isfinite(number):
+            what = "is too large for a number of 32 bits"
+            remedy = "divide the labels of all files by one number"
+        elif math.isfinite(_number(label.replace(",", "."))):
             remedy = "write it with a decimal point"
         bad_rows.add(
             row.line,
-            f"label {shorten(label)!r} is not a number",
+            f"label {shorten(label)!r} {what}",
             _header_remedy(row, header) or remedy,
         )
     return kept, np.array(numbers, np.float32)

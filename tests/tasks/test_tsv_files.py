@@ -182,9 +182,10 @@ class TestOwnColumns:
             load(tmp_path, content, "test", label_column="sentiment")
 
     def test_numbers(self, tmp_path):
-        content = "text\tlabel\nA\t-1.5\nB\t2e3\n"
+        content = "text\tlabel\nA\t-1.5\nB\t2e3\nC\t3.4e38\n"
         examples = load(tmp_path, content, regression=True)
-        assert examples.labels.tolist() == [-1.5, 2000]
+        assert examples.labels.tolist()[:2] == [-1.5, 2000]
+        assert np.isfinite(examples.labels).all()
 
     def test_line_ends(self, tmp_path):
         content = "text\tlabel\r\nA\u2028B\x0cC\x85D\tx\r\nE\ty\r\n\r\n \n"
@@ -209,6 +210,8 @@ BAD_ROWS = {
     "not UTF-8": (b"caf\xe9\twet", GIVEN, r"not UTF-8 \(byte 0xe9\)"),
     "no number": (b"A\tmany", {"regression": True}, "'many' is not a number"),
     "NaN": (b"A\tnan", {"regression": True}, "'nan' is not a number"),
+    "infinity": (b"A\t-inf", {"regression": True}, "'-inf' is not a number"),
+    "no float32": (b"A\t-1e39", {"regression": True}, "'-1e39' is too large"),
 }
 
 
