@@ -79,6 +79,20 @@ def test_macro_f1():
     assert results["macro_f1"] == pytest.approx((1 + 2 / 3 + 0) / 3)
 
 
+def test_macro_f1_is_of_the_labels_that_occur():
+    """And does not depend on what else is predicted."""
+    task = TASKS["tsv"].with_labels(("a", "b", "c"))
+    gold = np.array([0, 0, 1, 1])
+    results = metrics.compute(task, gold, np.array([0, 2, 1, 1]))
+    assert results["macro_f1"] == pytest.approx((2 / 3 + 1) / 2)
+    of_labels = (results["f1_a"] + results["f1_b"]) / 2
+    assert results["macro_f1"] == pytest.approx(of_labels)
+    results = metrics.compute(task, gold, np.array([0, 1, 1, 1]))
+    assert results["macro_f1"] == pytest.approx((2 / 3 + 4 / 5) / 2)
+    results = metrics.compute(task, gold, np.full(4, 2))
+    assert results["macro_f1"] == 0
+
+
 SEVERAL = selection.get_task("tsv", multi_label=True, labels=("a", "b", "c"))
 
 
