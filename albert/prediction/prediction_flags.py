@@ -201,8 +201,8 @@ def find_rows(fv, label_type):
         header=not by_number,
         delimiter=_delimiter(fv),
         quoting=fv.quoting,
-        word_column=int(fv.text_column) - 1
-        if form == "conll" and named
+        text_column=int(fv.text_column) - 1
+        if by_number and fv.text_column
         else None,
     )
 

@@ -7,11 +7,13 @@ of an object of JSON, or one that is named here.
 
 import dataclasses
 import itertools
+import string
 
 from albert import json_files
 from albert.errors import UserError
 from albert.tasks import conll_lines
 from albert.tasks import delimited_rows
+from albert.tasks import header_lines
 from albert.tasks import line_files
 from albert.tasks.bad_rows import BadRows
 from albert.tasks.json_items import Item
@@ -43,8 +45,8 @@ class RowFile:
       delimiter: str, the character between the columns of a table; None: as
         the form says.
       quoting: str of ``delimited_rows.QUOTINGS``, or None for the usual.
-      word_column: int, from 0, where the words of sentences stand; None: as
-        the lines say.
+      text_column: int, from 0, where the words of sentences stand, or the
+        texts of a table without a header; None: as the lines say.
     """
 
     path: str
@@ -52,7 +54,7 @@ class RowFile:
     header: bool = True
     delimiter: str | None = None
     quoting: str | None = None
-    word_column: int | None = None
+    text_column: int | None = None
 
     def read(self, bad_rows):
         """Yields an ``Item`` for each row, its value a dict.
@@ -146,8 +148,9 @@ def _read_table(file, bad_rows):
     of_lines = (
         BadRows(file.path, offers_skip=False) if quoting == "csv" else bad_rows
     )
+    lines = _without_last_blanks(file.lines(of_lines))
     rows = delimited_rows.split_rows(
-        file.path, file.lines(of_lines), delimiter, quoting, file.header
+        file.path, lines, delimiter, quoting, file.header
     )
     first = list(itertools.islice(rows, _LOOKED_AT))
     if not first or first[0].number > 0 - file.header:
@@ -172,18 +175,23 @@ def _read_table(file, bad_rows):
         del first[0]
     else:
         names = [str(number) for number in range(1, width + 1)]
+        if file.text_column in range(width):
+            columns = {"text": file.text_column}
+            header_lines.check_absent(file.path, first, columns, task=None)
     blank = []
     for row in itertools.chain(first, rows):
         if width > 1 and delimited_rows.is_blank(row):
             blank.append(row)
             continue
-        # Those at the end of a file are no rows.
+        # At the end of a file, delimiters alone are no rows either.
         for each in blank:
             bad_rows.add(each.line, "a blank line", "remove it")
         blank.clear()
         if len(row.fields) == width:
             value = dict(zip(names, row.fields, strict=True))
             yield Item(row.line, row.number, value)
+        elif delimited_rows.is_blank(row):
+            bad_rows.add(row.line, "a blank line", "remove it")
         else:
             above = "below a header of" if file.header else "after a row of"
             bad_rows.add(
@@ -193,9 +201,20 @@ def _read_table(file, bad_rows):
             )
 
 
+def _without_last_blanks(lines):
+    """Yields lines but for blank ones at the end, which are no rows."""
+    blank = []
+    for number, line in lines:
+        blank.append((number, line))
+        # Spaces as of bytes, see ``line_files.read_lines``.
+        if line is None or line.strip(string.whitespace):
+            yield from blank
+            blank.clear()
+
+
 def _read_sentences(file, bad_rows):
     numbers = itertools.count()
-    column, known = file.word_column, None
+    column, known = file.text_column, None
     for lines in _blocks_of_sentences(file.lines(bad_rows)):
         found = conll_lines.read_words(file.path, lines, earlier=known)
         if found.width:  # Not comments alone.

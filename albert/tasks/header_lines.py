@@ -101,7 +101,7 @@ def check_absent(path, rows, columns, task):
       columns: dict from "text" and, where there is one, "label" to the
         number of the column.
       task: ``Task``; a label that it knows is that of a row. What is no
-        number is found out elsewhere.
+        number is found out elsewhere. None without labels.
 
     Raises:
       UserError: the first row looks like a header.

@@ -192,6 +192,15 @@ def test_forms_and_columns(run, models, tmp_path):
     assert lines == table
 
 
+def test_a_header_above_columns_given_by_number(run, models, tmp_path):
+    source = tmp_path / "rows.tsv"
+    source.write_text("id\ttext\n7\tgood film\n8\tbad film\n")
+    arguments = (models("classification"), f"--input_file={source}")
+    code, printed, errors = run(*arguments, "--text_column=2")
+    assert (code, printed) == (2, "")
+    assert f"{source}:1: looks like a header (the text is 'text')" in errors
+
+
 def test_words_a_line(run, models, tmp_path):
     source = tmp_path / "rows.conll"
     source.write_text("New York\tO\nsang\tO\n\n\nold\tO\n")

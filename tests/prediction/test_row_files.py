@@ -72,6 +72,31 @@ def test_a_table_without_a_header(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    "content", ["id\ttext\n7\tgood\n", "0\t1\n7\tgood\n8\tbad\n"]
+)
+def test_a_header_in_a_table_without_one(tmp_path, content):
+    path = make(tmp_path, content)
+    with pytest.raises(UserError, match=f"^{path}:1: looks like a header"):
+        read(path, "tsv", header=False, text_column=1)
+    # No such column: what reads the rows says it.
+    assert read(path, "tsv", header=False, text_column=2)[0]
+
+
+@pytest.mark.parametrize(
+    ("form", "content", "texts"),
+    [
+        ("tsv", "text\na\n\nb\n\n \t\n\n", ["a", "", "b"]),
+        ("csv", "text\na\nb\n\n\n", ["a", "b"]),
+        ("csv", 'text\na\n""\n\n', ["a", ""]),
+    ],
+)
+def test_blank_lines_of_one_column(tmp_path, form, content, texts):
+    rows, bad_rows = read(make(tmp_path, content), form)
+    assert [value["text"] for _, _, value in rows] == texts
+    assert not bad_rows.count
+
+
 def test_objects(tmp_path):
     path = make(tmp_path, '{"a": "b"}\n\n{"a": [1]}\n')
     assert read(path, "jsonl")[0] == [
@@ -104,13 +129,14 @@ def test_sentences_with_counters_and_comments(tmp_path):
         ["It", "is", "n't"],
         ["No"],
     ]
-    rows, _ = read(make(tmp_path, "a b\nc d\n"), "conll", word_column=1)
+    rows, _ = read(make(tmp_path, "a b\nc d\n"), "conll", text_column=1)
     assert rows == [(1, 0, {"words": ["b", "d"]})]
 
 
 BAD = [
     ("tsv", "text\tn\na\n", 2, "1 columns below a header of 2"),
     ("tsv", "text\tn\na\tb\n\nc\td\n", 3, "a blank line"),
+    ("csv", "text\na\n\nc\n", 3, "a blank line"),
     ("jsonl", '{"a": 1}\n{"a"\n', 2, "not valid JSON"),
     ("jsonl", '{"a": 1}\n"a"\n', 2, "no JSON object"),
     ("jsonl", '{"a": 1, "a": 2}\n', 1, "not valid JSON"),
@@ -170,7 +196,7 @@ def test_columns_are_those_of_the_first_lines(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("form", "content", "line", "words"), BAD)
 def test_bad_rows(tmp_path, form, content, line, words):
     path = make(tmp_path, content)
-    settings = {"word_column": 2} if form == "conll" else {}
+    settings = {"text_column": 2} if form == "conll" else {}
     with pytest.raises(UserError, match=f"{path}:{line}: .*{words}"):
         read(path, form, **settings)
     _, bad_rows = read(path, form, skip=True, **settings)
