@@ -32,6 +32,7 @@ class BadRows:
         self._skip = skip
         self._offers_skip = offers_skip
         self._first = []
+        self._remedy = None  # of the first
 
     def add(self, line, what, remedy, path=None):
         """Takes note of a bad row.
@@ -52,6 +53,7 @@ class BadRows:
                 f"{where}: {what}; {remedy}{offer * self._offers_skip}"
             )
         self.count += 1
+        self._remedy = self._remedy or remedy
         if len(self._first) < _SHOWN:
             self._first.append(f"{where}: {what}")
 
@@ -72,13 +74,16 @@ class BadRows:
         left_out = self.count if left_out is None else left_out
         share = left_out / (left_out + good)
         counted = f"{left_out} {what}, {good} read ({share:.1%} lost)"
-        first = "; ".join(self._first)
-        if self.count > len(self._first):
-            first += "; …"
         if share > _MOST_LEFT_OUT:
             raise UserError(
-                f"{self.path}: {counted}, more than half: {first}: correct "
-                "the file, or the flags that name its columns"
+                f"{self.path}: {counted}, more than half: correct the file, "
+                f"first {self._first[0]}; {self._remedy}"
             )
         log = logging.warning if share >= _MUCH_LEFT_OUT else logging.info
-        log("%s: %s: %s", self.path, counted, first)
+        log(
+            "%s: %s: %s%s",
+            self.path,
+            counted,
+            "; ".join(self._first),
+            "; …" if self.count > len(self._first) else "",
+        )

@@ -117,8 +117,8 @@ def test_a_bad_line_takes_its_sentence_with_it(tmp_path, caplog):
         load(tmp_path, sentences(1, 9), skip=True)
     assert str(error.value).startswith(
         f"{tmp_path}/train.txt: 45 words of 9 of 10 sentences left out for 18 "
-        f"bad lines, 5 read (90.0% lost), more than half: "
-        f"{tmp_path}/train.txt:10: 1 columns"
+        f"bad lines, 5 read (90.0% lost), more than half: correct the file, "
+        f"first {tmp_path}/train.txt:10: 1 columns"
     )
     examples = load(tmp_path, sentences(6, 4), skip=True)
     assert (len(examples), examples.bad_rows) == (6, 4)

@@ -297,8 +297,8 @@ class TestShareOfBadRows:
             f"{bad} bad rows left out, {good} read ({bad / (good + bad):.1%}"
         )
         assert str(error.value).startswith(f"{path}: {words} lost)")
-        assert f"{path}:{good + 2}: 3 columns below" in str(error.value)
-        assert "correct the file" in str(error.value)
+        first = f"{path}:{good + 2}: 3 columns below a header of 2; put tabs"
+        assert f"half: correct the file, first {first}" in str(error.value)
         assert "\n" not in str(error.value)
 
     @pytest.mark.parametrize(

@@ -100,5 +100,7 @@ def test_what_is_said(tmp_path, caplog):
 
 
 def test_nothing_that_can_be_used(tmp_path):
-    with pytest.raises(UserError, match="no questions that can be used"):
+    with pytest.raises(
+        UserError, match="half: .*no layout that is known .*layo"
+    ):
         load(tmp_path, {"a": 1}, skip=True)
