@@ -120,7 +120,13 @@ def test_model_directory_is_complete(
         *(f"Written: {out / name}" for name in written),
     ):
         assert words in printed
-    assert "Traceback" not in errors and "warning" not in errors
+    assert "Traceback" not in errors
+    warned = [line for line in errors.splitlines() if "warning" in line]
+    assert len(warned) == 3  # One for each file.
+    for line in warned:
+        assert line.endswith(
+            "are cut: raise --max_seq_length if the model has more positions"
+        )
 
 
 def test_predictions_are_those_that_were_evaluated(inputs, trained, read):
