@@ -81,12 +81,9 @@ def count_known(tokenizer, spans):
     Returns:
       int64 [R].
     """
-    marks = [
-        id_
-        for id_, piece in enumerate(tokenizer.pieces)
-        if piece == _SPACE_MARK
-    ]
-    known = ~np.isin(spans.ids, [tokenizer.unknown_id, *marks])
+    known = spans.ids != tokenizer.unknown_id
+    if _SPACE_MARK in tokenizer.pieces:
+        known &= spans.ids != tokenizer.pieces.index(_SPACE_MARK)
     before = np.concatenate([[0], np.cumsum(known)])
     return before[spans.starts + spans.lengths] - before[spans.starts]
 
