@@ -13,6 +13,7 @@ import numpy as np
 from absl import logging
 
 from albert.errors import UserError
+from albert.tasks import contents
 from albert.tasks.line_files import shorten
 from albert.tasks.tag_schemes import OUTSIDE
 
@@ -25,12 +26,12 @@ _MOST_NAMED = 10
 def assign(task, examples, num_folds, seed):
     """Assigns each example to a fold, at random but alike in its classes.
 
-    Examples with the same text, which would be learnt from one fold and asked
-    for in another, are in the same fold; so are the questions about one
-    article. A class is spread over the folds as evenly as that allows, and so
-    are the examples; a text with several labels counts as one of the rarest of
-    them. Tags, numbers and answers are divided at random: a warning names the
-    tags that a fold lacks.
+    Examples with the same text, as of ``contents``, which would be learnt from
+    one fold and asked for in another, are in the same fold; so are the
+    questions about one article. A class is spread over the folds as evenly as
+    that allows, and so are the examples; a text with several labels counts as
+    one of the rarest of them. Tags, numbers and answers are divided at random:
+    a warning names the tags that a fold lacks.
 
     Args:
       task: ``Task``.
@@ -45,7 +46,7 @@ def assign(task, examples, num_folds, seed):
       UserError: there are fewer different examples than folds.
     """
     groups = collections.defaultdict(list)
-    for index, content in enumerate(_contents(examples)):
+    for index, content in enumerate(contents.of_examples(examples)):
         groups[content].append(index)
     groups = list(groups.values())
     if len(groups) < num_folds:
@@ -126,23 +127,6 @@ def select(examples, indices):
         elif isinstance(value, list):
             changes[field.name] = [value[index] for index in indices]
     return dataclasses.replace(examples, **changes)
-
-
-def _contents(examples):
-    """Yields for each example what it must not share with another fold."""
-    if hasattr(examples, "articles"):
-        # An article may be missing, as "", where questions stand alone.
-        for number, question in zip(
-            examples.article_numbers, examples.questions, strict=True
-        ):
-            article = examples.articles[number]
-            yield article or (question,)
-    elif hasattr(examples, "sentences"):
-        yield from map(tuple, examples.sentences)
-    elif examples.texts_b is None:
-        yield from examples.texts
-    else:
-        yield from zip(examples.texts, examples.texts_b, strict=True)
 
 
 def _strata(task, examples):

@@ -13,11 +13,15 @@ from absl import logging
 
 from albert import evaluation_results
 from albert.errors import UserError
+from albert.tasks import contents
 from albert.tasks import interface
 from albert.tasks import prediction_files
 from albert.tasks.featurization import name_data
 from albert.tasks.label_types import LABEL_TYPES
 from albert.training.feature_data import FeatureData
+
+# More is warned of.
+_MOST_SHARED = 0.01
 
 
 class TextData(FeatureData):
@@ -30,18 +34,22 @@ class TextData(FeatureData):
       examples: of ``interface.load``.
       featurized: ``Featurized`` of them.
       lengths: the lengths that batches may have, see ``batch_plan``.
+      shared: int, examples whose text is among those to train on.
 
     Raises:
       UserError: as ``Featurized.check``.
     """
 
-    def __init__(self, task, split, path, examples, featurized, lengths):
+    def __init__(
+        self, task, split, path, examples, featurized, lengths, shared=0
+    ):
         super().__init__(featurized.features, lengths)
         self.task = task
         self.split = split
         self.path = path
         self.examples = examples
         self._featurized = featurized
+        self._shared = shared
         logging.info("%s: %s", split, featurized.summary())
         featurized.check(name_data(examples, split))
 
@@ -60,6 +68,7 @@ class TextData(FeatureData):
             self.fingerprint,
             self.examples.files,
             self.examples.bad_rows,
+            self._shared,
         )
 
     @functools.cached_property
@@ -110,8 +119,12 @@ def featurize(task, data_dir, texts, tokenizer, lengths, max_qa_length):
     Raises:
       UserError: most texts of a split have no pieces.
     """
-    return {
-        split: TextData(
+    data = {}
+    for split, examples in texts.items():
+        shared = 0
+        if split != "train" and "train" in texts:
+            shared = contents.count_shared(examples, texts["train"])
+        data[split] = TextData(
             task,
             split,
             data_dir,
@@ -120,9 +133,19 @@ def featurize(task, data_dir, texts, tokenizer, lengths, max_qa_length):
                 task, examples, tokenizer, lengths[-1], max_qa_length
             ),
             lengths,
+            shared,
         )
-        for split, examples in texts.items()
-    }
+        if shared > _MOST_SHARED * len(examples):
+            logging.warning(
+                "%s: %d of %d examples (%.1f%%) have a text that the training "
+                "data have, too, so that results are too good: take them out "
+                "of one of the two",
+                split,
+                shared,
+                len(examples),
+                100 * shared / len(examples),
+            )
+    return data
 
 
 def count_labels(task, data):

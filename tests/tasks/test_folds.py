@@ -59,6 +59,15 @@ def test_the_rarest_of_several_labels_is_spread_evenly(caplog):
     assert "'c'" not in caplog.text
 
 
+def test_texts_that_differ_in_spaces_and_capitals_stay_together():
+    texts = [f"It is {i // 2}." + " " * (i % 2) for i in range(40)]
+    texts += [text.upper() for text in texts]
+    found = folds.assign(TSV, make_texts(["a"] * 80, texts), 5, seed=3)
+    for number in range(20):
+        same = {number * 2, number * 2 + 1, 40 + number * 2, 41 + number * 2}
+        assert len({found[each] for each in same}) == 1
+
+
 def test_what_is_not_divided_is_told(caplog):
     with caplog.at_level("INFO", logger="absl"):
         folds.assign(TASKS["imdb"], make_texts(["neg", "pos"] * 5), 2, seed=1)
