@@ -31,6 +31,15 @@ _CLASS = "tokenizer_class"
 # What cuts words otherwise than BERT does, with MeCab for one.
 _OTHER_WORDS = ("word_tokenizer_type", "subword_tokenizer_type")
 _OTHER_CLASSES = ("BertJapaneseTokenizer",)
+# Those whose SentencePiece model is read as ALBERT's: its own, and what says
+# all steps in tokenizer.json, as ``write`` and transformers 5 name it.
+_SENTENCEPIECE_CLASSES = (
+    None,
+    "AlbertTokenizer",
+    "AlbertTokenizerFast",
+    "PreTrainedTokenizerFast",
+    "TokenizersBackend",
+)
 
 
 # -------------------------------------------------------------------- reading
@@ -55,7 +64,7 @@ def find(path):
             settings = read_object(settings_file)
         class_file = settings_file
         config_file = os.path.join(path, _CONFIG_FILE)
-        if _CLASS not in settings and os.path.exists(config_file):
+        if settings.get(_CLASS) is None and os.path.exists(config_file):
             settings |= {_CLASS: read_object(config_file).get(_CLASS)}
             class_file = config_file
         return find_kind(model_file, settings, settings_file, class_file)
@@ -78,7 +87,7 @@ def _find_pipeline(pipeline_file):
     )
 
 
-def _find_sentencepiece(model_file, settings, settings_file, _):
+def _find_sentencepiece(model_file, settings, settings_file, class_file):
     lower_case = settings.get("do_lower_case", True)
     keep_accents = settings.get("keep_accents", False)
     digit_comma = settings.get("digit_comma", "original")
@@ -97,6 +106,16 @@ def _find_sentencepiece(model_file, settings, settings_file, _):
         refusal = (
             f"{settings_file}: digit_comma is {digit_comma!r}: it must be one "
             f"of {', '.join(digit_commas.RULES)}"
+        )
+    others = _other_words(settings, settings_file)
+    if settings.get(_CLASS) not in _SENTENCEPIECE_CLASSES:
+        others.append((class_file, _CLASS))
+    for file, name in others:
+        refusal = (
+            f"{file}: {name} is {settings[name]!r}: text is cut otherwise "
+            f"than ALBERT's, although {model_file} is beside it: if it is "
+            "ALBERT's nevertheless, give it with --spm_model_file, or take "
+            f"{name} out of {os.path.basename(file)}"
         )
     return TokenizerFile(
         model_file,
@@ -124,11 +143,7 @@ def _find_wordpiece(model_file, settings, settings_file, class_file):
                 f"{settings_file}: {name} is {value!r}: this tokenizer cannot "
                 "be expressed here"
             )
-    others = [
-        (settings_file, name)
-        for name in _OTHER_WORDS
-        if settings.get(name) is not None
-    ]
+    others = _other_words(settings, settings_file)
     if settings.get(_CLASS) in _OTHER_CLASSES:
         others.append((class_file, _CLASS))
     for file, name in others:
@@ -142,6 +157,14 @@ def _find_wordpiece(model_file, settings, settings_file, class_file):
         strip_accents=settings.get("strip_accents") is not False,
         refusal=refusal,
     )
+
+
+def _other_words(settings, settings_file):
+    return [
+        (settings_file, name)
+        for name in _OTHER_WORDS
+        if settings.get(name) is not None
+    ]
 
 
 # -------------------------------------------------------------------- writing

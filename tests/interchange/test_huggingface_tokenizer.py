@@ -167,3 +167,58 @@ def test_settings_that_are_not_ours(tmp_path, settings, words):
     found = huggingface_tokenizer.find(tmp_path)
     with pytest.raises(albert.UserError, match=words):
         found.load()
+
+
+def test_classes_that_are_read_as_alberts(tmp_path):
+    (tmp_path / "spiece.model").write_bytes(SPM.read_bytes())
+    settings_file = tmp_path / "tokenizer_config.json"
+    config_file = tmp_path / "config.json"
+    for own in (
+        "AlbertTokenizer",
+        "AlbertTokenizerFast",
+        "PreTrainedTokenizerFast",
+        "TokenizersBackend",
+        None,
+    ):
+        settings_file.write_text(json.dumps({"tokenizer_class": own}))
+        config_file.write_text("{}")
+        assert huggingface_tokenizer.find(tmp_path).load()
+        settings_file.write_text("{}")
+        config_file.write_text(json.dumps({"tokenizer_class": own}))
+        assert huggingface_tokenizer.find(tmp_path).load()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"tokenizer_class": "T5Tokenizer"},
+        {"tokenizer_class": "XLNetTokenizer"},
+        {"tokenizer_class": ["AlbertTokenizer"]},
+        {"word_tokenizer_type": "mecab"},
+        {"subword_tokenizer_type": "sentencepiece"},
+        {
+            "word_tokenizer_type": "mecab",
+            "subword_tokenizer_type": "sentencepiece",
+            "tokenizer_class": "BertJapaneseTokenizer",
+        },
+    ],
+)
+def test_sentencepiece_of_other_classes_is_refused(tmp_path, settings):
+    (tmp_path / "spiece.model").write_bytes(SPM.read_bytes())
+    settings_file = tmp_path / "tokenizer_config.json"
+    settings_file.write_text(json.dumps(settings))
+    with pytest.raises(albert.UserError, match="--spm_model_file") as caught:
+        huggingface_tokenizer.find(tmp_path).load()
+    *_, (name, value) = settings.items()
+    assert f"{settings_file}: {name} is {value!r}: " in str(caught.value)
+
+
+@pytest.mark.parametrize("settings", ["{}", '{"tokenizer_class": null}'])
+def test_a_class_that_the_configuration_alone_names(tmp_path, settings):
+    (tmp_path / "spiece.model").write_bytes(SPM.read_bytes())
+    (tmp_path / "tokenizer_config.json").write_text(settings)
+    config_file = tmp_path / "config.json"
+    config_file.write_text('{"tokenizer_class": "T5Tokenizer"}')
+    with pytest.raises(albert.UserError) as caught:
+        huggingface_tokenizer.find(tmp_path).load()
+    assert f"{config_file}: tokenizer_class is 'T5To" in str(caught.value)
