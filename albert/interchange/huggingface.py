@@ -106,6 +106,7 @@ def open_source(path):
         tensors=tensors,
         unknown=unknown,
         head=head,
+        head_refusal=huggingface_config.refuse_head(values, config_file),
         tokenizer=huggingface_tokenizer.find(path),
         classifier_dropout=dropout,
     )

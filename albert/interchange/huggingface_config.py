@@ -6,6 +6,7 @@ transformers 5.
 """
 
 import dataclasses
+import re
 
 from albert.errors import UserError
 from albert.heads import HEADS
@@ -189,13 +190,53 @@ def from_values(values, path):
     return read(settings, path), head, float(dropout)
 
 
-def _head(architectures, model_type):
-    if not isinstance(architectures, list):
+def refuse_head(values, path):
+    """Returns why the head of a ``config.json`` is not known, or None.
+
+    A class of one's own may compute anything with weights whose names are
+    those of transformers' classes.
+
+    Args:
+      values, path: as of ``from_values``.
+    """
+    architectures = values.get("architectures")
+    if architectures is None:
         return None
+    if not isinstance(architectures, list):
+        architectures = [architectures]
+    model_type = find_model_type(values, path)
+    known = _heads_of_classes(model_type)
+    others = [
+        str(each)
+        for each in architectures
+        # The same classes for TensorFlow and JAX.
+        if re.sub("^(TF|Flax)", "", str(each)) not in known
+    ]
+    if not others:
+        return None
+    return (
+        f"{path}: architectures is {', '.join(others)}, which is no class of "
+        f"transformers for {model_type.name.upper()} that is known here: what "
+        "it computes with its head cannot be told. Where one of those classes "
+        f"computes the same, such as {class_name('classification', model_type)}"
+        ", write that one there; `albert convert --head=none` writes the "
+        "encoder alone"
+    )
+
+
+def _heads_of_classes(model_type):
+    """Returns the dict of transformers' class to head."""
     heads = {class_name(head, model_type): head for head in HEADS_OF_WEIGHTS}
     if model_type is _BERT:
         # What it has besides is no head of ours.
         heads["BertForPreTraining"] = "masked_lm"
+    return heads
+
+
+def _head(architectures, model_type):
+    if not isinstance(architectures, list):
+        return None
+    heads = _heads_of_classes(model_type)
     found = {
         heads[each]
         for each in architectures

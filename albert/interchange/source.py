@@ -144,6 +144,7 @@ class Source:
       unknown: list of str, the file's names that the table does not have.
       head: one of ``albert.heads.HEADS_OF_WEIGHTS``, or None where only the
         weights say it.
+      head_refusal: str, why the weights cannot say it either, or None.
       tokenizer: ``TokenizerFile``, or None.
       classifier_dropout: float, or None where the format does not say it.
       adam_m, adam_v: ``Tensors`` by our names: the optimizer's moments.
@@ -156,6 +157,7 @@ class Source:
     tensors: Tensors
     unknown: list = dataclasses.field(default_factory=list)
     head: str | None = None
+    head_refusal: str | None = None
     tokenizer: TokenizerFile | None = None
     classifier_dropout: float | None = None
     adam_m: Tensors = dataclasses.field(default_factory=Tensors)

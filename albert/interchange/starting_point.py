@@ -140,15 +140,19 @@ class StartingPoint:
         classifier of texts, which is what Google released.
 
         Raises:
-          UserError: weights of several heads.
+          UserError: weights of several heads, or of one that some program of
+            its own computes with.
         """
         if self.source is None:
             return "none"
-        if self.source.head is not None:
+        refusal = self.source.head_refusal
+        if self.source.head is not None and not refusal:
             return self.source.head
         found = heads.find_in_components(
             {name.split("/")[0] for name in self.source.tensors}
         )
+        if found and refusal:
+            raise UserError(refusal)
         if len(found) > 1:
             raise UserError(
                 f"{self.source.path} holds several heads ({', '.join(found)}): "
@@ -164,6 +168,16 @@ class StartingPoint:
             )
         ]
         return (of_task or found)[0]
+
+    def has_head(self, head):
+        """Tells whether weights have a head that can be trained on.
+
+        Args:
+          head: a key of ``HEADS``.
+        """
+        if self.source and self.source.head_refusal:
+            return False
+        return self.head == head
 
     @property
     def num_labels(self):

@@ -17,6 +17,11 @@ _SETTINGS_OF_WEIGHTS = (
     "hidden_act",
     "position_embedding",
 )
+# What is known of BERT's pretraining and has no place here: its head for two
+# sentences.
+_KNOWN = ("cls/seq_relationship",)
+# The names of weights that a warning lists.
+_FEW = 8
 
 
 def check_fit(shapes, source, target, excluded=(), or_else=""):
@@ -83,6 +88,29 @@ def check_fit(shapes, source, target, excluded=(), or_else=""):
             f"{_remedy(parts, or_else)}"
         )
     return sorted(unused)
+
+
+def warn_of_unknown(path, unknown):
+    """Logs which weights of a file are of no head that is known here.
+
+    What a model computes with them is not computed: it is another model.
+
+    Args:
+      path: str, what was read.
+      unknown: list of str, as of ``Source``.
+    """
+    unknown = [
+        name for name in sorted(unknown) if _peer_component(name) not in _KNOWN
+    ]
+    if unknown:
+        logging.warning(
+            "%s: %d weights are of no part that is known here, and nothing is "
+            "computed with them: %s%s",
+            path,
+            len(unknown),
+            ", ".join(unknown[:_FEW]),
+            ", …" if unknown[_FEW:] else "",
+        )
 
 
 def _remedy(parts, or_else):

@@ -42,6 +42,8 @@ class LoadReport:
 def load_weights(model, path, fresh=(), labels=None, layers_from=None):
     """Sets every weight of ``model`` from a file, or fails and sets none.
 
+    A warning names weights that are of no head of this package.
+
     Args:
       model: ``AlbertEncoder``, or a model with one.
       path: of weights in any format that ``open_starting_point`` opens, or
@@ -89,9 +91,10 @@ def load_weights(model, path, fresh=(), labels=None, layers_from=None):
         )
     source = _open_source(path, None if "classifier" in fresh else labels)
     excluded = set(fresh)
+    unknown = source.unknown
     notes, left = [], []
     if layers_from is not None:
-        left = source.unknown
+        left = unknown
         excluded |= weight_fit.absent_parts(variables, source, excluded)
         reshaped = reshape(source, model.config, layers_from)
         source, notes = reshaped.source, reshaped.notes
@@ -116,6 +119,7 @@ def load_weights(model, path, fresh=(), labels=None, layers_from=None):
         excluded,
         "or let it start anew: --do_train does, and in Python fresh={parts}",
     )
+    weight_fit.warn_of_unknown(source.path, unknown)
     tensors = weight_fit.finite_tensors(source)
     values = {name: tensors[name] for name in targets}
     for name, variable in targets.items():

@@ -96,7 +96,7 @@ def main(fv):
     config, tokenizer = start.find_config_and_tokenizer(
         **flags.model_options(fv), dropout=recipe.dropout
     )
-    has_decoder = start.head == HEAD
+    has_decoder = start.has_head(HEAD)
     settings = translation_flags.find_settings(
         fv, config, trained, source if has_decoder else None
     )

@@ -44,4 +44,4 @@ def fresh_components(start, head):
       start: ``StartingPoint``, where the first weights come from.
       head: str, a key of ``HEADS``.
     """
-    return () if start.head == head else HEADS[head].components
+    return () if start.has_head(head) else HEADS[head].components

@@ -396,6 +396,64 @@ def test_missing_and_foreign_weights(directory):
     assert unknown == ["albert.mystery", "lm_head.weight"]
 
 
+def say_architectures(directory, architectures):
+    file = directory / "config.json"
+    values = json.loads(file.read_text())
+    file.write_text(json.dumps({**values, "architectures": architectures}))
+
+
+@pytest.mark.parametrize(
+    "architectures",
+    [["AlbertCRF"], ["AlbertForMaskedLM", "AlbertCRF"], "AlbertCRF", [7]],
+)
+def test_the_head_of_an_unknown_class_is_not_guessed(directory, architectures):
+    say_architectures(directory, architectures)
+    start = open_starting_point(directory)
+    with pytest.raises(albert.UserError) as error:
+        start.head  # noqa: B018 (a property that refuses)
+    message = str(error.value)
+    assert message.startswith(f"{directory / 'config.json'}: architectures is ")
+    assert "--head=none" in message
+    assert not start.has_head("pretraining")
+    # Its encoder is nevertheless that of an ALBERT.
+    albert.load_weights(albert.AlbertEncoder(small_config()), start)
+
+
+@pytest.mark.parametrize(
+    "architectures", [["TFAlbertForPreTraining"], ["AlbertModel"], [], None]
+)
+def test_classes_that_are_known(directory, architectures):
+    say_architectures(directory, architectures)
+    start = open_starting_point(directory)
+    assert start.head == "pretraining"
+    assert start.has_head("pretraining")
+
+
+def test_an_encoder_of_an_unknown_class_has_no_head(directory):
+    def change(tensors):
+        for name in [each for each in tensors if each[:7] != "albert."]:
+            del tensors[name]
+
+    rewrite(directory, change)
+    say_architectures(directory, ["AlbertForSentences"])
+    assert open_starting_point(directory).head == "none"
+
+
+def test_weights_that_nothing_is_computed_with_are_named(directory, caplog):
+    def change(tensors):
+        tensors["crf.transitions"] = np.zeros((3, 3), np.float32)
+        tensors["lstm.weight_ih_l0"] = np.zeros(3, np.float32)
+
+    model = albert.AlbertEncoder(small_config())
+    albert.load_weights(model, directory)
+    assert caplog.messages == []
+    rewrite(directory, change)
+    albert.load_weights(model, directory)
+    (message,) = caplog.messages
+    assert message.startswith(f"{directory}: 2 weights are of no part that is")
+    assert message.endswith("crf.transitions, lstm.weight_ih_l0")
+
+
 # ------------------------------------------------------------------ shards
 
 
