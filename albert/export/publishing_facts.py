@@ -5,12 +5,16 @@ import dataclasses
 import os
 import re
 
+from absl import logging
+
 from albert import model_directory
 from albert.config import AlbertConfig
 from albert.errors import UserError
-from albert.file_patterns import expand_files
+from albert.interchange import checkpoint_paths
+from albert.interchange.weight_paths import find_weights
 from albert.model_names import describe_path
 from albert.records.metadata import find_metadata
+from albert.records.record_set import RecordSet
 
 # What the page says of a run: the key and its name on the page.
 TEXT = {
@@ -72,13 +76,20 @@ RUN_BESIDES = {
 }
 
 
+# Of a run whose records are masked while training; others tell them apart.
+_OF_MASKS = ("max_predictions_per_seq", "masked_lm_prob", "mask_replacement")
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainingPhase:
     """One run of pretraining.
 
     Attributes:
       settings: dict, the run's ``run.json``.
-      records: dict, the JSON beside its records; empty where they are gone.
+      records: dict, what the JSONs beside its records say: "settings" and
+        "corpus". Sets that differ in a setting have the list of its values;
+        counts of the text are those of all sets together. It is empty where
+        the records are gone or are others by now.
     """
 
     settings: dict
@@ -121,14 +132,14 @@ def read(source, encoder, heads, tokenizer, weights):
     """Returns the ``ModelFacts`` of a model.
 
     Args:
-      source: str, the model directory, or other weights.
+      source: str, the model directory, a checkpoint in it, or other weights.
       encoder: ``AlbertEncoder``.
       heads: dict of the heads there are: "masked_lm", "sentence_order".
       tokenizer: ``TokenizerInterface``.
       weights: str, path of the checkpoint.
     """
     phases, started_from = read_phases(source)
-    evaluated, metrics = read_metrics(source)
+    evaluated, metrics = read_metrics(_directory_of(source) or source)
     parameters = encoder.count_params()
     name = os.path.basename(os.path.abspath(source))
     return ModelFacts(
@@ -148,11 +159,11 @@ def read(source, encoder, heads, tokenizer, weights):
     )
 
 
-def read_phases(directory):
-    """Returns the runs that led to a model directory.
+def read_phases(weights):
+    """Returns the runs that led to weights.
 
     Args:
-      directory: str; anything that is no model directory has none.
+      weights: str, a model directory or a checkpoint in one; others have none.
 
     Returns:
       (list of ``TrainingPhase``, str): the weights that the first one started
@@ -160,18 +171,28 @@ def read_phases(directory):
     """
     phases = []
     seen = set()
-    while os.path.isdir(directory) and os.path.realpath(directory) not in seen:
+    directory = _directory_of(weights)
+    while directory and os.path.realpath(directory) not in seen:
         seen.add(os.path.realpath(directory))
         settings = model_directory.read_run(directory)
         if not settings:
             break
-        phases.insert(0, TrainingPhase(settings, _records(settings)))
-        directory = settings.get("init_checkpoint")
-        if not directory:
+        phases.insert(0, TrainingPhase(settings, _records(directory, settings)))
+        weights = settings.get("init_checkpoint")
+        if not weights:
             return phases, None
+        directory = _directory_of(weights)
     if not phases:
         return [], None
-    return phases, describe_path(directory)
+    return phases, describe_path(weights)
+
+
+def _directory_of(weights):
+    """Returns the directory that weights lie in; None where they are gone."""
+    try:
+        return checkpoint_paths.find_directory(find_weights(weights))
+    except UserError:
+        return None
 
 
 def read_metrics(directory):
@@ -202,10 +223,60 @@ def read_metrics(directory):
     return checkpoint and os.path.basename(checkpoint), metrics
 
 
-def _records(settings):
-    try:
-        files = expand_files(settings.get("input_file") or "")
-    except UserError:  # They are gone, or were on another machine.
+def _records(directory, settings):
+    """Returns ``records`` of a ``TrainingPhase``.
+
+    Args:
+      directory: str, where the run is, for messages.
+      settings: dict, its ``run.json``.
+    """
+    patterns = settings.get("input_file")
+    if not patterns:
         return {}
-    found = [entry for entry in find_metadata(files) if entry]
-    return found[0][1] if found else {}
+    expected = settings.get("records_fingerprint")
+    try:
+        records = RecordSet.open(
+            patterns, **{name: settings.get(name) for name in _OF_MASKS}
+        )
+        if expected not in (None, records.fingerprint):
+            raise UserError(f"{patterns} are others by now")
+    except UserError as error:  # Or they were on another machine.
+        logging.warning(
+            "%s: the records that it was trained on are not there (%s): the "
+            "page says nothing of their text",
+            directory,
+            error,
+        )
+        return {}
+    sets = {
+        found[0]: found[1] for found in find_metadata(records.files) if found
+    }
+    told = {
+        os.path.join(os.path.dirname(path), file["name"])
+        for path, value in sets.items()
+        for file in value["files"]
+    }
+    corpora = [value.get("corpus", {}) for value in sets.values()]
+    if told != set(records.files):
+        # Some have no JSON, or a JSON counts more text than was trained on.
+        corpora = [{}]
+    return {
+        "corpus": {
+            name: sum(each[name] for each in corpora)
+            for name in TEXT
+            if corpora and all(name in each for each in corpora)
+        },
+        "settings": _settings(
+            [value.get("settings", {}) for value in sets.values()]
+        ),
+    }
+
+
+def _settings(of_sets):
+    """Returns the settings that all sets say; differing ones as a list."""
+    found = {}
+    for name in of_sets[0] if of_sets else ():
+        if all(name in each for each in of_sets):
+            values = list(dict.fromkeys(each[name] for each in of_sets))
+            found[name] = values if len(values) > 1 else values[0]
+    return found

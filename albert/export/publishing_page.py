@@ -294,8 +294,9 @@ def _training(facts, publication):
 def _phase(phase):
     """Returns what the page says of a run: dict of name to value."""
     instances = dict(phase.records.get("settings", {}))
-    objective = instances.get("objective")
-    instances["objective"] = _OBJECTIVES.get(objective, objective)
+    if isinstance(instances.get("objective"), str):
+        objective = instances["objective"]
+        instances["objective"] = _OBJECTIVES.get(objective, objective)
     besides = {
         key: name
         for key, (usual, name) in publishing_facts.RUN_BESIDES.items()
@@ -375,6 +376,8 @@ def _table(header, rows):
 def _number(value):
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(_number, value))
     if isinstance(value, float):
         return f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) else value

@@ -17,6 +17,7 @@ from albert.export import publishing_page
 from albert.export.publishing import Handle
 from albert.export.publishing_facts import read_metrics
 from albert.export.publishing_facts import read_phases
+from albert.records.record_set import RecordSet
 
 HANDLE = Handle("me", "albert", "novels-mini")
 LICENCE = publishing.LICENCES["mit"]
@@ -249,24 +250,148 @@ def test_what_a_run_was_told_is_on_the_page():
     }
 
 
-def test_records_of_a_phase(tmp_path):
+def make_set(path, name, corpus, content=b"1234", **settings):
+    """Writes a set of records as far as the page needs it."""
     metadata = {
         "kind": "albert_pretraining",
         "schema_version": 1,
-        "files": [{"name": "a.tfrecord", "records": 3, "bytes": 4}],
-        "corpus": {"documents": 11},
+        "files": [
+            {"name": f"{name}.tfrecord", "records": 3, "bytes": len(content)}
+        ],
+        "max_seq_length": 19,
+        "max_predictions_per_seq": 3,
+        "vocabulary": {"size": 53, "fingerprint": "5a"},
+        "settings": settings,
+        "corpus": corpus,
     }
     write(
-        tmp_path / "records",
-        {"a.tfrecord": b"1234", "a.json": json.dumps(metadata).encode()},
+        path,
+        {
+            f"{name}.tfrecord": content,
+            f"{name}.json": json.dumps(metadata).encode(),
+        },
     )
-    settings = {"input_file": str(tmp_path / "records" / "*.tfrecord")}
-    write(tmp_path / "run", {"run.json": json.dumps(settings).encode()})
-    ((phase,), _) = read_phases(str(tmp_path / "run"))
-    assert phase.records["corpus"] == {"documents": 11}
-    (tmp_path / "records" / "a.tfrecord").unlink()
-    ((phase,), _) = read_phases(str(tmp_path / "run"))
-    assert phase.records == {}
+    return str(path / f"{name}.tfrecord")
+
+
+def records_of_run(path, input_file, **settings):
+    settings = {"input_file": input_file, **settings}
+    write(path, {"run.json": json.dumps(settings).encode()})
+    ((phase,), _) = read_phases(str(path))
+    return phase.records
+
+
+def test_records_of_a_phase(tmp_path, caplog):
+    file = make_set(tmp_path / "records", "a", {"documents": 11})
+    patterns = str(tmp_path / "records" / "*.tfrecord")
+    records = records_of_run(tmp_path / "run", patterns)
+    assert records["corpus"] == {"documents": 11}
+    assert caplog.messages == []
+    os.remove(file)
+    assert records_of_run(tmp_path / "run", patterns) == {}
+    (message,) = caplog.messages
+    assert message.startswith(f"{tmp_path / 'run'}: the records that it was ")
+
+
+def test_several_sets_of_records(tmp_path):
+    wiki = make_set(
+        tmp_path,
+        "wiki",
+        {"documents": 1_000_000, "bytes": 7},
+        dupe_factor=10,
+        ngram=3,
+        single_sentence_share=0.1,
+    )
+    books = make_set(
+        tmp_path, "books", {"documents": 10, "bytes": 5}, dupe_factor=5, ngram=3
+    )
+    records = records_of_run(tmp_path / "run", f"{wiki},{books}")
+    assert records == {
+        "corpus": {"documents": 1_000_010, "bytes": 12},
+        "settings": {"dupe_factor": [5, 10], "ngram": 3},
+    }
+    page = publishing_page._phase(publishing_facts.TrainingPhase({}, records))
+    assert page["documents"] == "1,000,010"
+    assert page["passes over the text"] == "5, 10"
+    assert page["words of a masked n-gram, at most"] == "3"
+
+
+def test_text_that_was_not_all_counted(tmp_path):
+    file = make_set(tmp_path, "a", {"documents": 10}, ngram=3)
+    other = write(tmp_path, {"others.tfrecord": b"5"}) + "/others.tfrecord"
+    records = records_of_run(tmp_path / "run", f"{file},{other}")
+    assert records == {"corpus": {}, "settings": {"ngram": 3}}
+    assert records_of_run(tmp_path / "run", other) == {
+        "corpus": {},
+        "settings": {},
+    }
+    # A set that was trained on in part.
+    metadata = json.loads((tmp_path / "a.json").read_text())
+    metadata["files"].append({"name": "b.tfrecord", "records": 3, "bytes": 4})
+    write(tmp_path, {"a.json": json.dumps(metadata).encode()})
+    assert records_of_run(tmp_path / "run", file)["corpus"] == {}
+
+
+def test_records_that_were_made_anew_are_not_told_of(tmp_path, caplog):
+    file = make_set(tmp_path, "a", {"documents": 11})
+    fingerprint = RecordSet.open(file).fingerprint
+    run = {"records_fingerprint": fingerprint}
+    assert records_of_run(tmp_path / "run", file, **run)["corpus"]
+    assert caplog.messages == []
+    make_set(tmp_path, "a", {"documents": 12}, content=b"12345")
+    assert records_of_run(tmp_path / "run", file, **run) == {}
+    assert f"({file} are others by now)" in caplog.text
+
+
+def test_other_masks_are_not_other_records(tmp_path):
+    file = make_set(tmp_path, "a", {"documents": 11})
+    path = tmp_path / "a.json"
+    metadata = json.loads(path.read_text()) | {
+        "masking": "dynamic",
+        "pieces": {
+            "pad_id": 0,
+            "cls_id": 2,
+            "sep_id": 3,
+            "mask_id": 4,
+            "replacement_ids": "5-52",
+        },
+        "settings": {
+            "objective": "sop",
+            "masked_lm_prob": 0.15,
+            "ngram": 3,
+            "favor_shorter_ngram": True,
+            "do_whole_word_mask": False,
+        },
+    }
+    path.write_text(json.dumps(metadata))
+    masks = {"masked_lm_prob": 0.2, "max_predictions_per_seq": 4}
+    fingerprint = RecordSet.open(file, **masks).fingerprint
+    assert fingerprint != RecordSet.open(file).fingerprint
+    records = records_of_run(
+        tmp_path / "run", file, records_fingerprint=fingerprint, **masks
+    )
+    assert records["corpus"] == {"documents": 11}
+
+
+def test_a_checkpoint_has_the_facts_of_its_directory(tmp_path):
+    first = write(
+        tmp_path / "phase1",
+        {"run.json": b'{"num_train_steps": 7}', "model.ckpt-7.index": b""},
+    )
+    second = {"num_train_steps": 5, "init_checkpoint": f"{first}/model.ckpt-7"}
+    path = write(
+        tmp_path / "phase2",
+        {
+            "run.json": json.dumps(second).encode(),
+            "model.ckpt-5.index": b"",
+            "model.ckpt-best.index": b"",
+        },
+    )
+    for name in ("model.ckpt-5", "model.ckpt-5.index", ""):
+        phases, started_from = read_phases(os.path.join(path, name))
+        steps = [each.settings["num_train_steps"] for each in phases]
+        assert steps == [7, 5]
+        assert started_from is None
 
 
 def test_metrics_and_their_baselines(tmp_path):
