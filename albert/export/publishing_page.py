@@ -14,6 +14,7 @@ from albert.export import publishing_examples
 from albert.export import publishing_facts
 from albert.export.publishing import Handle
 from albert.export.publishing import Licence
+from albert.training.card_sections import table
 
 _API = (
     "https://www.tensorflow.org/hub/common_saved_model_apis/text"
@@ -225,7 +226,7 @@ def _overview(facts, publication):
         f"[ALBERT]({_PAPER}) is BERT with shared layers and small embeddings; "
         f"its code and models were first [published by Google]({_CODE}). This "
         "is a model of that architecture.",
-        _table(
+        table(
             ("", ""),
             (
                 ("parameters of the encoder", f"{facts.parameters:,}"),
@@ -279,7 +280,7 @@ def _training(facts, publication):
     if len(rows) == 1:
         numbers = [""]
     paragraphs.append(
-        _table(
+        table(
             ("", *numbers),
             [
                 (name, *(row.get(name, "") for row in rows))
@@ -335,7 +336,7 @@ def _evaluation(facts):
         for name, value, baseline in facts.metrics
     ]
     columns = 3 if has_baseline else 2
-    paragraphs.append(_table(header[:columns], [row[:columns] for row in rows]))
+    paragraphs.append(table(header[:columns], [row[:columns] for row in rows]))
     return paragraphs
 
 
@@ -363,13 +364,6 @@ def _outputs(facts):
         f"- `encoder_outputs`: a list of {count} such tensors, those of the "
         "layers; the last one is `sequence_output`.",
         "With `training=True` dropout is active.",
-    )
-
-
-def _table(header, rows):
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(
-        "| " + " | ".join(str(cell) for cell in line) + " |" for line in lines
     )
 
 

@@ -250,6 +250,18 @@ def test_what_a_run_was_told_is_on_the_page():
     }
 
 
+def test_a_bar_in_a_value_is_no_new_cell():
+    facts = types.SimpleNamespace(
+        metrics=[("accuracy | of <b>words</b>", 0.25, None)],
+        evaluated=None,
+        weights="model.ckpt-7",
+    )
+    assert (
+        r"| accuracy \| of &lt;b>words&lt;/b> | 0.25 |"
+        in (publishing_page._evaluation(facts)[0])
+    )
+
+
 def make_set(path, name, corpus, content=b"1234", **settings):
     """Writes a set of records as far as the page needs it."""
     metadata = {
