@@ -52,7 +52,8 @@ def text_signatures(loaded, tokenizer, **_):
 def multiple_choice_signatures(loaded, tokenizer, **_):
     """Returns the signatures of multiple choice; as ``text_signatures``.
 
-    An empty option is none: its probability is 0.
+    An empty option is none: its probability is 0. A question that has none but
+    these has the label "".
 
     Raises:
       UserError: question and option leave no room for the article.
@@ -86,7 +87,8 @@ def multiple_choice_signatures(loaded, tokenizer, **_):
         }
         is_there = options != ""
         inputs["input_mask"] *= tf.cast(is_there, tf.int32)[:, :, tf.newaxis]
-        return choose(loaded.labels, loaded.call(inputs)["logits"]) | {
+        logits = loaded.call(inputs)["logits"]
+        return _choose_option(loaded.labels, logits, is_there) | {
             "truncated": tf.reduce_any(
                 tf.reshape(truncated, (-1, choices)) & is_there, axis=1
             )
@@ -122,6 +124,22 @@ def choose(labels, logits):
         "probabilities": tf.nn.softmax(logits),
         "labels": tf.tile(names[tf.newaxis], (tf.shape(logits)[0], 1)),
     }
+
+
+def _choose_option(labels, logits, is_there):
+    """Returns ``choose``; the label is "" where no option is there.
+
+    Args:
+      labels, logits: as of ``choose``.
+      is_there: bool [N, L].
+    """
+    chosen = choose(labels, logits)
+    is_any_there = tf.reduce_any(is_there, axis=1)
+    chosen["label"] = tf.where(is_any_there, chosen["label"], "")
+    chosen["probabilities"] = tf.where(
+        is_any_there[:, tf.newaxis], chosen["probabilities"], 0.0
+    )
+    return chosen
 
 
 def _choose(loaded, logits):

@@ -172,6 +172,7 @@ def parse_request(body, signatures, default, limits):
         for input_name, column in columns.items()
     }
     if {"question", "options"} <= inputs.keys():
+        _check_options(inputs["options"])
         _check_blanks(inputs["question"], inputs["options"], limits)
     return PredictRequest(name, inputs, in_rows)
 
@@ -348,6 +349,17 @@ def _encode_text(value, place, limits):
             f"this server takes at most {_GROWTH * limits.characters:,}",
         )
     return text
+
+
+def _check_options(options):
+    """Refuses questions without any option."""
+    for row, endings in enumerate(options):
+        if not any(each.strip() for each in endings):
+            raise RequestError(
+                400,
+                f'"options[{row}]": all of them are empty: give the options '
+                "that the question has",
+            )
 
 
 def _check_blanks(questions, options, limits):

@@ -4,6 +4,7 @@
 import types
 
 import pytest
+import tensorflow as tf
 
 from albert.errors import UserError
 from albert.export import serving_texts
@@ -37,3 +38,14 @@ def test_a_length_without_room_for_the_article():
         loaded(max_qa_length=60), None
     )
     assert signatures[1] == "question"
+
+
+def test_a_question_without_any_option_has_no_label():
+    logits = tf.constant([[1.0, 2.0], [1.0, -1e9], [-1e9, -1e9]])
+    is_there = tf.constant([[True, True], [True, False], [False, False]])
+    chosen = serving_texts._choose_option(["A", "B"], logits, is_there)
+    assert chosen["label"].numpy().tolist() == [b"B", b"A", b""]
+    probabilities = chosen["probabilities"].numpy().tolist()
+    assert probabilities[0] == pytest.approx([0.26894, 0.73106], abs=1e-5)
+    assert probabilities[1:] == [[1.0, 0.0], [0.0, 0.0]]
+    assert chosen["labels"].numpy().tolist() == [[b"A", b"B"]] * 3

@@ -166,6 +166,16 @@ def test_the_shape_of_an_empty_batch_is_kept():
             "is not a list",
         ),
         (
+            {
+                "signature_name": "question",
+                "inputs": {
+                    "question": ["q", "r"],
+                    "options": [["1", "", ""], ["", " ", ""]],
+                },
+            },
+            '"options[1]": all of them are empty',
+        ),
+        (
             {"signature_name": "words", "inputs": [["a"], ["b", "c"]]},
             "different lengths",
         ),
