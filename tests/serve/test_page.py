@@ -95,6 +95,17 @@ def test_each_kind_of_model_tells_what_was_cut_off():
     assert "...truncation(found, fields, description)" in FILES["page.js"]
 
 
+def test_a_question_needs_two_options_alone():
+    script = FILES["page.js"]
+    assert "REQUIRED_OPTIONS = 2;" in script
+    assert re.search(
+        r'name === "options" \? value\.slice\(0, REQUIRED_OPTIONS\)', script
+    )
+    # What is left empty is none, as the answer shows it.
+    assert '(value.trim() ? value : "")' in script
+    assert 'fields.options[index] !== ""' in FILES["results.js"]
+
+
 def test_the_page_knows_the_limits_of_the_server():
     names = {
         field.name for field in dataclasses.fields(predict_requests.Limits)

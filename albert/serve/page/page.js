@@ -5,6 +5,8 @@ import { element, RESULTS, truncation } from "/results.js";
 import { startSearch } from "/search.js";
 
 const MASK = "[MASK]";
+// A question may have fewer options than the model takes.
+const REQUIRED_OPTIONS = 2;
 const CONTEXT =
   "Jane Austen was born in the village of Steventon in Hampshire on 16 " +
   "December 1775. Her first novel to be printed, Sense and Sensibility, " +
@@ -131,16 +133,17 @@ function makeForm(description) {
     }
   }
   if (description.kind === "multiple_choice") {
-    const options = description.labels.map((label) => {
+    const options = description.labels.map((label, index) => {
       const { made, input } = makeField({
         name: "options",
         id: `option-${label}`,
-        label: `Option ${label}`,
+        label: `Option ${label}${index < REQUIRED_OPTIONS ? "" : ", if any"}`,
       });
       place.append(made);
       return input;
     });
-    inputs.options = () => options.map((input) => input.value);
+    inputs.options = () =>
+      options.map(({ value }) => (value.trim() ? value : ""));
   }
   return () =>
     Object.fromEntries(
@@ -206,7 +209,10 @@ function makeRequest(description, fields) {
   }
   const required = Object.entries(fields)
     .filter(([name]) => name !== "text_b" || description.default !== "text")
-    .flatMap(([, value]) => (value.length ? value : [""]));
+    .map(([name, value]) =>
+      name === "options" ? value.slice(0, REQUIRED_OPTIONS) : value,
+    )
+    .flatMap((value) => (value.length ? value : [""]));
   if (required.some((value) => !value.trim())) {
     throw new Error("Fill in the fields first.");
   }
