@@ -62,16 +62,26 @@ class TranslationCounts:
       cut: those that were longer than they may be.
       full: those whose best target is as long as it may be, and was ended
         there.
+      empty: those with a piece whose best target has no text all the same.
       pieces, unknown: pieces of the texts, and those that the vocabulary does
         not know.
+      target_pieces, target_unknown: likewise of the best targets.
     """
 
     texts: int = 0
     blank: int = 0
     cut: int = 0
     full: int = 0
+    empty: int = 0
     pieces: int = 0
     unknown: int = 0
+    target_pieces: int = 0
+    target_unknown: int = 0
+
+    @property
+    def target_unknown_share(self):
+        """float, of the pieces of the best targets."""
+        return self.target_unknown / max(self.target_pieces, 1)
 
     def length_warnings(self, settings):
         """Returns what was longer than the settings allow: list of str."""
@@ -88,6 +98,25 @@ class TranslationCounts:
                 f"{settings.max_target_length} pieces, as long as they may be: "
                 "raise --max_target_length if the model has more positions; a "
                 "model that repeats itself needs more training"
+            )
+        return warnings
+
+    def target_warnings(self):
+        """Returns what is odd about what was written: list of str."""
+        warnings = []
+        if self.empty:
+            warnings.append(
+                f"{self.empty:,} of {self.texts - self.blank:,} texts with "
+                "pieces have an empty target: the model has not learnt to "
+                "write these; train it longer, or on texts like them, or give "
+                "a larger --length_penalty"
+            )
+        if self.target_unknown_share > MOST_UNKNOWN:
+            warnings.append(
+                f"{self.target_unknown_share:.1%} of the pieces of the targets "
+                "are the unknown one, which is no text: the vocabulary lacks "
+                "characters of the targets that the model was trained on; make "
+                "one of the texts of both sides"
             )
         return warnings
 
@@ -200,8 +229,11 @@ class Translator:
         return row, self._real_ids(ids[0, 0])
 
     def _warn(self, counts):
-        lengths = counts.length_warnings(self.settings)
-        for warning in lengths + counts.text_warnings():
+        for warning in (
+            *counts.length_warnings(self.settings),
+            *counts.target_warnings(),
+            *counts.text_warnings(),
+        ):
             logging.warning("%s", warning)
 
     def _encode(self, texts, counts):
@@ -247,6 +279,11 @@ class Translator:
                 "train it again with a smaller --learning_rate"
             )
         counts.full += int((ids[:, 0, -1] == self._tokenizer.sep_id).sum())
+        for best in ids[:, 0]:
+            written = self._real_ids(best)[:-1]
+            counts.empty += not self._decode(best)
+            counts.target_pieces += len(written)
+            counts.target_unknown += written.count(self._tokenizer.unknown_id)
         return ids, scores
 
     def _real_ids(self, target):

@@ -60,6 +60,8 @@ class TranslationOutcome:
                 "scored_pairs": self.counts.texts,
                 "cut_sources": self.counts.cut,
                 "full_targets": self.counts.full,
+                "empty_targets": self.counts.empty,
+                "target_unknown_share": self.counts.target_unknown_share,
             }
         return evaluation_results.write(
             directory,
@@ -98,7 +100,10 @@ def evaluate(data, losses, translator, metrics, lower_case, bleu_tokenizer):
     counts = TranslationCounts()
     with show_progress("writing targets", len(sources), "texts") as advance:
         translations = translator.translate(sources, counts, advance)
-    for warning in counts.length_warnings(translator.settings):
+    for warning in (
+        *counts.length_warnings(translator.settings),
+        *counts.target_warnings(),
+    ):
         logging.warning("%s: %s", data.path, warning)
     found = [best for best, *_ in translations]
     written = [Translation("", 0.0)] * len(pairs)

@@ -122,13 +122,22 @@ def test_what_is_counted(make):
     # The last two fill a target, of eleven pieces.
     translator.translate(["b z", " ", "c " * 10, "d " * 11], counts)
     assert counts == translation.TranslationCounts(
-        texts=4, blank=1, cut=1, full=2, pieces=22, unknown=1
+        texts=4,
+        blank=1,
+        cut=1,
+        full=2,
+        pieces=22,
+        unknown=1,
+        target_pieces=22,
+        target_unknown=1,
     )
     translator.translate(["c"], counts)
     assert (counts.texts, counts.pieces) == (5, 23)
     cut, full = counts.length_warnings(translator.settings)
     assert cut.startswith("1 texts were longer than 12 pieces")
     assert full.startswith("2 targets were ended at 11 pieces")
+    (targets,) = counts.target_warnings()
+    assert targets.startswith("4.3% of the pieces of the targets are the unkn")
     blank, unknown = counts.text_warnings()
     assert blank.startswith("1 of 5 texts have no piece")
     assert unknown.startswith("4.3% of the pieces of the texts are unknown")
@@ -139,7 +148,34 @@ def test_nothing_odd_is_counted(make):
     translator = make()
     translator.translate(["b c d"], counts)
     assert not counts.length_warnings(translator.settings)
+    assert not counts.target_warnings()
     assert not counts.text_warnings()
+
+
+def test_targets_without_a_text_are_counted(make, monkeypatch, tokenizer):
+    def end_at_once(self, input_ids, input_mask):
+        ids = np.zeros((len(input_ids), 1, LENGTH), np.int32)
+        ids[:, 0, 0] = tokenizer.sep_id
+        # One that is no text when it is decoded.
+        ids[-1, 0, :2] = tokenizer.cls_id, tokenizer.sep_id
+        return tf.constant(ids), tf.constant(np.zeros(ids.shape[:2]))
+
+    monkeypatch.setattr(Search, "__call__", end_at_once)
+    decode = type(tokenizer).decode
+    monkeypatch.setattr(
+        type(tokenizer),
+        "decode",
+        lambda self, ids: decode(self, [i for i in ids if i > 4]),
+    )
+    warnings = []
+    monkeypatch.setattr(
+        logging, "warning", lambda text, *values: warnings.append(text % values)
+    )
+    found = list(make().translate_stream(["b c", "", "d"]))
+    assert [best.text for (best,) in found] == ["", "", ""]
+    empty, blank = warnings
+    assert empty.startswith("2 of 2 texts with pieces have an empty target")
+    assert blank.startswith("1 of 3 texts have no piece")
 
 
 def test_a_stream_without_a_text(make, monkeypatch):

@@ -49,6 +49,9 @@ class Capitals:
         counts.texts += len(texts)
         counts.cut += sum(len(text.split()) > 3 for text in texts)
         counts.full += sum(len(text.split()) == 2 for text in texts)
+        counts.empty += 1
+        counts.target_pieces += 8
+        counts.target_unknown += 2
         advance(len(texts))
         return [
             [Translation(text[:5].upper(), -0.5), Translation("M", -2.0)]
@@ -104,7 +107,7 @@ def evaluate(data, metrics=("bleu",)):
 
 
 def test_pairs_that_losses_leave_out_are_written_and_scored(
-    data, tmp_path, monkeypatch
+    data, tmp_path, monkeypatch, caplog
 ):
     monkeypatch.setattr(text_metrics, "compute", share_equal)
     assert data.num_examples == 3
@@ -136,6 +139,10 @@ def test_pairs_that_losses_leave_out_are_written_and_scored(
     }
     assert (results["scored_pairs"], results["cut_sources"]) == (5, 1)
     assert results["full_targets"] == 1
+    assert results["empty_targets"] == 1
+    assert results["target_unknown_share"] == 0.25
+    assert f"{data.path}: 1 of 5 texts with pieces have an em" in caplog.text
+    assert f"{data.path}: 25.0% of the pieces of the targets" in caplog.text
     assert results["data"][0]["examples"] == 3
     assert results["data"][0]["pairs"]["long_target"] == 1
     assert len(paths) == 3
