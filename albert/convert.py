@@ -270,12 +270,12 @@ def define_flags(fv):
 def main(fv, source, destination):
     """Converts a model, and prints what was written and what was not."""
     check_flags(fv)
-    upload = None
+    upload, card_there = None, None
     if fv.push:
         upload = hub_upload.HubUpload(fv.push, fv.private, fv.overwrite)
         converted_card.check(source)
         if not fv.dry_run:
-            upload.check()
+            card_there = upload.check()
     command_line.load_tensorflow()
     report = convert(
         source,
@@ -289,14 +289,20 @@ def main(fv, source, destination):
     print("\n".join(report.lines(destination)))
     if upload is None:
         return
-    card = converted_card.make_card(
-        report.source, fv.push, report.head, report.sizes, fv.licence
-    )
-    outputs.write_file(
-        os.path.join(destination, model_card.CARD_FILE),
-        card.encode(),
-        "DESTINATION",
-    )
+    if fv.overwrite or card_there is None or model_card.is_unedited(card_there):
+        card = converted_card.make_card(
+            report.source, fv.push, report.head, report.sizes, fv.licence
+        )
+        outputs.write_file(
+            os.path.join(destination, model_card.CARD_FILE),
+            card.encode(),
+            "DESTINATION",
+        )
+    else:
+        print(
+            f"{fv.push} has a model card that this package has not written: it "
+            "stays; --overwrite replaces it"
+        )
     print("\n".join(upload.lines(destination)))
     if fv.dry_run:
         print("Nothing was sent (--dry_run).")

@@ -8,13 +8,16 @@ import shutil
 
 import numpy as np
 import pytest
+from absl import flags as absl_flags
 from sentencepiece import sentencepiece_model_pb2
 
 import albert
 from albert import convert
 from albert import outputs
+from albert.interchange import hub_upload
 from albert.interchange import tensor_bundle
 from albert.interchange.starting_point import open_starting_point
+from albert.training import model_card
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 RELEASE = GOLDEN / "encoder_tiny_a"
@@ -422,6 +425,37 @@ def test_what_is_not_pushed(run, tmp_path, flags, words):
     assert code == 2
     assert words in errors.splitlines()[-1]
     assert not place.exists()
+
+
+@pytest.mark.parametrize(
+    ("card", "flags", "is_kept"),
+    [
+        (None, [], False),
+        ("# Cats\n\nMy own words.\n", [], True),
+        ("# Cats\n\nMy own words.\n", ["--overwrite"], False),
+        (model_card.sign("# Cats\n\n"), [], False),
+        (model_card.sign("# Cats\n\n") + "My own words.\n", [], True),
+    ],
+)
+def test_a_card_that_is_there_is_kept(
+    tmp_path, monkeypatch, capsys, card, flags, is_kept
+):
+    sent = []
+    upload = hub_upload.HubUpload
+    monkeypatch.setattr(upload, "check", lambda self: card)
+    monkeypatch.setattr(
+        upload, "send", lambda self, path: sent.extend(os.listdir(path))
+    )
+    fv = absl_flags.FlagValues()
+    convert.define_flags(fv)
+    fv(["convert", "--to=huggingface", "--push=me/it", *flags])
+    convert.main(fv, str(RELEASE), str(tmp_path / "out"))
+    assert ("README.md" in sent) != is_kept
+    assert "config.json" in sent
+    said = "me/it has a model card that this package has not written" in (
+        capsys.readouterr().out
+    )
+    assert said == is_kept
 
 
 def test_what_would_be_pushed(run, tmp_path):

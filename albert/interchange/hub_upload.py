@@ -4,19 +4,21 @@
 import dataclasses
 import os
 
+from albert import inputs
 from albert.errors import UserError
 from albert.interchange import hubs
 from albert.model_names import read_model
 
 _FLAG = "--push"
+_CARD = "README.md"
 # What goes with --overwrite, if it is not sent anew.
 _REPLACED = [
-    *(name for name in hubs.NAMES if name != "README.md"),
+    *(name for name in hubs.NAMES if name != _CARD),
     "pytorch_model*.bin",
     "tf_model.h5",
 ]
 # What the hub makes itself, or a person before there is a model.
-_OF_THE_HUB = {".gitattributes", "README.md"}
+_OF_THE_HUB = {".gitattributes", _CARD}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +38,9 @@ class HubUpload:
     def check(self):
         """Refuses what cannot be sent, before there is anything to send.
 
+        Returns:
+          str, the model card that is there already; None without one.
+
         Raises:
           UserError: the client is not installed, nobody is logged in, the hub
             cannot be asked, or the repository holds a model.
@@ -46,10 +51,15 @@ class HubUpload:
                 f"{_FLAG}={self.repository}: nobody is logged in: `hf auth "
                 "login`, or set HF_TOKEN; --dry_run works without"
             )
+        card = None
         try:
             info = hub.HfApi().model_info(self.repository)
+            names = {each.rfilename for each in info.siblings or ()}
+            if _CARD in names:
+                path = hub.hf_hub_download(self.repository, _CARD)
+                card = inputs.read_file(path).decode("utf-8", "replace")
         except hub.errors.RepositoryNotFoundError:
-            return
+            return None
         except Exception as error:
             raise UserError(
                 f"{_FLAG}={self.repository}: {hub.constants.ENDPOINT} cannot "
@@ -61,7 +71,7 @@ class HubUpload:
                 "not change that: give another name, or make it private on "
                 "its page"
             )
-        files = {each.rfilename for each in info.siblings or ()} - _OF_THE_HUB
+        files = names - _OF_THE_HUB
         if files and not self.overwrite:
             raise UserError(
                 f"{_FLAG}={self.repository}: holds {min(files)}"
@@ -69,6 +79,7 @@ class HubUpload:
                 "or --overwrite for a commit that replaces files of the same "
                 "names"
             )
+        return card
 
     def lines(self, directory):
         """Returns lines that describe what is sent: list of str.

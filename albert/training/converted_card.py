@@ -77,7 +77,7 @@ def make_card(weights, name, head, sizes, licence=None):
         ),
         card_sections.of_licence(licence),
     ]
-    return "\n\n".join(filter(None, sections)) + "\n"
+    return model_card.sign("\n\n".join(filter(None, sections)) + "\n\n")
 
 
 def _licence_of(directory):

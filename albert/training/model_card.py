@@ -131,7 +131,7 @@ def find_licence(text):
 
 
 def is_unedited(text):
-    """Tells whether a card is as ``make_card`` made it."""
+    """Tells whether a card is as ``sign`` returned it."""
     signature = _SIGNATURE.search(text)
     return bool(
         signature
@@ -155,7 +155,15 @@ def make_card(directory, licence):
         *card_sections.of_run(directory, run),
         card_sections.of_licence(licence),
     ]
-    text = "\n\n".join(filter(None, sections)) + "\n\n"
+    return sign("\n\n".join(filter(None, sections)) + "\n\n")
+
+
+def sign(text):
+    """Returns a card with the line by which ``is_unedited`` knows it.
+
+    Args:
+      text: str, the card, which ends with a blank line.
+    """
     return (
         f"{text}<!-- Written by albert-keras, until it is edited: "
         f"{_checksum(text)} -->\n"

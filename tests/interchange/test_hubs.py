@@ -11,6 +11,7 @@ import types
 import pytest
 
 from albert.errors import UserError
+from albert.interchange import hub_upload
 from albert.interchange import hubs
 from albert.interchange.weight_paths import find_weights
 
@@ -18,6 +19,46 @@ from albert.interchange.weight_paths import find_weights
 @pytest.fixture(autouse=True)
 def forget():
     hubs.fetch.cache_clear()
+
+
+@pytest.fixture
+def place_of_upload(monkeypatch, tmp_path):
+    """Function that makes a stand-in for the hub, with files of me/it."""
+
+    def make(files):
+        def download(repository, name):
+            assert (repository, name) == ("me/it", "README.md")
+            (tmp_path / name).write_bytes(files[name])
+            return str(tmp_path / name)
+
+        info = types.SimpleNamespace(
+            private=False,
+            siblings=[types.SimpleNamespace(rfilename=each) for each in files],
+        )
+        hub = types.ModuleType("huggingface_hub")
+        hub.get_token = lambda: "hf_secret"
+        hub.hf_hub_download = download
+        hub.HfApi = lambda: types.SimpleNamespace(
+            model_info=lambda repository: info
+        )
+        hub.constants = types.SimpleNamespace(ENDPOINT="https://hub")
+        hub.errors = types.SimpleNamespace(RepositoryNotFoundError=KeyError)
+        monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
+
+    return make
+
+
+def test_the_card_that_is_there_is_read(place_of_upload):
+    upload = hub_upload.HubUpload("me/it")
+    place_of_upload({".gitattributes": b""})
+    assert upload.check() is None
+    place_of_upload({".gitattributes": b"", "README.md": "# É".encode()})
+    assert upload.check() == "# É"
+    place_of_upload({"README.md": b"# Mine", "config.json": b"{}"})
+    with pytest.raises(UserError, match=r"holds config\.json already"):
+        upload.check()
+    upload = hub_upload.HubUpload("me/it", overwrite=True)
+    assert upload.check() == "# Mine"
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,7 @@ def test_a_model_whose_training_is_known(directory, tmp_path):
         "pipeline_tag: text-classification\ntags:\n- albert\n---\n\n# cats\n"
     )
     assert "fine-tuned for tsv" in head
+    assert model_card.is_unedited(card)
     titles = [section.partition("\n")[0] for section in sections]
     assert titles == ["Use", "Size", "Results", "Data", "Recipe", "Licence"]
     use, size, results, data, recipe, _ = sections
