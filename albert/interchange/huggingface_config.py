@@ -207,7 +207,7 @@ def refuse_head(values, path):
     model_type = find_model_type(values, path)
     known = _heads_of_classes(model_type)
     others = [
-        str(each)
+        repr(each)
         for each in architectures
         # The same classes for TensorFlow and JAX.
         if re.sub("^(TF|Flax)", "", str(each)) not in known

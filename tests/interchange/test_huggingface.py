@@ -404,7 +404,13 @@ def say_architectures(directory, architectures):
 
 @pytest.mark.parametrize(
     "architectures",
-    [["AlbertCRF"], ["AlbertForMaskedLM", "AlbertCRF"], "AlbertCRF", [7]],
+    [
+        ["AlbertCRF"],
+        ["AlbertForMaskedLM", "AlbertCRF"],
+        ["Albert\nCRF"],
+        "AlbertCRF",
+        [7],
+    ],
 )
 def test_the_head_of_an_unknown_class_is_not_guessed(directory, architectures):
     say_architectures(directory, architectures)
@@ -414,6 +420,7 @@ def test_the_head_of_an_unknown_class_is_not_guessed(directory, architectures):
     message = str(error.value)
     assert message.startswith(f"{directory / 'config.json'}: architectures is ")
     assert "--head=none" in message
+    assert "\n" not in message
     assert not start.has_head("pretraining")
     # Its encoder is nevertheless that of an ALBERT.
     albert.load_weights(albert.AlbertEncoder(small_config()), start)
