@@ -120,7 +120,7 @@ def define_flags(fv):
 def _default_help(name):
     default = str(answer_settings.DEFAULTS[name])
     if name == "doc_stride":
-        default += ", or a third of sequences below 384"
+        default += ", or half a sequence that is shorter than 256"
     return f" Default: the model's, else {default}."
 
 

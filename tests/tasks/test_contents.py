@@ -37,6 +37,7 @@ def test_sentences_of_words():
 
 def test_questions_have_the_text_of_their_article():
     examples = QuestionExamples(
+        levels=None,
         articles=["One  Two", "", "one two"],
         article_numbers=[0, 1, 2, 1],
         questions=["x", "y", "z", "Y "],

@@ -25,7 +25,7 @@ RECIPES = {
 }
 
 # Of a flag that is not given: what the model was trained with, else this; of
-# doc_stride a third of a sequence at most, as 128 of 384 are in the original.
+# doc_stride half a sequence at most, so that windows overlap.
 # The language is found in ``answer_language``.
 DEFAULTS = {
     "doc_stride": 128,
@@ -98,6 +98,6 @@ def find(given, trained, max_seq_length):
     )
     if stride is None and not is_trained:
         found["doc_stride"] = min(
-            found["doc_stride"], max(1, max_seq_length // 3)
+            found["doc_stride"], max(1, max_seq_length // 2)
         )
     return found

@@ -23,14 +23,15 @@ def test_settings_in_force():
         # The original's, where it leaves windows that overlap by much.
         ({}, 512, 128),
         ({}, 384, 128),
-        ({}, 128, 42),
+        ({}, 256, 128),
+        ({}, 128, 64),
         ({}, 2, 1),
         # As the model was trained, or for shorter sequences.
         ({"doc_stride": 100, "max_seq_length": 128}, 128, 100),
-        ({"doc_stride": 100, "max_seq_length": 384}, 128, 42),
+        ({"doc_stride": 100, "max_seq_length": 384}, 128, 64),
         ({"doc_stride": 31, "max_seq_length": 384}, 128, 31),
         ({"doc_stride": 31, "max_seq_length": 128}, 384, 31),
-        ({"max_seq_length": 128}, 128, 42),
+        ({"max_seq_length": 128}, 128, 64),
     ],
 )
 def test_stride_suits_the_sequences(trained, max_seq_length, expected):
