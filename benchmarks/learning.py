@@ -410,6 +410,7 @@ def draw(path, rows):
     both learns more of the same text.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator
 
     figure = Figure(figsize=(9, 5), layout="constrained")
     for axis, (place, unit, title) in zip(
@@ -430,6 +431,7 @@ def draw(path, rows):
             )
         # Trainings of minutes and of hours are in one picture.
         axis.set_xscale("log")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axis.xaxis.set_major_formatter("{x:g}")
         axis.xaxis.set_minor_formatter("")
         axis.set_xlabel(title)
