@@ -61,16 +61,16 @@ class SpanData(FeatureData):
             **limits,
         )
         super().__init__(features, lengths)
-        if not len(self.windows):
-            raise UserError(
-                f"{data.file}: no question is left: their contexts or answers "
-                "have no text that the tokenizer knows; give another file"
-            )
         for name, share in self.shares.items():
             if share > _MOST:
                 raise UserError(
                     f"{data.file}: {self._explain(name)}: {_LOST[name]}"
                 )
+        if not len(self.windows):
+            raise UserError(
+                f"{data.file}: no question is left: their contexts or answers "
+                "have no text that the tokenizer knows; give another file"
+            )
         logging.info("%s: %s", data.file, data.how_it_was_read())
         logging.info("%s: %s", data.file, self.summary())
         self._warn(limits.get("keep_windows_without_answer", True))

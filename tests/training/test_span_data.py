@@ -199,10 +199,10 @@ def test_all_that_is_odd_is_reported(odd, tokenizer, caplog):
 
 @pytest.fixture
 def write_answers(tmp_path):
-    """Writes a file of a text of words, and answers of several lengths."""
+    """Writes a text of words of a piece, and answers of several lengths."""
 
     def write(*num_words):
-        text = "the cat and " * 100
+        text = "the and of " * 100
         paragraph = {
             "context": text,
             "qas": [
@@ -310,6 +310,18 @@ def test_questions_trained_on_a_later_answer(tokenizer, tmp_path, caplog):
     assert data.counts[LATER] == data.counts[squad_files.NOT_FOUND] == 1
     assert f"1 {LATER}, which is not in the context: later-1" in caplog.text
     assert LATER not in make(read_squad(path), tokenizer).counts
+
+
+def test_no_question_is_left_where_no_window_holds_an_answer(
+    write_answers, tokenizer
+):
+    with pytest.raises(UserError, match=f"1 {HIDDEN}"):
+        make(
+            read_squad(write_answers(200)),
+            tokenizer,
+            is_training=True,
+            keep_windows_without_answer=False,
+        )
 
 
 def test_questions_that_crowd_their_windows(write_answers, tokenizer, caplog):
