@@ -275,8 +275,9 @@ def _records(directory, settings):
 def _settings(of_sets):
     """Returns the settings that all sets say; differing ones as a list."""
     found = {}
-    for name in of_sets[0] if of_sets else ():
-        if all(name in each for each in of_sets):
+    # Of others there may be anything in a JSON.
+    for name in INSTANCES:
+        if of_sets and all(name in each for each in of_sets):
             values = list(dict.fromkeys(each[name] for each in of_sets))
             found[name] = values if len(values) > 1 else values[0]
     return found

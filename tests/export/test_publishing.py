@@ -313,9 +313,15 @@ def test_several_sets_of_records(tmp_path):
         dupe_factor=10,
         ngram=3,
         single_sentence_share=0.1,
+        random_seed=[],
     )
     books = make_set(
-        tmp_path, "books", {"documents": 10, "bytes": 5}, dupe_factor=5, ngram=3
+        tmp_path,
+        "books",
+        {"documents": 10, "bytes": 5},
+        dupe_factor=5,
+        ngram=3,
+        random_seed=[],
     )
     records = records_of_run(tmp_path / "run", f"{wiki},{books}")
     assert records == {
