@@ -37,14 +37,10 @@ _DIGITS = 8
 _SAME = 1e-4
 # Where things lie, and who measured.
 _NOT_COMPARED = {"path", "checkpoint", "albert_version"}
-_NOT_IN_ALL = {
-    *("checkpoint_sha256", "files", "bad_rows", "shared_with_train"),
-}
+_NOT_IN_ALL = {"checkpoint_sha256", "files", "bad_rows"}
 
 
-def describe_data(
-    split, path, examples, checksum, files=(), bad_rows=0, shared=0
-):
+def describe_data(split, path, examples, checksum, files=(), bad_rows=0):
     """Returns what results say about the data that they are of: dict.
 
     Args:
@@ -55,7 +51,6 @@ def describe_data(
       files: sequence of dict, of ``describe_files`` when the data were read,
         where they are known.
       bad_rows: int, how many were left out.
-      shared: int, examples whose text is among those that were trained on.
     """
     data = {
         "split": split,
@@ -64,7 +59,6 @@ def describe_data(
         "checksum": checksum.removeprefix("checksum "),
     }
     data |= {"bad_rows": bad_rows} if bad_rows else {}
-    data |= {"shared_with_train": shared} if shared else {}
     return data | ({"files": [*files]} if files else {})
 
 

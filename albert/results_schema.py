@@ -30,7 +30,6 @@ _DATA = List(
             "path": Text(),
             "examples": Integer(0),
             "bad_rows": Integer(0),
-            "shared_with_train": Integer(0),
             "checksum": Text(),
             "files": _FILES_READ,
         },

@@ -34,22 +34,18 @@ class TextData(FeatureData):
       examples: of ``interface.load``.
       featurized: ``Featurized`` of them.
       lengths: the lengths that batches may have, see ``batch_plan``.
-      shared: int, examples whose text is among those to train on.
 
     Raises:
       UserError: as ``Featurized.check``.
     """
 
-    def __init__(
-        self, task, split, path, examples, featurized, lengths, shared=0
-    ):
+    def __init__(self, task, split, path, examples, featurized, lengths):
         super().__init__(featurized.features, lengths)
         self.task = task
         self.split = split
         self.path = path
         self.examples = examples
         self._featurized = featurized
-        self._shared = shared
         logging.info("%s: %s", split, featurized.summary())
         featurized.check(name_data(examples, split))
 
@@ -68,7 +64,6 @@ class TextData(FeatureData):
             self.fingerprint,
             self.examples.files,
             self.examples.bad_rows,
-            self._shared,
         )
 
     @functools.cached_property
@@ -119,12 +114,10 @@ def featurize(task, data_dir, texts, tokenizer, lengths, max_qa_length):
     Raises:
       UserError: most texts of a split have no pieces.
     """
-    data = {}
-    for split, examples in texts.items():
-        shared = 0
-        if split != "train" and "train" in texts:
-            shared = contents.count_shared(examples, texts["train"])
-        data[split] = TextData(
+    for split in sorted(texts.keys() - {"train"}):
+        _warn_of_shared(split, texts[split], texts.get("train"))
+    return {
+        split: TextData(
             task,
             split,
             data_dir,
@@ -133,19 +126,9 @@ def featurize(task, data_dir, texts, tokenizer, lengths, max_qa_length):
                 task, examples, tokenizer, lengths[-1], max_qa_length
             ),
             lengths,
-            shared,
         )
-        if shared > _MOST_SHARED * len(examples):
-            logging.warning(
-                "%s: %d of %d examples (%.1f%%) have a text that the training "
-                "data have, too, so that results are too good: take them out "
-                "of one of the two",
-                split,
-                shared,
-                len(examples),
-                100 * shared / len(examples),
-            )
-    return data
+        for split, examples in texts.items()
+    }
 
 
 def count_labels(task, data):
@@ -169,3 +152,18 @@ def count_labels(task, data):
             )
         counts += found
     return counts
+
+
+def _warn_of_shared(split, examples, training):
+    """Warns where many texts to evaluate on are trained on, if any are."""
+    shared = contents.count_shared(examples, training) if training else 0
+    if shared > _MOST_SHARED * len(examples):
+        logging.warning(
+            "%s: %d of %d examples (%.1f%%) have a text that the training "
+            "data have, too, so that results are too good: take them out of "
+            "one of the two",
+            split,
+            shared,
+            len(examples),
+            100 * shared / len(examples),
+        )

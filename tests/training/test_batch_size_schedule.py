@@ -40,7 +40,7 @@ def test_sequences_are_counted():
     [
         ("4:.5,many", "give values with their shares, as in 16:0.2,32:0.3,64"),
         ("4,24", "each value but the last needs its share"),
-        ("4:.001,24", "4 would have no step of 100"),
+        ("4:.001,24", "4 would have nothing of 100"),
         ("4:.5,32", "sizes must ascend, from 1 .* to --train_batch_size=24"),
         ("24:.5,4", "sizes must ascend"),
         ("24:.5,24", "sizes must ascend"),

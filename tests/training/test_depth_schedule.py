@@ -57,7 +57,7 @@ def test_in_time():
         ("2:.3,+6", "give values with their shares"),
         ("2:.3,6.0", "give values with their shares"),
         ("2,6", "each value but the last needs its share"),
-        ("2:.0001,6", "2 would have no step of 100"),
+        ("2:.0001,6", "2 would have nothing of 100"),
         ("2:.3,4", "must ascend to the 6 layers"),
         ("4:.3,2:.3,6", "must ascend"),
         ("2:.3,2:.3,6", "must ascend"),

@@ -35,7 +35,7 @@ def test_plan():
     [
         ("64:.5,long", "give values with their shares, as in 64:0.5,128"),
         ("64,128", "each value but the last needs its share"),
-        ("64:.001,128", "64 would have no step of 100"),
+        ("64:.001,128", "64 would have nothing of 100"),
         ("64:.5,256", "lengths must ascend to the 128 pieces of the records"),
         ("128:.5,64", "must ascend"),
         ("128:.5,128", "must ascend"),

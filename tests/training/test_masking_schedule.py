@@ -43,7 +43,7 @@ def test_plan():
         ("-0.3:0.5,0.15", "as in 0.3:0.5,0.15"),
         ("half:0.5,0.15", "as in 0.3:0.5,0.15"),
         ("0.3,0.15", "each value but the last needs its share"),
-        ("0.3:0.001,0.15", "0.3 would have no step of 100"),
+        ("0.3:0.001,0.15", "0.3 would have nothing of 100"),
         (
             "0.1:0.5,0.31",
             "0.31 of 64 pieces are 20, more than --max_predictions_per_seq=19: "
