@@ -84,7 +84,7 @@ def read_pairs(files, good, bad, paradigm, phenomenon, needed=()):
             optional=(paradigm, phenomenon),
             numbers=(paradigm, phenomenon),
         )
-        set_of_file = stem if stems.count(stem) == 1 else file
+        set_of_file = one_cell(stem if stems.count(stem) == 1 else file)
         has_paradigm = None
         filled = set()
         for line, (right, wrong, rule, area) in rows:

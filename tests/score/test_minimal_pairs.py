@@ -150,6 +150,13 @@ def test_names_of_sets(tmp_path):
     ]
 
 
+def test_a_set_that_is_named_by_its_file_is_one_cell(tmp_path):
+    path = tmp_path / "a\tb  c.tsv"
+    path.write_text("good\tbad\nx\ty\n")
+    (pair,) = minimal_pairs.read_pairs([str(path)], *FIELDS)
+    assert pair.paradigm == "a b c"
+
+
 def test_long_names_leave_room_for_the_bars(recwarn):
     rows = [(f"{'/a path' * 30}/{i}", "", -3.0, -5.0, (2, 3)) for i in (1, 2)]
     assert minimal_pairs.draw(minimal_pairs.count(*make(rows)))
